@@ -1,0 +1,1 @@
+"""Ciclo: recurring billing on Apache Airflow, every period invoiced exactly once."""
