@@ -1,0 +1,121 @@
+"""What is billed: periods, invoices, receivables. Uniqueness is by constraint, never by a check in code.
+
+One row of `periods` is one issue of a rule. One row of `invoices` is one invoice at the vendor; each belongs to at
+most one period and a period to at most one invoice.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ciclo.ledger.tables.base import ROW_ID, Base, Money
+
+
+class Period(Base):
+    """One issue of a rule: what must become exactly one invoice."""
+
+    __tablename__ = "periods"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "rule_id", "issue_date"),
+        UniqueConstraint("organization_id", "invoice_id"),  # an invoice is adopted by at most one period
+        CheckConstraint(
+            "state IN ('planned','waiting','submitting','in_doubt','issued','parked','cancelled')", name="state"
+        ),
+        CheckConstraint("state <> 'issued' OR invoice_id IS NOT NULL", name="issued_has_invoice"),
+        Index(None, "organization_id", "issue_date", "state"),  # the month's tiles and the grid
+        Index(  # the claim, settling and the console's queue: only what is not at rest, a small part of the table
+            "ix_periods_open",
+            "organization_id",
+            "state",
+            "issue_date",
+            postgresql_where=text("state NOT IN ('issued','cancelled')"),
+            sqlite_where=text("state NOT IN ('issued','cancelled')"),
+        ),
+        Index(None, "organization_id", "contract_id", "issue_date"),  # a contract's page
+    )
+
+    id: Mapped[int] = mapped_column(ROW_ID, primary_key=True, autoincrement=True)
+    organization_id: Mapped[int]
+    contract_id: Mapped[int]
+    rule_id: Mapped[int]
+    rule_version: Mapped[int]
+    issue_date: Mapped[date]
+    accrual_month: Mapped[date]
+    """First day of the competence month."""
+    first_due_date: Mapped[date]
+    parcel_number: Mapped[int]
+    """How many receivables."""
+    gross_value: Mapped[Decimal | None] = mapped_column(Money)
+    """BRL. An estimate until the period is submitted, then the price in force on the issue date."""
+    state: Mapped[str]
+    reason: Mapped[str | None]
+    """Why it waits, is in doubt, parked or cancelled: a sentence for a person."""
+    attempts: Mapped[int]
+    """How many times a POST was begun."""
+    owner: Mapped[str | None]
+    """Which process holds the claim."""
+    lease_until: Mapped[datetime | None]
+    """No POST of the owner is under way after this."""
+    doubt_until: Mapped[datetime | None]
+    """End of the grace period: what is not at the vendor after this never arrived."""
+    invoice_id: Mapped[int | None]
+    planned_by: Mapped[str]
+    """The Dag run that planned it."""
+    created_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+
+
+class Invoice(Base):
+    """An invoice at the vendor, as last seen."""
+
+    __tablename__ = "invoices"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "period_id"),
+        Index(None, "organization_id", "issue_date", "state"),  # reconciliation by window, the month's report
+        Index(None, "organization_id", "contract_id"),
+    )
+
+    organization_id: Mapped[int] = mapped_column(primary_key=True)
+    invoice_id: Mapped[int] = mapped_column(primary_key=True)
+    contract_id: Mapped[int]
+    period_id: Mapped[int | None]
+    """Null for an invoice that no period expects: somebody's own, or one too many."""
+    issue_date: Mapped[date]
+    gross_value: Mapped[Decimal] = mapped_column(Money)
+    state: Mapped[str]
+    description: Mapped[str | None]
+    reference: Mapped[str | None]
+    """What stands in `comments`."""
+    adopted: Mapped[bool]
+    """Found at the vendor, rather than created by the run that recorded it."""
+    first_seen_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    gone_at: Mapped[datetime | None]
+
+
+class Receivable(Base):
+    """One due date's share of an invoice, as last seen."""
+
+    __tablename__ = "receivables"
+    __table_args__ = (
+        Index(None, "organization_id", "invoice_id"),
+        Index(None, "organization_id", "state", "due_date"),  # ageing
+    )
+
+    organization_id: Mapped[int] = mapped_column(primary_key=True)
+    receivable_id: Mapped[int] = mapped_column(primary_key=True)
+    invoice_id: Mapped[int]
+    contract_id: Mapped[int]
+    due_date: Mapped[date]
+    percentage: Mapped[Decimal]
+    gross_value: Mapped[Decimal] = mapped_column(Money)
+    state: Mapped[str]
+    received_value: Mapped[Decimal | None] = mapped_column(Money)
+    received_at: Mapped[date | None]
+    finance_errors: Mapped[str | None]
+    """What the finance or charge system refused: money that will not arrive until somebody acts."""
+    first_seen_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    gone_at: Mapped[datetime | None]

@@ -1,0 +1,134 @@
+"""What happened and what needs a person: the audit trail, findings, plans, closed months, webhook events.
+
+Rows of the audit trail are only ever added.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ciclo.ledger.tables.base import ROW_ID, Base, Money, Payload
+
+
+class AuditEntry(Base):
+    """One change of state: when, what, from, to, by which Dag run and task or person, why."""
+
+    __tablename__ = "audit"
+    __table_args__ = (
+        Index(None, "organization_id", "subject", "subject_id"),  # the trail of one thing
+        Index(None, "organization_id", "at"),  # the newest
+    )
+
+    id: Mapped[int] = mapped_column(ROW_ID, primary_key=True, autoincrement=True)
+    organization_id: Mapped[int]
+    at: Mapped[datetime]
+    subject: Mapped[str]
+    """`period`, `execution` (of a price update), `receivable`, `invoice`, `finding`, `month`, `plan`, `rule`."""
+    subject_id: Mapped[int]
+    from_state: Mapped[str | None]
+    to_state: Mapped[str]
+    reason: Mapped[str | None]
+    dag_id: Mapped[str | None]
+    run_id: Mapped[str | None]
+    task_id: Mapped[str | None]
+    map_index: Mapped[int | None]
+    person: Mapped[str | None]
+    """Who acted, where it was a person."""
+
+
+class Finding(Base):
+    """A disagreement between ledger and vendor, with a name and an owner."""
+
+    __tablename__ = "findings"
+    __table_args__ = (
+        Index(  # one open finding of a kind about a thing
+            "uq_findings_open",
+            "organization_id",
+            "kind",
+            "subject",
+            "subject_id",
+            unique=True,
+            postgresql_where=text("closed_at IS NULL"),
+            sqlite_where=text("closed_at IS NULL"),
+        ),
+        Index(None, "organization_id", "billing_month"),
+    )
+
+    id: Mapped[int] = mapped_column(ROW_ID, primary_key=True, autoincrement=True)
+    organization_id: Mapped[int]
+    kind: Mapped[str]
+    subject: Mapped[str]
+    subject_id: Mapped[int]
+    contract_id: Mapped[int | None]
+    billing_month: Mapped[date | None]
+    """First day of the month of the issue date concerned."""
+    message: Mapped[str]
+    expected: Mapped[str | None]
+    found: Mapped[str | None]
+    amount: Mapped[Decimal | None] = mapped_column(Money)
+    """BRL at risk."""
+    opened_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[str | None]
+    acknowledged_at: Mapped[datetime | None]
+    note: Mapped[str | None]
+
+
+class BillingPlan(Base):
+    """What a backfill would do, kept with its hash: what was approved is what is applied."""
+
+    __tablename__ = "billing_plans"
+    __table_args__ = (UniqueConstraint("organization_id", "run_id"),)
+
+    id: Mapped[int] = mapped_column(ROW_ID, primary_key=True, autoincrement=True)
+    organization_id: Mapped[int]
+    run_id: Mapped[str]
+    from_date: Mapped[date]
+    to_date: Mapped[date]
+    policy: Mapped[str]
+    plan_hash: Mapped[str]
+    invoices: Mapped[int]
+    total: Mapped[Decimal] = mapped_column(Money)
+    periods: Mapped[Payload]
+    """{"periods": [{"period_id", "gross_value"}]}."""
+    approved_by: Mapped[str | None]
+    approved_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class MonthClosing(Base):
+    """One attempt to close a billing month, with its report. The newest counts."""
+
+    __tablename__ = "month_closings"
+    __table_args__ = (Index(None, "organization_id", "billing_month"),)
+
+    id: Mapped[int] = mapped_column(ROW_ID, primary_key=True, autoincrement=True)
+    organization_id: Mapped[int]
+    billing_month: Mapped[date]
+    closed: Mapped[bool]
+    report: Mapped[Payload]
+    run_id: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+
+class WebhookEvent(Base):
+    """An event that the vendor sent. Its request id makes a replay harmless."""
+
+    __tablename__ = "webhook_events"
+    __table_args__ = (
+        UniqueConstraint("request_id"),
+        Index(None, "organization_id", "handled_at"),
+    )
+
+    id: Mapped[int] = mapped_column(ROW_ID, primary_key=True, autoincrement=True)
+    organization_id: Mapped[int | None]
+    request_id: Mapped[str]
+    event: Mapped[str]
+    object_type: Mapped[str]
+    object_id: Mapped[int]
+    contract_id: Mapped[int | None]
+    received_at: Mapped[datetime]
+    handled_at: Mapped[datetime | None]
