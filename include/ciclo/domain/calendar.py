@@ -1,0 +1,145 @@
+"""Days and months: month arithmetic with clamping, and the business days of Brazil's banks (ANBIMA's calendar).
+
+The one rule: a month is a row of days in which a day past the month's end is its last day. Months are counted by
+their number, `year * 12 + month - 1`, so that months add like integers and clamping is a look-up that never drifts.
+"""
+
+from datetime import date, timedelta
+from functools import cache
+
+from ciclo.domain.errors import DateOutOfRange
+
+SATURDAY = 5
+_DAY = timedelta(days=1)
+
+_FIXED_HOLIDAYS = ((1, 1), (4, 21), (5, 1), (9, 7), (10, 12), (11, 2), (11, 15), (12, 25))
+"""Month and day of New Year, Tiradentes, Labour Day, Independence, Aparecida, All Souls, Republic and Christmas."""
+
+_MOVABLE_HOLIDAYS = (-48, -47, -2, 60)
+"""Days after Easter Sunday of Carnival Monday and Tuesday, Good Friday and Corpus Christi (banks close on each)."""
+
+_BLACK_AWARENESS_DAY = (11, 20)
+_BLACK_AWARENESS_DAY_SINCE = 2024  # Law 14.759 of 2023-12-21 made it a national holiday
+
+
+class _Months(dict[int, tuple[date, ...]]):
+    """Month number → its days 1 to 31, clamped to the month's end, at index 1 to 31; index 0 is not a day.
+
+    Filled as months are asked for. Looking a date up here costs a fraction of building one, and is what makes the
+    expansion of a rule cheap.
+    """
+
+    def __missing__(self, number: int) -> tuple[date, ...]:
+        year, month0 = divmod(number, 12)
+        if not date.min.year <= year <= date.max.year:
+            raise DateOutOfRange(f"month {month0 + 1} of year {year}")
+        first = date(year, month0 + 1, 1)
+        row = tuple(first.replace(day=min(max(day, 1), _length(year, month0 + 1))) for day in range(32))
+        return self.setdefault(number, row)
+
+
+MONTHS = _Months()
+"""`MONTHS[month_number][day]`: that day of that month, or the month's last day if it has no such day."""
+
+
+def month_number(day: date) -> int:
+    """Number of the day's month: `year * 12 + month - 1`."""
+    return day.year * 12 + day.month - 1
+
+
+def first_of_month(day: date) -> date:
+    """First day of the day's month."""
+    return MONTHS[month_number(day)][1]
+
+
+def month_end(day: date) -> date:
+    """Last day of the day's month."""
+    return MONTHS[month_number(day)][31]
+
+
+def add_months(anchor: date, months: int) -> date:
+    """Return the anchor's day `months` months later (or earlier), clamped to that month's end.
+
+    Always count from the anchor: `add_months(add_months(d, 1), 1)` drifts, `add_months(d, 2)` does not.
+
+    Raises:
+        DateOutOfRange: the month lies outside the years 1 to 9999.
+    """
+    return MONTHS[month_number(anchor) + months][anchor.day]
+
+
+def add_days(day: date, days: int) -> date:
+    """Return the day that many calendar days later (or earlier).
+
+    Raises:
+        DateOutOfRange: it lies outside the years 1 to 9999.
+    """
+    try:
+        return day + timedelta(days=days)
+    except OverflowError as error:
+        raise DateOutOfRange(f"{days} days after {day}") from error
+
+
+def is_business_day(day: date) -> bool:
+    """Whether Brazil's banks settle on that day: Monday to Friday and no holiday of ANBIMA's calendar."""
+    return day.weekday() < SATURDAY and day not in bank_holidays(day.year)
+
+
+def next_business_day(day: date) -> date:
+    """Return the day itself if it is a business day, else the first one after it."""
+    while not is_business_day(day):
+        day = add_days(day, 1)
+    return day
+
+
+def previous_business_day(day: date) -> date:
+    """Return the day itself if it is a business day, else the last one before it."""
+    while not is_business_day(day):
+        day = add_days(day, -1)
+    return day
+
+
+def add_business_days(day: date, count: int) -> date:
+    """Return the `count`-th business day strictly after `day`, strictly before it if negative; `day` itself for 0."""
+    step = 1 if count > 0 else -1
+    for _ in range(abs(count)):
+        day = add_days(day, step)
+        while not is_business_day(day):
+            day = add_days(day, step)
+    return day
+
+
+def last_business_day_of_month(day: date) -> date:
+    """Last business day of the day's month."""
+    return previous_business_day(month_end(day))
+
+
+@cache
+def bank_holidays(year: int) -> frozenset[date]:
+    """Bank holidays of a year by rule; equal to ANBIMA's published list for 2000-2030, and computed beyond it.
+
+    20 November counts from 2024 on, as in the list ANBIMA published after Law 14.759/2023. State and city holidays
+    and 31 December (banks open to settle) are not among them.
+    """
+    fixed = {date(year, month, day) for month, day in _FIXED_HOLIDAYS}
+    movable = {easter_sunday(year) + offset * _DAY for offset in _MOVABLE_HOLIDAYS}
+    recent = {date(year, *_BLACK_AWARENESS_DAY)} if year >= _BLACK_AWARENESS_DAY_SINCE else set()
+    return frozenset(fixed | movable | recent)
+
+
+def easter_sunday(year: int) -> date:
+    """Easter Sunday of the Gregorian calendar (the anonymous algorithm, Meeus, Astronomical Algorithms, chapter 8)."""
+    century, year_of_century = divmod(year, 100)
+    golden = year % 19
+    moon_correction = (century - (century + 8) // 25 + 1) // 3
+    epact = (19 * golden + century - century // 4 - moon_correction + 15) % 30
+    weekday = (32 + 2 * (century % 4) + 2 * (year_of_century // 4) - epact - year_of_century % 4) % 7
+    late = (golden + 11 * epact + 22 * weekday) // 451
+    month, day0 = divmod(epact + weekday - 7 * late + 114, 31)
+    return date(year, month, day0 + 1)
+
+
+def _length(year: int, month: int) -> int:
+    if month == 2:
+        return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
+    return 30 if month in {4, 6, 9, 11} else 31

@@ -1,0 +1,99 @@
+"""Money: Brazilian reais as `Decimal`.
+
+The one rule: no float ever, and an amount is rounded once, half up to cents, at the moment it becomes money.
+"""
+
+import re
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Context, Decimal
+
+from ciclo.domain.errors import InvalidAmount, InvalidPercentages
+
+CENT = Decimal("0.01")
+ZERO = Decimal("0.00")
+HUNDRED = Decimal(100)
+
+EXACT = Context(prec=100_000, rounding=ROUND_HALF_UP)
+"""A context wide enough that no product of prices, units and index factors is ever rounded before `cents`."""
+
+_PLAIN_DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
+_LARGEST = Decimal(10) ** 18
+
+
+def cents(amount: Decimal) -> Decimal:
+    """Round an amount half up to cents (away from zero on the half), never to a negative zero."""
+    return amount.quantize(CENT, context=EXACT) or ZERO
+
+
+def parse_decimal(value: object, field: str = "amount") -> Decimal:
+    """Read an exact decimal number, unrounded, from what an API answer or a form holds.
+
+    Args:
+        value: a plain decimal string ("700.0"), an int or a `Decimal`.
+        field: what the number is, for the error message.
+
+    Raises:
+        InvalidAmount: a float (its cents are already lost), NaN, infinity, anything that is not a plain number, or
+            a number of 10^18 and more.
+    """
+    match value:
+        case bool() | float():
+            raise InvalidAmount(field, value, f"is a {type(value).__name__}, not an exact decimal number")
+        case Decimal() | int():
+            number = Decimal(value)
+        case str() if _PLAIN_DECIMAL.fullmatch(value.strip()):
+            number = Decimal(value.strip())
+        case _:
+            raise InvalidAmount(field, value, "is not a decimal number")
+    if not number.is_finite():
+        raise InvalidAmount(field, value, "is not a finite number")
+    if abs(number) >= _LARGEST:
+        raise InvalidAmount(field, value, "is too large")
+    return number
+
+
+def parse_money(value: object, field: str = "amount") -> Decimal:
+    """Read an amount of money like `parse_decimal`, rounded to cents."""
+    return cents(parse_decimal(value, field))
+
+
+def brl(amount: Decimal) -> str:
+    """Write money the Brazilian way: `R$ 1.234,56`, `-R$ 0,50`."""
+    rounded = cents(amount)
+    sign = "-" if rounded < 0 else ""
+    return f"{sign}R$ {abs(rounded):,.2f}".translate(str.maketrans(",.", ".,"))
+
+
+def multiply_to_cents(left: Decimal, right: Decimal) -> Decimal:
+    """Multiply exactly, then round once to cents."""
+    return cents(EXACT.multiply(left, right))
+
+
+def service_value(units: Decimal, unit_value: Decimal) -> Decimal:
+    """Value of a service line: units x unit value, half up to cents (2.5 x 5.75 → 14.38, as the API answers)."""
+    return multiply_to_cents(units, unit_value)
+
+
+def split_money(total: Decimal, percentages: Sequence[Decimal]) -> tuple[Decimal, ...]:
+    """Split `total` into one part a percentage; the parts total it exactly, the last takes the rest.
+
+    No part passes what is left, so a few cents over many parts never end in a negative one.
+
+    Raises:
+        InvalidPercentages: one is negative, or they do not total exactly 100.
+    """
+    if sum(percentages) != HUNDRED or min(percentages) < 0:
+        raise InvalidPercentages(percentages)
+    shares = [EXACT.multiply(total, percentage).scaleb(-2, context=EXACT) for percentage in percentages]
+    return rounded_parts(cents(total), shares, CENT)
+
+
+def rounded_parts(total: Decimal, shares: Sequence[Decimal], unit: Decimal) -> tuple[Decimal, ...]:
+    """Round exact shares of `total` half up to multiples of `unit`, the last taking what the others leave."""
+    parts: list[Decimal] = []
+    rest = abs(total)
+    for share in shares[:-1]:
+        part = min(abs(share).quantize(unit, context=EXACT), rest)
+        rest -= part
+        parts.append(part)
+    return tuple(part if total >= 0 else -part for part in (*parts, rest))

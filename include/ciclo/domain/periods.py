@@ -1,0 +1,180 @@
+"""When a rule issues: its periods, windows of dates, and the accrual month of an invoice.
+
+The one rule: issue date k is `init_date` plus k steps, counted from `init_date` and clamped to the month's end, so that
+a period is known by its number alone and the periods of a window cost nothing for the years before it.
+
+Windows are half-open, `[start, end)`: windows that touch neither share nor lose a day. People and the API speak of
+inclusive days; `DateRange.days` is the only door between the two.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Self
+
+from ciclo.domain.calendar import MONTHS, add_days, add_months, first_of_month, month_number
+from ciclo.domain.errors import InvalidRule, WindowUpsideDown
+
+DAYS_OF_A_WEEK = 7
+PERIODICITIES = (1, 2, 3, 6, 12)
+"""Lengths of a monthly rule's period in months that the API accepts (REFERENCE, "Invoice rule")."""
+
+
+class PeriodUnit(StrEnum):
+    """What a rule's period is counted in (`additional_information.period_unit`)."""
+
+    MONTHLY = "monthly"
+    WEEKLY = "weekly"
+
+
+class AccrualMonth(StrEnum):
+    """Which month an invoice belongs to in the books (`additional_information.accrual_month_quantity`)."""
+
+    SAME_MONTH = "same_month"
+    PREVIOUS_MONTH = "previous_month"
+
+
+@dataclass(frozen=True, slots=True)
+class DateRange:
+    """A half-open window of dates, `[start, end)`; `start == end` is empty.
+
+    Raises:
+        WindowUpsideDown: `end` is before `start`.
+    """
+
+    start: date
+    end: date
+
+    def __post_init__(self) -> None:
+        if self.end < self.start:
+            raise WindowUpsideDown(self.start, self.end)
+
+    @classmethod
+    def days(cls, first: date, last: date) -> Self:
+        """Window of the days `first` to `last`, both included.
+
+        Raises:
+            WindowUpsideDown: `last` is before `first`.
+        """
+        if last < first:
+            raise WindowUpsideDown(first, last)
+        return cls(first, add_days(last, 1))
+
+    @classmethod
+    def month_of(cls, day: date) -> Self:
+        """Window of the day's whole month."""
+        number = month_number(day)
+        return cls(MONTHS[number][1], MONTHS[number + 1][1])
+
+    @property
+    def last_day(self) -> date:
+        """The last day included, for people and for the API's inclusive filters (of no use if empty)."""
+        return add_days(self.end, -1)
+
+    def __contains__(self, day: date) -> bool:
+        return self.start <= day < self.end
+
+    def __bool__(self) -> bool:
+        return self.start < self.end
+
+    def intersection(self, other: Self) -> Self:
+        """Return the days in both windows; empty if they do not meet."""
+        start = max(self.start, other.start)
+        return type(self)(start, max(start, min(self.end, other.end)))
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrence:
+    """When a rule issues, in the API's terms (`additional_information`).
+
+    Attributes:
+        init_date: issue date of the first period.
+        period_unit: monthly or weekly.
+        month_quantity: length of a monthly period in months, one of `PERIODICITIES`; ignored for weekly, as by the API.
+        end_date: last day on which an invoice may be issued; None repeats for ever.
+
+    Raises:
+        InvalidRule: a monthly rule's `month_quantity` is not one of `PERIODICITIES`.
+    """
+
+    init_date: date
+    period_unit: PeriodUnit = PeriodUnit.MONTHLY
+    month_quantity: int | None = None
+    end_date: date | None = None
+
+    def __post_init__(self) -> None:
+        if self.period_unit is PeriodUnit.MONTHLY and self.month_quantity not in PERIODICITIES:
+            allowed = ", ".join(map(str, PERIODICITIES))
+            reason = f"a monthly rule's period lasts {allowed} months, not {self.month_quantity}"
+            raise InvalidRule("additional_information.month_quantity", reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """One issue of a rule: `number` counts from 0 at `init_date`."""
+
+    number: int
+    issue_date: date
+    accrual_month: date
+
+
+def nth_issue_date(recurrence: Recurrence, number: int) -> date:
+    """Issue date of period `number` (0 is `init_date`), whatever `end_date` says.
+
+    Raises:
+        DateOutOfRange: it lies outside the years 1 to 9999.
+    """
+    if recurrence.period_unit is PeriodUnit.WEEKLY:
+        return add_days(recurrence.init_date, number * DAYS_OF_A_WEEK)
+    return add_months(recurrence.init_date, number * _months(recurrence))
+
+
+def period_numbers(recurrence: Recurrence, window: DateRange) -> range:
+    """Numbers of the periods whose issue date lies in `window` and not after `end_date`."""
+    end_date = recurrence.end_date
+    stop = window.end if end_date is None or end_date >= window.end else add_days(end_date, 1)
+    return range(_first_number(recurrence, window.start), _first_number(recurrence, stop))
+
+
+def issue_dates(recurrence: Recurrence, window: DateRange) -> Iterator[date]:
+    """Issue dates inside the half-open `window`, in order; the cost does not depend on how far back the rule began."""
+    return (nth_issue_date(recurrence, number) for number in period_numbers(recurrence, window))
+
+
+def issue_count(recurrence: Recurrence, window: DateRange) -> int:
+    """How many issue dates lie in `window`, without walking them."""
+    return len(period_numbers(recurrence, window))
+
+
+def accrual_month(issue_date: date, convention: AccrualMonth) -> date:
+    """First day of the month an invoice belongs to: the issue date's, or the one before it."""
+    if convention is AccrualMonth.SAME_MONTH:
+        return first_of_month(issue_date)
+    return MONTHS[month_number(issue_date) - 1][1]
+
+
+def periods(recurrence: Recurrence, accrual: AccrualMonth, window: DateRange) -> Iterator[Period]:
+    """Periods of a rule inside the half-open `window`, in order of issue date."""
+    for number in period_numbers(recurrence, window):
+        issued = nth_issue_date(recurrence, number)
+        yield Period(number, issued, accrual_month(issued, accrual))
+
+
+def step_on_or_after(anchor: date, months: int, day: date) -> int:
+    """Smallest k >= 0 for which `add_months(anchor, k * months)` is not before `day`."""
+    if day <= anchor:
+        return 0
+    steps = -((month_number(anchor) - month_number(day)) // months)
+    return steps + (add_months(anchor, steps * months) < day)
+
+
+def _first_number(recurrence: Recurrence, day: date) -> int:
+    if recurrence.period_unit is PeriodUnit.MONTHLY:
+        return step_on_or_after(recurrence.init_date, _months(recurrence), day)
+    return max(0, -((recurrence.init_date - day).days // DAYS_OF_A_WEEK))
+
+
+def _months(recurrence: Recurrence) -> int:
+    """Months of a monthly rule's period; `Recurrence` has already refused None."""
+    return recurrence.month_quantity or 1

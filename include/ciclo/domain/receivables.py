@@ -1,0 +1,137 @@
+"""The life of an invoice and of its receivables: states, lateness, ageing.
+
+The one rule: an invoice and a receivable know four states, and `late` is none of them: it is a `to_receive` one past
+its due date, as of the day that is asked about.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
+
+from ciclo.domain.errors import IllegalTransition
+
+
+class ReceivableState(StrEnum):
+    """State of one due date's share of an invoice (REFERENCE, "Invoice")."""
+
+    TO_EMIT = "to_emit"
+    TO_RECEIVE = "to_receive"
+    RECEIVED = "received"
+    CANCELLED = "cancelled"
+
+
+class InvoiceState(StrEnum):
+    """State of an invoice; the same words as a receivable's."""
+
+    TO_EMIT = "to_emit"
+    TO_RECEIVE = "to_receive"
+    RECEIVED = "received"
+    CANCELLED = "cancelled"
+
+
+class BillingEvent(StrEnum):
+    """What moves an invoice or receivable on, by the names of the API's webhook events."""
+
+    EMIT = "emit"
+    UNDO_EMISSION = "undo_emission"
+    CONFIRM_RECEIVAL = "confirm_receival"
+    UNDO_RECEIVAL = "undo_receival"
+    CANCEL = "cancel"
+    UNDO_CANCELLATION = "undo_cancellation"
+
+
+class AgeingBucket(StrEnum):
+    """How long a receivable is overdue, in calendar days after its due date."""
+
+    NOT_DUE = "not due"
+    DAYS_1_TO_30 = "1-30"
+    DAYS_31_TO_60 = "31-60"
+    DAYS_61_TO_90 = "61-90"
+    OVER_90_DAYS = "over 90"
+
+
+_S, _E = ReceivableState, BillingEvent
+_Change = tuple[str, str]
+
+EVENTS: Mapping[_Change, BillingEvent] = MappingProxyType(
+    {
+        (_S.TO_EMIT, _S.TO_RECEIVE): _E.EMIT,
+        (_S.TO_RECEIVE, _S.TO_EMIT): _E.UNDO_EMISSION,
+        (_S.TO_RECEIVE, _S.RECEIVED): _E.CONFIRM_RECEIVAL,
+        (_S.RECEIVED, _S.TO_RECEIVE): _E.UNDO_RECEIVAL,
+        (_S.TO_EMIT, _S.CANCELLED): _E.CANCEL,
+        (_S.TO_RECEIVE, _S.CANCELLED): _E.CANCEL,
+        (_S.CANCELLED, _S.TO_EMIT): _E.UNDO_CANCELLATION,
+        (_S.CANCELLED, _S.TO_RECEIVE): _E.UNDO_CANCELLATION,
+    }
+)
+"""Every legal single change of state, by the event that makes it. Received money is undone before it is cancelled."""
+
+SKIPPED: Mapping[_Change, tuple[BillingEvent, ...]] = MappingProxyType(
+    {
+        (_S.TO_EMIT, _S.RECEIVED): (_E.EMIT, _E.CONFIRM_RECEIVAL),
+        (_S.RECEIVED, _S.TO_EMIT): (_E.UNDO_RECEIVAL, _E.UNDO_EMISSION),
+    }
+)
+"""Changes that a reading once a day may see in one step: two legal events, in the order they must have come."""
+
+
+def next_states(state: ReceivableState | InvoiceState) -> tuple[ReceivableState, ...]:
+    """States that one event may lead to."""
+    return tuple(ReceivableState(target) for source, target in EVENTS if source == state)
+
+
+def event_between(source: ReceivableState | InvoiceState, target: ReceivableState | InvoiceState) -> BillingEvent:
+    """Return the one event that leads from `source` to `target`.
+
+    Raises:
+        IllegalTransition: no single event does.
+    """
+    try:
+        return EVENTS[source, target]
+    except KeyError:
+        raise IllegalTransition("receivable", source, target, next_states(source)) from None
+
+
+def observed_events(
+    source: ReceivableState | InvoiceState, target: ReceivableState | InvoiceState
+) -> tuple[BillingEvent, ...]:
+    """Events that explain a change seen between two readings of the API; none if nothing changed.
+
+    Raises:
+        IllegalTransition: no legal events explain it: a finding (money received, then found cancelled).
+    """
+    if source == target:
+        return ()
+    return SKIPPED.get((source, target)) or (event_between(source, target),)
+
+
+def is_late(state: ReceivableState, due_date: date, today: date) -> bool:
+    """Whether the money is overdue: issued, not received, and `today` is past the due date."""
+    return state == ReceivableState.TO_RECEIVE and due_date < today
+
+
+def days_late(due_date: date, today: date) -> int:
+    """Calendar days that `today` is past the due date; 0 on or before it."""
+    return max(0, (today - due_date).days)
+
+
+def ageing_bucket(due_date: date, today: date) -> AgeingBucket:
+    """Ageing bucket of an open receivable, as of `today`."""
+    days = days_late(due_date, today)
+    return next(bucket for longest, bucket in _BUCKETS if longest is None or days <= longest)
+
+
+_BUCKETS: tuple[tuple[int | None, AgeingBucket], ...] = (
+    (0, AgeingBucket.NOT_DUE),
+    (30, AgeingBucket.DAYS_1_TO_30),
+    (60, AgeingBucket.DAYS_31_TO_60),
+    (90, AgeingBucket.DAYS_61_TO_90),
+    (None, AgeingBucket.OVER_90_DAYS),
+)
+
+
+def days_to_receive(issue_date: date, received_at: date) -> int:
+    """Calendar days from issue to receipt; negative for money that came before its invoice."""
+    return (received_at - issue_date).days
