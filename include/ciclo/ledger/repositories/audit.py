@@ -1,0 +1,70 @@
+"""The audit trail: every change of state is added, nothing is ever changed or removed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from ciclo.ledger.tables import AuditEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who changes the ledger: a task of a Dag run, or a person."""
+
+    dag_id: str | None = None
+    run_id: str | None = None
+    task_id: str | None = None
+    map_index: int | None = None
+    person: str | None = None
+
+    @property
+    def label(self) -> str:
+        """One line that names the actor, for `planned_by` and messages."""
+        return self.person or "/".join(part for part in (self.dag_id, self.run_id, self.task_id) if part) or "unknown"
+
+
+class Change(NamedTuple):
+    """One change of state of one thing."""
+
+    subject_id: int
+    from_state: str | None
+    to_state: str
+    reason: str | None = None
+
+
+class AuditRepository:
+    """Adds to and reads the audit trail of one organization."""
+
+    def __init__(self, session: Session, organization_id: int, actor: Actor) -> None:
+        self._session = session
+        self._organization_id = organization_id
+        self._actor = actor
+
+    def record(self, subject: str, changes: Iterable[Change], at: datetime) -> None:
+        """Add one entry a change, in one statement."""
+        common: dict[str, Any] = {
+            "organization_id": self._organization_id,
+            "at": at,
+            "subject": subject,
+            "dag_id": self._actor.dag_id,
+            "run_id": self._actor.run_id,
+            "task_id": self._actor.task_id,
+            "map_index": self._actor.map_index,
+            "person": self._actor.person,
+        }
+        rows = [common | change._asdict() for change in changes]
+        if rows:
+            self._session.execute(insert(AuditEntry), rows)
+
+    def trail(self, subject: str, subject_id: int) -> list[AuditEntry]:
+        """Return what happened to one thing, oldest first."""
+        query = select(AuditEntry).where(
+            AuditEntry.organization_id == self._organization_id,
+            AuditEntry.subject == subject,
+            AuditEntry.subject_id == subject_id,
+        )
+        return list(self._session.scalars(query.order_by(AuditEntry.id)))

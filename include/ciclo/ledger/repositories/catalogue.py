@@ -1,0 +1,111 @@
+"""Contracts and rules as last seen, and the versions of a rule's terms.
+
+Rows are upserted: what was there keeps its `first_seen_at`, what is no longer at the vendor gets a `gone_at`.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from ciclo.ledger.repositories.statements import insert_new, upsert
+from ciclo.ledger.tables import Contract, Organization, Rule, RuleVersion
+
+ACTIVE = "active"
+
+
+class CatalogueRepository:
+    """Contracts, rules and versions of one organization."""
+
+    def __init__(self, session: Session, organization_id: int) -> None:
+        self._session = session
+        self._organization_id = organization_id
+
+    def see_organization(self, *, at: datetime, name: str | None = None) -> None:
+        """Remember the organization."""
+        row = {"organization_id": self._organization_id, "name": name, "first_seen_at": at}
+        self._session.execute(insert_new(self._session, Organization), [row])
+
+    # -- contracts -----------------------------------------------------------------------------------------------
+
+    def store_contracts(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert or update contracts."""
+        if rows:
+            self._session.execute(upsert(self._session, Contract, keep=["first_seen_at"]), rows)
+
+    def mark_contracts_gone(self, present: Collection[int], at: datetime) -> list[Contract]:
+        """Mark every contract that is not in `present` as gone, and return those that were not before."""
+        lost = [c for c in self.contracts() if c.gone_at is None and c.contract_id not in present]
+        for contract in lost:
+            contract.gone_at = at
+        self._session.flush()
+        return lost
+
+    def contracts(self, contract_ids: Collection[int] = ()) -> list[Contract]:
+        """Return the contracts, all or some of them, by id."""
+        query = select(Contract).where(Contract.organization_id == self._organization_id)
+        if contract_ids:
+            query = query.where(Contract.contract_id.in_(contract_ids))
+        return list(self._session.scalars(query.order_by(Contract.contract_id)))
+
+    def billable_contracts(self, *, contract_ids: Collection[int] = (), shard: int = 0, shards: int = 1) -> list[int]:
+        """Return the ids of the active contracts of a shard that are still at the vendor."""
+        query = select(Contract.contract_id).where(
+            Contract.organization_id == self._organization_id,
+            Contract.state == ACTIVE,
+            Contract.gone_at.is_(None),
+            Contract.contract_id % shards == shard,
+        )
+        if contract_ids:
+            query = query.where(Contract.contract_id.in_(contract_ids))
+        return list(self._session.scalars(query.order_by(Contract.contract_id)))
+
+    # -- rules ---------------------------------------------------------------------------------------------------
+
+    def store_rules(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert or update rules."""
+        if rows:
+            self._session.execute(upsert(self._session, Rule, keep=["first_seen_at"]), rows)
+
+    def add_versions(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add versions of rules' terms."""
+        if rows:
+            self._session.execute(insert_new(self._session, RuleVersion), rows)
+
+    def mark_rules_gone(self, contract_ids: Iterable[int], present: Collection[int], at: datetime) -> list[Rule]:
+        """Mark the contracts' rules that are not in `present` as gone, and return those that were not before."""
+        query = self._rules().where(Rule.contract_id.in_(list(contract_ids)), Rule.gone_at.is_(None))
+        lost = [rule for rule in self._session.scalars(query) if rule.rule_id not in present]
+        for rule in lost:
+            rule.gone_at = at
+        self._session.flush()
+        return lost
+
+    def rules_of(self, contract_ids: Iterable[int]) -> list[Rule]:
+        """Return the rules of some contracts, by id."""
+        query = self._rules().where(Rule.contract_id.in_(list(contract_ids)))
+        return list(self._session.scalars(query.order_by(Rule.rule_id)))
+
+    def rules(self, rule_ids: Iterable[int]) -> dict[int, Rule]:
+        """Return some rules by id."""
+        return {r.rule_id: r for r in self._session.scalars(self._rules().where(Rule.rule_id.in_(list(rule_ids))))}
+
+    def versions(self, rule_ids: Iterable[int]) -> dict[int, list[RuleVersion]]:
+        """Return the versions of some rules' terms, oldest first."""
+        query = select(RuleVersion).where(
+            RuleVersion.organization_id == self._organization_id, RuleVersion.rule_id.in_(list(rule_ids))
+        )
+        found: dict[int, list[RuleVersion]] = {}
+        for version in self._session.scalars(query.order_by(RuleVersion.rule_id, RuleVersion.version)):
+            found.setdefault(version.rule_id, []).append(version)
+        return found
+
+    def _rules(self) -> Select[tuple[Rule]]:
+        return select(Rule).where(Rule.organization_id == self._organization_id)
+
+
+def version_on(versions: Sequence[RuleVersion], day: date) -> RuleVersion:
+    """Return the version in force on `day`; days before the second version follow the first."""
+    return next((v for v in reversed(versions) if v.effective_from <= day), versions[0])

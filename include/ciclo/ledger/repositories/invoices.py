@@ -1,0 +1,55 @@
+"""Invoices and receivables as last seen at the vendor."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ciclo.domain.periods import DateRange
+from ciclo.ledger.repositories.statements import upsert
+from ciclo.ledger.tables import Invoice, Receivable
+
+
+class InvoiceRepository:
+    """The invoices of one organization."""
+
+    def __init__(self, session: Session, organization_id: int) -> None:
+        self._session = session
+        self._organization_id = organization_id
+
+    def store(self, invoices: Sequence[Mapping[str, Any]], receivables: Sequence[Mapping[str, Any]]) -> None:
+        """Insert or update invoices with their receivables; what is stored keeps its period and first sight."""
+        if invoices:
+            keep = ["first_seen_at", "adopted", "period_id"]
+            self._session.execute(upsert(self._session, Invoice, keep=keep), invoices)
+        if receivables:
+            self._session.execute(upsert(self._session, Receivable, keep=["first_seen_at"]), receivables)
+
+    def taken(self, invoice_ids: Collection[int]) -> set[int]:
+        """Return those of `invoice_ids` that belong to a period already."""
+        query = select(Invoice.invoice_id).where(
+            Invoice.organization_id == self._organization_id,
+            Invoice.invoice_id.in_(list(invoice_ids)),
+            Invoice.period_id.is_not(None),
+        )
+        return set(self._session.scalars(query))
+
+    def within(self, window: DateRange) -> list[Invoice]:
+        """Return the invoices with an issue date in the window, by id."""
+        query = select(Invoice).where(
+            Invoice.organization_id == self._organization_id,
+            Invoice.issue_date >= window.start,
+            Invoice.issue_date < window.end,
+        )
+        return list(self._session.scalars(query.order_by(Invoice.invoice_id)))
+
+    def receivables_of(self, invoice_ids: Iterable[int]) -> dict[int, list[Receivable]]:
+        """Return the receivables of some invoices, by due date."""
+        query = select(Receivable).where(
+            Receivable.organization_id == self._organization_id, Receivable.invoice_id.in_(list(invoice_ids))
+        )
+        found: dict[int, list[Receivable]] = {}
+        for receivable in self._session.scalars(query.order_by(Receivable.due_date, Receivable.receivable_id)):
+            found.setdefault(receivable.invoice_id, []).append(receivable)
+        return found

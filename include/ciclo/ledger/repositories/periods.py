@@ -1,0 +1,255 @@
+"""Periods: planning, claiming and every change of their state, each with its audit entry.
+
+The claim is one atomic statement. On PostgreSQL it skips rows that another run is claiming; on SQLite the transaction
+holds the write lock. Whoever calls commits: a claim counts only once it is committed, and only then may a POST begin.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from ciclo.domain.period_states import PeriodState, check_transition
+from ciclo.domain.periods import DateRange
+from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
+from ciclo.ledger.repositories.statements import insert_new
+from ciclo.ledger.tables import Period, ScheduledUpdate
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which periods a run is about: a window of issue dates, perhaps some contracts, perhaps one shard of them."""
+
+    window: DateRange
+    contract_ids: tuple[int, ...] = ()
+    shard: int = 0
+    shards: int = 1
+
+    def whole(self) -> "Scope":
+        """Return the same window and contracts, every shard."""
+        return Scope(self.window, self.contract_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What became of a period that is an invoice now."""
+
+    period_id: int
+    invoice_id: int
+    gross_value: Decimal
+    from_state: str
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class StateCount:
+    """How many periods are in a state, and what they amount to in BRL."""
+
+    periods: int = 0
+    amount: Decimal = field(default_factory=lambda: Decimal("0.00"))
+
+
+class PeriodRepository:
+    """The periods of one organization."""
+
+    def __init__(self, session: Session, organization_id: int, actor: Actor) -> None:
+        self._session = session
+        self._organization_id = organization_id
+        self._actor = actor
+        self._audit = AuditRepository(session, organization_id, actor)
+
+    # -- planning ------------------------------------------------------------------------------------------------
+
+    def plan(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Add planned periods and return how many are new; one with the same rule and issue date stays as it is."""
+        if not rows:
+            return 0
+        statement = insert_new(self._session, Period).returning(Period.id)
+        return len(self._session.connection().execute(statement, rows).all())
+
+    def of_rules(self, rule_ids: Iterable[int], window: DateRange) -> list[Period]:
+        """Return the periods of some rules in a window, by rule and issue date."""
+        query = self._mine().where(Period.rule_id.in_(list(rule_ids)), *_within(window))
+        return list(self._session.scalars(query.order_by(Period.rule_id, Period.issue_date)))
+
+    # -- the protocol --------------------------------------------------------------------------------------------
+
+    def claim(self, scope: Scope, *, owner: str, lease_until: datetime, at: datetime, limit: int) -> list[Period]:
+        """Take up to `limit` due periods for `owner`: `planned` becomes `submitting`, oldest issue date first.
+
+        A period waits while an update of its rule with an execution date up to its issue date is not settled.
+        """
+        free = (
+            select(Period.id)
+            .where(*self._due(scope), Period.state == PeriodState.PLANNED, ~_update_unsettled())
+            .order_by(Period.issue_date, Period.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return self._take(Period.id.in_(free), owner=owner, lease_until=lease_until, at=at)
+
+    def claim_these(
+        self, period_ids: Iterable[int], *, owner: str, lease_until: datetime, at: datetime
+    ) -> list[Period]:
+        """Take those of `period_ids` that are still `planned`, as `claim` does."""
+        wanted = self._belongs(), Period.state == PeriodState.PLANNED, Period.id.in_(list(period_ids))
+        free = select(Period.id).where(*wanted).with_for_update(skip_locked=True)
+        return self._take(Period.id.in_(free), owner=owner, lease_until=lease_until, at=at)
+
+    def _take(self, which: ColumnElement[bool], *, owner: str, lease_until: datetime, at: datetime) -> list[Period]:
+        statement = (
+            update(Period)
+            .where(which, Period.state == PeriodState.PLANNED)
+            .values(
+                state=PeriodState.SUBMITTING.value,
+                owner=owner,
+                lease_until=lease_until,
+                attempts=Period.attempts + 1,
+                reason=None,
+                changed_at=at,
+            )
+            .returning(Period)
+            .execution_options(synchronize_session=False, populate_existing=True)
+        )
+        taken = sorted(self._session.scalars(statement), key=lambda period: (period.issue_date, period.id))
+        self._audit.record(
+            "period",
+            (Change(period.id, PeriodState.PLANNED, PeriodState.SUBMITTING, f"claimed by {owner}") for period in taken),
+            at,
+        )
+        return taken
+
+    def issued(self, outcomes: Sequence[Issued], *, at: datetime) -> None:
+        """Record periods that are invoices now, whether created or adopted."""
+        for source in {outcome.from_state for outcome in outcomes}:
+            check_transition(PeriodState(source), PeriodState.ISSUED)
+        rows = [
+            {
+                "id": outcome.period_id,
+                "state": PeriodState.ISSUED.value,
+                "invoice_id": outcome.invoice_id,
+                "gross_value": outcome.gross_value,
+                "reason": None,
+                "owner": None,
+                "lease_until": None,
+                "doubt_until": None,
+                "changed_at": at,
+            }
+            for outcome in outcomes
+        ]
+        if rows:
+            self._session.execute(update(Period), rows)
+        changes = (Change(o.period_id, o.from_state, PeriodState.ISSUED, o.reason) for o in outcomes)
+        self._audit.record("period", changes, at)
+
+    def doubt(self, periods: Iterable[Period], *, reason: str, until: datetime, at: datetime) -> None:
+        """Mark what was sent and not answered; before `until` its absence at the vendor proves nothing."""
+        self._change(periods, PeriodState.IN_DOUBT, reason=reason, at=at, doubt_until=until)
+
+    def park(self, periods: Iterable[Period], *, reason: str, at: datetime) -> None:
+        """Stop periods for a person."""
+        self._change(periods, PeriodState.PARKED, reason=reason, at=at)
+
+    def wait(self, periods: Iterable[Period], *, reason: str, at: datetime) -> None:
+        """Let planned periods wait for a price update."""
+        self._change(periods, PeriodState.WAITING, reason=reason, at=at)
+
+    def replan(self, periods: Iterable[Period], *, reason: str, at: datetime) -> None:
+        """Put periods back to `planned`: they certainly are not at the vendor, or a person released them."""
+        self._change(periods, PeriodState.PLANNED, reason=reason, at=at)
+
+    def cancel(self, periods: Iterable[Period], *, reason: str, at: datetime) -> None:
+        """Give periods up: rule ended, contract inactive, or a person's decision."""
+        self._change(periods, PeriodState.CANCELLED, reason=reason, at=at)
+
+    def _change(
+        self,
+        periods: Iterable[Period],
+        target: PeriodState,
+        *,
+        reason: str,
+        at: datetime,
+        doubt_until: datetime | None = None,
+    ) -> None:
+        changed = list(periods)
+        changes = []
+        for period in changed:
+            check_transition(PeriodState(period.state), target)
+            changes.append(Change(period.id, period.state, target, reason))
+            period.state, period.reason, period.changed_at = target.value, reason, at
+            period.owner, period.lease_until, period.doubt_until = None, None, doubt_until
+        self._session.flush()
+        self._audit.record("period", changes, at)
+
+    # -- finding -------------------------------------------------------------------------------------------------
+
+    def get(self, period_id: int) -> Period | None:
+        """Return one period, or None if the organization has no such one."""
+        return self._session.scalar(self._mine().where(Period.id == period_id))
+
+    def in_state(self, *states: PeriodState, scope: Scope | None = None) -> list[Period]:
+        """Return the periods in some states, oldest issue date first."""
+        query = self._mine().where(Period.state.in_([state.value for state in states]))
+        if scope is not None:
+            query = query.where(*self._due(scope))
+        return list(self._session.scalars(query.order_by(Period.issue_date, Period.id)))
+
+    def unanswered(self, scope: Scope, now: datetime) -> list[Period]:
+        """Return what must be settled: in doubt, or submitting under a lease that has run out."""
+        expired = (Period.state == PeriodState.SUBMITTING) & (Period.lease_until < now)
+        query = self._mine().where(*self._due(scope), or_(Period.state == PeriodState.IN_DOUBT, expired))
+        return list(self._session.scalars(query.order_by(Period.issue_date, Period.id)))
+
+    def held_back(self, scope: Scope) -> list[Period]:
+        """Return the planned periods whose rule has an unsettled price update up to their issue date."""
+        query = self._mine().where(*self._due(scope), Period.state == PeriodState.PLANNED, _update_unsettled())
+        return list(self._session.scalars(query))
+
+    def free_again(self, scope: Scope) -> list[Period]:
+        """Return the waiting periods whose rule's price updates are settled by now."""
+        query = self._mine().where(*self._due(scope), Period.state == PeriodState.WAITING, ~_update_unsettled())
+        return list(self._session.scalars(query))
+
+    def totals(self, scope: Scope) -> dict[PeriodState, StateCount]:
+        """Return number and amount of the scope's periods by state; states without any are there with zero."""
+        query = select(Period.state, func.count(), func.sum(Period.gross_value)).where(*self._due(scope))
+        totals = {state: StateCount() for state in PeriodState}
+        for state, periods, amount in self._session.execute(query.group_by(Period.state)):
+            totals[PeriodState(state)] = StateCount(periods, amount or Decimal("0.00"))
+        return totals
+
+    def _mine(self) -> Select[tuple[Period]]:
+        return select(Period).where(self._belongs())
+
+    def _belongs(self) -> ColumnElement[bool]:
+        return Period.organization_id == self._organization_id
+
+    def _due(self, scope: Scope) -> list[ColumnElement[bool]]:
+        conditions = [self._belongs(), *_within(scope.window)]
+        if scope.contract_ids:
+            conditions.append(Period.contract_id.in_(scope.contract_ids))
+        if scope.shards > 1:
+            conditions.append(Period.contract_id % scope.shards == scope.shard)
+        return conditions
+
+
+def _within(window: DateRange) -> list[ColumnElement[bool]]:
+    return [Period.issue_date >= window.start, Period.issue_date < window.end]
+
+
+def _update_unsettled() -> ColumnElement[bool]:
+    return (
+        select(ScheduledUpdate.scheduled_update_id)
+        .where(
+            ScheduledUpdate.organization_id == Period.organization_id,
+            ScheduledUpdate.rule_id == Period.rule_id,
+            ScheduledUpdate.gone_at.is_(None),
+            ScheduledUpdate.next_execution_date <= Period.issue_date,
+        )
+        .correlate(Period)
+        .exists()
+    )

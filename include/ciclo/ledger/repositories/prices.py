@@ -1,0 +1,78 @@
+"""Effective-dated prices, scheduled updates and index values: what a period costs on its issue date."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ciclo.ledger.repositories.statements import insert_new, upsert
+from ciclo.ledger.tables import Price, ScheduledUpdate
+
+
+class PriceRepository:
+    """The prices of one organization's rules."""
+
+    def __init__(self, session: Session, organization_id: int) -> None:
+        self._session = session
+        self._organization_id = organization_id
+
+    def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add prices; one that is there for the same service and day stays."""
+        if rows:
+            self._session.execute(insert_new(self._session, Price), rows)
+
+    def histories(self, rule_ids: Iterable[int]) -> dict[int, list[Price]]:
+        """Return the prices of some rules, by service and day."""
+        query = select(Price).where(Price.organization_id == self._organization_id, Price.rule_id.in_(list(rule_ids)))
+        found: dict[int, list[Price]] = {}
+        for price in self._session.scalars(query.order_by(Price.rule_id, Price.service_id, Price.effective_from)):
+            found.setdefault(price.rule_id, []).append(price)
+        return found
+
+
+class ScheduledUpdateRepository:
+    """The scheduled updates of one organization's rules."""
+
+    def __init__(self, session: Session, organization_id: int) -> None:
+        self._session = session
+        self._organization_id = organization_id
+
+    def store(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert or update scheduled updates; where the ledger stands (`next_execution_date`) is kept."""
+        if rows:
+            keep = ["first_seen_at", "next_execution_date"]
+            self._session.execute(upsert(self._session, ScheduledUpdate, keep=keep), rows)
+
+    def of_rules(self, rule_ids: Iterable[int]) -> dict[int, list[ScheduledUpdate]]:
+        """Return the scheduled updates of some rules that are still at the vendor, by id."""
+        query = select(ScheduledUpdate).where(
+            ScheduledUpdate.organization_id == self._organization_id,
+            ScheduledUpdate.rule_id.in_(list(rule_ids)),
+            ScheduledUpdate.gone_at.is_(None),
+        )
+        found: dict[int, list[ScheduledUpdate]] = {}
+        for scheduled in self._session.scalars(query.order_by(ScheduledUpdate.scheduled_update_id)):
+            found.setdefault(scheduled.rule_id, []).append(scheduled)
+        return found
+
+    def mark_gone(self, rule_ids: Iterable[int], present: Collection[int], at: datetime) -> None:
+        """Mark the rules' scheduled updates that are not in `present` as gone."""
+        for updates in self.of_rules(rule_ids).values():
+            for scheduled in updates:
+                if scheduled.scheduled_update_id not in present:
+                    scheduled.gone_at = at
+        self._session.flush()
+
+    def due(self, on: date, contract_ids: Collection[int] = ()) -> list[ScheduledUpdate]:
+        """Return the scheduled updates whose next execution has come, in order of execution date."""
+        query = select(ScheduledUpdate).where(
+            ScheduledUpdate.organization_id == self._organization_id,
+            ScheduledUpdate.gone_at.is_(None),
+            ScheduledUpdate.next_execution_date <= on,
+        )
+        if contract_ids:
+            query = query.where(ScheduledUpdate.contract_id.in_(contract_ids))
+        order = ScheduledUpdate.next_execution_date, ScheduledUpdate.rule_id, ScheduledUpdate.scheduled_update_id
+        return list(self._session.scalars(query.order_by(*order)))
