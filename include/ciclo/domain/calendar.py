@@ -4,6 +4,7 @@ The one rule: a month is a row of days in which a day past the month's end is it
 their number, `year * 12 + month - 1`, so that months add like integers and clamping is a look-up that never drifts.
 """
 
+from calendar import monthrange
 from datetime import date, timedelta
 from functools import cache
 
@@ -23,7 +24,7 @@ _BLACK_AWARENESS_DAY_SINCE = 2024  # Law 14.759 of 2023-12-21 made it a national
 
 
 class _Months(dict[int, tuple[date, ...]]):
-    """Month number → its days 1 to 31, clamped to the month's end, at index 1 to 31; index 0 is not a day.
+    """Month number → its days 1 to 31, clamped to the month's end, at index 1 to 31 (index 0 repeats day 1).
 
     Filled as months are asked for. Looking a date up here costs a fraction of building one, and is what makes the
     expansion of a rule cheap.
@@ -33,9 +34,10 @@ class _Months(dict[int, tuple[date, ...]]):
         year, month0 = divmod(number, 12)
         if not date.min.year <= year <= date.max.year:
             raise DateOutOfRange(f"month {month0 + 1} of year {year}")
-        first = date(year, month0 + 1, 1)
-        row = tuple(first.replace(day=min(max(day, 1), _length(year, month0 + 1))) for day in range(32))
-        return self.setdefault(number, row)
+        length = monthrange(year, month0 + 1)[1]
+        days = [date(year, month0 + 1, day) for day in range(1, length + 1)]
+        past_the_end = [days[-1]] * (31 - length)
+        return self.setdefault(number, (days[0], *days, *past_the_end))
 
 
 MONTHS = _Months()
@@ -137,9 +139,3 @@ def easter_sunday(year: int) -> date:
     late = (golden + 11 * epact + 22 * weekday) // 451
     month, day0 = divmod(epact + weekday - 7 * late + 114, 31)
     return date(year, month, day0 + 1)
-
-
-def _length(year: int, month: int) -> int:
-    if month == 2:
-        return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
-    return 30 if month in {4, 6, 9, 11} else 31

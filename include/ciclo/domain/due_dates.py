@@ -127,7 +127,7 @@ def due_dates(charge: Charge, issue_date: date) -> tuple[date, ...]:
         DateOutOfRange: a due date lies outside the years 1 to 9999.
     """
     first = _FIRST_DUE_DATE[charge.charge_type](charge, issue_date)
-    if charge.parcels == 1 and not charge.only_business_days:
+    if charge.parcel_number is None and not charge.only_business_days:
         return (first,)
     return _parcels(charge, first)
 

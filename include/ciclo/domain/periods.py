@@ -127,19 +127,28 @@ def nth_issue_date(recurrence: Recurrence, number: int) -> date:
     """
     if recurrence.period_unit is PeriodUnit.WEEKLY:
         return add_days(recurrence.init_date, number * DAYS_OF_A_WEEK)
-    return add_months(recurrence.init_date, number * _months(recurrence))
+    return add_months(recurrence.init_date, number * (recurrence.month_quantity or 1))
 
 
 def period_numbers(recurrence: Recurrence, window: DateRange) -> range:
     """Numbers of the periods whose issue date lies in `window` and not after `end_date`."""
     end_date = recurrence.end_date
     stop = window.end if end_date is None or end_date >= window.end else add_days(end_date, 1)
-    return range(_first_number(recurrence, window.start), _first_number(recurrence, stop))
+    init_date = recurrence.init_date
+    if recurrence.period_unit is PeriodUnit.WEEKLY:
+        return range(_weeks_until(init_date, window.start), _weeks_until(init_date, stop))
+    months = recurrence.month_quantity or 1  # `Recurrence` has refused None
+    return range(step_on_or_after(init_date, months, window.start), step_on_or_after(init_date, months, stop))
 
 
 def issue_dates(recurrence: Recurrence, window: DateRange) -> Iterator[date]:
     """Issue dates inside the half-open `window`, in order; the cost does not depend on how far back the rule began."""
-    return (nth_issue_date(recurrence, number) for number in period_numbers(recurrence, window))
+    numbers = period_numbers(recurrence, window)
+    if recurrence.period_unit is PeriodUnit.WEEKLY:
+        return (nth_issue_date(recurrence, number) for number in numbers)
+    first, months = month_number(recurrence.init_date), recurrence.month_quantity or 1
+    day = recurrence.init_date.day
+    return (MONTHS[first + number * months][day] for number in numbers)
 
 
 def issue_count(recurrence: Recurrence, window: DateRange) -> int:
@@ -165,16 +174,13 @@ def step_on_or_after(anchor: date, months: int, day: date) -> int:
     """Smallest k >= 0 for which `add_months(anchor, k * months)` is not before `day`."""
     if day <= anchor:
         return 0
-    steps = -((month_number(anchor) - month_number(day)) // months)
-    return steps + (add_months(anchor, steps * months) < day)
+    number = month_number(day)
+    gap = number - month_number(anchor)
+    steps = -(-gap // months)
+    falls_before = steps * months == gap and MONTHS[number][anchor.day] < day
+    return steps + falls_before
 
 
-def _first_number(recurrence: Recurrence, day: date) -> int:
-    if recurrence.period_unit is PeriodUnit.MONTHLY:
-        return step_on_or_after(recurrence.init_date, _months(recurrence), day)
-    return max(0, -((recurrence.init_date - day).days // DAYS_OF_A_WEEK))
-
-
-def _months(recurrence: Recurrence) -> int:
-    """Months of a monthly rule's period; `Recurrence` has already refused None."""
-    return recurrence.month_quantity or 1
+def _weeks_until(init_date: date, day: date) -> int:
+    """Smallest k >= 0 for which `init_date` plus k weeks is not before `day`."""
+    return max(0, -((init_date - day).days // DAYS_OF_A_WEEK))
