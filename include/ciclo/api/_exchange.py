@@ -1,0 +1,232 @@
+"""One HTTP exchange with the API: budget, sending, decoding, trying again.
+
+The one rule: `_send` decides whether a failure is safe to repeat, `_repeating` only obeys. A read is safe. A write is
+safe if it certainly did not reach the application: no connection was made, or it answered 429 (DESIGN 4.4). Anything
+else about a write is an `OutcomeUnknownError` at once. That includes a pooled connection the server closes without an
+answer: it may have read the request first.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+
+from ciclo.api import _json
+from ciclo.api._address import checked_base_url, checked_timeout, checked_token
+from ciclo.api._answers import Reply, error_for
+from ciclo.api._budget import CallBudget
+from ciclo.api.errors import ApiError, OutcomeUnknownError, TransientApiError, UnreadableAnswerError
+
+log = logging.getLogger(__name__)
+
+_PREFIX = "/api/v1/"
+_LONGEST_CONNECT = 10.0
+# Raised before a byte of the request was sent: httpx found no free connection, or could not make one.
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRules:
+    """How often and how patiently a request that is safe to repeat is repeated.
+
+    Attributes:
+        attempts: Requests at most, the first included.
+        first_wait: Upper bound in seconds of the first pause; it doubles each time, and the pause is random below it.
+        longest_wait: Upper bound in seconds of any such pause.
+        longest_retry_after: If the server asks for more seconds than this, the error is raised instead of waiting.
+        sleep: Waits the given seconds.
+        clock: Seconds that only move forward.
+        now: The wall clock, for a `Retry-After` that is a date.
+        jitter: A random number from 0 to 1.
+    """
+
+    attempts: int = 5
+    first_wait: float = 0.5
+    longest_wait: float = 20.0
+    longest_retry_after: float = 60.0
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    jitter: Callable[[], float] = random.random
+
+    def pause(self, attempt: int, error: BaseException | None) -> float:
+        """Seconds to wait after the given failed attempt: what the server asks for, else exponential with jitter."""
+        asked = error.retry_after if isinstance(error, TransientApiError) else None
+        bound = min(self.longest_wait, self.first_wait * 2.0 ** (attempt - 1))
+        return max(asked or 0.0, bound * self.jitter())
+
+    def allow(self, error: BaseException) -> bool:
+        """Whether a failure is one that trying again may help, within the patience."""
+        if isinstance(error, TransientApiError):
+            return (error.retry_after or 0.0) <= self.longest_retry_after
+        return isinstance(error, UnreadableAnswerError)
+
+    def longest_pauses(self) -> float:
+        """Seconds spent waiting at most, over all attempts."""
+        return (self.attempts - 1) * max(self.longest_wait, self.longest_retry_after)
+
+
+class Exchange:
+    """Sends requests for `BillimaticClient` from any thread and returns replies that are successes."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        token: str,
+        timeout: float,
+        requests_per_second: float | None,
+        max_connections: int,
+        transport: httpx.BaseTransport | None,
+        retries: RetryRules,
+        allow_http: bool,
+    ) -> None:
+        self.base_url = checked_base_url(base_url, allow_http=allow_http)
+        self._token = checked_token(token)
+        self._timeout = _timeout(checked_timeout(timeout))
+        self._rules = retries
+        self._budget = CallBudget.per_second(requests_per_second, clock=retries.clock, sleep=retries.sleep)
+        self._http = httpx.Client(
+            base_url=self.base_url + _PREFIX,
+            headers=_headers(self._token),
+            timeout=self._timeout,
+            limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
+            transport=transport,
+            follow_redirects=False,  # a redirect could carry the token to another host
+        )
+        self._repeating = Retrying(
+            stop=stop_after_attempt(retries.attempts),
+            wait=self._wait,
+            retry=retry_if_exception(retries.allow),
+            sleep=retries.sleep,
+            before_sleep=_announce,
+            reraise=True,
+        )
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._http.close()
+
+    @property
+    def longest_request(self) -> float:
+        """Seconds after which one request has been given up: waiting for a connection, connecting, sending, reading."""
+        parts = self._timeout.as_dict().values()
+        return sum(seconds or 0.0 for seconds in parts)
+
+    @property
+    def longest_call(self) -> float:
+        """Seconds a call takes at most with all its attempts and pauses, the waiting for the budget aside."""
+        return self._rules.attempts * self.longest_request + self._rules.longest_pauses()
+
+    def read(self, path: str, params: Mapping[str, str] | None = None) -> Reply:
+        """GET a path below `/api/v1`, as often as the rules allow.
+
+        Raises:
+            ApiError: What the last answer stands for.
+        """
+        return self._repeating(self._send, "GET", path, params, None)
+
+    def write(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Reply:
+        """Send a change, again only if it certainly did not reach the application.
+
+        Raises:
+            OutcomeUnknownError: It may have happened.
+            ApiError: It did not happen; the class says why.
+        """
+        content = None if body is None else _json.written(body)
+        return self._repeating(self._send, method, path, None, content)
+
+    def _send(self, method: str, path: str, params: Mapping[str, str] | None, content: bytes | None) -> Reply:
+        self._budget.take()
+        full_path = _PREFIX + path
+        try:
+            response = self._http.request(method, path, params=params, content=content)
+        except httpx.HTTPError as error:
+            raise _failure_of(error, method, full_path) from error
+        return self._successful(method, full_path, response)
+
+    def _successful(self, method: str, path: str, response: httpx.Response) -> Reply:
+        reply = self._reply(method, path, response)
+        error = error_for(reply)
+        if error is not None:
+            self._heed(error)
+            raise error
+        if reply.is_read and reply.body is None:  # of a write's answer, whoever needs its content says so
+            raise reply.unreadable("the answer is not JSON")
+        return reply
+
+    def _reply(self, method: str, path: str, response: httpx.Response) -> Reply:
+        return Reply(
+            method=method,
+            path=path,
+            status=response.status_code,
+            body=self._decoded(response),
+            request_id=self._without_token(response.headers.get("x-request-id", "")) or None,
+            retry_after=_seconds_of(response.headers.get("retry-after"), self._rules.now),
+        )
+
+    def _decoded(self, response: httpx.Response) -> Any:
+        content = response.content
+        if response.status_code >= 400:  # its text ends up in messages
+            content = content.replace(self._token.encode(), b"***")
+        try:
+            return _json.read(content) if content else None
+        except ValueError:
+            return None
+
+    def _without_token(self, text: str) -> str:
+        return text.replace(self._token, "***")
+
+    def _heed(self, error: ApiError) -> None:
+        """Hold back the other threads as well when the server asks for a pause."""
+        if isinstance(error, TransientApiError) and error.retry_after and self._rules.allow(error):
+            self._budget.close_for(error.retry_after)
+
+    def _wait(self, state: RetryCallState) -> float:
+        return self._rules.pause(state.attempt_number, state.outcome.exception() if state.outcome else None)
+
+
+def _failure_of(error: httpx.HTTPError, method: str, path: str) -> ApiError:
+    """Say what a request without an answer stands for; httpx's message names no header."""
+    reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if method == "GET" or isinstance(error, _NEVER_SENT):
+        return TransientApiError(reason, method=method, path=path)
+    return OutcomeUnknownError(f"no answer, it may have been carried out; {reason}", method=method, path=path)
+
+
+def _headers(token: str) -> dict[str, str]:
+    return {
+        "Authorization": f"Token token={token}",
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "User-Agent": "ciclo",
+    }
+
+
+def _timeout(seconds: float) -> httpx.Timeout:
+    return httpx.Timeout(connect=min(seconds, _LONGEST_CONNECT), read=seconds, write=seconds, pool=seconds)
+
+
+def _seconds_of(retry_after: str | None, now: Callable[[], datetime]) -> float | None:
+    """Read a `Retry-After` header, seconds or an HTTP date (RFC 9110, 10.2.3); None if it is neither."""
+    if not retry_after:
+        return None
+    if retry_after.strip().isdecimal():
+        return float(retry_after)
+    try:
+        at = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now()).total_seconds())
+
+
+def _announce(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.warning("attempt %d failed, trying again in %.1f s: %s", state.attempt_number, state.upcoming_sleep, error)
