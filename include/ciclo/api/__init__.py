@@ -1,10 +1,9 @@
 """The vendor's API and the central bank's: clients, models, errors. Knows no Airflow and no database.
 
-The one rule: import from here or from `ciclo.api.models` and `ciclo.api.errors`; modules with a leading underscore are
-how it is done, not what it promises.
+The one rule: import from here; modules with a leading underscore are how it is done, not what it promises.
 """
 
-from ciclo.api._exchange import RetryRules
+from ciclo.api._retries import RetryRules
 from ciclo.api.client import BillimaticClient
 from ciclo.api.errors import (
     ApiError,
@@ -17,17 +16,72 @@ from ciclo.api.errors import (
     TransientApiError,
     UnreadableAnswerError,
 )
+from ciclo.api.models import (
+    AdditionalInformation,
+    Answer,
+    Attachment,
+    Contract,
+    EmailTemplate,
+    Invoice,
+    InvoiceChange,
+    InvoiceRule,
+    InvoiceState,
+    InvoiceTemplate,
+    NewAttachment,
+    NewInvoice,
+    NewPaymentInformation,
+    NewReceivable,
+    NewService,
+    PaymentInformation,
+    Receivable,
+    ReceivablesAdditionalInformation,
+    RuleFromTemplate,
+    RuleService,
+    RuleTiming,
+    RuleUpdate,
+    ScheduledUpdate,
+    Service,
+    ServiceItem,
+)
+from ciclo.api.sgs import MonthlyValue, SgsClient
 
 __all__ = [
+    "AdditionalInformation",
+    "Answer",
     "ApiError",
+    "Attachment",
     "AuthenticationError",
     "BadRequestError",
     "BillimaticClient",
+    "Contract",
+    "EmailTemplate",
     "IndexUnavailableError",
+    "Invoice",
+    "InvoiceChange",
+    "InvoiceRule",
+    "InvoiceState",
+    "InvoiceTemplate",
+    "MonthlyValue",
+    "NewAttachment",
+    "NewInvoice",
+    "NewPaymentInformation",
+    "NewReceivable",
+    "NewService",
     "NotFoundError",
     "OutcomeUnknownError",
+    "PaymentInformation",
+    "Receivable",
+    "ReceivablesAdditionalInformation",
     "RejectedError",
     "RetryRules",
+    "RuleFromTemplate",
+    "RuleService",
+    "RuleTiming",
+    "RuleUpdate",
+    "ScheduledUpdate",
+    "Service",
+    "ServiceItem",
+    "SgsClient",
     "TransientApiError",
     "UnreadableAnswerError",
 ]

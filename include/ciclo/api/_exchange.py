@@ -6,71 +6,22 @@ else about a write is an `OutcomeUnknownError` at once. That includes a pooled c
 answer: it may have read the request first.
 """
 
-import logging
-import random
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from ciclo.api import _json
 from ciclo.api._address import checked_base_url, checked_timeout, checked_token
 from ciclo.api._answers import Reply, error_for
 from ciclo.api._budget import CallBudget
-from ciclo.api.errors import ApiError, OutcomeUnknownError, TransientApiError, UnreadableAnswerError
-
-log = logging.getLogger(__name__)
+from ciclo.api._retries import RetryRules, repeating, seconds_of
+from ciclo.api.errors import ApiError, OutcomeUnknownError, TransientApiError
 
 _PREFIX = "/api/v1/"
 _LONGEST_CONNECT = 10.0
 # Raised before a byte of the request was sent: httpx found no free connection, or could not make one.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryRules:
-    """How often and how patiently a request that is safe to repeat is repeated.
-
-    Attributes:
-        attempts: Requests at most, the first included.
-        first_wait: Upper bound in seconds of the first pause; it doubles each time, and the pause is random below it.
-        longest_wait: Upper bound in seconds of any such pause.
-        longest_retry_after: If the server asks for more seconds than this, the error is raised instead of waiting.
-        sleep: Waits the given seconds.
-        clock: Seconds that only move forward.
-        now: The wall clock, for a `Retry-After` that is a date.
-        jitter: A random number from 0 to 1.
-    """
-
-    attempts: int = 5
-    first_wait: float = 0.5
-    longest_wait: float = 20.0
-    longest_retry_after: float = 60.0
-    sleep: Callable[[float], None] = time.sleep
-    clock: Callable[[], float] = time.monotonic
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    jitter: Callable[[], float] = random.random
-
-    def pause(self, attempt: int, error: BaseException | None) -> float:
-        """Seconds to wait after the given failed attempt: what the server asks for, else exponential with jitter."""
-        asked = error.retry_after if isinstance(error, TransientApiError) else None
-        bound = min(self.longest_wait, self.first_wait * 2.0 ** (attempt - 1))
-        return max(asked or 0.0, bound * self.jitter())
-
-    def allow(self, error: BaseException) -> bool:
-        """Whether a failure is one that trying again may help, within the patience."""
-        if isinstance(error, TransientApiError):
-            return (error.retry_after or 0.0) <= self.longest_retry_after
-        return isinstance(error, UnreadableAnswerError)
-
-    def longest_pauses(self) -> float:
-        """Seconds spent waiting at most, over all attempts."""
-        return (self.attempts - 1) * max(self.longest_wait, self.longest_retry_after)
 
 
 class Exchange:
@@ -101,14 +52,7 @@ class Exchange:
             transport=transport,
             follow_redirects=False,  # a redirect could carry the token to another host
         )
-        self._repeating = Retrying(
-            stop=stop_after_attempt(retries.attempts),
-            wait=self._wait,
-            retry=retry_if_exception(retries.allow),
-            sleep=retries.sleep,
-            before_sleep=_announce,
-            reraise=True,
-        )
+        self._repeating = repeating(retries)
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -169,7 +113,7 @@ class Exchange:
             status=response.status_code,
             body=self._decoded(response),
             request_id=self._without_token(response.headers.get("x-request-id", "")) or None,
-            retry_after=_seconds_of(response.headers.get("retry-after"), self._rules.now),
+            retry_after=seconds_of(response.headers.get("retry-after"), self._rules.now),
         )
 
     def _decoded(self, response: httpx.Response) -> Any:
@@ -188,9 +132,6 @@ class Exchange:
         """Hold back the other threads as well when the server asks for a pause."""
         if isinstance(error, TransientApiError) and error.retry_after and self._rules.allow(error):
             self._budget.close_for(error.retry_after)
-
-    def _wait(self, state: RetryCallState) -> float:
-        return self._rules.pause(state.attempt_number, state.outcome.exception() if state.outcome else None)
 
 
 def _failure_of(error: httpx.HTTPError, method: str, path: str) -> ApiError:
@@ -212,21 +153,3 @@ def _headers(token: str) -> dict[str, str]:
 
 def _timeout(seconds: float) -> httpx.Timeout:
     return httpx.Timeout(connect=min(seconds, _LONGEST_CONNECT), read=seconds, write=seconds, pool=seconds)
-
-
-def _seconds_of(retry_after: str | None, now: Callable[[], datetime]) -> float | None:
-    """Read a `Retry-After` header, seconds or an HTTP date (RFC 9110, 10.2.3); None if it is neither."""
-    if not retry_after:
-        return None
-    if retry_after.strip().isdecimal():
-        return float(retry_after)
-    try:
-        at = parsedate_to_datetime(retry_after)
-    except ValueError:
-        return None
-    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now()).total_seconds())
-
-
-def _announce(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    log.warning("attempt %d failed, trying again in %.1f s: %s", state.attempt_number, state.upcoming_sleep, error)

@@ -13,8 +13,9 @@ from typing import Any, Final
 import httpx
 
 from ciclo.api._answers import read_one, read_several
-from ciclo.api._exchange import Exchange, RetryRules
+from ciclo.api._exchange import Exchange
 from ciclo.api._paging import pages_of_invoices
+from ciclo.api._retries import RetryRules
 from ciclo.api.errors import AuthenticationError
 from ciclo.api.models import (
     Contract,

@@ -22,6 +22,8 @@ from ciclo.api.models._reading import (
     State,
     read_list,
 )
+from ciclo.domain.due_dates import charge_type_of
+from ciclo.domain.errors import InvalidRule
 
 
 class AdditionalInformation(Answer):
@@ -53,11 +55,12 @@ class ReceivablesAdditionalInformation(Answer):
     only_business_days: Annotated[bool, BeforeValidator(bool)] = False
     create_parcels: bool | None = None
 
-    def derived_charge_type(self) -> str:
-        """The charge type that the set fields imply, for an answer that does not repeat it (REFERENCE.md)."""
-        if self.day_number is not None:
-            return "fixed_day" if self.month_quantity is None else "fixed_day_and_month_quantity"
-        return "last_day_of_month" if self.day_quantity is None else "day_quantity"
+    def implied_charge_type(self) -> str | None:
+        """The charge type that follows from which numbers are set; None if they belong to none (then a person looks)."""
+        try:
+            return charge_type_of(self.day_number, self.day_quantity, self.month_quantity).value
+        except InvalidRule:
+            return None
 
 
 class ScheduledUpdate(Answer):
@@ -157,7 +160,7 @@ class InvoiceRule(_KeepsItsPayload):
     def _settle_charge_type(self) -> Self:
         if self.charge_type is None:
             details = self.receivables_additional_information
-            settled = details.charge_type or details.derived_charge_type()
+            settled = details.charge_type or details.implied_charge_type()
             object.__setattr__(self, "charge_type", settled)  # the model is frozen for everybody else
         return self
 
