@@ -102,7 +102,7 @@ class CatalogueRepository:
             found.setdefault(version.rule_id, []).append(version)
         return found
 
-    def _rules(self) -> Select[tuple[Rule]]:
+    def _rules(self) -> Select[Rule]:
         return select(Rule).where(Rule.organization_id == self._organization_id)
 
 

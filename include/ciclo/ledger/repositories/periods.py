@@ -222,7 +222,7 @@ class PeriodRepository:
             totals[PeriodState(state)] = StateCount(periods, amount or Decimal("0.00"))
         return totals
 
-    def _mine(self) -> Select[tuple[Period]]:
+    def _mine(self) -> Select[Period]:
         return select(Period).where(self._belongs())
 
     def _belongs(self) -> ColumnElement[bool]:

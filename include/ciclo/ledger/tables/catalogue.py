@@ -70,7 +70,11 @@ class RuleVersion(Base):
     version: Mapped[int] = mapped_column(primary_key=True)
     effective_from: Mapped[date]
     """First issue date that follows these terms: the day on which the change was seen."""
+    terms: Mapped[Payload]
+    """What shapes an invoice, as `ciclo.ledger.terms.RuleTerms` writes it: recurrence, charge, services, texts.
+
+    Prices are not in it: they have their own dates.
+    """
     terms_hash: Mapped[str]
-    """Of what shapes an invoice: recurrence, charge, texts, services. A change of price alone is not in it."""
     payload: Mapped[Payload]
     seen_at: Mapped[datetime]

@@ -1,0 +1,227 @@
+"""Issuing: the periods that are due become invoices, each exactly once (DESIGN, section 4).
+
+The order is the protocol: claim, commit, POST, record, commit. A crash between any two steps leaves rows that are
+`submitting` under a lease; `ciclo.jobs.settle` finds out what became of them. No row is sent twice on a guess.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from ciclo.api import (
+    ApiError,
+    AuthenticationError,
+    BillimaticClient,
+    NotFoundError,
+    OutcomeUnknownError,
+    RejectedError,
+)
+from ciclo.api.models import Invoice
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.orders import Order, OrderBook, Unbillable
+from ciclo.jobs.recording import Found, record_issued
+from ciclo.ledger.repositories import Scope
+from ciclo.ledger.tables import Period
+
+
+@dataclass(frozen=True, slots=True)
+class IssueOptions:
+    """How a run issues."""
+
+    concurrency: int = 8
+    """POSTs under way at once, at most."""
+    batch: int = 200
+    """Periods claimed at once."""
+    lease: timedelta = timedelta(minutes=10)
+    """How long a claim holds; no POST begins that could outlast it."""
+    grace: timedelta = timedelta(minutes=5)
+    """How long after a lost answer the vendor may still carry the request out: longer than its longest request."""
+
+
+@dataclass(slots=True)
+class IssueOutcome:
+    """What became of the periods of a run, by number."""
+
+    created: int = 0
+    adopted: int = 0
+    parked: int = 0
+    in_doubt: int = 0
+    waiting: int = 0
+    replanned: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """Return the outcome as counts, small enough to travel between tasks."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def add(self, other: "IssueOutcome") -> None:
+        """Add another outcome to this one."""
+        for name, number in other.counts().items():
+            setattr(self, name, getattr(self, name) + number)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came back for one order."""
+
+    order: Order
+    invoice: Invoice | None = None
+    error: ApiError | None = None
+    unsent: str | None = None
+    """Why the request was never made."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Answers by what they mean for their periods."""
+
+    created: list[Found] = field(default_factory=list)
+    refused: list[tuple[Period, str]] = field(default_factory=list)
+    lost: list[tuple[Period, str]] = field(default_factory=list)
+    unsent: list[tuple[Period, str]] = field(default_factory=list)
+    stop: ApiError | None = None
+
+
+def issue_due_periods(ctx: JobContext, scope: Scope, options: IssueOptions, *, owner: str) -> IssueOutcome:
+    """Create the invoices of the scope's planned periods whose turn it is.
+
+    Args:
+        ctx: the run; its session is committed at every step of the protocol.
+        scope: window of issue dates, contracts, shard.
+        options: concurrency, lease and grace.
+        owner: a name that no other process uses, for the claims.
+
+    Raises:
+        AuthenticationError: the token is not accepted; what was claimed is left in doubt and settled by the next run.
+    """
+    outcome = IssueOutcome(waiting=hold_back(ctx, scope))
+    while claimed := _claim(ctx, scope, options, owner):
+        _issue_claimed(ctx, claimed, options, outcome)
+        ctx.session.expunge_all()
+    return outcome
+
+
+def hold_back(ctx: JobContext, scope: Scope) -> int:
+    """Let periods wait for unsettled price updates of their rule, and let go of those that need no longer. Commits."""
+    now = ctx.clock()
+    free = ctx.periods.free_again(scope)
+    ctx.periods.replan(free, reason="the price updates of its rule are settled", at=now)
+    held = ctx.periods.held_back(scope)
+    ctx.periods.wait(held, reason="a price update of its rule is not settled", at=now)
+    ctx.session.commit()
+    return len(held)
+
+
+def _claim(ctx: JobContext, scope: Scope, options: IssueOptions, owner: str) -> list[Period]:
+    now = ctx.clock()
+    claimed = ctx.periods.claim(scope, owner=owner, lease_until=now + options.lease, at=now, limit=options.batch)
+    ctx.session.commit()  # before any POST: from here on nobody else may send these
+    return claimed
+
+
+def _issue_claimed(ctx: JobContext, claimed: Sequence[Period], options: IssueOptions, outcome: IssueOutcome) -> None:
+    book = OrderBook(ctx, claimed)
+    written = [book.order(period) for period in claimed]
+    unbillable = [entry for entry in written if isinstance(entry, Unbillable)]
+    if unbillable:
+        _park(ctx, [(entry.period, entry.reason) for entry in unbillable])
+        outcome.parked += len(unbillable)
+        ctx.session.commit()
+    orders = [entry for entry in written if isinstance(entry, Order)]
+    ctx.session.commit()  # no transaction stays open while requests are under way
+    stop: ApiError | None = None
+    for answers in _post(ctx, orders, options):
+        batch = _sort(answers)
+        _record(ctx, batch, options, outcome)
+        ctx.session.commit()
+        stop = stop or batch.stop
+    if stop is not None:
+        raise stop
+
+
+def _post(ctx: JobContext, orders: Sequence[Order], options: IssueOptions) -> Iterator[list[_Answer]]:
+    """Send orders with bounded concurrency and yield their answers as they come, some at a time."""
+    if not orders:
+        return
+    deadline = ctx.clock() + options.lease - timedelta(seconds=ctx.api.longest_request)
+    if orders[0].period.lease_until is not None:
+        deadline = orders[0].period.lease_until - timedelta(seconds=ctx.api.longest_request)
+    with ThreadPoolExecutor(options.concurrency) as pool:
+        waiting = iter(orders)
+        running: set[Future[_Answer]] = set()
+        refused = False
+        while True:
+            for order in waiting:
+                running.add(pool.submit(_send, ctx, order, deadline, refused=refused))
+                if len(running) >= options.concurrency * 2:
+                    break
+            if not running:
+                return
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            answers = [future.result() for future in done]
+            refused = refused or any(isinstance(answer.error, AuthenticationError) for answer in answers)
+            yield answers
+
+
+def _send(ctx: JobContext, order: Order, deadline: datetime, *, refused: bool) -> _Answer:
+    if refused:
+        return _Answer(order, unsent="the API refused the token")
+    if ctx.clock() >= deadline:
+        return _Answer(order, unsent="the claim was about to run out")
+    return _create(ctx.api, order)
+
+
+def _create(api: BillimaticClient, order: Order) -> _Answer:
+    try:
+        return _Answer(order, invoice=api.create_invoice(order.period.contract_id, order.body))
+    except ApiError as error:
+        return _Answer(order, error=error)
+
+
+def _sort(answers: Iterable[_Answer]) -> _Batch:
+    batch = _Batch()
+    for answer in answers:
+        period = answer.order.period
+        match answer:
+            case _Answer(invoice=Invoice() as invoice):
+                batch.created.append(Found(period, invoice, adopted=False, reason=f"invoice {invoice.id} created"))
+            case _Answer(error=RejectedError() | NotFoundError() as error):
+                batch.refused.append((period, _refusal(period, error)))
+            case _Answer(error=AuthenticationError() as error):
+                batch.stop = error
+                batch.unsent.append((period, str(error)))
+            case _Answer(error=OutcomeUnknownError() as error):
+                batch.lost.append((period, f"sent, answer unknown: {error}"))
+            case _Answer(error=ApiError() as error):
+                batch.unsent.append((period, f"not sent: {error}"))
+            case _Answer(unsent=reason):
+                batch.unsent.append((period, f"not sent: {reason}"))
+    return batch
+
+
+def _refusal(period: Period, error: ApiError) -> str:
+    place = f"contract {period.contract_id}, rule {period.rule_id}, period {period.issue_date}"
+    if isinstance(error, RejectedError):
+        fields = "; ".join(f"{name}: {message}" for name, message in sorted(error.fields.items()))
+        return f"{place}: the API refused the invoice: {fields or error.reason}"
+    return f"{place}: contract {period.contract_id} is no longer at the vendor"
+
+
+def _record(ctx: JobContext, batch: _Batch, options: IssueOptions, outcome: IssueOutcome) -> None:
+    now = ctx.clock()
+    if batch.created:
+        record_issued(ctx, batch.created)
+    _park(ctx, batch.refused)
+    for period, reason in batch.lost:
+        ctx.periods.doubt([period], reason=reason, until=now + options.grace, at=now)
+    for period, reason in batch.unsent:
+        ctx.periods.doubt([period], reason=reason, until=now, at=now)
+    outcome.created += len(batch.created)
+    outcome.parked += len(batch.refused)
+    outcome.in_doubt += len(batch.lost) + len(batch.unsent)
+
+
+def _park(ctx: JobContext, refused: Iterable[tuple[Period, str]]) -> None:
+    now = ctx.clock()
+    for period, reason in refused:
+        ctx.periods.park([period], reason=reason, at=now)

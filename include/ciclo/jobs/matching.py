@@ -1,0 +1,75 @@
+"""Which remote invoice is a period's: by reference, else by contract, issue date, gross value and description.
+
+A remote invoice that carries any of Ciclo's references can only be matched by it; a cancelled one only by it, too.
+Each remote invoice is given to at most one period.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from ciclo.api.models import Invoice, InvoiceState
+
+REFERENCE = re.compile(r"\bciclo:\d+:\d+:\d{4}-\d{2}-\d{2}\b")
+
+Likeness = tuple[int, date, Decimal, str]
+"""Contract, issue date, gross value, description."""
+
+
+def reference(organization_id: int, rule_id: int, issue_date: date) -> str:
+    """Return the reference that an invoice carries in `comments`."""
+    return f"ciclo:{organization_id}:{rule_id}:{issue_date.isoformat()}"
+
+
+def reference_in(comments: str | None) -> str | None:
+    """Return Ciclo's reference in an invoice's comments, if there is one."""
+    found = REFERENCE.search(comments or "")
+    return found[0] if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a period's invoice would look like."""
+
+    reference: str
+    contract_id: int
+    issue_date: date
+    gross_value: Decimal | None
+    description: str
+
+
+class RemoteInvoices:
+    """The remote invoices of a window, to be looked up by what a period's invoice would look like."""
+
+    def __init__(self, invoices: Iterable[Invoice], *, taken: Collection[int] = ()) -> None:
+        """Sort the invoices by reference and likeness; those in `taken` belong to a period already."""
+        self._by_reference: dict[str, list[Invoice]] = {}
+        self._by_likeness: dict[Likeness, list[Invoice]] = {}
+        self._taken = set(taken)
+        for invoice in invoices:
+            self._sort_in(invoice)
+
+    def _sort_in(self, invoice: Invoice) -> None:
+        found = reference_in(invoice.comments)
+        if found is not None:
+            self._by_reference.setdefault(found, []).append(invoice)
+        elif invoice.state != InvoiceState.CANCELLED:
+            likeness = (invoice.contract_id, invoice.issue_date, invoice.gross_value, invoice.description)
+            self._by_likeness.setdefault(likeness, []).append(invoice)
+
+    def candidates(self, wanted: Wanted) -> list[Invoice]:
+        """Return the free invoices that may be the period's: none, one, or several for a person to choose from."""
+        by_reference = self._free(self._by_reference.get(wanted.reference, []))
+        if by_reference or wanted.gross_value is None:
+            return by_reference
+        likeness = (wanted.contract_id, wanted.issue_date, wanted.gross_value, wanted.description)
+        return self._free(self._by_likeness.get(likeness, []))
+
+    def take(self, invoice: Invoice) -> None:
+        """Give the invoice to a period: no other gets it."""
+        self._taken.add(invoice.id)
+
+    def _free(self, invoices: list[Invoice]) -> list[Invoice]:
+        return [invoice for invoice in invoices if invoice.id not in self._taken]

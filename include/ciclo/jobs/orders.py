@@ -1,0 +1,129 @@
+"""What is sent to create a period's invoice: the rule's terms of that day at the price in force on its issue date."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from ciclo.domain.due_dates import receivables
+from ciclo.domain.errors import DomainError
+from ciclo.domain.money import service_value
+from ciclo.domain.pricing import Price, gross_value, price_in_force
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.matching import Wanted, reference
+from ciclo.jobs.prices import history
+from ciclo.ledger.repositories import version_on
+from ciclo.ledger.tables import Period, RuleVersion
+from ciclo.ledger.terms import RuleTerms
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A period with the invoice it is to become."""
+
+    period: Period
+    wanted: Wanted
+    body: dict[str, Any]
+    """Fields of the invoice as plain values; decimals and dates are still such."""
+
+    @property
+    def gross_value(self) -> Decimal:
+        """BRL, at the price in force on the issue date."""
+        value = self.wanted.gross_value
+        if value is None:
+            raise LookupError("an order always has a price")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Unbillable:
+    """A period whose invoice cannot be written, and why."""
+
+    period: Period
+    reason: str
+
+
+class OrderBook:
+    """Writes the invoices of periods; reads the terms and prices of their rules once."""
+
+    def __init__(self, ctx: JobContext, periods: Iterable[Period]) -> None:
+        """Load the versions and prices of the periods' rules."""
+        rule_ids = {period.rule_id for period in periods}
+        self._organization_id = ctx.organization_id
+        self._versions = ctx.catalogue.versions(rule_ids)
+        self._prices = {rule: history(prices) for rule, prices in ctx.prices.histories(rule_ids).items()}
+        self._terms: dict[tuple[int, int], RuleTerms] = {}
+
+    def wanted(self, period: Period) -> Wanted:
+        """Return what the period's invoice would look like, also where its price is unknown."""
+        terms = self._terms_of(period)
+        try:
+            gross = gross_value(terms.priced_services, self._prices.get(period.rule_id, []), period.issue_date)
+        except DomainError:
+            gross = None
+        return Wanted(
+            reference(self._organization_id, period.rule_id, period.issue_date),
+            period.contract_id,
+            period.issue_date,
+            gross,
+            terms.invoice.get("description") or "",
+        )
+
+    def order(self, period: Period) -> Order | Unbillable:
+        """Return the period's order, or why there can be none."""
+        try:
+            return self._order(period)
+        except DomainError as error:
+            place = f"contract {period.contract_id}, rule {period.rule_id}, period {period.issue_date}"
+            return Unbillable(period, f"{place}: {error}")
+
+    def _order(self, period: Period) -> Order:
+        terms = self._terms_of(period)
+        prices = self._prices.get(period.rule_id, [])
+        gross = gross_value(terms.priced_services, prices, period.issue_date)
+        wanted = self.wanted(period)
+        body = dict(terms.invoice)
+        comments = body.pop("comments", None)
+        body |= {
+            "contract_id": period.contract_id,
+            "gross_value": gross,
+            "issue_date": period.issue_date,
+            "accrual_date": f"{period.accrual_month:%m}/{period.accrual_month.year:04}",
+            "comments": f"{wanted.reference}\n{comments}" if comments else wanted.reference,
+            "receivables": [
+                {"due_date": part.due_date, "value": part.percentage}
+                for part in receivables(terms.charge, period.issue_date, gross)
+            ],
+        }
+        if terms.services:
+            body["services"] = _service_bodies(terms, prices, period.issue_date)
+        return Order(period, wanted, body)
+
+    def _terms_of(self, period: Period) -> RuleTerms:
+        version = _version(self._versions.get(period.rule_id, []), period)
+        key = (period.rule_id, version.version)
+        if key not in self._terms:
+            self._terms[key] = RuleTerms.read(version.terms)
+        return self._terms[key]
+
+
+def _version(versions: Sequence[RuleVersion], period: Period) -> RuleVersion:
+    """Return the terms a period was planned under, or those in force by now where it was planned under older ones."""
+    planned = [version for version in versions if version.version == period.rule_version]
+    return planned[0] if planned else version_on(versions, period.issue_date)
+
+
+def _service_bodies(terms: RuleTerms, prices: list[Price], on: date) -> list[dict[str, Any]]:
+    bodies = []
+    for line in terms.services:
+        unit_value = price_in_force(prices, on, line.id)
+        body = {
+            "service_item_id": line.service_item_id,
+            "description": line.description,
+            "units": line.units,
+            "unit_value": unit_value,
+            "value": service_value(line.units, unit_value),
+        }
+        bodies.append({name: value for name, value in body.items() if value is not None})
+    return bodies

@@ -1,0 +1,105 @@
+"""The terms of a rule as the ledger keeps them: a document that reads back as the domain's own values.
+
+Prices are not part of the terms, so that a readjustment makes no new version of a rule.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from ciclo.domain.due_dates import Charge, ChargeType
+from ciclo.domain.periods import AccrualMonth, PeriodUnit, Recurrence
+from ciclo.domain.pricing import Service
+from ciclo.ledger.tables import Payload
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLine:
+    """A service of a rule without its price; `units` is a quantity."""
+
+    id: int
+    units: Decimal
+    name: str | None = None
+    description: str | None = None
+    service_item_id: int | None = None
+
+    @property
+    def priced(self) -> Service:
+        """The line in the form that the domain prices."""
+        return Service(id=self.id, units=self.units, service_item_id=self.service_item_id)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTerms:
+    """What a rule bills, when, and how it is paid."""
+
+    recurrence: Recurrence
+    charge: Charge
+    accrual: AccrualMonth
+    services: tuple[ServiceLine, ...] = ()
+    apply_negative_updates: bool = True
+    invoice: dict[str, Any] = field(default_factory=dict)
+    """Fields of the rule that its invoices carry over as they are: description, nfe_body, payment and so on."""
+
+    @property
+    def priced_services(self) -> tuple[Service, ...]:
+        """The services in the form that the domain prices; empty where the rule has a gross value of its own."""
+        return tuple(line.priced for line in self.services)
+
+    def document(self) -> Payload:
+        """Write the terms as JSON values."""
+        recurrence, charge = self.recurrence, self.charge
+        return {
+            "init_date": recurrence.init_date.isoformat(),
+            "end_date": recurrence.end_date.isoformat() if recurrence.end_date else None,
+            "period_unit": recurrence.period_unit.value,
+            "month_quantity": recurrence.month_quantity,
+            "accrual": self.accrual.value,
+            "charge": {
+                "charge_type": charge.charge_type.value,
+                "day_number": charge.day_number,
+                "day_quantity": charge.day_quantity,
+                "month_quantity": charge.month_quantity,
+                "only_business_days": bool(charge.only_business_days),
+                "parcel_number": charge.parcel_number,
+            },
+            "services": [
+                {
+                    "id": line.id,
+                    "units": f"{line.units:f}",
+                    "name": line.name,
+                    "description": line.description,
+                    "service_item_id": line.service_item_id,
+                }
+                for line in self.services
+            ],
+            "apply_negative_updates": self.apply_negative_updates,
+            "invoice": self.invoice,
+        }
+
+    @classmethod
+    def read(cls, document: Payload) -> "RuleTerms":
+        """Read back what `document` wrote."""
+        end_date = document["end_date"]
+        charge = document["charge"]
+        return cls(
+            recurrence=Recurrence(
+                init_date=date.fromisoformat(document["init_date"]),
+                period_unit=PeriodUnit(document["period_unit"]),
+                month_quantity=document["month_quantity"],
+                end_date=date.fromisoformat(end_date) if end_date else None,
+            ),
+            charge=Charge(**{**charge, "charge_type": ChargeType(charge["charge_type"])}),
+            accrual=AccrualMonth(document["accrual"]),
+            services=tuple(ServiceLine(**{**line, "units": Decimal(line["units"])}) for line in document["services"]),
+            apply_negative_updates=document["apply_negative_updates"],
+            invoice=document["invoice"],
+        )
+
+
+def terms_hash(document: Payload) -> str:
+    """Return what two equal documents share and two different ones do not."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
