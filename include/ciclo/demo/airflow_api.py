@@ -1,0 +1,98 @@
+"""What the demonstration asks of Airflow, over its public REST API (v2), as any script of a customer's could.
+
+The rule here: read and trigger only; the Dags do the work.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+
+@dataclass(frozen=True, slots=True)
+class TaskProgress:
+    """How far a task is, mapped instances together."""
+
+    task_id: str
+    done: int
+    total: int
+    failed: int
+    waiting_for_a_person: bool
+
+    def __str__(self) -> str:
+        return f"{self.task_id} {self.done}/{self.total}" if self.total > 1 else self.task_id
+
+
+class AirflowApi:
+    """A client of the API server at `url`, which takes everybody on loopback for an administrator."""
+
+    def __init__(self, url: str) -> None:
+        self._client = httpx.Client(base_url=url, timeout=30, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def health(self) -> dict[str, str]:
+        """Return the components' states: `healthy`, `unhealthy`, `unknown` for one that never reported; {} if down."""
+        try:
+            components = self._client.get("/api/v2/monitor/health").raise_for_status().json()
+        except httpx.HTTPError:
+            return {}
+        return {name: component["status"] or "unknown" for name, component in components.items()}
+
+    def log_in(self) -> None:
+        """Fetch a token and use it from now on."""
+        token = self._client.get("/auth/token").raise_for_status().json()["access_token"]
+        self._client.headers["Authorization"] = f"Bearer {token}"
+
+    def has_dag(self, dag_id: str) -> bool:
+        """Tell whether the Dag is known."""
+        return self._client.get(f"/api/v2/dags/{dag_id}").status_code == httpx.codes.OK
+
+    def import_errors(self) -> list[str]:
+        """Return file and last line of each Dag file that could not be read."""
+        errors = self._get("/api/v2/importErrors")["import_errors"]
+        return [f"{error['filename']}: {error['stack_trace'].strip().splitlines()[-1]}" for error in errors]
+
+    def unpause(self, dag_id: str) -> None:
+        """Switch a Dag on."""
+        self._client.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": False}).raise_for_status()
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
+        """Start a run with `conf` and return its id."""
+        body = {"logical_date": None, "conf": dict(conf)}
+        run = self._client.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body).raise_for_status().json()
+        return str(run["dag_run_id"])
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """Return `queued`, `running`, `success` or `failed`."""
+        return str(self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def tasks(self, dag_id: str, run_id: str) -> list[TaskProgress]:
+        """Return how far each task is, in the order in which they began."""
+        instances = self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=1000")["task_instances"]
+        instances.sort(key=lambda instance: instance["start_date"] or "9999")
+        states: dict[str, list[str | None]] = {}
+        for instance in instances:
+            states.setdefault(instance["task_id"], []).append(instance["state"])
+        return [_progress(task_id, of_task) for task_id, of_task in states.items()]
+
+    def _get(self, path: str) -> Any:
+        return self._client.get(path).raise_for_status().json()
+
+
+def _progress(task_id: str, states: list[str | None]) -> TaskProgress:
+    return TaskProgress(
+        task_id=task_id,
+        done=sum(state in {"success", "skipped", "removed"} for state in states),
+        total=len(states),
+        failed=sum(state in {"failed", "upstream_failed"} for state in states),
+        waiting_for_a_person=any(state in {"deferred", "awaiting_input"} for state in states),
+    )
