@@ -190,9 +190,9 @@ def _parcels(charge: Charge, first: date) -> tuple[date, ...]:
 
 @cache
 def _percentages(parcels: int) -> tuple[Decimal, ...]:
-    return rounded_parts(HUNDRED, [HUNDRED / parcels] * parcels, PERCENTAGE_UNIT)
+    return rounded_parts(HUNDRED.quantize(PERCENTAGE_UNIT), [HUNDRED / parcels] * parcels, PERCENTAGE_UNIT)
 
 
-def _check(field: str, value: int | None, lowest: int, highest: int) -> None:
-    if value is None or not lowest <= value <= highest:
-        raise InvalidRule(f"{_FIELD}.{field}", f"must be a whole number from {lowest} to {highest}, not {value}")
+def _check(field: str, value: object, lowest: int, highest: int) -> None:
+    if not isinstance(value, int) or not lowest <= value <= highest:
+        raise InvalidRule(f"{_FIELD}.{field}", f"must be a whole number from {lowest} to {highest}, not {value!r}")

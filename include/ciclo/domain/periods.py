@@ -106,7 +106,7 @@ class Recurrence:
     def __post_init__(self) -> None:
         if self.period_unit is PeriodUnit.MONTHLY and self.month_quantity not in PERIODICITIES:
             allowed = ", ".join(map(str, PERIODICITIES))
-            reason = f"a monthly rule's period lasts {allowed} months, not {self.month_quantity}"
+            reason = f"a monthly rule's period lasts {allowed} months, not {self.month_quantity!r}"
             raise InvalidRule("additional_information.month_quantity", reason)
 
 
