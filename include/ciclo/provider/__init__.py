@@ -1,8 +1,15 @@
-"""The Airflow face of Ciclo: connection type, hook and notifier."""
+"""The Airflow face of Ciclo: connection type, hook, retry policy and notifier.
+
+The one rule: connection in, client out. Nothing here bills; importing this package touches no database and no network.
+"""
 
 from typing import Any
 
+from ciclo.provider._info import PROVIDER_INFO
+
+__all__ = ["get_provider_info"]
+
 
 def get_provider_info() -> dict[str, Any]:
-    """Return the provider's metadata in the form that Airflow's entry point `apache_airflow_provider` expects."""
-    return {"package-name": "ciclo", "name": "Ciclo", "description": "Recurring billing with the Billimatic API."}
+    """Return the provider's metadata, valid against Airflow's `provider_info.schema.json`."""
+    return PROVIDER_INFO

@@ -56,7 +56,7 @@ class ReceivablesAdditionalInformation(Answer):
     create_parcels: bool | None = None
 
     def implied_charge_type(self) -> str | None:
-        """The charge type that follows from which numbers are set; None if they belong to none (then a person looks)."""
+        """The charge type that follows from which numbers are set; None if they belong to none."""
         try:
             return charge_type_of(self.day_number, self.day_quantity, self.month_quantity).value
         except InvalidRule:

@@ -1,0 +1,95 @@
+"""The hook: an Airflow connection in, a `BillimaticClient` out, nothing else.
+
+The one rule: the token goes from the connection into the client and nowhere else; Airflow's secrets masker is told of
+it first.
+"""
+
+import logging
+from typing import Any
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
+from airflow.sdk.log import mask_secret
+
+from ciclo.api import ApiError, BillimaticClient, NotFoundError
+from ciclo.provider._settings import ConnectionFieldError, settings_of
+
+__all__ = ["BillimaticHook", "ConnectionFieldError"]
+
+
+class BillimaticHook(BaseHook):
+    """Makes a client of the Billimatic API from an Airflow connection.
+
+    Args:
+        billimatic_conn_id: Id of a connection of type `billimatic`; see `docs/connection.md` for its fields.
+    """
+
+    conn_name_attr = "billimatic_conn_id"
+    default_conn_name = "billimatic_default"
+    conn_type = "billimatic"
+    hook_name = "Billimatic"
+
+    def __init__(self, *, billimatic_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.billimatic_conn_id = billimatic_conn_id
+
+    def get_conn(self) -> BillimaticClient:
+        """Return a client of the connection's organization; use it as a context manager.
+
+        Raises:
+            AirflowNotFoundException: There is no such connection.
+            ConnectionFieldError: A field of the connection is missing or wrong; the message names both.
+        """
+        settings = settings_of(self._connection())
+        mask_secret(settings.token)
+        _keep_requests_out_of_the_log()
+        try:
+            return BillimaticClient(
+                base_url=settings.base_url,
+                token=settings.token,
+                organization_id=settings.organization_id,
+                timeout=settings.timeout,
+                requests_per_second=settings.requests_per_second,
+                allow_http=settings.allow_http,
+            )
+        except ValueError as error:
+            raise self._field_error(error) from None
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Try the token and the organization; return whether they work, and a sentence for the UI's Test button."""
+        try:
+            with self.get_conn() as api:
+                return _try_out(api)
+        except (AirflowException, ConnectionFieldError, ApiError) as error:
+            return False, str(error)
+
+    def _connection(self) -> Any:
+        try:
+            return self.get_connection(self.billimatic_conn_id)
+        except AirflowNotFoundException:
+            raise
+        except (AirflowException, ValueError) as error:
+            # Airflow repeats the whole URI, token included, in "Invalid connection string: …"
+            problem = f"cannot be read ({type(error).__name__}): neither a connection URI nor JSON"
+            raise ConnectionFieldError(self.billimatic_conn_id, "definition", problem) from None
+
+    def _field_error(self, error: ValueError) -> ConnectionFieldError:
+        """Translate the client's parameter into the connection's field."""
+        parameter, _, problem = str(error).partition(" ")
+        field = {"base_url": "host", "token": "password"}.get(parameter, parameter)
+        return ConnectionFieldError(self.billimatic_conn_id, field, problem)
+
+
+def _try_out(api: BillimaticClient) -> tuple[bool, str]:
+    if not api.authenticated():
+        return False, "The API refused the token (401)."
+    try:
+        api.email_templates()
+    except NotFoundError:
+        return False, f"The token works, but there is no organization {api.organization_id} in its account."
+    return True, f"Connected: the token works and organization {api.organization_id} is in its account."
+
+
+def _keep_requests_out_of_the_log() -> None:
+    # httpx logs every request at INFO: thousands of lines per run, with customers' names from searches in the URLs
+    logging.getLogger("httpx").setLevel(logging.WARNING)
