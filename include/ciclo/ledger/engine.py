@@ -87,16 +87,35 @@ def _shared_engine(url: str) -> Engine:
 
 
 @contextmanager
-def ledger_session(url: str | None = None) -> Iterator[Session]:
+def ledger_session(url: str | None = None, *, discard: bool = False) -> Iterator[Session]:
     """Yield a session on the process's own engine for `url`; the caller commits, an exception rolls back.
+
+    Args:
+        url: default: `ledger_url()`.
+        discard: for a dry run: whatever the caller commits is undone at the end.
 
     Raises:
         LedgerNotMigratedError: the ledger has no tables, or those of another version.
     """
     engine = _shared_engine(url or ledger_url())
     require_migrated(engine)
+    if discard:
+        with _discarded_session(engine) as session:
+            yield session
+        return
     with Session(engine, expire_on_commit=False) as session:
         yield session
+
+
+@contextmanager
+def _discarded_session(engine: Engine) -> Iterator[Session]:
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        try:
+            with Session(connection, expire_on_commit=False, join_transaction_mode="create_savepoint") as session:
+                yield session
+        finally:
+            transaction.rollback()
 
 
 def require_migrated(engine: Engine) -> None:

@@ -1,0 +1,50 @@
+"""Contracts and rules from the API, and the periods that they expect, into the ledger."""
+
+import pendulum
+from airflow.sdk import CronTriggerTimetable, dag, task
+
+from ciclo.orchestration.params import window_params
+from ciclo.orchestration.retries import RETRYING
+from ciclo.orchestration.stages import PERIODS, RUN_MONTH, SHARD_NAME, expand_shard, read_contracts, shards, total
+
+DOCS = """
+### Expand invoice rules
+
+Reads every contract and its invoice rules from the Billimatic API and plans the **periods** of the run's month in the
+ledger: one period a rule and issue date. Running it again adds nothing; periods that a rule no longer expects are
+cancelled; issued ones are never touched.
+
+**Window**: the month of the logical date in São Paulo, or `from_date` … `to_date`.
+**What to look at**: the log of `report` for the counts, those of `expand` for rules that need a person.
+**Next**: `issue_invoices` creates the invoices on their issue dates.
+"""
+
+
+@dag(
+    schedule=CronTriggerTimetable("0 5 1 * *", timezone="America/Sao_Paulo"),
+    start_date=pendulum.datetime(2025, 1, 1, tz="America/Sao_Paulo"),
+    catchup=False,
+    max_active_runs=1,
+    params=window_params(),
+    tags=["ciclo", "billing"],
+    doc_md=DOCS,
+)
+def expand_invoice_rules() -> None:
+    """Read contracts, expand each shard's rules, report."""
+
+    @task(map_index_template=SHARD_NAME, **RETRYING)
+    def expand(shard: int) -> dict[str, int]:
+        """Read the rules of one shard of contracts and plan their periods; return counts."""
+        return expand_shard(shard, RUN_MONTH)
+
+    @task(outlets=[PERIODS])
+    def report(counts: list[dict[str, int]]) -> dict[str, int]:
+        """Add up what the shards did."""
+        return total(counts)
+
+    expanded = expand.expand(shard=shards())
+    read_contracts() >> expanded
+    report(expanded)
+
+
+expand_invoice_rules()

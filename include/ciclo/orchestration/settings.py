@@ -1,0 +1,37 @@
+"""Settings from the environment, `CICLO_…`; documented in the README's table, and a test says so."""
+
+from datetime import timedelta
+from functools import cached_property
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ciclo.jobs.issue import IssueOptions
+
+
+class Settings(BaseSettings):
+    """How this installation bills. Every value has a default that suits one machine."""
+
+    model_config = SettingsConfigDict(env_prefix="CICLO_", frozen=True, extra="ignore")
+
+    shards: int = Field(2, ge=1, le=64, description="Tasks over which a run spreads its contracts.")
+    concurrency: int = Field(8, ge=1, le=64, description="Invoices that one task creates at once.")
+    batch: int = Field(200, ge=1, le=5000, description="Periods that one task claims at once.")
+    lease_seconds: int = Field(600, ge=1, description="How long a claim holds without its run coming back.")
+    grace_seconds: int = Field(300, ge=0, description="How long after a lost answer the API may still carry it out.")
+    catch_up_days: int = Field(7, ge=0, le=92, description="How far back `issue_invoices` takes what is planned.")
+
+    @cached_property
+    def issue_options(self) -> IssueOptions:
+        """The settings in the form that the issuing jobs take."""
+        return IssueOptions(
+            concurrency=self.concurrency,
+            batch=self.batch,
+            lease=timedelta(seconds=self.lease_seconds),
+            grace=timedelta(seconds=self.grace_seconds),
+        )
+
+
+def settings() -> Settings:
+    """Read the settings anew; cheap enough for every task."""
+    return Settings()
