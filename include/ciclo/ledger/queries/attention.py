@@ -1,0 +1,122 @@
+"""What waits for a person: periods parked or in doubt, and findings, with reason, age and amount at risk."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
+
+from ciclo.ledger.queries.expressions import contains
+from ciclo.ledger.queries.month import NEEDS_A_PERSON
+from ciclo.ledger.queries.paging import Listing, counted
+from ciclo.ledger.queries.periods import PeriodFilter, PeriodRow, period_listing
+from ciclo.ledger.queries.trail import TrailEntry, trail_of
+from ciclo.ledger.tables import Contract, Finding
+
+
+@dataclass(frozen=True, slots=True)
+class FindingFilter:
+    """Which findings: open or closed, acknowledged or not, of a contract, a month, a text."""
+
+    closed: bool = False
+    acknowledged: bool | None = False
+    contract_id: int | None = None
+    billing_month: date | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """A disagreement between ledger and vendor; `amount` is BRL at risk."""
+
+    id: int
+    kind: str
+    subject: str
+    subject_id: int
+    contract_id: int | None
+    contract_name: str | None
+    billing_month: date | None
+    message: str
+    expected: str | None
+    found: str | None
+    amount: Decimal | None
+    opened_at: datetime
+    closed_at: datetime | None
+    acknowledged_by: str | None
+    acknowledged_at: datetime | None
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FindingPage:
+    """A finding with its trail."""
+
+    finding: FindingRow
+    trail: tuple[TrailEntry, ...]
+
+
+_COLUMNS: tuple[Any, ...] = (
+    Finding.id,
+    Finding.kind,
+    Finding.subject,
+    Finding.subject_id,
+    Finding.contract_id,
+    Contract.name,
+    Finding.billing_month,
+    Finding.message,
+    Finding.expected,
+    Finding.found,
+    Finding.amount,
+    Finding.opened_at,
+    Finding.closed_at,
+    Finding.acknowledged_by,
+    Finding.acknowledged_at,
+    Finding.note,
+)
+_OF_CONTRACT = and_(Contract.organization_id == Finding.organization_id, Contract.contract_id == Finding.contract_id)
+
+
+def stopped_periods(organization_id: int, *, state: str | None = None, text: str = "") -> Listing[PeriodRow]:
+    """Return the periods that wait for a person, oldest issue date first."""
+    states = (state,) if state in NEEDS_A_PERSON else NEEDS_A_PERSON
+    return period_listing(organization_id, PeriodFilter(states=states, text=text))
+
+
+def finding_listing(organization_id: int, wanted: FindingFilter) -> Listing[FindingRow]:
+    """Return findings, oldest first, as a list to page or export."""
+    rows = select(*_COLUMNS).outerjoin(Contract, _OF_CONTRACT).where(*_conditions(organization_id, wanted))
+    sorts: dict[str, Any] = {
+        "opened": Finding.opened_at,
+        "kind": Finding.kind,
+        "contract": Contract.name,
+        "amount": Finding.amount,
+        "month": Finding.billing_month,
+    }
+    return Listing(count=counted(rows), rows=rows, build=FindingRow, sorts=sorts, key=(Finding.id,))
+
+
+def finding_page(session: Session, organization_id: int, finding_id: int) -> FindingPage | None:
+    """Return one finding with its trail, or None if there is no such finding."""
+    query = select(*_COLUMNS).outerjoin(Contract, _OF_CONTRACT)
+    query = query.where(Finding.organization_id == organization_id, Finding.id == finding_id)
+    found = session.execute(query).one_or_none()
+    if found is None:
+        return None
+    return FindingPage(FindingRow(*found), trail_of(session, organization_id, "finding", finding_id))
+
+
+def _conditions(organization_id: int, wanted: FindingFilter) -> list[Any]:
+    closed = Finding.closed_at.is_not(None) if wanted.closed else Finding.closed_at.is_(None)
+    conditions: list[Any] = [Finding.organization_id == organization_id, closed]
+    if wanted.acknowledged is not None:
+        seen = Finding.acknowledged_at
+        conditions.append(seen.is_not(None) if wanted.acknowledged else seen.is_(None))
+    if wanted.contract_id is not None:
+        conditions.append(Finding.contract_id == wanted.contract_id)
+    if wanted.billing_month is not None:
+        conditions.append(Finding.billing_month == wanted.billing_month)
+    if wanted.text:
+        conditions.append(or_(contains(Contract.name, wanted.text), contains(Finding.message, wanted.text)))
+    return conditions

@@ -1,0 +1,152 @@
+"""A billing month at a glance: what was expected, what became of it, what came in, what waits for a person."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import and_, func, select
+from sqlalchemy.orm import Session
+
+from ciclo.domain.money import ZERO
+from ciclo.domain.period_states import PeriodState
+from ciclo.domain.periods import DateRange
+from ciclo.domain.receivables import ReceivableState
+from ciclo.ledger.queries.expressions import not_at_rest
+from ciclo.ledger.tables import Finding, Invoice, MonthClosing, Period, PriceUpdateExecution, Receivable
+
+NEEDS_A_PERSON = (PeriodState.PARKED.value, PeriodState.IN_DOUBT.value)
+UPDATE_NEEDS_A_PERSON = ("parked", "in_doubt", "proposed")
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A number of things and what they amount to, in BRL."""
+
+    count: int = 0
+    amount: Decimal = ZERO
+
+    def __add__(self, other: "Share") -> "Share":
+        return Share(self.count + other.count, self.amount + other.amount)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for a person, of every month: periods by state, price updates, open findings."""
+
+    parked: Share
+    in_doubt: Share
+    updates: int
+    findings: Share
+
+    @property
+    def total(self) -> int:
+        """How many things wait."""
+        return self.parked.count + self.in_doubt.count + self.updates + self.findings.count
+
+
+@dataclass(frozen=True, slots=True)
+class DayShare:
+    """What one issue date of the month holds: expected in all, issued of it."""
+
+    day: date
+    expected: Share
+    issued: Share
+
+
+@dataclass(frozen=True, slots=True)
+class MonthGlance:
+    """A billing month: its periods by state (every state is there) and by day, and the receivables of its invoices."""
+
+    month: DateRange
+    states: dict[PeriodState, Share]
+    days: tuple[DayShare, ...]
+    receivables: dict[ReceivableState, Share]
+    closed: bool | None
+    """Whether its newest closing proved it; None if it was never tried."""
+
+    @property
+    def expected(self) -> Share:
+        """Every period that was not cancelled."""
+        return sum((share for state, share in self.states.items() if state != PeriodState.CANCELLED), Share())
+
+
+def month_glance(session: Session, organization_id: int, month: DateRange) -> MonthGlance:
+    """Read a month in three statements."""
+    query = (
+        select(Period.issue_date, Period.state, func.count(), func.sum(Period.gross_value))
+        .where(
+            Period.organization_id == organization_id,
+            Period.issue_date >= month.start,
+            Period.issue_date < month.end,
+        )
+        .group_by(Period.issue_date, Period.state)
+        .order_by(Period.issue_date)
+    )
+    states = {state: Share() for state in PeriodState}
+    days: dict[date, DayShare] = {}
+    for day, state, count, amount in session.execute(query):
+        share = Share(count, amount or ZERO)
+        states[PeriodState(state)] += share
+        if state != PeriodState.CANCELLED:
+            days[day] = _add(days.get(day, DayShare(day, Share(), Share())), share, issued=state == PeriodState.ISSUED)
+    receivables = _receivables(session, organization_id, month)
+    return MonthGlance(month, states, tuple(days.values()), receivables, _closed(session, organization_id, month.start))
+
+
+def waiting_for_a_person(session: Session, organization_id: int) -> Waiting:
+    """Count what waits for a person in three statements, each over an index of what is open."""
+    query = (
+        select(Period.state, func.count(), func.sum(Period.gross_value))
+        .where(Period.organization_id == organization_id, Period.state.in_(NEEDS_A_PERSON), not_at_rest())
+        .group_by(Period.state)
+    )
+    shares = {state: Share(count, amount or ZERO) for state, count, amount in session.execute(query)}
+    updates = select(func.count()).where(
+        PriceUpdateExecution.organization_id == organization_id,
+        PriceUpdateExecution.state.in_(UPDATE_NEEDS_A_PERSON),
+    )
+    findings = select(func.count(), func.sum(Finding.amount)).where(
+        Finding.organization_id == organization_id, Finding.closed_at.is_(None), Finding.acknowledged_at.is_(None)
+    )
+    count, amount = session.execute(findings).one()
+    return Waiting(
+        parked=shares.get("parked", Share()),
+        in_doubt=shares.get("in_doubt", Share()),
+        updates=session.scalar(updates) or 0,
+        findings=Share(count, amount or ZERO),
+    )
+
+
+def _add(day: DayShare, share: Share, *, issued: bool) -> DayShare:
+    return DayShare(day.day, day.expected + share, day.issued + share if issued else day.issued)
+
+
+def _receivables(session: Session, organization_id: int, month: DateRange) -> dict[ReceivableState, Share]:
+    """Receivables of the invoices issued in the month, by state."""
+    query = (
+        select(Receivable.state, func.count(), func.sum(Receivable.gross_value))
+        .select_from(Invoice)
+        .join(
+            Receivable,
+            and_(Receivable.organization_id == Invoice.organization_id, Receivable.invoice_id == Invoice.invoice_id),
+        )
+        .where(
+            Invoice.organization_id == organization_id,
+            Invoice.issue_date >= month.start,
+            Invoice.issue_date < month.end,
+            Invoice.gone_at.is_(None),
+            Receivable.gone_at.is_(None),
+        )
+        .group_by(Receivable.state)
+    )
+    shares = {state: Share() for state in ReceivableState}
+    for state, count, amount in session.execute(query):
+        shares[ReceivableState(state)] = Share(count, amount or ZERO)
+    return shares
+
+
+def _closed(session: Session, organization_id: int, month: date) -> bool | None:
+    query = select(MonthClosing.closed).where(
+        MonthClosing.organization_id == organization_id, MonthClosing.billing_month == month
+    )
+    return session.scalar(query.order_by(MonthClosing.id.desc()).limit(1))

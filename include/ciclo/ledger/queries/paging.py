@@ -1,0 +1,111 @@
+"""Pages of a list: the sort keys a list allows, and the rows of one page with the total.
+
+The one rule: a sort key is looked up in the list's own table of columns, never taken from a request into SQL; every
+order ends in the row's key, so that pages neither share nor lose a row.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, func
+from sqlalchemy.orm import Session
+
+Row = TypeVar("Row")
+Query = Any
+"""A select: SQLAlchemy types it by its columns, of which a listing knows nothing."""
+CHUNK = 1000
+LARGEST_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """Which page of a list is wanted: `number` counts from 1; `sort` is one of the list's keys, or empty."""
+
+    number: int = 1
+    size: int = 25
+    sort: str = ""
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """Rows of one page, how many there are in all, and what was asked for."""
+
+    rows: tuple[Row, ...]
+    total: int
+    request: PageRequest
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are; an empty list has one."""
+        return max(1, -(-self.total // self.request.size))
+
+    @property
+    def first(self) -> int:
+        """Number of the page's first row, from 1; 0 if the page is empty."""
+        return (self.request.number - 1) * self.request.size + 1 if self.rows else 0
+
+    @property
+    def last(self) -> int:
+        """Number of the page's last row; 0 if the page is empty."""
+        return self.first + len(self.rows) - 1 if self.rows else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[Row]):
+    """A list that can be sorted, paged and read to its end.
+
+    Attributes:
+        count: selects the number of rows, from as few tables as the filters need.
+        rows: selects the rows, unordered; its columns are the arguments of `build`.
+        build: makes a row.
+        sorts: the sort keys with their columns; the first is the list's own order.
+        key: the columns that make the order total.
+        descending: whether the list's own order is descending.
+    """
+
+    count: Query
+    rows: Query
+    build: Callable[..., Row]
+    sorts: Mapping[str, ColumnElement[Any]]
+    key: Sequence[Any]
+    descending: bool = False
+    narrow: Callable[[Sequence[ColumnElement[Any]], int, int], ColumnElement[bool]] | None = field(default=None)
+    """Given order, limit and offset: a condition that holds for the page's rows alone. Spares a deep page the joins."""
+
+    def page(self, session: Session, request: PageRequest) -> Page[Row]:
+        """Read one page in two statements; an unknown sort key means the list's own order."""
+        total = session.scalar(self.count) or 0
+        order = self._order(request.sort, descending=request.descending)
+        offset = (request.number - 1) * request.size
+        if offset >= total:
+            return Page((), total, request)
+        if self.narrow is not None and self._own(request.sort):
+            query = self.rows.where(self.narrow(order, request.size, offset)).order_by(*order)
+        else:
+            query = self.rows.order_by(*order).limit(request.size).offset(offset)
+        return Page(tuple(self.build(*row) for row in session.execute(query)), total, request)
+
+    def every(self, session: Session, request: PageRequest) -> Iterator[Row]:
+        """Read all rows in order, a chunk at a time, for an export."""
+        query = self.rows.order_by(*self._order(request.sort, descending=request.descending))
+        for row in session.execute(query.execution_options(yield_per=CHUNK)):
+            yield self.build(*row)
+
+    def _own(self, sort: str) -> bool:
+        """Whether the sort column is one of the counted table's, so that a page can be found without the joins."""
+        column = self.sorts.get(sort, next(iter(self.sorts.values())))
+        return getattr(column, "table", None) is getattr(self.key[0], "table", object())
+
+    def _order(self, sort: str, *, descending: bool) -> list[ColumnElement[Any]]:
+        known = sort in self.sorts
+        column = self.sorts[sort] if known else next(iter(self.sorts.values()))
+        down = descending if known else self.descending
+        columns = [column, *(part for part in self.key if part is not column)]
+        return [part.desc() if down else part.asc() for part in columns]
+
+
+def counted(query: Query) -> Query:
+    """Return the query that counts the rows of `query`, which neither groups nor repeats."""
+    return query.with_only_columns(func.count(), maintain_column_froms=True).order_by(None)

@@ -1,0 +1,236 @@
+"""Periods as a list and as one page each: price, due dates, invoice, receivables, audit trail."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy.orm import Session
+
+from ciclo.domain.period_states import SETTLED
+from ciclo.domain.periods import DateRange
+from ciclo.ledger.queries.expressions import contains, not_at_rest
+from ciclo.ledger.queries.paging import Listing, Query, counted
+from ciclo.ledger.queries.trail import TrailEntry, trail_of
+from ciclo.ledger.tables import Contract, Invoice, Period, Receivable, Rule, ScheduledUpdate
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodFilter:
+    """What a list of periods is narrowed to; everything left out means all."""
+
+    window: DateRange | None = None
+    contract_id: int | None = None
+    rule_id: int | None = None
+    states: tuple[str, ...] = ()
+    price_index: str | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodRow:
+    """A period in a list, with the names of its contract and rule. BRL."""
+
+    id: int
+    contract_id: int
+    contract_name: str | None
+    rule_id: int
+    rule_title: str | None
+    issue_date: date
+    accrual_month: date
+    first_due_date: date
+    gross_value: Decimal | None
+    state: str
+    reason: str | None
+    invoice_id: int | None
+    attempts: int
+    changed_at: datetime
+    doubt_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceSeen:
+    """The invoice of a period as last seen at the vendor."""
+
+    invoice_id: int
+    issue_date: date
+    gross_value: Decimal
+    state: str
+    description: str | None
+    reference: str | None
+    adopted: bool
+    seen_at: datetime
+    gone_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivableSeen:
+    """One due date of an invoice as last seen at the vendor."""
+
+    receivable_id: int
+    due_date: date
+    percentage: Decimal
+    gross_value: Decimal
+    state: str
+    received_value: Decimal | None
+    received_at: date | None
+    finance_errors: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodPage:
+    """Everything the ledger knows about one period."""
+
+    period: PeriodRow
+    parcel_number: int
+    rule_version: int
+    owner: str | None
+    lease_until: datetime | None
+    planned_by: str
+    invoice: InvoiceSeen | None
+    receivables: tuple[ReceivableSeen, ...]
+    trail: tuple[TrailEntry, ...]
+
+
+COLUMNS: tuple[Any, ...] = (
+    Period.id,
+    Period.contract_id,
+    Contract.name,
+    Period.rule_id,
+    Rule.title,
+    Period.issue_date,
+    Period.accrual_month,
+    Period.first_due_date,
+    Period.gross_value,
+    Period.state,
+    Period.reason,
+    Period.invoice_id,
+    Period.attempts,
+    Period.changed_at,
+    Period.doubt_until,
+)
+SORTS: dict[str, Any] = {
+    "issue_date": Period.issue_date,
+    "contract": Contract.name,
+    "rule": Rule.title,
+    "due_date": Period.first_due_date,
+    "gross_value": Period.gross_value,
+    "state": Period.state,
+    "invoice": Period.invoice_id,
+    "changed": Period.changed_at,
+}
+
+
+def named(query: Query) -> Query:
+    """Join the names of contract and rule to a query of periods."""
+    return query.outerjoin(
+        Contract,
+        and_(Contract.organization_id == Period.organization_id, Contract.contract_id == Period.contract_id),
+    ).outerjoin(Rule, and_(Rule.organization_id == Period.organization_id, Rule.rule_id == Period.rule_id))
+
+
+def period_listing(organization_id: int, wanted: PeriodFilter) -> Listing[PeriodRow]:
+    """Return the organization's periods that match, as a list to page or export."""
+    conditions = _conditions(organization_id, wanted)
+    base = select(Period.id).where(*conditions)
+    lean = named(base) if wanted.text else base
+
+    def narrow(order: Sequence[ColumnElement[Any]], limit: int, offset: int) -> ColumnElement[bool]:
+        return Period.id.in_(lean.order_by(*order).limit(limit).offset(offset).correlate(None))
+
+    return Listing(
+        count=counted(lean),
+        rows=named(select(*COLUMNS)).where(*conditions),
+        build=PeriodRow,
+        sorts=SORTS,
+        key=(Period.id,),
+        narrow=narrow,
+    )
+
+
+def period_page(session: Session, organization_id: int, period_id: int) -> PeriodPage | None:
+    """Return one period with all that belongs to it, in four statements, or None if there is no such period."""
+    mine = Period.organization_id == organization_id
+    extra = (Period.parcel_number, Period.rule_version, Period.owner, Period.lease_until, Period.planned_by)
+    found = session.execute(named(select(*COLUMNS, *extra)).where(mine, Period.id == period_id)).one_or_none()
+    if found is None:
+        return None
+    *row, parcels, version, owner, lease_until, planned_by = found
+    period = PeriodRow(*row)
+    invoice = _invoice(session, organization_id, period.invoice_id)
+    due = _receivables(session, organization_id, period.invoice_id)
+    trail = trail_of(session, organization_id, "period", period_id)
+    return PeriodPage(period, parcels, version, owner, lease_until, planned_by, invoice, due, trail)
+
+
+def _conditions(organization_id: int, wanted: PeriodFilter) -> list[Any]:
+    conditions: list[Any] = [Period.organization_id == organization_id]
+    if wanted.window is not None:
+        conditions += [Period.issue_date >= wanted.window.start, Period.issue_date < wanted.window.end]
+    if wanted.contract_id is not None:
+        conditions.append(Period.contract_id == wanted.contract_id)
+    if wanted.rule_id is not None:
+        conditions.append(Period.rule_id == wanted.rule_id)
+    if wanted.states:
+        conditions.append(Period.state.in_(wanted.states))
+        if not SETTLED.intersection(wanted.states):
+            conditions.append(not_at_rest())
+    if wanted.price_index:
+        conditions.append(Period.rule_id.in_(rules_with_index(organization_id, wanted.price_index)))
+    if wanted.text:
+        conditions.append(or_(contains(Contract.name, wanted.text), contains(Rule.title, wanted.text)))
+    return conditions
+
+
+def rules_with_index(organization_id: int, price_index: str) -> Select[int]:
+    """Select the rules that follow a price index."""
+    return select(ScheduledUpdate.rule_id).where(
+        ScheduledUpdate.organization_id == organization_id,
+        ScheduledUpdate.price_index == price_index,
+        ScheduledUpdate.gone_at.is_(None),
+    )
+
+
+def _invoice(session: Session, organization_id: int, invoice_id: int | None) -> InvoiceSeen | None:
+    if invoice_id is None:
+        return None
+    columns = (
+        Invoice.invoice_id,
+        Invoice.issue_date,
+        Invoice.gross_value,
+        Invoice.state,
+        Invoice.description,
+        Invoice.reference,
+        Invoice.adopted,
+        Invoice.seen_at,
+        Invoice.gone_at,
+    )
+    wanted = Invoice.organization_id == organization_id, Invoice.invoice_id == invoice_id
+    found = session.execute(select(*columns).where(*wanted)).one_or_none()
+    return InvoiceSeen(*found) if found else None
+
+
+def _receivables(session: Session, organization_id: int, invoice_id: int | None) -> tuple[ReceivableSeen, ...]:
+    if invoice_id is None:
+        return ()
+    query = (
+        select(
+            Receivable.receivable_id,
+            Receivable.due_date,
+            Receivable.percentage,
+            Receivable.gross_value,
+            Receivable.state,
+            Receivable.received_value,
+            Receivable.received_at,
+            Receivable.finance_errors,
+        )
+        .where(
+            Receivable.organization_id == organization_id,
+            Receivable.invoice_id == invoice_id,
+            Receivable.gone_at.is_(None),
+        )
+        .order_by(Receivable.due_date, Receivable.receivable_id)
+    )
+    return tuple(ReceivableSeen(*row) for row in session.execute(query))

@@ -1,0 +1,250 @@
+"""Receivables: what is owed and since when, what came in and how fast.
+
+The one rule: `late` is no stored state; everything about lateness is as of a day that the caller names.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy.orm import Session
+
+from ciclo.domain.calendar import first_of_month
+from ciclo.domain.money import ZERO
+from ciclo.domain.periods import DateRange
+from ciclo.domain.receivables import AgeingBucket, ReceivableState, ageing_bucket, days_late
+from ciclo.ledger.queries.expressions import contains, days_between
+from ciclo.ledger.queries.month import Share
+from ciclo.ledger.queries.paging import Listing, counted
+from ciclo.ledger.tables import Contract, Invoice, Receivable
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivableFilter:
+    """Which receivables: of a state, in an ageing bucket as of `today`, of a contract, refused for finance."""
+
+    today: date
+    state: str | None = None
+    bucket: AgeingBucket | None = None
+    contract_id: int | None = None
+    refused: bool = False
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivableRow:
+    """A receivable in a list. BRL."""
+
+    receivable_id: int
+    invoice_id: int
+    contract_id: int
+    contract_name: str | None
+    due_date: date
+    gross_value: Decimal
+    state: str
+    received_at: date | None
+    received_value: Decimal | None
+    finance_errors: str | None
+    period_id: int | None
+    days_late: int
+
+
+@dataclass(frozen=True, slots=True)
+class CollectedMonth:
+    """What was due in a month and what became of it; days are means from issue to receipt, weighted by receivable."""
+
+    month: date
+    due: Share
+    received: Share
+    received_on_time: int
+    days_to_receive: Decimal | None
+
+
+SORTS: dict[str, Any] = {
+    "due_date": Receivable.due_date,
+    "contract": Contract.name,
+    "invoice": Receivable.invoice_id,
+    "gross_value": Receivable.gross_value,
+    "state": Receivable.state,
+    "received_at": Receivable.received_at,
+}
+
+
+def ageing(session: Session, organization_id: int, today: date) -> dict[AgeingBucket, Share]:
+    """Open receivables (issued, not received) by bucket as of `today`: one statement over the index of due dates."""
+    edges = _first_due_dates(today)
+    bucket = case(*((Receivable.due_date >= day, name.value) for name, day in edges), else_=AgeingBucket.OVER_90_DAYS)
+    query = (
+        select(bucket, func.count(), func.sum(Receivable.gross_value))
+        .where(
+            Receivable.organization_id == organization_id,
+            Receivable.state == ReceivableState.TO_RECEIVE.value,
+            Receivable.gone_at.is_(None),
+        )
+        .group_by(bucket)
+    )
+    shares = {name: Share() for name in AgeingBucket}
+    for name, count, amount in session.execute(query):
+        shares[AgeingBucket(name)] = Share(count, amount or ZERO)
+    return shares
+
+
+def collected(session: Session, organization_id: int, window: DateRange) -> tuple[CollectedMonth, ...]:
+    """What was due in each month of the window and how much of it came in, how fast; two statements."""
+    due = _by_month(_due(session, organization_id, window))
+    received = _received(session, organization_id, window)
+    months = sorted(set(due) | set(received))
+    return tuple(_collected_month(month, due.get(month, Share()), received.get(month)) for month in months)
+
+
+def receivable_listing(organization_id: int, wanted: ReceivableFilter) -> Listing[ReceivableRow]:
+    """Return the organization's receivables that match, as a list to page or export."""
+    conditions = _conditions(organization_id, wanted)
+    of_contract = and_(
+        Contract.organization_id == Receivable.organization_id, Contract.contract_id == Receivable.contract_id
+    )
+    base = select(Receivable.receivable_id).where(*conditions)
+    lean = base.outerjoin(Contract, of_contract) if wanted.text else base
+    rows = (
+        select(
+            Receivable.receivable_id,
+            Receivable.invoice_id,
+            Receivable.contract_id,
+            Contract.name,
+            Receivable.due_date,
+            Receivable.gross_value,
+            Receivable.state,
+            Receivable.received_at,
+            Receivable.received_value,
+            Receivable.finance_errors,
+            Invoice.period_id,
+        )
+        .outerjoin(Contract, of_contract)
+        .outerjoin(
+            Invoice,
+            and_(Invoice.organization_id == Receivable.organization_id, Invoice.invoice_id == Receivable.invoice_id),
+        )
+        .where(*conditions)
+    )
+
+    def narrow(order: Sequence[ColumnElement[Any]], limit: int, offset: int) -> ColumnElement[bool]:
+        wanted_ids = lean.order_by(*order).limit(limit).offset(offset).correlate(None)
+        return and_(Receivable.organization_id == organization_id, Receivable.receivable_id.in_(wanted_ids))
+
+    def build(*row: Any) -> ReceivableRow:
+        due_date, state = row[4], row[6]
+        late = days_late(due_date, wanted.today) if state == ReceivableState.TO_RECEIVE else 0
+        return ReceivableRow(*(*row, late))
+
+    key = (Receivable.receivable_id,)
+    return Listing(count=counted(lean), rows=rows, build=build, sorts=SORTS, key=key, narrow=narrow)
+
+
+def bucket_of(row: ReceivableRow, today: date) -> AgeingBucket | None:
+    """Return the ageing bucket of an open receivable, None for one that is not owed."""
+    return ageing_bucket(row.due_date, today) if row.state == ReceivableState.TO_RECEIVE else None
+
+
+def _first_due_dates(today: date) -> tuple[tuple[AgeingBucket, date], ...]:
+    """Earliest due date of each bucket but the oldest, youngest bucket first (see `ageing_bucket`)."""
+    buckets = (AgeingBucket.NOT_DUE, AgeingBucket.DAYS_1_TO_30, AgeingBucket.DAYS_31_TO_60, AgeingBucket.DAYS_61_TO_90)
+    return tuple(zip(buckets, (today - timedelta(days) for days in (0, 30, 60, 90)), strict=True))
+
+
+def _conditions(organization_id: int, wanted: ReceivableFilter) -> list[Any]:
+    conditions: list[Any] = [Receivable.organization_id == organization_id, Receivable.gone_at.is_(None)]
+    if wanted.bucket is not None:
+        conditions += [Receivable.state == ReceivableState.TO_RECEIVE.value, *_in_bucket(wanted.bucket, wanted.today)]
+    elif wanted.state:
+        conditions.append(Receivable.state == wanted.state)
+    if wanted.contract_id is not None:
+        conditions.append(Receivable.contract_id == wanted.contract_id)
+    if wanted.refused:
+        conditions.append(Receivable.finance_errors.is_not(None))
+    if wanted.text:
+        conditions.append(contains(Contract.name, wanted.text))
+    return conditions
+
+
+def _in_bucket(bucket: AgeingBucket, today: date) -> list[ColumnElement[bool]]:
+    edges = dict(_first_due_dates(today))
+    names = list(AgeingBucket)
+    conditions = [Receivable.due_date >= edges[bucket]] if bucket in edges else []
+    if bucket != AgeingBucket.NOT_DUE:
+        conditions.append(Receivable.due_date < edges[names[names.index(bucket) - 1]])
+    return conditions
+
+
+def _due(session: Session, organization_id: int, window: DateRange) -> list[tuple[date, int, Decimal]]:
+    """Everything that was to be paid, by due date."""
+    owed = [state.value for state in ReceivableState if state != ReceivableState.CANCELLED]
+    query = select(Receivable.due_date, func.count(), func.sum(Receivable.gross_value)).where(
+        Receivable.organization_id == organization_id,
+        Receivable.state.in_(owed),
+        Receivable.due_date >= window.start,
+        Receivable.due_date < window.end,
+        Receivable.gone_at.is_(None),
+    )
+    return [(day, count, amount) for day, count, amount in session.execute(query.group_by(Receivable.due_date))]
+
+
+def _by_month(rows: list[tuple[date, int, Decimal]]) -> dict[date, Share]:
+    months: dict[date, Share] = {}
+    for day, count, amount in rows:
+        month = first_of_month(day)
+        months[month] = months.get(month, Share()) + Share(count, amount or ZERO)
+    return months
+
+
+_NONE = Share()
+
+
+@dataclass(frozen=True, slots=True)
+class _Receipts:
+    share: Share = _NONE
+    on_time: int = 0
+    days: int = 0
+
+    def __add__(self, other: "_Receipts") -> "_Receipts":
+        return _Receipts(self.share + other.share, self.on_time + other.on_time, self.days + other.days)
+
+
+def _received(session: Session, organization_id: int, window: DateRange) -> dict[date, _Receipts]:
+    on_time = case((Receivable.received_at <= Receivable.due_date, 1), else_=0)
+    query = (
+        select(
+            Receivable.due_date,
+            func.count(),
+            func.sum(Receivable.gross_value),
+            func.sum(on_time),
+            func.sum(days_between(Receivable.received_at, Invoice.issue_date)),
+        )
+        .join(
+            Invoice,
+            and_(Invoice.organization_id == Receivable.organization_id, Invoice.invoice_id == Receivable.invoice_id),
+        )
+        .where(
+            Receivable.organization_id == organization_id,
+            Receivable.state == ReceivableState.RECEIVED.value,
+            Receivable.due_date >= window.start,
+            Receivable.due_date < window.end,
+            Receivable.received_at.is_not(None),
+            Receivable.gone_at.is_(None),
+        )
+        .group_by(Receivable.due_date)
+    )
+    months: dict[date, _Receipts] = {}
+    for day, count, amount, punctual, days in session.execute(query):
+        receipts = _Receipts(Share(count, amount or ZERO), int(punctual or 0), int(days or 0))
+        months[first_of_month(day)] = months.get(first_of_month(day), _Receipts()) + receipts
+    return months
+
+
+def _collected_month(month: date, due: Share, receipts: _Receipts | None) -> CollectedMonth:
+    if receipts is None:
+        return CollectedMonth(month, due, Share(), 0, None)
+    mean = (Decimal(receipts.days) / receipts.share.count).quantize(Decimal("0.1")) if receipts.share.count else None
+    return CollectedMonth(month, due, receipts.share, receipts.on_time, mean)

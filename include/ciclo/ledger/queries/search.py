@@ -1,0 +1,81 @@
+"""The search box: a number is an id of anything, a text is part of a contract's or rule's name."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import and_, select
+from sqlalchemy.orm import Session
+
+from ciclo.ledger.queries.expressions import contains
+from ciclo.ledger.tables import Contract, Invoice, Period, Rule
+
+MOST = 20
+LARGEST_ID = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Something found: `kind` is contract, rule, invoice or period; `id` is its own."""
+
+    kind: str
+    id: int
+    title: str
+    contract_name: str | None = None
+    issue_date: date | None = None
+    period_id: int | None = None
+
+
+def search(session: Session, organization_id: int, wanted: str) -> tuple[Hit, ...]:
+    """Return at most `MOST` hits of a kind."""
+    wanted = wanted.strip()
+    if not wanted:
+        return ()
+    if wanted.isdecimal() and wanted.isascii() and int(wanted) <= LARGEST_ID:
+        return (*_by_id(session, organization_id, int(wanted)), *_by_text(session, organization_id, wanted))
+    return _by_text(session, organization_id, wanted)
+
+
+def _by_id(session: Session, organization_id: int, number: int) -> tuple[Hit, ...]:
+    contract = select(Contract.contract_id, Contract.name).where(
+        Contract.organization_id == organization_id, Contract.contract_id == number
+    )
+    rule = _rules(organization_id).where(Rule.rule_id == number)
+    invoice = select(Invoice.invoice_id, Invoice.description, Invoice.issue_date, Invoice.period_id).where(
+        Invoice.organization_id == organization_id, Invoice.invoice_id == number
+    )
+    period = select(Period.id, Period.issue_date).where(Period.organization_id == organization_id, Period.id == number)
+    return (
+        *(Hit("contract", *row) for row in session.execute(contract)),
+        *(Hit("rule", *row) for row in session.execute(rule)),
+        *(
+            Hit("invoice", key, text or f"Invoice {key}", None, day, of_period)
+            for key, text, day, of_period in session.execute(invoice)
+        ),
+        *(Hit("period", key, f"Period {key}", None, day, key) for key, day in session.execute(period)),
+    )
+
+
+def _by_text(session: Session, organization_id: int, wanted: str) -> tuple[Hit, ...]:
+    contracts = (
+        select(Contract.contract_id, Contract.name)
+        .where(Contract.organization_id == organization_id, contains(Contract.name, wanted))
+        .order_by(Contract.name, Contract.contract_id)
+        .limit(MOST)
+    )
+    rules = _rules(organization_id).where(contains(Rule.title, wanted)).order_by(Rule.title, Rule.rule_id).limit(MOST)
+    return (
+        *(Hit("contract", *row) for row in session.execute(contracts)),
+        *(Hit("rule", *row) for row in session.execute(rules)),
+    )
+
+
+def _rules(organization_id: int) -> Any:
+    return (
+        select(Rule.rule_id, Rule.title, Contract.name)
+        .outerjoin(
+            Contract,
+            and_(Contract.organization_id == Rule.organization_id, Contract.contract_id == Rule.contract_id),
+        )
+        .where(Rule.organization_id == organization_id)
+    )
