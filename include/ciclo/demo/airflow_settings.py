@@ -58,7 +58,7 @@ def _connection(sandbox_url: str) -> dict[str, object]:
         "conn_type": "billimatic",
         "host": sandbox_url,
         "password": DEMO_TOKEN,
-        "extra": {"organization_id": ORGANIZATION_ID},
+        "extra": {"organization_id": ORGANIZATION_ID, "requests_per_second": 0},
     }
 
 

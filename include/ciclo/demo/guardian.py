@@ -2,7 +2,7 @@
 
 The rule here: whoever carries the run's mark in its environment is ours, and nobody else is touched. The guardian reads
 its standard input, which the demonstration holds open; when that closes, by a normal end, Ctrl-C or a crash, it asks
-the marked processes to stop, waits, and kills what is left. `python -m ciclo.demo.guardian MARK` starts it.
+the marked processes to stop, waits, and kills what is left. To start it: `python -m ciclo.demo.guardian MARK SECONDS`.
 """
 
 import sys
@@ -13,7 +13,6 @@ from typing import Final
 import psutil
 
 MARK_VARIABLE: Final = "CICLO_DEMO_RUN"
-GRACE_SECONDS: Final = 8.0
 
 
 def marked_processes(mark: str) -> list[psutil.Process]:
@@ -21,7 +20,7 @@ def marked_processes(mark: str) -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if _carries(process, mark)]
 
 
-def end_marked(mark: str, grace_seconds: float = GRACE_SECONDS) -> None:
+def end_marked(mark: str, grace_seconds: float) -> None:
     """Ask the marked processes to stop, from the top; after `grace_seconds` kill those that are still there."""
     for process in _topmost(marked_processes(mark)):
         with suppress(psutil.Error):
@@ -55,11 +54,11 @@ def _topmost(processes: list[psutil.Process]) -> list[psutil.Process]:
     return topmost
 
 
-def main(mark: str) -> None:
+def main(mark: str, grace_seconds: str) -> None:
     """Wait until the demonstration is gone, then end what it left."""
     sys.stdin.read()
-    end_marked(mark)
+    end_marked(mark, float(grace_seconds))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2])

@@ -11,10 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from ciclo.demo.errors import StepFailed
 from ciclo.demo.guardian import MARK_VARIABLE
+
+GRACE_SECONDS: Final = 5.0
+"""Airflow's scheduler takes up to this long; its triggerer would wait ten for a runner that does not listen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +32,15 @@ class Child:
 class Processes:
     """The children of one run, ended together when the `with` block is left."""
 
-    def __init__(self, log_folder: Path) -> None:
+    def __init__(self, log_folder: Path, *, grace_seconds: float = GRACE_SECONDS) -> None:
         self._log_folder = log_folder
+        self._grace_seconds = grace_seconds
         self._mark = uuid.uuid4().hex
         self._children: list[Child] = []
 
     def __enter__(self) -> Self:
         self._guardian = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-m", "ciclo.demo.guardian", self._mark],
+            [sys.executable, "-m", "ciclo.demo.guardian", self._mark, str(self._grace_seconds)],
             stdin=subprocess.PIPE,
             start_new_session=True,
         )

@@ -105,7 +105,7 @@ def _bill_the_year(stack: Stack, ledger: LedgerView, screen: Screen) -> None:
     screen.fact("Periods", f"{run.counts.periods:,}")
     screen.fact("Invoices", f"{run.counts.issued:,} ({len(run.created):,} created, the others were there already)")
     screen.fact("Amount", money(run.counts.amount))
-    screen.fact("Stopped", f"{len(stopped):,} for a person to look at, each with its reason")
+    screen.fact("Stopped", f"{count(len(stopped), 'period')}, nothing is lost:" if stopped else "none")
     _explain(stopped, screen)
 
 

@@ -1,0 +1,127 @@
+"""The proof compares the vendor's data with the expected periods, both ways, and cannot be talked into anything."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ciclo.demo.oracle import ExpectedPeriod
+from ciclo.demo.proof import Proof, prove
+
+JANUARY = ExpectedPeriod(1, 10, date(2025, 1, 10))
+FEBRUARY = ExpectedPeriod(1, 10, date(2025, 2, 10))
+
+
+def invoice(invoice_id: int, day: str, comments: str | None, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": invoice_id,
+        "contract_id": 1,
+        "issue_date": day,
+        "gross_value": "100.0",
+        "description": "Mensalidade",
+        "comments": comments,
+        "receivables": [{"gross_value": "33.33"}, {"gross_value": "33.33"}, {"gross_value": "33.34"}],
+        **changes,
+    }
+
+
+FIRST = invoice(1, "10/01/2025", "ciclo:7:10:2025-01-10")
+SECOND = invoice(2, "10/02/2025", "Pedido 12. ciclo:7:10:2025-02-10")
+
+
+def proof_of(*invoices: dict[str, Any], parked: dict[tuple[int, date], str] | None = None) -> Proof:
+    rule = {
+        "id": 10,
+        "contract_id": 1,
+        "gross_value": "100.00",
+        "description": "Mensalidade",
+        "additional_information": {
+            "init_date": "2025-01-10",
+            "period_unit": "monthly",
+            "month_quantity": 1,
+            "end_date": None,
+        },
+    }
+    state = {
+        "organizations": [{"id": 7}],
+        "contracts": [{"id": 1, "state": "active"}],
+        "invoice_rules": [rule],
+        "invoices": list(invoices),
+    }
+    return prove(state, date(2025, 1, 1), date(2025, 2, 28), parked or {})
+
+
+def test_one_invoice_for_each_period_holds():
+    proof = proof_of(FIRST, SECOND)
+
+    assert proof.holds
+    assert (proof.expected, proof.invoices, proof.total) == (2, 2, Decimal(200))
+
+
+def test_a_period_without_invoice_is_missing():
+    proof = proof_of(FIRST)
+
+    assert not proof.holds
+    assert proof.missing == (FEBRUARY,)
+    assert str(FEBRUARY) == "contract 1, rule 10, 2025-02-10"
+
+
+def test_a_parked_period_is_explained_and_not_missing():
+    proof = proof_of(FIRST, parked={(10, date(2025, 2, 10)): "description não pode ficar em branco"})
+
+    assert proof.holds
+    assert proof.parked == {FEBRUARY: "description não pode ficar em branco"}
+
+
+def test_a_parked_period_without_reason_is_missing():
+    assert proof_of(FIRST, parked={(10, date(2025, 2, 10)): ""}).missing == (FEBRUARY,)
+
+
+def test_two_invoices_for_a_period_are_a_duplicate():
+    proof = proof_of(FIRST, SECOND, {**FIRST, "id": 3})
+
+    assert not proof.holds
+    assert proof.duplicates == (JANUARY,)
+
+
+def test_an_invoice_made_by_hand_counts_for_the_period_that_it_looks_like():
+    proof = proof_of(invoice(9, "10/01/2025", None), SECOND)
+
+    assert proof.holds
+    assert proof.adopted == (9,)
+
+
+def test_billing_what_was_made_by_hand_already_is_a_duplicate():
+    assert proof_of(FIRST, SECOND, invoice(9, "10/01/2025", None)).duplicates == (JANUARY,)
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [
+        invoice(9, "11/01/2025", "ciclo:7:10:2025-01-11"),
+        invoice(9, "11/01/2025", "ciclo:7:10:2025-01-10"),
+        invoice(9, "10/01/2025", "ciclo:8:10:2025-01-10"),
+        invoice(9, "10/01/2025", "ciclo:7:10:2025-01-10", contract_id=2),
+        invoice(9, "10/01/2025", None, gross_value="99.0"),
+    ],
+    ids=["no such period", "another date", "another organization", "another contract", "another amount"],
+)
+def test_an_invoice_that_no_period_calls_for_is_unexpected(stray: dict[str, Any]):
+    proof = proof_of(FIRST, SECOND, stray)
+
+    assert not proof.holds
+    assert proof.unexpected == (9,)
+
+
+def test_an_invoice_outside_the_window_is_none_of_its_business():
+    assert proof_of(FIRST, SECOND, invoice(9, "10/03/2025", "ciclo:7:10:2025-03-10")).holds
+
+
+def test_receivables_that_do_not_total_the_invoice_are_found():
+    short = {**SECOND, "receivables": [{"gross_value": "99.99"}]}
+
+    proof = proof_of(FIRST, short)
+
+    assert not proof.holds
+    assert proof.unbalanced == (2,)
