@@ -65,7 +65,8 @@ class ScriptedServer:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        self._http = _Quiet(("127.0.0.1", self.port), _handler(self))
+        self._http = _Quiet(("127.0.0.1", self.port), _Handler)
+        self._http.script = self
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._thread.start()
 
@@ -89,57 +90,58 @@ class ScriptedServer:
 
 class _Quiet(ThreadingHTTPServer):
     daemon_threads = True
+    script: ScriptedServer
 
     def handle_error(self, request, client_address):
         """A client that gave up is part of the play."""
 
 
-def _handler(server: ScriptedServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-        wbufsize = -1
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    server: _Quiet
 
-        def log_message(self, *args):
-            """Say nothing."""
+    def log_message(self, *args):
+        """Say nothing."""
 
-        def serve(self):
-            split = urlsplit(self.path)
-            content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            query = parse_qs(split.query, keep_blank_values=True)
-            act = server.next_act(Seen(self.command, split.path, query, self.headers, content))
-            if act.fault:
-                self.close_connection = True
-            getattr(self, act.fault or "answer")(act)
+    def serve(self):
+        split = urlsplit(self.path)
+        content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        query = parse_qs(split.query, keep_blank_values=True)
+        act = self.server.script.next_act(Seen(self.command, split.path, query, self.headers, content))
+        if act.fault:
+            self.close_connection = True
+        getattr(self, act.fault or "answer")(act)
 
-        def answer(self, act: Act):
-            content = act.content()
-            self.send_response(act.status)
-            self.send_header("Content-Length", str(len(content)))
-            for name, value in act.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
+    def answer(self, act: Act):
+        content = act.content()
+        self.send_response(act.status)
+        self.send_header("Content-Length", str(len(content)))
+        for name, value in act.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
 
-        def truncate(self, act: Act):
-            self.send_response(act.status)
-            self.send_header("Content-Length", "1000")
-            self.end_headers()
-            self.wfile.write(b'{"invoice": {"id"')
+    def truncate(self, act: Act):
+        self.send_response(act.status)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(b'{"invoice": {"id"')
 
-        def hang(self, _: Act):
-            server.released.wait(10)
+    def hang(self, _: Act):
+        self.server.script.released.wait(10)
 
-        def disconnect(self, _: Act):
-            """Close without a word."""
+    def disconnect(self, _: Act):
+        """Close without a word."""
 
-        def reset(self, _: Act):
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
+    def reset(self, _: Act):
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = serve
 
-    return Handler
+for _method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+    setattr(_Handler, f"do_{_method}", _Handler.serve)
 
 
 def _free_port() -> int:

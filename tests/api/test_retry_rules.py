@@ -114,7 +114,9 @@ def test_a_read_that_hangs_is_given_up_and_tried_again(server, connect, act, inv
 def test_a_write_that_hangs_is_given_up_and_its_outcome_is_unknown(server, connect, act):
     client = connect(server, timeout=0.2)
     server.play(act(fault="hang"))
-    with pytest.raises(OutcomeUnknownError, match=r"^contract 6666: no answer, it may have been carried out; ReadTimeout"):
+    with pytest.raises(
+        OutcomeUnknownError, match=r"^contract 6666: no answer, it may have been carried out; ReadTimeout"
+    ):
         client.create_invoice(6666, {"description": "x"})
     assert len(server.seen) == 1
 

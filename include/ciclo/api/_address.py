@@ -54,6 +54,18 @@ def checked_timeout(seconds: float) -> float:
     return seconds
 
 
+def checked_rate(per_second: float | None) -> float | None:
+    """Return the requests per second, None for unlimited.
+
+    Raises:
+        ValueError: They are negative or not finite.
+    """
+    if per_second is not None and not 0 <= per_second < float("inf"):
+        msg = f"requests_per_second must be a number from 0 on, not {per_second}"
+        raise ValueError(msg)
+    return per_second or None
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True

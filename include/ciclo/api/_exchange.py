@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from ciclo.api import _json
-from ciclo.api._address import checked_base_url, checked_timeout, checked_token
+from ciclo.api._address import checked_base_url, checked_rate, checked_timeout, checked_token
 from ciclo.api._answers import Reply, error_for
 from ciclo.api._budget import CallBudget
 from ciclo.api._retries import RetryRules, repeating, seconds_of
@@ -43,7 +43,9 @@ class Exchange:
         self._token = checked_token(token)
         self._timeout = _timeout(checked_timeout(timeout))
         self._rules = retries
-        self._budget = CallBudget.per_second(requests_per_second, clock=retries.clock, sleep=retries.sleep)
+        self._budget = CallBudget.per_second(
+            checked_rate(requests_per_second), clock=retries.clock, sleep=retries.sleep
+        )
         self._http = httpx.Client(
             base_url=self.base_url + _PREFIX,
             headers=_headers(self._token),
