@@ -1,0 +1,149 @@
+"""What a rule will bill: its periods in a window, at the price in force on each, and the price updates to come.
+
+Needs no ledger and no network: index values are those that ship with the package. An update whose values are not out
+yet leaves the price as it is, and says so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from pydantic import ValidationError
+
+from ciclo.api.models import InvoiceRule
+from ciclo.domain.errors import DomainError, InvalidRule, MissingIndexValue
+from ciclo.domain.periods import DateRange, periods
+from ciclo.domain.price_index import MONTHS_BY_LAW, accumulate, law_warning, price_index, window
+from ciclo.domain.pricing import (
+    Execution,
+    Price,
+    PriceChange,
+    PricedPeriod,
+    ScheduledUpdate,
+    executions,
+    price_changes,
+    priced_period,
+)
+from ciclo.jobs.prices import current_prices
+from ciclo.jobs.terms import read_terms
+from ciclo.ledger.terms import RuleTerms
+from ciclo.series import shipped_series
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatePreview:
+    """One execution of a price update in the window."""
+
+    execution: Execution
+    changes: tuple[PriceChange, ...]
+    factor: Decimal | None
+    """Unrounded; None while an index value is not out."""
+    note: str | None
+
+
+@dataclass(slots=True)
+class RulePreview:
+    """A rule's periods and price updates in a window."""
+
+    rule: InvoiceRule
+    periods: list[PricedPeriod] = field(default_factory=list)
+    updates: list[UpdatePreview] = field(default_factory=list)
+
+    def documents(self) -> list[dict[str, Any]]:
+        """Return the periods in the fixed shape of `ciclo preview --json`."""
+        return [
+            {
+                "issue_date": period.issue_date.isoformat(),
+                "accrual_date": period.accrual_month.isoformat(),
+                "gross_value": f"{period.gross_value:.2f}",
+                "receivables": [
+                    {
+                        "due_date": part.due_date.isoformat(),
+                        "value": f"{part.percentage:f}",
+                        "gross_value": f"{part.gross_value:.2f}",
+                    }
+                    for part in period.receivables
+                ],
+            }
+            for period in self.periods
+        ]
+
+
+def read_rule(document: Mapping[str, Any]) -> InvoiceRule:
+    """Read a rule in the API's shape, bare or under `invoice_rule`; ids may be missing.
+
+    Raises:
+        InvalidRule: a field is missing or cannot be read; the error names it.
+    """
+    bare = document.get("invoice_rule", document)
+    if not isinstance(bare, Mapping):
+        raise InvalidRule("invoice_rule", "is not an object")
+    services = [{"id": -number, **service} for number, service in enumerate(bare.get("services") or [], start=1)]
+    known = {"id": 0, "contract_id": 0, "gross_value": "0", **bare, "services": services}
+    try:
+        return InvoiceRule.model_validate(known)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InvalidRule(
+            place or "rule", first["msg"], contract=bare.get("contract_id"), rule=bare.get("id")
+        ) from None
+
+
+def preview_rule(rule: InvoiceRule, days: DateRange) -> RulePreview:
+    """Return what the rule bills in the window.
+
+    Raises:
+        InvalidRule: naming contract, rule and field.
+    """
+    terms = read_terms(rule)
+    history = [Price(key or None, date.min, value) for key, value in current_prices(rule).items()]
+    preview = RulePreview(rule)
+    for execution in _executions(rule, days):
+        update = _update(terms, history, execution)
+        history += [change.price for change in update.changes]
+        if execution.execution_date in days:
+            preview.updates.append(update)
+    for period in periods(terms.recurrence, terms.accrual, days):
+        preview.periods.append(priced_period(period, terms.charge, terms.priced_services, history))
+    return preview
+
+
+def _executions(rule: InvoiceRule, days: DateRange) -> tuple[Execution, ...]:
+    """Return the executions that today's price does not contain yet, up to the window's end."""
+    updates = [
+        ScheduledUpdate(
+            id=scheduled.id,
+            index=price_index(scheduled.price_index),
+            init_date=scheduled.init_date,
+            month_quantity=scheduled.month_quantity or MONTHS_BY_LAW,
+            days_until_update=scheduled.days_until_update or 0,
+            service_item_id=scheduled.service_item_id,
+            execution_date=scheduled.execution_date,
+        )
+        for scheduled in rule.scheduled_updates
+        if scheduled.init_date is not None
+    ]
+    first = min((update.init_date for update in updates), default=days.end)
+    found = executions(updates, DateRange(min(first, days.end), days.end))
+    return tuple(e for e in found if e.execution_date >= (e.update.execution_date or e.update.init_date))
+
+
+def _update(terms: RuleTerms, history: list[Price], execution: Execution) -> UpdatePreview:
+    update = execution.update
+    months = window(update.index, execution.execution_date, update.month_quantity)
+    try:
+        result = accumulate(
+            update.index,
+            shipped_series()[update.index],
+            months,
+            apply_negative_updates=terms.apply_negative_updates,
+        )
+        changes = price_changes(execution, terms.priced_services, history, result.factor)
+    except MissingIndexValue as error:
+        return UpdatePreview(execution, (), None, f"{error}; the price stays until it is out")
+    except DomainError as error:
+        return UpdatePreview(execution, (), None, str(error))
+    return UpdatePreview(execution, changes, result.factor, law_warning(update.month_quantity))

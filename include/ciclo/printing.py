@@ -1,0 +1,41 @@
+"""What the command line prints, as lines of text; numbers and dates are ISO and plain, so that they can be pasted."""
+
+from typing import Any
+
+from ciclo.jobs.preview import RulePreview, UpdatePreview
+
+
+def preview_lines(preview: RulePreview) -> list[str]:
+    """Return a table of a rule's periods, then the price updates in the window."""
+    rows = [("issue date", "accrual", "gross value", "due")]
+    rows += [
+        (
+            period.issue_date.isoformat(),
+            f"{period.accrual_month:%Y-%m}",
+            f"{period.gross_value:.2f}",
+            ", ".join(f"{part.due_date} {part.gross_value:.2f}" for part in period.receivables),
+        )
+        for period in preview.periods
+    ]
+    lines = [f"{row[0]:<12}{row[1]:<9}{row[2]:>12}  {row[3]}" for row in rows]
+    total = sum(period.gross_value for period in preview.periods)
+    lines.append(f"{len(preview.periods)} periods, BRL {total:.2f}")
+    return lines + [line for update in preview.updates for line in _update_lines(update)]
+
+
+def _update_lines(update: UpdatePreview) -> list[str]:
+    execution = update.execution
+    head = f"price update {execution.execution_date} {execution.update.index.label}"
+    factor = f", factor {update.factor:f}" if update.factor is not None else ""
+    changes = [
+        f"  {'service ' + str(change.service) if change.service is not None else 'gross value'}: "
+        f"{change.old_unit_value:.2f} -> {change.new_unit_value:.2f}"
+        for change in update.changes
+    ]
+    return [head + factor, *changes, *([f"  note: {update.note}"] if update.note else [])]
+
+
+def index_lines(report: dict[str, Any]) -> list[str]:
+    """Return the months of an index and what they compound to."""
+    months = [f"{month['month']}  {month['value']:>8} %" for month in report["months"]]
+    return [*months, f"factor  {report['factor']}", f"percent {report['percent']}"]
