@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ciclo.demo.oracle import ExpectedPeriod
-from ciclo.demo.proof import Proof, prove
+from ciclo.demo.proof import Proof, Reasons, prove
 
 JANUARY = ExpectedPeriod(1, 10, date(2025, 1, 10))
 FEBRUARY = ExpectedPeriod(1, 10, date(2025, 2, 10))
@@ -30,7 +30,7 @@ FIRST = invoice(1, "10/01/2025", "ciclo:7:10:2025-01-10")
 SECOND = invoice(2, "10/02/2025", "Pedido 12. ciclo:7:10:2025-02-10")
 
 
-def proof_of(*invoices: dict[str, Any], parked: dict[tuple[int, date], str] | None = None) -> Proof:
+def proof_of(*invoices: dict[str, Any], parked: Reasons | None = None, waiting: Reasons | None = None) -> Proof:
     rule = {
         "id": 10,
         "contract_id": 1,
@@ -49,7 +49,7 @@ def proof_of(*invoices: dict[str, Any], parked: dict[tuple[int, date], str] | No
         "invoice_rules": [rule],
         "invoices": list(invoices),
     }
-    return prove(state, date(2025, 1, 1), date(2025, 2, 28), parked or {})
+    return prove(state, date(2025, 1, 1), date(2025, 2, 28), parked=parked or {}, waiting=waiting or {})
 
 
 def test_one_invoice_for_each_period_holds():
@@ -76,6 +76,13 @@ def test_a_parked_period_is_explained_and_not_missing():
 
 def test_a_parked_period_without_reason_is_missing():
     assert proof_of(FIRST, parked={(10, date(2025, 2, 10)): ""}).missing == (FEBRUARY,)
+
+
+def test_a_period_that_waits_for_a_price_update_is_explained_apart_from_the_parked_ones():
+    proof = proof_of(FIRST, waiting={(10, date(2025, 2, 10)): "a price update of its rule is not settled"})
+
+    assert proof.holds
+    assert (list(proof.waiting), list(proof.parked)) == ([FEBRUARY], [])
 
 
 def test_two_invoices_for_a_period_are_a_duplicate():

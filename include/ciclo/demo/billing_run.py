@@ -37,7 +37,7 @@ def bill(stack: Stack, ledger: LedgerView, first: date, last: date, screen: Scre
     """
     before = stack.vendor.invoice_ids()
     began = time.monotonic()
-    conf = {"from_date": first.isoformat(), "to_date": last.isoformat(), "policy": "each"}
+    conf = {"from_date": first.isoformat(), "to_date": last.isoformat()}
     run_id = stack.airflow.trigger(DAG_ID, conf)
     _watch(stack, ledger, run_id, began, screen)
     created = stack.vendor.invoice_ids() - before

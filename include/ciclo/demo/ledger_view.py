@@ -59,6 +59,10 @@ class LedgerView:
             periods = self._periods(session).in_state(*STOPPED, scope=self._scope)
             return [Stopped(p.contract_id, p.rule_id, p.issue_date, p.state, p.reason or "") for p in periods]
 
+    def reasons(self, state: PeriodState) -> dict[tuple[int, date], str]:
+        """Return the reason per rule id and issue date of the periods in one state."""
+        return {(p.rule_id, p.issue_date): p.reason for p in self.stopped() if p.state == state}
+
     def close(self) -> None:
         """Let go of the file."""
         self._engine.dispose()

@@ -1,7 +1,8 @@
 """The proof: the vendor's own data, held against the periods that the rules call for, both ways.
 
-The rule here: only what the vendor holds counts as an invoice. A period without one is missing unless it was stopped
-for a person with a reason; a period with two is a duplicate; an invoice that no period called for is unexpected.
+The rule here: only what the vendor holds counts as an invoice. A period without one is missing unless it was held back
+with a reason (parked for a person, waiting for a price update); a period with two is a duplicate; an invoice that no
+period called for is unexpected.
 """
 
 import re
@@ -21,7 +22,7 @@ REFERENCE: Final = re.compile(r"ciclo:(?P<organization>\d+):(?P<rule>\d+):(?P<is
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What the comparison found. `parked` maps each stopped period to its reason; amounts are BRL."""
+    """What the comparison found; amounts in BRL. `parked` and `waiting` map a period held back to its reason."""
 
     expected: int
     invoices: int
@@ -32,34 +33,49 @@ class Proof:
     unexpected: tuple[int, ...]
     unbalanced: tuple[int, ...]
     parked: Mapping[ExpectedPeriod, str]
+    waiting: Mapping[ExpectedPeriod, str]
 
     @property
     def holds(self) -> bool:
-        """True if every expected period has exactly one invoice or a person's attention, and nothing else is there."""
+        """True if every expected period has exactly one invoice or a reason to have none, and nothing else is there."""
         return not (self.missing or self.duplicates or self.unexpected or self.unbalanced)
 
 
-def prove(state: Json, first: date, last: date, parked: Mapping[tuple[int, date], str]) -> Proof:
+Reasons = Mapping[tuple[int, date], str]
+"""Why there is no invoice, per rule id and issue date."""
+
+
+def prove(state: Json, first: date, last: date, *, parked: Reasons, waiting: Reasons) -> Proof:
     """Compare the sandbox's `state` with the periods expected from `first` to `last`, both included.
 
-    `parked` gives the reason per (rule id, issue date) of each period that was stopped for a person.
+    Args:
+        state: everything the vendor holds, in the state file's shape.
+        first: first issue date.
+        last: last issue date.
+        parked: what Ciclo stopped for a person.
+        waiting: what Ciclo holds back until a price update of the rule is settled.
     """
     expected = expected_periods(state, first, last)
     found, unexpected = _invoices_by_period(state, expected, first, last)
     absent = [period for period in expected if not found[period]]
-    explained = {period: reason for period in absent if (reason := parked.get((period.rule_id, period.issue_date)))}
+    are_parked, are_waiting = _explained(absent, parked), _explained(absent, waiting)
     invoices = [invoice for period in expected for invoice in found[period]]
     return Proof(
         expected=len(expected),
         invoices=len(invoices),
         total=sum((Decimal(invoice["gross_value"]) for invoice in invoices), Decimal(0)),
         adopted=tuple(invoice["id"] for invoice in invoices if _reference(invoice) is None),
-        missing=tuple(period for period in absent if period not in explained),
+        missing=tuple(period for period in absent if period not in are_parked | are_waiting),
         duplicates=tuple(period for period in expected if len(found[period]) > 1),
         unexpected=tuple(unexpected),
         unbalanced=tuple(invoice["id"] for invoice in invoices if not _is_balanced(invoice)),
-        parked=explained,
+        parked=are_parked,
+        waiting=are_waiting,
     )
+
+
+def _explained(absent: list[ExpectedPeriod], reasons: Reasons) -> dict[ExpectedPeriod, str]:
+    return {period: reason for period in absent if (reason := reasons.get((period.rule_id, period.issue_date)))}
 
 
 def _invoices_by_period(
