@@ -4,6 +4,7 @@ The one rule: a message is data, never a template. Nothing of it is rendered by 
 `{{ conn.billimatic_default.password }}` would then print the token; in e-mails every value is escaped.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +15,8 @@ from typing import Any
 from airflow.sdk import BaseNotifier
 
 from ciclo.domain.money import brl
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +111,7 @@ class BillingNotifier(BaseNotifier):
             Exception: The e-mail could not be sent; the message is in the log all the same.
         """
         subject, lines = self._message(context or {})
-        self.log.warning("%s\n%s", subject, "\n".join(lines))
+        log.warning("%s\n%s", subject, "\n".join(lines))
         if self.to:
             self._send(subject, lines)
 
