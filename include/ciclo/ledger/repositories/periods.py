@@ -90,7 +90,7 @@ class PeriodRepository:
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        return self._take(Period.id.in_(free), owner=owner, lease_until=lease_until, at=at)
+        return self._take(free, owner=owner, lease_until=lease_until, at=at)
 
     def claim_these(
         self, period_ids: Iterable[int], *, owner: str, lease_until: datetime, at: datetime
@@ -98,12 +98,14 @@ class PeriodRepository:
         """Take those of `period_ids` that are still `planned`, as `claim` does."""
         wanted = self._belongs(), Period.state == PeriodState.PLANNED, Period.id.in_(list(period_ids))
         free = select(Period.id).where(*wanted).with_for_update(skip_locked=True)
-        return self._take(Period.id.in_(free), owner=owner, lease_until=lease_until, at=at)
+        return self._take(free, owner=owner, lease_until=lease_until, at=at)
 
-    def _take(self, which: ColumnElement[bool], *, owner: str, lease_until: datetime, at: datetime) -> list[Period]:
+    def _take(self, free: Select[int], *, owner: str, lease_until: datetime, at: datetime) -> list[Period]:
+        # MATERIALIZED: PostgreSQL may run a plain subquery once a row, and then its LIMIT is no limit
+        once = free.cte("free").prefix_with("MATERIALIZED", dialect="postgresql")
         statement = (
             update(Period)
-            .where(which, Period.state == PeriodState.PLANNED)
+            .where(Period.id.in_(select(once.c.id)), Period.state == PeriodState.PLANNED)
             .values(
                 state=PeriodState.SUBMITTING.value,
                 owner=owner,
