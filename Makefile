@@ -22,3 +22,42 @@ $(STAMP): requirements-dev.txt pyproject.toml
 
 .PHONY: install
 install: $(STAMP) ## Create .venv with the pinned packages (quick when nothing changed)
+
+.PHONY: demo
+demo: $(STAMP) ## Bill a made-up company's year on a real Airflow, twice, and prove it (KEEP=0: end at once)
+	@$(BIN)/ciclo demo $(if $(filter 0,$(KEEP)),--no-keep,--keep)
+
+.PHONY: up
+up: $(STAMP) ## Start Airflow and the sandbox, and leave them running
+	@$(BIN)/ciclo up
+
+.PHONY: test
+test: $(STAMP) ## Run the whole test suite: fast tier first, then Dags, then a real Airflow
+	@$(PYTEST) tests -m "not dags and not e2e and not chaos" -n auto --dist loadgroup
+	@$(PYTEST) tests -m "dags and not e2e"
+	@$(PYTEST) tests -m "e2e or chaos"
+
+.PHONY: test-fast
+test-fast: $(STAMP) ## Run the tests that need no Airflow
+	@$(PYTEST) tests -m "not dags and not e2e and not chaos" -n auto --dist loadgroup
+
+.PHONY: lint
+lint: $(STAMP) ## Check format, lint, types and the direction of imports
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: format
+format: $(STAMP) ## Put the code into its format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: lock
+lock: $(STAMP) ## Compile the pinned requirements anew from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra celery pyproject.toml -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra celery --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+.PHONY: clean
+clean: ## Remove what the targets made (.venv stays)
+	@rm -rf .demo .up .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
