@@ -8,6 +8,7 @@ from ciclo.api import (
     AuthenticationError,
     BadRequestError,
     NotFoundError,
+    NotSentError,
     OutcomeUnknownError,
     RejectedError,
     RetryRules,
@@ -203,3 +204,59 @@ def test_the_longest_request_covers_waiting_for_a_connection_connecting_sending_
     client = connect(server, timeout=30.0)
     assert client.longest_request == 10.0 + 3 * 30.0
     assert client.longest_call > RetryRules().attempts * client.longest_request
+
+
+class Time:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def time():
+    return Time()
+
+
+@pytest.fixture
+def timed(server, connect, time):
+    rules = RetryRules(sleep=time.sleep, clock=lambda: time.now, jitter=lambda: 1.0)
+    return connect(server, retries=rules, requests_per_second=1)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda api: api.create_invoice(6666, {"a": 1}, within=5.0),
+        lambda api: api.update_invoice(6666, 7, {"a": 1}, within=5.0),
+        lambda api: api.create_invoice_rule(6666, {"a": 1}, within=5.0),
+        lambda api: api.update_invoice_rule(6666, 7, {"a": 1}, within=5.0),
+    ],
+    ids=["POST invoice", "PATCH invoice", "POST rule", "PUT rule"],
+)
+def test_a_write_that_waited_past_its_time_is_not_sent(server, timed, act, write):
+    server.play(act(status=429, headers={"Retry-After": "6"}), act(status=500))
+    with pytest.raises(NotSentError, match=r"^contract 6666: not sent, its time was over \("):
+        write(timed)
+    assert len(server.seen) == 1
+
+
+def test_a_write_that_waited_for_the_budget_past_its_time_is_not_sent(server, timed, act, invoice, time):
+    server.play(act(status=201, body={"invoice": invoice(7)}))
+    timed.create_invoice(6666, {"a": 1}, within=0.5)
+    with pytest.raises(NotSentError):
+        timed.create_invoice(6666, {"a": 1}, within=0.5)
+    assert len(server.seen) == 1
+    assert time.now == 1.0
+
+
+def test_a_write_is_sent_again_while_its_time_lasts(server, timed, act, invoice):
+    server.play(act(status=429, headers={"Retry-After": "2"}), act(status=201, body={"invoice": invoice(7)}))
+    assert timed.create_invoice(6666, {"a": 1}, within=5.0).id == 7
+
+
+def test_not_sent_is_transient_because_nothing_happened():
+    assert issubclass(NotSentError, TransientApiError)

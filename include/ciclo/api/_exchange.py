@@ -7,6 +7,7 @@ answer: it may have read the request first.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -16,12 +17,24 @@ from ciclo.api._address import checked_base_url, checked_rate, checked_timeout, 
 from ciclo.api._answers import Reply, error_for
 from ciclo.api._budget import CallBudget
 from ciclo.api._retries import RetryRules, repeating, seconds_of
-from ciclo.api.errors import ApiError, OutcomeUnknownError, TransientApiError
+from ciclo.api.errors import ApiError, NotSentError, OutcomeUnknownError, TransientApiError
 
 _PREFIX = "/api/v1/"
 _LONGEST_CONNECT = 10.0
 # Raised before a byte of the request was sent: httpx found no free connection, or could not make one.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    path: str
+    params: Mapping[str, str] | None = None
+    content: bytes | None = None
+    latest: float | None = None
+
+    def coordinates(self) -> dict[str, Any]:
+        return {"method": self.method, "path": _PREFIX + self.path}
 
 
 class Exchange:
@@ -77,29 +90,40 @@ class Exchange:
         Raises:
             ApiError: What the last answer stands for.
         """
-        return self._repeating(self._send, "GET", path, params, None)
+        return self._repeating(self._send, _Request("GET", path, params))
 
-    def write(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Reply:
+    def write(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, within: float | None = None
+    ) -> Reply:
         """Send a change, again only if it certainly did not reach the application.
+
+        Args:
+            method: POST, PUT, PATCH or DELETE.
+            path: Below `/api/v1`.
+            body: Plain values.
+            within: Seconds from now after which no attempt may begin, however long it had to wait for its turn.
 
         Raises:
             OutcomeUnknownError: It may have happened.
+            NotSentError: The time was over before it could be sent.
             ApiError: It did not happen; the class says why.
         """
         content = None if body is None else _json.written(body)
-        return self._repeating(self._send, method, path, None, content)
+        latest = None if within is None else self._rules.clock() + within
+        return self._repeating(self._send, _Request(method, path, content=content, latest=latest))
 
-    def _send(self, method: str, path: str, params: Mapping[str, str] | None, content: bytes | None) -> Reply:
+    def _send(self, request: _Request) -> Reply:
         self._budget.take()
-        full_path = _PREFIX + path
+        if request.latest is not None and self._rules.clock() >= request.latest:
+            raise NotSentError("not sent, its time was over", **request.coordinates())
         try:
-            response = self._http.request(method, path, params=params, content=content)
+            response = self._http.request(request.method, request.path, params=request.params, content=request.content)
         except httpx.HTTPError as error:
-            raise _failure_of(error, method, full_path) from error
-        return self._successful(method, full_path, response)
+            raise _failure_of(error, request) from error
+        return self._successful(request, response)
 
-    def _successful(self, method: str, path: str, response: httpx.Response) -> Reply:
-        reply = self._reply(method, path, response)
+    def _successful(self, request: _Request, response: httpx.Response) -> Reply:
+        reply = self._reply(request, response)
         error = error_for(reply)
         if error is not None:
             self._heed(error)
@@ -108,10 +132,9 @@ class Exchange:
             raise reply.unreadable("the answer is not JSON")
         return reply
 
-    def _reply(self, method: str, path: str, response: httpx.Response) -> Reply:
+    def _reply(self, request: _Request, response: httpx.Response) -> Reply:
         return Reply(
-            method=method,
-            path=path,
+            **request.coordinates(),
             status=response.status_code,
             body=self._decoded(response),
             request_id=self._without_token(response.headers.get("x-request-id", "")) or None,
@@ -136,12 +159,12 @@ class Exchange:
             self._budget.close_for(error.retry_after)
 
 
-def _failure_of(error: httpx.HTTPError, method: str, path: str) -> ApiError:
+def _failure_of(error: httpx.HTTPError, request: _Request) -> ApiError:
     """Say what a request without an answer stands for; httpx's message names no header."""
     reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    if method == "GET" or isinstance(error, _NEVER_SENT):
-        return TransientApiError(reason, method=method, path=path)
-    return OutcomeUnknownError(f"no answer, it may have been carried out; {reason}", method=method, path=path)
+    if request.method == "GET" or isinstance(error, _NEVER_SENT):
+        return TransientApiError(reason, **request.coordinates())
+    return OutcomeUnknownError(f"no answer, it may have been carried out; {reason}", **request.coordinates())
 
 
 def _headers(token: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
-from ciclo.api.errors import TransientApiError, UnreadableAnswerError
+from ciclo.api.errors import NotSentError, TransientApiError, UnreadableAnswerError
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,8 @@ class RetryRules:
 
     def allow(self, error: BaseException) -> bool:
         """Whether a failure is one that trying again may help, within the patience."""
+        if isinstance(error, NotSentError):
+            return False
         if isinstance(error, TransientApiError):
             return (error.retry_after or 0.0) <= self.longest_retry_after
         return isinstance(error, UnreadableAnswerError)

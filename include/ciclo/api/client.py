@@ -1,7 +1,8 @@
 """The Billimatic API as methods, one per endpoint of REFERENCE.md.
 
 The one rule: a method returns what the API promises or raises an `ApiError` whose class says what to do next. Reads are
-retried here; a write is sent again only if it certainly did not reach the application (DESIGN 4.4).
+retried here; a write is sent again only if it certainly did not reach the application (DESIGN 4.4), and with `within`
+no attempt begins later than so many seconds from now, so that a claim's lease is never outlived.
 """
 
 from collections.abc import Iterator, Mapping
@@ -146,15 +147,19 @@ class BillimaticClient(AbstractContextManager["BillimaticClient"]):
         """The rules of a contract."""
         return read_several(InvoiceRule, self._exchange.read(f"contracts/{contract_id}/invoice_rules"))
 
-    def create_invoice_rule(self, contract_id: int, rule: RuleFromTemplate | Fields) -> InvoiceRule:
+    def create_invoice_rule(
+        self, contract_id: int, rule: RuleFromTemplate | Fields, *, within: float | None = None
+    ) -> InvoiceRule:
         """Create a rule from a template, or whole if `rule` is a mapping that says everything."""
         path = f"contracts/{contract_id}/invoice_rules"
-        return read_one(InvoiceRule, self._exchange.write("POST", path, {"invoice_rule": _body(rule)}))
+        return read_one(InvoiceRule, self._exchange.write("POST", path, {"invoice_rule": _body(rule)}, within=within))
 
-    def update_invoice_rule(self, contract_id: int, rule_id: int, changes: Fields) -> InvoiceRule:
+    def update_invoice_rule(
+        self, contract_id: int, rule_id: int, changes: Fields, *, within: float | None = None
+    ) -> InvoiceRule:
         """Change the given fields of a rule."""
         path = f"contracts/{contract_id}/invoice_rules/{rule_id}"
-        return read_one(InvoiceRule, self._exchange.write("PUT", path, {"invoice_rule": _body(changes)}))
+        return read_one(InvoiceRule, self._exchange.write("PUT", path, {"invoice_rule": _body(changes)}, within=within))
 
     def delete_invoice_rule(self, contract_id: int, rule_id: int) -> None:
         """Remove a rule."""
@@ -162,19 +167,21 @@ class BillimaticClient(AbstractContextManager["BillimaticClient"]):
 
     # -- invoices ----------------------------------------------------------------------------------------------------
 
-    def create_invoice(self, contract_id: int, invoice: NewInvoice | Fields) -> Invoice:
+    def create_invoice(self, contract_id: int, invoice: NewInvoice | Fields, *, within: float | None = None) -> Invoice:
         """Create an invoice; an `OutcomeUnknownError` means that it may be there: look for it, never send it again."""
-        answer = self._exchange.write("POST", f"contracts/{contract_id}/invoices", {"invoice": _body(invoice)})
-        return read_one(Invoice, answer)
+        path = f"contracts/{contract_id}/invoices"
+        return read_one(Invoice, self._exchange.write("POST", path, {"invoice": _body(invoice)}, within=within))
 
     def invoice(self, contract_id: int, invoice_id: int) -> Invoice:
         """One invoice with its receivables and services."""
         return read_one(Invoice, self._exchange.read(f"contracts/{contract_id}/invoices/{invoice_id}"))
 
-    def update_invoice(self, contract_id: int, invoice_id: int, changes: InvoiceChange | Fields) -> Invoice:
+    def update_invoice(
+        self, contract_id: int, invoice_id: int, changes: InvoiceChange | Fields, *, within: float | None = None
+    ) -> Invoice:
         """Change the given fields of an invoice."""
         path = f"contracts/{contract_id}/invoices/{invoice_id}"
-        return read_one(Invoice, self._exchange.write("PATCH", path, {"invoice": _body(changes)}))
+        return read_one(Invoice, self._exchange.write("PATCH", path, {"invoice": _body(changes)}, within=within))
 
     def delete_invoice(self, contract_id: int, invoice_id: int) -> None:
         """Remove an invoice."""

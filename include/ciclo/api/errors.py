@@ -5,6 +5,7 @@ The one rule: the class of an error is its remedy, so that nobody parses message
 ```
 ApiError                        carries status, request id, method, path; its message names the contract
 ├── TransientApiError           try again later: refused connection, 429, time-out or 5xx on a read (.retry_after)
+│   ├── NotSentError            its time was over before it could be sent: nothing happened, plan it again
 │   └── IndexUnavailableError   the central bank's series cannot be had now; names index and months
 ├── OutcomeUnknownError         a write that may have happened: settle, never resend
 ├── UnreadableAnswerError       a read was answered with something the API does not promise: a person compares
@@ -89,6 +90,10 @@ class TransientApiError(ApiError):
     ) -> None:
         self.retry_after = retry_after
         super().__init__(reason, method=method, path=path, status=status, request_id=request_id)
+
+
+class NotSentError(TransientApiError):
+    """A write was given up before its first byte, because the time it was allowed was over; nothing happened."""
 
 
 class IndexUnavailableError(TransientApiError):

@@ -26,7 +26,7 @@ _CONN_FIELDS: dict[str, Any] = {
     },
     "allow_http": {
         "label": "Allow plain http",
-        "description": "The token then travels in clear: only in a network trusted with it. Loopback is always allowed.",
+        "description": "The token then travels in clear: for networks trusted with it. Loopback is always allowed.",
         "schema": {"type": ["boolean", "null"], "default": False},
     },
 }
