@@ -1,0 +1,119 @@
+"""Values as they come in and go out of the vendor's API.
+
+The rule: input is cast, never trusted. What cannot be read as the field's type counts as nothing (`None`), the way
+the vendor's own casts do (`"payment_value": "decimal"` is zero, `"estimated_issue_date": "date"` is no date).
+Money and quantities go out as decimal strings, never through a binary float.
+"""
+
+import re
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any, Final
+
+CENTS: Final = Decimal("0.01")
+HUNDRED: Final = Decimal(100)
+_FINEST: Final = Decimal("0.0000000001")
+_LARGEST: Final = Decimal(10) ** 13
+_LARGEST_ID: Final = 2**63 - 1
+_TRUE: Final = frozenset({"true", "1", "t", "yes", "on"})
+_DAY_FIRST: Final = re.compile(r"(\d{1,2})[-/](\d{1,2})[-/](\d{4})\Z", re.ASCII)
+_YEAR_FIRST: Final = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:T.*)?\Z", re.ASCII)
+_MONTH: Final = re.compile(r"(\d{1,2})/(\d{4})\Z", re.ASCII)
+
+
+def text(value: Any) -> str | None:
+    """Return a scalar as a string; null, lists and objects are nothing. Numbers keep their digits (`0` → `"0"`)."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else None
+
+
+def filled(value: Any) -> str | None:
+    """Return a string that is not blank, or nothing."""
+    written = text(value)
+    return written if written and written.strip() else None
+
+
+def integer(value: Any) -> int | None:
+    """Return an integer that a database can hold; `"383"` and `12.0` are integers, `""` and `"x"` are nothing."""
+    number = decimal(value)
+    if number is None or number != number.to_integral_value() or abs(number) > _LARGEST_ID:
+        return None
+    return int(number)
+
+
+def identifier(value: Any) -> int | None:
+    """Return an id: a positive integer, or nothing."""
+    number = integer(value)
+    return number if number is not None and number > 0 else None
+
+
+def decimal(value: Any) -> Decimal | None:
+    """Return a number with at most ten decimals and thirteen digits before them, or nothing."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    if not number.is_finite() or abs(number) >= _LARGEST:
+        return None
+    return number.quantize(_FINEST) if abs(int(number.as_tuple().exponent)) > 10 else number
+
+
+def cents(value: Decimal) -> Decimal:
+    """Round money half up to cents."""
+    return value.quantize(CENTS, ROUND_HALF_UP)
+
+
+def amount(value: Decimal) -> str:
+    """Return a decimal as the vendor writes it: at least one decimal, no trailing zeros (`700.0`, `14.38`)."""
+    written = f"{value:f}"
+    if "." not in written:
+        return f"{written}.0"
+    written = written.rstrip("0")
+    return f"{written}0" if written.endswith(".") else written
+
+
+def boolean(value: Any) -> bool | None:
+    """Return a flag; strings as a form sends them (`"1"`, `"true"`), null and `""` are nothing."""
+    written = filled(value)
+    return None if written is None else written.lower() in _TRUE
+
+
+def day(value: Any) -> date | None:
+    """Return a date written `dd-mm-yyyy`, `dd/mm/yyyy` or `yyyy-mm-dd`; an impossible one is nothing."""
+    if not isinstance(value, str):
+        return None
+    if match := _DAY_FIRST.match(value.strip()):
+        return _date(int(match[3]), int(match[2]), int(match[1]))
+    if match := _YEAR_FIRST.match(value.strip()):
+        return _date(int(match[1]), int(match[2]), int(match[3]))
+    return None
+
+
+def accrual_month(value: Any) -> date | None:
+    """Return the first day of a competence month written `mm/yyyy`, or of the month of a date."""
+    if isinstance(value, str) and (match := _MONTH.match(value.strip())):
+        return _date(int(match[2]), int(match[1]), 1)
+    found = day(value)
+    return found.replace(day=1) if found else None
+
+
+def brazilian(value: date | None) -> str | None:
+    """Return a date as `dd/mm/yyyy`."""
+    return f"{value.day:02}/{value.month:02}/{value.year:04}" if value else None
+
+
+def iso(value: date | None) -> str | None:
+    """Return a date as `yyyy-mm-dd`."""
+    return value.isoformat() if value else None
+
+
+def _date(year: int, month: int, number: int) -> date | None:
+    try:
+        return date(year, month, number)
+    except ValueError:
+        return None

@@ -1,0 +1,167 @@
+"""The process: one event loop on loopback, from a state file to a clean end.
+
+The rule: it listens on 127.0.0.1 only; its control plane and its faults are not for anybody else.
+"""
+
+import gc
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from ciclo.sandbox.account import Account
+from ciclo.sandbox.app import Sandbox
+from ciclo.sandbox.control import control_plane
+from ciclo.sandbox.delivery import TRANSPORT
+from ciclo.sandbox.state import StateError, read_state_file
+from ciclo.sandbox.state_loading import load_state
+from ciclo.sandbox.storage import close_database, open_database
+
+HOST: Final = "127.0.0.1"
+
+
+class _Protocol(HttpToolsProtocol):
+    """Lets the application close the connection of a request."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        scope: Any = self.scope
+        scope[TRANSPORT] = self.transport
+        scope["ciclo.connection"] = _Connection(self)
+
+
+class _Connection:
+    def __init__(self, protocol: _Protocol) -> None:
+        self._protocol = protocol
+
+    @property
+    def disconnected(self) -> bool:
+        return self._protocol.parser is None
+
+
+class SandboxServer:
+    """A sandbox on a bound socket; `run` blocks until `stop`."""
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        state: Path | None = None,
+        token: str | None = None,
+        today: date | None = None,
+        database: str | None = None,
+    ) -> None:
+        self._connection = open_database(database)
+        self.account = Account(self._connection, today=today)
+        self.sandbox = Sandbox(self.account)
+        self.sandbox.control = control_plane(self.sandbox)
+        if state is not None:
+            self._load(state)
+        if token is not None:
+            self.account.token = token
+        if today is not None:
+            self.account.clock.today = today
+        self.socket = _bound(port)
+        self.url = f"http://{HOST}:{self.socket.getsockname()[1]}"
+        self._server = _Server(_config(self.sandbox))
+
+    def _load(self, path: Path) -> None:
+        state = read_state_file(path)
+        try:
+            with self.account.transaction():
+                load_state(self.account, state)
+        except StateError as error:
+            message = f"{path}: {error}"
+            raise StateError(message) from error
+
+    def run(self, ready: Callable[[], None]) -> None:
+        """Serve until stopped; `ready` is called when requests are answered."""
+        self._server.ready = ready
+        try:
+            self._server.run(sockets=[self.socket])
+        finally:
+            self.close()
+
+    def stop(self) -> None:
+        """Ask `run` to return."""
+        self._server.should_exit = True
+
+    def close(self) -> None:
+        """Release socket, threads and database."""
+        self.sandbox.webhooks.close()
+        self.socket.close()
+        close_database(self._connection)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us, and says when it is ready."""
+
+    ready: Callable[[], None] = staticmethod(lambda: None)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready()
+
+    def install_signal_handlers(self) -> None:
+        """Do nothing: a thread may not, and `serve` does."""
+
+
+def _config(app: Sandbox) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=_Protocol,
+        ws="none",
+        loop="uvloop",
+        lifespan="off",
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
+        backlog=1024,
+    )
+
+
+def _bound(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((HOST, port))
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def serve(
+    *,
+    port: int = 8400,
+    state: Path | None = None,
+    token: str | None = None,
+    today: date | None = None,
+    database: str | None = None,
+) -> None:
+    """Run the sandbox until SIGTERM or SIGINT; print its URL when it is ready.
+
+    Raises:
+        SystemExit: 1 when it cannot start, with one line on stderr that says why.
+    """
+    try:
+        server = SandboxServer(port=port, state=state, token=token, today=today, database=database)
+    except (StateError, SQLAlchemyError, OSError) as error:
+        reason = str(error).splitlines()[0] if not isinstance(error, OSError) else f"port {port}: {error.strerror}"
+        sys.stderr.write(f"ciclo sandbox: {reason}\n")
+        raise SystemExit(1) from error
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: server.stop())
+    # Everything is in memory and lives on: let the collector not look at it again and again.
+    gc.freeze()
+    server.run(lambda: print(f"ciclo sandbox: {server.url} (today {server.account.clock.today})", flush=True))  # noqa: T201
