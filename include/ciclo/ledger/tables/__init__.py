@@ -3,13 +3,22 @@
 from ciclo.ledger.tables.base import Base, Payload
 from ciclo.ledger.tables.billing import Invoice, Period, Receivable
 from ciclo.ledger.tables.catalogue import Contract, Organization, Rule, RuleVersion
-from ciclo.ledger.tables.operations import AuditEntry, BillingPlan, Finding, MonthClosing, WebhookEvent
+from ciclo.ledger.tables.operations import (
+    AuditEntry,
+    BillingPlan,
+    ClosedInvoice,
+    Finding,
+    MonthClosing,
+    PlannedInvoice,
+    WebhookEvent,
+)
 from ciclo.ledger.tables.pricing import IndexValue, Price, PriceUpdateExecution, ScheduledUpdate
 
 __all__ = [
     "AuditEntry",
     "Base",
     "BillingPlan",
+    "ClosedInvoice",
     "Contract",
     "Finding",
     "IndexValue",
@@ -18,6 +27,7 @@ __all__ = [
     "Organization",
     "Payload",
     "Period",
+    "PlannedInvoice",
     "Price",
     "PriceUpdateExecution",
     "Receivable",

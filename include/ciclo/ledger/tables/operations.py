@@ -81,7 +81,7 @@ class BillingPlan(Base):
     """What a backfill would do, kept with its hash: what was approved is what is applied."""
 
     __tablename__ = "billing_plans"
-    __table_args__ = (UniqueConstraint("organization_id", "run_id"),)
+    __table_args__ = (UniqueConstraint("organization_id", "run_id", "plan_hash"),)
 
     id: Mapped[int] = mapped_column(ROW_ID, primary_key=True, autoincrement=True)
     organization_id: Mapped[int]
@@ -90,13 +90,27 @@ class BillingPlan(Base):
     to_date: Mapped[date]
     policy: Mapped[str]
     plan_hash: Mapped[str]
+    """Of every rule, issue date and amount in it, billed or left out: another plan has another hash."""
     invoices: Mapped[int]
     total: Mapped[Decimal] = mapped_column(Money)
-    periods: Mapped[Payload]
-    """{"periods": [{"period_id", "gross_value"}]}."""
+    needs_approval: Mapped[bool]
+    """It is above a ceiling: a person has to approve it before anything is sent."""
     approved_by: Mapped[str | None]
     approved_at: Mapped[datetime | None]
+    applied_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
+
+
+class PlannedInvoice(Base):
+    """A period of a billing plan at its amount: to be billed, or left out by the plan's policy."""
+
+    __tablename__ = "billing_plan_periods"
+
+    plan_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    period_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    gross_value: Mapped[Decimal | None] = mapped_column(Money)
+    """BRL; unknown at most for one that is left out."""
+    left_out: Mapped[bool]
 
 
 class MonthClosing(Base):
@@ -114,6 +128,18 @@ class MonthClosing(Base):
     created_at: Mapped[datetime]
 
 
+class ClosedInvoice(Base):
+    """An invoice as it stood when its month was closed: what later changes are measured against."""
+
+    __tablename__ = "closed_invoices"
+
+    closing_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    invoice_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    contract_id: Mapped[int]
+    gross_value: Mapped[Decimal] = mapped_column(Money)
+    cancelled: Mapped[bool]
+
+
 class WebhookEvent(Base):
     """An event that the vendor sent. Its request id makes a replay harmless."""
 
@@ -129,6 +155,8 @@ class WebhookEvent(Base):
     event: Mapped[str]
     object_type: Mapped[str]
     object_id: Mapped[int]
+    invoice_id: Mapped[int | None]
+    """The invoice concerned; null where the event names none."""
     contract_id: Mapped[int | None]
     received_at: Mapped[datetime]
     handled_at: Mapped[datetime | None]

@@ -38,6 +38,14 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "billing_plan_periods",
+        sa.Column("plan_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("period_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("gross_value", ciclo.ledger.types.Money(), nullable=True),
+        sa.Column("left_out", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("plan_id", "period_id", name=op.f("pk_billing_plan_periods")),
+    )
+    op.create_table(
         "billing_plans",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("organization_id", sa.BigInteger(), nullable=False),
@@ -48,14 +56,24 @@ def upgrade() -> None:
         sa.Column("plan_hash", sa.Text(), nullable=False),
         sa.Column("invoices", sa.BigInteger(), nullable=False),
         sa.Column("total", ciclo.ledger.types.Money(), nullable=False),
-        sa.Column(
-            "periods", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
-        ),
+        sa.Column("needs_approval", sa.Boolean(), nullable=False),
         sa.Column("approved_by", sa.Text(), nullable=True),
         sa.Column("approved_at", ciclo.ledger.types.UtcDateTime(), nullable=True),
+        sa.Column("applied_at", ciclo.ledger.types.UtcDateTime(), nullable=True),
         sa.Column("created_at", ciclo.ledger.types.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_billing_plans")),
-        sa.UniqueConstraint("organization_id", "run_id", name=op.f("uq_billing_plans_organization_id_run_id")),
+        sa.UniqueConstraint(
+            "organization_id", "run_id", "plan_hash", name=op.f("uq_billing_plans_organization_id_run_id_plan_hash")
+        ),
+    )
+    op.create_table(
+        "closed_invoices",
+        sa.Column("closing_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("invoice_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("contract_id", sa.BigInteger(), nullable=False),
+        sa.Column("gross_value", ciclo.ledger.types.Money(), nullable=False),
+        sa.Column("cancelled", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("closing_id", "invoice_id", name=op.f("pk_closed_invoices")),
     )
     op.create_table(
         "contracts",
@@ -383,6 +401,7 @@ def upgrade() -> None:
         sa.Column("event", sa.Text(), nullable=False),
         sa.Column("object_type", sa.Text(), nullable=False),
         sa.Column("object_id", sa.BigInteger(), nullable=False),
+        sa.Column("invoice_id", sa.BigInteger(), nullable=True),
         sa.Column("contract_id", sa.BigInteger(), nullable=True),
         sa.Column("received_at", ciclo.ledger.types.UtcDateTime(), nullable=False),
         sa.Column("handled_at", ciclo.ledger.types.UtcDateTime(), nullable=True),
@@ -454,7 +473,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_contracts_organization_id_name"))
 
     op.drop_table("contracts")
+    op.drop_table("closed_invoices")
     op.drop_table("billing_plans")
+    op.drop_table("billing_plan_periods")
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_audit_organization_id_subject_subject_id"))
         batch_op.drop_index(batch_op.f("ix_audit_organization_id_at"))
