@@ -53,6 +53,7 @@ class Exchange:
         allow_http: bool,
     ) -> None:
         self.base_url = checked_base_url(base_url, allow_http=allow_http)
+        self._root = self.base_url + _PREFIX
         self._token = checked_token(token)
         self._timeout = _timeout(checked_timeout(timeout))
         self._rules = retries
@@ -60,7 +61,6 @@ class Exchange:
             checked_rate(requests_per_second), clock=retries.clock, sleep=retries.sleep
         )
         self._http = httpx.Client(
-            base_url=self.base_url + _PREFIX,
             headers=_headers(self._token),
             timeout=self._timeout,
             limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
@@ -117,7 +117,9 @@ class Exchange:
         if request.latest is not None and self._rules.clock() >= request.latest:
             raise NotSentError("not sent, its time was over", **request.coordinates())
         try:
-            response = self._http.request(request.method, request.path, params=request.params, content=request.content)
+            response = self._http.request(
+                request.method, self._root + request.path, params=request.params, content=request.content
+            )
         except httpx.HTTPError as error:
             raise _failure_of(error, request) from error
         return self._successful(request, response)

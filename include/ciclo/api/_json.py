@@ -54,15 +54,17 @@ def _write_other(value: Any) -> Any:
 
 
 def _refuse_floats(value: Any, path: str) -> None:
+    if isinstance(value, (str, int, Decimal)) or value is None:  # most values are; this runs for every one sent
+        return
     if isinstance(value, float):
         msg = f"{path or 'body'}: {value!r} is a binary float; send a Decimal"
         raise TypeError(msg)
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            _refuse_floats(item, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple)):
         for item in value:
             _refuse_floats(item, path)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            _refuse_floats(item, f"{path}.{key}" if path else str(key))
 
 
 def _refuse_constant(name: str) -> NoReturn:
