@@ -24,10 +24,11 @@ class PriceRepository:
             self._session.execute(insert_new(self._session, Price), rows)
 
     def histories(self, rule_ids: Iterable[int]) -> dict[int, list[Price]]:
-        """Return the prices of some rules, by service and day."""
+        """Return the prices of some rules, by service and day; of two from one day the later recorded comes last."""
+        order = Price.rule_id, Price.service_id, Price.effective_from, Price.revision
         query = select(Price).where(Price.organization_id == self._organization_id, Price.rule_id.in_(list(rule_ids)))
         found: dict[int, list[Price]] = {}
-        for price in self._session.scalars(query.order_by(Price.rule_id, Price.service_id, Price.effective_from)):
+        for price in self._session.scalars(query.order_by(*order)):
             found.setdefault(price.rule_id, []).append(price)
         return found
 

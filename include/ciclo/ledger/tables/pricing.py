@@ -17,7 +17,9 @@ class Price(Base):
 
     __tablename__ = "prices"
     __table_args__ = (
-        UniqueConstraint("organization_id", "rule_id", "service_id", "effective_from", name="uq_prices_once"),
+        UniqueConstraint(
+            "organization_id", "rule_id", "service_id", "effective_from", "revision", name="uq_prices_once"
+        ),
     )
 
     id: Mapped[int] = mapped_column(ROW_ID, primary_key=True, autoincrement=True)
@@ -26,6 +28,8 @@ class Price(Base):
     service_id: Mapped[int]
     """The id of the service in the rule; 0 for the gross value of a rule without services."""
     effective_from: Mapped[date]
+    revision: Mapped[int] = mapped_column(default=0)
+    """Of several prices from the same day (two updates on one day, a correction) the highest counts."""
     unit_value: Mapped[Decimal]
     source: Mapped[str]
     """`rule` (as first seen), `rule changed`, `price update`, `vendor` (the vendor's own readjustment), `person`."""
@@ -93,7 +97,11 @@ class PriceUpdateExecution(Base):
     """Unrounded; floored to 1 where the rule does not apply negative updates."""
     evidence: Mapped[Payload | None]
     """{"months": [{"month", "value", "revision", "source", "fetched_at"}], "accumulated", "floored",
-    "prices": [{"service_id", "old", "new"}], "warnings": […]}: decimals as strings."""
+    "prices": [{"service_id", "old", "new"}], "warnings": […]}: decimals as strings.
+
+    Also, where it applies: "seen" and "sent" (remote unit values by service before and after), "invoices" (brought to
+    the new price), "vendor" (the vendor's own readjustment that was adopted, with the difference to ours) and
+    "vendor_after" (one that the vendor made on top of ours)."""
     proposal_hash: Mapped[str | None]
     """Of rule, prices and index values: an approval holds for this and nothing else."""
     approved_by: Mapped[str | None]

@@ -291,12 +291,15 @@ def upgrade() -> None:
         sa.Column("rule_id", sa.BigInteger(), nullable=False),
         sa.Column("service_id", sa.BigInteger(), nullable=False),
         sa.Column("effective_from", sa.Date(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("unit_value", ciclo.ledger.types.ExactDecimal(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("execution_id", sa.BigInteger(), nullable=True),
         sa.Column("created_at", ciclo.ledger.types.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_prices")),
-        sa.UniqueConstraint("organization_id", "rule_id", "service_id", "effective_from", name="uq_prices_once"),
+        sa.UniqueConstraint(
+            "organization_id", "rule_id", "service_id", "effective_from", "revision", name="uq_prices_once"
+        ),
     )
     op.create_table(
         "receivables",
