@@ -89,9 +89,9 @@ class Account:
     def owner(self, contract: Json) -> int | None:
         """Return the organization a contract belongs to: its supplier, or the buyer when the supplier is a stranger."""
         supplier: int | None = contract["supplier_id"]
-        if contract["kind"] == "purchase" and self.organizations.peek(supplier) is None:
-            return contract["customer_id"]
-        return supplier
+        customer: int | None = contract["customer_id"]
+        is_bought = contract["kind"] == "purchase" and self.organizations.peek(supplier) is None
+        return customer if is_bought else supplier
 
     def event(self, name: str, object_type: str, document: Json, **more: Any) -> None:
         """Note an event for the webhooks; it is told after the commit."""

@@ -14,6 +14,7 @@ from ciclo.sandbox.lines import Errors, merged
 from ciclo.sandbox.rule_schedule import NOT_POSITIVE
 
 PRICE_INDICES: Final = ("igpm", "ipca", "igpdi", "inpc", "ipcfipe")
+_PATH: Final = "scheduled_updates."
 _EARLIEST: Final = date(2000, 1, 1)
 _LARGEST_NUMBER: Final = 3650
 
@@ -21,12 +22,17 @@ _LARGEST_NUMBER: Final = 3650
 def assemble_updates(account: Account, rule: Json, changes: Sequence[Json], errors: Errors) -> None:
     """Apply the request's `scheduled_updates` to a rule and check them against its services."""
     updates = merged(rule["scheduled_updates"], changes, _filler(account, rule, errors))
+    rule["scheduled_updates"] = updates
+    if not any(path.endswith(("_quantity", "_update", "init_date")) for path in errors if path.startswith(_PATH)):
+        _check_services(rule, updates, errors)
+
+
+def _check_services(rule: Json, updates: Sequence[Json], errors: Errors) -> None:
     items = {line.get("service_item_id") for line in rule["services"]}
     if any(update["service_item_id"] not in items for update in updates if update["service_item_id"] is not None):
         errors["scheduled_updates.service_item_id"] = "deve estar entre os serviços da regra recorrente"
     if sum(update["service_item_id"] is None for update in updates) > 1:
         errors["scheduled_updates.service_item_id"] = "não pode ter mais de um reajuste sem serviço"
-    rule["scheduled_updates"] = updates
 
 
 def _filler(account: Account, rule: Json, errors: Errors) -> Callable[[Json, Json], Json]:
@@ -81,7 +87,7 @@ def _check(update: Json, named: Json, errors: Errors) -> None:
     wrong = {field: error for field, error in found.items() if error and field in named}
     if not wrong and "price_index" in named and update["price_index"] not in PRICE_INDICES:
         wrong["price_index"] = BLANK if update["price_index"] is None else NOT_LISTED
-    errors.update({f"scheduled_updates.{field}": error for field, error in wrong.items()})
+    errors.update({_PATH + field: error for field, error in wrong.items()})
 
 
 def _number_error(number: int | None, least: int, too_small: str) -> str | None:

@@ -67,10 +67,7 @@ class _Loader:
     def _numbered(self, kind: str, resources: Sequence[BaseModel]) -> list[Json]:
         documents = [resource.model_dump(by_alias=True) for resource in resources]
         given = [document["id"] for document in documents if document["id"] is not None]
-        if len(set(given)) != len(given):
-            twice = next(number for number in given if given.count(number) > 1)
-            message = f"{kind}: id {twice} is there twice"
-            raise StateError(message)
+        _check_unique(kind, given)
         self._sequences.continue_after(kind, given)
         for document in documents:
             document["id"] = document["id"] or self._sequences.next(kind)
@@ -109,7 +106,7 @@ class _Loader:
 
     def _complete(self, templates: Iterable[Json], rules: Iterable[Json], invoices: Iterable[Json]) -> None:
         for template in templates:
-            _complete_values(template, template.keys())
+            _complete_services(template)
             for update in template["scheduled_updates"]:
                 update["invoice_template_id"] = template["id"]
                 self._stamp_update(update)
@@ -155,9 +152,20 @@ class _Loader:
         for kind, place in _NESTED.items():
             # A template's due dates are an object without an id of its own.
             nested = [entry for document in documents for entry in place(document) if entry and "id" in entry]
-            self._sequences.continue_after(kind, (entry["id"] for entry in nested))
+            given = [entry["id"] for entry in nested if entry["id"] is not None]
+            _check_unique(kind, given)
+            self._sequences.continue_after(kind, given)
             for entry in nested:
                 entry["id"] = entry["id"] or self._sequences.next(kind)
+
+
+def _check_unique(kind: str, given: Sequence[int]) -> None:
+    seen: set[int] = set()
+    for number in given:
+        if number in seen:
+            message = f"{kind}: id {number} is there twice"
+            raise StateError(message)
+        seen.add(number)
 
 
 def _many(field: str) -> Callable[[Json], Iterable[Any]]:
@@ -189,6 +197,14 @@ def _organizations(state: StateFile, contracts: Iterable[Json]) -> list[Json]:
 
 
 def _complete_values(document: Json, given: Iterable[str]) -> None:
+    _complete_services(document)
+    # These two follow another field unless the state says otherwise; null is otherwise.
+    for field, source in (("payment_value", "gross_value"), ("estimated_issue_date", "issue_date")):
+        if field not in given:
+            document[field] = document[source]
+
+
+def _complete_services(document: Json) -> None:
     for line in document["services"]:
         line["units"] = line["units"] or "1.0"
         line["unit_value"] = line["unit_value"] or line["value"] or "0.0"
@@ -197,7 +213,3 @@ def _complete_values(document: Json, given: Iterable[str]) -> None:
     if document["gross_value"] is None:
         total = sum((Decimal(line["value"]) for line in document["services"]), Decimal(0))
         document["gross_value"] = casting.amount(total)
-    # These two follow another field unless the state says otherwise; null is otherwise.
-    for field, source in (("payment_value", "gross_value"), ("estimated_issue_date", "issue_date")):
-        if field not in given:
-            document[field] = document[source]
