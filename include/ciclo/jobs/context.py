@@ -12,10 +12,14 @@ from ciclo.ledger.repositories import (
     Actor,
     AuditRepository,
     CatalogueRepository,
+    ClosingRepository,
+    FindingRepository,
     InvoiceRepository,
     PeriodRepository,
     PriceRepository,
+    ReconciliationRepository,
     ScheduledUpdateRepository,
+    WebhookRepository,
 )
 
 
@@ -63,3 +67,23 @@ class JobContext:
     def audit(self) -> AuditRepository:
         """The audit trail."""
         return AuditRepository(self.session, self.organization_id, self.actor)
+
+    @cached_property
+    def reconciliation(self) -> ReconciliationRepository:
+        """What the ledger knows of the vendor's invoices."""
+        return ReconciliationRepository(self.session, self.organization_id)
+
+    @cached_property
+    def findings(self) -> FindingRepository:
+        """Disagreements between ledger and vendor."""
+        return FindingRepository(self.session, self.organization_id, self.actor)
+
+    @cached_property
+    def closings(self) -> ClosingRepository:
+        """Closed months."""
+        return ClosingRepository(self.session, self.organization_id, self.actor)
+
+    @cached_property
+    def webhooks(self) -> WebhookRepository:
+        """Events that the vendor told."""
+        return WebhookRepository(self.session)

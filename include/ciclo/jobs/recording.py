@@ -43,12 +43,13 @@ def store_invoices(ctx: JobContext, invoices: Iterable[Invoice], found: dict[int
     """Insert or update remote invoices with their receivables; `found` says to which period one belongs, if any."""
     rows = list(invoices)
     ctx.invoices.store(
-        [_invoice_row(ctx.organization_id, invoice, found.get(invoice.id), now) for invoice in rows],
-        [_receivable_row(ctx.organization_id, invoice, part, now) for invoice in rows for part in invoice.receivables],
+        [invoice_row(ctx.organization_id, invoice, found.get(invoice.id), now) for invoice in rows],
+        [receivable_row(ctx.organization_id, invoice, part, now) for invoice in rows for part in invoice.receivables],
     )
 
 
-def _invoice_row(organization_id: int, invoice: Invoice, found: Found | None, now: datetime) -> dict[str, Any]:
+def invoice_row(organization_id: int, invoice: Invoice, found: Found | None, now: datetime) -> dict[str, Any]:
+    """Return the row of a remote invoice; `found` says to which period it belongs, if to any."""
     return {
         "organization_id": organization_id,
         "invoice_id": invoice.id,
@@ -66,7 +67,8 @@ def _invoice_row(organization_id: int, invoice: Invoice, found: Found | None, no
     }
 
 
-def _receivable_row(organization_id: int, invoice: Invoice, part: Receivable, now: datetime) -> dict[str, Any]:
+def receivable_row(organization_id: int, invoice: Invoice, part: Receivable, now: datetime) -> dict[str, Any]:
+    """Return the row of one of an invoice's receivables."""
     return {
         "organization_id": organization_id,
         "receivable_id": part.id,

@@ -2,22 +2,40 @@
 
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.catalogue import ACTIVE, CatalogueRepository, version_on
+from ciclo.ledger.repositories.closings import AsClosed, ClosingRepository
+from ciclo.ledger.repositories.executions import ExecutionRepository, ExecutionState
+from ciclo.ledger.repositories.findings import Disagreement, FindingRepository, Settled
+from ciclo.ledger.repositories.indices import IndexValueRepository
 from ciclo.ledger.repositories.invoices import InvoiceRepository
 from ciclo.ledger.repositories.periods import Issued, PeriodRepository, Scope, StateCount
 from ciclo.ledger.repositories.prices import PriceRepository, ScheduledUpdateRepository
+from ciclo.ledger.repositories.reconciliation import MonthOfInvoices, ReconciliationRepository
+from ciclo.ledger.repositories.webhooks import ReceivedEvent, WebhookRepository
 
 __all__ = [
     "ACTIVE",
     "Actor",
+    "AsClosed",
     "AuditRepository",
     "CatalogueRepository",
     "Change",
+    "ClosingRepository",
+    "Disagreement",
+    "ExecutionRepository",
+    "ExecutionState",
+    "FindingRepository",
+    "IndexValueRepository",
     "InvoiceRepository",
     "Issued",
+    "MonthOfInvoices",
     "PeriodRepository",
     "PriceRepository",
+    "ReceivedEvent",
+    "ReconciliationRepository",
     "ScheduledUpdateRepository",
     "Scope",
+    "Settled",
     "StateCount",
+    "WebhookRepository",
     "version_on",
 ]

@@ -1,14 +1,17 @@
-"""Effective-dated prices, scheduled updates and index values: what a period costs on its issue date."""
+"""Effective-dated prices and scheduled updates: what a period costs on its issue date, and when that changes."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
+from ciclo.ledger.repositories.catalogue import ACTIVE
+from ciclo.ledger.repositories.executions import within_scope
+from ciclo.ledger.repositories.periods import Scope
 from ciclo.ledger.repositories.statements import insert_new, upsert
-from ciclo.ledger.tables import Price, ScheduledUpdate
+from ciclo.ledger.tables import Contract, Price, Rule, ScheduledUpdate
 
 
 class PriceRepository:
@@ -66,14 +69,49 @@ class ScheduledUpdateRepository:
                     scheduled.gone_at = at
         self._session.flush()
 
-    def due(self, on: date, contract_ids: Collection[int] = ()) -> list[ScheduledUpdate]:
-        """Return the scheduled updates whose next execution has come, in order of execution date."""
-        query = select(ScheduledUpdate).where(
+    def due(self, on: date, scope: Scope) -> list[ScheduledUpdate]:
+        """Return the scope's updates with a next execution up to `on` (its window aside), by execution date."""
+        query = self._coming(scope).where(ScheduledUpdate.next_execution_date <= on)
+        order = ScheduledUpdate.next_execution_date, ScheduledUpdate.rule_id, ScheduledUpdate.scheduled_update_id
+        return list(self._session.scalars(query.order_by(*order).execution_options(populate_existing=True)))
+
+    def without_rule(self, scope: Scope) -> list[ScheduledUpdate]:
+        """Return the scope's updates with a next execution whose rule or contract is gone or no longer billed."""
+        rule_is_there = and_(
+            Rule.organization_id == ScheduledUpdate.organization_id,
+            Rule.rule_id == ScheduledUpdate.rule_id,
+            Rule.gone_at.is_(None),
+        )
+        contract_is_active = and_(
+            Contract.organization_id == ScheduledUpdate.organization_id,
+            Contract.contract_id == ScheduledUpdate.contract_id,
+            Contract.gone_at.is_(None),
+            Contract.state == ACTIVE,
+        )
+        billed = exists().where(rule_is_there).correlate(ScheduledUpdate)
+        active = exists().where(contract_is_active).correlate(ScheduledUpdate)
+        query = self._coming(scope).where(or_(~billed, ~active))
+        return list(self._session.scalars(query.execution_options(populate_existing=True)))
+
+    def move(self, scheduled_update_id: int, *, expected: date | None, to: date | None) -> bool:
+        """Let an update's next execution be another day; False if it is no longer the `expected` one."""
+        statement = (
+            update(ScheduledUpdate)
+            .where(
+                ScheduledUpdate.organization_id == self._organization_id,
+                ScheduledUpdate.scheduled_update_id == scheduled_update_id,
+                ScheduledUpdate.next_execution_date.is_not_distinct_from(expected),
+            )
+            .values(next_execution_date=to)
+            .returning(ScheduledUpdate.scheduled_update_id)
+            .execution_options(synchronize_session=False)
+        )
+        return self._session.scalar(statement) is not None
+
+    def _coming(self, scope: Scope) -> Select[ScheduledUpdate]:
+        return select(ScheduledUpdate).where(
             ScheduledUpdate.organization_id == self._organization_id,
             ScheduledUpdate.gone_at.is_(None),
-            ScheduledUpdate.next_execution_date <= on,
+            ScheduledUpdate.next_execution_date.is_not(None),
+            *within_scope(ScheduledUpdate, scope),
         )
-        if contract_ids:
-            query = query.where(ScheduledUpdate.contract_id.in_(contract_ids))
-        order = ScheduledUpdate.next_execution_date, ScheduledUpdate.rule_id, ScheduledUpdate.scheduled_update_id
-        return list(self._session.scalars(query.order_by(*order)))

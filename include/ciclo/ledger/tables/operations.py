@@ -146,7 +146,12 @@ class WebhookEvent(Base):
     __tablename__ = "webhook_events"
     __table_args__ = (
         UniqueConstraint("request_id"),
-        Index(None, "organization_id", "handled_at"),
+        Index(  # the poll for what waits: a handful of rows of a table that only grows
+            "ix_webhook_events_waiting",
+            "id",
+            postgresql_where=text("handled_at IS NULL"),
+            sqlite_where=text("handled_at IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(ROW_ID, primary_key=True, autoincrement=True)

@@ -413,14 +413,22 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("webhook_events", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_webhook_events_organization_id_handled_at"), ["organization_id", "handled_at"], unique=False
+            "ix_webhook_events_waiting",
+            ["id"],
+            unique=False,
+            postgresql_where=sa.text("handled_at IS NULL"),
+            sqlite_where=sa.text("handled_at IS NULL"),
         )
 
 
 
 def downgrade() -> None:
     with op.batch_alter_table("webhook_events", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_webhook_events_organization_id_handled_at"))
+        batch_op.drop_index(
+            "ix_webhook_events_waiting",
+            postgresql_where=sa.text("handled_at IS NULL"),
+            sqlite_where=sa.text("handled_at IS NULL"),
+        )
 
     op.drop_table("webhook_events")
     with op.batch_alter_table("scheduled_updates", schema=None) as batch_op:

@@ -1,0 +1,161 @@
+"""Findings: what is seen is opened, what is no longer seen is closed, each with its audit entry.
+
+The one rule: a run settles only what it examined. A finding about a thing that the run did not look at stays as it is.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from ciclo.domain.findings import FindingKind
+from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
+from ciclo.ledger.repositories.statements import insert_new
+from ciclo.ledger.tables import Finding
+
+Subject = tuple[str, int]
+"""What a finding is about: `invoice`, `receivable` or `period`, and its id."""
+Key = tuple[str, str, int]
+
+OPEN, CLOSED = "open", "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disagreement:
+    """What a run saw: a kind of disagreement about one thing, in a sentence that names it. `amount` is BRL at risk."""
+
+    kind: FindingKind
+    subject: str
+    subject_id: int
+    contract_id: int | None
+    billing_month: date | None
+    message: str
+    expected: str | None = None
+    found: str | None = None
+    amount: Decimal | None = None
+
+    @property
+    def key(self) -> Key:
+        """What is open at most once."""
+        return self.kind.value, self.subject, self.subject_id
+
+
+@dataclass(slots=True)
+class Settled:
+    """What a run did to the findings."""
+
+    opened: list[Disagreement] = field(default_factory=list)
+    closed: int = 0
+    stayed: int = 0
+
+
+class FindingRepository:
+    """The findings of one organization."""
+
+    def __init__(self, session: Session, organization_id: int, actor: Actor) -> None:
+        self._session = session
+        self._organization_id = organization_id
+        self._audit = AuditRepository(session, organization_id, actor)
+
+    def settle(
+        self,
+        seen: Iterable[Disagreement],
+        *,
+        examined: Mapping[str, Collection[int]],
+        kinds: Collection[FindingKind],
+        at: datetime,
+    ) -> Settled:
+        """Open what was seen, keep what was seen again, close what the run examined and did not see.
+
+        Args:
+            seen: the run's disagreements.
+            examined: ids by subject of what the run looked at.
+            kinds: the kinds that the run can decide about.
+            at: when.
+        """
+        standing = {(f.kind, f.subject, f.subject_id): f for f in self._session.scalars(self._open())}
+        disagreements = {entry.key: entry for entry in seen}
+        outcome = Settled()
+        for key, entry in disagreements.items():
+            known = standing.get(key)
+            if known is not None:
+                self._refresh(known, entry, at)
+                outcome.stayed += 1
+        outcome.opened = self._add([entry for key, entry in disagreements.items() if key not in standing], at)
+        names = {kind.value for kind in kinds}
+        gone = [
+            finding
+            for key, finding in standing.items()
+            if key not in disagreements
+            and finding.kind in names
+            and finding.subject_id in examined.get(finding.subject, ())
+        ]
+        self._close(gone, at)
+        outcome.closed = len(gone)
+        return outcome
+
+    def _refresh(self, finding: Finding, entry: Disagreement, at: datetime) -> None:
+        """Say a finding anew; an acknowledgement holds for what was seen then, and not for something else."""
+        if finding.acknowledged_at is not None and finding.found != entry.found:
+            was = f"{finding.acknowledged_by} acknowledged {finding.found}, now it is {entry.found}"
+            self._audit.record("finding", [Change(finding.id, "acknowledged", OPEN, was)], at)
+            finding.acknowledged_at = finding.acknowledged_by = finding.note = None
+        finding.message, finding.amount = entry.message, entry.amount
+        finding.expected, finding.found = entry.expected, entry.found
+        finding.billing_month, finding.seen_at = entry.billing_month, at
+
+    def _add(self, entries: Sequence[Disagreement], at: datetime) -> list[Disagreement]:
+        """Add findings; one that another run opened meanwhile is left as it is."""
+        added: list[Disagreement] = []
+        changes: list[Change] = []
+        for entry in entries:
+            row = {
+                "organization_id": self._organization_id,
+                "kind": entry.kind.value,
+                "subject": entry.subject,
+                "subject_id": entry.subject_id,
+                "contract_id": entry.contract_id,
+                "billing_month": entry.billing_month,
+                "message": entry.message,
+                "expected": entry.expected,
+                "found": entry.found,
+                "amount": entry.amount,
+                "opened_at": at,
+                "seen_at": at,
+            }
+            new_id = self._session.scalar(insert_new(self._session, Finding).values(row).returning(Finding.id))
+            if new_id is not None:
+                added.append(entry)
+                changes.append(Change(new_id, None, OPEN, entry.message))
+        self._audit.record("finding", changes, at)
+        return added
+
+    def _close(self, findings: Sequence[Finding], at: datetime) -> None:
+        for finding in findings:
+            finding.closed_at = at
+        self._session.flush()
+        self._audit.record("finding", (Change(f.id, OPEN, CLOSED, "the cause is gone") for f in findings), at)
+
+    def of_month(self, month: date) -> list[Finding]:
+        """Return the open findings of a billing month, oldest first."""
+        return list(self._session.scalars(self._open().where(Finding.billing_month == month).order_by(Finding.id)))
+
+    def open_of_kind(self, kind: FindingKind) -> dict[Subject, Finding]:
+        """Return the open findings of a kind by what they are about."""
+        rows = self._session.scalars(self._open().where(Finding.kind == kind.value))
+        return {(finding.subject, finding.subject_id): finding for finding in rows}
+
+    def open_months(self) -> set[date]:
+        """Return the billing months that have an open finding."""
+        query = select(Finding.billing_month).where(
+            Finding.organization_id == self._organization_id,
+            Finding.closed_at.is_(None),
+            Finding.billing_month.is_not(None),
+        )
+        return {month for month in self._session.scalars(query.distinct()) if month is not None}
+
+    def _open(self) -> Select[Finding]:
+        return select(Finding).where(Finding.organization_id == self._organization_id, Finding.closed_at.is_(None))
