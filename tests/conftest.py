@@ -16,6 +16,9 @@ from ciclo.ledger.migrate import upgrade
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Recordings, seeds and vectors: beside the checkout here and in CI, absent on a user's machine."""
 
+os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="ciclo-airflow-"))  # importing Airflow writes there
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).resolve().parents[1] / "dags")
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="ciclo-runtime-"))  # the PostgreSQL wheel asks for it
 
 

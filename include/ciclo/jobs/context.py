@@ -13,7 +13,9 @@ from ciclo.ledger.repositories import (
     AuditRepository,
     CatalogueRepository,
     ClosingRepository,
+    ExecutionRepository,
     FindingRepository,
+    IndexValueRepository,
     InvoiceRepository,
     PeriodRepository,
     PriceRepository,
@@ -62,6 +64,16 @@ class JobContext:
     def scheduled_updates(self) -> ScheduledUpdateRepository:
         """Scheduled price updates."""
         return ScheduledUpdateRepository(self.session, self.organization_id)
+
+    @cached_property
+    def executions(self) -> ExecutionRepository:
+        """Executions of price updates."""
+        return ExecutionRepository(self.session, self.organization_id, self.actor)
+
+    @cached_property
+    def index_values(self) -> IndexValueRepository:
+        """Values of the price indices."""
+        return IndexValueRepository(self.session)
 
     @cached_property
     def audit(self) -> AuditRepository:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from ciclo.api import (
     ApiError,
     AuthenticationError,
-    BillimaticClient,
+    BadRequestError,
     NotFoundError,
     OutcomeUnknownError,
     RejectedError,
@@ -166,14 +166,10 @@ def _post(ctx: JobContext, orders: Sequence[Order], options: IssueOptions) -> It
 def _send(ctx: JobContext, order: Order, deadline: datetime, *, refused: bool) -> _Answer:
     if refused:
         return _Answer(order, unsent="the API refused the token")
-    if ctx.clock() >= deadline:
-        return _Answer(order, unsent="the claim was about to run out")
-    return _create(ctx.api, order)
-
-
-def _create(api: BillimaticClient, order: Order) -> _Answer:
     try:
-        return _Answer(order, invoice=api.create_invoice(order.period.contract_id, order.body))
+        time_left = (deadline - ctx.clock()).total_seconds()  # retries and pauses end with the claim, too
+        invoice = ctx.api.create_invoice(order.period.contract_id, order.body, within=time_left)
+        return _Answer(order, invoice=invoice)
     except ApiError as error:
         return _Answer(order, error=error)
 
@@ -185,7 +181,7 @@ def _sort(answers: Iterable[_Answer]) -> _Batch:
         match answer:
             case _Answer(invoice=Invoice() as invoice):
                 batch.created.append(Found(period, invoice, adopted=False, reason=f"invoice {invoice.id} created"))
-            case _Answer(error=RejectedError() | NotFoundError() as error):
+            case _Answer(error=RejectedError() | NotFoundError() | BadRequestError() as error):
                 batch.refused.append((period, _refusal(period, error)))
             case _Answer(error=AuthenticationError() as error):
                 batch.stop = error
@@ -201,10 +197,11 @@ def _sort(answers: Iterable[_Answer]) -> _Batch:
 
 def _refusal(period: Period, error: ApiError) -> str:
     place = f"contract {period.contract_id}, rule {period.rule_id}, period {period.issue_date}"
-    if isinstance(error, RejectedError):
-        fields = "; ".join(f"{name}: {message}" for name, message in sorted(error.fields.items()))
-        return f"{place}: the API refused the invoice: {fields or error.reason}"
-    return f"{place}: contract {period.contract_id} is no longer at the vendor"
+    if isinstance(error, NotFoundError):
+        return f"{place}: contract {period.contract_id} is no longer at the vendor"
+    fields = error.fields if isinstance(error, RejectedError) else {}
+    messages = "; ".join(f"{name}: {message}" for name, message in sorted(fields.items()))
+    return f"{place}: the API refused the invoice: {messages or error.reason}"
 
 
 def _record(ctx: JobContext, batch: _Batch, options: IssueOptions, outcome: IssueOutcome) -> None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from ciclo.api.models import InvoiceRule, Service
-from ciclo.domain.due_dates import Charge, ChargeType
+from ciclo.domain.due_dates import Charge, ChargeType, charge_type_of
 from ciclo.domain.errors import InvalidRule
 from ciclo.domain.periods import AccrualMonth, PeriodUnit, Recurrence
 from ciclo.ledger.terms import RuleTerms, ServiceLine
@@ -79,13 +79,20 @@ def _recurrence(rule: InvoiceRule) -> Recurrence:
 def _charge(rule: InvoiceRule) -> Charge:
     details = rule.receivables_additional_information
     return Charge(
-        charge_type=_choice(ChargeType, rule.charge_type, "charge_type"),
+        charge_type=_charge_type(rule),
         day_number=details.day_number,
         day_quantity=details.day_quantity,
         month_quantity=details.month_quantity,
         only_business_days=details.only_business_days,
         parcel_number=details.parcel_number,
     )
+
+
+def _charge_type(rule: InvoiceRule) -> ChargeType:
+    if rule.charge_type is not None:
+        return _choice(ChargeType, rule.charge_type, "charge_type")
+    details = rule.receivables_additional_information
+    return charge_type_of(details.day_number, details.day_quantity, details.month_quantity)
 
 
 def _line(service: Service, service_items: Mapping[str, int]) -> ServiceLine:

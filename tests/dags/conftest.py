@@ -1,0 +1,80 @@
+"""Dags in this process: a migrated metadata database, the sandbox as the API, a ledger on SQLite."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from ciclo.ledger.engine import open_engine
+from ciclo.sandbox.testing import running_sandbox
+from company import ORGANIZATION, TODAY
+
+DAGS = Path(__file__).resolve().parents[2] / "dags"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.dags)
+
+
+@pytest.fixture(scope="session")
+def airflow_database() -> None:
+    """Migrate the metadata database of this process's Airflow home."""
+    command = [sys.executable, "-W", "ignore", "-m", "airflow", "db", "migrate"]
+    subprocess.run(command, check=True, capture_output=True, env=dict(os.environ), timeout=120)
+
+
+@pytest.fixture(scope="session")
+def dag_bag(airflow_database: None) -> Any:
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(str(DAGS))
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[dict[str, Any]], Any]]:
+    """Start a sandbox with a state and point `billimatic_default` at it."""
+    with ExitStack() as stack:
+
+        def start(state: dict[str, Any]) -> Any:
+            box = stack.enter_context(running_sandbox(state, today=TODAY))
+            connection = {
+                "conn_type": "billimatic",
+                "host": box.url,
+                "password": box.token,
+                "extra": {"organization_id": ORGANIZATION, "requests_per_second": 0},
+            }
+            monkeypatch.setenv("AIRFLOW_CONN_BILLIMATIC_DEFAULT", json.dumps(connection))
+            return box
+
+        yield start
+
+
+@pytest.fixture
+def ledger(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    """A session on the ledger that the Dags use."""
+    monkeypatch.setenv("CICLO_LEDGER_URL", sqlite_url)
+    engine = open_engine(sqlite_url, read_only=True)
+    with Session(engine) as session:
+        yield session
+    engine.dispose()
+
+
+@pytest.fixture
+def run_dag(airflow_database: None) -> Callable[..., Any]:
+    """Run a Dag to its end in this process and return its run."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    def run(dag_id: str, *, logical_date: Any = None, **conf: Any) -> Any:
+        dag = DagBag(str(DAGS)).dags[dag_id]  # a fresh one: a test run writes its conf into the Dag's params
+        return dag.test(logical_date=logical_date, run_conf=conf)
+
+    return run

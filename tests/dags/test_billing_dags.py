@@ -1,0 +1,115 @@
+"""The billing Dags, run to their end in this process."""
+
+import json
+import os
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+
+from ciclo.ledger.tables import Period
+from company import company, rule
+
+YEAR = {"from_date": "2025-01-01", "to_date": "2025-12-31"}
+
+
+def periods(ledger):
+    ledger.rollback()
+    columns = Period.rule_id, Period.issue_date, Period.gross_value, Period.state
+    return sorted(tuple(row) for row in ledger.execute(select(*columns)))
+
+
+def references(box):
+    return sorted(invoice["comments"] for invoice in box.state()["invoices"])
+
+
+def test_a_year_is_billed_once_however_often_it_is_run(sandbox, ledger, run_dag):
+    box = sandbox(company(rule(1), rule(2, 11, timing={"month_quantity": 3})))
+    assert run_dag("bill_range", **YEAR).state == "success"
+    first = references(box)
+    assert len(first) == len(set(first)) == 16
+    assert run_dag("bill_range", **YEAR).state == "success"
+    assert references(box) == first
+
+
+def test_a_dry_run_sends_nothing(sandbox, ledger, run_dag):
+    box = sandbox(company(rule()))
+    assert run_dag("expand_invoice_rules", **YEAR).state == "success"
+    assert run_dag("issue_invoices", **YEAR, dry_run=True).state == "success"
+    assert references(box) == []
+
+
+def test_month_by_month_and_day_by_day_bill_what_a_range_bills(sandbox, ledger, run_dag):
+    state = company(rule(1, init_date="2025-01-05"), rule(2, 11, init_date="2025-01-07"))
+    box = sandbox(state)
+    run_dag("expand_invoice_rules", logical_date=datetime(2025, 1, 1, 8, tzinfo=UTC))
+    for day in range(4, 9):
+        run_dag("issue_invoices", logical_date=datetime(2025, 1, day, 9, tzinfo=UTC))
+    assert references(box) == ["ciclo:7:1:2025-01-05", "ciclo:7:2:2025-01-07"]
+    by_schedule = periods(ledger)
+    run_dag("bill_range", from_date="2025-01-01", to_date="2025-01-31")
+    assert periods(ledger) == by_schedule
+
+
+def test_a_scheduled_run_takes_its_day_in_sao_paulo(sandbox, ledger, run_dag):
+    box = sandbox(company(rule(1, init_date="2025-01-05"), rule(2, 11, init_date="2025-01-06")))
+    run_dag("expand_invoice_rules", logical_date=datetime(2025, 1, 1, 8, tzinfo=UTC))
+    run_dag("issue_invoices", logical_date=datetime(2025, 1, 6, 2, tzinfo=UTC))  # still the 5th in São Paulo
+    assert references(box) == ["ciclo:7:1:2025-01-05"]
+
+
+def test_a_window_upside_down_fails_at_once_with_both_dates(sandbox, ledger, run_dag, caplog):
+    box = sandbox(company(rule()))
+    assert run_dag("bill_range", from_date="2025-02-01", to_date="2025-01-01").state == "failed"
+    assert "the window is upside down: it starts on 2025-02-01 and ends on 2025-01-01" in caplog.text
+    assert references(box) == []
+
+
+def test_a_connection_without_organization_fails_at_once_and_names_the_field(ledger, run_dag, monkeypatch, caplog):
+    connection = {"conn_type": "billimatic", "host": "http://127.0.0.1:9", "password": "canary-71f0"}
+    monkeypatch.setenv("AIRFLOW_CONN_BILLIMATIC_DEFAULT", json.dumps(connection))
+    assert run_dag("expand_invoice_rules", **YEAR).state == "failed"
+    assert "billimatic_default" in caplog.text
+    assert "organization_id" in caplog.text
+    assert "canary-71f0" not in caplog.text
+
+
+def test_a_wrong_token_fails_at_once_and_is_not_shown(sandbox, ledger, run_dag, monkeypatch, caplog):
+    box = sandbox(company(rule()))
+    wrong = json.loads(os.environ["AIRFLOW_CONN_BILLIMATIC_DEFAULT"]) | {"password": "canary-5b2e"}
+    monkeypatch.setenv("AIRFLOW_CONN_BILLIMATIC_DEFAULT", json.dumps(wrong))
+    assert run_dag("expand_invoice_rules", **YEAR).state == "failed"
+    assert "AuthenticationError" in caplog.text
+    assert "canary-5b2e" not in caplog.text
+    assert references(box) == []
+
+
+def test_a_ledger_that_was_never_migrated_fails_at_once_and_says_what_to_run(
+    sandbox, run_dag, tmp_path, monkeypatch, caplog
+):
+    sandbox(company(rule()))
+    monkeypatch.setenv("CICLO_LEDGER_URL", f"sqlite:///{tmp_path / 'new.db'}")
+    assert run_dag("expand_invoice_rules", **YEAR).state == "failed"
+    assert "The ledger was never migrated. Run `ciclo db upgrade`, then try again." in caplog.text
+
+
+def test_a_rule_is_created_from_its_template_once(sandbox, ledger, run_dag):
+    template = {
+        "id": 26,
+        "name": "Modelo",
+        "description": "Mensalidade",
+        "nfe_body": "$DESCRICAO",
+        "gross_value": "95.0",
+        "receivables_additional_information": {"day_number": 1},
+    }
+    box = sandbox(company(rule(), invoice_templates=[template]))
+    conf = {
+        "contract_id": 10,
+        "invoice_template_id": 26,
+        "title": "Regra nova",
+        "init_date": "2025-12-20",
+        "month_quantity": 12,
+    }
+    assert run_dag("create_invoice_rule", **conf).state == "success"
+    assert run_dag("create_invoice_rule", **conf).state == "success"
+    titles = [each["additional_information"]["title"] for each in box.state()["invoice_rules"]]
+    assert titles == ["Regra 1", "Regra nova"]
