@@ -78,3 +78,15 @@ def run_dag(airflow_database: None) -> Callable[..., Any]:
         return dag.test(logical_date=logical_date, run_conf=conf)
 
     return run
+
+
+@pytest.fixture
+def said(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
+    """Everything that was logged or printed so far."""
+    parts: list[str] = []
+
+    def read() -> str:
+        parts.extend(capfd.readouterr())
+        return "".join(parts) + caplog.text
+
+    return read
