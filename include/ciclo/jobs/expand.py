@@ -17,6 +17,7 @@ from ciclo.domain.period_states import PeriodState
 from ciclo.domain.periods import DateRange, PeriodUnit
 from ciclo.domain.pricing import Price, gross_value
 from ciclo.jobs.context import JobContext
+from ciclo.jobs.expected import segments
 from ciclo.jobs.prices import history
 from ciclo.jobs.sync import Problem, sync_rules
 from ciclo.ledger.repositories import ACTIVE, Scope
@@ -133,7 +134,7 @@ def _whole_months(window: DateRange) -> DateRange:
 def _expected(ctx: JobContext, standing: _Standing, window: DateRange) -> Iterator[dict[str, Any]]:
     """Yield the rows of the periods that a rule's versions expect in the window."""
     now = ctx.clock()
-    for version, terms, part in _segments(standing.versions, window):
+    for version, terms, part in segments(standing.versions, window):
         for issue_date, accrual_month, due_dates in expand(terms.recurrence, terms.charge, terms.accrual, part):
             twin = _same_month(standing, terms, issue_date, accrual_month) if version.version > 1 else None
             yield {
@@ -153,18 +154,6 @@ def _expected(ctx: JobContext, standing: _Standing, window: DateRange) -> Iterat
                 "created_at": now,
                 "changed_at": now,
             }
-
-
-def _segments(
-    versions: Sequence[tuple[RuleVersion, RuleTerms]], window: DateRange
-) -> Iterator[tuple[RuleVersion, RuleTerms, DateRange]]:
-    """Split a window by the versions of a rule: each issue date follows the terms known on that day."""
-    for index, (version, terms) in enumerate(versions):
-        start = version.effective_from if index else date.min
-        end = versions[index + 1][0].effective_from if index + 1 < len(versions) else date.max
-        part = window.intersection(DateRange(start, max(start, end)))
-        if part:
-            yield version, terms, part
 
 
 def _same_month(standing: _Standing, terms: RuleTerms, issue_date: date, accrual_month: date) -> Period | None:
