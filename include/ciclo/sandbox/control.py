@@ -21,6 +21,7 @@ from ciclo.sandbox.answers import Json, Refusal
 from ciclo.sandbox.app import Sandbox
 from ciclo.sandbox.behaviour import WebhookTarget
 from ciclo.sandbox.faults import Fault
+from ciclo.sandbox.openapi import add_documentation
 from ciclo.sandbox.state import StateError, dump_state, parse_state
 from ciclo.sandbox.state_loading import load_state
 
@@ -58,6 +59,7 @@ def control_plane(sandbox: Sandbox) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     for add in (_add_state, _add_clock, _add_faults, _add_requests, _add_events, _add_webhooks):
         add(app, sandbox)
+    add_documentation(app)
     return app
 
 
