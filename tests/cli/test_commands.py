@@ -1,0 +1,180 @@
+"""The command line as a user meets it: what it prints, on which stream, with which exit code."""
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from ciclo.cli import main
+from company import rule, scheduled_update
+
+
+@pytest.fixture
+def ciclo(capsys):
+    """Run a command; return exit code, standard output and standard error."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as stop:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return stop.value.code, out, err
+
+    return run
+
+
+@pytest.fixture
+def rule_file(tmp_path):
+    def write(document):
+        path = tmp_path / "rule.json"
+        path.write_text(json.dumps(document), encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_preview_prints_periods_in_the_fixed_shape(ciclo, rule_file):
+    path = rule_file({"invoice_rule": rule(init_date="2025-01-31", charge={"day_number": 5, "parcel_number": 2})})
+    code, out, err = ciclo("preview", path, "--from", "2025-02-01", "--to", "2025-02-28", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out) == [
+        {
+            "issue_date": "2025-02-28",
+            "accrual_date": "2025-02-01",
+            "gross_value": "150.00",
+            "receivables": [
+                {"due_date": "2025-03-05", "value": "50.0000", "gross_value": "75.00"},
+                {"due_date": "2025-04-05", "value": "50.0000", "gross_value": "75.00"},
+            ],
+        }
+    ]
+
+
+def test_preview_bills_the_price_in_force_and_shows_the_updates(ciclo, rule_file):
+    path = rule_file(rule(scheduled_updates=[scheduled_update(init_date="2025-06-10")]))
+    window = ("--from", "2025-05-01", "--to", "2025-06-30")
+    _, out, _ = ciclo("preview", path, *window, "--json")
+    before, after = (Decimal(period["gross_value"]) for period in json.loads(out))
+    _, factor_out, _ = ciclo("index", "igpm", "--from", "2024-06", "--to", "2025-05", "--json")
+    factor = Decimal(json.loads(factor_out)["factor"])
+    assert before == Decimal("150.00")
+    assert after == (before * factor).quantize(Decimal("0.01"))
+    _, text, _ = ciclo("preview", path, *window)
+    assert f"gross value: 150.00 -> {after}" in text
+
+
+def test_preview_says_which_index_value_is_missing(ciclo, rule_file):
+    path = rule_file(rule(scheduled_updates=[scheduled_update(init_date="2031-06-10")]))
+    _, out, _ = ciclo("preview", path, "--from", "2031-06-01", "--to", "2031-06-30")
+    assert "price index igpm has no value for 2030-06; the price stays until it is out" in out
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (
+            rule(timing={"month_quantity": 5}),
+            (
+                "contract 10, rule 1, additional_information.month_quantity: "
+                "a monthly rule's period lasts 1, 2, 3, 6, 12 months, not 5"
+            ),
+        ),
+        (
+            rule(init_date="2025-02-30"),
+            "contract 10, rule 1, additional_information.init_date: ",
+        ),
+        ({"id": 3}, "rule 3, additional_information: Field required"),
+    ],
+)
+def test_a_rule_that_cannot_be_billed_is_one_line_that_names_the_field(ciclo, rule_file, document, message):
+    code, out, err = ciclo("preview", rule_file(document), "--from", "2025-01-01", "--to", "2025-12-31")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"error: {message}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (
+            ("index", "igpm", "--from", "2025-02", "--to", "2025-01"),
+            1,
+            "error: the window is upside down: it starts on 2025-02-01 and ends on 2025-01-01\n",
+        ),
+        (
+            ("index", "selic", "--from", "2025-01", "--to", "2025-02"),
+            1,
+            "error: price index 'selic' is unknown; known are igpm, ipca, igpdi, inpc, ipcfipe\n",
+        ),
+        (
+            ("index", "igpm", "--from", "1994-12", "--to", "1995-02"),
+            1,
+            "error: price index igpm has no value for 1994-12\n",
+        ),
+        (
+            ("preview", "no-such-file.json", "--from", "2025-01-01", "--to", "2025-01-31"),
+            1,
+            "error: no-such-file.json: No such file or directory\n",
+        ),
+        (("index", "igpm"), 2, "error: Missing option '--from'. Try --help.\n"),
+        (("bill",), 2, "error: No such command 'bill'. Try --help.\n"),
+    ],
+)
+def test_wrong_input_is_one_line_on_standard_error(ciclo, arguments, code, message):
+    assert ciclo(*arguments) == (code, "", message)
+
+
+def test_the_window_of_a_preview_may_not_be_upside_down(ciclo, rule_file):
+    code, _, err = ciclo("preview", rule_file(rule()), "--from", "2025-02-01", "--to", "2025-01-01")
+    assert code == 1
+    assert err == "error: the window is upside down: it starts on 2025-02-01 and ends on 2025-01-01\n"
+
+
+def test_index_compounds_exactly(ciclo):
+    code, out, _ = ciclo("index", "igpm", "--from", "2018-09", "--to", "2018-10", "--json")
+    report = json.loads(out)
+    assert code == 0
+    assert report["months"] == [{"month": "2018-09", "value": "1.52"}, {"month": "2018-10", "value": "0.89"}]
+    assert (report["factor"], report["percent"]) == ("1.02423528", "2.423528")
+
+
+def test_db_upgrade_makes_a_ledger_that_can_be_opened(ciclo, tmp_path, monkeypatch):
+    from ciclo.ledger.engine import ledger_session
+
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    monkeypatch.setenv("CICLO_LEDGER_URL", url)
+    code, out, _ = ciclo("db", "upgrade")
+    assert (code, out) == (0, "The ledger (sqlite) is at migration 0001.\n")
+    with ledger_session(url):
+        pass
+
+
+def test_db_upgrade_explains_an_url_that_leads_nowhere(ciclo, monkeypatch):
+    monkeypatch.setenv("CICLO_LEDGER_URL", "oracle://scott:tiger@db")
+    code, _, err = ciclo("db", "upgrade")
+    assert code == 1
+    assert err == (
+        "error: The ledger cannot be opened: oracle is not supported; use sqlite or postgresql. "
+        "Check CICLO_LEDGER_URL.\n"
+    )
+
+
+def test_the_recorded_rule_168132_is_previewed_as_its_recorded_invoices(ciclo, rule_file, shared_folder):
+    recordings = shared_folder / "api" / "recordings"
+    listed = json.loads((recordings / "invoice_rules/list/success/not_empty_collection.json").read_text())
+    found = json.loads((recordings / "invoices/search/success/issue_date_range_matches.json").read_text())
+    document = listed["exchanges"][0]["response"]["body"]["invoice_rules"][0]
+    invoices = found["exchanges"][0]["response"]["body"]["invoices"]
+    _, out, _ = ciclo("preview", rule_file(document), "--from", "2017-01-01", "--to", "2017-12-31", "--json")
+    periods = {period["issue_date"]: period for period in json.loads(out)}
+    assert min(periods) == "2017-04-10"
+    for invoice in invoices:
+        period = periods[_iso(invoice["issue_date"])]
+        assert period["accrual_date"] == invoice["accrual_date"]
+        assert [part["due_date"] for part in period["receivables"]] == [
+            _iso(part["due_date"]) for part in invoice["receivables"]
+        ]
+        assert Decimal(period["gross_value"]) == Decimal(invoice["gross_value"])
+
+
+def _iso(day: str) -> str:
+    return "-".join(reversed(day.split("/")))
