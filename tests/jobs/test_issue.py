@@ -247,6 +247,18 @@ def test_a_period_waits_while_a_price_update_of_its_rule_is_unsettled(sandbox, l
     assert {period.reason for period in waiting} == {"a price update of its rule is not settled"}
 
 
+def test_a_changed_text_reaches_the_invoices_from_the_day_it_was_seen(sandbox, lite_job):
+    box = sandbox(company(rule()))
+    ctx = lite_job(box)
+    sync_contracts(ctx)
+    expand_rules(ctx, QUARTER, seen_on=date(2025, 1, 2))
+    box.put_state(company(rule(description="Mensalidade nova")))
+    expand_rules(ctx, QUARTER, seen_on=date(2025, 2, 1))
+    issue(ctx)
+    texts = [i["description"] for i in sorted(invoices(box), key=lambda each: each["comments"])]
+    assert texts == ["Mensalidade 1", "Mensalidade nova", "Mensalidade nova"]
+
+
 def test_a_plan_names_every_invoice_and_sends_nothing(sandbox, lite_job):
     box = sandbox(company(rule()))
     ctx = lite_job(box)

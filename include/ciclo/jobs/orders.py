@@ -1,6 +1,6 @@
 """What is sent to create a period's invoice: the rule's terms of that day at the price in force on its issue date."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -14,7 +14,7 @@ from ciclo.jobs.context import JobContext
 from ciclo.jobs.matching import Wanted, reference
 from ciclo.jobs.prices import history
 from ciclo.ledger.repositories import version_on
-from ciclo.ledger.tables import Period, RuleVersion
+from ciclo.ledger.tables import Period
 from ciclo.ledger.terms import RuleTerms
 
 
@@ -101,17 +101,11 @@ class OrderBook:
         return Order(period, wanted, body)
 
     def _terms_of(self, period: Period) -> RuleTerms:
-        version = _version(self._versions.get(period.rule_id, []), period)
+        version = version_on(self._versions[period.rule_id], period.issue_date)  # as of the day, not of the plan
         key = (period.rule_id, version.version)
         if key not in self._terms:
             self._terms[key] = RuleTerms.read(version.terms)
         return self._terms[key]
-
-
-def _version(versions: Sequence[RuleVersion], period: Period) -> RuleVersion:
-    """Return the terms a period was planned under, or those in force by now where it was planned under older ones."""
-    planned = [version for version in versions if version.version == period.rule_version]
-    return planned[0] if planned else version_on(versions, period.issue_date)
 
 
 def _service_bodies(terms: RuleTerms, prices: list[Price], on: date) -> list[dict[str, Any]]:
