@@ -19,10 +19,13 @@ class TaskProgress:
     done: int
     total: int
     failed: int
+    active: bool
+    retrying: bool
     waiting_for_a_person: bool
 
     def __str__(self) -> str:
-        return f"{self.task_id} {self.done}/{self.total}" if self.total > 1 else self.task_id
+        progress = f"{self.task_id} {self.done}/{self.total}" if self.total > 1 else self.task_id
+        return f"{progress} (retrying)" if self.retrying else progress
 
 
 class AirflowApi:
@@ -76,9 +79,8 @@ class AirflowApi:
         return str(self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
 
     def tasks(self, dag_id: str, run_id: str) -> list[TaskProgress]:
-        """Return how far each task is, in the order in which they began."""
+        """Return how far each task is."""
         instances = self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=1000")["task_instances"]
-        instances.sort(key=lambda instance: instance["start_date"] or "9999")
         states: dict[str, list[str | None]] = {}
         for instance in instances:
             states.setdefault(instance["task_id"], []).append(instance["state"])
@@ -94,5 +96,7 @@ def _progress(task_id: str, states: list[str | None]) -> TaskProgress:
         done=sum(state in {"success", "skipped", "removed"} for state in states),
         total=len(states),
         failed=sum(state in {"failed", "upstream_failed"} for state in states),
-        waiting_for_a_person=any(state in {"deferred", "awaiting_input"} for state in states),
+        active=not {None, "success", "skipped", "removed", "failed", "upstream_failed"}.issuperset(states),
+        retrying="up_for_retry" in states,
+        waiting_for_a_person="awaiting_input" in states,
     )

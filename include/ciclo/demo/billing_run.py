@@ -14,7 +14,7 @@ from ciclo.demo.screen import Screen, count, money
 from ciclo.demo.stack import Stack
 
 DAG_ID = "bill_range"
-RUN_SECONDS = 900
+RUN_SECONDS = 600
 POLL_SECONDS = 0.7
 QUIET_SECONDS = 2.0
 
@@ -49,36 +49,42 @@ def _watch(stack: Stack, ledger: LedgerView, run_id: str, began: float, screen: 
     while (state := stack.airflow.run_state(DAG_ID, run_id)) not in {"success", "failed"}:
         stack.processes.check()
         if time.monotonic() - began > RUN_SECONDS:
-            raise StepFailed(DAG_ID, f"still {state} after {RUN_SECONDS} seconds", _any_task_log(stack, run_id))
+            raise StepFailed(DAG_ID, f"still {state} after {RUN_SECONDS} seconds", _newest_log(stack, run_id, "**"))
         line = _progress(stack, ledger, run_id)
         if line != printed and time.monotonic() - printed_at >= QUIET_SECONDS:
             screen.event(line)
             printed, printed_at = line, time.monotonic()
         time.sleep(POLL_SECONDS)
     if state == "failed":
-        failed = [task.task_id for task in stack.airflow.tasks(DAG_ID, run_id) if task.failed]
-        raise StepFailed(DAG_ID, f"failed in {', '.join(failed) or 'no task'}", _task_log(stack, run_id, failed))
+        raise _failure(stack, run_id)
 
 
 def _progress(stack: Stack, ledger: LedgerView, run_id: str) -> str:
     tasks = stack.airflow.tasks(DAG_ID, run_id)
-    current = next((task for task in tasks if task.done < task.total), None)
+    current = next((task for task in tasks if task.active), None)
     counts = ledger.counts()
-    task_text = "finishing" if current is None else str(current)
-    if current and current.waiting_for_a_person:
-        task_text += f" waits for a person: {stack.airflow_url}/dags/{DAG_ID}/runs/{run_id}"
     invoices = f"{counts.issued:,} of {count(counts.periods, 'period')} invoiced"
-    return f"{task_text:<22} {invoices:<28} {money(counts.amount)}"
+    line = f"{current or 'between tasks'!s:<22} {invoices:<28} {money(counts.amount)}"
+    if current and current.retrying:
+        return f"{line}; {_last_error(stack, run_id, current.task_id)}"
+    if current and current.waiting_for_a_person:
+        return f"{line}; it waits for a person: {stack.airflow_url}/dags/{DAG_ID}/runs/{run_id}"
+    return line
 
 
-def _task_log(stack: Stack, run_id: str, failed: list[str]) -> Path | None:
-    """Return the newest log of the first failed task that has one."""
+def _last_error(stack: Stack, run_id: str, task_id: str) -> str:
+    """Return why a task is being tried again."""
+    lines = StepFailed(task_id, "", _newest_log(stack, run_id, f"task_id={task_id}/**")).tail()
+    return next((line.strip() for line in reversed(lines) if "Error" in line), "its log tells why")
+
+
+def _failure(stack: Stack, run_id: str) -> StepFailed:
+    failed = [task.task_id for task in stack.airflow.tasks(DAG_ID, run_id) if task.failed]
+    logs = (_newest_log(stack, run_id, f"task_id={task}/**") for task in failed)
+    log = next((log for log in logs if log), _newest_log(stack, run_id, "**"))
+    return StepFailed(DAG_ID, f"failed in {', '.join(failed) or 'no task'}", log)
+
+
+def _newest_log(stack: Stack, run_id: str, where: str) -> Path | None:
     folder = stack.site.airflow_home / "logs" / f"dag_id={DAG_ID}" / f"run_id={run_id}"
-    logs = [log for task in failed for log in sorted(folder.glob(f"task_id={task}/**/*.log"))]
-    return logs[-1] if logs else _any_task_log(stack, run_id)
-
-
-def _any_task_log(stack: Stack, run_id: str) -> Path | None:
-    folder = stack.site.airflow_home / "logs" / f"dag_id={DAG_ID}" / f"run_id={run_id}"
-    logs = sorted(folder.glob("**/*.log"), key=lambda log: log.stat().st_mtime)
-    return logs[-1] if logs else stack.site.logs / "scheduler.log"
+    return max(folder.glob(f"{where}/*.log"), key=lambda log: log.stat().st_mtime, default=None)

@@ -5,6 +5,7 @@ The rule here: a step that fails is named with the tail of its log, and whatever
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import groupby
 
 import httpx
@@ -24,7 +25,7 @@ from ciclo.domain.period_states import PeriodState
 
 INTERRUPTED = 130
 LISTED = 10
-"""How many of a kind are named before the rest is only counted."""
+"""How many cases or reasons are named; more are only counted."""
 
 
 def run_demo(*, keep: bool = True, screen: Screen | None = None) -> int:
@@ -111,16 +112,18 @@ def _bill_the_year(stack: Stack, ledger: LedgerView, screen: Screen) -> None:
 
 
 def _explain(stopped: list[Stopped], screen: Screen) -> None:
-    """Print the stopped periods, those with the same rule and reason in one line."""
+    """Print the reasons, what waits for a person first; those with the same reason in one line."""
 
-    def kind(period: Stopped) -> tuple[int, int, str, str]:
-        return period.contract_id, period.rule_id, period.state, period.reason
+    def kind(period: Stopped) -> tuple[bool, str, str]:
+        return period.state != PeriodState.PARKED, period.state, period.reason
 
-    groups = [(key, list(periods)) for key, periods in groupby(sorted(stopped, key=kind), key=kind)]
-    for (contract, rule, state, reason), periods in groups[:LISTED]:
-        screen.note(f"  contract {contract}, rule {rule}, {count(len(periods), 'period')} {state}: {reason}")
+    groups = [list(group) for _, group in groupby(sorted(stopped, key=kind), key=kind)]
+    for periods in groups[:LISTED]:
+        rules = {period.rule_id for period in periods}
+        several = f" ({count(len(periods), 'period')} of {count(len(rules), 'rule')})" if len(periods) > 1 else ""
+        screen.note(f"  {periods[0].state}: {periods[0].reason}{several}")
     if len(groups) > LISTED:
-        screen.note(f"  and {count(len(groups) - LISTED, 'more rule')}")
+        screen.note(f"  and {sum(map(len, groups[LISTED:])):,} more")
 
 
 def _bill_it_again(stack: Stack, ledger: LedgerView, screen: Screen) -> BillingRun:
@@ -154,6 +157,8 @@ def _finding(screen: Screen, name: str, cases: list[str]) -> None:
     screen.fact(name, len(cases), good=not cases)
     for case in cases[:LISTED]:
         screen.note(f"  {case}")
+    if len(cases) > LISTED:
+        screen.note(f"  and {len(cases) - LISTED:,} more")
 
 
 def _conclude(good: bool, screen: Screen) -> None:  # noqa: FBT001 - the verdict itself
@@ -180,12 +185,10 @@ def _stay_open(stack: Stack, screen: Screen) -> None:
     screen.fact("Vendor's API", f"{stack.vendor_url}/_sandbox/state")
     screen.fact("In a shell", f"source {stack.site.environment_file}")
     screen.note("Ctrl-C ends everything.")
-    try:
+    with suppress(KeyboardInterrupt):
         while True:
             stack.processes.check()
             time.sleep(1)
-    except KeyboardInterrupt:
-        screen.note("")
 
 
 def _report(failure: StepFailed, screen: Screen) -> None:

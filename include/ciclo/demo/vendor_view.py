@@ -3,7 +3,6 @@
 The rule here: read only; nothing of Ciclo's own is asked.
 """
 
-from datetime import date
 from typing import Any
 
 import httpx
@@ -33,8 +32,3 @@ class VendorView:
     def invoice_ids(self) -> set[int]:
         """Return the ids of all invoices there are."""
         return {invoice["id"] for invoice in self.state()["invoices"]}
-
-    def move_clock(self, today: date) -> None:
-        """Let the vendor's day be `today`; customers pay meanwhile, as the company's `behaviour` says."""
-        clock = {"today": today.isoformat()}
-        httpx.put(f"{self._url}/_sandbox/clock", json=clock, timeout=60, trust_env=False).raise_for_status()
