@@ -37,7 +37,6 @@ class RuleRow:
     init_date: date
     end_date: date | None
     gone_at: datetime | None
-    payload: Payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,8 @@ class Version:
     version: int
     effective_from: date
     seen_at: datetime
-    payload: Payload
+    terms: Payload
+    """What `ciclo.ledger.terms.RuleTerms` wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,6 @@ _RULE: tuple[Any, ...] = (
     Rule.init_date,
     Rule.end_date,
     Rule.gone_at,
-    Rule.payload,
 )
 
 
@@ -176,7 +175,7 @@ def _states(session: Session, organization_id: int, contract_id: int) -> dict[st
 
 def _versions(session: Session, organization_id: int, rule_id: int) -> tuple[Version, ...]:
     query = (
-        select(RuleVersion.version, RuleVersion.effective_from, RuleVersion.seen_at, RuleVersion.payload)
+        select(RuleVersion.version, RuleVersion.effective_from, RuleVersion.seen_at, RuleVersion.terms)
         .where(RuleVersion.organization_id == organization_id, RuleVersion.rule_id == rule_id)
         .order_by(RuleVersion.version)
     )

@@ -111,7 +111,7 @@ def _cells(
         )
         .order_by(Period.rule_id, Period.issue_date)
     )
-    return _by_rule_and_month((row[0], Mark(*row[1:])) for row in session.execute(query).tuples())
+    return _by_rule_and_month((row[0], Mark(*row[1:])) for row in session.execute(query))
 
 
 def _by_rule_and_month(marks: Iterable[tuple[int, Mark]]) -> dict[int, dict[date, tuple[Mark, ...]]]:

@@ -233,7 +233,7 @@ def prices_of(session: Session, organization_id: int, rule_id: int) -> tuple[Pri
     query = (
         select(Price.service_id, Price.effective_from, Price.unit_value, Price.source, Price.execution_id)
         .where(Price.organization_id == organization_id, Price.rule_id == rule_id)
-        .order_by(Price.service_id, Price.effective_from, Price.id)
+        .order_by(Price.service_id, Price.effective_from, Price.revision)
     )
     return tuple(PricePoint(*row) for row in session.execute(query))
 

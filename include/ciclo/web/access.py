@@ -1,0 +1,115 @@
+"""Who is looking, what they may do, and whether a form comes from a page of ours.
+
+The one rule: the console decides nothing about identity; whoever mounts it injects that. A form is taken only with a
+token signed for this user and this browser's cookie (a signed double submit), and only from our own origin.
+"""
+
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, cast
+from urllib.parse import parse_qs
+
+from fastapi import Depends, HTTPException, Request, Response
+
+CSRF_COOKIE = "ciclo_csrf"
+CSRF_FIELD = "csrf"
+LARGEST_BODY = 16 * 1024
+_FORM = "application/x-www-form-urlencoded"
+_NONCE_BYTES = 32
+_NONCE_LENGTH = 43
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Whoever is signed in: `id` never changes, `name` goes into the audit trail."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """A user as this request sees them, with the browser's CSRF nonce and the token that goes with it."""
+
+    user: User
+    may_act: bool
+    nonce: str
+    token: str
+
+
+class TokenSigner:
+    """Signs CSRF tokens with the deployment's secret, so that any of its API servers can check them."""
+
+    def __init__(self, secret: str) -> None:
+        self._key = hmac.digest(secret.encode(), b"ciclo console csrf", "sha256")
+
+    def sign(self, nonce: str, user_id: str) -> str:
+        """Return the token for a browser's nonce and a user."""
+        return hmac.new(self._key, f"{nonce}\0{user_id}".encode(), "sha256").hexdigest()
+
+
+def remember_viewer(request: Request, user: User, *, may_act: bool, signer: TokenSigner) -> None:
+    """Keep who is looking on the request; make a nonce for a browser that has none."""
+    nonce = request.cookies.get(CSRF_COOKIE, "")
+    if len(nonce) != _NONCE_LENGTH or not nonce.isascii():
+        nonce = secrets.token_urlsafe(_NONCE_BYTES)
+    request.state.viewer = Viewer(user, may_act, nonce, signer.sign(nonce, user.id))
+
+
+def viewer(request: Request) -> Viewer:
+    """Return who is looking; the app's own dependency has put it there."""
+    return cast("Viewer", request.state.viewer)
+
+
+ViewerDep = Annotated[Viewer, Depends(viewer)]
+
+
+def remember_browser(request: Request, response: Response) -> None:
+    """Give the browser its nonce: unreadable for scripts, never sent from another site."""
+    looking = viewer(request)
+    if request.cookies.get(CSRF_COOKIE) != looking.nonce:
+        path = request.scope.get("root_path") or "/"
+        secure = request.url.scheme == "https"
+        response.set_cookie(CSRF_COOKIE, looking.nonce, path=path, secure=secure, httponly=True, samesite="strict")
+
+
+async def checked_form(request: Request, looking: ViewerDep) -> Mapping[str, str]:
+    """Return the fields of a form that this viewer may send.
+
+    Raises:
+        HTTPException: 403 (no permission, not our form), 413 (too large), 415 or 400 (not a form).
+    """
+    if not looking.may_act:
+        raise HTTPException(403, "You may look, but not act: acting needs permission to trigger issue_invoices.")
+    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        raise HTTPException(403, "This form was not sent by the console.")
+    fields = _fields(await _body(request), request.headers.get("content-type", ""))
+    if not hmac.compare_digest(fields.get(CSRF_FIELD, "").encode(), looking.token.encode()):
+        raise HTTPException(
+            403, "This form has expired or was not sent by the console. Reload the page, then try again."
+        )
+    return fields
+
+
+FormDep = Annotated[Mapping[str, str], Depends(checked_form)]
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise HTTPException(413, f"The form is larger than {LARGEST_BODY // 1024} KiB.")
+    return bytes(body)
+
+
+def _fields(body: bytes, content_type: str) -> dict[str, str]:
+    if content_type.partition(";")[0].strip().lower() != _FORM:
+        raise HTTPException(415, f"Send a form as {_FORM}.")
+    try:
+        parsed = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=20)
+    except ValueError as error:
+        raise HTTPException(400, "The form cannot be read.") from error
+    return {name: values[-1] for name, values in parsed.items()}

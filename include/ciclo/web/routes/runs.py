@@ -1,0 +1,48 @@
+"""What a Dag, a Dag run or a task instance touched: where Airflow's own pages link to."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from ciclo.ledger.queries.trail import RunFilter, run_counts, run_listing
+from ciclo.web.csv_export import Column, csv_response
+from ciclo.web.rendering import ViewDep, render
+from ciclo.web.routes.parameters import NameParam
+from ciclo.web.tables import AsFile, PageDep, table
+
+router = APIRouter()
+COLUMNS = (
+    Column("At", lambda row: row.at),
+    Column("What", lambda row: row.subject),
+    Column("Id", lambda row: row.subject_id),
+    Column("Contract", lambda row: row.contract_id),
+    Column("Contract name", lambda row: row.contract_name),
+    Column("Issue date", lambda row: row.issue_date),
+    Column("From", lambda row: row.from_state),
+    Column("To", lambda row: row.to_state),
+    Column("Reason", lambda row: row.reason),
+    Column("Dag run", lambda row: row.run_id),
+    Column("Task", lambda row: row.task_id),
+)
+
+
+@router.get("/runs")
+def show_run(
+    view: ViewDep,
+    request: PageDep,
+    as_file: AsFile,
+    dag_id: Annotated[str, Query(min_length=1, max_length=250)],
+    run_id: NameParam = None,
+    task_id: NameParam = None,
+    map_index: Annotated[int | None, Query(ge=-1, le=1_000_000)] = None,
+) -> Response:
+    """Show what changed, newest first, as a page or as a file."""
+    mapped = map_index if map_index is not None and map_index >= 0 else None
+    wanted = RunFilter(dag_id, run_id or None, task_id or None, mapped)
+    listing = run_listing(view.organization_id, wanted)
+    if as_file:
+        return csv_response("changes", COLUMNS, listing.every(view.session, request))
+    filters: dict[str, Any] = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": mapped}
+    changes = table(view, listing.page(view.session, request), "/runs", "change", filters)
+    counts = run_counts(view.session, view.organization_id, wanted)
+    return render(view, "run.html", tab="run", table=changes, filters=filters, counts=counts)

@@ -1,0 +1,63 @@
+"""The console over a small year, with who is looking chosen by a header: `operator`, `viewer` or nobody."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.testclient import TestClient
+
+from ciclo.ledger.engine import open_engine
+from ciclo.ledger.migrate import upgrade
+from ciclo.web import User, create_app
+from web.factories import NOW, fill_small_year
+
+
+def current_user(request: Request) -> User:
+    name = request.headers.get("x-user")
+    if not name:
+        raise HTTPException(401, "Not authenticated")
+    return User(id=name, name=name)
+
+
+def can_act(request: Request) -> bool:
+    return request.headers.get("x-user") == "operator"
+
+
+def console(url: str) -> FastAPI:
+    """The console as a plugin would make it, at the small year's own time."""
+    return create_app(current_user=current_user, can_act=can_act, secret="known", ledger_url=url, clock=lambda: NOW)
+
+
+@pytest.fixture(scope="session")
+def small_year(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """URL of a SQLite ledger with the small year, which no test changes."""
+    return _filled(f"sqlite:///{tmp_path_factory.mktemp('small') / 'ledger.db'}")
+
+
+@pytest.fixture
+def own_year(tmp_path: Path) -> str:
+    """URL of a SQLite ledger with the small year, which this test may change."""
+    return _filled(f"sqlite:///{tmp_path / 'own.db'}")
+
+
+@pytest.fixture
+def visitor(small_year: str) -> Iterator[TestClient]:
+    """Nobody: no user is named."""
+    with TestClient(console(small_year)) as client:
+        yield client
+
+
+@pytest.fixture
+def operator(small_year: str) -> Iterator[TestClient]:
+    """Who may act, on a ledger that is only read."""
+    with TestClient(console(small_year), headers={"x-user": "operator"}) as client:
+        yield client
+
+
+def _filled(url: str) -> str:
+    engine = open_engine(url)
+    upgrade(engine)
+    fill_small_year(engine)
+    engine.dispose()
+    return url
