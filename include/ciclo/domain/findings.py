@@ -17,6 +17,7 @@ class FindingKind(StrEnum):
     DELETED_REMOTELY = "deleted_remotely"  # the invoice is back, or another one stands in for it
     DUPLICATED_REMOTELY = "duplicated_remotely"  # one of the two is cancelled or deleted
     UNKNOWN_INVOICE = "unknown_invoice"  # it is cancelled, deleted, or a period takes it over
+    ISSUE_DATE_CHANGED = "issue_date_changed"  # it has the period's issue date again
     UNDER_PAID = "under_paid"  # the receipt is corrected or undone
     OVER_PAID = "over_paid"  # the same
     PAID_LATE = "paid_late"  # the receipt is corrected or undone, or `LATE_PAYMENT_SHOWN` days have passed

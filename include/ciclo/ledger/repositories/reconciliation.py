@@ -3,12 +3,12 @@
 The one rule: rows are asked for by the ids of a chunk, never one by one, so that the cost follows the pages read.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import and_, case, func, select, update
+from sqlalchemy import Select, and_, case, func, select, update
 from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import first_of_month
@@ -109,15 +109,46 @@ class ReconciliationRepository:
 
     def present_ids(self, window: DateRange, contract_ids: Collection[int] = ()) -> set[int]:
         """Return the invoices with an issue date in the window that were at the vendor when last seen."""
+        return set(self._session.scalars(self._within(window, contract_ids).where(Invoice.gone_at.is_(None))))
+
+    def all_ids(self, window: DateRange, contract_ids: Collection[int] = ()) -> set[int]:
+        """Return every invoice with an issue date in the window, those that are gone too."""
+        return set(self._session.scalars(self._within(window, contract_ids)))
+
+    def _within(self, window: DateRange, contract_ids: Collection[int]) -> Select[int]:
         query = select(Invoice.invoice_id).where(
             Invoice.organization_id == self._organization_id,
             Invoice.issue_date >= window.start,
             Invoice.issue_date < window.end,
-            Invoice.gone_at.is_(None),
         )
-        if contract_ids:
-            query = query.where(Invoice.contract_id.in_(contract_ids))
-        return set(self._session.scalars(query))
+        return query.where(Invoice.contract_id.in_(contract_ids)) if contract_ids else query
+
+    def gone(self, invoice_ids: Iterable[int]) -> list[Invoice]:
+        """Return those of some invoices that are no longer at the vendor."""
+        mine = Invoice.organization_id == self._organization_id, Invoice.gone_at.is_not(None)
+        query = select(Invoice).where(*mine)
+        return [
+            row
+            for ids in _chunks(invoice_ids)
+            for row in self._session.scalars(query.where(Invoice.invoice_id.in_(ids)))
+        ]
+
+    def receivable_ids(self, invoice_ids: Iterable[int]) -> set[int]:
+        """Return the receivables of some invoices, those that are gone too."""
+        query = select(Receivable.receivable_id).where(Receivable.organization_id == self._organization_id)
+        return {
+            line
+            for ids in _chunks(invoice_ids)
+            for line in self._session.scalars(query.where(Receivable.invoice_id.in_(ids)))
+        }
+
+    def each(self, invoice_ids: Iterable[int]) -> Iterator[Invoice]:
+        """Yield some invoices, some thousands at a time, without keeping them."""
+        for ids in _chunks(invoice_ids):
+            rows = list(self.invoices(ids).values())
+            yield from rows
+            for row in rows:
+                self._session.expunge(row)
 
     def touch(self, invoice_ids: Sequence[int], at: datetime) -> None:
         """Say that invoices and their receivables were seen unchanged."""
