@@ -1,0 +1,16 @@
+# Ciclo on the official Airflow image: pinned requirements, the package, its Dags and plugins. Runs as user airflow.
+ARG AIRFLOW_IMAGE=apache/airflow:3.3.2-python3.11
+
+FROM ${AIRFLOW_IMAGE} AS build
+COPY --chown=airflow:root pyproject.toml README.md LICENSE /tmp/ciclo/
+COPY --chown=airflow:root include/ /tmp/ciclo/include/
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /tmp/wheels /tmp/ciclo
+
+FROM ${AIRFLOW_IMAGE}
+COPY --chown=airflow:root requirements.txt /tmp/requirements.txt
+RUN pip install --no-cache-dir --requirement /tmp/requirements.txt
+COPY --from=build --chown=airflow:root /tmp/wheels/ /tmp/wheels/
+RUN pip install --no-cache-dir --no-deps /tmp/wheels/ciclo-*.whl && pip check
+COPY --chown=airflow:root dags/ /opt/airflow/dags/
+COPY --chown=airflow:root plugins/ /opt/airflow/plugins/
+USER airflow
