@@ -103,7 +103,7 @@ def reconcile(
         _take_touched(ctx, run, events)
     gone = _look_for_missing(ctx, run, plan.windows, contract_ids)
     inside = _ids_within(ctx, plan.windows, contract_ids)
-    outcome = _conclude(ctx, run, examined=inside | run.sighted.invoices, gone=gone, today=today)
+    outcome = _conclude(ctx, run, examined=inside | run.sighted.examined, gone=gone, today=today)
     if window is None and not contract_ids:
         outcome.events = _handled(ctx, events)
     ctx.session.commit()
@@ -118,7 +118,7 @@ def reconcile_touched(ctx: JobContext, *, today: date, recheck_days: int) -> Rec
         return reconcile(ctx, today=today, recheck_days=recheck_days)
     run = Sightings(ctx, today=today)
     gone = _take_touched(ctx, run, events)
-    outcome = _conclude(ctx, run, examined=run.sighted.invoices | gone, gone=gone, today=today)
+    outcome = _conclude(ctx, run, examined=run.sighted.examined | gone, gone=gone, today=today)
     outcome.events = _handled(ctx, events)
     ctx.session.commit()
     return outcome
@@ -232,7 +232,7 @@ def _conclude(ctx: JobContext, run: Sightings, *, examined: set[int], gone: set[
         at=ctx.clock(),
     )
     return ReconcileOutcome(
-        invoices=len(sighted.invoices),
+        invoices=len(sighted.examined),
         changed=sighted.changed,
         deleted=len(gone),
         opened=settled.opened,

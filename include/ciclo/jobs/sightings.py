@@ -38,6 +38,9 @@ class Sighted:
     """What a run has seen so far."""
 
     invoices: set[int] = field(default_factory=set)
+    """Everything that is at the vendor."""
+    examined: set[int] = field(default_factory=set)
+    """Those of it that the run is about."""
     receivables: set[int] = field(default_factory=set)
     strangers: dict[int, Invoice] = field(default_factory=dict)
     """Invoices that belong to no period, by id."""
@@ -92,6 +95,7 @@ class Sightings:
             new = {invoice.id: invoice for invoice in chunk if invoice.id not in self.sighted.invoices}
             mine = [invoice for invoice in new.values() if invoice.contract_id in self._contracts]
             self.sighted.invoices |= set(new)
+            self.sighted.examined |= {invoice.id for invoice in mine}
             self._take_in(mine)
             self._ctx.session.commit()
             self._ctx.session.expunge_all()
