@@ -1,4 +1,4 @@
-# Ciclo on the official Airflow image: pinned requirements, the package, its Dags and plugins. Runs as user airflow.
+# Ciclo on the official Airflow image: pinned requirements, the package, its Dags and plugins. Runs as user 50000 (airflow).
 ARG AIRFLOW_IMAGE=apache/airflow:3.3.2-python3.11
 
 FROM ${AIRFLOW_IMAGE} AS build
@@ -13,4 +13,4 @@ COPY --from=build --chown=airflow:root /tmp/wheels/ /tmp/wheels/
 RUN pip install --no-cache-dir --no-deps /tmp/wheels/ciclo-*.whl && pip check
 COPY --chown=airflow:root dags/ /opt/airflow/dags/
 COPY --chown=airflow:root plugins/ /opt/airflow/plugins/
-USER airflow
+USER 50000:0

@@ -7,6 +7,7 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryDecision, RetryR
 
 from ciclo.jobs.finish import NothingBilledError, StillInDoubtError
 from ciclo.ledger.errors import LedgerError
+from ciclo.orchestration.settings import settings
 from ciclo.provider.retries import API_RETRIES
 
 MARGIN = timedelta(seconds=2)
@@ -45,5 +46,6 @@ RETRYING: dict[str, Any] = {
     "retry_exponential_backoff": 2.0,
     "max_retry_delay": timedelta(minutes=15),
     "retry_policy": BILLING_RETRIES,
+    "pool": settings().pool,
 }
-"""Arguments of every task that talks to the API or the ledger."""
+"""Arguments of every task that talks to the API or the ledger; the pool limits what the API sees of all workers."""

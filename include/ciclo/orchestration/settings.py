@@ -20,6 +20,7 @@ class Settings(BaseSettings):
     lease_seconds: int = Field(600, ge=1, description="How long a claim holds without its run coming back.")
     grace_seconds: int = Field(300, ge=0, description="How long after a lost answer the API may still carry it out.")
     catch_up_days: int = Field(7, ge=0, le=92, description="How far back `issue_invoices` takes what is planned.")
+    pool: str = Field("default_pool", description="Airflow pool that limits the tasks which talk to the API at once.")
 
     @cached_property
     def issue_options(self) -> IssueOptions:
