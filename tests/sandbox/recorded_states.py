@@ -36,7 +36,7 @@ def state_before(name: str, exchange: Json) -> Json:
 
 
 def today_of(recorded_at: str) -> str:
-    """Return the ISO date of a recording ("Fri, 08 Apr 2016 18:59:22 GMT"), as it was in São Paulo (three hours less)."""
+    """Return the ISO date of "Fri, 08 Apr 2016 18:59:22 GMT" as it was in São Paulo, three hours behind."""
     moment = datetime.strptime(recorded_at, "%a, %d %b %Y %H:%M:%S %Z") - timedelta(hours=3)  # noqa: DTZ007
     return moment.date().isoformat()
 
@@ -239,7 +239,7 @@ def _unchanged(name: str, rule: Json, exchange: Json) -> Json:
 
 
 def _templates(name: str, exchange: Json) -> list[Json]:
-    """The templates 6 and 14 as they were on 19–21 December 2018; their updates were edited between the recordings."""
+    """The templates 6 and 14 as they were on 19 to 21 December 2018; they were edited between the recordings."""
     answer = exchange["response"]["body"] or {}
     rule = answer.get("invoice_rule", {})
     copied = (

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import schemathesis
-from schemathesis import GenerationMode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -115,13 +115,16 @@ def test_every_field_has_a_sentence():
 JUNK = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=5), st.just([]), st.just({}),
     st.just([None, 1, {}]), st.just({"a": {"id": 1}}),
-    st.sampled_from(["31/02/2025", "9999-12-31", "0001-01-01", "-1", "1e400", "１２", "\ud800", 10**30, -0.0, 1e-300, "99/9999"]),
+    st.sampled_from([10**30, -0.0, 1e-300, "99/9999", "31/02/2025", "9999-12-31", "0001-01-01", "-1", "1e400"]),
+    st.sampled_from(["\uff11\uff12", "\ud800"]),
 )  # fmt: skip
 INVOICE = {
     "gross_value": 100, "issue_date": "2025-01-31", "accrual_date": "01/2025", "description": "D", "nfe_body": "B",
     "number": 1, "comments": "C", "management_type": "manual", "days_until_automatic_nfe_emission": 0,
     "payment_value": 10, "estimated_issue_date": "2025-01-31", "approval_status": "approved", "issue_nfse": True,
-    "services": [{"id": None, "service_item_id": 1, "units": 1, "unit_value": 2.5, "description": "S", "_destroy": False}],
+    "services": [
+        {"id": None, "service_item_id": 1, "units": 1, "unit_value": 2.5, "description": "S", "_destroy": False},
+    ],
     "receivables": [{"id": None, "due_date": "2025-02-01", "value": 100, "_destroy": False}],
     "attachments": [{"filename": "f", "content": "aGk=", "content_type": "text/plain"}],
     "payment_information": {"payment_method": "payment_gateway", "installments": 2, "financial_account_id": 1},

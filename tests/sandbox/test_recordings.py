@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox.recorded_states import state_before, today_of
-from sandbox.year_differences import ADDED, DROPPED, REWRITTEN
 
 from ciclo.sandbox.testing import SandboxControl
+from sandbox.recorded_states import state_before, today_of
+from sandbox.year_differences import ADDED, DROPPED, REWRITTEN
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "api" / "recordings"
 LEFT_OUT: dict[str, str] = {}

@@ -24,7 +24,7 @@ DEFAULT_TOKEN: Final = "sandbox-token"  # noqa: S105 - the sandbox's door, not a
 
 
 class Account:
-    """Everything the sandbox knows."""
+    """Everything the sandbox knows; `is_restored` tells that its database was not empty when it was opened."""
 
     def __init__(self, connection: Connection, *, today: date | None = None) -> None:
         self.connection = connection
@@ -44,7 +44,7 @@ class Account:
         self.clock = Clock(today)
         self.sequences = Sequences({}, self._persist_sequences)
         self.events: list[Json] = []
-        self._restore(today)
+        self._restore()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -137,15 +137,16 @@ class Account:
             "kind": contract["kind"],
         }
 
-    def _restore(self, today: date | None) -> None:
+    def _restore(self) -> None:
         settings = {row.name: orjson.loads(row.value) for row in self.connection.execute(select(storage.SETTINGS))}
         reserved: dict[str, int] = settings.get("sequences", {})
         for table in (storage.INVOICES, storage.RECEIVABLES, storage.INVOICE_RULES, storage.CONTRACTS):
-            reserved[table.name] = self.connection.scalar(select(func.max(table.c.id))) or 0
+            reserved[str(table.name)] = self.connection.scalar(select(func.max(table.c.id))) or 0
         self.sequences = Sequences(reserved, self._persist_sequences)
         self.token = settings.get("token", self.token)
         self.behaviour = Behaviour.model_validate(settings.get("behaviour", {}))
-        if today is None and "today" in settings:
+        self.is_restored = "today" in settings
+        if self.is_restored:
             self.clock.today = date.fromisoformat(settings["today"])
         self.connection.rollback()
 

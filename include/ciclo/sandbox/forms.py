@@ -1,6 +1,6 @@
-"""What the vendor's API takes: bodies and queries, a sentence for each field. For OpenAPI; handlers cast for themselves.
+"""What the vendor's API takes: bodies and queries, a sentence for each field, for OpenAPI.
 
-The rule: a form describes what makes sense to send; what is sent against it is cast or refused, never an error of ours.
+The rule: a form describes what makes sense to send. Handlers cast for themselves; what does not fit is cast or refused.
 """
 
 from typing import Any

@@ -7,12 +7,11 @@ from functools import cache
 from html import escape
 from typing import Any, Final
 
+import orjson
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
-
-import orjson
 
 from ciclo.sandbox.answers import Json
 from ciclo.sandbox.operations import OPERATIONS, Operation
@@ -30,7 +29,7 @@ _SAYS: Final = {
 _MESSAGE: Final[Json] = {"type": "string"}
 _ERROR_BODIES: Final[Json] = {
     "Errors": {
-        "description": "Messages by field path (invoices, rules), lists of them by field (contracts, service items), or one.",
+        "description": "Messages by field path, lists of them by field (contracts, service items), or one message.",
         "type": "object",
         "required": ["errors"],
         "additionalProperties": False,
@@ -104,11 +103,11 @@ def _schemas() -> Json:
 
 
 def _operation(operation: Operation, method: str) -> Json:
+    handler = operation.handler
     described: Json = {
-        "operationId": f"{method.lower()}_{operation.handler.__module__.rsplit('.', 1)[-1]}_{operation.handler.__name__}",
-        "summary": (operation.handler.__doc__ or "").splitlines()[0],
-        "tags": [operation.path.split("/")[2] if "/{" in operation.path and operation.path.count("/") > 1 else
-                 operation.path.split("/")[0]],
+        "operationId": f"{method.lower()}_{handler.__module__.rsplit('.', 1)[-1]}_{handler.__name__}",
+        "summary": (handler.__doc__ or "").splitlines()[0],
+        "tags": [handler.__module__.rsplit(".", 1)[-1]],
         "parameters": [*_path_parameters(operation), *_query_parameters(operation)],
         "responses": _responses(operation),
     }  # fmt: skip
@@ -200,7 +199,8 @@ def _operation_html(method: str, path: str, operation: Json) -> str:
         for status, answer in operation["responses"].items()
     )
     return (
-        f"<details><summary><b>{method.upper()}</b> <code>{escape(path)}</code> {escape(operation['summary'])}</summary>"
+        f"<details><summary><b>{method.upper()}</b> <code>{escape(path)}</code> "
+        f"{escape(operation['summary'])}</summary>"
         f"<ul>{parameters}</ul>{body}<ul>{answers}</ul></details>"
     )
 
@@ -218,7 +218,8 @@ def _model_html(name: str, schema: Json) -> str:
         f"{_reference_html(described)}</td></tr>"
         for field, described in schema.get("properties", {}).items()
     )
-    return f'<h3 id="{escape(name)}">{escape(name)}</h3><p>{escape(schema.get("description", ""))}</p><table>{rows}</table>'
+    said = escape(schema.get("description", ""))
+    return f'<h3 id="{escape(name)}">{escape(name)}</h3><p>{said}</p><table>{rows}</table>'
 
 
 _PAGE: Final = """<!DOCTYPE html>

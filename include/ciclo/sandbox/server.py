@@ -20,7 +20,7 @@ from ciclo.sandbox.account import Account
 from ciclo.sandbox.app import Sandbox
 from ciclo.sandbox.control import control_plane
 from ciclo.sandbox.delivery import TRANSPORT
-from ciclo.sandbox.state import StateError, read_state_file
+from ciclo.sandbox.state import StateError, StateFile, read_state_file
 from ciclo.sandbox.state_loading import load_state
 from ciclo.sandbox.storage import close_database, open_database
 
@@ -34,16 +34,6 @@ class _Protocol(HttpToolsProtocol):
         super().on_message_begin()
         scope: Any = self.scope
         scope[TRANSPORT] = self.transport
-        scope["ciclo.connection"] = _Connection(self)
-
-
-class _Connection:
-    def __init__(self, protocol: _Protocol) -> None:
-        self._protocol = protocol
-
-    @property
-    def disconnected(self) -> bool:
-        return self._protocol.parser is None
 
 
 class SandboxServer:
@@ -62,21 +52,19 @@ class SandboxServer:
         self.account = Account(self._connection, today=today)
         self.sandbox = Sandbox(self.account)
         self.sandbox.control = control_plane(self.sandbox)
-        if state is not None:
-            self._load(state)
-        if token is not None:
-            self.account.token = token
-        if today is not None:
-            self.account.clock.today = today
+        if not self.account.is_restored:
+            # Started again on its database, the sandbox goes on where it was; the state file is where it began.
+            self._begin(state, token, today)
         self.socket = _bound(port)
         self.url = f"http://{HOST}:{self.socket.getsockname()[1]}"
         self._server = _Server(_config(self.sandbox))
 
-    def _load(self, path: Path) -> None:
-        state = read_state_file(path)
+    def _begin(self, path: Path | None, token: str | None, today: date | None) -> None:
+        state = StateFile() if path is None else read_state_file(path)
+        given = {"token": token or state.token, "today": today or state.today}
         try:
             with self.account.transaction():
-                load_state(self.account, state)
+                load_state(self.account, state.model_copy(update=given))
         except StateError as error:
             message = f"{path}: {error}"
             raise StateError(message) from error

@@ -14,6 +14,7 @@ from ciclo.sandbox.account import DEFAULT_TOKEN, Account
 from ciclo.sandbox.answers import Json
 from ciclo.sandbox.models import (
     AdditionalInformation,
+    Billable,
     PaymentInformation,
     ReceivablesAdditionalInformation,
     RulePaymentInformation,
@@ -75,7 +76,7 @@ class _Loader:
                 document["created_at"] = document["created_at"] or self._stamp
         return documents
 
-    def _billables(self, kind: str, resources: Sequence[BaseModel], contracts: Sequence[Json]) -> list[Json]:
+    def _billables(self, kind: str, resources: Sequence[Billable], contracts: Sequence[Json]) -> list[Json]:
         known = {contract["id"]: contract for contract in contracts}
         documents = self._numbered(kind, resources)
         for position, (document, resource) in enumerate(zip(documents, resources, strict=True)):
@@ -86,6 +87,7 @@ class _Loader:
             for field in ("customer_id", "customer_type"):
                 document[field] = document[field] or contract[field]
             _complete_values(document, resource.model_fields_set)
+            _complete_states(document, resource.receivables)
         return documents
 
     def _with_items_in_use(self, items: list[Json], documents: Iterable[Json]) -> list[Json]:
@@ -202,6 +204,12 @@ def _complete_values(document: Json, given: Iterable[str]) -> None:
     for field, source in (("payment_value", "gross_value"), ("estimated_issue_date", "issue_date")):
         if field not in given:
             document[field] = document[source]
+
+
+def _complete_states(document: Json, receivables: Sequence[BaseModel]) -> None:
+    for line, receivable in zip(document["receivables"], receivables, strict=True):
+        if "state" not in receivable.model_fields_set:
+            line["state"] = document["state"]
 
 
 def _complete_services(document: Json) -> None:

@@ -1,0 +1,103 @@
+import pytest
+
+from sandbox.small_state import STATE, invoice_form, services
+
+BLANK = ["não pode ficar em branco"]
+SALE = {"name": "New", "title": "New", "kind": "sale", "supplier_id": 564, "customer_id": 9, "customer_type": "Person"}
+
+
+@pytest.fixture
+def account(sandbox):
+    sandbox.put_state(STATE)
+    return sandbox
+
+
+def test_a_new_contract_is_active_and_gets_its_token_and_status_after_the_answer(account):
+    status, body = account.call("POST", "contracts", SALE)
+    assert status == 201
+    assert (body["contract"]["token"], body["contract"]["status"]) == (None, None)
+    _, shown = account.call("GET", f"organizations/564/contracts/{body['contract']['id']}")
+    assert (shown["contract"]["state"], shown["contract"]["status"]) == ("active", "established")
+    assert len(shown["contract"]["token"]) == 32
+
+
+def test_a_contract_may_be_sent_under_its_root(account):
+    assert account.call("POST", "contracts", {"contract": SALE})[0] == 201
+
+
+@pytest.mark.parametrize(
+    ("changes", "errors"),
+    [
+        ({"name": ""}, {"name": BLANK}),
+        ({"kind": "rent"}, {"kind": ["não está incluído na lista"]}),
+        ({"name": "One"}, {"name": ["Já existe um contrato com este nome nesta conta."]}),
+        ({"supplier_id": 9}, {"supplier_id": ["O fornecedor deve ser uma organização."]}),
+        ({"kind": "purchase"}, {"customer_id": ["O cliente deve ser uma organização."]}),
+    ],
+)
+def test_a_contract_that_cannot_be_is_refused_with_lists_of_messages(account, changes, errors):
+    assert account.call("POST", "contracts", SALE | changes) == (422, {"errors": errors})
+
+
+def test_a_changed_contract_keeps_the_rest(account):
+    status, body = account.call("PUT", "contracts/6666", {"title": "Changed"})
+    assert (status, body["contract"]["title"], body["contract"]["name"]) == (200, "Changed", "One")
+
+
+def test_a_removed_contract_takes_its_invoices_with_it(account):
+    account.call("POST", "contracts/6666/invoices", invoice_form())
+    assert account.call("DELETE", "contracts/6666") == (204, None)
+    assert account.call("POST", "contracts/6666/invoices", invoice_form()) == (404, None)
+    assert account.state()["invoices"] == []
+
+
+def test_a_purchase_is_listed_for_the_organization_that_buys(account):
+    account.call("POST", "contracts", SALE | {"kind": "purchase", "supplier_id": 1194, "customer_id": 564})
+    _, body = account.call("GET", "organizations/564/contracts")
+    assert [contract["name"] for contract in body["contracts"]] == ["One", "Two", "New"]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [("name=ne", ["One"]), ("name=O", ["One"]), ("name=o", ["Two"]), ("customer_id=578", ["Two"]), ("name=*", [])],
+)
+def test_contracts_are_found_by_a_part_of_their_name_and_case_matters(account, query, names):
+    status, body = account.call("GET", f"contracts/search?{query}")
+    assert (status, [contract["name"] for contract in body["contracts"]]) == (200, names)
+
+
+@pytest.mark.parametrize("name", ["name", "customer_id"])
+def test_a_search_for_nothing_is_refused(account, name):
+    expected = {"errors": f"Parâmetro(s) inválido(s) para busca: {name}"}
+    assert account.call("GET", f"contracts/search?{name}=") == (400, expected)
+
+
+def test_service_items_are_created_changed_found_and_removed(account):
+    _, created = account.call("POST", "service_items", {"name": "Rent", "value": 10.5})
+    number = created["service_item"]["id"]
+    assert created["service_item"] == {
+        "id": number, "account_id": 1, "name": "Rent", "description": None, "value": "10.5", "unit": "item",
+    }  # fmt: skip
+    assert account.call("PUT", f"service_items/{number}", {"value": 11})[1]["service_item"]["value"] == "11.0"
+    assert account.call("GET", "service_items/search?name=Rent")[1]["service_item"]["id"] == number
+    assert account.call("GET", "service_items/search?name=Ren") == (404, None)
+    assert account.call("DELETE", f"service_items/{number}") == (204, None)
+
+
+def test_a_service_item_in_use_cannot_be_removed(account):
+    account.call("POST", "contracts/6666/invoices", invoice_form(services=services((57, 1, 1))))
+    status, body = account.call("DELETE", "service_items/57")
+    assert (status, list(body["errors"])) == (422, ["base"])
+
+
+def test_templates_without_an_organization_are_everybody_s(sandbox):
+    templates = [
+        {"id": 1, "name": "Ours"},
+        {"id": 2, "name": "Theirs", "organization_id": 7},
+        {"id": 3, "organization_id": 564},
+    ]
+    sandbox.put_state(STATE | {"invoice_templates": templates})
+    _, body = sandbox.call("GET", "organizations/564/invoice_templates")
+    assert [template["id"] for template in body["invoice_templates"]] == [1, 3]
+    assert sandbox.call("GET", "organizations/564/invoice_templates/2") == (404, None)
+    assert "organization_id" not in body["invoice_templates"][1]

@@ -1,0 +1,152 @@
+import http.client
+import json
+import socket
+import time
+from urllib.parse import urlsplit
+
+import pytest
+
+from sandbox.small_state import STATE, invoice_form
+
+INVOICES = "contracts/6666/invoices"
+
+
+@pytest.fixture
+def account(sandbox):
+    sandbox.put_state(STATE)
+    yield sandbox
+    sandbox.clear_faults()
+
+
+def raw_post(account):
+    """Create an invoice over a socket of its own; return status and body as they came."""
+    connection = http.client.HTTPConnection(urlsplit(account.url).netloc, timeout=10)
+    headers = {"Authorization": f"Token token={account.token}"}
+    try:
+        connection.request("POST", f"/api/v1/{INVOICES}", json.dumps(invoice_form()), headers)
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+    finally:
+        connection.close()
+
+
+def created(account):
+    return len(account.state()["invoices"])
+
+
+def test_a_fault_strikes_as_often_as_it_says_and_where_it_says(account):
+    account.faults([{"kind": "error_before", "status": 503, "method": "POST", "path": "/invoices$", "count": 2}])
+    statuses = [account.call("POST", INVOICES, invoice_form())[0] for _ in range(3)]
+    assert statuses == [503, 503, 201]
+    assert account.call("GET", "service_items")[0] == 200
+
+
+def test_error_before_changes_nothing_and_error_after_everything(account):
+    account.faults([{"kind": "error_before", "count": 1}, {"kind": "error_after", "count": 1, "status": 502}])
+    assert account.call("POST", INVOICES, invoice_form()) == (500, None)
+    assert created(account) == 0
+    assert account.call("POST", INVOICES, invoice_form()) == (502, None)
+    assert created(account) == 1
+
+
+@pytest.mark.parametrize(("kind", "made"), [("timeout_before", 0), ("timeout_after", 1)])
+def test_a_timeout_holds_the_connection_and_then_closes_it(account, kind, made):
+    account.faults([{"kind": kind, "seconds": 0.1, "count": 1}])
+    began = time.monotonic()
+    with pytest.raises(http.client.RemoteDisconnected):
+        raw_post(account)
+    assert time.monotonic() - began >= 0.1
+    assert created(account) == made
+
+
+def test_a_client_that_gives_up_waiting_finds_the_change_made(account):
+    account.faults([{"kind": "timeout_after", "seconds": 60, "count": 1}])
+    address = urlsplit(account.url)
+    with socket.create_connection((address.hostname, address.port), timeout=0.2) as opened:
+        body = json.dumps(invoice_form()).encode()
+        head = f"POST /api/v1/{INVOICES} HTTP/1.1\r\nHost: x\r\nAuthorization: Token token={account.token}\r\n"
+        opened.sendall(head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        with pytest.raises(TimeoutError):
+            opened.recv(1)
+    assert created(account) == 1
+
+
+@pytest.mark.parametrize(("kind", "made"), [("reset_before", 0), ("reset_after", 1)])
+def test_a_reset_is_a_tcp_reset(account, kind, made):
+    account.faults([{"kind": kind, "count": 1}])
+    with pytest.raises(ConnectionResetError):
+        raw_post(account)
+    assert created(account) == made
+
+
+def test_a_rate_limit_says_when_to_come_back(account):
+    account.faults([{"kind": "rate_limit", "seconds": 3, "count": 1}])
+    status, headers, _ = raw_post(account)
+    assert (status, headers["Retry-After"]) == (429, "3")
+    assert created(account) == 0
+
+
+def test_a_slow_request_is_answered_all_the_same(account):
+    account.faults([{"kind": "slow", "seconds": 0.1, "count": 1}])
+    began = time.monotonic()
+    assert raw_post(account)[0] == 201
+    assert time.monotonic() - began >= 0.1
+
+
+def test_a_malformed_answer_is_no_json_but_the_change_is_made(account):
+    account.faults([{"kind": "malformed", "count": 1}])
+    status, _, body = raw_post(account)
+    assert status == 201
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(body)
+    assert created(account) == 1
+
+
+def test_a_late_commit_answers_a_timeout_and_changes_later(account):
+    account.faults([{"kind": "late_commit", "seconds": 0.1, "count": 1}])
+    assert account.call("POST", INVOICES, invoice_form()) == (504, None)
+    assert created(account) == 0
+    deadline = time.monotonic() + 5
+    while created(account) == 0:
+        assert time.monotonic() < deadline
+    assert created(account) == 1
+
+
+def test_a_truncated_page_ends_in_the_middle(account):
+    account.call("POST", INVOICES, invoice_form())
+    account.faults([{"kind": "truncated_page", "path": "search", "count": 1}])
+    connection = http.client.HTTPConnection(urlsplit(account.url).netloc, timeout=10)
+    connection.request(
+        "GET", "/api/v1/organizations/564/invoices/search", headers={"Authorization": "Token token=test-token"}
+    )
+    with pytest.raises(http.client.IncompleteRead):
+        connection.getresponse().read()
+    connection.close()
+
+
+def test_the_same_seed_strikes_the_same_requests(account):
+    def struck(seed):
+        account.faults([{"kind": "error_before", "probability": 0.5, "seed": seed}])
+        return [account.call("GET", "service_items")[0] for _ in range(30)]
+
+    assert struck(7) == struck(7)
+    assert struck(7) != struck(8)
+
+
+def test_the_log_names_the_fault(account):
+    account.clear_requests()
+    account.faults([{"kind": "reset_before", "count": 1}])
+    with pytest.raises(ConnectionResetError):
+        raw_post(account)
+    (entry,) = account.requests()
+    assert (entry["status"], entry["fault"], entry["at_clock"]) == (0, "reset_before", "2018-12-10")
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [({"kind": "earthquake"}, "kind"), ({"kind": "slow", "path": "("}, "not a regular expression"), ({}, "kind")],
+)
+def test_a_fault_that_cannot_be_is_refused(account, fault, message):
+    status, body = account._send("PUT", "/_sandbox/faults", [fault], {})
+    assert status == 422
+    assert message in body["errors"]

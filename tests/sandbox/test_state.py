@@ -1,0 +1,226 @@
+"""The state file, the control plane, and what survives."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+
+import pytest
+
+from ciclo.sandbox.load import request_bytes, run
+from ciclo.sandbox.testing import ControlError, running_sandbox
+from sandbox.small_state import STATE, invoice_form, rule_form, services
+
+FULL = STATE | {
+    "invoice_templates": [
+        {"id": 5, "organization_id": 564, "services": [{"id": 1, "name": "Online", "unit_value": 3}]}
+    ],
+    "email_templates": [{"id": 9, "company_id": 564, "name": "Mail"}],
+    "behaviour": {"emit_on_issue_date": True, "payments": [{"share": 0.9, "days_after_due": 0}], "seed": 1},
+}
+
+
+def one_invoice(**fields):
+    return STATE | {"invoices": [{"contract_id": 6666} | fields]}
+
+
+def test_a_state_put_back_is_the_same_state(sandbox):
+    sandbox.put_state(FULL)
+    sandbox.call("POST", "contracts/6666/invoices", invoice_form(services=services((57, 1, 3))))
+    sandbox.call("POST", "contracts/8818/invoice_rules", rule_form())
+    state = sandbox.state()
+    assert state["invoice_rules"][0]["charge_type"] == "fixed_day"
+    assert state["invoices"][0]["services"][0]["service_item_id"] == 57
+    sandbox.put_state(state)
+    assert sandbox.state() == state
+
+
+def test_what_a_state_leaves_out_gets_a_default(sandbox):
+    contract = {"id": 7, "name": "C", "customer_id": 2, "supplier_id": 1}
+    sandbox.put_state(
+        {"contracts": [contract], "invoices": [{"contract_id": 7, "gross_value": 3, "receivables": [{}]}]}
+    )
+    (invoice,) = sandbox.state()["invoices"]
+    assert (invoice["id"], invoice["state"], invoice["customer_id"], invoice["payment_value"]) == (
+        1,
+        "to_emit",
+        2,
+        "3.0",
+    )
+    assert (invoice["receivables"][0]["value"], invoice["receivables"][0]["gross_value"]) == ("100.0", "3.0")
+    assert sandbox.state()["organizations"] == [{"id": 1, "name": "Organization 1"}]
+    assert sandbox.state()["token"] == "test-token"
+
+
+def test_ids_go_on_after_the_highest(sandbox):
+    sandbox.put_state(
+        STATE
+        | {
+            "invoices": [
+                {
+                    "id": 184535,
+                    "contract_id": 6666,
+                    "gross_value": 1,
+                    "receivables": [{"id": 900, "due_date": "01/01/2018"}],
+                }
+            ]
+        }
+    )
+    created = sandbox.call("POST", "contracts/6666/invoices", invoice_form())[1]["invoice"]
+    assert (created["id"], created["receivables"][0]["id"]) == (184536, 901)
+
+
+def test_old_shapes_are_read(sandbox):
+    invoice = {"id": 1, "contract_id": 6666, "state": 0, "gross_value": "5.0", "finance_receive_via": None}
+    sandbox.put_state(STATE | {"invoices": [invoice]})
+    assert sandbox.state()["invoices"][0]["state"] == "to_emit"
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({"contracts": [{"id": "x"}]}, "contracts[0].id: Input should be a valid integer"),
+        ({"contracts": 3}, "contracts: Input should be a valid list"),
+        ({"invoices": [{"contract_id": 3}]}, "invoices[0].contract_id: there is no contract 3"),
+        ({"invoices": [{}]}, "invoices[0].contract_id: Field required"),
+        ({"contracts": [{"id": 1}, {"id": 1}]}, "contracts: id 1 is there twice"),
+        (one_invoice(issue_date="31/02/2018"), "invoices[0].issue_date: '31/02/2018' is"),
+        (one_invoice(gross_value="ten"), "invoices[0].gross_value: 'ten' is"),
+        (one_invoice(state="lost"), "invoices[0].state: 'lost' is not one of"),
+        ({"behaviour": {"payment": []}}, "behaviour.payment: Extra inputs are not permitted"),
+    ],
+)  # fmt: skip
+def test_a_state_that_makes_no_sense_is_refused_and_changes_nothing(sandbox, state, message):
+    sandbox.put_state(STATE)
+    before = sandbox.state()
+    with pytest.raises(ControlError, match="422") as refused:
+        sandbox.put_state(state)
+    assert message in json.loads(refused.value.body)["errors"]
+    assert sandbox.state() == before
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{\n "contracts": [,]}', "state.json: line 2: "),
+        (b"[]", "state.json: line 1: the state must be a JSON object"),
+        (
+            b'{"invoices": [{"contract_id": []}]}',
+            "state.json: invoices[0].contract_id: Input should be a valid integer",
+        ),
+        (b'{"invoices": [{"contract_id": 1}]}', "state.json: invoices[0].contract_id: there is no contract 1"),
+        (None, "state.json: No such file or directory"),
+    ],
+)
+def test_the_command_says_in_one_line_what_is_wrong_with_its_state_file(tmp_path, content, message):
+    path = tmp_path / "state.json"
+    if content is not None:
+        path.write_bytes(content)
+    ended = subprocess.run(
+        [sys.executable, "-m", "ciclo.cli", "sandbox", "--port", "0", "--state", str(path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert message in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_says_its_url_and_ends_cleanly(tmp_path, number):
+    path = tmp_path / "state.json"
+    path.write_text(json.dumps(STATE))
+    command = [
+        sys.executable,
+        "-m",
+        "ciclo.cli",
+        "sandbox",
+        "--port",
+        "0",
+        "--state",
+        str(path),
+        "--today",
+        "2025-01-31",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        line = process.stdout.readline()
+        os.kill(process.pid, number)
+        _, errors = process.communicate(timeout=20)
+    assert line.startswith("ciclo sandbox: http://127.0.0.1:")
+    assert "2025-01-31" in line
+    assert (process.returncode, errors) == (0, "")
+
+
+def test_a_killed_sandbox_has_everything_that_it_answered(tmp_path):
+    database = f"sqlite:///{tmp_path}/sandbox.db"
+    path = tmp_path / "state.json"
+    path.write_text(json.dumps(STATE))
+    command = [
+        sys.executable,
+        "-m",
+        "ciclo.cli",
+        "sandbox",
+        "--port",
+        "0",
+        "--state",
+        str(path),
+        "--database",
+        database,
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        url = process.stdout.readline().split()[2]
+        requests = [request_bytes(url, "test-token", "POST", "/api/v1/contracts/6666/invoices", invoice_form())] * 50
+        run(url, requests)
+        process.kill()
+    with running_sandbox(database=database, today=date(1999, 1, 1)) as revived:
+        assert revived.clock() != date(1999, 1, 1)
+        revived.token = "test-token"
+        assert len(revived.state()["invoices"]) == 50
+        created = revived.call("POST", "contracts/6666/invoices", invoice_form(services=services((31, 1, 1))))[1][
+            "invoice"
+        ]
+        assert (created["id"], created["receivables"][0]["id"]) == (51, 51)
+
+
+def test_two_at_once_get_ids_of_their_own(sandbox):
+    sandbox.put_state(STATE)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: sandbox.call("POST", "contracts/6666/invoices", invoice_form()), range(80)))
+    assert sorted(body["invoice"]["id"] for _, body in answers) == list(range(1, 81))
+
+
+def test_the_log_says_what_was_asked_and_can_be_narrowed_and_emptied(sandbox):
+    sandbox.put_state(STATE)
+    sandbox.clear_requests()
+    sandbox.call("POST", "contracts/6666/invoices", invoice_form())
+    sandbox.call("GET", "service_items/search?name=Online")
+    sandbox.call("GET", "contracts/1/invoice_rules")
+    assert [entry["status"] for entry in sandbox.requests()] == [201, 200, 404]
+    (post,) = sandbox.requests(method="post")
+    assert (post["path"], post["number"]) == ("/api/v1/contracts/6666/invoices", 1)
+    assert [entry["query"] for entry in sandbox.requests(path="service_items", since=1)] == ["name=Online"]
+    assert sandbox.requests(status=404)[0]["duration_ms"] >= 0
+    assert sandbox.request_count()["total"] == 3
+    sandbox.clear_requests()
+    assert sandbox.requests() == []
+
+
+def test_the_clock_is_read_and_moved(sandbox):
+    sandbox.put_state(STATE)
+    sandbox.set_clock(date(2019, 2, 28))
+    assert sandbox.clock() == date(2019, 2, 28)
+    created = sandbox.call("POST", "contracts/6666/invoices", invoice_form())[1]["invoice"]
+    assert created["created_at"].startswith("28/02/2019 ")
+    assert created["created_at"].endswith(" -03:00")
+
+
+def test_an_emptied_sandbox_keeps_its_token_and_date(sandbox):
+    sandbox.put_state(STATE)
+    sandbox._call("DELETE", "/_sandbox/state")
+    assert sandbox.state()["contracts"] == []
+    assert sandbox.call("GET", "service_items") == (200, {"service_items": []})
