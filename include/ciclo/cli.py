@@ -68,7 +68,10 @@ def upgrade() -> None:
 
 @app.command()
 def sandbox(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1.")] = 8400,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; the control plane answers this machine alone.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8400,
     state: Annotated[Path | None, typer.Option(help="State file (JSON) to start from.")] = None,
     token: Annotated[str | None, typer.Option(help="API token; overrides the state file's.")] = None,
     today: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The sandbox's date.")] = None,
@@ -77,7 +80,8 @@ def sandbox(
     """Serve the vendor's API and the central bank's SGS API on loopback, for demos and tests."""
     from ciclo.sandbox import serve  # noqa: PLC0415 - a command loads only what it needs
 
-    serve(port=port, state=state, token=token, today=today.date() if today else None, database=database)
+    day = today.date() if today else None
+    serve(host=host, port=port, state=state, token=token, today=day, database=database)
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """The process: one event loop on loopback, from a state file to a clean end.
 
-The rule: it listens on 127.0.0.1 only; its control plane and its faults are not for anybody else.
+The rule: it listens on 127.0.0.1 unless it is told otherwise; its control plane is for this machine alone, always.
 """
 
 import gc
@@ -42,6 +42,7 @@ class SandboxServer:
     def __init__(
         self,
         *,
+        host: str = HOST,
         port: int = 0,
         state: Path | None = None,
         token: str | None = None,
@@ -55,8 +56,8 @@ class SandboxServer:
         if not self.account.is_restored:
             # Started again on its database, the sandbox goes on where it was; the state file is where it began.
             self._begin(state, token, today)
-        self.socket = _bound(port)
-        self.url = f"http://{HOST}:{self.socket.getsockname()[1]}"
+        self.socket = _bound(host, port)
+        self.url = f"http://{host}:{self.socket.getsockname()[1]}"
         self._server = _Server(_config(self.sandbox))
 
     def _begin(self, path: Path | None, token: str | None, today: date | None) -> None:
@@ -119,11 +120,11 @@ def _config(app: Sandbox) -> uvicorn.Config:
     )
 
 
-def _bound(port: int) -> socket.socket:
+def _bound(host: str, port: int) -> socket.socket:
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((HOST, port))
+        listening.bind((host, port))
     except OSError:
         listening.close()
         raise
@@ -132,6 +133,7 @@ def _bound(port: int) -> socket.socket:
 
 def serve(
     *,
+    host: str = HOST,
     port: int = 8400,
     state: Path | None = None,
     token: str | None = None,
@@ -144,7 +146,7 @@ def serve(
         SystemExit: 1 when it cannot start, with one line on stderr that says why.
     """
     try:
-        server = SandboxServer(port=port, state=state, token=token, today=today, database=database)
+        server = SandboxServer(host=host, port=port, state=state, token=token, today=today, database=database)
     except (StateError, SQLAlchemyError, OSError) as error:
         reason = str(error).splitlines()[0] if not isinstance(error, OSError) else f"port {port}: {error.strerror}"
         sys.stderr.write(f"ciclo sandbox: {reason}\n")
