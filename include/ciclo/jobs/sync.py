@@ -15,7 +15,8 @@ from ciclo.api.models import Contract, InvoiceRule
 from ciclo.domain.errors import DomainError
 from ciclo.domain.price_index import MONTHS_BY_LAW
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.prices import price_rows
+from ciclo.jobs.prices import read_prices
+from ciclo.jobs.schedules import follow_schedules, note_disagreements
 from ciclo.jobs.terms import read_terms
 from ciclo.ledger.repositories import ACTIVE
 from ciclo.ledger.tables import RuleVersion
@@ -113,7 +114,8 @@ def sync_rules(ctx: JobContext, contract_ids: Sequence[int], *, seen_on: date) -
                 read.append(_Read(rule, read_terms(rule, items)))
             except DomainError as error:
                 outcome.problems.append(Problem(contract_id, rule.id, str(error)))
-    _store(ctx, read, answered, seen_on, unread={p.rule_id for p in outcome.problems if p.rule_id})
+    unread = {p.rule_id for p in outcome.problems if p.rule_id}
+    outcome.problems += _store(ctx, read, answered, seen_on, unread=unread)
     outcome.rules = len(read)
     return outcome
 
@@ -139,7 +141,9 @@ def _unread_contract(ctx: JobContext, contract_id: int, error: ApiError) -> Prob
     return Problem(contract_id, None, str(error))
 
 
-def _store(ctx: JobContext, read: Sequence[_Read], answered: Sequence[int], seen_on: date, unread: set[int]) -> None:
+def _store(
+    ctx: JobContext, read: Sequence[_Read], answered: Sequence[int], seen_on: date, unread: set[int]
+) -> list[Problem]:
     now = ctx.clock()
     rule_ids = [entry.rule.id for entry in read]
     known = ctx.catalogue.versions(rule_ids)
@@ -150,12 +154,18 @@ def _store(ctx: JobContext, read: Sequence[_Read], answered: Sequence[int], seen
     ctx.catalogue.store_rules(
         [_rule_row(ctx, entry, numbers.get(entry.rule.id) or newest[entry.rule.id].version, now) for entry in read]
     )
-    ctx.prices.add(price_rows(ctx, [(entry.rule, entry.terms) for entry in read], seen_on=seen_on))
-    ctx.scheduled_updates.store([row for entry in read for row in _update_rows(ctx, entry.rule, now)])
+    reading = read_prices(ctx, [(entry.rule, entry.terms) for entry in read], seen_on=seen_on)
+    ctx.prices.add(reading.rows)
+    note_disagreements(ctx, reading.disagreements, now)
+    updates = [row for entry in read for row in _update_rows(ctx, entry.rule, now)]
+    known_updates = ctx.scheduled_updates.known([row["scheduled_update_id"] for row in updates])
+    ctx.scheduled_updates.store(updates)
+    follow_schedules(ctx, known_updates, updates, {entry.rule.id: entry.terms.recurrence.end_date for entry in read})
     present = {scheduled.id for entry in read for scheduled in entry.rule.scheduled_updates}
     ctx.scheduled_updates.mark_gone(rule_ids, present, now)
     ctx.catalogue.mark_rules_gone(answered, {*rule_ids, *unread}, now)
     ctx.session.flush()
+    return [Problem(entry.contract_id, entry.rule_id, entry.line()) for entry in reading.disagreements]
 
 
 def _version_row(

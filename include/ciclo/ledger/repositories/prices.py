@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
@@ -36,6 +36,19 @@ class PriceRepository:
         return found
 
 
+class Schedule(NamedTuple):
+    """When an update executes."""
+
+    init_date: date
+    month_quantity: int
+    next_execution_date: date | None
+
+    @classmethod
+    def of(cls, row: ScheduledUpdate) -> "Schedule":
+        """Take it from a row."""
+        return cls(row.init_date, row.month_quantity, row.next_execution_date)
+
+
 class ScheduledUpdateRepository:
     """The scheduled updates of one organization's rules."""
 
@@ -57,9 +70,17 @@ class ScheduledUpdateRepository:
             ScheduledUpdate.gone_at.is_(None),
         )
         found: dict[int, list[ScheduledUpdate]] = {}
-        for scheduled in self._session.scalars(query.order_by(ScheduledUpdate.scheduled_update_id)):
+        for scheduled in self._session.scalars(_fresh(query.order_by(ScheduledUpdate.scheduled_update_id))):
             found.setdefault(scheduled.rule_id, []).append(scheduled)
         return found
+
+    def known(self, scheduled_update_ids: Iterable[int]) -> dict[int, Schedule]:
+        """Return when some updates execute, by id: a snapshot that a later `store` does not change."""
+        query = select(ScheduledUpdate).where(
+            ScheduledUpdate.organization_id == self._organization_id,
+            ScheduledUpdate.scheduled_update_id.in_(list(scheduled_update_ids)),
+        )
+        return {row.scheduled_update_id: Schedule.of(row) for row in self._session.scalars(_fresh(query))}
 
     def mark_gone(self, rule_ids: Iterable[int], present: Collection[int], at: datetime) -> None:
         """Mark the rules' scheduled updates that are not in `present` as gone."""
@@ -69,11 +90,19 @@ class ScheduledUpdateRepository:
                     scheduled.gone_at = at
         self._session.flush()
 
+    def get(self, scheduled_update_id: int) -> ScheduledUpdate | None:
+        """Return one update, also one that is gone, or None if the organization has no such one."""
+        query = select(ScheduledUpdate).where(
+            ScheduledUpdate.organization_id == self._organization_id,
+            ScheduledUpdate.scheduled_update_id == scheduled_update_id,
+        )
+        return self._session.scalar(_fresh(query))
+
     def due(self, on: date, scope: Scope) -> list[ScheduledUpdate]:
         """Return the scope's updates with a next execution up to `on` (its window aside), by execution date."""
         query = self._coming(scope).where(ScheduledUpdate.next_execution_date <= on)
         order = ScheduledUpdate.next_execution_date, ScheduledUpdate.rule_id, ScheduledUpdate.scheduled_update_id
-        return list(self._session.scalars(query.order_by(*order).execution_options(populate_existing=True)))
+        return list(self._session.scalars(_fresh(query.order_by(*order))))
 
     def without_rule(self, scope: Scope) -> list[ScheduledUpdate]:
         """Return the scope's updates with a next execution whose rule or contract is gone or no longer billed."""
@@ -91,7 +120,7 @@ class ScheduledUpdateRepository:
         billed = exists().where(rule_is_there).correlate(ScheduledUpdate)
         active = exists().where(contract_is_active).correlate(ScheduledUpdate)
         query = self._coming(scope).where(or_(~billed, ~active))
-        return list(self._session.scalars(query.execution_options(populate_existing=True)))
+        return list(self._session.scalars(_fresh(query)))
 
     def move(self, scheduled_update_id: int, *, expected: date | None, to: date | None) -> bool:
         """Let an update's next execution be another day; False if it is no longer the `expected` one."""
@@ -115,3 +144,8 @@ class ScheduledUpdateRepository:
             ScheduledUpdate.next_execution_date.is_not(None),
             *within_scope(ScheduledUpdate, scope),
         )
+
+
+def _fresh(query: Select[ScheduledUpdate]) -> Select[ScheduledUpdate]:
+    """Read rows as they are now: updates are stored and moved by statements that the session's objects do not see."""
+    return query.execution_options(populate_existing=True)

@@ -1,0 +1,113 @@
+"""A person's approval of proposals: shown as a table, bound to a hash, refused if anything changed since.
+
+The one rule: what was approved is what is applied. The approval of a batch holds for the proposals with exactly the
+hashes that were shown; applying computes each anew and refuses one that differs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from ciclo.domain.money import brl
+from ciclo.domain.price_index import price_index
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.price_updates.proposal import batch_hash
+from ciclo.ledger.repositories import ExecutionState, Scope
+from ciclo.ledger.tables import PriceUpdateExecution
+
+HEADINGS = ("Contract", "Rule", "Service", "On", "Index", "Months", "Factor", "Old price", "New price", "Note")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Proposals that a person is asked about together."""
+
+    execution_ids: tuple[int, ...]
+    hash: str
+
+    def __bool__(self) -> bool:
+        return bool(self.execution_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an answer did, by number."""
+
+    approved: int = 0
+    rejected: int = 0
+    refused: int = 0
+
+
+def batch_of(ctx: JobContext, scope: Scope) -> Batch:
+    """Return the scope's proposals that nobody has decided about."""
+    rows = [row for row in ctx.executions.in_state(ExecutionState.PROPOSED, scope=scope) if row.approved_at is None]
+    return Batch(tuple(row.id for row in rows), _hash(rows))
+
+
+def batch_table(ctx: JobContext, batch: Batch) -> str:
+    """Return the proposals as a Markdown table, a line a price."""
+    rows = ctx.executions.some(batch.execution_ids)
+    names = {contract.contract_id: contract.name for contract in ctx.catalogue.contracts()}
+    lines = [line for row in rows for line in _lines(row, names.get(row.contract_id, ""))]
+    head = ["| " + " | ".join(HEADINGS) + " |", "|" + "---|" * len(HEADINGS)]
+    return "\n".join([*head, *lines, "", f"Hash of these proposals: `{batch.hash}`"])
+
+
+def _lines(row: PriceUpdateExecution, name: str) -> list[str]:
+    evidence = row.evidence or {}
+    months = [entry["month"] for entry in evidence.get("months", ())]
+    factor = f"{row.factor:f}" if row.factor is not None else ""
+    cells = [
+        (
+            f"{row.contract_id} {name}",
+            str(row.rule_id),
+            str(price["service_id"] or "whole rule"),
+            row.execution_date.isoformat(),
+            price_index(row.price_index).label,
+            f"{months[0]} to {months[-1]}" if months else "",
+            factor,
+            brl(Decimal(price["old"])),
+            brl(Decimal(price["new"])),
+            "; ".join(evidence.get("warnings", ())),
+        )
+        for price in evidence.get("prices", ())
+    ]
+    return ["| " + " | ".join(_cell(text) for text in line) + " |" for line in cells]
+
+
+def _cell(text: str) -> str:
+    """Keep a customer's name from being read as Markdown or HTML."""
+    flat = " ".join(text.split())
+    escaped = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    for sign in "\\|`*_[]!":
+        escaped = escaped.replace(sign, f"\\{sign}")
+    return escaped
+
+
+def answer_batch(ctx: JobContext, batch: Batch, *, approved: bool, person: str, at: datetime) -> Verdict:
+    """Record a person's answer about the proposals that were shown. Commits.
+
+    Approved, and still what was shown: each carries the approval and will be applied. Changed since: each that is still
+    a proposal goes back to `planned` and has to be proposed again. Rejected: each is parked for a person.
+    """
+    rows = ctx.executions.some(batch.execution_ids)
+    open_rows = [row for row in rows if row.state == ExecutionState.PROPOSED and row.approved_at is None]
+    if not approved:
+        reason = f"rejected by {person}"
+        rejected = sum(ctx.executions.change(r, ExecutionState.PARKED, reason=reason, at=at) for r in open_rows)
+        ctx.session.commit()
+        return Verdict(rejected=rejected)
+    if len(open_rows) != len(batch.execution_ids) or _hash(open_rows) != batch.hash:
+        reason = f"the approval by {person} is refused: the proposals changed since they were shown"
+        refused = sum(ctx.executions.change(r, ExecutionState.PLANNED, reason=reason, at=at) for r in open_rows)
+        ctx.session.commit()
+        return Verdict(refused=refused)
+    for row in open_rows:
+        ctx.executions.approve(row, person=person, at=at)
+    ctx.session.commit()
+    return Verdict(approved=len(open_rows))
+
+
+def _hash(rows: Sequence[PriceUpdateExecution]) -> str:
+    return batch_hash([f"{row.id}:{row.proposal_hash}" for row in rows])

@@ -1,0 +1,199 @@
+"""What an execution would do: window, values, factor, new prices. The evidence is written before anything is sent.
+
+The one rule: the same rule, prices and index values always make the same proposal, and its hash says so. An approval
+holds for that hash and for nothing else.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from ciclo.domain.errors import NoPriceInForce
+from ciclo.domain.price_index import Accumulation, PriceIndex, WindowPolicy, accumulate, law_warning, window
+from ciclo.domain.pricing import (
+    Execution,
+    Price,
+    PriceChange,
+    Service,
+    affected_services,
+    price_changes,
+    price_in_force,
+)
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.price_updates.standing import Due, Prices, Standing
+from ciclo.jobs.prices import WHOLE_RULE
+from ciclo.jobs.schedules import domain_update
+from ciclo.ledger.tables import IndexValue, Payload
+from ciclo.ledger.terms import terms_hash
+
+
+class IndexBook:
+    """The newest index values of the ledger, read once an index."""
+
+    def __init__(self, ctx: JobContext) -> None:
+        self._repository = ctx.index_values
+        self._rows: dict[PriceIndex, Mapping[date, IndexValue]] = {}
+
+    def rows(self, index: PriceIndex) -> Mapping[date, IndexValue]:
+        """Return the newest revision of each month."""
+        if index not in self._rows:
+            self._rows[index] = self._repository.newest(index)
+        return self._rows[index]
+
+    def values(self, index: PriceIndex) -> dict[date, Decimal]:
+        """Return the variation in per cent of each month."""
+        return {month: row.value for month, row in self.rows(index).items()}
+
+    def evidence(self, accumulation: Accumulation) -> list[Payload]:
+        """Return what stands in an execution's evidence about the months that it used."""
+        rows = self.rows(accumulation.index)
+        return [_used(rows[entry.month]) for entry in accumulation.months]
+
+
+def _used(row: IndexValue) -> Payload:
+    return {
+        "month": f"{row.month:%Y-%m}",
+        "value": f"{row.value:f}",
+        "revision": row.revision,
+        "source": row.source,
+        "fetched_at": row.fetched_at.isoformat(),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What one execution does to a rule's prices."""
+
+    due: Due
+    index: PriceIndex
+    policy: WindowPolicy
+    accumulation: Accumulation
+    changes: tuple[PriceChange, ...]
+    months: list[Payload]
+    warnings: tuple[str, ...]
+    hash: str
+
+    @property
+    def factor(self) -> Decimal:
+        """What prices are multiplied by, unrounded."""
+        return self.accumulation.factor
+
+    @property
+    def new_prices(self) -> Prices:
+        """New unit values by service id, from the execution date on."""
+        return {change.service or WHOLE_RULE: change.new_unit_value for change in self.changes}
+
+    def evidence(self) -> Payload:
+        """Return the evidence as JSON values; decimals are strings."""
+        return {
+            "months": self.months,
+            "accumulated": f"{self.accumulation.compounded:f}",
+            "floored": self.accumulation.floored,
+            "prices": [
+                {
+                    "service_id": change.service or WHOLE_RULE,
+                    "old": f"{change.old_unit_value:f}",
+                    "new": f"{change.new_unit_value:f}",
+                }
+                for change in self.changes
+            ],
+            "warnings": list(self.warnings),
+        }
+
+
+def propose(standing: Standing, due: Due, book: IndexBook, policy: WindowPolicy) -> Proposal:
+    """Compute an execution from the prices in force on its day.
+
+    Raises:
+        MissingIndexValue: a month of the window has no value in the ledger.
+        NoPriceInForce: there is nothing to readjust yet on that day.
+        UnknownServiceItem: no service of the rule is made of the update's service item.
+        UnknownPriceIndex, InvalidRule: the update's own terms cannot be used.
+    """
+    update = domain_update(due.scheduled)
+    months = window(update.index, due.execution_date, update.month_quantity, policy)
+    apply_negative = standing.terms.apply_negative_updates
+    accumulation = accumulate(update.index, book.values(update.index), months, apply_negative_updates=apply_negative)
+    changes = changes_of(standing, Execution(due.execution_date, update), accumulation.factor)
+    used = book.evidence(accumulation)
+    return Proposal(
+        due=due,
+        index=update.index,
+        policy=policy,
+        accumulation=accumulation,
+        changes=changes,
+        months=used,
+        warnings=_warnings(standing, due),
+        hash=_hash(standing, due, policy, changes, used),
+    )
+
+
+def changes_of(standing: Standing, execution: Execution, factor: Decimal) -> tuple[PriceChange, ...]:
+    """Return old and new prices of an execution; a service that joined the rule later has nothing to readjust.
+
+    Raises:
+        UnknownServiceItem, NoPriceInForce: see `propose`.
+    """
+    day, prices = execution.execution_date, standing.history
+    services = standing.services_from(day)
+    wanted = affected_services(execution.update, services)
+    priced = [service for service in services if service.id in wanted and _has_price(prices, day, service)]
+    changes = price_changes(execution, priced, prices, factor) if priced else ()
+    without_services = any(not terms.services for terms in standing.terms_from(day))
+    if without_services and execution.update.service_item_id is None:
+        changes += price_changes(execution, (), prices, factor)
+    if not changes:
+        raise NoPriceInForce(wanted[0], day)
+    return changes
+
+
+def _has_price(prices: list[Price], day: date, service: Service) -> bool:
+    try:
+        price_in_force(prices, day, service.id)
+    except NoPriceInForce:
+        return False
+    return True
+
+
+def _warnings(standing: Standing, due: Due) -> tuple[str, ...]:
+    found = [law_warning(due.scheduled.month_quantity), _long_past(standing, due)]
+    return tuple(warning for warning in found if warning)
+
+
+def _long_past(standing: Standing, due: Due) -> str | None:
+    """Warn where a rule came to Ciclo with an execution that was more than a period overdue: was it done by hand?"""
+    first_seen = due.scheduled.first_seen_at.date()
+    overdue = (first_seen.year - due.execution_date.year) * 12 + first_seen.month - due.execution_date.month
+    if overdue < due.scheduled.month_quantity:
+        return None
+    return (
+        f"the update of {due.execution_date} was overdue when {standing.place} was first seen on {first_seen}: "
+        "make sure that nobody has readjusted the price by hand"
+    )
+
+
+def _hash(
+    standing: Standing, due: Due, policy: WindowPolicy, changes: tuple[PriceChange, ...], used: list[Payload]
+) -> str:
+    scheduled = due.scheduled
+    document: dict[str, Any] = {
+        "rule": standing.rule.rule_id,
+        "terms": standing.versions[-1][0].terms_hash,
+        "update": scheduled.scheduled_update_id,
+        "schedule": [scheduled.init_date.isoformat(), scheduled.month_quantity, scheduled.service_item_id],
+        "execution_date": due.execution_date.isoformat(),
+        "policy": policy.value,
+        "prices": [[c.service, f"{c.old_unit_value:f}", f"{c.new_unit_value:f}"] for c in changes],
+        "remote": sorted([key, f"{value.normalize():f}"] for key, value in standing.remote_prices().items()),
+        "values": [[entry["month"], entry["value"], entry["revision"]] for entry in used],
+    }
+    return terms_hash(document)
+
+
+def batch_hash(hashes: list[str]) -> str:
+    """Return the hash of several proposals together."""
+    return hashlib.sha256(json.dumps(sorted(hashes)).encode()).hexdigest()

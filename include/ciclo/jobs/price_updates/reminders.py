@@ -1,0 +1,150 @@
+"""Reminders: on `remind_at`, what an update will do, sent once an execution.
+
+The one rule: an execution is marked as reminded before the message goes out, and unmarked if it could not be sent.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from ciclo.domain.errors import DomainError, MissingIndexValue
+from ciclo.domain.price_index import PriceIndex, WindowPolicy, price_index, window
+from ciclo.domain.pricing import remind_at
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.price_updates.options import UpdateOptions
+from ciclo.jobs.price_updates.proposal import IndexBook, Proposal, propose
+from ciclo.jobs.price_updates.standing import Due, Standing, standing_of
+from ciclo.jobs.prices import WHOLE_RULE, readjusted_services
+from ciclo.jobs.schedules import domain_update
+from ciclo.ledger.repositories import Scope
+from ciclo.ledger.repositories.executions import UNSENT
+
+LONGEST_NOTICE = 400
+"""Days ahead for which updates are looked at: nobody reminds earlier than a year before."""
+
+
+@dataclass(frozen=True, slots=True)
+class PricePreview:
+    """One price before and after an update; `new` is None while index values are not out."""
+
+    service: str | None
+    old: Decimal
+    new: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """An update that is to come, for people.
+
+    Attributes:
+        months: months of the window whose values are out, in order.
+        missing: months of the window whose values are not out yet.
+        factor: what prices will be multiplied by, unrounded; None while a month is missing.
+        note: why there is no factor, or a warning.
+    """
+
+    execution_id: int
+    contract_id: int
+    contract_name: str
+    rule_id: int
+    execution_date: date
+    index: PriceIndex
+    months: tuple[date, ...]
+    missing: tuple[date, ...]
+    factor: Decimal | None
+    prices: tuple[PricePreview, ...]
+    note: str | None
+
+
+@contextmanager
+def taken_reminders(
+    ctx: JobContext, scope: Scope, options: UpdateOptions, *, today: date
+) -> Iterator[tuple[Reminder, ...]]:
+    """Yield the reminders that are to be sent now, marked as sent; an exception unmarks them. Commits.
+
+    Args:
+        ctx: the run.
+        scope: contracts and shard; its window does not matter.
+        options: the policy of the window.
+        today: the day in São Paulo: updates with `remind_at` up to it, and an execution date after it.
+    """
+    found = [reminder for due in _due_reminders(ctx, scope, today) if (reminder := _reminder(ctx, due, options))]
+    executions = {row.id: row for row in ctx.executions.some(r.execution_id for r in found)}
+    taken = [r for r in found if ctx.executions.take_reminder(executions[r.execution_id], ctx.clock())]
+    ctx.session.commit()
+    try:
+        yield tuple(taken)
+    except BaseException:
+        ctx.executions.give_reminder_back(reminder.execution_id for reminder in taken)
+        ctx.session.commit()
+        raise
+
+
+def _due_reminders(ctx: JobContext, scope: Scope, today: date) -> list[Due]:
+    horizon = date.fromordinal(today.toordinal() + LONGEST_NOTICE)
+    coming = []
+    for scheduled in ctx.scheduled_updates.due(horizon, scope):
+        day = scheduled.next_execution_date
+        if day is None or day <= today or scheduled.days_until_update is None:
+            continue
+        try:
+            if remind_at(domain_update(scheduled), day) <= today:
+                coming.append(Due(scheduled, day))
+        except DomainError:
+            continue  # the execution itself is parked when it is due, with the reason
+    return coming
+
+
+def _reminder(ctx: JobContext, due: Due, options: UpdateOptions) -> Reminder | None:
+    """Return the reminder of an execution, or None if it was sent or nothing will happen."""
+    standing = standing_of(ctx, due.scheduled.rule_id)
+    if standing is None or standing.ending(due.execution_date) is not None:
+        return None
+    execution = ctx.executions.ensure(due.scheduled, due.execution_date, policy=options.policy.value, at=ctx.clock())
+    if execution.reminded_at is not None or execution.state not in UNSENT:
+        return None
+    return preview(standing, due, IndexBook(ctx), options.policy, execution.id)
+
+
+def preview(standing: Standing, due: Due, book: IndexBook, policy: WindowPolicy, execution_id: int = 0) -> Reminder:
+    """Return what an execution will do as far as index values are out."""
+    index = price_index(due.scheduled.price_index)
+    months = window(index, due.execution_date, due.scheduled.month_quantity, policy)
+    values = book.values(index)
+    proposal, note = _attempt(standing, due, book, policy)
+    return Reminder(
+        execution_id=execution_id,
+        contract_id=standing.rule.contract_id,
+        contract_name=standing.contract.name if standing.contract else "",
+        rule_id=standing.rule.rule_id,
+        execution_date=due.execution_date,
+        index=index,
+        months=tuple(month for month in months if month in values),
+        missing=tuple(month for month in months if month not in values),
+        factor=proposal.factor if proposal else None,
+        prices=_prices(standing, due, proposal),
+        note=note,
+    )
+
+
+def _attempt(standing: Standing, due: Due, book: IndexBook, policy: WindowPolicy) -> tuple[Proposal | None, str | None]:
+    try:
+        proposal = propose(standing, due, book, policy)
+    except MissingIndexValue as error:
+        return None, f"{error.month:%m/%Y} is not published yet"
+    except DomainError as error:
+        return None, str(error)
+    return proposal, "; ".join(proposal.warnings) or None
+
+
+def _prices(standing: Standing, due: Due, proposal: Proposal | None) -> tuple[PricePreview, ...]:
+    if proposal is not None:
+        return tuple(
+            PricePreview(standing.service_name(c.service or WHOLE_RULE), c.old_unit_value, c.new_unit_value)
+            for c in proposal.changes
+        )
+    newest = standing.newest_prices()
+    keys = sorted(readjusted_services(standing.terms, due.scheduled) & set(newest))
+    return tuple(PricePreview(standing.service_name(key), newest[key].unit_value, None) for key in keys)

@@ -1,0 +1,106 @@
+"""A company with price updates: what a test does to it, in the words of the test."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pytest
+
+from ciclo.domain.periods import DateRange
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.expand import expand_rules
+from ciclo.jobs.issue import IssueOptions, issue_due_periods
+from ciclo.jobs.price_updates import UpdateOptions, UpdateOutcome, apply_price_updates, settle_updates
+from ciclo.jobs.sync import sync_contracts
+from ciclo.jobs.sync_indices import load_shipped
+from ciclo.ledger.repositories import Scope
+from ciclo.ledger.tables import Period, PriceUpdateExecution
+from ciclo.sandbox.testing import SandboxControl
+
+LAST = date(2025, 12, 31)
+
+
+@dataclass
+class Billing:
+    """A running company: its vendor, its ledger, and the jobs as the Dags run them."""
+
+    sandbox: SandboxControl
+    ctx: JobContext
+    today: date = date(2026, 1, 10)
+
+    def expand(self, first: date = date(2025, 1, 1), last: date = LAST) -> Any:
+        sync_contracts(self.ctx)
+        return expand_rules(self.ctx, Scope(DateRange.days(first, last)), seen_on=self.today)
+
+    def apply(self, last: date = LAST, options: UpdateOptions | None = None, **given: Any) -> UpdateOutcome:
+        scope = Scope(DateRange.days(date(2000, 1, 1), last))
+        owner = given.pop("owner", "test")
+        return apply_price_updates(
+            self.ctx, scope, options or UpdateOptions(), today=given.pop("today", self.today), owner=owner, **given
+        )
+
+    def settle(self, options: UpdateOptions | None = None) -> UpdateOutcome:
+        return settle_updates(self.ctx, Scope(DateRange.days(date(2000, 1, 1), LAST)), options or UpdateOptions())
+
+    def issue(self, first: date = date(2025, 1, 1), last: date = LAST) -> Any:
+        scope = Scope(DateRange.days(first, last))
+        return issue_due_periods(self.ctx, scope, IssueOptions(), owner="test")
+
+    def executions(self, rule_id: int = 1) -> list[PriceUpdateExecution]:
+        return self.ctx.executions.of_rules([rule_id]).get(rule_id, [])
+
+    def execution(self, rule_id: int = 1) -> PriceUpdateExecution:
+        [only] = self.executions(rule_id)
+        return only
+
+    def prices(self, rule_id: int = 1) -> list[tuple[int, str, str, str]]:
+        """Service, day, unit value, source of a rule's prices, by day."""
+        self.ctx.session.expire_all()
+        rows = self.ctx.prices.histories([rule_id]).get(rule_id, [])
+        return [(p.service_id, p.effective_from.isoformat(), f"{p.unit_value:.2f}", p.source) for p in rows]
+
+    def periods(self, rule_id: int = 1) -> list[Period]:
+        self.ctx.session.expire_all()
+        return self.ctx.periods.of_rules([rule_id], DateRange(date.min, date.max))
+
+    def next_execution(self, update_id: int = 500) -> date | None:
+        scheduled = self.ctx.scheduled_updates.get(update_id)
+        assert scheduled is not None
+        return scheduled.next_execution_date
+
+    def remote_rule(self, rule_id: int = 1) -> dict[str, Any]:
+        return next(rule for rule in self.sandbox.state()["invoice_rules"] if rule["id"] == rule_id)
+
+    def billed(self) -> dict[str, str]:
+        """Gross value by issue date of the invoices at the vendor."""
+        return {i["issue_date"]: i["gross_value"] for i in self.sandbox.state()["invoices"]}
+
+    def puts(self) -> list[dict[str, Any]]:
+        return self.sandbox.requests(method="PUT", path="invoice_rules")
+
+
+@pytest.fixture
+def billing(sandbox, lite_job) -> Callable[..., Billing]:
+    """Start a company on SQLite, its shipped index values in the ledger, its rules not read yet."""
+
+    def start(state: dict[str, Any], **given: Any) -> Billing:
+        control = sandbox(state)
+        company = Billing(control, lite_job(control), **given)
+        load_shipped(company.ctx.session, at=company.ctx.clock())
+        return company
+
+    return start
+
+
+@pytest.fixture
+def billing_anywhere(sandbox, job) -> Callable[..., Billing]:
+    """The same on SQLite and on PostgreSQL in turn."""
+
+    def start(state: dict[str, Any], **given: Any) -> Billing:
+        control = sandbox(state)
+        company = Billing(control, job(control), **given)
+        load_shipped(company.ctx.session, at=company.ctx.clock())
+        return company
+
+    return start
