@@ -500,8 +500,9 @@ def _large_period(rows: Rows, period_id: int, number: int, issue_date: date, par
         copy = dict(rows._rows[Receivable][-1])
         copy |= {"receivable_id": copy["receivable_id"] + parcel * 10_000_000, "due_date": add_months(issue_date, 2)}
         rows._rows[Receivable].append(copy)
-    an_audit(rows, "period", period_id, ("planned", "submitting"), NOW)
-    an_audit(rows, "period", period_id, ("submitting", "issued"), NOW)
+    at = datetime.combine(issue_date, datetime.min.time(), UTC)
+    an_audit(rows, "period", period_id, ("planned", "submitting"), at)
+    an_audit(rows, "period", period_id, ("submitting", "issued"), at)
 
 
 def _chunks(rows: Iterable[dict[str, Any]], size: int = 2000) -> Iterator[list[dict[str, Any]]]:

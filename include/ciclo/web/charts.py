@@ -9,6 +9,7 @@ from datetime import date
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 
 from ciclo.domain.price_index import ONE
+from ciclo.web import formats
 
 WIDTH = 720
 HEIGHT = 220
@@ -158,11 +159,12 @@ def _y_ticks(steps: Sequence[Decimal], scale: Scale, unit: str) -> tuple[Tick, .
 
 
 def _short(value: Decimal) -> str:
-    for limit, suffix in ((Decimal(1_000_000), "\N{NO-BREAK SPACE}mi"), (Decimal(10_000), "\N{NO-BREAK SPACE}mil")):
-        if abs(value) >= limit:
-            thousands = value / (limit if suffix.endswith("mi") else Decimal(1000))
-            return f"{thousands.normalize():f}".replace(".", ",") + suffix
-    return f"{value.normalize():f}".replace(".", ",")
+    """Write an axis' figure: `1.500`, `20 mil`, `1,5 mi`."""
+    if abs(value) >= 1_000_000:
+        return f"{formats.decimal((value / 1_000_000).normalize())}\N{NO-BREAK SPACE}mi"
+    if abs(value) >= 10_000:
+        return f"{formats.decimal((value / 1000).normalize())}\N{NO-BREAK SPACE}mil"
+    return formats.decimal(value.normalize())
 
 
 def _spread(ticks: Sequence[Tick], gap: int = 56) -> tuple[Tick, ...]:

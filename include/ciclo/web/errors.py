@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import PlainTextResponse
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
@@ -19,7 +20,6 @@ from ciclo.web.rendering import EmptyLedger, UnknownOrganization, render_message
 log = logging.getLogger(__name__)
 _TITLES = {
     400: "That cannot be read",
-    401: "Not signed in",
     403: "Not allowed",
     404: "Not found",
     405: "Not allowed",
@@ -50,6 +50,8 @@ def add_error_pages(app: FastAPI) -> None:
 def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = str(error.detail) if isinstance(error, HTTPException) else ""
+    if status == 401:  # a stranger gets a sentence, not even the names of our files
+        return PlainTextResponse("Not signed in.", status, getattr(error, "headers", None))
     response = render_message(request, status, _TITLES.get(status, "That did not work"), detail)
     headers = getattr(error, "headers", None)
     response.headers.update(headers or {})

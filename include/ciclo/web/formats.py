@@ -66,6 +66,14 @@ def instant(value: datetime | None) -> str:
     return NOTHING if value is None else f"{value.astimezone(SAO_PAULO):%d/%m/%Y %H:%M}"
 
 
+def iso_instant(text: str | None) -> str:
+    """Write an instant that a document holds as ISO text; what is no instant stays as it is."""
+    try:
+        return instant(datetime.fromisoformat(text)) if text else NOTHING
+    except ValueError:
+        return str(text)
+
+
 def age(value: datetime | None, now: datetime) -> str:
     """How long ago: `5 min`, `3 h`, `12 d`."""
     if value is None:
@@ -112,6 +120,7 @@ FILTERS = {
     "month": month,
     "month_name": month_name,
     "instant": instant,
+    "iso_instant": iso_instant,
     "age": age,
     "count_of": count,
 }

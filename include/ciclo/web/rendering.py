@@ -175,6 +175,7 @@ def render(view: View, template: str, *, tab: str, status: int = 200, **context:
         "tab": tab,
         "now": view.now,
         "today": view.today,
+        "bare": False,
     }
     if not template.startswith("_"):
         common["waiting"] = waiting_for_a_person(view.session, view.organization_id)

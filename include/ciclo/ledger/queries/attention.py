@@ -81,7 +81,7 @@ _OF_CONTRACT = and_(Contract.organization_id == Finding.organization_id, Contrac
 def stopped_periods(organization_id: int, *, state: str | None = None, text: str = "") -> Listing[PeriodRow]:
     """Return the periods that wait for a person, oldest issue date first."""
     states = (state,) if state in NEEDS_A_PERSON else NEEDS_A_PERSON
-    return period_listing(organization_id, PeriodFilter(states=states, text=text))
+    return period_listing(organization_id, PeriodFilter(states=states, text=text), oldest_first=True)
 
 
 def finding_listing(organization_id: int, wanted: FindingFilter) -> Listing[FindingRow]:

@@ -58,7 +58,8 @@ class Listing(Generic[Row]):
 
     Attributes:
         count: selects the number of rows, from as few tables as the filters need.
-        rows: selects the rows, unordered; its columns are the arguments of `build`.
+        rows: selects all rows, unordered and unfiltered; its columns are the arguments of `build`.
+        conditions: what a row must meet.
         build: makes a row.
         sorts: the sort keys with their columns; the first is the list's own order.
         key: the columns that make the order total.
@@ -70,6 +71,7 @@ class Listing(Generic[Row]):
     build: Callable[..., Row]
     sorts: Mapping[str, ColumnElement[Any]]
     key: Sequence[Any]
+    conditions: Sequence[Any] = ()
     descending: bool = False
     narrow: Callable[[Sequence[ColumnElement[Any]], int, int], ColumnElement[bool]] | None = field(default=None)
     """Given order, limit and offset: a condition that holds for the page's rows alone. Spares a deep page the joins."""
@@ -84,12 +86,12 @@ class Listing(Generic[Row]):
         if self.narrow is not None and self._own(request.sort):
             query = self.rows.where(self.narrow(order, request.size, offset)).order_by(*order)
         else:
-            query = self.rows.order_by(*order).limit(request.size).offset(offset)
+            query = self.rows.where(*self.conditions).order_by(*order).limit(request.size).offset(offset)
         return Page(tuple(self.build(*row) for row in session.execute(query)), total, request)
 
     def every(self, session: Session, request: PageRequest) -> Iterator[Row]:
         """Read all rows in order, a chunk at a time, for an export."""
-        query = self.rows.order_by(*self._order(request.sort, descending=request.descending))
+        query = self.rows.where(*self.conditions).order_by(*self._order(request.sort, descending=request.descending))
         for row in session.execute(query.execution_options(yield_per=CHUNK)):
             yield self.build(*row)
 

@@ -131,7 +131,7 @@ def named(query: Query) -> Query:
     ).outerjoin(Rule, and_(Rule.organization_id == Period.organization_id, Rule.rule_id == Period.rule_id))
 
 
-def period_listing(organization_id: int, wanted: PeriodFilter) -> Listing[PeriodRow]:
+def period_listing(organization_id: int, wanted: PeriodFilter, *, oldest_first: bool = False) -> Listing[PeriodRow]:
     """Return the organization's periods that match, as a list to page or export."""
     conditions = _conditions(organization_id, wanted)
     base = select(Period.id).where(*conditions)
@@ -142,10 +142,12 @@ def period_listing(organization_id: int, wanted: PeriodFilter) -> Listing[Period
 
     return Listing(
         count=counted(lean),
-        rows=named(select(*COLUMNS)).where(*conditions),
+        rows=named(select(*COLUMNS)),
+        conditions=conditions,
         build=PeriodRow,
         sorts=SORTS,
         key=(Period.id,),
+        descending=not oldest_first,
         narrow=narrow,
     )
 

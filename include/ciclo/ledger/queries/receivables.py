@@ -127,7 +127,6 @@ def receivable_listing(organization_id: int, wanted: ReceivableFilter) -> Listin
             Invoice,
             and_(Invoice.organization_id == Receivable.organization_id, Invoice.invoice_id == Receivable.invoice_id),
         )
-        .where(*conditions)
     )
 
     def narrow(order: Sequence[ColumnElement[Any]], limit: int, offset: int) -> ColumnElement[bool]:
@@ -140,7 +139,7 @@ def receivable_listing(organization_id: int, wanted: ReceivableFilter) -> Listin
         return ReceivableRow(*(*row, late))
 
     key = (Receivable.receivable_id,)
-    return Listing(count=counted(lean), rows=rows, build=build, sorts=SORTS, key=key, narrow=narrow)
+    return Listing(counted(lean), rows, build, SORTS, key, conditions, narrow=narrow)
 
 
 def bucket_of(row: ReceivableRow, today: date) -> AgeingBucket | None:

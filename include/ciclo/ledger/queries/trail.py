@@ -46,12 +46,13 @@ class Touched:
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Which changes: those of a Dag, of one of its runs, of one task, of one mapped task."""
+    """Which changes: those of a Dag since some instant, of one of its runs, of one task, of one mapped task."""
 
     dag_id: str
     run_id: str | None = None
     task_id: str | None = None
     map_index: int | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,4 +151,6 @@ def _conditions(organization_id: int, wanted: RunFilter) -> list[ColumnElement[b
         conditions.append(AuditEntry.task_id == wanted.task_id)
     if wanted.map_index is not None:
         conditions.append(AuditEntry.map_index == wanted.map_index)
+    if wanted.since is not None:
+        conditions.append(AuditEntry.at >= wanted.since)
     return conditions

@@ -1,5 +1,6 @@
 """What a Dag, a Dag run or a task instance touched: where Airflow's own pages link to."""
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -11,6 +12,8 @@ from ciclo.web.routes.parameters import NameParam
 from ciclo.web.tables import AsFile, PageDep, table
 
 router = APIRouter()
+A_DAGS_TIME = timedelta(days=30)
+"""How far back a Dag's own page looks; a run's page shows all of the run."""
 COLUMNS = (
     Column("At", lambda row: row.at),
     Column("What", lambda row: row.subject),
@@ -35,14 +38,22 @@ def show_run(
     run_id: NameParam = None,
     task_id: NameParam = None,
     map_index: Annotated[int | None, Query(ge=-1, le=1_000_000)] = None,
+    bare: Annotated[bool, Query()] = False,  # noqa: FBT002 - a query parameter
 ) -> Response:
-    """Show what changed, newest first, as a page or as a file."""
+    """Show what changed, newest first, as a page or as a file; `bare` without the console's own tabs."""
     mapped = map_index if map_index is not None and map_index >= 0 else None
-    wanted = RunFilter(dag_id, run_id or None, task_id or None, mapped)
+    since = None if run_id else view.now - A_DAGS_TIME
+    wanted = RunFilter(dag_id, run_id or None, task_id or None, mapped, since)
     listing = run_listing(view.organization_id, wanted)
     if as_file:
         return csv_response("changes", COLUMNS, listing.every(view.session, request))
-    filters: dict[str, Any] = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": mapped}
+    filters: dict[str, Any] = {
+        "dag_id": dag_id,
+        "run_id": run_id,
+        "task_id": task_id,
+        "map_index": mapped,
+        "bare": bare,
+    }
     changes = table(view, listing.page(view.session, request), "/runs", "change", filters)
     counts = run_counts(view.session, view.organization_id, wanted)
-    return render(view, "run.html", tab="run", table=changes, filters=filters, counts=counts)
+    return render(view, "run.html", tab="run", table=changes, filters=filters, counts=counts, bare=bare, since=since)

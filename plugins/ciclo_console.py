@@ -1,0 +1,60 @@
+"""Mount the billing console in Airflow's UI, under Airflow's own login and permissions.
+
+The one rule: who may see it is Airflow's decision (the permission to see plugins), who may act too (the permission to
+trigger the Dag that issues invoices); the console itself, `ciclo.web`, knows nothing of Airflow.
+"""
+
+from typing import Any, ClassVar
+
+from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagAccessEntity
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag, requires_access_view
+from airflow.configuration import conf
+from airflow.plugins_manager import AirflowPlugin
+from fastapi import Depends, FastAPI, HTTPException, Request
+
+from ciclo.web import User, create_app
+
+_may_trigger = requires_access_dag("POST", DagAccessEntity.RUN, "issue_invoices")
+
+
+def current_user(user: GetUserDep) -> User:
+    """Return the user who is signed in to Airflow."""
+    return User(id=str(user.get_id()), name=user.get_name())
+
+
+def can_act(request: Request, user: GetUserDep) -> bool:
+    """Whether the user may trigger issue_invoices."""
+    try:
+        _may_trigger(request, user)
+    except HTTPException:
+        return False
+    return True
+
+
+def make_console() -> FastAPI:
+    """Make the console; every route asks Airflow first, so that an anonymous visitor gets nothing."""
+    return create_app(
+        dependencies=[Depends(requires_access_view(AccessView.PLUGINS))],
+        current_user=current_user,
+        can_act=can_act,
+        secret=conf.get("api", "secret_key"),
+    )
+
+
+class CicloConsole(AirflowPlugin):
+    """The page "Billing" in the navigation, and a tab with the same name on the pages of Dags, runs and tasks."""
+
+    name = "ciclo_console"
+    fastapi_apps: ClassVar[list[Any]] = [{"app": make_console(), "url_prefix": "/billing", "name": "Billing"}]
+    external_views: ClassVar[list[Any]] = [
+        {"name": "Billing", "href": "billing/", "destination": "nav", "url_route": "billing", "nav_top_level": True}
+    ]
+    react_apps: ClassVar[list[Any]] = [
+        {
+            "name": "Billing",
+            "bundle_url": "billing/static/airflow_tab.js",
+            "destination": page,
+            "url_route": f"billing-{page}",  # Airflow's UI finds a page by its route alone
+        }
+        for page in ("dag", "dag_run", "task_instance")
+    ]
