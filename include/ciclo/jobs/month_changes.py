@@ -36,8 +36,8 @@ def _change(row: Invoice, held: AsClosed | None, closed: dict[date, int]) -> Dis
     if month not in closed:
         return None
     before = NOT_THERE if held is None else standing(held.gross_value, cancelled=held.cancelled)
-    now = _standing_now(row, month)
-    if before == now or (held is None and (row.state == InvoiceState.CANCELLED or row.gone_at is not None)):
+    now = DELETED if row.gone_at is not None else standing(row.gross_value, cancelled=_is_cancelled(row))
+    if before == now or (held is None and (_is_cancelled(row) or row.gone_at is not None)):
         return None
     return Disagreement(
         kind=FindingKind.CHANGED_AFTER_CLOSE,
@@ -60,9 +60,5 @@ def standing(gross_value: Decimal, *, cancelled: bool) -> str:
     return f"{brl(gross_value)}, cancelled" if cancelled else brl(gross_value)
 
 
-def _standing_now(row: Invoice, month: date) -> str:
-    if row.gone_at is not None:
-        return DELETED
-    if first_of_month(row.issue_date) != month:
-        return f"moved to {row.issue_date:%m/%Y}"
-    return standing(row.gross_value, cancelled=row.state == InvoiceState.CANCELLED)
+def _is_cancelled(row: Invoice) -> bool:
+    return row.state == InvoiceState.CANCELLED

@@ -9,11 +9,24 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import and_, func, insert, select
 from sqlalchemy.orm import Session
 
+from ciclo.domain.period_states import PeriodState
+from ciclo.domain.periods import DateRange
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
-from ciclo.ledger.tables import ClosedInvoice, MonthClosing
+from ciclo.ledger.tables import (
+    AuditEntry,
+    BillingPlan,
+    ClosedInvoice,
+    Contract,
+    Invoice,
+    MonthClosing,
+    Period,
+    PlannedInvoice,
+    PriceUpdateExecution,
+    Rule,
+)
 
 IDS_AT_ONCE = 5000
 ROWS_AT_ONCE = 1000
@@ -105,6 +118,78 @@ class ClosingRepository:
                     row.invoice_id, row.contract_id, months[row.closing_id], row.gross_value, row.cancelled
                 )
         return found
+
+    # -- what a month is proved from -----------------------------------------------------------------------------
+
+    def periods(self, window: DateRange, contract_ids: Sequence[int] = ()) -> list[Period]:
+        """Return every period of a window, whatever became of it."""
+        query = select(Period).where(
+            Period.organization_id == self._organization_id,
+            Period.issue_date >= window.start,
+            Period.issue_date < window.end,
+        )
+        if contract_ids:
+            query = query.where(Period.contract_id.in_(contract_ids))
+        return list(self._session.scalars(query.order_by(Period.issue_date, Period.contract_id, Period.rule_id)))
+
+    def rules(self, contract_ids: Sequence[int] = ()) -> list[tuple[Rule, Contract]]:
+        """Return every rule that was ever seen, with its contract."""
+        same = Contract.organization_id == Rule.organization_id, Contract.contract_id == Rule.contract_id
+        query = select(Rule, Contract).join(Contract, and_(*same)).where(Rule.organization_id == self._organization_id)
+        if contract_ids:
+            query = query.where(Rule.contract_id.in_(contract_ids))
+        return [(row[0], row[1]) for row in self._session.execute(query.order_by(Rule.rule_id))]
+
+    def given_up_by(self, period_ids: Iterable[int]) -> dict[int, str]:
+        """Return the cancelled periods of some that a person gave up: by hand, or by the policy of a backfill."""
+        found: dict[int, str] = {}
+        wanted = sorted(set(period_ids))
+        for start in range(0, len(wanted), IDS_AT_ONCE):
+            ids = wanted[start : start + IDS_AT_ONCE]
+            by_hand = select(AuditEntry.subject_id, AuditEntry.reason).where(
+                AuditEntry.organization_id == self._organization_id,
+                AuditEntry.subject == "period",
+                AuditEntry.subject_id.in_(ids),
+                AuditEntry.to_state == PeriodState.CANCELLED.value,
+                AuditEntry.person.is_not(None),
+            )
+            by_policy = (
+                select(PlannedInvoice.period_id, BillingPlan.run_id)
+                .join(BillingPlan, BillingPlan.id == PlannedInvoice.plan_id)
+                .where(
+                    BillingPlan.organization_id == self._organization_id,
+                    BillingPlan.applied_at.is_not(None),
+                    PlannedInvoice.left_out.is_(True),
+                    PlannedInvoice.period_id.in_(ids),
+                )
+            )
+            found |= {row[0]: f"left out by the policy of run {row[1]}" for row in self._session.execute(by_policy)}
+            found |= {row[0]: row[1] or "by a person" for row in self._session.execute(by_hand)}
+        return found
+
+    def invoices(self, window: DateRange, contract_ids: Sequence[int] = ()) -> list[Invoice]:
+        """Return the invoices with an issue date in the window that are at the vendor."""
+        query = select(Invoice).where(
+            Invoice.organization_id == self._organization_id,
+            Invoice.issue_date >= window.start,
+            Invoice.issue_date < window.end,
+            Invoice.gone_at.is_(None),
+        )
+        if contract_ids:
+            query = query.where(Invoice.contract_id.in_(contract_ids))
+        return list(self._session.scalars(query.order_by(Invoice.issue_date, Invoice.invoice_id)))
+
+    def price_updates(self, window: DateRange, contract_ids: Sequence[int] = ()) -> list[PriceUpdateExecution]:
+        """Return the price updates whose execution date lies in the window."""
+        query = select(PriceUpdateExecution).where(
+            PriceUpdateExecution.organization_id == self._organization_id,
+            PriceUpdateExecution.execution_date >= window.start,
+            PriceUpdateExecution.execution_date < window.end,
+        )
+        if contract_ids:
+            query = query.where(PriceUpdateExecution.contract_id.in_(contract_ids))
+        order = PriceUpdateExecution.execution_date, PriceUpdateExecution.rule_id, PriceUpdateExecution.id
+        return list(self._session.scalars(query.order_by(*order)))
 
 
 def _word(*, closed: bool) -> str:
