@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from ciclo.domain.money import brl
 from ciclo.domain.period_states import PeriodState
+from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issue import IssueOptions, IssueOutcome, issue_due_periods
 from ciclo.jobs.settle import settle, still_open
@@ -70,6 +71,7 @@ def finish_issuing(ctx: JobContext, scope: Scope, options: IssueOptions, *, owne
         StillInDoubtError: a grace period or a lease is not over; a retry later goes on.
     """
     outcome = settle(ctx, scope, options)
+    failpoint("finish.settled")
     outcome.add(issue_due_periods(ctx, scope, options, owner=owner))
     unknown = still_open(ctx, scope)
     if unknown:

@@ -1,7 +1,8 @@
 """Issuing: the periods that are due become invoices, each exactly once (DESIGN, section 4).
 
-The order is the protocol: claim, commit, POST, record, commit. A crash between any two steps leaves rows that are
-`submitting` under a lease; `ciclo.jobs.settle` finds out what became of them. No row is sent twice on a guess.
+The order is the protocol: look, claim, commit, POST, record, commit. Only what was looked for is claimed. A crash
+between any two steps leaves rows that are `submitting` under a lease; `ciclo.jobs.settle` finds out what became of
+them. No row is sent twice on a guess.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,46 +19,17 @@ from ciclo.api import (
     RejectedError,
 )
 from ciclo.api.models import Invoice
+from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
+from ciclo.jobs.issuing import IssueOptions, IssueOutcome
 from ciclo.jobs.orders import Order, OrderBook, Unbillable
 from ciclo.jobs.recording import Found, record_issued
+from ciclo.jobs.settle import look
 from ciclo.ledger.repositories import Scope
+from ciclo.ledger.repositories.periods import Seen
 from ciclo.ledger.tables import Period
 
-
-@dataclass(frozen=True, slots=True)
-class IssueOptions:
-    """How a run issues."""
-
-    concurrency: int = 8
-    """POSTs under way at once, at most."""
-    batch: int = 200
-    """Periods claimed at once."""
-    lease: timedelta = timedelta(minutes=10)
-    """How long a claim holds; no POST begins that could outlast it."""
-    grace: timedelta = timedelta(minutes=5)
-    """How long after a lost answer the vendor may still carry the request out: longer than its longest request."""
-
-
-@dataclass(slots=True)
-class IssueOutcome:
-    """What became of the periods of a run, by number."""
-
-    created: int = 0
-    adopted: int = 0
-    parked: int = 0
-    in_doubt: int = 0
-    waiting: int = 0
-    replanned: int = 0
-
-    def counts(self) -> dict[str, int]:
-        """Return the outcome as counts, small enough to travel between tasks."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    def add(self, other: "IssueOutcome") -> None:
-        """Add another outcome to this one."""
-        for name, number in other.counts().items():
-            setattr(self, name, getattr(self, name) + number)
+__all__ = ["IssueOptions", "IssueOutcome", "hold_back", "issue_due_periods"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +65,14 @@ def issue_due_periods(ctx: JobContext, scope: Scope, options: IssueOptions, *, o
 
     Raises:
         AuthenticationError: the token is not accepted; what was claimed is left in doubt and settled by the next run.
+        LeaseTooShortError: the options and the connection do not fit together.
     """
+    options.require_lease(ctx.api)
     outcome = IssueOutcome(waiting=hold_back(ctx, scope))
-    while claimed := _claim(ctx, scope, options, owner):
+    looked = look(ctx, scope, owner=owner, lease=options.lease)
+    outcome.add(looked.outcome)
+    for start in range(0, len(looked.absent), options.batch):
+        claimed = _claim(ctx, looked.absent[start : start + options.batch], options, owner)
         _issue_claimed(ctx, claimed, options, outcome)
         ctx.session.expunge_all()
     return outcome
@@ -106,16 +83,17 @@ def hold_back(ctx: JobContext, scope: Scope) -> int:
     now = ctx.clock()
     free = ctx.periods.free_again(scope)
     ctx.periods.replan(free, reason="the price updates of its rule are settled", at=now)
-    held = ctx.periods.held_back(scope)
-    ctx.periods.wait(held, reason="a price update of its rule is not settled", at=now)
+    held = ctx.periods.wait(ctx.periods.held_back(scope), reason="a price update of its rule is not settled", at=now)
     ctx.session.commit()
     return len(held)
 
 
-def _claim(ctx: JobContext, scope: Scope, options: IssueOptions, owner: str) -> list[Period]:
+def _claim(ctx: JobContext, looked_for: Sequence[Seen], options: IssueOptions, owner: str) -> list[Period]:
     now = ctx.clock()
-    claimed = ctx.periods.claim(scope, owner=owner, lease_until=now + options.lease, at=now, limit=options.batch)
+    claimed = ctx.periods.claim_seen(looked_for, owner=owner, lease_until=now + options.lease, at=now)
+    failpoint("issue.claiming")
     ctx.session.commit()  # before any POST: from here on nobody else may send these
+    failpoint("issue.claimed")
     return claimed
 
 
@@ -124,8 +102,7 @@ def _issue_claimed(ctx: JobContext, claimed: Sequence[Period], options: IssueOpt
     written = [book.order(period) for period in claimed]
     unbillable = [entry for entry in written if isinstance(entry, Unbillable)]
     if unbillable:
-        _park(ctx, [(entry.period, entry.reason) for entry in unbillable])
-        outcome.parked += len(unbillable)
+        outcome.parked += _park(ctx, [(entry.period, entry.reason) for entry in unbillable])
         ctx.session.commit()
     orders = [entry for entry in written if isinstance(entry, Order)]
     ctx.session.commit()  # no transaction stays open while requests are under way
@@ -133,7 +110,9 @@ def _issue_claimed(ctx: JobContext, claimed: Sequence[Period], options: IssueOpt
     for answers in _post(ctx, orders, options):
         batch = _sort(answers)
         _record(ctx, batch, options, outcome)
+        failpoint("issue.recording")
         ctx.session.commit()
+        failpoint("issue.recorded")
         stop = stop or batch.stop
     if stop is not None:
         raise stop
@@ -168,7 +147,9 @@ def _send(ctx: JobContext, order: Order, deadline: datetime, *, refused: bool) -
         return _Answer(order, unsent="the API refused the token")
     try:
         time_left = (deadline - ctx.clock()).total_seconds()  # retries and pauses end with the claim, too
+        failpoint("issue.posting")
         invoice = ctx.api.create_invoice(order.period.contract_id, order.body, within=time_left)
+        failpoint("issue.posted")
         return _Answer(order, invoice=invoice)
     except ApiError as error:
         return _Answer(order, error=error)
@@ -207,18 +188,14 @@ def _refusal(period: Period, error: ApiError) -> str:
 def _record(ctx: JobContext, batch: _Batch, options: IssueOptions, outcome: IssueOutcome) -> None:
     now = ctx.clock()
     if batch.created:
-        record_issued(ctx, batch.created)
-    _park(ctx, batch.refused)
+        outcome.created += record_issued(ctx, batch.created)
+    outcome.parked += _park(ctx, batch.refused)
     for period, reason in batch.lost:
-        ctx.periods.doubt([period], reason=reason, until=now + options.grace, at=now)
+        outcome.in_doubt += len(ctx.periods.doubt([period], reason=reason, until=now + options.grace, at=now))
     for period, reason in batch.unsent:
-        ctx.periods.doubt([period], reason=reason, until=now, at=now)
-    outcome.created += len(batch.created)
-    outcome.parked += len(batch.refused)
-    outcome.in_doubt += len(batch.lost) + len(batch.unsent)
+        outcome.in_doubt += len(ctx.periods.doubt([period], reason=reason, until=now, at=now))
 
 
-def _park(ctx: JobContext, refused: Iterable[tuple[Period, str]]) -> None:
+def _park(ctx: JobContext, refused: Iterable[tuple[Period, str]]) -> int:
     now = ctx.clock()
-    for period, reason in refused:
-        ctx.periods.park([period], reason=reason, at=now)
+    return sum(len(ctx.periods.park([period], reason=reason, at=now)) for period, reason in refused)

@@ -40,6 +40,27 @@ class Wanted:
     description: str
 
 
+class Wishes:
+    """What is looked for: says of an invoice, as it comes, whether it may be one of the wanted."""
+
+    def __init__(self, wanted: Iterable[Wanted]) -> None:
+        """Index the wanted by reference and likeness."""
+        self._references: set[str] = set()
+        self._likenesses: set[Likeness] = set()
+        for each in wanted:
+            self._references.add(each.reference)
+            if each.gross_value is not None:
+                self._likenesses.add((each.contract_id, each.issue_date, each.gross_value, each.description))
+
+    def __contains__(self, invoice: Invoice) -> bool:
+        found = reference_in(invoice.comments)
+        return found in self._references if found is not None else _likeness(invoice) in self._likenesses
+
+
+def _likeness(invoice: Invoice) -> Likeness:
+    return (invoice.contract_id, invoice.issue_date, invoice.gross_value, invoice.description)
+
+
 class RemoteInvoices:
     """The remote invoices of a window, to be looked up by what a period's invoice would look like."""
 
@@ -56,8 +77,7 @@ class RemoteInvoices:
         if found is not None:
             self._by_reference.setdefault(found, []).append(invoice)
         elif invoice.state != InvoiceState.CANCELLED:
-            likeness = (invoice.contract_id, invoice.issue_date, invoice.gross_value, invoice.description)
-            self._by_likeness.setdefault(likeness, []).append(invoice)
+            self._by_likeness.setdefault(_likeness(invoice), []).append(invoice)
 
     def candidates(self, wanted: Wanted) -> list[Invoice]:
         """Return the free invoices that may be the period's: none, one, or several for a person to choose from."""

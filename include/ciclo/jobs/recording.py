@@ -24,19 +24,25 @@ class Found:
     reason: str | None = None
 
 
-def record_issued(ctx: JobContext, found: Sequence[Found]) -> None:
-    """Record that periods are invoices now. Flushes; the caller commits."""
+def record_issued(ctx: JobContext, found: Sequence[Found]) -> int:
+    """Record that periods are invoices now, and return of how many. Flushes; the caller commits.
+
+    A period that another run has settled meanwhile keeps what that run found; the invoice is stored without a period,
+    for the reconciliation to show, unless it is the very one.
+    """
     now = ctx.clock()
-    store_invoices(ctx, [entry.invoice for entry in found], {entry.invoice.id: entry for entry in found}, now)
-    ctx.periods.issued(
-        [
-            Issued(
-                entry.period.id, entry.invoice.id, cents(entry.invoice.gross_value), entry.period.state, entry.reason
-            )
-            for entry in found
-        ],
-        at=now,
-    )
+    outcomes = {entry.period.id: _issued(entry) for entry in found}
+    held = ctx.periods.issued(list(outcomes.values()), at=now)
+    ours = {entry.invoice.id: entry for entry in found if entry.period.id in held}
+    store_invoices(ctx, [entry.invoice for entry in found], ours, now)
+    adopted = {invoice_id for invoice_id, entry in ours.items() if entry.adopted}
+    ctx.periods.take_invoices([outcomes[period_id] for period_id in held], adopted=adopted)
+    return len(held)
+
+
+def _issued(found: Found) -> Issued:
+    period, invoice = found.period, found.invoice
+    return Issued(period.id, invoice.id, cents(invoice.gross_value), period.state, found.reason)
 
 
 def store_invoices(ctx: JobContext, invoices: Iterable[Invoice], found: dict[int, Found], now: datetime) -> None:

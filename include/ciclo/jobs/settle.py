@@ -4,23 +4,31 @@ Absence proves something only after the grace period: until then the vendor may 
 vendor is read after `now` is taken, so that whatever was there by then is seen.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 
 from ciclo.api.models import Invoice
 from ciclo.domain.period_states import PeriodState
 from ciclo.domain.periods import DateRange
+from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.issue import IssueOptions, IssueOutcome
-from ciclo.jobs.matching import RemoteInvoices
+from ciclo.jobs.issuing import IssueOptions, IssueOutcome
+from ciclo.jobs.matching import RemoteInvoices, Wanted, Wishes
 from ciclo.jobs.orders import OrderBook
 from ciclo.jobs.recording import Found, record_issued
 from ciclo.ledger.repositories import Scope
+from ciclo.ledger.repositories.periods import Seen
 from ciclo.ledger.tables import Period
 
 CHUNK = 500
-"""Periods settled or adopted in one transaction."""
+"""Periods settled in one transaction."""
+
+LOOK_AT_ONCE = 5000
+"""Planned periods looked for in one reading, and more only if they share a day."""
+
+LONELY = timedelta(days=7)
+"""Days without any period of interest that are not worth reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +44,33 @@ class StillOpen:
         return bool(self.in_doubt or self.submitting)
 
 
+@dataclass(slots=True)
+class Looked:
+    """What a look found: what it adopted or parked, and the planned periods of which nothing is at the vendor."""
+
+    outcome: IssueOutcome = field(default_factory=IssueOutcome)
+    absent: list[Seen] = field(default_factory=list)
+
+
 def settle(ctx: JobContext, scope: Scope, options: IssueOptions) -> IssueOutcome:
     """Find out what became of what is in doubt, and of claims whose lease has run out. Commits.
 
     One remote invoice: it is adopted. None, after the grace period: the period is planned again. Several: parked.
+    However old a doubt is, it is settled: the scope's window has an end here and no beginning.
     """
     now = ctx.clock()
     outcome = IssueOutcome()
-    rows = ctx.periods.unanswered(scope, now)
+    rows = ctx.periods.unanswered(replace(scope, window=DateRange(date.min, scope.window.end)), now)
     for period in rows:
         if period.state == PeriodState.SUBMITTING:
             _abandon(ctx, period, options.grace, now)
     ctx.session.commit()
+    failpoint("settle.abandoned")
     for start in range(0, len(rows), CHUNK):
         outcome.add(_settle_some(ctx, rows[start : start + CHUNK], now))
+        failpoint("settle.settling")
         ctx.session.commit()
+        failpoint("settle.settled")
     return outcome
 
 
@@ -63,12 +83,15 @@ def _abandon(ctx: JobContext, period: Period, grace: timedelta, now: datetime) -
 
 def _settle_some(ctx: JobContext, rows: Sequence[Period], now: datetime) -> IssueOutcome:
     outcome = IssueOutcome()
-    remote = _read_remote(ctx, rows)
-    book = OrderBook(ctx, rows)
+    wanted = _wanted(ctx, rows)
+    kept = _read_remote(ctx, list(wanted.values()))
+    failpoint("settle.looked")
+    remote = _free(ctx, kept)
     found: list[Found] = []
     for period in rows:
-        candidates = remote.candidates(book.wanted(period))
-        match candidates:
+        if period.state != PeriodState.IN_DOUBT:
+            continue  # its run came back while we were about to take its claim
+        match remote.candidates(wanted[period.id]):
             case [invoice]:
                 remote.take(invoice)
                 found.append(Found(period, invoice, adopted=True, reason=f"invoice {invoice.id} found at the vendor"))
@@ -76,42 +99,52 @@ def _settle_some(ctx: JobContext, rows: Sequence[Period], now: datetime) -> Issu
                 outcome.in_doubt += 1
             case []:
                 reason = "not at the vendor after the grace period: planned again"
-                ctx.periods.replan([period], reason=reason, at=now)
-                outcome.replanned += 1
+                outcome.replanned += len(ctx.periods.replan([period], reason=reason, at=now))
             case several:
-                ctx.periods.park([period], reason=several_reason(period, several), at=now)
-                outcome.parked += 1
-    record_issued(ctx, found)
-    outcome.adopted += len(found)
+                outcome.parked += len(ctx.periods.park([period], reason=several_reason(period, several), at=now))
+    outcome.adopted += record_issued(ctx, found)
     return outcome
 
 
 def adopt_existing(ctx: JobContext, scope: Scope, *, owner: str, lease: timedelta) -> IssueOutcome:
-    """Look first: adopt what is at the vendor already for the scope's planned periods, before anything is created.
+    """Adopt what is at the vendor already for the scope's planned periods, before anything is created; see `look`."""
+    return look(ctx, scope, owner=owner, lease=lease).outcome
 
-    Reads the organization's invoices of the window once, a hundred a page. Several matches for a period: parked.
+
+def look(ctx: JobContext, scope: Scope, *, owner: str, lease: timedelta) -> Looked:
+    """Look first: read the vendor's invoices for the scope's planned periods and adopt what is there. Commits.
+
+    Reads the organization's invoices of those days once, a hundred a page. Several matches for a period: parked. What
+    becomes planned while it reads is not in the result: nobody has looked for that.
     """
-    outcome = IssueOutcome()
-    planned = ctx.periods.in_state(PeriodState.PLANNED, scope=scope)
+    looked = Looked()
+    planned = ctx.periods.planned(scope)
     ctx.session.commit()
-    for start in range(0, len(planned), CHUNK * 10):
-        part = planned[start : start + CHUNK * 10]
-        remote = _read_remote(ctx, part)
-        outcome.add(_adopt_some(ctx, part, remote, owner=owner, lease=lease))
-    return outcome
+    for part in _by_days(planned):
+        periods = ctx.periods.some(each.period_id for each in part)
+        wanted = _wanted(ctx, periods)
+        kept = _read_remote(ctx, list(wanted.values()))
+        failpoint("adopt.looked")
+        matches = _matches(periods, wanted, _free(ctx, kept))
+        looked.outcome.add(_adopt(ctx, matches, owner=owner, lease=lease))
+        looked.absent += [each for each in part if each.period_id not in matches]
+        ctx.session.expunge_all()
+    return looked
 
 
-def _adopt_some(
-    ctx: JobContext, planned: Sequence[Period], remote: RemoteInvoices, *, owner: str, lease: timedelta
-) -> IssueOutcome:
-    book = OrderBook(ctx, planned)
+def _matches(periods: Sequence[Period], wanted: dict[int, Wanted], remote: RemoteInvoices) -> dict[int, list[Invoice]]:
+    """Return by period the invoices that may be its own; no invoice stands at two periods."""
     matches: dict[int, list[Invoice]] = {}
-    for period in planned:
-        candidates = remote.candidates(book.wanted(period))
+    for period in periods:
+        candidates = remote.candidates(wanted[period.id])
+        for invoice in candidates:
+            remote.take(invoice)
         if candidates:
             matches[period.id] = candidates
-            for invoice in candidates:
-                remote.take(invoice)
+    return matches
+
+
+def _adopt(ctx: JobContext, matches: dict[int, list[Invoice]], *, owner: str, lease: timedelta) -> IssueOutcome:
     now = ctx.clock()
     claimed = ctx.periods.claim_these(matches, owner=owner, lease_until=now + lease, at=now) if matches else []
     outcome = IssueOutcome()
@@ -121,11 +154,11 @@ def _adopt_some(
             case [invoice]:
                 found.append(Found(period, invoice, adopted=True, reason=f"invoice {invoice.id} was there already"))
             case several:
-                ctx.periods.park([period], reason=several_reason(period, several), at=now)
-                outcome.parked += 1
-    record_issued(ctx, found)
+                outcome.parked += len(ctx.periods.park([period], reason=several_reason(period, several), at=now))
+    outcome.adopted += record_issued(ctx, found)
+    failpoint("adopt.adopting")
     ctx.session.commit()
-    outcome.adopted += len(found)
+    failpoint("adopt.adopted")
     return outcome
 
 
@@ -138,11 +171,58 @@ def several_reason(period: Period, invoices: Sequence[Invoice]) -> str:
     )
 
 
-def _read_remote(ctx: JobContext, periods: Sequence[Period]) -> RemoteInvoices:
-    days = [period.issue_date for period in periods]
-    window = DateRange.days(min(days), max(days))
-    invoices = list(ctx.api.search_invoices(issue_date_from=window.start, issue_date_to=window.last_day))
-    return RemoteInvoices(invoices, taken=ctx.invoices.taken([invoice.id for invoice in invoices]))
+def _wanted(ctx: JobContext, periods: Iterable[Period]) -> dict[int, Wanted]:
+    """Return by period what its invoice would look like; no transaction is left open."""
+    rows = list(periods)
+    book = OrderBook(ctx, rows)
+    wanted = {period.id: book.wanted(period) for period in rows}
+    ctx.session.commit()
+    return wanted
+
+
+def _read_remote(ctx: JobContext, wanted: Sequence[Wanted]) -> list[Invoice]:
+    """Read the invoices of the days that matter and keep those that may be one of the wanted."""
+    wishes = Wishes(wanted)
+    return [
+        invoice
+        for window in _windows(wish.issue_date for wish in wanted)
+        for invoice in ctx.api.search_invoices(issue_date_from=window.start, issue_date_to=window.last_day)
+        if invoice in wishes
+    ]
+
+
+def _free(ctx: JobContext, invoices: Sequence[Invoice]) -> RemoteInvoices:
+    """Return the invoices to match with, without those that belong to a period by now."""
+    taken: set[int] = set()
+    for start in range(0, len(invoices), LOOK_AT_ONCE):
+        taken |= ctx.invoices.taken([invoice.id for invoice in invoices[start : start + LOOK_AT_ONCE]])
+    return RemoteInvoices(invoices, taken=taken)
+
+
+def _windows(days: Iterable[date]) -> Iterator[DateRange]:
+    """Cover days by few windows: one that was left behind years ago does not make us read the years since."""
+    start = last = None
+    for day in sorted(set(days)):
+        if start is None or last is None:
+            start = day
+        elif day - last > LONELY:
+            yield DateRange.days(start, last)
+            start = day
+        last = day
+    if start is not None and last is not None:
+        yield DateRange.days(start, last)
+
+
+def _by_days(planned: Sequence[Seen]) -> Iterator[list[Seen]]:
+    """Split what is planned, which is in order of days, so that no day is read twice."""
+    part: list[Seen] = []
+    for each in planned:
+        if len(part) >= LOOK_AT_ONCE and each.issue_date != part[-1].issue_date:
+            yield part
+            part = []
+        part.append(each)
+    if part:
+        yield part
 
 
 def still_open(ctx: JobContext, scope: Scope) -> StillOpen:

@@ -2,22 +2,28 @@
 
 The claim is one atomic statement. On PostgreSQL it skips rows that another run is claiming; on SQLite the transaction
 holds the write lock. Whoever calls commits: a claim counts only once it is committed, and only then may a POST begin.
+
+Every other change is a comparison first: a period that somebody else has moved since it was read is left alone, so
+that a run which lost its claim cannot undo what came after it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from ciclo.domain.period_states import PeriodState, check_transition
 from ciclo.domain.periods import DateRange
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.statements import insert_new
-from ciclo.ledger.tables import Period, ScheduledUpdate
+from ciclo.ledger.tables import Invoice, Period, ScheduledUpdate
+
+_IDS_AT_ONCE = 10_000
+"""Ids in one statement: PostgreSQL's protocol takes 65,535 parameters, SQLite 32,766 by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,14 @@ class Scope:
     def whole(self) -> "Scope":
         """Return the same window and contracts, every shard."""
         return Scope(self.window, self.contract_ids)
+
+
+class Seen(NamedTuple):
+    """A planned period as it was read: which one, on which day, and how often it had been sent."""
+
+    period_id: int
+    attempts: int
+    issue_date: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +92,15 @@ class PeriodRepository:
 
     # -- the protocol --------------------------------------------------------------------------------------------
 
-    def claim(self, scope: Scope, *, owner: str, lease_until: datetime, at: datetime, limit: int) -> list[Period]:
+    def claim(
+        self,
+        scope: Scope,
+        *,
+        owner: str,
+        lease_until: datetime,
+        at: datetime,
+        limit: int,
+    ) -> list[Period]:
         """Take up to `limit` due periods for `owner`: `planned` becomes `submitting`, oldest issue date first.
 
         A period waits while an update of its rule with an execution date up to its issue date is not settled.
@@ -90,6 +112,15 @@ class PeriodRepository:
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
+        return self._take(free, owner=owner, lease_until=lease_until, at=at)
+
+    def claim_seen(self, seen: Sequence[Seen], *, owner: str, lease_until: datetime, at: datetime) -> list[Period]:
+        """Take those of `seen` that are still `planned` and were not sent since, as `claim` does."""
+        if not seen:
+            return []
+        unmoved = tuple_(Period.id, Period.attempts).in_([(each.period_id, each.attempts) for each in seen])
+        wanted = self._belongs(), Period.state == PeriodState.PLANNED, unmoved, ~_update_unsettled()
+        free = select(Period.id).where(*wanted).with_for_update(skip_locked=True)
         return self._take(free, owner=owner, lease_until=lease_until, at=at)
 
     def claim_these(
@@ -125,10 +156,17 @@ class PeriodRepository:
         )
         return taken
 
-    def issued(self, outcomes: Sequence[Issued], *, at: datetime) -> None:
-        """Record periods that are invoices now, whether created or adopted."""
+    def issued(self, outcomes: Sequence[Issued], *, at: datetime) -> set[int]:
+        """Record periods that are invoices now, whether created or adopted, and return the ids of those.
+
+        One that has moved on since it was sent (its lease ran out and another run settled it) is not among them. One
+        that another run has put in doubt meanwhile is: an answer ends every doubt.
+        """
         for source in {outcome.from_state for outcome in outcomes}:
             check_transition(PeriodState(source), PeriodState.ISSUED)
+        current = {period.id: period.state for period in self._locked(outcome.period_id for outcome in outcomes)}
+        sent = (PeriodState.SUBMITTING, PeriodState.IN_DOUBT)
+        held = [outcome for outcome in outcomes if current.get(outcome.period_id) in sent]
         rows = [
             {
                 "id": outcome.period_id,
@@ -141,32 +179,47 @@ class PeriodRepository:
                 "doubt_until": None,
                 "changed_at": at,
             }
-            for outcome in outcomes
+            for outcome in held
         ]
         if rows:
             self._session.execute(update(Period), rows)
-        changes = (Change(o.period_id, o.from_state, PeriodState.ISSUED, o.reason) for o in outcomes)
+        changes = (Change(o.period_id, current[o.period_id], PeriodState.ISSUED, o.reason) for o in held)
         self._audit.record("period", changes, at)
+        return {outcome.period_id for outcome in held}
 
-    def doubt(self, periods: Iterable[Period], *, reason: str, until: datetime, at: datetime) -> None:
+    def take_invoices(self, outcomes: Sequence[Issued], *, adopted: Collection[int]) -> None:
+        """Say at the stored invoices which period each belongs to, also where one was seen before its period had it."""
+        rows = [
+            {
+                "organization_id": self._organization_id,
+                "invoice_id": outcome.invoice_id,
+                "period_id": outcome.period_id,
+                "adopted": outcome.invoice_id in adopted,
+            }
+            for outcome in outcomes
+        ]
+        if rows:
+            self._session.execute(update(Invoice), rows)
+
+    def doubt(self, periods: Iterable[Period], *, reason: str, until: datetime, at: datetime) -> list[Period]:
         """Mark what was sent and not answered; before `until` its absence at the vendor proves nothing."""
-        self._change(periods, PeriodState.IN_DOUBT, reason=reason, at=at, doubt_until=until)
+        return self._change(periods, PeriodState.IN_DOUBT, reason=reason, at=at, doubt_until=until)
 
-    def park(self, periods: Iterable[Period], *, reason: str, at: datetime) -> None:
+    def park(self, periods: Iterable[Period], *, reason: str, at: datetime) -> list[Period]:
         """Stop periods for a person."""
-        self._change(periods, PeriodState.PARKED, reason=reason, at=at)
+        return self._change(periods, PeriodState.PARKED, reason=reason, at=at)
 
-    def wait(self, periods: Iterable[Period], *, reason: str, at: datetime) -> None:
+    def wait(self, periods: Iterable[Period], *, reason: str, at: datetime) -> list[Period]:
         """Let planned periods wait for a price update."""
-        self._change(periods, PeriodState.WAITING, reason=reason, at=at)
+        return self._change(periods, PeriodState.WAITING, reason=reason, at=at)
 
-    def replan(self, periods: Iterable[Period], *, reason: str, at: datetime) -> None:
+    def replan(self, periods: Iterable[Period], *, reason: str, at: datetime) -> list[Period]:
         """Put periods back to `planned`: they certainly are not at the vendor, or a person released them."""
-        self._change(periods, PeriodState.PLANNED, reason=reason, at=at)
+        return self._change(periods, PeriodState.PLANNED, reason=reason, at=at)
 
-    def cancel(self, periods: Iterable[Period], *, reason: str, at: datetime) -> None:
+    def cancel(self, periods: Iterable[Period], *, reason: str, at: datetime) -> list[Period]:
         """Give periods up: rule ended, contract inactive, or a person's decision."""
-        self._change(periods, PeriodState.CANCELLED, reason=reason, at=at)
+        return self._change(periods, PeriodState.CANCELLED, reason=reason, at=at)
 
     def _change(
         self,
@@ -176,16 +229,27 @@ class PeriodRepository:
         reason: str,
         at: datetime,
         doubt_until: datetime | None = None,
-    ) -> None:
-        changed = list(periods)
-        changes = []
-        for period in changed:
-            check_transition(PeriodState(period.state), target)
-            changes.append(Change(period.id, period.state, target, reason))
+    ) -> list[Period]:
+        """Change those of `periods` that are still as they were read, and return them."""
+        read = {period.id: (period.state, period.attempts) for period in periods}
+        for state, _ in read.values():
+            check_transition(PeriodState(state), target)
+        unmoved = [period for period in self._locked(read) if (period.state, period.attempts) == read[period.id]]
+        changes = [Change(period.id, period.state, target, reason) for period in unmoved]
+        for period in unmoved:
             period.state, period.reason, period.changed_at = target.value, reason, at
             period.owner, period.lease_until, period.doubt_until = None, None, doubt_until
         self._session.flush()
         self._audit.record("period", changes, at)
+        return unmoved
+
+    def _locked(self, period_ids: Iterable[int]) -> Iterator[Period]:
+        """Yield some periods as they are in the ledger now; nobody else changes them before the commit."""
+        wanted = sorted(period_ids)  # everybody locks in the same order: no deadlocks
+        for start in range(0, len(wanted), _IDS_AT_ONCE):
+            query = self._mine().where(Period.id.in_(wanted[start : start + _IDS_AT_ONCE])).order_by(Period.id)
+            fresh = query.with_for_update().execution_options(populate_existing=True)
+            yield from self._session.scalars(fresh).all()
 
     # -- finding -------------------------------------------------------------------------------------------------
 
@@ -199,6 +263,21 @@ class PeriodRepository:
         if scope is not None:
             query = query.where(*self._due(scope))
         return list(self._session.scalars(query.order_by(Period.issue_date, Period.id)))
+
+    def planned(self, scope: Scope) -> list[Seen]:
+        """Return what is planned, oldest issue date first, without loading the periods."""
+        query = select(Period.id, Period.attempts, Period.issue_date)
+        query = query.where(*self._due(scope), Period.state == PeriodState.PLANNED)
+        return [Seen(*row) for row in self._session.execute(query.order_by(Period.issue_date, Period.id))]
+
+    def some(self, period_ids: Iterable[int]) -> list[Period]:
+        """Return some periods as they are in the ledger now, oldest issue date first."""
+        wanted = list(period_ids)
+        found: list[Period] = []
+        for start in range(0, len(wanted), _IDS_AT_ONCE):
+            query = self._mine().where(Period.id.in_(wanted[start : start + _IDS_AT_ONCE]))
+            found += self._session.scalars(query.execution_options(populate_existing=True))
+        return sorted(found, key=lambda period: (period.issue_date, period.id))
 
     def unanswered(self, scope: Scope, now: datetime) -> list[Period]:
         """Return what must be settled: in doubt, or submitting under a lease that has run out."""
