@@ -3,7 +3,7 @@
 The rule: it is for the tests and the person at the keyboard; the vendor has nothing of it.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import FastAPI, HTTPException, Query, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request as HttpRequest
 
@@ -82,11 +82,8 @@ def _add_state(app: FastAPI, sandbox: Sandbox) -> None:
 
     @app.get("/_sandbox/state")
     async def show() -> Response:
-        async def pieces() -> AsyncIterator[bytes]:
-            for piece in dump_state(account):
-                yield piece
-
-        return StreamingResponse(pieces(), media_type="application/json")
+        # All of it before anything else is served: a state is of one moment.
+        return Response(b"".join(dump_state(account)), media_type="application/json")
 
     @app.put("/_sandbox/state")
     async def replace(request: HttpRequest) -> Json:

@@ -89,6 +89,12 @@ class Documents:
         for row in self._connection.execute(query):
             yield joined(row.document, row.hidden)
 
+    def written(self) -> Iterator[bytes]:
+        """Yield every document as the state file writes it, by id."""
+        query = select(self.table.c.document, self.table.c.hidden).order_by(self.table.c.id)
+        for row in self._connection.execute(query):
+            yield row.document if row.hidden is None else orjson.dumps(joined(row.document, row.hidden))
+
     def forget(self) -> None:
         """Drop what `peek` remembers."""
         self._cache.clear()

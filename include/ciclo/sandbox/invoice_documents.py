@@ -6,7 +6,7 @@ The rule: a receivable's row always says what its invoice's document says.
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
-from sqlalchemy import ColumnElement, Connection, Exists, bindparam, delete, exists, func, insert, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select
 
 from ciclo.sandbox import casting
 from ciclo.sandbox.answers import Json
@@ -91,9 +91,9 @@ class InvoiceDocuments(Documents):
             self._connection.execute(self._insert_receivables, rows)
 
 
-def with_receivable(*conditions: ColumnElement[bool]) -> Exists:
+def with_receivable(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     """Return the condition that an invoice has one receivable that meets all of `conditions`."""
-    return exists().where(RECEIVABLES.c.invoice_id == INVOICES.c.id, *conditions)
+    return INVOICES.c.id.in_(select(RECEIVABLES.c.invoice_id).where(*conditions))
 
 
 def past_due(today: date) -> tuple[ColumnElement[bool], ...]:

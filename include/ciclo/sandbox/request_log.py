@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from ciclo.sandbox.answers import Json
 
-CAPACITY: Final = 200_000
+CAPACITY: Final = 100_000
 
 
 class Entry(NamedTuple):

@@ -39,14 +39,15 @@ def in_contract(account: Account, request: Request) -> Answer:
 def late(account: Account, request: Request) -> Answer:
     """List a contract's invoices with at least one receivable past due and unpaid."""
     contract = account.contract(request.ids["contract_id"])
-    conditions = (INVOICES.c.contract_id == contract["id"], with_receivable(*past_due(account.clock.today)))
+    mine = (RECEIVABLES.c.contract_id == contract["id"],)
+    conditions = (INVOICES.c.contract_id == contract["id"], with_receivable(*mine, *past_due(account.clock.today)))
     return collection("invoices", account.invoices.answers(*conditions, order=(INVOICES.c.issue_date,)))
 
 
 def in_organization(account: Account, request: Request) -> Answer:
     """Search an organization's invoices, a page at a time, by id."""
     organization = account.organization(request.ids["organization_id"])
-    conditions = [INVOICES.c.organization_id == organization["id"], *_filters(account, request.query)]
+    conditions = [INVOICES.c.organization_id == organization["id"], *_filters(account, organization, request.query)]
     page = max(casting.integer(request.query.get("page")) or 1, 1)
     per_page = casting.integer(request.query.get("per_page")) or PER_PAGE
     per_page = min(max(per_page, 1), MOST_PER_PAGE)
@@ -56,7 +57,7 @@ def in_organization(account: Account, request: Request) -> Answer:
     return Answer(200, head[:-1] + b',"invoices":[' + b",".join(found) + b"]}")
 
 
-def _filters(account: Account, query: Mapping[str, str]) -> Iterator[ColumnElement[bool]]:
+def _filters(account: Account, organization: Json, query: Mapping[str, str]) -> Iterator[ColumnElement[bool]]:
     bad = [name for name in _BOUNDS if query.get(f"q[{name}]") and casting.day(query[f"q[{name}]"]) is None]
     state = query.get("q[state_eq]")
     if state and state not in (*STATES, "late"):
@@ -64,10 +65,11 @@ def _filters(account: Account, query: Mapping[str, str]) -> Iterator[ColumnEleme
     if bad:
         raise ParameterRefusal(_INVALID + ", ".join(bad))
     yield from _bounds(query, INVOICES.c.issue_date, "issue_date")
+    mine = RECEIVABLES.c.organization_id == organization["id"]
     if due := list(_bounds(query, RECEIVABLES.c.due_date, "receivables_due_date")):
-        yield with_receivable(*due)
+        yield with_receivable(mine, *due)
     if state == "late":
-        yield with_receivable(*past_due(account.clock.today))
+        yield with_receivable(mine, *past_due(account.clock.today))
     elif state:
         yield INVOICES.c.state == state
 

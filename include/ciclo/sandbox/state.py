@@ -5,7 +5,9 @@ The rule: an unreadable file is refused whole, in one line that names the file a
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from itertools import islice
 from pathlib import Path
+from typing import Final
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -24,6 +26,8 @@ from ciclo.sandbox.models import (
     ServiceItem,
 )
 from ciclo.sandbox.models import Service as ServiceLine
+
+_PIECE: Final = 1000
 
 
 class StateError(Exception):
@@ -131,6 +135,9 @@ def dump_state(account: Account) -> Iterator[bytes]:
     )[:-1]
     for kind, documents in kinds.items():
         yield b',"' + kind.encode() + b'":['
-        yield b",".join(orjson.dumps(document) for document in documents.every())
+        pieces = documents.written()
+        yield b",".join(islice(pieces, _PIECE))
+        while piece := b",".join(islice(pieces, _PIECE)):
+            yield b"," + piece
         yield b"]"
     yield b"}"
