@@ -173,6 +173,10 @@ def _judge(
         return Verdict.MISSING, f"{period.state}, though its rule no longer calls for it: {cure}"
     if period.state != PeriodState.CANCELLED:
         return Verdict.MISSING, f"{period.state}{f': {period.reason}' if period.reason else ''}"
+    return _judge_cancelled(period, expected, ledger)
+
+
+def _judge_cancelled(period: Period, expected: ExpectedPeriod | None, ledger: _Ledger) -> tuple[Verdict | None, str]:
     if period.id in ledger.given_up:
         return Verdict.GIVEN_UP, ledger.given_up[period.id]
     was_due = period.issue_date <= period.changed_at.astimezone(SAO_PAULO).date()

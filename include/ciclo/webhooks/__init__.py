@@ -1,0 +1,10 @@
+"""The receiver of the vendor's webhooks: a FastAPI app that records events in the ledger. Knows no Airflow.
+
+The one rule: a request is believed only for its signature, and acted upon only once. What is recorded is picked up by
+`reconcile_receivables`; what is lost on the way is found by its daily run.
+"""
+
+from ciclo.webhooks.app import create_webhook_app
+from ciclo.webhooks.settings import WebhookSettings
+
+__all__ = ["WebhookSettings", "create_webhook_app"]
