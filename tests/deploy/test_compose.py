@@ -1,6 +1,8 @@
 """docker-compose.yaml before anything is started: it is what Compose specifies, and what a careful operator expects."""
 
 import json
+import subprocess
+import sys
 from importlib.resources import files
 from typing import Any
 
@@ -90,9 +92,6 @@ def test_new_environment_gives_every_secret_but_the_connection(run_new_environme
 
 @pytest.fixture
 def run_new_environment() -> Any:
-    import subprocess
-    import sys
-
     def run() -> dict[str, str]:
         command = [sys.executable, str(ROOT / "deploy" / "new-environment")]
         lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
