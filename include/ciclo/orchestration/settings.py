@@ -1,7 +1,9 @@
 """Settings from the environment, `CICLO_…`; documented in the README's table, and a test says so."""
 
+import os
 from datetime import timedelta
 from functools import cached_property
+from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -21,6 +23,20 @@ class Settings(BaseSettings):
     grace_seconds: int = Field(300, ge=0, description="How long after a lost answer the API may still carry it out.")
     catch_up_days: int = Field(7, ge=0, le=92, description="How far back `issue_invoices` takes what is planned.")
     pool: str = Field("default_pool", description="Airflow pool that limits the tasks which talk to the API at once.")
+    recheck_days: int = Field(
+        400,
+        ge=31,
+        le=4000,
+        description="How far back the daily reconciliation reads even what is received or cancelled.",
+    )
+    reports_dir: Path | None = Field(
+        None, description="Folder of the closed months' reports; by default `ciclo-reports` under `AIRFLOW_HOME`."
+    )
+
+    @property
+    def reports_folder(self) -> Path:
+        """The folder of the closed months' reports."""
+        return self.reports_dir or Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "ciclo-reports"
 
     @cached_property
     def issue_options(self) -> IssueOptions:
