@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request as HttpRequest
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ciclo.sandbox import lifecycle, passage
 from ciclo.sandbox.answers import Json, Refusal
@@ -51,16 +52,26 @@ class Complaint(BaseModel):
     message: str | None = None
 
 
-def control_plane(sandbox: Sandbox) -> FastAPI:
+def control_plane(sandbox: Sandbox) -> ASGIApp:
     """Return the control plane's application. Its endpoints are coroutines: they run in the one event loop."""
-    app = FastAPI(title="Ciclo sandbox, control plane", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(StateError, _unreadable)
     app.add_exception_handler(RequestValidationError, _invalid)
     for add in (_add_state, _add_clock, _add_faults, _add_requests, _add_events, _add_webhooks):
         add(app, sandbox)
     add_documentation(app)
-    return app
+    return _taking_json(app)
+
+
+def _taking_json(app: ASGIApp) -> ASGIApp:
+    """Read every body as JSON, whatever its header says: `curl -d` calls it a form."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        kept = [header for header in scope["headers"] if header[0] != b"content-type"]
+        await app({**scope, "headers": [*kept, (b"content-type", b"application/json")]}, receive, send)
+
+    return serve
 
 
 async def _refused(_request: HttpRequest, refusal: Any) -> Response:
