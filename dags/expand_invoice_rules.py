@@ -5,7 +5,16 @@ from airflow.sdk import CronTriggerTimetable, dag, task
 
 from ciclo.orchestration.params import window_params
 from ciclo.orchestration.retries import RETRYING
-from ciclo.orchestration.stages import PERIODS, RUN_MONTH, SHARD_NAME, expand_shard, read_contracts, shards, total
+from ciclo.orchestration.stages import (
+    PERIODS,
+    RUN_MONTH,
+    SHARD_NAME,
+    expand_shard,
+    read_contracts,
+    record_expanded,
+    shards,
+    total,
+)
 
 DOCS = """
 ### Expand invoice rules
@@ -37,9 +46,10 @@ def expand_invoice_rules() -> None:
         """Read the rules of one shard of contracts and plan their periods; return counts."""
         return expand_shard(shard, RUN_MONTH)
 
-    @task(outlets=[PERIODS])
+    @task(outlets=[PERIODS], **RETRYING)
     def report(counts: list[dict[str, int]]) -> dict[str, int]:
-        """Add up what the shards did."""
+        """Record the month as expanded and add up what the shards did."""
+        record_expanded(RUN_MONTH)
         return total(counts)
 
     expanded = expand.expand(shard=shards())

@@ -12,6 +12,7 @@ from ciclo.orchestration.stages import (
     finish_issue,
     issue_shard,
     prepare_issue,
+    require_expanded,
     shards,
 )
 
@@ -21,7 +22,8 @@ DOCS = """
 Creates the invoices of the planned periods whose issue date has come: today's, and what earlier days left `planned`,
 back to `CICLO_CATCH_UP_DAYS`. Older ones need `bill_range`.
 
-1. `prepare`: settles what earlier runs left without an answer; adopts invoices that are at the vendor already.
+1. `prepare`: refuses a day whose month `expand_invoice_rules` never expanded; settles what earlier runs left without an
+   answer; adopts invoices that are at the vendor already.
 2. `issue`: claims periods, commits, creates their invoices, records them. A lost answer leaves a period *in doubt*.
 3. `finish`: settles this run's doubts, once their grace period is over, and reports. Red while anything is in doubt,
    and red if something was due and nothing was billed.
@@ -46,6 +48,7 @@ def issue_invoices() -> None:
     @task(**RETRYING)
     def prepare() -> dict[str, int]:
         """Settle what is in doubt and adopt what is at the vendor already; return counts."""
+        require_expanded(RUN_DAY)
         return prepare_issue(RUN_DAY)
 
     @task(map_index_template=SHARD_NAME, **RETRYING)

@@ -5,6 +5,7 @@ from typing import Any
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryDecision, RetryRule
 
+from ciclo.jobs.coverage import NeverExpandedError
 from ciclo.jobs.finish import NothingBilledError, StillInDoubtError
 from ciclo.ledger.errors import LedgerError
 from ciclo.orchestration.settings import settings
@@ -31,6 +32,11 @@ BILLING_RETRIES = BillingRetries(
             exception=NothingBilledError,
             action=RetryAction.FAIL,
             reason="Everything that was due is parked or waits: a person decides, waiting does not help.",
+        ),
+        RetryRule(
+            exception=NeverExpandedError,
+            action=RetryAction.RETRY,
+            reason="The month's expansion may still be running; if it never ran, the last try says so.",
         ),
         RetryRule(
             exception=LedgerError,

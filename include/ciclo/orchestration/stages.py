@@ -5,6 +5,7 @@ from typing import Any
 
 from airflow.sdk import Asset, get_current_context, task
 
+from ciclo.jobs.coverage import record_expansion, require_expansion
 from ciclo.jobs.expand import ExpandOutcome, expand_rules
 from ciclo.jobs.finish import finish_issuing, require_billing, standing_of
 from ciclo.jobs.issue import IssueOutcome, issue_due_periods
@@ -58,6 +59,22 @@ def _report_expansion(outcome: ExpandOutcome) -> None:
     log.info("expanded: %s", outcome.counts())
     for problem in outcome.problems:
         log.warning("needs a person: %s", problem.message)
+
+
+def record_expanded(default: DefaultWindow) -> None:
+    """Remember which months the run's shards have expanded; a dry run has expanded none."""
+    context = get_current_context()
+    if context["params"]["dry_run"]:
+        return
+    with open_job(context) as job:
+        record_expansion(job, scope_of(context, default))
+
+
+def require_expanded(default: DefaultWindow) -> None:
+    """Refuse to issue for a day whose month was never expanded: an empty ledger proves nothing."""
+    context = get_current_context()
+    with open_job(context) as job:
+        require_expansion(job, scope_of(context, default).window.last_day)
 
 
 def prepare_issue(default: DefaultWindow) -> dict[str, int]:

@@ -11,7 +11,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from ciclo.ledger.repositories.statements import insert_new, upsert
-from ciclo.ledger.tables import Contract, Organization, Rule, RuleVersion
+from ciclo.ledger.tables import Contract, MonthExpansion, Organization, Rule, RuleVersion
 
 ACTIVE = "active"
 
@@ -61,6 +61,21 @@ class CatalogueRepository:
         if contract_ids:
             query = query.where(Contract.contract_id.in_(contract_ids))
         return list(self._session.scalars(query.order_by(Contract.contract_id)))
+
+    # -- expansion -----------------------------------------------------------------------------------------------
+
+    def record_expansions(self, months: Iterable[date], *, run_id: str | None, at: datetime) -> None:
+        """Remember that months (their first days) were expanded for every contract."""
+        rows = [
+            {"organization_id": self._organization_id, "billing_month": month, "run_id": run_id, "expanded_at": at}
+            for month in months
+        ]
+        if rows:
+            self._session.execute(upsert(self._session, MonthExpansion), rows)
+
+    def is_expanded(self, month: date) -> bool:
+        """Whether a month (its first day) was ever expanded for every contract."""
+        return self._session.get(MonthExpansion, (self._organization_id, month)) is not None
 
     # -- rules ---------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from ciclo.ledger.tables.base import Base, Payload
 from ciclo.ledger.tables.billing import Invoice, Period, Receivable
-from ciclo.ledger.tables.catalogue import Contract, Organization, Rule, RuleVersion
+from ciclo.ledger.tables.catalogue import Contract, MonthExpansion, Organization, Rule, RuleVersion
 from ciclo.ledger.tables.operations import (
     AuditEntry,
     BillingPlan,
@@ -24,6 +24,7 @@ __all__ = [
     "IndexValue",
     "Invoice",
     "MonthClosing",
+    "MonthExpansion",
     "Organization",
     "Payload",
     "Period",

@@ -78,3 +78,15 @@ class RuleVersion(Base):
     terms_hash: Mapped[str]
     payload: Mapped[Payload]
     seen_at: Mapped[datetime]
+
+
+class MonthExpansion(Base):
+    """That a month was expanded for every contract, and when last: without it, nothing planned proves nothing."""
+
+    __tablename__ = "month_expansions"
+
+    organization_id: Mapped[int] = mapped_column(primary_key=True)
+    billing_month: Mapped[date] = mapped_column(primary_key=True)
+    """First day of the month."""
+    run_id: Mapped[str | None]
+    expanded_at: Mapped[datetime]

@@ -189,6 +189,14 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "month_expansions",
+        sa.Column("organization_id", sa.BigInteger(), nullable=False),
+        sa.Column("billing_month", sa.Date(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=True),
+        sa.Column("expanded_at", ciclo.ledger.types.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "billing_month", name=op.f("pk_month_expansions")),
+    )
+    op.create_table(
         "organizations",
         sa.Column("organization_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("name", sa.Text(), nullable=True),
@@ -463,6 +471,7 @@ def downgrade() -> None:
 
     op.drop_table("periods")
     op.drop_table("organizations")
+    op.drop_table("month_expansions")
     with op.batch_alter_table("month_closings", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_month_closings_organization_id_billing_month"))
 
