@@ -44,6 +44,18 @@ def test_a_changed_contract_keeps_the_rest(account):
     assert (status, body["contract"]["title"], body["contract"]["name"]) == (200, "Changed", "One")
 
 
+@pytest.mark.parametrize(
+    ("changes", "errors"),
+    [
+        ({"name": ""}, {"name": BLANK}),
+        ({"name": "Two"}, {"name": ["Já existe um contrato com este nome nesta conta."]}),
+        ({"supplier_id": 9}, {"supplier_id": ["O fornecedor deve ser uma organização."]}),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused_by_the_fields_that_it_names(account, changes, errors):
+    assert account.call("PUT", "contracts/6666", changes) == (422, {"errors": errors})
+
+
 def test_a_removed_contract_takes_its_invoices_with_it(account):
     account.call("POST", "contracts/6666/invoices", invoice_form())
     assert account.call("DELETE", "contracts/6666") == (204, None)

@@ -85,20 +85,26 @@ def blank_billable(account: Account, contract: Json, number: int) -> Json:
     }
 
 
-def assign(document: Json, params: Json, errors: Errors) -> None:
-    """Set the plain fields that the request names, and note what is wrong with them."""
+def assign(document: Json, params: Json, errors: Errors, *, creating: bool) -> None:
+    """Set the plain fields that the request names, and note what is wrong with them (all of them, when creating)."""
+    asked = _CASTS if creating else params
     for name, (field, cast) in _CASTS.items():
         if name in params:
             document[field] = cast(params[name])
     for field in ("description", "nfe_body"):
-        if not casting.filled(document[field]):
+        if field in asked and not casting.filled(document[field]):
             errors[field] = BLANK
+    if "management_type" in asked or "automatic_email_template_id" in asked:
+        _check_management(document, errors)
+    if document["days_until_automatic_nfe_emission"] is None:
+        _default_days(document, params, errors)
+
+
+def _check_management(document: Json, errors: Errors) -> None:
     if document["management_type"] not in (None, *MANAGEMENT_TYPES):
         errors["management_type"] = NOT_LISTED
     if document["management_type"] == "automatic" and document["automatic_email_template_id"] is None:
         errors["automatic_email_template_id"] = BLANK
-    if document["days_until_automatic_nfe_emission"] is None:
-        _default_days(document, params, errors)
 
 
 def _default_days(document: Json, params: Json, errors: Errors) -> None:

@@ -4,6 +4,7 @@ The rule: a contract belongs to the organization that sells by it, a purchase co
 """
 
 import secrets
+from collections.abc import Container
 from typing import Final
 
 import orjson
@@ -26,6 +27,7 @@ from ciclo.sandbox.answers import (
 from ciclo.sandbox.models import Contract, ListedContract
 from ciclo.sandbox.storage import CONTRACTS, INVOICE_RULES, INVOICES, RECEIVABLES
 
+_REQUIRED: Final = ("name", "title", "kind", "customer_id", "supplier_id")
 _LISTED: Final = frozenset(ListedContract.model_fields)
 _TEXTS: Final = ("name", "title", "description", "comments", "kind", "customer_type", "supplier_type")
 _TEXTS_TOO: Final = ("cobrato_payment_gateway_charge_config_name",)
@@ -74,7 +76,7 @@ def create(account: Account, request: Request) -> Answer:
     contract = Contract(id=account.sequences.next("contracts"), created_at=account.clock.stamp()).model_dump()
     contract["token"] = secrets.token_hex(16)
     contract["kind"] = None
-    _assign(account, contract, request.params("contract"))
+    _assign(account, contract, request.params("contract"), named=_REQUIRED)
     written = account.contracts.add(contract)
     return ok("contract", orjson.dumps(orjson.loads(written) | dict.fromkeys(_GIVEN_LATER)), status=201)
 
@@ -84,7 +86,8 @@ def update(account: Account, request: Request) -> Answer:
     contract = account.contracts.get(request.ids["id"])
     if contract is None:
         raise NotFoundRefusal
-    _assign(account, contract, request.params("contract"))
+    params = request.params("contract")
+    _assign(account, contract, params, named=params)
     return ok("contract", account.contracts.change(contract))
 
 
@@ -110,7 +113,7 @@ def _listed(contract: Json) -> Json:
     return {field: value for field, value in contract.items() if field in _LISTED}
 
 
-def _assign(account: Account, contract: Json, params: Json) -> None:
+def _assign(account: Account, contract: Json, params: Json, *, named: Container[str]) -> None:
     for field in (*_TEXTS, *_TEXTS_TOO):
         if field in params:
             contract[field] = casting.text(params[field])
@@ -120,14 +123,15 @@ def _assign(account: Account, contract: Json, params: Json) -> None:
     for field in _DAYS:
         if field in params:
             contract[field] = casting.brazilian(casting.day(params[field]))
-    errors = _errors(account, contract)
+    # What an update does not name is as it was, and is not asked about.
+    errors = {field: found for field, found in _errors(account, contract).items() if field in named}
     if errors:
         raise ValidationRefusal(errors)
 
 
 def _errors(account: Account, contract: Json) -> dict[str, list[str]]:
     errors: dict[str, list[str]] = {}
-    for field in ("name", "title", "kind", "customer_id", "supplier_id"):
+    for field in _REQUIRED:
         if not casting.filled(contract[field]):
             errors[field] = [BLANK]
     if contract["kind"] not in ("sale", "purchase") and "kind" not in errors:

@@ -112,7 +112,7 @@ def _assign(
 ) -> None:
     before = invoice["gross_value"]
     _assign_dates(invoice, params, errors, creating=creating)
-    billables.assign(invoice, params, errors)
+    billables.assign(invoice, params, errors, creating=creating)
     if "issue_nfse" in params:
         invoice["issue_nfse"] = bool(casting.boolean(params["issue_nfse"]))
     fill = lines.service_filler(account, errors)

@@ -80,7 +80,7 @@ def _find(account: Account, request: Request) -> Json:
 
 def _assign(account: Account, rule: Json, params: Json, errors: lines.Errors, *, creating: bool) -> None:
     before = rule["gross_value"]
-    billables.assign(rule, params, errors)
+    billables.assign(rule, params, errors, creating=creating)
     for flag in _FLAGS:
         if flag in params:
             rule[flag] = bool(casting.boolean(params[flag]))
