@@ -19,6 +19,7 @@ from ciclo.api import (
     RejectedError,
 )
 from ciclo.api.models import Invoice
+from ciclo.domain.money import brl
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing import IssueOptions, IssueOutcome
@@ -99,7 +100,7 @@ def _claim(ctx: JobContext, looked_for: Sequence[Seen], options: IssueOptions, o
 
 def _issue_claimed(ctx: JobContext, claimed: Sequence[Period], options: IssueOptions, outcome: IssueOutcome) -> None:
     book = OrderBook(ctx, claimed)
-    written = [book.order(period) for period in claimed]
+    written = [_as_approved(book.order(period), options) for period in claimed]
     unbillable = [entry for entry in written if isinstance(entry, Unbillable)]
     if unbillable:
         outcome.parked += _park(ctx, [(entry.period, entry.reason) for entry in unbillable])
@@ -116,6 +117,18 @@ def _issue_claimed(ctx: JobContext, claimed: Sequence[Period], options: IssueOpt
         stop = stop or batch.stop
     if stop is not None:
         raise stop
+
+
+def _as_approved(entry: Order | Unbillable, options: IssueOptions) -> Order | Unbillable:
+    """Refuse an order whose amount is not the one that was approved."""
+    if options.approved is None or isinstance(entry, Unbillable):
+        return entry
+    approved = options.approved.get(entry.period.id)
+    if approved == entry.gross_value:
+        return entry
+    place = f"contract {entry.period.contract_id}, rule {entry.period.rule_id}, period {entry.period.issue_date}"
+    was = brl(approved) if approved is not None else "no amount"
+    return Unbillable(entry.period, f"{place}: {was} was approved, by now it is {brl(entry.gross_value)}")
 
 
 def _post(ctx: JobContext, orders: Sequence[Order], options: IssueOptions) -> Iterator[list[_Answer]]:

@@ -1,7 +1,9 @@
 """How a run issues, and what came of it: the values that issuing, settling and finishing share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 
 from ciclo.api import BillimaticClient
 
@@ -28,6 +30,8 @@ class IssueOptions:
     """How long a claim holds; no POST begins that could outlast it."""
     grace: timedelta = timedelta(minutes=5)
     """How long after a lost answer the vendor may still carry the request out: longer than its longest request."""
+    approved: Mapping[int, Decimal | None] | None = None
+    """Amounts by period of an approved plan, in BRL: a period at another amount is parked, not billed."""
 
     def require_lease(self, api: BillimaticClient) -> None:
         """Refuse a lease in which nothing can be sent.

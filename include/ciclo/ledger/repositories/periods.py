@@ -20,7 +20,7 @@ from ciclo.domain.period_states import PeriodState, check_transition
 from ciclo.domain.periods import DateRange
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.statements import insert_new
-from ciclo.ledger.tables import Invoice, Period, ScheduledUpdate
+from ciclo.ledger.tables import Invoice, Period, PlannedInvoice, ScheduledUpdate
 
 _IDS_AT_ONCE = 10_000
 """Ids in one statement: PostgreSQL's protocol takes 65,535 parameters, SQLite 32,766 by default."""
@@ -28,16 +28,20 @@ _IDS_AT_ONCE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which periods a run is about: a window of issue dates, perhaps some contracts, perhaps one shard of them."""
+    """Which periods a run is about: a window of issue dates, perhaps some contracts, perhaps one shard of them.
+
+    With `plan_id` only what that billing plan bills: nothing that was planned after a person approved it.
+    """
 
     window: DateRange
     contract_ids: tuple[int, ...] = ()
     shard: int = 0
     shards: int = 1
+    plan_id: int | None = None
 
     def whole(self) -> "Scope":
-        """Return the same window and contracts, every shard."""
-        return Scope(self.window, self.contract_ids)
+        """Return the same window, contracts and plan, every shard."""
+        return Scope(self.window, self.contract_ids, plan_id=self.plan_id)
 
 
 class Seen(NamedTuple):
@@ -315,7 +319,14 @@ class PeriodRepository:
             conditions.append(Period.contract_id.in_(scope.contract_ids))
         if scope.shards > 1:
             conditions.append(Period.contract_id % scope.shards == scope.shard)
+        if scope.plan_id is not None:
+            conditions.append(Period.id.in_(_billed_by(scope.plan_id)))
         return conditions
+
+
+def _billed_by(plan_id: int) -> Select[int]:
+    billed = PlannedInvoice.plan_id == plan_id, PlannedInvoice.left_out.is_(False)
+    return select(PlannedInvoice.period_id).where(*billed)
 
 
 def _within(window: DateRange) -> list[ColumnElement[bool]]:
