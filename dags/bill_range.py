@@ -4,6 +4,7 @@ import pendulum
 from airflow.sdk import dag, task
 
 from ciclo.orchestration.params import window_params
+from ciclo.orchestration.price_stages import propose_or_apply_shard
 from ciclo.orchestration.retries import RETRYING
 from ciclo.orchestration.stages import (
     INVOICES,
@@ -20,9 +21,9 @@ from ciclo.orchestration.stages import (
 DOCS = """
 ### Bill a range of dates
 
-Runs every stage for `from_date` … `to_date`, both included: contracts and rules, periods, invoices. Use it for months
-that were missed and for the first billing of a company. What is billed already stays as it is, so a second run
-creates nothing.
+Runs every stage for `from_date` … `to_date`, both included: contracts and rules, periods, price updates, invoices. Use
+it for months that were missed and for the first billing of a company. What is billed already stays as it is, so a
+second run creates nothing.
 
 Each period is billed at the price in force on its issue date. With `dry_run` the plan is shown in the log of `prepare`
 and nothing is sent.
@@ -38,12 +39,17 @@ and nothing is sent.
     doc_md=DOCS,
 )
 def bill_range() -> None:
-    """Read contracts, expand, prepare, issue, finish."""
+    """Read contracts, expand, update prices, prepare, issue, finish."""
 
     @task(map_index_template=SHARD_NAME, **RETRYING)
     def expand(shard: int) -> dict[str, int]:
         """Read the rules of one shard of contracts and plan their periods; return counts."""
         return expand_shard(shard, RUN_MONTH)
+
+    @task(map_index_template=SHARD_NAME, **RETRYING)
+    def update_prices(shard: int) -> dict[str, int]:
+        """Apply the price updates of one shard with an execution date up to the range's end; return counts."""
+        return propose_or_apply_shard(shard, RUN_MONTH)
 
     @task(**RETRYING)
     def prepare() -> dict[str, int]:
@@ -60,7 +66,8 @@ def bill_range() -> None:
         """Settle, issue what came back, report how the range stands."""
         return finish_issue(RUN_MONTH)
 
-    read_contracts() >> expand.expand(shard=shards()) >> prepare() >> issue.expand(shard=shards()) >> finish()
+    planned = read_contracts() >> expand.expand(shard=shards()) >> update_prices.expand(shard=shards())
+    planned >> prepare() >> issue.expand(shard=shards()) >> finish()
 
 
 bill_range()

@@ -126,11 +126,11 @@ def _judge(
             continue
         updates = [u for u in scheduled.get(rule_id, []) if service_id in readjusted_services(entry.terms, u)]
         remote = {update.id: update for update in entry.rule.scheduled_updates}
-        if any(_decides(update, remote.get(update.scheduled_update_id), seen_on) for update in updates):
-            continue
         behind = [u for u in updates if _executed_after_us(u, remote.get(u.scheduled_update_id))]
         if behind:
             reading.disagreements.append(_disagreement(entry, behind[0], remote))
+        elif any(_decides(update, remote.get(update.scheduled_update_id), seen_on) for update in updates):
+            continue
         elif updates and vendor_after(executions.get(rule_id, [])).get(service_id) == entry.remote:
             reading.disagreements.append(_disagreement(entry, updates[0], remote))
         else:

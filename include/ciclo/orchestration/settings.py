@@ -8,7 +8,9 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ciclo.domain.price_index import WindowPolicy
 from ciclo.jobs.issue import IssueOptions
+from ciclo.jobs.price_updates import MAX_WAIT_DAYS, UpdateOptions
 
 
 class Settings(BaseSettings):
@@ -32,6 +34,33 @@ class Settings(BaseSettings):
     reports_dir: Path | None = Field(
         None, description="Folder of the closed months' reports; by default `ciclo-reports` under `AIRFLOW_HOME`."
     )
+
+    sgs_url: str = Field("https://api.bcb.gov.br", description="Where the central bank's SGS API is.")
+    window_policy: WindowPolicy = Field(
+        WindowPolicy.PUBLISHED, description="Which months of an index an update uses: `published` or `previous_month`."
+    )
+    max_wait_days: int = Field(
+        MAX_WAIT_DAYS, ge=0, le=366, description="How long an update waits for a late index value before it is parked."
+    )
+    approve_price_updates: bool = Field(
+        default=False, description="Whether a person has to approve price updates before they are applied."
+    )
+    notify: str = Field("", description="Recipients of reminders and notices, comma separated; empty: the log only.")
+
+    @property
+    def notified(self) -> tuple[str, ...]:
+        """Recipients of reminders and notices."""
+        return tuple(address.strip() for address in self.notify.split(",") if address.strip())
+
+    def update_options(self, *, require_approval: bool) -> UpdateOptions:
+        """Return the settings in the form that the price update jobs take."""
+        return UpdateOptions(
+            policy=self.window_policy,
+            max_wait_days=self.max_wait_days,
+            require_approval=require_approval,
+            lease=timedelta(seconds=self.lease_seconds),
+            grace=timedelta(seconds=self.grace_seconds),
+        )
 
     @property
     def reports_folder(self) -> Path:

@@ -1,11 +1,14 @@
 """A company with price updates: what a test does to it, in the words of the test."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from ciclo.domain.periods import DateRange
 from ciclo.jobs.context import JobContext
@@ -14,6 +17,8 @@ from ciclo.jobs.issue import IssueOptions, issue_due_periods
 from ciclo.jobs.price_updates import UpdateOptions, UpdateOutcome, apply_price_updates, settle_updates
 from ciclo.jobs.sync import sync_contracts
 from ciclo.jobs.sync_indices import load_shipped
+from ciclo.ledger.engine import open_engine
+from ciclo.ledger.migrate import upgrade
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import Period, PriceUpdateExecution
 from ciclo.sandbox.testing import SandboxControl
@@ -80,15 +85,31 @@ class Billing:
         return self.sandbox.requests(method="PUT", path="invoice_rules")
 
 
+@pytest.fixture(scope="session")
+def ledger_with_values(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite ledger with the shipped index values, to be copied."""
+    path = tmp_path_factory.mktemp("ledger") / "ledger.db"
+    engine = open_engine(f"sqlite:///{path}")
+    upgrade(engine)
+    with Session(engine) as session:
+        load_shipped(session, at=datetime(2026, 1, 10, tzinfo=UTC))
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def sqlite_url(ledger_with_values: Path, tmp_path: Path) -> str:
+    copy = shutil.copy(ledger_with_values, tmp_path / "ledger.db")
+    return f"sqlite:///{copy}"
+
+
 @pytest.fixture
 def billing(sandbox, lite_job) -> Callable[..., Billing]:
     """Start a company on SQLite, its shipped index values in the ledger, its rules not read yet."""
 
     def start(state: dict[str, Any], **given: Any) -> Billing:
         control = sandbox(state)
-        company = Billing(control, lite_job(control), **given)
-        load_shipped(company.ctx.session, at=company.ctx.clock())
-        return company
+        return Billing(control, lite_job(control), **given)
 
     return start
 

@@ -7,6 +7,7 @@ reminders     on remind_at: a preview, sent once
 settling      what became of a PUT without an answer
 application   the due executions of each rule, in order
   vendor      has the vendor done it itself? adopt its price
+  values      which indices lack a value that is out
   proposal    window, values, factor, new prices, evidence, hash
   approval    where a person has to agree
   sending     claim, commit, PUT
@@ -20,9 +21,10 @@ report        how it all stands
 from ciclo.jobs.price_updates.application import apply_price_updates, retire_updates
 from ciclo.jobs.price_updates.approval import Batch, Verdict, answer_batch, batch_of, batch_table
 from ciclo.jobs.price_updates.options import MAX_WAIT_DAYS, UpdateOptions, UpdateOutcome
-from ciclo.jobs.price_updates.reminders import PricePreview, Reminder, taken_reminders
+from ciclo.jobs.price_updates.reminders import PricePreview, Reminder, previews, taken_reminders
 from ciclo.jobs.price_updates.report import UpdatesInDoubtError, UpdateStanding, standing_of_updates
 from ciclo.jobs.price_updates.settling import UpdatesOpen, settle_updates, updates_open
+from ciclo.jobs.price_updates.values import missing_indices
 
 __all__ = [
     "MAX_WAIT_DAYS",
@@ -39,6 +41,8 @@ __all__ = [
     "apply_price_updates",
     "batch_of",
     "batch_table",
+    "missing_indices",
+    "previews",
     "retire_updates",
     "settle_updates",
     "standing_of_updates",

@@ -24,7 +24,7 @@ from ciclo.domain.pricing import (
     price_in_force,
 )
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.price_updates.standing import Due, Prices, Standing
+from ciclo.jobs.price_updates.standing import Due, Prices, Standing, written
 from ciclo.jobs.prices import WHOLE_RULE
 from ciclo.jobs.schedules import domain_update
 from ciclo.ledger.tables import IndexValue, Payload
@@ -96,8 +96,8 @@ class Proposal:
             "prices": [
                 {
                     "service_id": change.service or WHOLE_RULE,
-                    "old": f"{change.old_unit_value:f}",
-                    "new": f"{change.new_unit_value:f}",
+                    "old": written(change.old_unit_value),
+                    "new": written(change.new_unit_value),
                 }
                 for change in self.changes
             ],

@@ -58,6 +58,18 @@ class Reminder:
     note: str | None
 
 
+def previews(ctx: JobContext, scope: Scope, options: UpdateOptions, *, on: date) -> tuple[Reminder, ...]:
+    """Return what each rule's next execution up to a day will do, without changing anything; nothing is asked."""
+    book = IndexBook(ctx)
+    found = []
+    for rule_id in dict.fromkeys(update.rule_id for update in ctx.scheduled_updates.due(on, scope)):
+        standing = standing_of(ctx, rule_id)
+        due = standing.head() if standing else None
+        if standing is not None and due is not None and standing.ending(due.execution_date) is None:
+            found.append(preview(standing, due, book, options.policy))
+    return tuple(found)
+
+
 @contextmanager
 def taken_reminders(
     ctx: JobContext, scope: Scope, options: UpdateOptions, *, today: date

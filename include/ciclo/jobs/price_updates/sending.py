@@ -22,7 +22,7 @@ from ciclo.domain.money import brl
 from ciclo.jobs.price_updates.completion import Completion, complete
 from ciclo.jobs.price_updates.invoices import InvoicesPending
 from ciclo.jobs.price_updates.proposal import Proposal
-from ciclo.jobs.price_updates.standing import Prices, Standing
+from ciclo.jobs.price_updates.standing import Prices, Standing, written
 from ciclo.jobs.price_updates.vendor import Adoption, adoption_evidence
 from ciclo.jobs.price_updates.work import Case, Run, back_to_planned, doubt, park, proposal_columns, stay
 from ciclo.jobs.prices import WHOLE_RULE, current_prices
@@ -154,7 +154,7 @@ def adopt(run: Run, case: Case, adoption: Adoption, proposal: Proposal | None, p
 
 
 def _written(prices: Prices) -> dict[str, str]:
-    return {str(key): f"{value:f}" for key, value in prices.items()}
+    return {str(key): written(value) for key, value in prices.items()}
 
 
 def _listed(prices: Prices) -> str:

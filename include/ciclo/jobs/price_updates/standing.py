@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from ciclo.api.models import InvoiceRule
 from ciclo.domain import pricing
+from ciclo.domain.money import cents
 from ciclo.domain.pricing import Service
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.prices import WHOLE_RULE, current_prices, history, vendor_after
@@ -20,6 +21,12 @@ from ciclo.ledger.terms import RuleTerms
 
 Prices = dict[int, Decimal]
 """Unit values in BRL by service id; `WHOLE_RULE` for a rule without services."""
+
+
+def written(value: Decimal) -> str:
+    """Write a unit value for the evidence: at least its cents, more where the vendor keeps more."""
+    rounded = cents(value)
+    return f"{rounded:f}" if rounded == value else f"{value.normalize():f}"
 
 
 @dataclass(frozen=True, slots=True)

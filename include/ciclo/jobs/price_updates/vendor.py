@@ -12,7 +12,7 @@ from ciclo.domain.errors import DomainError
 from ciclo.domain.money import brl
 from ciclo.domain.pricing import next_execution
 from ciclo.jobs.price_updates.proposal import Proposal
-from ciclo.jobs.price_updates.standing import Due, Prices, Standing
+from ciclo.jobs.price_updates.standing import Due, Prices, Standing, written
 from ciclo.jobs.prices import readjusted_services
 from ciclo.jobs.schedules import domain_update
 from ciclo.ledger.tables import Payload
@@ -156,7 +156,9 @@ def adoption_evidence(adoption: Adoption, due: Due, proposal: Proposal | None, w
         "prices": [_price(key, adoption.before, value, ours) for key, value in adoption.prices.items()],
         "vendor": {
             "execution_date": due.scheduled.remote_execution_date.isoformat(),
-            "difference": {str(key): f"{value - ours[key]:f}" for key, value in adoption.prices.items() if key in ours},
+            "difference": {
+                str(key): written(value - ours[key]) for key, value in adoption.prices.items() if key in ours
+            },
         },
         "warnings": warnings,
     }
@@ -164,5 +166,5 @@ def adoption_evidence(adoption: Adoption, due: Due, proposal: Proposal | None, w
 
 def _price(key: int, before: Mapping[int, Decimal], new: Decimal, ours: Mapping[int, Decimal]) -> Payload:
     old = before.get(key, new)
-    entry: Payload = {"service_id": key, "old": f"{old:f}", "new": f"{new:f}"}
-    return {**entry, "ours": f"{ours[key]:f}"} if key in ours else entry
+    entry: Payload = {"service_id": key, "old": written(old), "new": written(new)}
+    return {**entry, "ours": written(ours[key])} if key in ours else entry

@@ -1,0 +1,78 @@
+"""Scheduled price updates: reminders, applications on their execution date, optional approval."""
+
+from datetime import timedelta
+
+import pendulum
+from airflow.sdk import CronTriggerTimetable, dag, task
+
+from ciclo.orchestration.params import window_params
+from ciclo.orchestration.price_approval import PriceUpdateApproval
+from ciclo.orchestration.price_stages import (
+    PRICES,
+    UPDATES_DUE,
+    apply_updates_shard,
+    finish_updates,
+    prepare_updates,
+    remind_of_updates,
+    update_params,
+)
+from ciclo.orchestration.retries import RETRYING
+from ciclo.orchestration.stages import SHARD_NAME, shards
+
+DOCS = """
+### Apply price updates
+
+Readjusts rules by their price index on the execution date: the ledger's prices from that day on, the rule at the
+vendor (`PUT`), and invoices from that day on that are created but not yet issued (`PATCH`). Each rule's updates apply
+in order, each exactly once; its periods wait until then and go on by themselves.
+
+1. `prepare`: contracts, index values; proposals where approval is required.
+2. `remind`: previews of the updates whose reminder is due, by e-mail to `CICLO_NOTIFY` and in the log.
+3. `approve`: with `require_approval`, a person sees old price, factor and new price and approves or rejects.
+4. `apply`: claims, commits, sends, records with the evidence; adopts what the vendor has applied itself.
+5. `finish`: settles what got no answer. Red while anything is in doubt.
+
+**What to look at**: the log of `finish` lists updates that wait for an index value, for approval or for a person.
+Rules, windows and sources: `docs/price-updates.md`.
+"""
+
+
+@dag(
+    schedule=CronTriggerTimetable("30 5 * * *", timezone="America/Sao_Paulo"),
+    start_date=pendulum.datetime(2025, 1, 1, tz="America/Sao_Paulo"),
+    catchup=False,
+    max_active_runs=1,
+    params=window_params() | update_params(),
+    tags=["ciclo", "prices"],
+    doc_md=DOCS,
+)
+def apply_price_updates() -> None:
+    """Prepare, remind, ask, apply each shard, finish."""
+
+    @task(**RETRYING)
+    def prepare() -> dict[str, object]:
+        """Refresh contracts and index values; return the proposals that a person has to approve."""
+        return prepare_updates(UPDATES_DUE)
+
+    @task(**RETRYING)
+    def remind() -> int:
+        """Send the reminders whose day has come; return how many."""
+        return remind_of_updates(UPDATES_DUE)
+
+    @task(map_index_template=SHARD_NAME, **RETRYING)
+    def apply(shard: int) -> dict[str, int]:
+        """Settle and apply the updates of one shard; return counts by outcome."""
+        return apply_updates_shard(shard, UPDATES_DUE)
+
+    @task(outlets=[PRICES], **RETRYING)
+    def finish() -> dict[str, int]:
+        """Settle this run's doubts, report what is not settled."""
+        return finish_updates(UPDATES_DUE)
+
+    prepared = prepare()
+    prepared >> remind()
+    approved = PriceUpdateApproval(task_id="approve", batch=prepared, response_timeout=timedelta(hours=20))
+    approved >> apply.expand(shard=shards()) >> finish()
+
+
+apply_price_updates()
