@@ -18,6 +18,7 @@ from ciclo.ledger.repositories import (
     IndexValueRepository,
     InvoiceRepository,
     PeriodRepository,
+    PlanRepository,
     PriceRepository,
     ReconciliationRepository,
     ScheduledUpdateRepository,
@@ -99,3 +100,8 @@ class JobContext:
     def webhooks(self) -> WebhookRepository:
         """Events that the vendor told."""
         return WebhookRepository(self.session)
+
+    @cached_property
+    def plans(self) -> PlanRepository:
+        """Plans of backfills."""
+        return PlanRepository(self.session, self.organization_id, self.actor)

@@ -8,6 +8,7 @@ from ciclo.ledger.repositories.findings import Disagreement, FindingRepository, 
 from ciclo.ledger.repositories.indices import IndexValueRepository
 from ciclo.ledger.repositories.invoices import InvoiceRepository
 from ciclo.ledger.repositories.periods import Issued, PeriodRepository, Scope, StateCount
+from ciclo.ledger.repositories.plans import NewPlan, PlanEntry, PlanRepository
 from ciclo.ledger.repositories.prices import PriceRepository, ScheduledUpdateRepository
 from ciclo.ledger.repositories.reconciliation import MonthOfInvoices, ReconciliationRepository
 from ciclo.ledger.repositories.webhooks import ReceivedEvent, WebhookRepository
@@ -28,7 +29,10 @@ __all__ = [
     "InvoiceRepository",
     "Issued",
     "MonthOfInvoices",
+    "NewPlan",
     "PeriodRepository",
+    "PlanEntry",
+    "PlanRepository",
     "PriceRepository",
     "ReceivedEvent",
     "ReconciliationRepository",

@@ -1,0 +1,271 @@
+"""A backfill under control: a plan with amounts, ceilings, a person's approval, and nothing but that plan carried out.
+
+The one rule: what was approved is what is applied. The plan's hash is of every rule, day and amount in it; it is
+computed again from the prices in force before anything is sent, and a period at another amount is not billed.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from ciclo.domain.money import ZERO, brl
+from ciclo.domain.period_states import PeriodState
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.expand import cancel_open
+from ciclo.jobs.orders import Order, OrderBook, Unbillable
+from ciclo.jobs.settle import CHUNK
+from ciclo.ledger.repositories import NewPlan, PlanEntry, Scope
+from ciclo.ledger.tables import BillingPlan, Period
+
+LINES_SHOWN = 200
+"""Invoices that a plan's text lists before it only counts them."""
+
+_Hashed = tuple[Period, Decimal | None, str]
+"""What a plan says of a period: its amount, and what happens to it."""
+
+
+class BackfillPolicy(StrEnum):
+    """What a backfill does with the periods that were missed."""
+
+    EACH = "each"
+    """Every missed period becomes an invoice."""
+    CURRENT_ONLY = "current_only"
+    """Of each rule the newest period of the range; older ones that were missed are given up, for good."""
+    DRY_RUN = "dry_run"
+    """A plan with amounts; nothing is sent, nothing is planned."""
+
+
+class PlanNotApprovedError(Exception):
+    """A plan above the ceilings that nobody has approved."""
+
+    def __init__(self, plan_id: int) -> None:
+        super().__init__(f"plan {plan_id} is above the ceilings and nobody has approved it: nothing was sent")
+
+
+class PlanChangedError(Exception):
+    """What would be billed now is not what was planned and approved."""
+
+    def __init__(self, plan_id: int, differences: Sequence[str]) -> None:
+        shown = "; ".join(differences[:10])
+        super().__init__(
+            f"plan {plan_id} is no longer what would be billed, nothing was sent: {shown}. Run the backfill again"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """Above which a person decides; None is no ceiling. BRL."""
+
+    max_invoices: int | None = None
+    max_total: Decimal | None = None
+
+    def exceeded_by(self, invoices: int, total: Decimal) -> str | None:
+        """Return which ceiling a plan passes, in words; None if it passes none."""
+        passed = []
+        if self.max_invoices is not None and invoices > self.max_invoices:
+            passed.append(f"{invoices} invoices are more than {self.max_invoices}")
+        if self.max_total is not None and total > self.max_total:
+            passed.append(f"{brl(total)} is more than {brl(self.max_total)}")
+        return " and ".join(passed) or None
+
+
+@dataclass(slots=True)
+class PlanDraft:
+    """What a backfill would do now."""
+
+    scope: Scope
+    policy: BackfillPolicy
+    billed: list[Order] = field(default_factory=list)
+    unbillable: list[Unbillable] = field(default_factory=list)
+    """Periods that would be parked: their invoice cannot be written."""
+    left_out: list[Period] = field(default_factory=list)
+    held: int = 0
+    """Periods that wait for a price update and are not in the plan."""
+
+    @property
+    def total(self) -> Decimal:
+        """BRL of all invoices."""
+        return sum((order.gross_value for order in self.billed), ZERO)
+
+    @property
+    def plan_hash(self) -> str:
+        """What two equal plans share: policy, window, and every rule, day and amount."""
+        billed: list[_Hashed] = [(order.period, order.gross_value, "bill") for order in self.billed]
+        parked: list[_Hashed] = [(entry.period, None, "park") for entry in self.unbillable]
+        left_out: list[_Hashed] = [(period, None, "leave out") for period in self.left_out]
+        return _hash(self.policy, self.scope, [*billed, *parked, *left_out])
+
+    def lines(self) -> list[str]:
+        """Return the plan as lines for a log."""
+        invoices = [
+            f"  {order.period.issue_date}  contract {order.period.contract_id}  rule {order.period.rule_id}"
+            f"  {brl(order.gross_value)}"
+            for order in self.billed[:LINES_SHOWN]
+        ]
+        more = len(self.billed) - LINES_SHOWN
+        if more > 0:
+            invoices.append(f"  … and {more} more")
+        parked = [f"  would be parked: {entry.reason}" for entry in self.unbillable]
+        left_out = [
+            f"  left out: {period.issue_date}  contract {period.contract_id}  rule {period.rule_id}"
+            for period in self.left_out[:LINES_SHOWN]
+        ]
+        return [*invoices, *parked, *left_out, self.summary()]
+
+    def summary(self) -> str:
+        """Return the plan in a line."""
+        return (
+            f"{len(self.billed)} invoices, {brl(self.total)}; {len(self.unbillable)} would be parked, "
+            f"{len(self.left_out)} are left out, {self.held} wait for a price update"
+        )
+
+    def months(self) -> list[tuple[str, int, Decimal]]:
+        """Return invoices and BRL by month of issue, for a person to approve."""
+        months: dict[str, list[Decimal]] = {}
+        for order in self.billed:
+            months.setdefault(f"{order.period.issue_date:%m/%Y}", []).append(order.gross_value)
+        return [(month, len(values), sum(values, ZERO)) for month, values in months.items()]
+
+
+def draft_plan(ctx: JobContext, scope: Scope, policy: BackfillPolicy) -> PlanDraft:
+    """Return what a backfill would bill now: planned periods, and waiting ones whose price updates are settled."""
+    held = {period.id for period in ctx.periods.held_back(scope)}
+    free = [*ctx.periods.in_state(PeriodState.PLANNED, scope=scope), *ctx.periods.free_again(scope)]
+    periods = sorted((p for p in free if p.id not in held), key=lambda p: (p.issue_date, p.contract_id, p.id))
+    draft = PlanDraft(scope, policy, held=len(held))
+    if policy is BackfillPolicy.CURRENT_ONLY:
+        draft.left_out = _superseded(ctx, scope)
+        given_up = {period.id for period in draft.left_out}
+        periods = [period for period in periods if period.id not in given_up]
+    book = OrderBook(ctx, periods)
+    for entry in map(book.order, periods):
+        if isinstance(entry, Order):
+            draft.billed.append(entry)
+        else:
+            draft.unbillable.append(entry)
+    return draft
+
+
+def _superseded(ctx: JobContext, scope: Scope) -> list[Period]:
+    """Return the missed periods of each rule that are older than its newest one in the range."""
+    alive = [state for state in PeriodState if state is not PeriodState.CANCELLED]
+    newest: dict[int, date] = {}
+    periods = ctx.periods.in_state(*alive, scope=scope)
+    for period in periods:
+        newest[period.rule_id] = max(period.issue_date, newest.get(period.rule_id, period.issue_date))
+    missed = (PeriodState.PLANNED, PeriodState.WAITING)
+    return [p for p in periods if p.state in missed and p.issue_date < newest[p.rule_id]]
+
+
+def keep_plan(ctx: JobContext, draft: PlanDraft, ceilings: Ceilings) -> BillingPlan:
+    """Keep a draft in the ledger with its hash, and whether a person has to approve it. Commits."""
+    window = draft.scope.window
+    entries = [
+        *(PlanEntry(order.period.id, order.gross_value) for order in draft.billed),
+        *(PlanEntry(entry.period.id, None) for entry in draft.unbillable),
+        *(PlanEntry(period.id, period.gross_value, left_out=True) for period in draft.left_out),
+    ]
+    plan = ctx.plans.keep(
+        NewPlan(
+            from_date=window.start,
+            to_date=window.last_day,
+            policy=draft.policy.value,
+            plan_hash=draft.plan_hash,
+            invoices=len(draft.billed),
+            total=draft.total,
+            needs_approval=ceilings.exceeded_by(len(draft.billed), draft.total) is not None,
+            entries=entries,
+        ),
+        at=ctx.clock(),
+    )
+    ctx.session.commit()
+    return plan
+
+
+def apply_plan(ctx: JobContext, plan_id: int, plan_hash: str, *, scope: Scope, approved_by: str | None) -> None:
+    """Let a plan be carried out: record the approval, check the hash again, give up what it leaves out. Commits.
+
+    Args:
+        ctx: the run.
+        plan_id: of the ledger.
+        plan_hash: what the person saw.
+        scope: window and contracts of the run.
+        approved_by: the person's name; None if nobody was asked.
+
+    Raises:
+        PlanNotApprovedError: it is above the ceilings and nobody approved it.
+        PlanChangedError: the amounts are no longer those of the plan, or it is another plan.
+    """
+    plan = ctx.plans.get(plan_id)
+    if plan is None or plan.plan_hash != plan_hash:
+        raise PlanChangedError(plan_id, ["the ledger's plan is another one"])
+    if plan.needs_approval and plan.approved_by is None and approved_by is None:
+        raise PlanNotApprovedError(plan_id)
+    if approved_by is not None and plan.approved_by is None:
+        ctx.plans.approve(plan, person=approved_by, at=ctx.clock())
+    require_unchanged(ctx, plan, scope)
+    entries = ctx.plans.entries(plan_id)
+    _give_up(ctx, plan, [entry.period_id for entry in entries if entry.left_out])
+    ctx.plans.applied(plan, at=ctx.clock())
+    ctx.session.commit()
+
+
+def approved_amounts(ctx: JobContext, plan_id: int) -> dict[int, Decimal | None]:
+    """Return what each period of a plan may be billed at, in BRL."""
+    return {entry.period_id: entry.gross_value for entry in ctx.plans.entries(plan_id) if not entry.left_out}
+
+
+def require_unchanged(ctx: JobContext, plan: BillingPlan, scope: Scope) -> None:
+    """Compute a plan's hash again from the terms and prices of now, whatever has been billed of it meanwhile.
+
+    Raises:
+        PlanChangedError: naming what differs.
+    """
+    entries = {entry.period_id: entry for entry in ctx.plans.entries(plan.id)}
+    periods = ctx.periods.some(entries)
+    book = OrderBook(ctx, periods)
+    now: list[_Hashed] = []
+    differences = []
+    for period in periods:
+        entry = entries[period.id]
+        order = book.order(period)
+        amount = order.gross_value if isinstance(order, Order) and not entry.left_out else None
+        word = "leave out" if entry.left_out else "bill" if amount is not None else "park"
+        now.append((period, amount, word))
+        if not entry.left_out and amount != entry.gross_value:
+            differences.append(_difference(period, entry.gross_value, amount))
+    window_scope = Scope(scope.window, scope.contract_ids)
+    if differences or _hash(BackfillPolicy(plan.policy), window_scope, now) != plan.plan_hash:
+        raise PlanChangedError(plan.id, differences or ["another range, policy or period"])
+
+
+def _give_up(ctx: JobContext, plan: BillingPlan, period_ids: Sequence[int]) -> None:
+    who = f", approved by {plan.approved_by}" if plan.approved_by else ""
+    reason = f"left out by the policy {plan.policy} of run {plan.run_id}{who}"
+    for start in range(0, len(period_ids), CHUNK):
+        cancel_open(ctx, ctx.periods.some(period_ids[start : start + CHUNK]), reason)
+
+
+def _difference(period: Period, planned: Decimal | None, now: Decimal | None) -> str:
+    words = [brl(amount) if amount is not None else "no price" for amount in (planned, now)]
+    place = f"contract {period.contract_id}, rule {period.rule_id}, period {period.issue_date}"
+    return f"{place}: planned at {words[0]}, now {words[1]}"
+
+
+def _hash(policy: BackfillPolicy, scope: Scope, entries: Iterable[_Hashed]) -> str:
+    rows = sorted(
+        [period.rule_id, period.issue_date.isoformat(), str(amount) if amount is not None else None, word]
+        for period, amount, word in entries
+    )
+    document = [
+        policy.value,
+        scope.window.start.isoformat(),
+        scope.window.end.isoformat(),
+        list(scope.contract_ids),
+        rows,
+    ]
+    return hashlib.sha256(json.dumps(document, separators=(",", ":")).encode()).hexdigest()

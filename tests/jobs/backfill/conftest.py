@@ -1,0 +1,49 @@
+"""A company with months that were missed."""
+
+import pytest
+
+from ciclo.jobs.backfill import apply_plan, approved_amounts, draft_plan, keep_plan
+from ciclo.jobs.expand import expand_rules
+from ciclo.jobs.issue import issue_due_periods
+from ciclo.jobs.issuing import IssueOptions
+from ciclo.jobs.sync import sync_contracts
+from ciclo.ledger.repositories import Scope
+from company import TODAY, YEAR
+
+
+class Backfill:
+    """The steps of bill_range on a sandbox and a ledger."""
+
+    def __init__(self, box, ctx):
+        self.box, self.ctx = box, ctx
+
+    def expand(self, seen_on=TODAY, scope=YEAR):
+        sync_contracts(self.ctx)
+        return expand_rules(self.ctx, scope, seen_on=seen_on)
+
+    def plan(self, policy, ceilings, scope=YEAR):
+        return keep_plan(self.ctx, draft_plan(self.ctx, scope, policy), ceilings)
+
+    def apply(self, plan, *, approved_by=None, scope=YEAR):
+        apply_plan(self.ctx, plan.id, plan.plan_hash, scope=scope, approved_by=approved_by)
+
+    def issue(self, plan, scope=YEAR):
+        options = IssueOptions(approved=approved_amounts(self.ctx, plan.id))
+        planned = Scope(scope.window, scope.contract_ids, plan_id=plan.id)
+        return issue_due_periods(self.ctx, planned, options, owner="tests")
+
+    def invoices(self):
+        return self.box.state()["invoices"]
+
+
+@pytest.fixture
+def backfill(sandbox, lite_job):
+    """Start a company whose periods are planned and not billed."""
+
+    def start(state, job=lite_job):
+        box = sandbox(state)
+        place = Backfill(box, job(box))
+        place.expand()
+        return place
+
+    return start
