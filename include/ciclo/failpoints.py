@@ -43,6 +43,13 @@ POINTS: Final[Mapping[str, str]] = MappingProxyType(
         "adopt.adopting": "what was there is adopted and not committed",
         "adopt.adopted": "what was there is adopted, committed",
         "finish.settled": "a run's doubts are settled, what came back is not sent",
+        "update.claimed": "a price update is claimed, committed, nothing is sent",
+        "update.put": "the vendor has answered the new price, nothing is recorded",
+        "update.repriced": "invoices that were there are at the new price, nothing is recorded",
+        "update.recording": "a price update is written to the ledger and not committed",
+        "update.recorded": "a price update is recorded and committed",
+        "update.abandoned": "price updates of dead runs are in doubt, committed",
+        "update.looked": "the vendor's rules were read for what is in doubt, nothing is changed",
     }
 )
 """Every failpoint by name, with the state of things at that moment."""

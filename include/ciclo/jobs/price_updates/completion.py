@@ -15,6 +15,7 @@ from ciclo.domain.money import brl, cents
 from ciclo.domain.period_states import PeriodState
 from ciclo.domain.periods import DateRange
 from ciclo.domain.pricing import Price, gross_value, next_execution
+from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.invoices import Brought, bring_to_price
 from ciclo.jobs.price_updates.standing import Due, Prices, Standing
@@ -73,11 +74,14 @@ def complete(ctx: JobContext, work: Completion) -> Brought | None:
     ctx.session.commit()  # no transaction stays open while requests are under way
     issued = [period for period in periods if period.state == PeriodState.ISSUED]
     brought = bring_to_price(ctx, work.standing, issued, work.history_after())
+    failpoint("update.repriced")
     if not _record(ctx, work, brought, ctx.clock()):
         ctx.session.rollback()
         return None
     _refresh_estimates(ctx, work)
+    failpoint("update.recording")
     ctx.session.commit()
+    failpoint("update.recorded")
     return brought
 
 

@@ -19,6 +19,7 @@ from ciclo.api import (
 from ciclo.api.models import InvoiceRule
 from ciclo.domain.errors import DomainError
 from ciclo.domain.money import brl
+from ciclo.failpoints import failpoint
 from ciclo.jobs.price_updates.completion import Completion, complete
 from ciclo.jobs.price_updates.invoices import InvoicesPending
 from ciclo.jobs.price_updates.proposal import Proposal
@@ -44,6 +45,7 @@ def apply_proposal(run: Run, case: Case, proposal: Proposal) -> bool:
         **proposal_columns(proposal),
     )
     ctx.session.commit()  # before any PUT: from here on nobody else may send this
+    failpoint("update.claimed")
     if not claimed:
         return True  # look again what the other run makes of it
     remote = case.standing.remote if sent == seen else _put(run, case, sent)
@@ -84,6 +86,7 @@ def _put(run: Run, case: Case, sent: Prices) -> InvoiceRule | None:
     within = options.lease.total_seconds() - run.ctx.api.longest_request
     try:
         answer = run.ctx.api.update_invoice_rule(rule.contract_id, rule.rule_id, _body(sent), within=within)
+        failpoint("update.put")
     except (RejectedError, BadRequestError) as error:
         park(run, case, f"{case.name}: the API refused the new price: {error.reason}")
         return None

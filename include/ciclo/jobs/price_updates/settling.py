@@ -12,6 +12,7 @@ from decimal import Decimal
 from ciclo.api import NotFoundError
 from ciclo.api.models import InvoiceRule
 from ciclo.domain.money import brl
+from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.completion import Completion, complete
 from ciclo.jobs.price_updates.invoices import InvoicesPending
@@ -50,7 +51,9 @@ def settle_updates(ctx: JobContext, scope: Scope, options: UpdateOptions) -> Upd
         if execution.state == ExecutionState.SUBMITTING:
             _abandon(ctx, execution, options.grace, now)
     ctx.session.commit()
+    failpoint("update.abandoned")
     rules = {contract_id: _rules(ctx, contract_id) for contract_id in {row.contract_id for row in rows}}
+    failpoint("update.looked")
     for execution in rows:
         _settle_one(ctx, execution, rules[execution.contract_id].get(execution.rule_id), outcome, now)
         ctx.session.commit()
