@@ -332,13 +332,17 @@ def a_scheduled_update(
     )
 
 
-def fill_small_year(engine: Engine) -> None:
-    """Fourteen months of ten contracts: every state, an update of every kind, findings, closed months."""
+def fill_small_year(engine: Engine, *, hostile: bool = True) -> None:
+    """Fourteen months of ten contracts: every state, an update of every kind, findings, closed months.
+
+    One contract has a name that tries to be markup, SQL and a formula, unless `hostile` is false.
+    """
     rows = Rows()
     rows.add(Organization, name="Vértice Serviços Gerenciados Ltda.", first_seen_at=SEEN)
     index_values(rows)
     period_id = 0
-    for number, name in enumerate(_CUSTOMERS):
+    names = _CUSTOMERS if hostile else (*_CUSTOMERS[:-1], "Hotel Serra Azul - Suporte de TI")
+    for number, name in enumerate(names):
         contract_id = 100 + number
         a_contract(rows, contract_id, name, state="inactive" if number == 8 else "active")
         for kind, title in enumerate(_TITLES[: 1 + number % 3]):

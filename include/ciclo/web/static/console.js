@@ -69,7 +69,7 @@
   });
   document.addEventListener("htmx:afterRequest", () => document.body.classList.remove("busy"));
   document.addEventListener("click", (event) => {
-    if (event.target.closest("a[download]")) setTimeout(() => document.body.classList.remove("busy"), 500);
+    if (event.target.closest("a[data-download]")) setTimeout(() => document.body.classList.remove("busy"), 500);
   });
   document.addEventListener("htmx:sendError", () => {
     const message = document.getElementById("offline");

