@@ -31,6 +31,14 @@ class Settings(BaseSettings):
         le=4000,
         description="How far back the daily reconciliation reads even what is received or cancelled.",
     )
+    max_invoices: int | None = Field(
+        5000, ge=0, description="Invoices above which a backfill waits for a person, unless its form says otherwise."
+    )
+    max_total: str | None = Field(
+        "5000000.00",
+        pattern=r"^\d{1,12}(\.\d{1,2})?$",
+        description="BRL above which a backfill waits for a person, unless its form says otherwise.",
+    )
     reports_dir: Path | None = Field(
         None, description="Folder of the closed months' reports; by default `ciclo-reports` under `AIRFLOW_HOME`."
     )
