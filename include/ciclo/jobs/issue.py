@@ -6,9 +6,10 @@ them. No row is sent twice on a guess.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from threading import Event
 
 from ciclo.api import (
     ApiError,
@@ -31,6 +32,9 @@ from ciclo.ledger.repositories.periods import Seen
 from ciclo.ledger.tables import Period
 
 __all__ = ["IssueOptions", "IssueOutcome", "hold_back", "issue_due_periods"]
+
+RECORDED_AT_ONCE = 50
+"""Answers recorded and committed together: what a crash leaves to be settled, at most, beside what is under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,38 +136,39 @@ def _as_approved(entry: Order | Unbillable, options: IssueOptions) -> Order | Un
 
 
 def _post(ctx: JobContext, orders: Sequence[Order], options: IssueOptions) -> Iterator[list[_Answer]]:
-    """Send orders with bounded concurrency and yield their answers as they come, some at a time."""
-    if not orders:
-        return
-    deadline = ctx.clock() + options.lease - timedelta(seconds=ctx.api.longest_request)
-    if orders[0].period.lease_until is not None:
-        deadline = orders[0].period.lease_until - timedelta(seconds=ctx.api.longest_request)
+    """Send orders with bounded concurrency and yield their answers in order, some at a time, while others are sent.
+
+    Nothing more is sent once the API refuses the token, or the caller goes no further.
+    """
+    deadline = _deadline(ctx, orders, options)
+    over = Event()
     with ThreadPoolExecutor(options.concurrency) as pool:
-        waiting = iter(orders)
-        running: set[Future[_Answer]] = set()
-        refused = False
-        while True:
-            for order in waiting:
-                running.add(pool.submit(_send, ctx, order, deadline, refused=refused))
-                if len(running) >= options.concurrency * 2:
-                    break
-            if not running:
-                return
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            answers = [future.result() for future in done]
-            refused = refused or any(isinstance(answer.error, AuthenticationError) for answer in answers)
-            yield answers
+        sent = [pool.submit(_send, ctx, order, deadline, over) for order in orders]
+        try:
+            for start in range(0, len(sent), RECORDED_AT_ONCE):
+                yield [future.result() for future in sent[start : start + RECORDED_AT_ONCE]]
+        finally:
+            over.set()
 
 
-def _send(ctx: JobContext, order: Order, deadline: datetime, *, refused: bool) -> _Answer:
-    if refused:
-        return _Answer(order, unsent="the API refused the token")
+def _deadline(ctx: JobContext, orders: Sequence[Order], options: IssueOptions) -> datetime:
+    """Return when the last POST may begin: whatever it takes, it ends with the claim."""
+    ends = [order.period.lease_until for order in orders if order.period.lease_until is not None]
+    return min(ends, default=ctx.clock() + options.lease) - timedelta(seconds=ctx.api.longest_request)
+
+
+def _send(ctx: JobContext, order: Order, deadline: datetime, over: Event) -> _Answer:
+    if over.is_set():
+        return _Answer(order, unsent="the API refused the token, or the run ended")
     try:
         time_left = (deadline - ctx.clock()).total_seconds()  # retries and pauses end with the claim, too
         failpoint("issue.posting")
         invoice = ctx.api.create_invoice(order.period.contract_id, order.body, within=time_left)
         failpoint("issue.posted")
         return _Answer(order, invoice=invoice)
+    except AuthenticationError as error:
+        over.set()
+        return _Answer(order, error=error)
     except ApiError as error:
         return _Answer(order, error=error)
 
