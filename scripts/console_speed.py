@@ -34,6 +34,7 @@ VIEWS = (
     "/periods/list?page=3900",
     "/periods/500",
     "/receivables",
+    "/receivables/collected",
     "/receivables?bucket=31-60",
     "/receivables?state=received&page=4000",
     "/price-updates",

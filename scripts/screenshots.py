@@ -69,7 +69,7 @@ def _take_all(url: str, into: Path) -> None:
 
 def _take(page: Page, url: str, into: Path, names: Iterable[str], suffix: str) -> None:
     for name in names:
-        page.goto(url + VIEWS[name])
+        page.goto(url + VIEWS[name], wait_until="networkidle")
         page.screenshot(path=into / f"{name}-{suffix}.png")
     page.goto(f"{url}/attention")
     page.locator("tbody td a").first.click()

@@ -84,7 +84,7 @@ def test_days_to_receive_are_the_mean_from_issue_to_receipt(year):
     found = receivables.collected(year, ORGANIZATION, DateRange(date(2025, 3, 1), date(2025, 4, 1)))
 
     (march,) = found
-    assert march.due.count == march.received.count
+    assert march.due == march.received  # every receivable due in March is paid
     assert Decimal(20) < march.days_to_receive < Decimal(40)
     assert 0 < march.received_on_time < march.received.count
 

@@ -12,6 +12,7 @@ VIEWS = (
     "/periods/27",
     "/periods/1",
     "/receivables",
+    "/receivables/collected",
     "/receivables?bucket=31-60",
     "/receivables?state=received&sort=received_at",
     "/receivables?refused=1",

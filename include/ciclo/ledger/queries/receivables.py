@@ -63,6 +63,7 @@ class CollectedMonth:
     days_to_receive: Decimal | None
 
 
+_OWED = tuple(state.value for state in ReceivableState if state != ReceivableState.CANCELLED)
 SORTS: dict[str, Any] = {
     "due_date": Receivable.due_date,
     "contract": Contract.name,
@@ -93,11 +94,37 @@ def ageing(session: Session, organization_id: int, today: date) -> dict[AgeingBu
 
 
 def collected(session: Session, organization_id: int, window: DateRange) -> tuple[CollectedMonth, ...]:
-    """What was due in each month of the window and how much of it came in, how fast; two statements."""
-    due = _by_month(_due(session, organization_id, window))
-    received = _received(session, organization_id, window)
-    months = sorted(set(due) | set(received))
-    return tuple(_collected_month(month, due.get(month, Share()), received.get(month)) for month in months)
+    """What was due in each month of the window and how much of it came in, how fast; one statement."""
+    received = Receivable.state == ReceivableState.RECEIVED.value
+    on_time = case((and_(received, Receivable.received_at <= Receivable.due_date), 1), else_=0)
+    query = (
+        select(
+            Receivable.due_date,
+            func.count(),
+            func.sum(Receivable.gross_value),
+            func.sum(case((received, 1), else_=0)),
+            func.sum(case((received, Receivable.gross_value))),
+            func.sum(on_time),
+            func.sum(case((received, days_between(Receivable.received_at, Invoice.issue_date)))),
+        )
+        .outerjoin(
+            Invoice,
+            and_(Invoice.organization_id == Receivable.organization_id, Invoice.invoice_id == Receivable.invoice_id),
+        )
+        .where(
+            Receivable.organization_id == organization_id,
+            Receivable.state.in_(_OWED),
+            Receivable.due_date >= window.start,
+            Receivable.due_date < window.end,
+            Receivable.gone_at.is_(None),
+        )
+        .group_by(Receivable.due_date)
+    )
+    months: dict[date, _Collected] = {}
+    for day, *figures in session.execute(query):
+        month = first_of_month(day)
+        months[month] = months.get(month, _NOTHING) + _Collected.read(*figures)
+    return tuple(_collected_month(month, sums) for month, sums in sorted(months.items()))
 
 
 def receivable_listing(organization_id: int, wanted: ReceivableFilter) -> Listing[ReceivableRow]:
@@ -177,73 +204,31 @@ def _in_bucket(bucket: AgeingBucket, today: date) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _due(session: Session, organization_id: int, window: DateRange) -> list[tuple[date, int, Decimal]]:
-    """Everything that was to be paid, by due date."""
-    owed = [state.value for state in ReceivableState if state != ReceivableState.CANCELLED]
-    query = select(Receivable.due_date, func.count(), func.sum(Receivable.gross_value)).where(
-        Receivable.organization_id == organization_id,
-        Receivable.state.in_(owed),
-        Receivable.due_date >= window.start,
-        Receivable.due_date < window.end,
-        Receivable.gone_at.is_(None),
-    )
-    return [(day, count, amount) for day, count, amount in session.execute(query.group_by(Receivable.due_date))]
-
-
-def _by_month(rows: list[tuple[date, int, Decimal]]) -> dict[date, Share]:
-    months: dict[date, Share] = {}
-    for day, count, amount in rows:
-        month = first_of_month(day)
-        months[month] = months.get(month, Share()) + Share(count, amount or ZERO)
-    return months
-
-
-_NONE = Share()
-
-
 @dataclass(frozen=True, slots=True)
-class _Receipts:
-    share: Share = _NONE
-    on_time: int = 0
-    days: int = 0
+class _Collected:
+    """Sums over some due dates; they add up."""
 
-    def __add__(self, other: "_Receipts") -> "_Receipts":
-        return _Receipts(self.share + other.share, self.on_time + other.on_time, self.days + other.days)
+    due: Share
+    received: Share
+    on_time: int
+    days: int
 
+    @classmethod
+    def read(
+        cls, count: int, amount: Decimal | None, paid: int, paid_amount: Decimal | None, on_time: int, days: int | None
+    ) -> "_Collected":
+        return cls(Share(count, amount or ZERO), Share(int(paid), paid_amount or ZERO), int(on_time), int(days or 0))
 
-def _received(session: Session, organization_id: int, window: DateRange) -> dict[date, _Receipts]:
-    on_time = case((Receivable.received_at <= Receivable.due_date, 1), else_=0)
-    query = (
-        select(
-            Receivable.due_date,
-            func.count(),
-            func.sum(Receivable.gross_value),
-            func.sum(on_time),
-            func.sum(days_between(Receivable.received_at, Invoice.issue_date)),
+    def __add__(self, other: "_Collected") -> "_Collected":
+        return _Collected(
+            self.due + other.due, self.received + other.received, self.on_time + other.on_time, self.days + other.days
         )
-        .join(
-            Invoice,
-            and_(Invoice.organization_id == Receivable.organization_id, Invoice.invoice_id == Receivable.invoice_id),
-        )
-        .where(
-            Receivable.organization_id == organization_id,
-            Receivable.state == ReceivableState.RECEIVED.value,
-            Receivable.due_date >= window.start,
-            Receivable.due_date < window.end,
-            Receivable.received_at.is_not(None),
-            Receivable.gone_at.is_(None),
-        )
-        .group_by(Receivable.due_date)
-    )
-    months: dict[date, _Receipts] = {}
-    for day, count, amount, punctual, days in session.execute(query):
-        receipts = _Receipts(Share(count, amount or ZERO), int(punctual or 0), int(days or 0))
-        months[first_of_month(day)] = months.get(first_of_month(day), _Receipts()) + receipts
-    return months
 
 
-def _collected_month(month: date, due: Share, receipts: _Receipts | None) -> CollectedMonth:
-    if receipts is None:
-        return CollectedMonth(month, due, Share(), 0, None)
-    mean = (Decimal(receipts.days) / receipts.share.count).quantize(Decimal("0.1")) if receipts.share.count else None
-    return CollectedMonth(month, due, receipts.share, receipts.on_time, mean)
+_NOTHING = _Collected(Share(), Share(), 0, 0)
+
+
+def _collected_month(month: date, sums: _Collected) -> CollectedMonth:
+    paid = sums.received.count
+    mean = (Decimal(sums.days) / paid).quantize(Decimal("0.1")) if paid else None
+    return CollectedMonth(month, sums.due, sums.received, sums.on_time, mean)

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
+from fastapi.responses import HTMLResponse
 from pydantic import BeforeValidator
 
 from ciclo.domain.calendar import add_months, first_of_month
@@ -74,8 +75,6 @@ def show_receivables(
     if as_file:
         return csv_response("receivables", COLUMNS, listing.every(view.session, request))
     filters = {field.name: getattr(query, field.name) for field in fields(query)}
-    this_month = first_of_month(today)
-    window = DateRange(add_months(this_month, 1 - _MONTHS_BACK), add_months(this_month, 1))
     buckets = ageing(view.session, view.organization_id, today)
     return render(
         view,
@@ -87,7 +86,16 @@ def show_receivables(
         buckets=buckets,
         owed=sum(buckets.values(), Share()),
         late=sum((share for name, share in buckets.items() if name != AgeingBucket.NOT_DUE), Share()),
-        collected=collected(view.session, view.organization_id, window),
         shown=query.shown_state,
         states=tuple(ReceivableState),
     )
+
+
+@router.get("/collected")
+def show_collected(view: ViewDep, as_of: DayParam = None) -> HTMLResponse:
+    """Show what was collected of what was due in the last months; the page of receivables asks for it by itself."""
+    this_month = first_of_month(as_of or view.today)
+    window = DateRange(add_months(this_month, 1 - _MONTHS_BACK), add_months(this_month, 1))
+    months = collected(view.session, view.organization_id, window)
+    template = "_collected.html" if view.partial else "collected.html"
+    return render(view, template, tab="receivables", collected=months)
