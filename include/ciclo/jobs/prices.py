@@ -208,7 +208,8 @@ def first_day_of_price(rule: InvoiceRule, terms: RuleTerms) -> date:
     """Return the first day on which the price that the API answers today is known to be in force.
 
     An update whose `execution_date` lies after its `init_date` has been applied: the price is that of its last
-    execution. A rule never readjusted has had its price from the beginning.
+    execution. A rule never readjusted has had its price from the beginning, and before its first invoice, where an
+    update executes that early.
     """
     applied = [
         add_months(scheduled.init_date, (step - 1) * months)
@@ -217,7 +218,10 @@ def first_day_of_price(rule: InvoiceRule, terms: RuleTerms) -> date:
         for months in [scheduled.month_quantity or MONTHS_BY_LAW]
         for step in [step_on_or_after(scheduled.init_date, months, scheduled.execution_date)]
     ]
-    return max([terms.recurrence.init_date, *applied])
+    if applied:
+        return max([terms.recurrence.init_date, *applied])
+    planned = [scheduled.init_date for scheduled in rule.scheduled_updates if scheduled.init_date]
+    return min([terms.recurrence.init_date, *planned])
 
 
 def _row(

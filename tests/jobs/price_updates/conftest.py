@@ -1,15 +1,18 @@
 """A company with price updates: what a test does to it, in the words of the test."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
+from ciclo.api import BillimaticClient
 from ciclo.domain.periods import DateRange
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.expand import expand_rules
@@ -19,9 +22,10 @@ from ciclo.jobs.sync import sync_contracts
 from ciclo.jobs.sync_indices import load_shipped
 from ciclo.ledger.engine import open_engine
 from ciclo.ledger.migrate import upgrade
-from ciclo.ledger.repositories import Scope
+from ciclo.ledger.repositories import Actor, Scope
 from ciclo.ledger.tables import Period, PriceUpdateExecution
 from ciclo.sandbox.testing import SandboxControl
+from company import ORGANIZATION, TOKEN
 
 LAST = date(2025, 12, 31)
 
@@ -101,6 +105,28 @@ def ledger_with_values(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sqlite_url(ledger_with_values: Path, tmp_path: Path) -> str:
     copy = shutil.copy(ledger_with_values, tmp_path / "ledger.db")
     return f"sqlite:///{copy}"
+
+
+@pytest.fixture(scope="session")
+def billing_on(ledger_with_values: Path) -> Callable[..., AbstractContextManager[Billing]]:
+    """Make a company of a running sandbox, with a ledger of its own: for examples that share the sandbox."""
+
+    @contextmanager
+    def start(sandbox: SandboxControl, state: dict[str, Any]) -> Iterator[Billing]:
+        sandbox.put_state(state)
+        with TemporaryDirectory() as folder, ExitStack() as stack:
+            engine = open_engine(f"sqlite:///{shutil.copy(ledger_with_values, folder)}")
+            stack.callback(engine.dispose)
+            api = stack.enter_context(
+                BillimaticClient(
+                    base_url=sandbox.url, token=TOKEN, organization_id=ORGANIZATION, requests_per_second=None
+                )
+            )
+            session = stack.enter_context(Session(engine, expire_on_commit=False))
+            noon = datetime(2026, 1, 10, 12, tzinfo=UTC)
+            yield Billing(sandbox, JobContext(api, session, Actor(dag_id="test"), lambda: noon))
+
+    return start
 
 
 @pytest.fixture

@@ -32,18 +32,20 @@ def test_an_update_the_vendor_applied_itself_is_adopted_with_the_difference_to_o
     assert run.next_execution() == NEXT_YEAR
 
 
-def test_the_vendors_own_readjustment_in_the_sandbox_is_adopted(billing):
-    own = state() | {"behaviour": {"apply_scheduled_updates": True}}
-    run = billing(own, today=date(2025, 6, 10))
-    run.sandbox.put_state(own | {"today": "2025-05-01"})
+def test_a_vendor_that_counts_other_months_is_adopted_and_the_difference_recorded(billing):
+    """The sandbox's vendor takes every index from the 13th on: on 10 June it counts to April, Ciclo to May."""
+    run = billing(state(), today=date(2025, 6, 10))
     run.sandbox.set_clock(date(2025, 5, 1))
-    run.sandbox.put_state(own)
+    run.sandbox.put_state(state() | {"behaviour": {"apply_scheduled_updates": True}})
     run.expand(last=date(2025, 5, 31))
     run.sandbox.set_clock(date(2025, 6, 10))
 
     run.apply(date(2025, 6, 10))
 
-    assert run.executions()[-1].state in (ExecutionState.ADOPTED, ExecutionState.APPLIED)
+    execution = run.execution()
+    assert execution.state == ExecutionState.ADOPTED
+    assert run.prices()[-1] == (0, "2025-06-10", "1085.10", "vendor")
+    assert execution.evidence["vendor"]["difference"] == {"0": "14.84"}
 
 
 def test_a_changed_price_on_a_due_date_is_adopted_with_a_warning(billing):
@@ -164,7 +166,7 @@ def test_two_changes_of_price_on_one_day_both_count(billing):
 
 
 def test_an_update_applied_late_does_not_bring_an_old_price_back(billing):
-    """A person set R$ 1.200,00 in August; the June update becomes known later: it is history, the vendor keeps 1.200."""
+    """A person set R$ 1.200,00 in August; the June update becomes known later: it is history."""
     run = billing(company(rule(gross_value="1000.0")), today=date(2025, 8, 5))
     run.expand()
     run.sandbox.put_state(company(rule(gross_value="1200.0")))

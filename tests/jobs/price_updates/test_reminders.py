@@ -1,0 +1,88 @@
+"""Reminders: on `remind_at`, with a preview, once."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from ciclo.domain.periods import DateRange
+from ciclo.jobs.price_updates import UpdateOptions, previews, taken_reminders
+from ciclo.ledger.repositories import Scope
+from company import company, rule, scheduled_update, service
+
+SCOPE = Scope(DateRange.days(date(2025, 6, 3), date(2025, 6, 3)))
+REMIND_AT = date(2025, 6, 3)
+
+
+def started(billing, **update):
+    lines = [service(31, "1000.0", item=1)]
+    run = billing(company(rule(services=lines, scheduled_updates=[scheduled_update(**update)])), today=date(2025, 6, 1))
+    run.expand()
+    return run
+
+
+def reminders(run, today=REMIND_AT):
+    with taken_reminders(run.ctx, SCOPE, UpdateOptions(), today=today) as taken:
+        return taken
+
+
+def test_a_reminder_shows_old_price_factor_new_price_and_months(billing):
+    run = started(billing)
+
+    [reminder] = reminders(run)
+
+    assert (reminder.contract_id, reminder.rule_id, reminder.execution_date) == (10, 1, date(2025, 6, 10))
+    assert (reminder.months[0], reminder.months[-1], reminder.missing) == (date(2024, 6, 1), date(2025, 5, 1), ())
+    [price] = reminder.prices
+    assert (price.service, price.old, price.new) == ("Serviço 1", Decimal("1000.0"), Decimal("1070.26"))
+    assert run.execution().reminded_at == run.ctx.clock()
+
+
+def test_a_reminder_is_sent_once(billing):
+    run = started(billing)
+    assert len(reminders(run)) == 1
+
+    assert reminders(run) == ()
+    assert reminders(run, date(2025, 6, 9)) == ()
+
+
+@pytest.mark.parametrize(
+    ("today", "count"),
+    [(date(2025, 6, 2), 0), (date(2025, 6, 3), 1), (date(2025, 6, 9), 1), (date(2025, 6, 10), 0)],
+)
+def test_a_reminder_is_sent_from_its_day_until_the_execution(billing, today, count):
+    assert len(reminders(started(billing), today)) == count
+
+
+def test_a_reminder_that_could_not_be_sent_is_sent_later(billing):
+    run = started(billing)
+    with pytest.raises(ConnectionError), taken_reminders(run.ctx, SCOPE, UpdateOptions(), today=REMIND_AT):
+        raise ConnectionError
+
+    assert len(reminders(run)) == 1
+
+
+def test_values_that_are_not_out_yet_are_said_to_be_missing(billing):
+    update = scheduled_update(init_date="2026-11-10")
+    run = billing(company(rule(gross_value="1000.0", scheduled_updates=[update])), today=date(2026, 10, 1))
+    run.expand()
+
+    [reminder] = reminders(run, date(2026, 11, 3))
+
+    assert reminder.factor is None
+    assert reminder.missing == (date(2026, 10, 1),)
+    assert reminder.note == "10/2026 is not published yet"
+    assert [price.new for price in reminder.prices] == [None]
+
+
+def test_an_update_without_notice_has_no_reminder(billing):
+    assert reminders(started(billing, days_until_update=None)) == ()
+
+
+def test_a_preview_changes_nothing(billing):
+    run = started(billing)
+
+    [shown] = previews(run.ctx, SCOPE, UpdateOptions(), on=date(2025, 6, 30))
+
+    assert shown.prices[0].new == Decimal("1070.26")
+    assert run.executions() == []
