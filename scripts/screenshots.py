@@ -81,7 +81,8 @@ def _take(page: Page, url: str, into: Path, names: Iterable[str], suffix: str) -
 def _small_year() -> Iterator[str]:
     """Serve the console over the tests' small year, at its own time."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from web.factories import NOW, fill_small_year  # noqa: PLC0415 - it is on the path only now
+    from web.factories import NOW  # noqa: PLC0415 - it is on the path only now
+    from web.small_year import fill_small_year  # noqa: PLC0415 - it is on the path only now
 
     with tempfile.TemporaryDirectory() as folder:
         ledger = f"sqlite:///{folder}/ledger.db"

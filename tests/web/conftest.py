@@ -12,7 +12,8 @@ from httpx import Response
 from ciclo.ledger.engine import open_engine
 from ciclo.ledger.migrate import upgrade
 from ciclo.web import User, create_app
-from web.factories import IN_DOUBT, NOW, fill_small_year
+from web.factories import NOW
+from web.small_year import IN_DOUBT, fill_small_year
 
 Click = Callable[..., Response]
 

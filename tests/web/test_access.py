@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from ciclo.ledger.engine import open_engine
 from ciclo.ledger.tables import Period
 from web.conftest import console, token_in
-from web.factories import PARKED
+from web.small_year import PARKED
 from web.views import PAGES
 
 

@@ -14,7 +14,8 @@ from ciclo.ledger.actions import NoSuchRow, UnusableNote
 from ciclo.ledger.engine import open_engine
 from ciclo.ledger.tables import AuditEntry, Finding, Period
 from factories import period_row
-from web.factories import IN_DOUBT, NOW, ORGANIZATION, PARKED, WAITING
+from web.factories import NOW, ORGANIZATION
+from web.small_year import IN_DOUBT, PARKED, WAITING
 from web.test_access import state_of
 
 ISSUED = 1

@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from web.conftest import console
-from web.factories import PARKED
+from web.small_year import PARKED
 from web.test_access import state_of
 from web.views import PAGES
 

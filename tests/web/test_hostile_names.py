@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ciclo.web.csv_export import Column, cell, csv_chunks
-from web.factories import HOSTILE_NAME
+from web.small_year import HOSTILE_NAME
 from web.views import PAGES
 
 

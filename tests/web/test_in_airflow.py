@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 from ciclo.ledger.engine import open_engine
 from ciclo.ledger.migrate import upgrade
 from web.conftest import console
-from web.factories import PARKED, fill_small_year
+from web.small_year import PARKED, fill_small_year
 from web.test_access import every_route, filled_in, state_of
 from web.test_browser import browser  # noqa: F401 - the fixture
 

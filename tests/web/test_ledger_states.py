@@ -6,7 +6,7 @@ from sqlalchemy import text
 from ciclo.ledger.engine import open_engine
 from ciclo.ledger.migrate import upgrade
 from web.conftest import console
-from web.factories import fill_small_year
+from web.small_year import fill_small_year
 
 HEADERS = {"x-user": "operator"}
 

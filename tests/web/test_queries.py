@@ -14,7 +14,8 @@ from ciclo.ledger.queries import attention, contracts, grid, measures, month, pe
 from ciclo.ledger.queries.paging import PageRequest
 from ciclo.ledger.queries.search import search
 from ciclo.ledger.tables import Period, Receivable
-from web.factories import CANCELLED, IN_DOUBT, ORGANIZATION, PARKED, TODAY, fill_small_year
+from web.factories import ORGANIZATION, TODAY
+from web.small_year import CANCELLED, IN_DOUBT, PARKED, fill_small_year
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from sqlalchemy import event
 from ciclo.ledger.engine import open_engine
 from ciclo.ledger.migrate import upgrade
 from web.conftest import console
-from web.factories import fill_large_ledger
+from web.large_ledger import fill_large_ledger
 from web.views import EXPORTS, VIEWS
 
 MOST_STATEMENTS = 14

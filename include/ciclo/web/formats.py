@@ -3,6 +3,7 @@
 The one rule: a value is formatted here and nowhere else, and what is not there is an em dash, never a zero.
 """
 
+import re
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
@@ -13,6 +14,9 @@ from ciclo.domain.price_index import PriceIndex
 
 NOTHING = "—"
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+_AMOUNT = re.compile(r"-?\d+\.\d\d", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:", re.ASCII)
 _SWAP = str.maketrans(",.", ".,")
 
 
@@ -74,6 +78,27 @@ def iso_instant(text: str | None) -> str:
         return str(text)
 
 
+def entry(value: object, key: str = "") -> str:
+    """Write a value of a document whose shape is not known here: money, dates and instants are told by their form."""
+    match value:
+        case None | "":
+            return NOTHING
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return str(value) if key.endswith("id") else integer(value)
+        case _:
+            return _text_entry(str(value))
+
+
+def _text_entry(text: str) -> str:
+    if _AMOUNT.fullmatch(text):
+        return brl(Decimal(text))
+    if _DAY.fullmatch(text):
+        return day(date.fromisoformat(text))
+    return iso_instant(text) if _INSTANT.match(text) else text
+
+
 def age(value: datetime | None, now: datetime) -> str:
     """How long ago: `5 min`, `3 h`, `12 d`."""
     if value is None:
@@ -121,6 +146,7 @@ FILTERS = {
     "month_name": month_name,
     "instant": instant,
     "iso_instant": iso_instant,
+    "entry": entry,
     "age": age,
     "count_of": count,
 }
