@@ -160,9 +160,9 @@ def _deadline(ctx: JobContext, orders: Sequence[Order], options: IssueOptions) -
 def _send(ctx: JobContext, order: Order, deadline: datetime, over: Event) -> _Answer:
     if over.is_set():
         return _Answer(order, unsent="the API refused the token, or the run ended")
+    failpoint("issue.posting")
     try:
         time_left = (deadline - ctx.clock()).total_seconds()  # retries and pauses end with the claim, too
-        failpoint("issue.posting")
         invoice = ctx.api.create_invoice(order.period.contract_id, order.body, within=time_left)
         failpoint("issue.posted")
         return _Answer(order, invoice=invoice)
