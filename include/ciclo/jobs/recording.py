@@ -31,12 +31,9 @@ def record_issued(ctx: JobContext, found: Sequence[Found]) -> int:
     for the reconciliation to show, unless it is the very one.
     """
     now = ctx.clock()
-    outcomes = {entry.period.id: _issued(entry) for entry in found}
-    held = ctx.periods.issued(list(outcomes.values()), at=now)
+    held = ctx.periods.issued([_issued(entry) for entry in found], at=now)
     ours = {entry.invoice.id: entry for entry in found if entry.period.id in held}
     store_invoices(ctx, [entry.invoice for entry in found], ours, now)
-    adopted = {invoice_id for invoice_id, entry in ours.items() if entry.adopted}
-    ctx.periods.take_invoices([outcomes[period_id] for period_id in held], adopted=adopted)
     return len(held)
 
 

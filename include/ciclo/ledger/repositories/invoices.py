@@ -3,12 +3,15 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.periods import DateRange
-from ciclo.ledger.repositories.statements import upsert
+from ciclo.ledger.repositories.statements import Merge, upsert
 from ciclo.ledger.tables import Invoice, Receivable
+
+PERIOD_OF: dict[str, Merge] = {"period_id": func.coalesce, "adopted": or_}
+"""A reading that knows no period of an invoice leaves the stored one; an adopted invoice stays adopted."""
 
 
 class InvoiceRepository:
@@ -19,10 +22,9 @@ class InvoiceRepository:
         self._organization_id = organization_id
 
     def store(self, invoices: Sequence[Mapping[str, Any]], receivables: Sequence[Mapping[str, Any]]) -> None:
-        """Insert or update invoices with their receivables; what is stored keeps its period and first sight."""
+        """Insert or update invoices with their receivables; a row without a period leaves a stored one's as it is."""
         if invoices:
-            keep = ["first_seen_at", "adopted", "period_id"]
-            self._session.execute(upsert(self._session, Invoice, keep=keep), invoices)
+            self._session.execute(upsert(self._session, Invoice, keep=["first_seen_at"], merge=PERIOD_OF), invoices)
         if receivables:
             self._session.execute(upsert(self._session, Receivable, keep=["first_seen_at"]), receivables)
 

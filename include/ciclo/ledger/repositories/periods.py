@@ -7,20 +7,35 @@ Every other change is a comparison first: a period that somebody else has moved 
 that a run which lost its claim cannot undo what came after it.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from ciclo.domain.period_states import PeriodState, check_transition
 from ciclo.domain.periods import DateRange
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.statements import insert_new
-from ciclo.ledger.tables import Invoice, Period, PlannedInvoice, ScheduledUpdate
+from ciclo.ledger.tables import Period, PlannedInvoice, ScheduledUpdate
+
+_BECOME_ISSUED = (
+    update(Period)
+    .where(Period.id == bindparam("id_"))
+    .values(
+        state=PeriodState.ISSUED.value,
+        invoice_id=bindparam("invoice_id"),
+        gross_value=bindparam("gross_value"),
+        reason=None,
+        owner=None,
+        lease_until=None,
+        doubt_until=None,
+        changed_at=bindparam("changed_at"),
+    )
+)
 
 _IDS_AT_ONCE = 10_000
 """Ids in one statement: PostgreSQL's protocol takes 65,535 parameters, SQLite 32,766 by default."""
@@ -168,42 +183,17 @@ class PeriodRepository:
         """
         for source in {outcome.from_state for outcome in outcomes}:
             check_transition(PeriodState(source), PeriodState.ISSUED)
-        current = {period.id: period.state for period in self._locked(outcome.period_id for outcome in outcomes)}
+        mine = self._belongs(), Period.id.in_([outcome.period_id for outcome in outcomes])
+        locked = select(Period.id, Period.state).where(*mine).order_by(Period.id).with_for_update()
+        current = {row.id: row.state for row in self._session.execute(locked)}
         sent = (PeriodState.SUBMITTING, PeriodState.IN_DOUBT)
         held = [outcome for outcome in outcomes if current.get(outcome.period_id) in sent]
-        rows = [
-            {
-                "id": outcome.period_id,
-                "state": PeriodState.ISSUED.value,
-                "invoice_id": outcome.invoice_id,
-                "gross_value": outcome.gross_value,
-                "reason": None,
-                "owner": None,
-                "lease_until": None,
-                "doubt_until": None,
-                "changed_at": at,
-            }
-            for outcome in held
-        ]
+        rows = [{"id_": o.period_id, "invoice_id": o.invoice_id, "gross_value": o.gross_value} for o in held]
         if rows:
-            self._session.execute(update(Period), rows)
+            self._session.connection().execute(_BECOME_ISSUED, [row | {"changed_at": at} for row in rows])
         changes = (Change(o.period_id, current[o.period_id], PeriodState.ISSUED, o.reason) for o in held)
         self._audit.record("period", changes, at)
         return {outcome.period_id for outcome in held}
-
-    def take_invoices(self, outcomes: Sequence[Issued], *, adopted: Collection[int]) -> None:
-        """Say at the stored invoices which period each belongs to, also where one was seen before its period had it."""
-        rows = [
-            {
-                "organization_id": self._organization_id,
-                "invoice_id": outcome.invoice_id,
-                "period_id": outcome.period_id,
-                "adopted": outcome.invoice_id in adopted,
-            }
-            for outcome in outcomes
-        ]
-        if rows:
-            self._session.execute(update(Invoice), rows)
 
     def doubt(self, periods: Iterable[Period], *, reason: str, until: datetime, at: datetime) -> list[Period]:
         """Mark what was sent and not answered; before `until` its absence at the vendor proves nothing."""

@@ -1,9 +1,9 @@
 """The two statements that SQLAlchemy spells per database: insert-or-ignore and insert-or-update."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Insert
+from sqlalchemy import ColumnElement, Insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -15,15 +15,31 @@ def insert_new(session: Session, table: type[Base]) -> Insert:
     return _insert(session, table).on_conflict_do_nothing()
 
 
-def upsert(session: Session, table: type[Base], *, keep: Sequence[str] = ()) -> Insert:
-    """Return an insert into `table` that updates the row with the same primary key, all but the columns in `keep`."""
+Merge = Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[Any]]
+"""What becomes of a column, from the given value and the stored one."""
+
+
+def upsert(
+    session: Session, table: type[Base], *, keep: Sequence[str] = (), merge: Mapping[str, Merge] | None = None
+) -> Insert:
+    """Return an insert into `table` that updates the row with the same primary key.
+
+    Args:
+        session: says which database it is.
+        table: an entity.
+        keep: columns that stay as they are stored.
+        merge: columns that follow from the given and the stored value; every other column takes the given one.
+    """
     statement = _insert(session, table)
+    columns = table.__table__.columns
     key = [column.name for column in table.__table__.primary_key]
     changed: dict[str, Any] = {
         column.name: statement.excluded[column.name]
-        for column in table.__table__.columns
+        for column in columns
         if column.name not in key and column.name not in keep
     }
+    for name, merged in (merge or {}).items():
+        changed[name] = merged(statement.excluded[name], columns[name])
     return statement.on_conflict_do_update(index_elements=key, set_=changed)
 
 
