@@ -1,0 +1,124 @@
+"""Writing planned periods: the repository against the driver's own bulk insert of the same rows.
+
+The one rule: same table, same constraints and indexes, same rows, one commit; the driver is given its values ready.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, insert
+from sqlalchemy.orm import Session
+
+from ciclo.bench.figures import Figure, InTurn
+from ciclo.bench.plan import Plan
+from ciclo.bench.portfolio import ORGANIZATION, rules
+from ciclo.bench.servers import fresh_ledger
+from ciclo.domain.expansion import expand
+from ciclo.domain.periods import DateRange
+from ciclo.ledger.engine import open_engine
+from ciclo.ledger.repositories import Actor, PeriodRepository
+from ciclo.ledger.tables import Period
+
+AT = datetime(2026, 1, 10, 12, tzinfo=UTC)
+YEAR = DateRange.days(date(2021, 1, 1), date(2021, 12, 31))
+
+Row = dict[str, Any]
+
+
+def measure(plan: Plan) -> list[Figure]:
+    """Measure executemany on both databases, and PostgreSQL's COPY for comparison."""
+    rows = expanded_rows(plan.size(12_000))
+    title = f"{len(rows):,} periods"
+    figures = []
+    for name, server in (("PostgreSQL", plan.postgres), ("SQLite", None)):
+        pair = InTurn.measure(plan.runs, lambda s=server: _repository(s, rows), lambda s=server: _driver(s, rows))
+        peer = "psycopg executemany" if server else "sqlite3 executemany"
+        figures.append(Figure("ledger", f"{title}, {name}", "/s", pair.ours, peer, pair.baseline, at_least=0.5))
+    pair = InTurn.measure(plan.runs, lambda: _repository(plan.postgres, rows), lambda: _copy(plan.postgres, rows))
+    return [*figures, Figure("ledger", f"{title}, PostgreSQL", "/s", pair.ours, "COPY", pair.baseline)]
+
+
+def expanded_rows(count: int) -> list[Row]:
+    """Return about `count` rows as expansion writes them."""
+    rows = []
+    for number, (recurrence, charge, accrual) in enumerate(rules(count // 12)):
+        for issued, month, due in expand(recurrence, charge, accrual, YEAR):
+            rows.append(_row(number, issued, month, due[0]))
+    return rows
+
+
+def _row(number: int, issued: date, accrual_month: date, first_due_date: date) -> Row:
+    return {
+        "organization_id": ORGANIZATION,
+        "contract_id": number // 20,
+        "rule_id": number,
+        "rule_version": 1,
+        "issue_date": issued,
+        "accrual_month": accrual_month,
+        "first_due_date": first_due_date,
+        "parcel_number": 1,
+        "gross_value": Decimal("150.00"),
+        "state": "planned",
+        "reason": None,
+        "attempts": 0,
+        "planned_by": "bench",
+        "created_at": AT,
+        "changed_at": AT,
+    }
+
+
+@contextmanager
+def _connected(server: str | None) -> Iterator[Connection]:
+    with fresh_ledger(server) as url:
+        engine = open_engine(url)
+        with engine.connect() as connection:
+            yield connection
+        engine.dispose()
+
+
+def _repository(server: str | None, rows: Sequence[Row]) -> float:
+    with _connected(server) as connection, Session(connection) as session:
+        periods = PeriodRepository(session, ORGANIZATION, Actor("bench"))
+        began = time.perf_counter()
+        written = periods.plan(rows)
+        session.commit()
+        seconds = time.perf_counter() - began
+    if written != len(rows):
+        raise AssertionError(f"{written} of {len(rows)} rows were written")
+    return len(rows) / seconds
+
+
+def _driver(server: str | None, rows: Sequence[Row]) -> float:
+    with _connected(server) as connection:
+        statement, values = _ready(connection, rows)
+        cursor = connection.connection.cursor()
+        began = time.perf_counter()
+        cursor.executemany(statement, values)
+        connection.connection.commit()
+        return len(rows) / (time.perf_counter() - began)
+
+
+def _copy(server: str, rows: Sequence[Row]) -> float:
+    with _connected(server) as connection:
+        _, values = _ready(connection, rows)
+        cursor: Any = connection.connection.cursor()
+        began = time.perf_counter()
+        with cursor.copy(f"COPY periods ({', '.join(rows[0])}) FROM STDIN") as copy:
+            for row in values:
+                copy.write_row([row[name] for name in rows[0]] if isinstance(row, dict) else row)
+        connection.connection.commit()
+        return len(rows) / (time.perf_counter() - began)
+
+
+def _ready(connection: Connection, rows: Sequence[Row]) -> tuple[str, list[Any]]:
+    """Return the statement and the values in the form that the driver takes."""
+    compiled = insert(Period).values(dict.fromkeys(rows[0])).compile(connection.engine, column_keys=list(rows[0]))
+    processors = compiled._bind_processors  # noqa: SLF001 - SQLAlchemy's own conversion, done before the clock runs
+    plain = [{name: processors[name](value) if name in processors else value for name, value in row.items()} for row in rows]
+    if compiled.positional:
+        return str(compiled), [tuple(row[name] for name in compiled.positiontup or ()) for row in plain]
+    return str(compiled), plain
