@@ -41,6 +41,10 @@ test: $(STAMP) ## Run the whole test suite: fast tier first, then Dags, then a r
 test-fast: $(STAMP) ## Run the tests that need no Airflow
 	@$(PYTEST) tests -m "not dags and not e2e and not chaos" -n auto --dist loadgroup
 
+.PHONY: screenshots
+screenshots: $(STAMP) ## Take the console's screenshots anew, light and dark (needs chromium)
+	@$(BIN)/python scripts/screenshots.py
+
 .PHONY: lint
 lint: $(STAMP) ## Check format, lint, types and the direction of imports
 	@$(BIN)/ruff format --check .
