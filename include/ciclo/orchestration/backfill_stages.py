@@ -205,14 +205,14 @@ def apply_range(plan: PlanToApprove) -> int:
     context = get_current_context()
     if is_dry_run(context):
         return NO_PLAN
-    person = _person(context["ti"].xcom_pull(task_ids=APPROVAL_TASK))
+    person = approver(context["ti"].xcom_pull(task_ids=APPROVAL_TASK))
     with open_job(context) as job:
         apply_plan(job, plan["plan_id"], plan["plan_hash"], scope=scope_of(context, RUN_MONTH), approved_by=person)
     return plan["plan_id"]
 
 
-def _person(answer: Mapping[str, Any] | None) -> str | None:
-    """Return who approved; None where nobody was asked."""
+def approver(answer: Mapping[str, Any] | None) -> str | None:
+    """Return who approved, from the answer of `PlanApproval`; None where nobody was asked, or not approved."""
     if not answer or answer.get("chosen_options") != [ApprovalOperator.APPROVE]:
         return None
     user = answer.get("responded_by_user")
