@@ -16,6 +16,7 @@ from ciclo.jobs.issue import IssueOptions, issue_due_periods
 from ciclo.jobs.plan import plan_issue
 from ciclo.jobs.settle import adopt_existing, settle
 from ciclo.jobs.sync import sync_contracts
+from ciclo.ledger.actions import release_period
 from ciclo.ledger.engine import open_engine
 from ciclo.ledger.repositories import Actor, Scope
 from company import ORGANIZATION, TODAY, YEAR, company, contract, rule, scheduled_update, service
@@ -257,6 +258,19 @@ def test_a_changed_text_reaches_the_invoices_from_the_day_it_was_seen(sandbox, l
     issue(ctx)
     texts = [i["description"] for i in sorted(invoices(box), key=lambda each: each["comments"])]
     assert texts == ["Mensalidade 1", "Mensalidade nova", "Mensalidade nova"]
+
+
+def test_a_text_that_the_api_refused_is_corrected_released_and_billed(sandbox, lite_job):
+    box = sandbox(company(rule(description="")))
+    ctx = lite_job(box)
+    prepare(ctx)
+    assert issue(ctx).parked == 3
+    box.put_state(company(rule(description="Mensalidade corrigida")))
+    prepare(ctx)
+    for period in ctx.periods.in_state(PeriodState.PARKED):
+        release_period(ctx.session, ORGANIZATION, period.id, person="Ana", note="description added", at=ctx.clock())
+    assert issue(ctx, owner="run 2").created == 3
+    assert {i["description"] for i in invoices(box)} == {"Mensalidade corrigida"}
 
 
 def test_a_plan_names_every_invoice_and_sends_nothing(sandbox, lite_job):

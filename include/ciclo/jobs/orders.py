@@ -9,12 +9,13 @@ from typing import Any
 from ciclo.domain.due_dates import receivables
 from ciclo.domain.errors import DomainError
 from ciclo.domain.money import service_value
+from ciclo.domain.period_states import PeriodState
 from ciclo.domain.pricing import Price, gross_value, price_in_force
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.matching import Wanted, reference
 from ciclo.jobs.prices import history
 from ciclo.ledger.repositories import version_on
-from ciclo.ledger.tables import Period
+from ciclo.ledger.tables import Period, RuleVersion
 from ciclo.ledger.terms import RuleTerms
 
 
@@ -62,6 +63,9 @@ class OrderBook:
             gross = gross_value(terms.priced_services, self._prices.get(period.rule_id, []), period.issue_date)
         except DomainError:
             gross = None
+        return self._wanted(period, terms, gross)
+
+    def _wanted(self, period: Period, terms: RuleTerms, gross: Decimal | None) -> Wanted:
         return Wanted(
             reference(self._organization_id, period.rule_id, period.issue_date),
             period.contract_id,
@@ -82,8 +86,8 @@ class OrderBook:
         terms = self._terms_of(period)
         prices = self._prices.get(period.rule_id, [])
         gross = gross_value(terms.priced_services, prices, period.issue_date)
-        wanted = self.wanted(period)
-        body = dict(terms.invoice)
+        wanted = self._wanted(period, terms, gross)
+        body = dict(self._texts_of(period))
         comments = body.pop("comments", None)
         body |= {
             "contract_id": period.contract_id,
@@ -100,12 +104,30 @@ class OrderBook:
             body["services"] = _service_bodies(terms, prices, period.issue_date)
         return Order(period, wanted, body)
 
+    def _texts_of(self, period: Period) -> dict[str, Any]:
+        """Return the fields that the invoice carries over: of its day, or of now once an attempt has come to nothing.
+
+        What the API refused is corrected in the rule and released; as of its day it would be refused for ever.
+        """
+        if _came_back(period):
+            return self._read(period.rule_id, self._versions[period.rule_id][-1]).invoice
+        return self._terms_of(period).invoice
+
     def _terms_of(self, period: Period) -> RuleTerms:
         version = version_on(self._versions[period.rule_id], period.issue_date)  # as of the day, not of the plan
-        key = (period.rule_id, version.version)
+        return self._read(period.rule_id, version)
+
+    def _read(self, rule_id: int, version: RuleVersion) -> RuleTerms:
+        key = (rule_id, version.version)
         if key not in self._terms:
             self._terms[key] = RuleTerms.read(version.terms)
         return self._terms[key]
+
+
+def _came_back(period: Period) -> bool:
+    """Whether an attempt before this one came to nothing: refused and released by a person, or it never arrived."""
+    under_way = period.state == PeriodState.SUBMITTING
+    return period.attempts > (1 if under_way else 0)
 
 
 def _service_bodies(terms: RuleTerms, prices: list[Price], on: date) -> list[dict[str, Any]]:
