@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -49,16 +49,9 @@ def open_engine(url: str | None = None, *, read_only: bool = False) -> Engine:
         case "sqlite":
             return _sqlite_engine(address, begin="BEGIN" if read_only else "BEGIN IMMEDIATE")
         case "postgresql":
-            return _postgresql_engine(parsed)
+            return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
         case other:
             raise LedgerUrlError(f"{other} is not supported; use sqlite or postgresql")
-
-
-def _postgresql_engine(url: URL) -> Engine:
-    engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
-    # One INSERT of many rows, where psycopg's executemany would send one a row: a third of the time.
-    engine.dialect.use_insertmanyvalues_wo_returning = True
-    return engine
 
 
 def _sqlite_engine(url: str, *, begin: str) -> Engine:

@@ -101,8 +101,9 @@ class PeriodRepository:
         """Add planned periods and return how many are new; one with the same rule and issue date stays as it is."""
         if not rows:
             return 0
-        statement = insert_new(self._session, Period).returning(Period.id)
-        return len(self._session.connection().execute(statement, rows).all())
+        # the driver's executemany counts; RETURNING would make SQLAlchemy write statements of thousands of parameters
+        statement = insert_new(self._session, Period).execution_options(preserve_rowcount=True)
+        return self._session.connection().execute(statement, rows).rowcount
 
     def of_rules(self, rule_ids: Iterable[int], window: DateRange) -> list[Period]:
         """Return the periods of some rules in a window, by rule and issue date."""
