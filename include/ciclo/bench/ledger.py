@@ -97,6 +97,8 @@ def _driver(server: str | None, rows: Sequence[Row]) -> float:
         statement, values = _ready(connection, rows)
         cursor = connection.connection.cursor()
         began = time.perf_counter()
+        if server is None:
+            cursor.execute("BEGIN IMMEDIATE")  # as the engine does; sqlite3 would commit each row
         cursor.executemany(statement, values)
         connection.connection.commit()
         return len(rows) / (time.perf_counter() - began)
@@ -118,7 +120,11 @@ def _ready(connection: Connection, rows: Sequence[Row]) -> tuple[str, list[Any]]
     """Return the statement and the values in the form that the driver takes."""
     compiled = insert(Period).values(dict.fromkeys(rows[0])).compile(connection.engine, column_keys=list(rows[0]))
     processors = compiled._bind_processors  # noqa: SLF001 - SQLAlchemy's own conversion, done before the clock runs
-    plain = [{name: processors[name](value) if name in processors else value for name, value in row.items()} for row in rows]
+    plain = [{name: processors.get(name, _as_it_is)(value) for name, value in row.items()} for row in rows]
     if compiled.positional:
         return str(compiled), [tuple(row[name] for name in compiled.positiontup or ()) for row in plain]
     return str(compiled), plain
+
+
+def _as_it_is(value: Any) -> Any:
+    return value

@@ -18,20 +18,21 @@ def table(figures: Sequence[Figure]) -> list[str]:
     """Return the figures as lines of a Markdown table."""
     rows = [HEADER, tuple("---" for _ in HEADER), *(_row(figure) for figure in figures)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
-    return ["| " + " | ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
+    padded = ([f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)] for row in rows)
+    return ["| " + " | ".join(cells) + " |" for cells in padded]
 
 
 def _row(figure: Figure) -> tuple[str, ...]:
     baseline = f"{figure.baseline_title}: {_number(median(figure.baseline))}" if figure.baseline else "-"
     values = figure.ratios or list(figure.ours)
-    sign = " ×" if figure.ratios else f" {figure.unit}"
+    sign = "x" if figure.ratios else f" {figure.unit}"
     return (
         figure.benchmark,
         figure.title,
         f"{_number(median(figure.ours))} {figure.unit}",
         baseline,
         f"{_number(figure.result)}{sign}",
-        f"{_number(min(values))}–{_number(max(values))}",
+        f"{_number(min(values))}-{_number(max(values))}",
         _needed(figure),
         ("yes" if figure.met else "NO") if (figure.at_least, figure.at_most) != (None, None) else "",
     )
