@@ -1,6 +1,7 @@
 """Price indices and price updates, run to their end in this process."""
 
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select
@@ -81,3 +82,58 @@ def test_where_approval_is_required_a_backfill_proposes_and_bills_what_does_not_
     ledger.rollback()
     assert ledger.scalars(select(PriceUpdateExecution.state)).one() == "proposed"
     assert len(billed(readjusted)) == 5
+
+
+# -- approval ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def proposed(readjusted, ledger, dag_bag, run_dag):
+    """A proposal of the daily run, shown to a person who has not answered."""
+    run_dag("expand_invoice_rules", **YEAR)
+    pass_by(dag_bag)
+    ledger.rollback()
+    return ledger.scalars(select(PriceUpdateExecution)).one()
+
+
+def pass_by(dag_bag):
+    """Run `apply_price_updates` with approval required, as if `approve` had been marked as done by hand."""
+    conf = {**YEAR, "require_approval": True}
+    return dag_bag.dags["apply_price_updates"].test(run_conf=conf, mark_success_pattern="^approve$")
+
+
+def answer(execution, chosen):
+    from ciclo.jobs.price_updates.proposal import batch_hash
+    from ciclo.orchestration.price_approval import PriceUpdateApproval
+
+    shown = batch_hash([f"{execution.id}:{execution.proposal_hash}"])
+    operator = PriceUpdateApproval(task_id="approve", batch={"execution_ids": [execution.id], "hash": shown})
+    instance = SimpleNamespace(dag_id="apply_price_updates", run_id="r", task_id="approve", map_index=-1)
+    params = {"billimatic_conn_id": "billimatic_default", "require_approval": True}
+    event = {"chosen_options": [chosen], "params_input": {}, "responded_at": datetime(2026, 1, 10, tzinfo=UTC)}
+    event["responded_by_user"] = {"id": "7", "name": "Ana"}
+    return operator.execute_complete({"ti": instance, "params": params}, event)
+
+
+def test_a_proposal_that_nobody_approved_is_not_applied_whatever_was_skipped(readjusted, proposed):
+    assert proposed.state == "proposed"
+    assert readjusted.requests(method="PUT", path="invoice_rules") == []
+
+
+def test_an_approved_proposal_is_applied_by_the_next_run(readjusted, ledger, proposed, dag_bag):
+    assert answer(proposed, "Approve") == {"approved": 1, "rejected": 0, "refused": 0}
+
+    pass_by(dag_bag)
+
+    ledger.rollback()
+    execution = ledger.scalars(select(PriceUpdateExecution)).one()
+    assert (execution.state, execution.approved_by) == ("applied", "Ana")
+
+
+def test_a_rejected_proposal_waits_for_a_person(readjusted, ledger, proposed, dag_bag):
+    assert answer(proposed, "Reject") == {"approved": 0, "rejected": 1, "refused": 0}
+
+    pass_by(dag_bag)
+
+    ledger.rollback()
+    assert ledger.scalars(select(PriceUpdateExecution.reason)).one() == "rejected by Ana"
