@@ -3,12 +3,16 @@
 The rule here: read and trigger only; the Dags do the work.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import httpx
+
+PAUSES_WHILE_LOCKED: Final = (0.2, 0.5, 1.0, 2.0, 4.0)
+"""Seconds between the tries of a request that Airflow answers with 503."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +70,15 @@ class AirflowApi:
 
     def unpause(self, dag_id: str) -> None:
         """Switch a Dag on."""
-        self._client.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": False}).raise_for_status()
+        self._ask("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False}).raise_for_status()
 
-    def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
-        """Start a run with `conf` and return its id."""
-        body = {"logical_date": None, "conf": dict(conf)}
-        run = self._client.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body).raise_for_status().json()
-        return str(run["dag_run_id"])
+    def trigger(self, dag_id: str, conf: Mapping[str, Any], *, run_id: str | None = None) -> str:
+        """Start a run with `conf` and return its id; a run of that id that is there already is taken as started."""
+        body = {"logical_date": None, "conf": dict(conf), "dag_run_id": run_id}
+        answer = self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)
+        if run_id and answer.status_code == httpx.codes.CONFLICT:
+            return run_id
+        return str(answer.raise_for_status().json()["dag_run_id"])
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """Return `queued`, `running`, `success` or `failed`."""
@@ -87,7 +93,16 @@ class AirflowApi:
         return [_progress(task_id, of_task) for task_id, of_task in states.items()]
 
     def _get(self, path: str) -> Any:
-        return self._client.get(path).raise_for_status().json()
+        return self._ask("GET", path).raise_for_status().json()
+
+    def _ask(self, method: str, path: str, **given: Any) -> httpx.Response:
+        """Send a request; while SQLite, the metadata database, is locked by another component, send it again."""
+        for pause in PAUSES_WHILE_LOCKED:
+            answer = self._client.request(method, path, **given)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                return answer
+            time.sleep(pause)
+        return self._client.request(method, path, **given)
 
 
 def _progress(task_id: str, states: list[str | None]) -> TaskProgress:

@@ -23,10 +23,13 @@ MOST_TASKS_AT_ONCE: Final = 4
 """SQLite as metadata database takes a few tasks at once gladly, and dozens not at all (DESIGN 8)."""
 
 
-def write_configuration(site: Site, port: int) -> None:
-    """Write `airflow.cfg` for a run on `port`, readable by its owner only as it holds the run's keys."""
+def write_configuration(site: Site, port: int, *, by_schedule: bool = True) -> None:
+    """Write `airflow.cfg` for a run on `port`, readable by its owner only as it holds the run's keys.
+
+    Without `by_schedule` Dags run when they are told to and at no other time.
+    """
     parser = configparser.ConfigParser(interpolation=None)
-    parser.read_dict(_configuration(site, port))
+    parser.read_dict(_configuration(site, port, by_schedule=by_schedule))
     with _private(site.airflow_home / "airflow.cfg").open("w", encoding="utf-8") as file:
         parser.write(file)
 
@@ -50,6 +53,8 @@ def _settings(site: Site, sandbox_url: str) -> dict[str, str]:
         "AIRFLOW_HOME": str(site.airflow_home),
         "AIRFLOW_CONN_BILLIMATIC_DEFAULT": json.dumps(_connection(sandbox_url)),
         "CICLO_LEDGER_URL": site.ledger_url,
+        "CICLO_REPORTS_DIR": str(site.reports),
+        "CICLO_SGS_URL": sandbox_url,
     }
 
 
@@ -62,7 +67,7 @@ def _connection(sandbox_url: str) -> dict[str, object]:
     }
 
 
-def _configuration(site: Site, port: int) -> Mapping[str, Mapping[str, str]]:
+def _configuration(site: Site, port: int, *, by_schedule: bool) -> Mapping[str, Mapping[str, str]]:
     url = f"http://{LOOPBACK}:{port}"
     return {
         "core": {
@@ -88,7 +93,7 @@ def _configuration(site: Site, port: int) -> Mapping[str, Mapping[str, str]]:
             "secret_key": secrets.token_hex(32),
         },
         "api_auth": {"jwt_secret": secrets.token_hex(32)},
-        "scheduler": {"scheduler_idle_sleep_time": "0.5"},
+        "scheduler": {"scheduler_idle_sleep_time": "0.5", "use_job_schedule": str(by_schedule)},
         "dag_processor": {"min_file_process_interval": "60"},
     }
 

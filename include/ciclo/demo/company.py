@@ -16,6 +16,8 @@ Json = dict[str, Any]
 
 YEAR_START: Final = date(2025, 1, 1)
 YEAR_END: Final = date(2025, 12, 31)
+COLLECTED_BY: Final = date(2026, 1, 31)
+"""The day up to which customers pay: what was issued in December is due by then."""
 DEMO_TOKEN: Final = "demo-token-of-the-local-sandbox"  # noqa: S105 - opens nothing but the sandbox on loopback
 
 # Customers pay as follows once a receivable falls due; the two in a hundred that are left never pay.

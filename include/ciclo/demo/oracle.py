@@ -45,7 +45,12 @@ def _issues_on(recurrence: Json, day: date) -> bool:
         return False
     if recurrence["period_unit"] == "weekly":
         return (day - init).days % 7 == 0
-    return _is_anniversary_day(init, day) and _months_between(init, day) % recurrence["month_quantity"] == 0
+    return is_anniversary(init, day, recurrence["month_quantity"])
+
+
+def is_anniversary(init: date, day: date, months: int) -> bool:
+    """Tell whether `day` lies a multiple of so many months after `init`, or is `init` itself."""
+    return _is_anniversary_day(init, day) and _months_between(init, day) % months == 0
 
 
 def _is_anniversary_day(init: date, day: date) -> bool:

@@ -6,58 +6,60 @@ The rule here: a step that fails is named with the tail of its log, and whatever
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import groupby
 
 import httpx
 
 from ciclo.demo import catalogue
-from ciclo.demo.billing_run import DAG_ID, BillingRun, bill
+from ciclo.demo.acts.bill import DAG_ID, bill_again, bill_the_year
+from ciclo.demo.acts.close import close_the_months
+from ciclo.demo.acts.collect import collect_the_money
+from ciclo.demo.acts.correct import correct_and_release
+from ciclo.demo.acts.prove import prove_the_year
+from ciclo.demo.acts.scene import Scene
 from ciclo.demo.company import YEAR_END, YEAR_START, demo_state
 from ciclo.demo.errors import StepFailed
-from ciclo.demo.ledger_view import LedgerView, Stopped
-from ciclo.demo.oracle import expected_periods
+from ciclo.demo.ledger_view import LedgerView
 from ciclo.demo.processes import Processes
-from ciclo.demo.proof import prove
-from ciclo.demo.screen import Screen, count, duration, money
+from ciclo.demo.screen import Screen, count, duration
 from ciclo.demo.site import Site, fresh_site
 from ciclo.demo.stack import Stack, start
-from ciclo.domain.period_states import PeriodState
 
 INTERRUPTED = 130
-LISTED = 10
-"""How many cases or reasons are named; more are only counted."""
 
 
 def run_demo(*, keep: bool = True, screen: Screen | None = None) -> int:
-    """Bill the demo company's year on a real Airflow, twice, and prove the result from the vendor's data.
+    """Bill the demo company's year on a real Airflow, collect, close the months, and prove it from the vendor's data.
 
     With `keep` Airflow stays open afterwards until Ctrl-C. Returns the exit code: 0 if the proof holds, 1 if it does
     not or a step failed, 130 if it was interrupted before its end.
     """
-    return _play(screen or Screen(), lambda stack, out: _demonstrate(stack, out, keep=keep))
+    return _play(screen or Screen(), lambda stack, out: _demonstrate(stack, out, keep=keep), by_schedule=False)
 
 
 def run_up(*, screen: Screen | None = None) -> int:
     """Start the sandbox and Airflow on the demo company, bill nothing, and stay until Ctrl-C. Returns the exit code."""
-    return _play(screen or Screen(), _stand_by)
+    return _play(screen or Screen(), _stand_by, by_schedule=True)
 
 
-def _play(screen: Screen, act: Callable[[Stack, Screen], int]) -> int:
+Act = Callable[[Stack, Screen], int]
+
+
+def _play(screen: Screen, act: Act, *, by_schedule: bool) -> int:
     """Start everything, play `act`, end everything."""
     try:
         with fresh_site() as site:
             _introduce(site, screen)
             with Processes(site.logs) as processes:
-                return _act(site, processes, screen, act)
+                return _act(site, processes, screen, act, by_schedule=by_schedule)
     except StepFailed as failure:
         _report(failure, screen)
         return 1
 
 
-def _act(site: Site, processes: Processes, screen: Screen, act: Callable[[Stack, Screen], int]) -> int:
+def _act(site: Site, processes: Processes, screen: Screen, act: Act, *, by_schedule: bool) -> int:
     try:
         screen.step("1. Start the vendor's stand-in and Airflow")
-        return act(start(site, processes, screen), screen)
+        return act(start(site, processes, screen, by_schedule=by_schedule), screen)
     except StepFailed as failure:
         _report(failure, screen)
         return 1
@@ -84,86 +86,29 @@ def _introduce(site: Site, screen: Screen) -> None:
 def _demonstrate(stack: Stack, screen: Screen, *, keep: bool) -> int:
     ledger = LedgerView(stack.site.ledger_url, catalogue.ORGANIZATION_ID, YEAR_START, YEAR_END)
     try:
-        stack.airflow.unpause(DAG_ID)
-        _bill_the_year(stack, ledger, screen)
-        again = _bill_it_again(stack, ledger, screen)
-        proven = _prove(stack, ledger, screen)
+        good = _tell(Scene(stack, ledger, screen))
     finally:
         ledger.close()
-    good = proven and not again.created
     _conclude(good, screen)
     if keep:
         _stay_open(stack, screen)
     return 0 if good else 1
 
 
-def _bill_the_year(stack: Stack, ledger: LedgerView, screen: Screen) -> None:
-    due = len(expected_periods(demo_state(), YEAR_START, YEAR_END))
-    screen.step(f"2. Bill {YEAR_START} to {YEAR_END} with the Dag {DAG_ID}: {count(due, 'period')} are due")
-    run = bill(stack, ledger, YEAR_START, YEAR_END, screen)
-    screen.event(f"Done in {duration(run.seconds)}")
-    stopped = ledger.stopped()
-    screen.fact("Rules", len(demo_state()["invoice_rules"]))
-    screen.fact("Periods", f"{run.counts.periods:,}")
-    screen.fact("Invoices", f"{run.counts.issued:,} ({len(run.created):,} created, the others were there already)")
-    screen.fact("Amount", money(run.counts.amount))
-    screen.fact("Stopped", f"{count(len(stopped), 'period')}, nothing is lost:" if stopped else "none")
-    _explain(stopped, screen)
-
-
-def _explain(stopped: list[Stopped], screen: Screen) -> None:
-    """Print the reasons, what waits for a person first; those with the same reason in one line."""
-
-    def kind(period: Stopped) -> tuple[bool, str, str]:
-        return period.state != PeriodState.PARKED, period.state, period.reason
-
-    groups = [list(group) for _, group in groupby(sorted(stopped, key=kind), key=kind)]
-    for periods in groups[:LISTED]:
-        rules = {period.rule_id for period in periods}
-        several = f" ({count(len(periods), 'period')} of {count(len(rules), 'rule')})" if len(periods) > 1 else ""
-        screen.note(f"  {periods[0].state}: {periods[0].reason}{several}")
-    if len(groups) > LISTED:
-        screen.note(f"  and {sum(map(len, groups[LISTED:])):,} more")
-
-
-def _bill_it_again(stack: Stack, ledger: LedgerView, screen: Screen) -> BillingRun:
-    screen.step("3. Bill the same year again: nothing may be created")
-    run = bill(stack, ledger, YEAR_START, YEAR_END, screen)
-    screen.event(f"Done in {duration(run.seconds)}")
-    screen.fact("Created", len(run.created), good=not run.created)
-    return run
-
-
-def _prove(stack: Stack, ledger: LedgerView, screen: Screen) -> bool:
-    """Print the proof and return whether it holds and the ledger's amount is the vendor's."""
-    screen.step("4. Proof, from the vendor's own data and a count of the periods that shares no code with Ciclo")
-    parked, waiting = (ledger.reasons(state) for state in (PeriodState.PARKED, PeriodState.WAITING))
-    proof = prove(stack.vendor.state(), YEAR_START, YEAR_END, parked=parked, waiting=waiting)
-    difference = ledger.counts().amount - proof.total
-    adopted = f", {len(proof.adopted)} of them made by hand before Ciclo and taken over" if proof.adopted else ""
-    screen.fact("Expected", f"{count(proof.expected, 'period')}")
-    screen.fact("At the vendor", f"{count(proof.invoices, 'invoice')}, {money(proof.total)}{adopted}")
-    screen.fact("Parked", f"{len(proof.parked):,} for a person, explained above")
-    screen.fact("Waiting", f"{len(proof.waiting):,} for a price update")
-    _finding(screen, "Missing", [str(period) for period in proof.missing])
-    _finding(screen, "Duplicates", [str(period) for period in proof.duplicates])
-    _finding(screen, "Not called for", [f"invoice {invoice_id}" for invoice_id in proof.unexpected])
-    _finding(screen, "Not adding up", [f"invoice {invoice_id}" for invoice_id in proof.unbalanced])
-    screen.fact("Ledger differs", f"by {money(difference)}", good=not difference)
-    return proof.holds and not difference
-
-
-def _finding(screen: Screen, name: str, cases: list[str]) -> None:
-    screen.fact(name, len(cases), good=not cases)
-    for case in cases[:LISTED]:
-        screen.note(f"  {case}")
-    if len(cases) > LISTED:
-        screen.note(f"  and {len(cases) - LISTED:,} more")
+def _tell(scene: Scene) -> bool:
+    """Play the acts in their order; return whether every one of them came out as it should."""
+    bill_the_year(scene)
+    nothing_twice = bill_again(scene)
+    cured = correct_and_release(scene)
+    collect_the_money(scene)
+    closed = close_the_months(scene)
+    proven = prove_the_year(scene)
+    return nothing_twice and cured and closed and proven
 
 
 def _conclude(good: bool, screen: Screen) -> None:  # noqa: FBT001 - the verdict itself
     if good:
-        text = "It holds: every period has exactly one invoice or a reason to have none; the second run made nothing."
+        text = "It holds: every period has exactly one invoice at the right price, and twelve months are closed."
     else:
         text = "It does not hold: see the figures above."
     screen.verdict(f"{text} ({duration(screen.elapsed)} in all)", good=good)
@@ -182,6 +127,7 @@ def _stay_open(stack: Stack, screen: Screen) -> None:
     """
     screen.step("Airflow is open")
     screen.fact("Airflow", f"{stack.airflow_url}/dags/{DAG_ID} (no password, this machine only)")
+    screen.fact("Billing", f"{stack.airflow_url}/plugin/billing (the console: months, prices, receivables, reports)")
     screen.fact("Vendor's API", f"{stack.vendor_url}/_sandbox/state")
     screen.fact("In a shell", f"source {stack.site.environment_file}")
     screen.note("Ctrl-C ends everything.")

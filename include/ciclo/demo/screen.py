@@ -7,7 +7,10 @@ import os
 import sys
 import time
 from decimal import Decimal
-from typing import TextIO
+from typing import Final, TextIO
+
+LISTED: Final = 10
+"""How many cases or reasons are named; more are only counted."""
 
 
 class Screen:

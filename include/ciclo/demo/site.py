@@ -41,6 +41,11 @@ class Site:
         return self.folder / "company.json"
 
     @property
+    def reports(self) -> Path:
+        """The reports of the closed months."""
+        return self.folder / "reports"
+
+    @property
     def environment_file(self) -> Path:
         """What a shell sources to use the `airflow` and `ciclo` commands on this run."""
         return self.folder / "environment.sh"

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from ciclo.demo import airflow_settings
 from ciclo.demo.airflow_api import AirflowApi
@@ -26,6 +27,8 @@ COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "Dag processor": ("airflow", "dag-processor"),
     "Triggerer": ("airflow", "triggerer", "--skip-serve-logs"),
 }
+DAGS: Final = ("bill_range", "reconcile_receivables", "close_billing_month")
+"""What the demonstration runs."""
 HEALTH_NAMES = {
     "API server": "metadatabase",
     "Scheduler": "scheduler",
@@ -46,8 +49,10 @@ class Stack:
     airflow_url: str
 
 
-def start(site: Site, processes: Processes, screen: Screen) -> Stack:
-    """Start everything and return it once Airflow is healthy and knows the Dag `bill_range`.
+def start(site: Site, processes: Processes, screen: Screen, *, by_schedule: bool) -> Stack:
+    """Start everything and return it once Airflow is healthy and knows the `DAGS`.
+
+    Without `by_schedule` no Dag runs unless it is told to: today's runs would get between those of the demonstration.
 
     Raises:
         StepFailed: a component died or did not come up in time.
@@ -56,7 +61,7 @@ def start(site: Site, processes: Processes, screen: Screen) -> Stack:
     vendor_url = f"http://{airflow_settings.LOOPBACK}:{vendor_port}"
     airflow_url = f"http://{airflow_settings.LOOPBACK}:{airflow_port}"
     write_state(site.state_file)
-    airflow_settings.write_configuration(site, airflow_port)
+    airflow_settings.write_configuration(site, airflow_port, by_schedule=by_schedule)
     airflow_settings.write_environment_file(site, vendor_url)
     environment = airflow_settings.environment(site, vendor_url)
     stack = Stack(site, processes, VendorView(vendor_url), vendor_url, AirflowApi(airflow_url), airflow_url)
@@ -110,7 +115,8 @@ def _start_airflow(stack: Stack, environment: Mapping[str, str], screen: Screen)
     for name, child in children.items():
         wait_until(partial(_is_healthy, stack.airflow, name), child, stack.processes, START_SECONDS)
     stack.airflow.log_in()
-    _wait_for_dag(stack, children["Dag processor"])
+    for dag_id in DAGS:
+        _wait_for_dag(stack, dag_id, children["Dag processor"])
     screen.event(f"Airflow is up: {stack.airflow_url}")
 
 
@@ -118,13 +124,13 @@ def _is_healthy(airflow: AirflowApi, component: str) -> bool:
     return airflow.health().get(HEALTH_NAMES[component]) == "healthy"
 
 
-def _wait_for_dag(stack: Stack, dag_processor: Child) -> None:
-    """Wait for `bill_range`; a Dag file that cannot be read is said at once, not after the time is up."""
+def _wait_for_dag(stack: Stack, dag_id: str, dag_processor: Child) -> None:
+    """Wait for a Dag; a Dag file that cannot be read is said at once, not after the time is up."""
 
     def known() -> bool:
-        if stack.airflow.has_dag("bill_range"):
+        if stack.airflow.has_dag(dag_id):
             return True
-        errors = [error for error in stack.airflow.import_errors() if "bill_range" in error]
+        errors = [error for error in stack.airflow.import_errors() if dag_id in error]
         if errors:
             raise StepFailed("Dag processor", errors[0], dag_processor.log)
         return False
