@@ -55,7 +55,7 @@ def bill_range() -> None:
         """Keep what would be billed, with amounts and a hash."""
         return backfill.plan_range()
 
-    @task(**RETRYING)
+    @task(**backfill.PLANNED)
     def apply(plan: backfill.PlanToApprove) -> int:
         """Check the plan again, record its approval, give up what it leaves out; return its id."""
         return backfill.apply_range(plan)

@@ -10,13 +10,15 @@ from decimal import Decimal
 from typing import Any, TypedDict
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import Param, get_current_context
+from airflow.sdk import Param, RetryAction, RetryRule, get_current_context
 
 from ciclo.domain.money import brl, parse_money
 from ciclo.jobs.backfill import (
     BackfillPolicy,
     Ceilings,
+    PlanChangedError,
     PlanDraft,
+    PlanNotApprovedError,
     apply_plan,
     approved_amounts,
     draft_plan,
@@ -30,6 +32,7 @@ from ciclo.jobs.issuing import IssueOptions, IssueOutcome
 from ciclo.jobs.sync import sync_contracts
 from ciclo.ledger.repositories import Scope
 from ciclo.orchestration.price_stages import options_of, propose_or_apply_shard, show_previews
+from ciclo.orchestration.retries import BILLING_RETRIES, RETRYING, BillingRetries
 from ciclo.orchestration.runs import Context, open_job, owner_of, scope_of, today
 from ciclo.orchestration.settings import settings
 from ciclo.orchestration.stages import RUN_MONTH, expand_shard, prepare_issue, record_expanded
@@ -39,6 +42,21 @@ log = logging.getLogger("ciclo")
 PLAN_TASK = "plan"
 APPROVAL_TASK = "approve"
 NO_PLAN = 0
+
+PLANNED: dict[str, Any] = RETRYING | {
+    "retry_policy": BillingRetries(
+        rules=[
+            RetryRule(
+                exception=error,
+                action=RetryAction.FAIL,
+                reason="A person decides about the plan: the same plan would be refused again.",
+            )
+            for error in (PlanNotApprovedError, PlanChangedError)
+        ]
+        + BILLING_RETRIES.rules
+    )
+}
+"""Arguments of the tasks that carry a plan out: a plan that is refused is not tried again by itself."""
 
 
 class PlanToApprove(TypedDict):
