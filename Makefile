@@ -31,6 +31,10 @@ demo: $(STAMP) ## Bill a made-up company's year on a real Airflow, twice, and pr
 up: $(STAMP) ## Start Airflow and the sandbox, and leave them running
 	@$(BIN)/ciclo up
 
+.PHONY: bench
+bench: $(STAMP) ## Measure Ciclo against baselines in the same run; one table and bench.json
+	@$(BIN)/python -W ignore -m ciclo.cli bench --json bench.json $(ONLY)
+
 .PHONY: test
 test: $(STAMP) ## Run the whole test suite: fast tier first, then Dags, then a real Airflow
 	@$(PYTEST) tests -m "not dags and not e2e and not chaos" -n auto --dist loadgroup

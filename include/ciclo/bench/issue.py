@@ -18,6 +18,7 @@ from ciclo.bench.portfolio import TOKEN, company
 from ciclo.bench.servers import Sandbox, fresh_ledger, job_on
 from ciclo.domain.period_states import PeriodState
 from ciclo.domain.periods import DateRange
+from ciclo.jobs.coverage import record_expansion
 from ciclo.jobs.expand import expand_rules
 from ciclo.jobs.issue import IssueOptions, issue_due_periods
 from ciclo.jobs.orders import Order, OrderBook
@@ -57,6 +58,7 @@ def planned_month(sandbox: Sandbox, server: str | None, count: int) -> Iterator[
         with job_on(url, sandbox) as job:
             sync_contracts(job)
             expand_rules(job, MONTH, seen_on=SEEN_ON)
+            record_expansion(job, MONTH)
         yield url
 
 
@@ -72,8 +74,13 @@ def _issue(sandbox: Sandbox, server: str | None, count: int) -> float:
 
 
 def _requests(sandbox: Sandbox, server: str | None, count: int) -> list[Request]:
-    """Return what the job would send."""
-    with planned_month(sandbox, server, count) as url, job_on(url, sandbox) as job:
+    with planned_month(sandbox, server, count) as url:
+        return requests_of(sandbox, url)
+
+
+def requests_of(sandbox: Sandbox, url: str) -> list[Request]:
+    """Return what the job would send for the ledger's planned month."""
+    with job_on(url, sandbox) as job:
         periods = job.periods.in_state(PeriodState.PLANNED, scope=MONTH)
         orders = [order for order in map(OrderBook(job, periods).order, periods) if isinstance(order, Order)]
         return [

@@ -4,10 +4,11 @@ The one rule: same table, same constraints and indexes, same rows, one commit; t
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, insert
@@ -32,14 +33,25 @@ Row = dict[str, Any]
 def measure(plan: Plan) -> list[Figure]:
     """Measure executemany on both databases, and PostgreSQL's COPY for comparison."""
     rows = expanded_rows(plan.size(12_000))
-    title = f"{len(rows):,} periods"
-    figures = []
-    for name, server in (("PostgreSQL", plan.postgres), ("SQLite", None)):
-        pair = InTurn.measure(plan.runs, lambda s=server: _repository(s, rows), lambda s=server: _driver(s, rows))
-        peer = "psycopg executemany" if server else "sqlite3 executemany"
-        figures.append(Figure("ledger", f"{title}, {name}", "/s", pair.ours, peer, pair.baseline, at_least=0.5))
-    pair = InTurn.measure(plan.runs, lambda: _repository(plan.postgres, rows), lambda: _copy(plan.postgres, rows))
-    return [*figures, Figure("ledger", f"{title}, PostgreSQL", "/s", pair.ours, "COPY", pair.baseline)]
+    server = plan.postgres
+    return [
+        _compare(plan, rows, "PostgreSQL", server, "psycopg executemany", partial(_driver, server, rows), needed=0.5),
+        _compare(plan, rows, "SQLite", None, "sqlite3 executemany", partial(_driver, None, rows), needed=0.5),
+        _compare(plan, rows, "PostgreSQL", server, "COPY", partial(_copy, server, rows)),
+    ]
+
+
+def _compare(
+    plan: Plan,
+    rows: Sequence[Row],
+    name: str,
+    server: str | None,
+    peer: str,
+    write: Callable[[], float],
+    needed: float | None = None,
+) -> Figure:
+    pair = InTurn.measure(plan.runs, partial(_repository, server, rows), write)
+    return Figure("ledger", f"{len(rows):,} periods, {name}", "/s", pair.ours, peer, pair.baseline, at_least=needed)
 
 
 def expanded_rows(count: int) -> list[Row]:

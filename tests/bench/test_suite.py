@@ -1,0 +1,53 @@
+"""The benchmarks at toy size: they run, both sides agree, table and JSON say what was measured. No figure is judged."""
+
+import json
+
+import pytest
+
+from ciclo.bench import BENCHMARKS, run
+from ciclo.bench.figures import Figure, InTurn
+from ciclo.bench.report import table
+
+
+def figure(**given):
+    return Figure(**{"benchmark": "issue", "title": "100 invoices", "unit": "/s", "ours": [80.0, 90.0, 70.0]} | given)
+
+
+def test_a_result_is_the_median_of_the_ratios_run_by_run():
+    measured = figure(baseline_title="loop", baseline=[100.0, 100.0, 140.0], at_least=0.8)
+    assert measured.ratios == [0.8, 0.9, 0.5]
+    assert measured.result == 0.8
+    assert measured.met
+
+
+@pytest.mark.parametrize(
+    ("bounds", "met"),
+    [({"at_least": 79.9}, True), ({"at_least": 80.1}, False), ({"at_most": 80.0}, True), ({"at_most": 79.0}, False)],
+)
+def test_without_a_baseline_the_median_value_counts(bounds, met):
+    assert figure(**bounds).met is met
+
+
+def test_both_sides_are_measured_in_turn():
+    order = []
+    InTurn.measure(2, lambda: order.append("ours") or 1.0, lambda: order.append("baseline") or 1.0)
+    assert order == ["baseline", "ours", "baseline", "ours"]
+
+
+def test_a_figure_that_is_not_reached_is_shown_as_such():
+    lines = table([figure(at_least=100), figure(at_least=10), figure()])
+    assert lines[2].endswith("| NO  |")
+    assert lines[3].endswith("| yes |")
+    assert len({len(line) for line in lines}) == 1
+
+
+def test_the_suite_prints_a_table_and_writes_every_run(tmp_path):
+    said = []
+    quick = [name for name in BENCHMARKS if name != "airflow"]  # that one needs a scheduler
+    figures = run(only=quick, runs=2, scale=0.002, json_path=tmp_path / "bench.json", say=said.append)
+    written = json.loads((tmp_path / "bench.json").read_text())
+    assert [entry["title"] for entry in written["figures"]] == [figure.title for figure in figures]
+    assert {entry["benchmark"] for entry in written["figures"]} == set(quick)
+    assert all(value > 0 for entry in written["figures"] for value in entry["ours"])
+    assert sum(line.startswith("|") for line in said) == len(figures) + 2
+    assert written["machine"]["cores"]
