@@ -66,7 +66,7 @@ def test_the_token_is_the_one_that_the_demonstration_uses(sandbox: SandboxContro
 
 
 def test_before_anything_is_billed_every_period_but_those_made_by_hand_is_missing(sandbox: SandboxControl):
-    proof = prove(sandbox.state(), YEAR_START, YEAR_END, parked={}, waiting={})
+    proof = prove(sandbox.state(), STATE, YEAR_START, YEAR_END, parked={}, waiting={})
 
     assert (proof.expected, proof.invoices, len(proof.missing)) == (619, 2, 617)
     assert (proof.duplicates, proof.unexpected, proof.unbalanced) == ((), (), ())

@@ -30,12 +30,20 @@ FIRST = invoice(1, "10/01/2025", "ciclo:7:10:2025-01-10")
 SECOND = invoice(2, "10/02/2025", "Pedido 12. ciclo:7:10:2025-02-10")
 
 
-def proof_of(*invoices: dict[str, Any], parked: Reasons | None = None, waiting: Reasons | None = None) -> Proof:
+def proof_of(
+    *invoices: dict[str, Any],
+    parked: Reasons | None = None,
+    waiting: Reasons | None = None,
+    updates: list[dict[str, Any]] | None = None,
+) -> Proof:
     rule = {
         "id": 10,
         "contract_id": 1,
         "gross_value": "100.00",
         "description": "Mensalidade",
+        "services": [],
+        "scheduled_updates": updates or [],
+        "apply_negative_updates": True,
         "additional_information": {
             "init_date": "2025-01-10",
             "period_unit": "monthly",
@@ -49,7 +57,7 @@ def proof_of(*invoices: dict[str, Any], parked: Reasons | None = None, waiting: 
         "invoice_rules": [rule],
         "invoices": list(invoices),
     }
-    return prove(state, date(2025, 1, 1), date(2025, 2, 28), parked=parked or {}, waiting=waiting or {})
+    return prove(state, state, date(2025, 1, 1), date(2025, 2, 28), parked=parked or {}, waiting=waiting or {})
 
 
 def test_one_invoice_for_each_period_holds():
@@ -78,11 +86,11 @@ def test_a_parked_period_without_reason_is_missing():
     assert proof_of(FIRST, parked={(10, date(2025, 2, 10)): ""}).missing == (FEBRUARY,)
 
 
-def test_a_period_that_waits_for_a_price_update_is_explained_apart_from_the_parked_ones():
+def test_a_period_that_waits_for_a_price_update_is_explained_but_the_proof_does_not_hold():
     proof = proof_of(FIRST, waiting={(10, date(2025, 2, 10)): "a price update of its rule is not settled"})
 
-    assert proof.holds
-    assert (list(proof.waiting), list(proof.parked)) == ([FEBRUARY], [])
+    assert not proof.holds
+    assert (list(proof.waiting), list(proof.parked), proof.missing) == ([FEBRUARY], [], ())
 
 
 def test_two_invoices_for_a_period_are_a_duplicate():
@@ -132,3 +140,35 @@ def test_receivables_that_do_not_total_the_invoice_are_found():
 
     assert not proof.holds
     assert proof.unbalanced == (2,)
+
+
+IGPM_IN_FEBRUARY = {
+    "id": 1,
+    "price_index": "igpm",
+    "init_date": "2025-02-01",
+    "execution_date": "2025-02-01",
+    "month_quantity": 12,
+    "service_item_id": None,
+}
+"""IGP-M of February 2024 to January 2025: 6.75 % on 100.00 BRL."""
+
+
+def test_an_invoice_at_the_price_of_its_issue_date_is_right():
+    share = {"receivables": [{"gross_value": "106.75"}], "gross_value": "106.75"}
+
+    assert proof_of(FIRST, {**SECOND, **share}, updates=[IGPM_IN_FEBRUARY]).holds
+
+
+def test_an_invoice_at_the_price_from_before_a_readjustment_is_mispriced():
+    proof = proof_of(FIRST, SECOND, updates=[IGPM_IN_FEBRUARY])
+
+    assert not proof.holds
+    assert [str(wrong) for wrong in proof.mispriced] == [
+        "invoice 2 (contract 1, rule 10, 2025-02-10): 100.00 instead of 106.75"
+    ]
+
+
+def test_a_readjustment_that_came_too_early_is_found_as_well():
+    early = {**FIRST, "receivables": [{"gross_value": "106.75"}], "gross_value": "106.75"}
+
+    assert [wrong.invoice_id for wrong in proof_of(early, updates=[IGPM_IN_FEBRUARY]).mispriced] == [1]

@@ -1,5 +1,6 @@
 """A demonstration keeps to its own folder, its own Airflow and its own screen."""
 
+import configparser
 import io
 import json
 import stat
@@ -58,6 +59,24 @@ def test_the_person_s_own_airflow_and_ledger_stay_out_of_it(tmp_path, monkeypatc
     assert "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" not in environment
     assert environment["CICLO_LEDGER_URL"] == f"sqlite:///{tmp_path}/.demo/ledger.db"
     assert json.loads(environment["AIRFLOW_CONN_BILLIMATIC_DEFAULT"])["host"] == "http://127.0.0.1:8400"
+
+
+def test_nothing_asks_the_internet_and_reports_stay_in_the_folder(tmp_path):
+    with fresh_site(tmp_path) as site:
+        environment = airflow_settings.environment(site, "http://127.0.0.1:8400")
+
+    assert environment["CICLO_SGS_URL"] == "http://127.0.0.1:8400"
+    assert environment["CICLO_REPORTS_DIR"] == f"{tmp_path}/.demo/reports"
+
+
+@pytest.mark.parametrize("by_schedule", [True, False])
+def test_a_schedule_runs_nothing_unless_it_is_wanted(tmp_path, by_schedule):
+    configuration = configparser.ConfigParser(interpolation=None)
+    with fresh_site(tmp_path) as site:
+        airflow_settings.write_configuration(site, 8080, by_schedule=by_schedule)
+        configuration.read(site.airflow_home / "airflow.cfg")
+
+    assert configuration.getboolean("scheduler", "use_job_schedule") is by_schedule
 
 
 def test_a_task_s_log_is_shown_as_text(tmp_path):

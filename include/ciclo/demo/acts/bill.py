@@ -1,13 +1,13 @@
 """Billing the year with `bill_range`, as often as it is asked for: what was created, at which prices, what stopped."""
 
-from decimal import Decimal
 from itertools import groupby
 from typing import Final
 
+from ciclo.demo.acts.readjustments import show_readjustments
 from ciclo.demo.acts.scene import WHOLE_YEAR, Scene
 from ciclo.demo.company import YEAR_END, YEAR_START, demo_state
 from ciclo.demo.dag_runs import run_dag
-from ciclo.demo.ledger_view import Readjustment, Stopped
+from ciclo.demo.ledger_view import Stopped
 from ciclo.demo.oracle import expected_periods
 from ciclo.demo.screen import LISTED, Screen, count, money
 from ciclo.domain.period_states import PeriodState
@@ -27,7 +27,7 @@ def bill_the_year(scene: Scene) -> None:
     screen.fact("Periods", f"{counts.periods:,}")
     screen.fact("Invoices", f"{counts.issued:,} ({len(created):,} created, the others were there already)")
     screen.fact("Amount", money(counts.amount))
-    _show_readjustments(scene.ledger.readjustments(), screen)
+    show_readjustments(scene.ledger.readjustments(), screen)
     screen.fact("Stopped", f"{count(len(stopped), 'period')}, nothing is lost:" if stopped else "none")
     _explain(stopped, screen)
 
@@ -45,39 +45,6 @@ def run_bill_range(scene: Scene, run_id: str) -> set[int]:
     before = scene.stack.vendor.invoice_ids()
     run_dag(scene.stack, DAG_ID, run_id, WHOLE_YEAR, scene.screen, scene.progress)
     return scene.stack.vendor.invoice_ids() - before
-
-
-def _show_readjustments(updates: list[Readjustment], screen: Screen) -> None:
-    """Print how many prices moved and why; of the year's own updates the first few by name."""
-    rules = {update.rule_id for update in updates}
-    owed = [update for update in updates if update.execution_date < YEAR_START]
-    of_the_year = [update for update in updates if update.execution_date >= YEAR_START]
-    late = f"; {len(owed)} were still owed from earlier years" if owed else ""
-    screen.fact("Price updates", f"{len(updates)} applied to {count(len(rules), 'rule')}{late}")
-    for update in of_the_year[:LISTED]:
-        screen.note(f"  {_line(update)}")
-    if len(of_the_year) > LISTED:
-        screen.note(f"  and {len(of_the_year) - LISTED} more; the console shows each with its evidence")
-    for remark in _remarks(updates):
-        screen.note(f"  {remark}")
-
-
-def _line(update: Readjustment) -> str:
-    percent = (update.factor - 1) * 100
-    prices = ", ".join(f"{old:,.2f} -> {new:,.2f}" for old, new in update.prices)
-    return f"{update.execution_date}  {update.index.label:<8} {percent:+6.2f} %  rule {update.rule_id}: BRL {prices}"
-
-
-def _remarks(updates: list[Readjustment]) -> list[str]:
-    """Name what a person should know: prices held although the index fell, and terms that the law voids."""
-    held = [update for update in updates if update.held]
-    fallen = [update for update in updates if update.factor < Decimal(1)]
-    unlawful = {warning: update.rule_id for update in updates for warning in update.warnings if "Law" in warning}
-    return [
-        *(f"held: {u.index.label} fell, rule {u.rule_id} is not lowered ({u.execution_date})" for u in held),
-        *([f"lowered: {count(len(fallen), 'price update')} of rules that follow their index down, too"] * bool(fallen)),
-        *(f"warning: rule {rule_id}: {warning}" for warning, rule_id in unlawful.items()),
-    ]
 
 
 def _explain(stopped: list[Stopped], screen: Screen) -> None:
