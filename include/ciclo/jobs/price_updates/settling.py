@@ -122,6 +122,8 @@ def _finish(
     current = ctx.executions.get(execution.id)
     if standing is None or scheduled is None or current is None:
         raise LookupError(f"execution {execution.id} has no rule or update in the ledger")
+    if current.state != ExecutionState.IN_DOUBT:
+        return  # another run was faster
     standing.remote = remote
     work = Completion(
         standing=standing,
