@@ -14,7 +14,7 @@ from ciclo.domain.due_dates import due_dates, percentages
 from ciclo.domain.errors import DomainError
 from ciclo.domain.expansion import expand
 from ciclo.domain.money import split_money
-from ciclo.domain.periods import DateRange
+from ciclo.domain.periods import DateRange, PeriodUnit
 from ciclo.domain.pricing import gross_value
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.prices import history
@@ -94,6 +94,17 @@ class RuleBook:
             for issue_date, _, _ in expand(terms.recurrence, terms.charge, terms.accrual, part):
                 gross = _gross(terms, prices, issue_date)
                 yield ExpectedPeriod(rule.contract_id, rule.rule_id, issue_date, gross)
+
+    def keeps_its_months(self, period: Period) -> bool:
+        """Whether a rule's newest terms bill as often as those a period was planned under, and beyond its day."""
+        before, now = self._terms_of(period).recurrence, self._versions[period.rule_id][-1][1].recurrence
+        same = (before.period_unit, before.month_quantity) == (now.period_unit, now.month_quantity)
+        return (
+            same
+            and now.period_unit is PeriodUnit.MONTHLY
+            and now.init_date <= period.issue_date
+            and (now.end_date is None or now.end_date >= period.issue_date)
+        )
 
     def _terms_of(self, period: Period) -> RuleTerms:
         versions = self._versions[period.rule_id]

@@ -4,13 +4,14 @@ The one rule: what is expected comes from the rules and the calendar, not from w
 billed only by an invoice that is at the vendor; one that was given up counts only with a person's name or a reason.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import ZERO, brl
 from ciclo.domain.period_states import PeriodState
@@ -82,13 +83,19 @@ class _Ledger:
     """The periods' invoices by id, gone or not."""
     receivables: Mapping[int, list[Receivable]]
     given_up: Mapping[int, str]
+    skipped: frozenset[int]
+    """Cancelled periods whose competence month nothing else bills, though their rule goes on."""
 
 
 def prove_month(ctx: JobContext, month: DateRange, contract_ids: Sequence[int] = ()) -> MonthProof:
     """Compare what the rules expect in a month with what the ledger, just reconciled, knows to be at the vendor."""
     invoices = ctx.closings.invoices(month, contract_ids)
+    rules = {rule.rule_id: (rule, contract) for rule, contract in ctx.closings.rules(contract_ids)}
+    book = RuleBook(ctx)
+    book.load(rules)
     ledger = _read(ctx, month, contract_ids, [invoice.invoice_id for invoice in invoices])
-    expected = _expected(ctx, month, contract_ids)
+    ledger = replace(ledger, skipped=_skipped(ctx, ledger.periods.values(), rules, book))
+    expected = _expected(month, rules, book)
     keys = sorted({*expected, *ledger.periods}, key=lambda key: (key[1], key[0]))
     periods = (_line(ledger.periods.get(key), expected.get(key), ledger) for key in keys)
     beside = (_beside(invoice, ledger) for invoice in invoices if invoice.period_id is None)
@@ -121,15 +128,42 @@ def _read(ctx: JobContext, month: DateRange, contract_ids: Sequence[int], beside
         own,
         ctx.reconciliation.receivables([*own, *beside]),
         ctx.closings.given_up_by(cancelled),
+        frozenset(),
     )
 
 
-def _expected(ctx: JobContext, month: DateRange, contract_ids: Sequence[int]) -> dict[tuple[int, date], ExpectedPeriod]:
-    rules = ctx.closings.rules(contract_ids)
-    book = RuleBook(ctx)
-    book.load(rule.rule_id for rule, _ in rules)
-    found = (each for rule, contract in rules for each in book.periods(rule, _while_alive(rule, contract, month)))
+_Rules = Mapping[int, tuple[Rule, Contract]]
+
+
+def _expected(month: DateRange, rules: _Rules, book: RuleBook) -> dict[tuple[int, date], ExpectedPeriod]:
+    alive = ((rule, _while_alive(rule, contract, month)) for rule, contract in rules.values())
+    found = (each for rule, part in alive for each in book.periods(rule, part))
     return {each.key: each for each in found}
+
+
+def _skipped(ctx: JobContext, periods: Iterable[Period], rules: _Rules, book: RuleBook) -> frozenset[int]:
+    """Return the cancelled periods whose rule moved its dates in such a way that a competence month fell between."""
+    moved = [each for each in periods if each.state == PeriodState.CANCELLED and _goes_on(each, rules, book)]
+    if not moved:
+        return frozenset()
+    days = [each.issue_date for each in moved]
+    around = DateRange(add_months(first_of_month(min(days)), -1), add_months(first_of_month(max(days)), 2))
+    alive = {
+        (each.rule_id, each.accrual_month)
+        for each in ctx.periods.of_rules({each.rule_id for each in moved}, around)
+        if each.state != PeriodState.CANCELLED
+    }
+    return frozenset(each.id for each in moved if (each.rule_id, each.accrual_month) not in alive)
+
+
+def _goes_on(period: Period, rules: _Rules, book: RuleBook) -> bool:
+    """Whether the rule of a cancelled period still bills the same competence months, on other days."""
+    if period.rule_id not in rules:
+        return False
+    rule, contract = rules[period.rule_id]
+    if rule.gone_at is not None or contract.state != ACTIVE or contract.gone_at is not None:
+        return False
+    return book.keeps_its_months(period)
 
 
 def _while_alive(rule: Rule, contract: Contract, month: DateRange) -> DateRange:
@@ -180,9 +214,12 @@ def _judge_cancelled(period: Period, expected: ExpectedPeriod | None, ledger: _L
     if period.id in ledger.given_up:
         return Verdict.GIVEN_UP, ledger.given_up[period.id]
     was_due = period.issue_date <= period.changed_at.astimezone(SAO_PAULO).date()
-    if expected is None and not was_due:
+    skipped = period.id in ledger.skipped
+    if expected is None and not was_due and not skipped:
         return None, ""
-    why = "it was due when it was given up" if expected is None else "its rule still calls for it"
+    why = "its rule still calls for it" if expected is not None else "it was due when it was given up"
+    if expected is None and not was_due:
+        why = f"its rule goes on and nothing else bills {period.accrual_month:%m/%Y}"
     return Verdict.NOT_BILLED, f"cancelled ({period.reason or 'no reason given'}), but {why}"
 
 
