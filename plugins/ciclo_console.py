@@ -1,7 +1,8 @@
-"""Mount the billing console in Airflow's UI, under Airflow's own login and permissions.
+"""Mount the billing console in Airflow's UI, under Airflow's own login and permissions, and the webhooks' receiver.
 
 The one rule: who may see it is Airflow's decision (the permission to see plugins), who may act too (the permission to
-trigger the Dag that issues invoices); the console itself, `ciclo.web`, knows nothing of Airflow.
+trigger the Dag that issues invoices); the console itself, `ciclo.web`, knows nothing of Airflow. The receiver,
+`POST /webhooks/billimatic`, asks for no login: it believes the vendor's signature alone.
 """
 
 from typing import Any, ClassVar
@@ -13,6 +14,7 @@ from airflow.plugins_manager import AirflowPlugin
 from fastapi import Depends, FastAPI, HTTPException, Request
 
 from ciclo.web import User, create_app
+from ciclo.webhooks import create_webhook_app
 
 _may_trigger = requires_access_dag("POST", DagAccessEntity.RUN, "issue_invoices")
 
@@ -45,7 +47,10 @@ class CicloConsole(AirflowPlugin):
     """The page "Billing" in the navigation, and a tab with the same name on the pages of Dags, runs and tasks."""
 
     name = "ciclo_console"
-    fastapi_apps: ClassVar[list[Any]] = [{"app": make_console(), "url_prefix": "/billing", "name": "Billing"}]
+    fastapi_apps: ClassVar[list[Any]] = [
+        {"app": make_console(), "url_prefix": "/billing", "name": "Billing"},
+        {"app": create_webhook_app(), "url_prefix": "/webhooks", "name": "Billimatic webhooks"},
+    ]
     external_views: ClassVar[list[Any]] = [
         {"name": "Billing", "href": "billing/", "destination": "nav", "url_route": "billing", "nav_top_level": True}
     ]
