@@ -6,8 +6,9 @@ else about a write is an `OutcomeUnknownError` at once. That includes a pooled c
 answer: it may have read the request first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -27,6 +28,10 @@ _LONGEST_CONNECT = 10.0
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
+Observer = Callable[[str, int | None, float], None]
+"""Told of every request: its method, the answer's status (None without one), the seconds it took."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Request:
     method: str
@@ -42,7 +47,7 @@ class _Request:
 class Exchange:
     """Sends requests for `BillimaticClient` from any thread and returns replies that are successes."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword-only, one a setting
         self,
         *,
         base_url: str,
@@ -53,6 +58,7 @@ class Exchange:
         transport: httpx.BaseTransport | None,
         retries: RetryRules,
         allow_http: bool,
+        observer: Observer | None = None,
     ) -> None:
         self.base_url = checked_base_url(base_url, allow_http=allow_http)
         self._root = self.base_url + _PREFIX
@@ -67,6 +73,7 @@ class Exchange:
         # wanted here, and costs a quarter of the time of a request.
         self._transport = transport or _transport(self.base_url, max_connections)
         self._repeating = repeating(retries)
+        self._observer = observer
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -115,10 +122,15 @@ class Exchange:
         self._budget.take()
         if request.latest is not None and self._rules.clock() >= request.latest:
             raise NotSentError("not sent, its time was over", **request.coordinates())
+        started, status = perf_counter(), None
         try:
             response = self._answered(request)
+            status = response.status_code
         except httpx.HTTPError as error:
             raise _failure_of(error, request) from error
+        finally:
+            if self._observer is not None:
+                self._observer(request.method, status, perf_counter() - started)
         return self._successful(request, response)
 
     def _answered(self, request: _Request) -> httpx.Response:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 
 from ciclo.api._answers import read_one, read_several
-from ciclo.api._exchange import Exchange
+from ciclo.api._exchange import Exchange, Observer
 from ciclo.api._paging import pages_of_invoices
 from ciclo.api._retries import RetryRules
 from ciclo.api.errors import AuthenticationError
@@ -48,6 +48,7 @@ class BillimaticClient(AbstractContextManager["BillimaticClient"]):
         transport: Another httpx transport, for special networks.
         retries: How often and how patiently to try again.
         allow_http: Accept plain `http` to another machine, inside a network that is trusted with the token.
+        observer: Told of every request, from the thread that sent it: method, status or None, seconds.
 
     Raises:
         ValueError: A parameter cannot work; the message names it and never holds the token.
@@ -65,6 +66,7 @@ class BillimaticClient(AbstractContextManager["BillimaticClient"]):
         transport: httpx.BaseTransport | None = None,
         retries: RetryRules | None = None,
         allow_http: bool = False,
+        observer: Observer | None = None,
     ) -> None:
         self.organization_id: Final = organization_id
         self._exchange = Exchange(
@@ -76,6 +78,7 @@ class BillimaticClient(AbstractContextManager["BillimaticClient"]):
             transport=transport,
             retries=retries or RetryRules(),
             allow_http=allow_http,
+            observer=observer,
         )
 
     def __repr__(self) -> str:

@@ -42,6 +42,8 @@ class WindowStanding:
     totals: dict[PeriodState, StateCount]
     parked: list[str]
     """Reasons, the oldest first."""
+    oldest_doubt: datetime | None = None
+    """Since when the oldest of those in doubt is."""
 
     def counts(self) -> dict[str, int]:
         """Return how many periods are in each state."""
@@ -82,7 +84,12 @@ def finish_issuing(ctx: JobContext, scope: Scope, options: IssueOptions, *, owne
 def standing_of(ctx: JobContext, scope: Scope) -> WindowStanding:
     """Return how the window stands in the ledger."""
     parked = ctx.periods.in_state(PeriodState.PARKED, scope=scope)
-    return WindowStanding(ctx.periods.totals(scope), [period.reason or "no reason given" for period in parked])
+    doubtful = ctx.periods.in_state(PeriodState.IN_DOUBT, scope=scope)
+    return WindowStanding(
+        ctx.periods.totals(scope),
+        [period.reason or "no reason given" for period in parked],
+        min((period.changed_at for period in doubtful), default=None),
+    )
 
 
 def require_billing(standing: WindowStanding) -> None:

@@ -31,6 +31,7 @@ from ciclo.jobs.issue import issue_due_periods
 from ciclo.jobs.issuing import IssueOptions, IssueOutcome
 from ciclo.jobs.sync import sync_contracts
 from ciclo.ledger.repositories import Scope
+from ciclo.orchestration.alerts import telling_what_stopped
 from ciclo.orchestration.price_stages import options_of, propose_or_apply_shard, show_previews
 from ciclo.orchestration.retries import BILLING_RETRIES, RETRYING, BillingRetries
 from ciclo.orchestration.runs import Context, open_job, owner_of, scope_of, today
@@ -256,7 +257,7 @@ def finish_range(plan_id: int) -> dict[str, Any]:
     if is_dry_run(context):
         return {}
     scope = scope_of(context, RUN_MONTH)
-    with open_job(context) as job:
+    with open_job(context) as job, telling_what_stopped(job, context):
         finish_issuing(job, _planned(scope, plan_id), _options(job, plan_id), owner=owner_of(context))
         standing = standing_of(job, scope)
     window = scope.window

@@ -32,6 +32,7 @@ from ciclo.jobs.sync import Problem, sync_contracts
 from ciclo.jobs.sync_indices import load_shipped, revised_uses, sync_index
 from ciclo.ledger.engine import ledger_session
 from ciclo.ledger.repositories import Scope
+from ciclo.orchestration.alerts import telling_what_stopped
 from ciclo.orchestration.runs import Context, DefaultWindow, open_job, owner_of, scope_of, today
 from ciclo.orchestration.settings import settings
 from ciclo.provider.notifier import BillingNotifier, PriceUpdatePreview
@@ -169,7 +170,8 @@ def finish_updates(default: DefaultWindow) -> dict[str, int]:
     scope, options = scope_of(context, default), options_of(context)
     with open_job(context) as job:
         if not context["params"]["dry_run"]:
-            _report("finished", settle_and_apply(job, scope, options, owner=owner_of(context)))
+            with telling_what_stopped(job, context):
+                _report("finished", settle_and_apply(job, scope, options, owner=owner_of(context)))
         unknown = updates_open(job, scope)
         standing = standing_of_updates(job, scope, on=scope.window.last_day)
     log.info("updates that are not settled:\n%s", "\n".join(standing.lines()) or "  none")

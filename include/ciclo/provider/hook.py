@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
 from ciclo.api import ApiError, BillimaticClient, NotFoundError
+from ciclo.provider._metrics import measure_request
 from ciclo.provider._settings import ConnectionFieldError, settings_of
 
 __all__ = ["BillimaticHook", "ConnectionFieldError"]
@@ -51,6 +52,7 @@ class BillimaticHook(BaseHook):
                 timeout=settings.timeout,
                 requests_per_second=settings.requests_per_second,
                 allow_http=settings.allow_http,
+                observer=measure_request,
             )
         except ValueError as error:
             raise self._field_error(error) from None
