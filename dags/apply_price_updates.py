@@ -5,6 +5,7 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag, task
 
+from ciclo.orchestration.alerts import alerts
 from ciclo.orchestration.params import window_params
 from ciclo.orchestration.price_approval import PriceUpdateApproval
 from ciclo.orchestration.price_stages import (
@@ -45,6 +46,7 @@ Rules, windows and sources: `docs/price-updates.md`.
     params=window_params() | update_params(),
     tags=["ciclo", "prices"],
     doc_md=DOCS,
+    **alerts(within=timedelta(hours=23)),
 )
 def apply_price_updates() -> None:
     """Prepare, remind, ask, apply each shard, finish."""

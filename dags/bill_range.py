@@ -4,6 +4,7 @@ import pendulum
 from airflow.sdk import dag, task
 
 from ciclo.orchestration import backfill_stages as backfill
+from ciclo.orchestration.alerts import alerts
 from ciclo.orchestration.params import window_params
 from ciclo.orchestration.retries import RETRYING
 from ciclo.orchestration.stages import INVOICES, SHARD_NAME, read_contracts, shards
@@ -11,16 +12,14 @@ from ciclo.orchestration.stages import INVOICES, SHARD_NAME, read_contracts, sha
 DOCS = """
 ### Bill a range of dates
 
-Runs every stage for `from_date` … `to_date`, both included: contracts and rules, periods, price updates, invoices. Use
-it for months that were missed and for the first billing of a company. What is billed already stays as it is, so a
-second run creates nothing. Each period is billed at the price in force on its issue date.
+Runs every stage for `from_date` … `to_date`, both included: contracts and rules, periods, price updates, invoices, each
+at the price in force on its issue date. What is billed already stays as it is.
 
 **Policy**: `each` bills every missed period. `current_only` bills the newest period of each rule in the range and gives
 the older ones up **for good**. `dry_run` shows the plan with amounts in the log of `plan`; nothing is sent or planned.
 
 **Ceilings**: a plan above `max_invoices` or `max_total` waits at `approve` for a person (Browse, Required Actions).
-What was approved is what is applied: `apply` computes the plan's hash again, and only the plan is billed, at its
-amounts. Rejecting skips the rest; the periods stay planned.
+What was approved is what is billed, at its amounts. Rejecting skips the rest; the periods stay planned.
 """
 
 
@@ -31,6 +30,7 @@ amounts. Rejecting skips the rest; the periods stay planned.
     params=window_params() | backfill.backfill_params(),
     tags=["ciclo", "billing", "backfill"],
     doc_md=DOCS,
+    **alerts(),
 )
 def bill_range() -> None:
     """Read contracts, expand, update prices, prepare, plan, ask, apply, issue, finish."""

@@ -1,8 +1,11 @@
 """The proof that a month was billed: every period once, at its price, and nothing else."""
 
+from datetime import timedelta
+
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag, task
 
+from ciclo.orchestration.alerts import alerts
 from ciclo.orchestration.close_stages import CLOSED_MONTHS, CLOSING, close_months, refresh
 from ciclo.orchestration.params import window_params
 
@@ -28,6 +31,7 @@ What closes, what does not and who decides: `docs/closing.md`.
     params=window_params(),
     tags=["ciclo", "closing"],
     doc_md=DOCS,
+    **alerts(within=timedelta(hours=4)),
 )
 def close_billing_month() -> None:
     """Read the rules, prove each month."""

@@ -3,6 +3,7 @@
 import pendulum
 from airflow.sdk import Param, dag, get_current_context, task
 
+from ciclo.orchestration.alerts import alerts
 from ciclo.orchestration.new_rule import rule_from_params
 from ciclo.orchestration.params import connection_param
 from ciclo.orchestration.retries import RETRYING
@@ -51,6 +52,7 @@ EXAMPLE = '[{"invoice_template_scheduled_update_id": 490, "init_date": "2019-12-
     },
     tags=["ciclo", "contracts"],
     doc_md=DOCS,
+    **alerts(),
 )
 def create_invoice_rule() -> None:
     """Look for the rule, create it if it is not there."""

@@ -1,8 +1,11 @@
 """Contracts and rules from the API, and the periods that they expect, into the ledger."""
 
+from datetime import timedelta
+
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag, task
 
+from ciclo.orchestration.alerts import alerts
 from ciclo.orchestration.params import window_params
 from ciclo.orchestration.retries import RETRYING
 from ciclo.orchestration.stages import (
@@ -37,6 +40,7 @@ cancelled; issued ones are never touched.
     params=window_params(),
     tags=["ciclo", "billing"],
     doc_md=DOCS,
+    **alerts(within=timedelta(hours=4)),
 )
 def expand_invoice_rules() -> None:
     """Read contracts, expand each shard's rules, report."""

@@ -1,8 +1,11 @@
 """Create the invoices whose issue date has come, each period exactly once."""
 
+from datetime import timedelta
+
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag, task
 
+from ciclo.orchestration.alerts import alerts
 from ciclo.orchestration.params import window_params
 from ciclo.orchestration.retries import RETRYING
 from ciclo.orchestration.stages import (
@@ -41,6 +44,7 @@ of `finish`: they wait for a person.
     params=window_params(),
     tags=["ciclo", "billing"],
     doc_md=DOCS,
+    **alerts(within=timedelta(hours=3)),
 )
 def issue_invoices() -> None:
     """Prepare, issue each shard, finish."""

@@ -1,8 +1,11 @@
 """What was billed against what the vendor has and what was received."""
 
+from datetime import timedelta
+
 import pendulum
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
 
+from ciclo.orchestration.alerts import alerts
 from ciclo.orchestration.params import window_params
 from ciclo.orchestration.reconcile_stages import RECEIVABLES, reconcile_run, report_ageing
 from ciclo.orchestration.retries import RETRYING
@@ -33,6 +36,7 @@ Kinds of findings and their cures: `docs/reconciliation.md`.
     params=window_params(),
     tags=["ciclo", "receivables"],
     doc_md=DOCS,
+    **alerts(within=timedelta(hours=2)),
 )
 def reconcile_receivables() -> None:
     """Reconcile, then say what is owed."""

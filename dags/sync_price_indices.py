@@ -1,8 +1,11 @@
 """Price-index values from the central bank into the ledger, an asset per index."""
 
+from datetime import timedelta
+
 import pendulum
 from airflow.sdk import CronTriggerTimetable, Param, dag, task
 
+from ciclo.orchestration.alerts import alerts
 from ciclo.orchestration.price_stages import PRICE_INDICES, load_shipped_indices, sync_price_index
 from ciclo.orchestration.retries import RETRYING
 
@@ -30,6 +33,7 @@ an update that needs a missing month waits. Settings: `CICLO_SGS_URL`, `CICLO_NO
     },
     tags=["ciclo", "prices"],
     doc_md=DOCS,
+    **alerts(within=timedelta(hours=2)),
 )
 def sync_price_indices() -> None:
     """Load what is shipped, then ask SGS for each index."""
