@@ -12,6 +12,8 @@ from typing import ClassVar
 
 import pytest
 
+from mail_server import running_mail_server
+
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="ciclo-airflow-"))  # importing Airflow writes there
 
 TOKEN = "canary-8c02b7"
@@ -54,37 +56,6 @@ class _Api(BaseHTTPRequestHandler):
 _Api.do_GET = _Api._get
 
 
-class _Mail(socketserver.StreamRequestHandler):
-    """As much of SMTP as it takes to receive a message (RFC 5321)."""
-
-    def handle(self):
-        self._say("220 ready")
-        for line in self.rfile:
-            command = line.decode().strip().upper()
-            if command == "QUIT":
-                return self._say("221 bye")
-            self._data() if command == "DATA" else self._say("250 ok")
-        return None
-
-    def _data(self):
-        self._say("354 go on")
-        lines = iter(self.rfile.readline, b".\r\n")
-        self.server.messages.append(b"".join(lines).decode())
-        self._say("250 ok")
-
-    def _say(self, text):
-        self.wfile.write(f"{text}\r\n".encode())
-
-
-class _MailServer(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-    allow_reuse_address = True
-
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-        super().__init__(("127.0.0.1", 0), _Mail)
-
-
 @pytest.fixture
 def api_port() -> Iterator[int]:
     """Port of an API with organization 564."""
@@ -95,10 +66,8 @@ def api_port() -> Iterator[int]:
 @pytest.fixture
 def mails(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Messages that arrived over Airflow's connection `smtp_default`."""
-    server = _MailServer()
-    with _serving(server) as port:
-        extra = "disable_ssl=true&disable_tls=true&from_email=ciclo%40example.com"
-        monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", f"smtp://127.0.0.1:{port}/?{extra}")
+    with running_mail_server() as server:
+        monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", server.connection)
         yield server.messages
 
 
