@@ -75,7 +75,8 @@ class Sightings:
     def __init__(self, ctx: JobContext, *, today: date, contract_ids: Sequence[int] = ()) -> None:
         self._ctx = ctx
         self._today = today
-        self._contracts = ctx.reconciliation.sellers() & set(contract_ids or ctx.reconciliation.sellers())
+        sold = ctx.reconciliation.sellers()
+        self._contracts = sold & set(contract_ids) if contract_ids else sold
         self._accepted = {
             subject: finding
             for subject, finding in ctx.findings.open_of_kind(FindingKind.ILLEGAL_TRANSITION).items()

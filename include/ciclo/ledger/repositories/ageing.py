@@ -61,7 +61,8 @@ class AgeingRepository:
             .where(*self._at_vendor(ReceivableState.RECEIVED), Receivable.received_at.is_not(None))
             .group_by(*group)
         )
-        return [ReceivedSum(*row) for row in self._session.execute(query)]
+        rows = self._session.execute(query)
+        return [ReceivedSum(row[0], row[1], row[2], row[3], row[4]) for row in rows if row[2] is not None]
 
     @staticmethod
     def _same_invoice() -> ColumnElement[bool]:

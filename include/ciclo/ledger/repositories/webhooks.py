@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 from ciclo.ledger.repositories.statements import insert_new
 from ciclo.ledger.tables import Contract, WebhookEvent
 
+IDS_AT_ONCE = 5000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedEvent:
@@ -68,5 +70,6 @@ class WebhookRepository:
     def handled(self, event_ids: Iterable[int], *, at: datetime) -> None:
         """Say that events need nothing more."""
         ids = list(event_ids)
-        if ids:
-            self._session.execute(update(WebhookEvent).where(WebhookEvent.id.in_(ids)).values(handled_at=at))
+        for start in range(0, len(ids), IDS_AT_ONCE):
+            these = WebhookEvent.id.in_(ids[start : start + IDS_AT_ONCE])
+            self._session.execute(update(WebhookEvent).where(these).values(handled_at=at))
