@@ -5,6 +5,7 @@ import io
 import json
 import stat
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +78,21 @@ def test_a_schedule_runs_nothing_unless_it_is_wanted(tmp_path, by_schedule):
         configuration.read(site.airflow_home / "airflow.cfg")
 
     assert configuration.getboolean("scheduler", "use_job_schedule") is by_schedule
+
+
+def test_people_with_roles_log_in_and_without_roles_everybody_is_let_in(tmp_path):
+    open_to_all, by_login = (configparser.ConfigParser(interpolation=None) for _ in range(2))
+    with fresh_site(tmp_path) as site:
+        airflow_settings.write_configuration(site, 8080)
+        open_to_all.read(site.airflow_home / "airflow.cfg")
+        airflow_settings.write_configuration(site, 8080, roles={"ana": "admin", "vera": "viewer"})
+        by_login.read(site.airflow_home / "airflow.cfg")
+
+    passwords = Path(by_login["core"]["simple_auth_manager_passwords_file"])
+    assert open_to_all.getboolean("core", "simple_auth_manager_all_admins")
+    assert not by_login.getboolean("core", "simple_auth_manager_all_admins")
+    assert by_login["core"]["simple_auth_manager_users"] == "ana:admin,vera:viewer"
+    assert stat.S_IMODE(passwords.stat().st_mode) == 0o600
 
 
 def test_a_task_s_log_is_shown_as_text(tmp_path):

@@ -23,13 +23,17 @@ MOST_TASKS_AT_ONCE: Final = 4
 """SQLite as metadata database takes a few tasks at once gladly, and dozens not at all (DESIGN 8)."""
 
 
-def write_configuration(site: Site, port: int, *, by_schedule: bool = True) -> None:
+def write_configuration(
+    site: Site, port: int, *, by_schedule: bool = True, roles: Mapping[str, str] | None = None
+) -> None:
     """Write `airflow.cfg` for a run on `port`, readable by its owner only as it holds the run's keys.
 
-    Without `by_schedule` Dags run when they are told to and at no other time.
+    Without `by_schedule` Dags run when they are told to and at no other time. With `roles`, user names to roles of the
+    simple auth manager, these people log in and nobody else gets in; without, everybody is an administrator.
     """
     parser = configparser.ConfigParser(interpolation=None)
     parser.read_dict(_configuration(site, port, by_schedule=by_schedule))
+    parser.read_dict({"core": _login(site, roles or {})})
     with _private(site.airflow_home / "airflow.cfg").open("w", encoding="utf-8") as file:
         parser.write(file)
 
@@ -46,6 +50,12 @@ def write_environment_file(site: Site, sandbox_url: str) -> None:
     lines = [f"export {name}={shlex.quote(value)}" for name, value in _settings(site, sandbox_url).items()]
     lines.append(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH")
     _private(site.environment_file).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def passwords(site: Site) -> dict[str, str]:
+    """Return the passwords that Airflow's API server made up for the users of `roles` when it started."""
+    made_up: dict[str, str] = json.loads(_passwords_file(site).read_text(encoding="utf-8"))
+    return made_up
 
 
 def _settings(site: Site, sandbox_url: str) -> dict[str, str]:
@@ -78,7 +88,6 @@ def _configuration(site: Site, port: int, *, by_schedule: bool) -> Mapping[str, 
             "parallelism": str(min(MOST_TASKS_AT_ONCE, max(2, os.cpu_count() or 2))),
             "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             "execution_api_server_url": f"{url}/execution/",
-            "simple_auth_manager_all_admins": "True",
             # A scheduled Dag would bill today's periods beside the demonstration's; a person switches it on.
             "dags_are_paused_at_creation": "True",
         },
@@ -96,6 +105,20 @@ def _configuration(site: Site, port: int, *, by_schedule: bool) -> Mapping[str, 
         "scheduler": {"scheduler_idle_sleep_time": "0.5", "use_job_schedule": str(by_schedule)},
         "dag_processor": {"min_file_process_interval": "60"},
     }
+
+
+def _login(site: Site, roles: Mapping[str, str]) -> Mapping[str, str]:
+    if not roles:
+        return {"simple_auth_manager_all_admins": "True"}
+    return {
+        "simple_auth_manager_all_admins": "False",
+        "simple_auth_manager_users": ",".join(f"{name}:{role}" for name, role in roles.items()),
+        "simple_auth_manager_passwords_file": str(_private(_passwords_file(site))),
+    }
+
+
+def _passwords_file(site: Site) -> Path:
+    return site.airflow_home / "passwords.json"
 
 
 def _private(path: Path) -> Path:

@@ -49,10 +49,13 @@ class Stack:
     airflow_url: str
 
 
-def start(site: Site, processes: Processes, screen: Screen, *, by_schedule: bool) -> Stack:
+def start(
+    site: Site, processes: Processes, screen: Screen, *, by_schedule: bool, roles: Mapping[str, str] | None = None
+) -> Stack:
     """Start everything and return it once Airflow is healthy and knows the `DAGS`.
 
     Without `by_schedule` no Dag runs unless it is told to: today's runs would get between those of the demonstration.
+    With `roles` (user names to roles; the first has to be an `admin`) people log in; without, everybody is let in.
 
     Raises:
         StepFailed: a component died or did not come up in time.
@@ -61,13 +64,13 @@ def start(site: Site, processes: Processes, screen: Screen, *, by_schedule: bool
     vendor_url = f"http://{airflow_settings.LOOPBACK}:{vendor_port}"
     airflow_url = f"http://{airflow_settings.LOOPBACK}:{airflow_port}"
     write_state(site.state_file)
-    airflow_settings.write_configuration(site, airflow_port, by_schedule=by_schedule)
+    airflow_settings.write_configuration(site, airflow_port, by_schedule=by_schedule, roles=roles)
     airflow_settings.write_environment_file(site, vendor_url)
     environment = airflow_settings.environment(site, vendor_url)
     stack = Stack(site, processes, VendorView(vendor_url), vendor_url, AirflowApi(airflow_url), airflow_url)
 
     _start_vendor_and_databases(stack, vendor_port, environment, screen)
-    _start_airflow(stack, environment, screen)
+    _start_airflow(stack, environment, screen, administrator=next(iter(roles or ()), None))
     return stack
 
 
@@ -110,14 +113,18 @@ def _start_vendor_and_databases(stack: Stack, port: int, environment: Mapping[st
     screen.event("Airflow's own database is ready")
 
 
-def _start_airflow(stack: Stack, environment: Mapping[str, str], screen: Screen) -> None:
+def _start_airflow(stack: Stack, environment: Mapping[str, str], screen: Screen, *, administrator: str | None) -> None:
     children = {name: stack.processes.start(name, command, environment) for name, command in COMPONENTS.items()}
     for name, child in children.items():
         wait_until(partial(_is_healthy, stack.airflow, name), child, stack.processes, START_SECONDS)
-    stack.airflow.log_in()
+    stack.airflow.log_in(_credentials(stack.site, administrator))
     for dag_id in DAGS:
         _wait_for_dag(stack, dag_id, children["Dag processor"])
     screen.event(f"Airflow is up: {stack.airflow_url}")
+
+
+def _credentials(site: Site, user: str | None) -> Mapping[str, str] | None:
+    return {"username": user, "password": airflow_settings.passwords(site)[user]} if user else None
 
 
 def _is_healthy(airflow: AirflowApi, component: str) -> bool:

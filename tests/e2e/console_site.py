@@ -1,0 +1,86 @@
+"""A real Airflow with the demo company's year in the ledger, where people have to log in, for the console's tests.
+
+The rule here: nothing is put into the ledger by hand; what the pages show was billed by `bill_range` at the sandbox.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext
+
+from ciclo.demo import airflow_settings, stack
+from ciclo.demo.acts.bill import DAG_ID as BILLING_DAG
+from ciclo.demo.acts.scene import WHOLE_YEAR
+from ciclo.demo.catalogue import ORGANIZATION_ID
+from ciclo.demo.company import YEAR_END, YEAR_START
+from ciclo.demo.dag_runs import run_dag
+from ciclo.demo.ledger_view import LedgerView, Stopped
+from ciclo.demo.processes import Processes
+from ciclo.demo.screen import Screen
+from ciclo.demo.site import Site
+from ciclo.demo.stack import Stack
+
+PROJECT = Path(__file__).resolve().parents[2]
+OPERATOR, VIEWER = "ana", "vera"
+ROLES = {OPERATOR: "admin", VIEWER: "viewer"}
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleSite:
+    """The running stack, with the year billed and four periods of a rule without description parked."""
+
+    stack: Stack
+    ledger: LedgerView
+
+    @property
+    def url(self) -> str:
+        """Where Airflow answers."""
+        return self.stack.airflow_url
+
+    @property
+    def parked(self) -> list[Stopped]:
+        """What waits for a person, oldest first."""
+        return [period for period in self.ledger.stopped() if period.state == "parked"]
+
+    def invoices_of(self, period: Stopped) -> list[dict[str, Any]]:
+        """What the vendor holds for a period: one invoice, or none before it is issued."""
+        comments = f"ciclo:{ORGANIZATION_ID}:{period.rule_id}:{period.issue_date}"
+        return [one for one in self.stack.vendor.state()["invoices"] if comments in (one["comments"] or "")]
+
+    def log_in(self, browser: Browser, user: str) -> BrowserContext:
+        """Log in through Airflow's own form, in a browser profile of the user's own."""
+        context = browser.new_context(viewport={"width": 1280, "height": 850}, accept_downloads=True)
+        context.set_default_timeout(30_000)
+        page = context.new_page()
+        page.goto(self.url)
+        page.wait_for_url("**/auth/login**")
+        page.fill("input[name=username]", user)
+        page.fill("input[name=password]", airflow_settings.passwords(self.stack.site)[user])
+        page.click("button[type=submit]")
+        page.get_by_role("link", name="Billing").wait_for()
+        page.close()
+        return context
+
+    def bill(self, period: Stopped) -> None:
+        """Run `bill_range` for a period's own day and contract, and wait until that has succeeded."""
+        day = period.issue_date.isoformat()
+        conf = {"from_date": day, "to_date": day, "contract_ids": [period.contract_id]}
+        run_dag(self.stack, BILLING_DAG, f"period-{period.period_id}", conf, Screen(StringIO()))
+
+
+@contextmanager
+def console_site(folder: Path) -> Iterator[ConsoleSite]:
+    """Start everything below `folder`, bill the year, and end everything."""
+    site, screen = Site(PROJECT, folder), Screen(StringIO())
+    site.logs.mkdir()
+    site.airflow_home.mkdir()
+    with Processes(site.logs) as processes:
+        running = stack.start(site, processes, screen, by_schedule=False, roles=ROLES)
+        ledger = LedgerView(site.ledger_url, ORGANIZATION_ID, YEAR_START, YEAR_END)
+        with running.airflow, closing(ledger):
+            run_dag(running, BILLING_DAG, "year", WHOLE_YEAR, screen)
+            yield ConsoleSite(running, ledger)

@@ -1,0 +1,189 @@
+"""The console as an operator meets it: Airflow's own login, the demo's year billed by `bill_range`, a real browser."""
+
+import csv
+import re
+from collections.abc import Iterator
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect
+
+from ciclo.demo import people
+from ciclo.demo.acts.correct import DESCRIPTION
+from e2e.console_site import OPERATOR, VIEWER, ConsoleSite, console_site
+from web.conftest import console
+from web.test_access import every_route
+from web.test_browser import browser  # noqa: F401 - the fixture
+from web.test_in_airflow import billing, status
+
+pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(600)]
+
+READJUSTED_RULE = 70004
+"""Its price follows the IGP-M, from BRL 742.80 to 794.99 on 2025-06-01 (docs/demo.md)."""
+NOTE = "The rule has its description now."
+SOMETHING_THERE = {"{period_id}": "1", "{execution_id}": "1", "{contract_id}": "3001", "{rule_id}": "70001"}
+SOMETHING_THERE |= {"{finding_id}": "1", "{month}": "2025-01", "{name}": "console.css"}
+LOOKED_FOR = {"/search": "?q=70001", "/runs": "?dag_id=bill_range"}
+NOT_THERE = {"/findings/1", "/months/2025-01"}
+"""The year has no finding, and no month of it is closed."""
+
+
+@pytest.fixture(scope="module")
+def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleSite]:  # noqa: F811
+    """Airflow with the year, only where there is a browser to look at it."""
+    with console_site(tmp_path_factory.mktemp("console")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def operator(browser: Browser, site: ConsoleSite) -> Iterator[BrowserContext]:  # noqa: F811
+    with site.log_in(browser, OPERATOR) as context:
+        yield context
+
+
+@pytest.fixture(scope="module")
+def viewer(browser: Browser, site: ConsoleSite) -> Iterator[BrowserContext]:  # noqa: F811
+    with site.log_in(browser, VIEWER) as context:
+        yield context
+
+
+def routes() -> set[tuple[str, str]]:
+    """Every method and address of the console, with ids that the demo's year has."""
+    return {(method, addressed(path)) for method, path in every_route(console("sqlite://"))}
+
+
+def addressed(path: str) -> str:
+    for parameter, value in SOMETHING_THERE.items():
+        path = path.replace(parameter, value)
+    return path + LOOKED_FOR.get(path, "")
+
+
+def figure(frame: FrameLocator, name: str) -> int:
+    """The number on a tile of the month."""
+    return int(frame.locator(".tile", has_text=name).locator(".figure").inner_text())
+
+
+def numbers(texts: list[str]) -> list[Decimal]:
+    """Numbers as the console writes them: `R$ 1.234,50`, `0,56 %`."""
+    return [Decimal(re.sub(r"[^\d,-]", "", text).replace(",", ".")) for text in texts]
+
+
+def parked_page(page: Page, site: ConsoleSite, issue_date: str) -> FrameLocator:
+    """Open a parked period from the queue of what needs attention."""
+    frame = billing(page, site, "/attention?state=parked")
+    frame.get_by_role("link", name=issue_date).click()
+    expect(frame.locator("#panel-content h2")).to_contain_text(issue_date)
+    return frame
+
+
+def test_an_anonymous_visitor_gets_nothing_on_any_route(site, operator):
+    everywhere = routes()
+    assert len(everywhere) > 20
+
+    answers = {route: status(f"{site.url}/billing{route[1]}", route[0]) for route in everywhere}
+    shown = {path: operator.request.get(f"{site.url}/billing{path}").status for way, path in everywhere if way == "GET"}
+
+    assert set(answers.values()) == {401}, answers
+    assert {path for path, answer in shown.items() if answer != 200} == NOT_THERE, shown
+
+
+def test_a_visitor_who_asks_for_the_page_is_sent_to_the_login_form(browser, site):  # noqa: F811
+    with browser.new_context() as stranger:
+        page = stranger.new_page()
+        page.goto(f"{site.url}/plugin/billing")
+
+        page.wait_for_url("**/auth/login**", timeout=60_000)
+        assert page.locator("iframe").count() == 0
+
+
+def test_after_the_login_a_month_is_one_click_away(operator, site):
+    page = operator.new_page()
+    page.goto(site.url)
+    page.get_by_role("link", name="Billing").click()
+    expect(page.frame_locator("iframe[title=Billing]").get_by_role("heading", level=1)).to_be_visible()
+    frame = billing(page, site, "/?month=2025-01")
+
+    expect(frame.get_by_role("heading", level=1)).to_contain_text("January 2025")
+    assert figure(frame, "Parked") == 1
+    assert figure(frame, "Issued") == figure(frame, "Expected") - 1
+    expect(frame.get_by_role("row", name="Parked periods")).to_contain_text("4")
+
+
+def test_a_period_opens_beside_the_grid_with_the_invoice_that_the_vendor_holds(operator, site):
+    frame = billing(operator.new_page(), site, "/periods?month=2025-12")
+    frame.locator("a.mark.tone-success").first.click()
+    panel = frame.locator("#panel-content")
+    expect(panel.get_by_role("heading", name="Invoice")).to_be_visible()
+    invoice_id, gross_value, *_ = panel.locator("section", has_text="Reference").locator("dd").all_inner_texts()
+
+    (held,) = [one for one in site.stack.vendor.state()["invoices"] if str(one["id"]) == invoice_id]
+    assert numbers([gross_value]) == [Decimal(str(held["gross_value"]))]
+    assert panel.get_by_role("table").locator("tbody tr").count() == len(held["receivables"])
+
+
+def test_a_released_period_is_issued_by_the_next_run(operator, site):
+    period = site.parked[0]
+    day = f"{period.issue_date:%d/%m/%Y}"
+    assert site.invoices_of(period) == []
+    people.describe_rule(site.stack.vendor_url, period.contract_id, period.rule_id, DESCRIPTION)
+
+    frame = parked_page(operator.new_page(), site, day)
+    frame.locator("#panel-content textarea").fill(NOTE)
+    frame.get_by_role("button", name="Release").click()
+    expect(frame.locator("#panel-content [role=status]").first).to_contain_text("Released")
+    site.bill(period)
+
+    (invoice,) = site.invoices_of(period)
+    frame = billing(operator.new_page(), site, f"/periods/{period.period_id}")
+    expect(frame.locator("p.heading")).to_contain_text("Issued")
+    expect(frame.locator("section", has_text="Reference")).to_contain_text(str(invoice["id"]))
+    trail = frame.locator(".trail")
+    expect(trail.locator("li", has_text=f"by {OPERATOR}")).to_contain_text(NOTE)
+    expect(trail.locator("li").first).to_contain_text("by bill_range")
+
+
+def test_a_price_update_leads_to_the_evidence_that_its_price_follows_from(operator, site):
+    page = operator.new_page()
+    frame = billing(page, site, f"/price-updates?show=done&rule={READJUSTED_RULE}")
+    frame.get_by_role("link", name="01/06/2025").click()
+    evidence, prices = (frame.get_by_role("region", name=name) for name in ("Evidence", "Old and new prices"))
+    expect(evidence.locator("tbody tr")).to_have_count(12)
+
+    factor = Decimal(1)
+    for value in numbers(evidence.locator("tbody td:nth-child(2)").all_inner_texts()):
+        factor *= 1 + value / 100
+    before, after = (numbers(prices.locator(f"td:nth-child({n})").all_inner_texts()) for n in (2, 3))
+    assert before[0] == Decimal("742.80")
+    assert after == [(price * factor).quantize(Decimal("0.01"), ROUND_HALF_UP) for price in before]
+    expect(frame.locator(".trail li").first).to_contain_text("by bill_range")
+    page.wait_for_url("**/plugin/billing/billing/price-updates/*")
+
+
+def test_a_table_is_exported_with_all_of_its_rows(operator, site):
+    page = operator.new_page()
+    frame = billing(page, site, "/periods/list")
+    with page.expect_download() as started:
+        frame.get_by_role("link", name="CSV").click()
+    with Path(started.value.path()).open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter=";"))
+
+    assert started.value.suggested_filename == "periods.csv"
+    assert len(rows) == site.ledger.counts().periods > 600
+
+
+def test_a_viewer_looks_and_is_refused_to_act(viewer, site):
+    period = site.parked[-1]
+    page = viewer.new_page()
+
+    frame = parked_page(page, site, f"{period.issue_date:%d/%m/%Y}")
+    answers = {
+        path: page.request.post(f"{site.url}/billing{path}", form={"note": "x", "csrf": "x"})
+        for method, path in routes()
+        if method == "POST"
+    }
+
+    assert frame.locator("form[method=post]").count() == 0
+    assert {answer.status for answer in answers.values()} == {403}
+    assert all("permission" in answer.text() for answer in answers.values())
+    assert period in site.parked
