@@ -58,10 +58,17 @@ class Replica:
     def log(self) -> Path:
         return self.folder.parent / f"{self.name}.log"
 
+    def tree(self) -> list[psutil.Process]:
+        """Return what runs in the container, from the top."""
+        try:
+            parent = psutil.Process(self.process.pid)
+            return [parent, *parent.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
     def kill(self) -> None:
         """End everything in the container at once, as a machine that goes dark does."""
-        parent = psutil.Process(self.process.pid)
-        for process in [parent, *parent.children(recursive=True)]:
+        for process in self.tree():
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGKILL)
         self.process.wait()
@@ -114,10 +121,18 @@ class LocalStack:
 
     def _end(self) -> None:
         self._ending.set()
+        # PostgreSQL and Redis write their titles over the environment that holds the mark: they are remembered here.
+        unmarked = [
+            process
+            for replica in self._all()
+            if replica.process is not None and not replica.service["image"].startswith("ciclo:")
+            for process in replica.tree()
+        ]
         self._exit.close()
-        for replica in self._all():
-            if replica.process is not None and replica.process.poll() is None:
-                replica.process.send_signal(signal.SIGINT)  # PostgreSQL overwrites the mark; this is its fast shutdown
+        for process in unmarked:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGINT)  # a fast shutdown for both
+        psutil.wait_procs(unmarked, timeout=30)
         for replica in self._all():
             if replica.process is not None:
                 replica.process.wait(30)

@@ -1,6 +1,7 @@
 """The deployment of docker-compose.yaml, on this machine: it bills a month and survives the loss of a worker."""
 
 import json
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -50,13 +51,15 @@ def variables(state_file: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    folder = tmp_path_factory.mktemp("topology")
-    state_file = folder / "company.json"
-    rules = [rule(number, 10 + number // 2, init_date="2025-01-10") for number in range(1, RULES + 1)]
-    state_file.write_text(json.dumps(company(*rules)))
-    with LocalStack(compose_file.read(variables(state_file)), folder, profiles=["sandbox"]) as running:
-        yield running
+def stack() -> Iterator[LocalStack]:
+    # not below pytest's own folder: every pytest that starts takes it away from PostgreSQL's user
+    with tempfile.TemporaryDirectory(prefix="ciclo-topology-") as name:
+        folder = Path(name)
+        state_file = folder / "company.json"
+        rules = [rule(number, 10 + number // 2, init_date="2025-01-10") for number in range(1, RULES + 1)]
+        state_file.write_text(json.dumps(company(*rules)))
+        with LocalStack(compose_file.read(variables(state_file)), folder, profiles=["sandbox"]) as running:
+            yield running
 
 
 class Airflow:
