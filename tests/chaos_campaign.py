@@ -224,7 +224,7 @@ class Campaign:
             self._all_at_once([self._command("expand", last)])
             self._all_at_once([self._command("update", last)])
             outcomes = self._all_at_once([self._command("issue", last)])
-            if outcomes == [{"code": 0}]:
+            if outcomes[0].get("code") == 0:
                 return
 
     def _command(self, job: str, last: date) -> dict[str, Any]:

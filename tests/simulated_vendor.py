@@ -95,12 +95,17 @@ class SimulatedVendor(httpx.BaseTransport):
         self._sandbox.webhooks.close()
         close_database(self._database)
 
-    def client(self) -> BillimaticClient:
+    def client(self, *, requests_per_second: float | None = None) -> BillimaticClient:
         rules = RetryRules(clock=self.clock.seconds, now=self.clock, sleep=self.clock.sleep, jitter=lambda: 0.5)
         return BillimaticClient(
-            base_url="http://127.0.0.1:1", token=TOKEN, organization_id=ORGANIZATION, timeout=30,
-            requests_per_second=None, transport=self, retries=rules,
-        )  # fmt: skip
+            base_url="http://127.0.0.1:1",
+            token=TOKEN,
+            organization_id=ORGANIZATION,
+            timeout=30,
+            requests_per_second=requests_per_second,
+            transport=self,
+            retries=rules,
+        )
 
     def resources(self, kind: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = json.loads(b"".join(dump_state(self.account)))[kind]
