@@ -5,6 +5,7 @@ same decisions always give the same history, and a thousand requests take a seco
 """
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -85,6 +86,7 @@ class SimulatedVendor(httpx.BaseTransport):
         self.account = Account(self._database, today=TODAY)
         self._sandbox = Sandbox(self.account)
         self._late: list[_Late] = []
+        self._one_at_a_time = threading.Lock()  # as the sandbox's event loop does
         with self.account.transaction():
             load_state(self.account, parse_state(json.dumps(self.state).encode(), source="simulation"))
 
@@ -120,6 +122,10 @@ class SimulatedVendor(httpx.BaseTransport):
         return json.loads(answer.content or b"null")
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        with self._one_at_a_time:
+            return self._handle(request)
+
+    def _handle(self, request: httpx.Request) -> httpx.Response:
         self.commit_what_is_late()
         kind = self.going_wrong(request)
         if kind is not None:

@@ -1,0 +1,136 @@
+"""Volume and slowness: it finishes, memory is bounded, nothing is lost.
+
+`CICLO_CHAOS=full` (`make chaos`) bills 50,000 periods in one run; otherwise 2,000.
+"""
+
+import os
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy.orm import Session
+
+from chaos_campaign import Vendor, Worker
+from chaos_worker import TODAY as WORKERS_DAY
+from ciclo.domain.period_states import PeriodState
+from ciclo.domain.periods import DateRange
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.expand import expand_rules
+from ciclo.jobs.finish import StillInDoubtError, finish_issuing
+from ciclo.jobs.issue import IssueOptions, issue_due_periods
+from ciclo.jobs.sync import sync_contracts
+from ciclo.ledger.engine import open_engine
+from ciclo.ledger.repositories import Actor, Scope
+from company import ORGANIZATION, TODAY, TOKEN, company, rule
+from simulated_vendor import SimulatedClock, SimulatedVendor
+
+pytestmark = pytest.mark.timeout(1800)
+
+FULL = os.environ.get("CICLO_CHAOS") == "full"
+WEEKS = 50
+RULES = 1000 if FULL else 40
+MEGABYTES = 600 if FULL else 300
+"""Most memory of the process that issues, its libraries' 120 included."""
+
+OPTIONS = IssueOptions(concurrency=4, batch=50, lease=timedelta(minutes=10), grace=timedelta(minutes=5))
+
+
+def weekly(number, **given):
+    timing = {"period_unit": "weekly", "month_quantity": None}
+    return rule(number, 10 + number % 200, timing=timing, **given)
+
+
+@pytest.fixture
+def simulated(sqlite_url):
+    """Prepare the ledger of a state; return a way to run issuing until nothing is left, and what there is then."""
+    engine = open_engine(sqlite_url)
+    clock = SimulatedClock()
+    opened = []
+
+    def bill(state, scope, *, requests_per_second=None, slow=False):
+        vendor = SimulatedVendor(clock, state)
+        opened.append(vendor)
+        with vendor.client(requests_per_second=requests_per_second) as api, Session(engine) as session:
+            session.expire_on_commit = False
+            ctx = JobContext(api, session, Actor(), clock)
+            sync_contracts(ctx)
+            expand_rules(ctx, scope, seen_on=TODAY)
+            vendor.going_wrong = lambda request: "slow" if slow and request.method == "POST" else None
+            issue_due_periods(ctx, scope, OPTIONS, owner="run")
+            _finish(ctx, scope, clock)
+            issued = len(ctx.periods.in_state(PeriodState.ISSUED))
+        return issued, vendor.resources("invoices")
+
+    yield bill
+    for vendor in opened:
+        vendor.shut_down()
+    engine.dispose()
+
+
+def _finish(ctx, scope, clock):
+    for number in range(20):
+        try:
+            finish_issuing(ctx, scope, OPTIONS, owner=f"finish {number}")
+        except StillInDoubtError:
+            clock.sleep(60)
+        else:
+            return
+
+
+def once_each(invoices):
+    references = [invoice["comments"].splitlines()[0] for invoice in invoices]
+    return len(references) == len(set(references))
+
+
+def test_five_years_of_a_weekly_rule_are_261_invoices(simulated):
+    scope = Scope(DateRange.days(date(2021, 1, 1), date(2025, 12, 31)))
+    issued, invoices = simulated(company(weekly(1, init_date="2021-01-01")), scope)
+    assert issued == len(invoices) == 261
+    assert once_each(invoices)
+
+
+def test_descriptions_of_ten_kilobytes_are_sent_whole(simulated):
+    text = "Manutenção ⚙ " * 800
+    scope = Scope(DateRange.days(date(2025, 1, 1), date(2025, 3, 31)))
+    issued, invoices = simulated(company(*[rule(n, 10 + n, description=text) for n in range(1, 21)]), scope)
+    assert issued == len(invoices) == 60
+    assert {invoice["description"] for invoice in invoices} == {text}
+
+
+def test_a_vendor_that_takes_half_a_minute_for_each_invoice_outlasts_the_leases_and_nothing_is_lost(simulated):
+    scope = Scope(DateRange.month_of(date(2025, 1, 1)))
+    issued, invoices = simulated(company(*[rule(n, 10 + n) for n in range(1, 61)]), scope, slow=True)
+    assert issued == len(invoices) == 60
+    assert once_each(invoices)
+
+
+def test_two_requests_a_second_are_enough(simulated):
+    scope = Scope(DateRange.month_of(date(2025, 1, 1)))
+    issued, invoices = simulated(company(*[rule(n, 10 + n) for n in range(1, 81)]), scope, requests_per_second=2)
+    assert issued == len(invoices) == 80
+    assert once_each(invoices)
+
+
+@pytest.mark.chaos
+def test_a_big_run_is_finished_in_bounded_memory(tmp_path, sqlite_url, monkeypatch, capsys):
+    rules = [weekly(number, init_date="2025-01-02") for number in range(1, RULES + 1)]
+    monkeypatch.setattr("chaos_campaign.busy_company", lambda _size: company(*rules))
+    vendor, worker = Vendor(tmp_path, RULES), Worker()
+    command = {
+        "ledger": sqlite_url, "vendor": vendor.control.url, "token": TOKEN, "organization": ORGANIZATION,
+        "window": ["2025-01-01", str(date(2025, 1, 2) + timedelta(weeks=WEEKS, days=-1))],
+        "log": str(tmp_path / "log"), "timeout": 30,
+    }  # fmt: skip
+    outcomes = {}
+    for job in ("expand", "issue"):
+        worker.begin(command | {"job": job, "owner": job})
+        outcomes[job] = worker.outcome()
+    invoices = vendor.control.state()["invoices"]
+    worker.end()
+    vendor.stop()
+    most = max(outcome["kilobytes"] for outcome in outcomes.values()) // 1024
+    with capsys.disabled():
+        os.write(1, f"\n{len(invoices)} invoices in one run on {WORKERS_DAY}, at most {most} MB\n".encode())
+    assert [outcome["code"] for outcome in outcomes.values()] == [0, 0], (tmp_path / "log").read_text()
+    assert len(invoices) == RULES * WEEKS
+    assert once_each(invoices)
+    assert most < MEGABYTES
