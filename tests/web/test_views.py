@@ -1,12 +1,16 @@
 """What the views say, and that each costs a fixed number of statements."""
 
+from datetime import timedelta
+
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import event
 
 from ciclo.ledger.engine import open_engine
 from ciclo.ledger.migrate import upgrade
-from web.conftest import console
+from ciclo.web import create_app
+from web.conftest import can_act, console, current_user
+from web.factories import NOW
 from web.large_ledger import fill_large_ledger
 from web.views import EXPORTS, VIEWS
 
@@ -104,6 +108,21 @@ def test_a_price_update_shows_its_evidence_unrounded(operator):
     assert "1,0496363012" in page
     assert "R$\N{NO-BREAK SPACE}157,45" in page
     assert "SGS 189" in page
+
+
+def test_price_updates_that_are_overdue_stand_apart_from_those_of_this_month(small_year):
+    months_later = create_app(
+        current_user=current_user,
+        can_act=can_act,
+        secret="known",
+        ledger_url=small_year,
+        clock=lambda: NOW + timedelta(days=400),
+    )
+    with TestClient(months_later, headers={"x-user": "operator"}) as client:
+        page = client.get("/price-updates").text
+
+    assert '<th scope="col">Earlier</th><th scope="col">12/26</th>' in page
+    assert ", overdue</span></a>" in page
 
 
 def test_a_run_links_back_from_what_it_touched(operator):

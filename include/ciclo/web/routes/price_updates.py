@@ -126,12 +126,15 @@ def _listing(view: View, query: UpdateQuery) -> Listing[Any]:
 
 
 def _calendar(view: View) -> dict[str, Any]:
-    """Months across, indices down, how many executions in each cell."""
-    start = first_of_month(view.today)
-    months = [add_months(start, number) for number in range(_CALENDAR_MONTHS)]
-    window = DateRange(start, add_months(start, _CALENDAR_MONTHS))
+    """Months across, indices down, how many executions in each cell; what is overdue has a column of its own."""
+    this_month = first_of_month(view.today)
+    earlier = add_months(this_month, -1)  # the query counts everything before the window in the window's first month
+    window = DateRange(earlier, add_months(this_month, _CALENDAR_MONTHS))
     counts = queries.coming_calendar(view.session, view.organization_id, window)
+    overdue = any(count.month == earlier for count in counts)
+    months = [add_months(earlier if overdue else this_month, number) for number in range(_CALENDAR_MONTHS)]
     return {
+        "earlier": earlier,
         "months": months,
         "counts": {(count.price_index, count.month): count.count for count in counts},
         "totals": {month: sum(count.count for count in counts if count.month == month) for month in months},
