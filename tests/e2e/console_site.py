@@ -51,10 +51,10 @@ class ConsoleSite:
         comments = f"ciclo:{ORGANIZATION_ID}:{period.rule_id}:{period.issue_date}"
         return [one for one in self.stack.vendor.state()["invoices"] if comments in (one["comments"] or "")]
 
-    def log_in(self, browser: Browser, user: str) -> BrowserContext:
-        """Log in through Airflow's own form, in a browser profile of the user's own."""
+    def log_in(self, browser: Browser, user: str, patience: float) -> BrowserContext:
+        """Log in through Airflow's own form, in a browser profile of its own that waits `patience` milliseconds."""
         context = browser.new_context(viewport={"width": 1280, "height": 850}, accept_downloads=True)
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(patience)
         page = context.new_page()
         page.goto(self.url)
         page.wait_for_url("**/auth/login**")

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, expect
 
 from ciclo.demo import people
 from ciclo.demo.acts.correct import DESCRIPTION
@@ -27,24 +27,29 @@ SOMETHING_THERE |= {"{finding_id}": "1", "{month}": "2025-01", "{name}": "consol
 LOOKED_FOR = {"/search": "?q=70001", "/runs": "?dag_id=bill_range"}
 NOT_THERE = {"/findings/1", "/months/2025-01"}
 """The year has no finding, and no month of it is closed."""
+LOADED = "() => document.readyState === 'complete' || new Promise(done => addEventListener('load', () => done()))"
+PATIENCE = 30_000
+"""Milliseconds that a page may take on a busy machine."""
 
 
 @pytest.fixture(scope="module")
 def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleSite]:  # noqa: F811
     """Airflow with the year, only where there is a browser to look at it."""
+    expect.set_options(timeout=PATIENCE)
     with console_site(tmp_path_factory.mktemp("console")) as running:
         yield running
+    expect.set_options(timeout=5_000)  # playwright's own
 
 
 @pytest.fixture(scope="module")
 def operator(browser: Browser, site: ConsoleSite) -> Iterator[BrowserContext]:  # noqa: F811
-    with site.log_in(browser, OPERATOR) as context:
+    with site.log_in(browser, OPERATOR, PATIENCE) as context:
         yield context
 
 
 @pytest.fixture(scope="module")
 def viewer(browser: Browser, site: ConsoleSite) -> Iterator[BrowserContext]:  # noqa: F811
-    with site.log_in(browser, VIEWER) as context:
+    with site.log_in(browser, VIEWER, PATIENCE) as context:
         yield context
 
 
@@ -69,9 +74,16 @@ def numbers(texts: list[str]) -> list[Decimal]:
     return [Decimal(re.sub(r"[^\d,-]", "", text).replace(",", ".")) for text in texts]
 
 
-def parked_page(page: Page, site: ConsoleSite, issue_date: str) -> FrameLocator:
+def opened(context: BrowserContext, site: ConsoleSite, path: str) -> FrameLocator:
+    """Open a view inside Airflow's frame and wait until its scripts are there: a click before would leave the view."""
+    frame = billing(context.new_page(), site, path)
+    frame.locator("main").evaluate(LOADED)
+    return frame
+
+
+def parked_period(context: BrowserContext, site: ConsoleSite, issue_date: str) -> FrameLocator:
     """Open a parked period from the queue of what needs attention."""
-    frame = billing(page, site, "/attention?state=parked")
+    frame = opened(context, site, "/attention?state=parked")
     frame.get_by_role("link", name=issue_date).click()
     expect(frame.locator("#panel-content h2")).to_contain_text(issue_date)
     return frame
@@ -93,7 +105,7 @@ def test_a_visitor_who_asks_for_the_page_is_sent_to_the_login_form(browser, site
         page = stranger.new_page()
         page.goto(f"{site.url}/plugin/billing")
 
-        page.wait_for_url("**/auth/login**", timeout=60_000)
+        page.wait_for_url("**/auth/login**", timeout=PATIENCE)
         assert page.locator("iframe").count() == 0
 
 
@@ -102,7 +114,7 @@ def test_after_the_login_a_month_is_one_click_away(operator, site):
     page.goto(site.url)
     page.get_by_role("link", name="Billing").click()
     expect(page.frame_locator("iframe[title=Billing]").get_by_role("heading", level=1)).to_be_visible()
-    frame = billing(page, site, "/?month=2025-01")
+    frame = opened(operator, site, "/?month=2025-01")
 
     expect(frame.get_by_role("heading", level=1)).to_contain_text("January 2025")
     assert figure(frame, "Parked") == 1
@@ -111,7 +123,7 @@ def test_after_the_login_a_month_is_one_click_away(operator, site):
 
 
 def test_a_period_opens_beside_the_grid_with_the_invoice_that_the_vendor_holds(operator, site):
-    frame = billing(operator.new_page(), site, "/periods?month=2025-12")
+    frame = opened(operator, site, "/periods?month=2025-12")
     frame.locator("a.mark.tone-success").first.click()
     panel = frame.locator("#panel-content")
     expect(panel.get_by_role("heading", name="Invoice")).to_be_visible()
@@ -128,14 +140,14 @@ def test_a_released_period_is_issued_by_the_next_run(operator, site):
     assert site.invoices_of(period) == []
     people.describe_rule(site.stack.vendor_url, period.contract_id, period.rule_id, DESCRIPTION)
 
-    frame = parked_page(operator.new_page(), site, day)
+    frame = parked_period(operator, site, day)
     frame.locator("#panel-content textarea").fill(NOTE)
     frame.get_by_role("button", name="Release").click()
     expect(frame.locator("#panel-content [role=status]").first).to_contain_text("Released")
     site.bill(period)
 
     (invoice,) = site.invoices_of(period)
-    frame = billing(operator.new_page(), site, f"/periods/{period.period_id}")
+    frame = opened(operator, site, f"/periods/{period.period_id}")
     expect(frame.locator("p.heading")).to_contain_text("Issued")
     expect(frame.locator("section", has_text="Reference")).to_contain_text(str(invoice["id"]))
     trail = frame.locator(".trail")
@@ -144,8 +156,7 @@ def test_a_released_period_is_issued_by_the_next_run(operator, site):
 
 
 def test_a_price_update_leads_to_the_evidence_that_its_price_follows_from(operator, site):
-    page = operator.new_page()
-    frame = billing(page, site, f"/price-updates?show=done&rule={READJUSTED_RULE}")
+    frame = opened(operator, site, f"/price-updates?show=done&rule={READJUSTED_RULE}")
     frame.get_by_role("link", name="01/06/2025").click()
     evidence, prices = (frame.get_by_role("region", name=name) for name in ("Evidence", "Old and new prices"))
     expect(evidence.locator("tbody tr")).to_have_count(12)
@@ -157,13 +168,12 @@ def test_a_price_update_leads_to_the_evidence_that_its_price_follows_from(operat
     assert before[0] == Decimal("742.80")
     assert after == [(price * factor).quantize(Decimal("0.01"), ROUND_HALF_UP) for price in before]
     expect(frame.locator(".trail li").first).to_contain_text("by bill_range")
-    page.wait_for_url("**/plugin/billing/billing/price-updates/*")
+    frame.owner.page.wait_for_url("**/plugin/billing/billing/price-updates/*")
 
 
 def test_a_table_is_exported_with_all_of_its_rows(operator, site):
-    page = operator.new_page()
-    frame = billing(page, site, "/periods/list")
-    with page.expect_download() as started:
+    frame = opened(operator, site, "/periods/list")
+    with frame.owner.page.expect_download() as started:
         frame.get_by_role("link", name="CSV").click()
     with Path(started.value.path()).open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file, delimiter=";"))
@@ -174,11 +184,10 @@ def test_a_table_is_exported_with_all_of_its_rows(operator, site):
 
 def test_a_viewer_looks_and_is_refused_to_act(viewer, site):
     period = site.parked[-1]
-    page = viewer.new_page()
 
-    frame = parked_page(page, site, f"{period.issue_date:%d/%m/%Y}")
+    frame = parked_period(viewer, site, f"{period.issue_date:%d/%m/%Y}")
     answers = {
-        path: page.request.post(f"{site.url}/billing{path}", form={"note": "x", "csrf": "x"})
+        path: viewer.request.post(f"{site.url}/billing{path}", form={"note": "x", "csrf": "x"})
         for method, path in routes()
         if method == "POST"
     }
