@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
+from ciclo.cli_parked import parked
 from ciclo.domain.errors import DomainError
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 database = typer.Typer(help="The ledger's database.", no_args_is_help=True)
 app.add_typer(database, name="db")
+app.add_typer(parked, name="parked")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
