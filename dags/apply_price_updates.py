@@ -46,7 +46,7 @@ Rules, windows and sources: `docs/price-updates.md`.
     params=window_params() | update_params(),
     tags=["ciclo", "prices"],
     doc_md=DOCS,
-    **alerts(within=timedelta(hours=23)),
+    **alerts(),
 )
 def apply_price_updates() -> None:
     """Prepare, remind, ask, apply each shard, finish."""

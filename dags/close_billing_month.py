@@ -1,7 +1,5 @@
 """The proof that a month was billed: every period once, at its price, and nothing else."""
 
-from datetime import timedelta
-
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag, task
 
@@ -31,7 +29,7 @@ What closes, what does not and who decides: `docs/closing.md`.
     params=window_params(),
     tags=["ciclo", "closing"],
     doc_md=DOCS,
-    **alerts(within=timedelta(hours=4)),
+    **alerts(),
 )
 def close_billing_month() -> None:
     """Read the rules, prove each month."""

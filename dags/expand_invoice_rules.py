@@ -1,7 +1,5 @@
 """Contracts and rules from the API, and the periods that they expect, into the ledger."""
 
-from datetime import timedelta
-
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag, task
 
@@ -40,7 +38,7 @@ cancelled; issued ones are never touched.
     params=window_params(),
     tags=["ciclo", "billing"],
     doc_md=DOCS,
-    **alerts(within=timedelta(hours=4)),
+    **alerts(),
 )
 def expand_invoice_rules() -> None:
     """Read contracts, expand each shard's rules, report."""

@@ -1,7 +1,5 @@
 """Create the invoices whose issue date has come, each period exactly once."""
 
-from datetime import timedelta
-
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag, task
 
@@ -44,7 +42,7 @@ of `finish`: they wait for a person.
     params=window_params(),
     tags=["ciclo", "billing"],
     doc_md=DOCS,
-    **alerts(within=timedelta(hours=3)),
+    **alerts(),
 )
 def issue_invoices() -> None:
     """Prepare, issue each shard, finish."""

@@ -1,7 +1,5 @@
 """What was billed against what the vendor has and what was received."""
 
-from datetime import timedelta
-
 import pendulum
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
 
@@ -36,7 +34,7 @@ Kinds of findings and their cures: `docs/reconciliation.md`.
     params=window_params(),
     tags=["ciclo", "receivables"],
     doc_md=DOCS,
-    **alerts(within=timedelta(hours=2)),
+    **alerts(),
 )
 def reconcile_receivables() -> None:
     """Reconcile, then say what is owed."""

@@ -1,7 +1,5 @@
 """Price-index values from the central bank into the ledger, an asset per index."""
 
-from datetime import timedelta
-
 import pendulum
 from airflow.sdk import CronTriggerTimetable, Param, dag, task
 
@@ -33,7 +31,7 @@ an update that needs a missing month waits. Settings: `CICLO_SGS_URL`, `CICLO_NO
     },
     tags=["ciclo", "prices"],
     doc_md=DOCS,
-    **alerts(within=timedelta(hours=2)),
+    **alerts(),
 )
 def sync_price_indices() -> None:
     """Load what is shipped, then ask SGS for each index."""

@@ -42,38 +42,19 @@ def test_what_a_run_parks_is_told_once_with_contract_and_amount(sandbox, ledger,
     assert len(mailbox.mails()) == 1
 
 
-def test_a_run_that_is_late_is_told_by_name(mailbox):
-    from ciclo.orchestration.alerts import deadline_missed
-
-    run = {"dag_id": "issue_invoices", "dag_run_id": "scheduled__2026-01-10"}
-    deadline_missed({"dag_run": run, "deadline": {"deadline_time": "2026-01-10T12:00:00+00:00"}})
-    ((_, subject, text),) = mailbox.mails()
-    assert subject == "Ciclo: issue_invoices, run scheduled__2026-01-10 is late"
-    assert "It should have ended by 2026-01-10T12:00:00+00:00." in text
-
-
 def test_a_mail_server_that_is_away_fails_nothing(monkeypatch, caplog, airflow_database):
-    from ciclo.orchestration.alerts import deadline_missed
+    from ciclo.orchestration.alerts import _send
 
     monkeypatch.setenv("CICLO_NOTIFY", "finance@example.com")
     monkeypatch.setenv(
         "AIRFLOW_CONN_SMTP_DEFAULT", "smtp://127.0.0.1:9/?disable_ssl=true&disable_tls=true&retry_limit=1"
     )
-    deadline_missed(None)
+    _send("Ciclo: 1 stopped for a person", ["Contract 10"], {})
     assert "the alert could not be sent" in caplog.text
-
-
-@pytest.fixture(scope="module")
-def dags(dag_bag):
-    from airflow.dag_processing.dagbag import DagBag
-
-    return DagBag(dag_bag.dag_folder).dags  # read anew: a test run takes a Dag's deadline away
 
 
 @pytest.mark.parametrize(
     "dag_id", ["apply_price_updates", "close_billing_month", "issue_invoices", "reconcile_receivables"]
 )
-def test_scheduled_dags_tell_of_failures_and_of_deadlines(dags, dag_id):
-    dag = dags[dag_id]
-    assert dag.deadline
-    assert all(task.has_on_failure_callback for task in dag.tasks)
+def test_scheduled_dags_tell_of_failures(dag_bag, dag_id):
+    assert all(task.has_on_failure_callback for task in dag_bag.dags[dag_id].tasks)

@@ -7,6 +7,7 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryDecision, RetryR
 
 from ciclo.jobs.coverage import NeverExpandedError
 from ciclo.jobs.finish import NothingBilledError, StillInDoubtError
+from ciclo.jobs.issuing import LeaseTooShortError
 from ciclo.ledger.errors import LedgerError
 from ciclo.orchestration.settings import settings
 from ciclo.provider.retries import API_RETRIES
@@ -37,6 +38,11 @@ BILLING_RETRIES = BillingRetries(
             exception=NeverExpandedError,
             action=RetryAction.RETRY,
             reason="The month's expansion may still be running; if it never ran, the last try says so.",
+        ),
+        RetryRule(
+            exception=LeaseTooShortError,
+            action=RetryAction.FAIL,
+            reason="A claim has to outlast a request; raise CICLO_LEASE_SECONDS or lower the connection's time-out.",
         ),
         RetryRule(
             exception=LedgerError,
