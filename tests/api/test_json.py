@@ -1,5 +1,6 @@
-"""JSON without a binary float, in either direction."""
+"""JSON without a binary float, in either direction, and without what no database can hold."""
 
+import json
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -60,3 +61,32 @@ def test_what_is_not_json_is_a_value_error(content):
 @given(st.decimals(allow_nan=False, allow_infinity=False))
 def test_a_written_decimal_is_read_back_exactly(amount):
     assert Decimal(read(written({"a": amount}))["a"]) == amount
+
+
+@pytest.mark.parametrize(
+    ("content", "value"),
+    [
+        (rb'"a\u0000b"', "a\ufffdb"),
+        (rb'"\u0000", "\uDBFFx"', None),
+        (rb'["\ud800", "x\uDFFF"]', ["\ufffd", "x\ufffd"]),
+        (rb'{"name\u0000": "\udc00\ud800"}', {"name\ufffd": "\ufffd\ufffd"}),
+        (rb'["\ud83d\ude00", "\uD800\uD83D\uDE00"]', ["😀", "\ufffd😀"]),
+        (rb'["\\u0000", "\\\u0000", "\\\\u0000"]', [r"\u0000", "\\\ufffd", r"\\u0000"]),
+        (rb'{"text": "\u0000", "value": 14.380}', {"text": "\ufffd", "value": "14.380"}),
+        (rb'["\ud8", "0\u0000"]', None),
+        (b'["\xed\xa0\x80", 1.5]', None),
+        (b'["\x00"]', None),
+    ],
+)
+def test_what_no_database_can_hold_is_read_as_the_replacement_character(content, value):
+    if value is None:
+        with pytest.raises(ValueError):  # noqa: PT011 - not JSON, whichever parser says so
+            read(content)
+    else:
+        assert read(content) == value
+
+
+@given(st.text(st.characters(exclude_characters="\x00")))
+def test_any_text_that_can_be_stored_is_read_as_it_is(text):
+    escaped = json.dumps({"a": text, "b": "\0"}).encode()
+    assert read(escaped) == {"a": text, "b": "\ufffd"}

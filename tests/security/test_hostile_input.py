@@ -37,6 +37,7 @@ HOSTILE = [
     "linha 1\r\nSet-Cookie: a=b",
     "ciclo:7:999:2025-03-10",
     "\u202egnp.exe \u0000 \ufeff 🧾 Ação São João ﷽",
+    "\u0000",
     "a" * 10_240,
 ]  # fmt: skip
 
@@ -73,19 +74,19 @@ def bill(ledger_url):
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_hostile_name_or_description_is_a_text_like_any_other(bill, text):
-    clean = text.replace("\x00", "")
     state = company(
-        rule(1, 10, description=clean, comments=clean), rule(2, 11), contracts=[contract(10, name=clean), contract(11)]
+        rule(1, 10, description=text, comments=text), rule(2, 11), contracts=[contract(10, name=text), contract(11)]
     )
     invoices, states, names, _ = bill(state)
+    kept = text.replace("\0", "\ufffd")
     assert states == ["issued", "issued"]
-    assert sorted(invoice["description"] for invoice in invoices) == sorted([clean, "Mensalidade 2"])
-    assert sorted(names) == sorted([clean, "Contrato 11"])
+    assert sorted(invoice["description"] for invoice in invoices) == sorted([kept, "Mensalidade 2"])
+    assert sorted(names) == sorted([kept, "Contrato 11"])
     assert all(invoice["comments"].startswith(f"ciclo:{ORGANIZATION}:") for invoice in invoices)
 
 
 @settings(max_examples=25, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-@given(text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=300))
+@given(text=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300))
 def test_any_unicode_is_billed_once_and_found_again(bill, text):
     invoices, states, _, reasons = bill(company(rule(1, 10, description=text)))
     assert len(invoices) == states.count("issued")

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from ciclo.ledger.repositories import ReceivedEvent
 
 Identifier = Annotated[int, Field(ge=1, lt=2**63)]
+Word = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""A name of the vendor's; a control character is in none, and NUL could not be recorded on PostgreSQL."""
 
 
 class VendorEvent(BaseModel):
@@ -17,8 +19,8 @@ class VendorEvent(BaseModel):
 
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
-    event: str = Field(min_length=1, max_length=100)
-    object_type: str = Field(min_length=1, max_length=100)
+    event: Word
+    object_type: Word
     object_id: Identifier
     invoice_id: Identifier | None = None
     contract_id: Identifier | None = None

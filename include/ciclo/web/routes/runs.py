@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from ciclo.ledger.queries.trail import RunFilter, run_counts, run_listing
 from ciclo.web.csv_export import Column, csv_response
 from ciclo.web.rendering import ViewDep, render
-from ciclo.web.routes.parameters import NameParam
+from ciclo.web.routes.parameters import NameParam, OptionalName
 from ciclo.web.tables import AsFile, PageDep, table
 
 router = APIRouter()
@@ -34,9 +34,9 @@ def show_run(
     view: ViewDep,
     request: PageDep,
     as_file: AsFile,
-    dag_id: Annotated[str, Query(min_length=1, max_length=250)],
-    run_id: NameParam = None,
-    task_id: NameParam = None,
+    dag_id: NameParam,
+    run_id: OptionalName = None,
+    task_id: OptionalName = None,
     map_index: Annotated[int | None, Query(ge=-1, le=1_000_000)] = None,
     bare: Annotated[bool, Query()] = False,  # noqa: FBT002 - a query parameter
 ) -> Response:
