@@ -19,13 +19,10 @@ from ciclo.domain.pricing import Price, gross_value
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.expected import segments
 from ciclo.jobs.prices import history
-from ciclo.jobs.sync import Problem, sync_rules
-from ciclo.ledger.repositories import ACTIVE, Scope
+from ciclo.jobs.sync import Problem, sync_in_batches
+from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import Period, Rule, RuleVersion
 from ciclo.ledger.terms import RuleTerms
-
-CONTRACTS_AT_ONCE = 250
-"""Contracts read, expanded and committed together: bounds memory whatever the size of the company."""
 
 
 @dataclass(slots=True)
@@ -64,7 +61,7 @@ class _Standing:
 
 
 def expand_rules(ctx: JobContext, scope: Scope, *, seen_on: date) -> ExpandOutcome:
-    """Read the rules of a shard's contracts and plan their periods in the window. Commits after every few contracts.
+    """Read the rules of a shard's contracts and plan their periods in the window. Commits after every few hundred.
 
     Args:
         ctx: the run.
@@ -75,12 +72,10 @@ def expand_rules(ctx: JobContext, scope: Scope, *, seen_on: date) -> ExpandOutco
     contracts = ctx.catalogue.billable_contracts(
         contract_ids=scope.contract_ids, shard=scope.shard, shards=scope.shards
     )
-    for start in range(0, len(contracts), CONTRACTS_AT_ONCE):
-        chunk = contracts[start : start + CONTRACTS_AT_ONCE]
-        synced = sync_rules(ctx, chunk, seen_on=seen_on)
-        outcome.contracts += synced.contracts
+    for synced in sync_in_batches(ctx, contracts, seen_on=seen_on):
+        outcome.contracts += len(synced.contract_ids)
         outcome.problems += synced.problems
-        _plan(ctx, chunk, scope.window, outcome)
+        _plan(ctx, synced.contract_ids, scope.window, outcome)
         ctx.session.commit()
         ctx.session.expunge_all()
     outcome.cancelled += _cancel_inactive(ctx, scope)
@@ -204,11 +199,7 @@ def cancel_open(ctx: JobContext, periods: Iterable[Period], reason: str) -> int:
 
 
 def _cancel_inactive(ctx: JobContext, scope: Scope) -> int:
-    inactive = [
-        contract.contract_id
-        for contract in ctx.catalogue.contracts(scope.contract_ids)
-        if contract.state != ACTIVE and contract.gone_at is None and contract.contract_id % scope.shards == scope.shard
-    ]
+    inactive = ctx.catalogue.inactive_contracts(contract_ids=scope.contract_ids, shard=scope.shard, shards=scope.shards)
     cancelled = 0
     for contract_id in inactive:
         open_periods = ctx.periods.in_state(

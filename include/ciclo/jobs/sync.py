@@ -4,29 +4,21 @@ What changed since the last sight is dated with the day it was seen: issued peri
 the new. A contract that cannot be read becomes a `Problem`; the others go on.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from ciclo.api import ApiError, NotFoundError, RejectedError, UnreadableAnswerError
+from ciclo.api import ApiError, NotFoundError
 from ciclo.api.models import Contract, InvoiceRule
-from ciclo.domain.errors import DomainError
 from ciclo.domain.price_index import MONTHS_BY_LAW
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.prices import read_prices
+from ciclo.jobs.rule_reading import ROWS_AT_ONCE, ReadRule, RuleBatch, rule_batches
 from ciclo.jobs.schedules import follow_schedules, note_disagreements
-from ciclo.jobs.terms import read_terms
 from ciclo.ledger.repositories import ACTIVE
-from ciclo.ledger.tables import RuleVersion
-from ciclo.ledger.terms import RuleTerms, terms_hash
-
-READERS = 8
-"""Contracts whose rules are read at once; the client's own budget of requests holds all the same."""
-
-Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+from ciclo.ledger.repositories.catalogue import NewestVersion
+from ciclo.ledger.terms import terms_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +34,15 @@ class Problem:
 class SyncOutcome:
     """What was read."""
 
-    contracts: int = 0
+    contract_ids: list[int] = field(default_factory=list)
     rules: int = 0
     problems: list[Problem] = field(default_factory=list)
 
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A rule with its terms."""
-
-    rule: InvoiceRule
-    terms: RuleTerms
-
-    @property
-    def document(self) -> dict[str, Any]:
-        return self.terms.document()
+    def add(self, other: "SyncOutcome") -> None:
+        """Take in what else was read."""
+        self.contract_ids += other.contract_ids
+        self.rules += other.rules
+        self.problems += other.problems
 
 
 def sync_contracts(ctx: JobContext) -> int:
@@ -67,7 +53,9 @@ def sync_contracts(ctx: JobContext) -> int:
     now = ctx.clock()
     contracts = [contract for contract in ctx.api.contracts() if _sells(contract, ctx.organization_id)]
     ctx.catalogue.see_organization(at=now)
-    ctx.catalogue.store_contracts([_contract_row(contract, ctx.organization_id, now) for contract in contracts])
+    for start in range(0, len(contracts), ROWS_AT_ONCE):
+        some = contracts[start : start + ROWS_AT_ONCE]
+        ctx.catalogue.store_contracts([_contract_row(contract, ctx.organization_id, now) for contract in some])
     ctx.catalogue.mark_contracts_gone({contract.id for contract in contracts}, now)
     ctx.session.commit()
     return sum(contract.is_active for contract in contracts)
@@ -93,44 +81,30 @@ def _contract_row(contract: Contract, organization_id: int, now: datetime) -> di
 
 
 def sync_rules(ctx: JobContext, contract_ids: Sequence[int], *, seen_on: date) -> SyncOutcome:
+    """Bring the rules of some contracts into the ledger, as `sync_in_batches` does. Commits after each batch."""
+    outcome = SyncOutcome()
+    for synced in sync_in_batches(ctx, contract_ids, seen_on=seen_on):
+        ctx.session.commit()
+        outcome.add(synced)
+    return outcome
+
+
+def sync_in_batches(ctx: JobContext, contract_ids: Sequence[int], *, seen_on: date) -> Iterator[SyncOutcome]:
     """Bring the rules of some contracts into the ledger, with versions, prices and scheduled updates.
+
+    Yields after every few hundred rules. The caller commits before it goes on: no transaction is open while the vendor
+    is asked.
 
     Args:
         ctx: the run.
         contract_ids: contracts of the organization.
         seen_on: the day in São Paulo on which the API is asked; changes count from it.
     """
-    outcome = SyncOutcome(contracts=len(contract_ids))
-    items = {item.name: item.id for item in ctx.api.service_items() if item.name} if contract_ids else {}
-    read: list[_Read] = []
-    answered: list[int] = []
-    for contract_id, answer in _each(ctx.api.invoice_rules, contract_ids):
-        if isinstance(answer, ApiError):
-            outcome.problems.append(_unread_contract(ctx, contract_id, answer))
-            continue
-        answered.append(contract_id)
-        for rule in answer:
-            try:
-                read.append(_Read(rule, read_terms(rule, items)))
-            except DomainError as error:
-                outcome.problems.append(Problem(contract_id, rule.id, str(error)))
-    unread = {p.rule_id for p in outcome.problems if p.rule_id}
-    outcome.problems += _store(ctx, read, answered, seen_on, unread=unread)
-    outcome.rules = len(read)
-    return outcome
-
-
-def _each(ask: Callable[[Item], Answer], items: Sequence[Item]) -> Iterable[tuple[Item, Answer | ApiError]]:
-    """Ask for several things at once; an answer that concerns one thing alone is an item, any other error is raised."""
-
-    def attempt(item: Item) -> tuple[Item, Answer | ApiError]:
-        try:
-            return item, ask(item)
-        except (NotFoundError, RejectedError, UnreadableAnswerError) as error:
-            return item, error
-
-    with ThreadPoolExecutor(READERS) as pool:
-        yield from pool.map(attempt, items)
+    for batch in rule_batches(ctx.api, contract_ids):
+        problems = [_unread_contract(ctx, contract_id, error) for contract_id, error in batch.unread_contracts]
+        problems += [Problem(rule.contract_id, rule.id, str(error)) for rule, error in batch.unread_rules]
+        problems += _store(ctx, batch, seen_on)
+        yield SyncOutcome(batch.contract_ids, len(batch.read), problems)
 
 
 def _unread_contract(ctx: JobContext, contract_id: int, error: ApiError) -> Problem:
@@ -141,13 +115,11 @@ def _unread_contract(ctx: JobContext, contract_id: int, error: ApiError) -> Prob
     return Problem(contract_id, None, str(error))
 
 
-def _store(
-    ctx: JobContext, read: Sequence[_Read], answered: Sequence[int], seen_on: date, unread: set[int]
-) -> list[Problem]:
+def _store(ctx: JobContext, batch: RuleBatch, seen_on: date) -> list[Problem]:
     now = ctx.clock()
+    read = batch.read
     rule_ids = [entry.rule.id for entry in read]
-    known = ctx.catalogue.versions(rule_ids)
-    newest = {rule_id: versions[-1] for rule_id, versions in known.items()}
+    newest = ctx.catalogue.newest_versions(rule_ids)
     versions = [_version_row(ctx, entry, newest.get(entry.rule.id), seen_on, now) for entry in read]
     ctx.catalogue.add_versions([row for row in versions if row is not None])
     numbers = {row["rule_id"]: row["version"] for row in versions if row is not None}
@@ -163,16 +135,16 @@ def _store(
     follow_schedules(ctx, known_updates, updates, {entry.rule.id: entry.terms.recurrence.end_date for entry in read})
     present = {scheduled.id for entry in read for scheduled in entry.rule.scheduled_updates}
     ctx.scheduled_updates.mark_gone(rule_ids, present, now)
-    ctx.catalogue.mark_rules_gone(answered, {*rule_ids, *unread}, now)
+    ctx.catalogue.mark_rules_gone(batch.answered, {*rule_ids, *(rule.id for rule, _ in batch.unread_rules)}, now)
     ctx.session.flush()
     return [Problem(entry.contract_id, entry.rule_id, entry.line()) for entry in reading.disagreements]
 
 
 def _version_row(
-    ctx: JobContext, entry: _Read, newest: RuleVersion | None, seen_on: date, now: datetime
+    ctx: JobContext, entry: ReadRule, newest: NewestVersion | None, seen_on: date, now: datetime
 ) -> dict[str, Any] | None:
     """Return the row of a new version, or None where the terms are those already known."""
-    document = entry.document
+    document = entry.terms.document()
     digest = terms_hash(document)
     if newest is not None and newest.terms_hash == digest:
         return None
@@ -188,7 +160,7 @@ def _version_row(
     }
 
 
-def _rule_row(ctx: JobContext, entry: _Read, version: int, now: datetime) -> dict[str, Any]:
+def _rule_row(ctx: JobContext, entry: ReadRule, version: int, now: datetime) -> dict[str, Any]:
     rule, recurrence = entry.rule, entry.terms.recurrence
     return {
         "organization_id": ctx.organization_id,

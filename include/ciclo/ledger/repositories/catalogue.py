@@ -5,15 +5,24 @@ Rows are upserted: what was there keeps its `first_seen_at`, what is no longer a
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, select, update
+from sqlalchemy.orm import Session, defer
 
 from ciclo.ledger.repositories.statements import insert_new, upsert
 from ciclo.ledger.tables import Contract, MonthExpansion, Organization, Rule, RuleVersion
 
 ACTIVE = "active"
+_IDS_AT_ONCE = 1000
+"""Ids in one statement: databases limit its parameters."""
+
+
+class NewestVersion(NamedTuple):
+    """What a rule's present terms are compared with."""
+
+    version: int
+    terms_hash: str
 
 
 class CatalogueRepository:
@@ -35,13 +44,16 @@ class CatalogueRepository:
         if rows:
             self._session.execute(upsert(self._session, Contract, keep=["first_seen_at"]), rows)
 
-    def mark_contracts_gone(self, present: Collection[int], at: datetime) -> list[Contract]:
-        """Mark every contract that is not in `present` as gone, and return those that were not before."""
-        lost = [c for c in self.contracts() if c.gone_at is None and c.contract_id not in present]
-        for contract in lost:
-            contract.gone_at = at
-        self._session.flush()
-        return lost
+    def mark_contracts_gone(self, present: Collection[int], at: datetime) -> None:
+        """Mark every contract that is not in `present` as gone."""
+        there = select(Contract.contract_id).where(
+            Contract.organization_id == self._organization_id, Contract.gone_at.is_(None)
+        )
+        lost = [contract_id for contract_id in self._session.scalars(there) if contract_id not in present]
+        for start in range(0, len(lost), _IDS_AT_ONCE):
+            some = Contract.contract_id.in_(lost[start : start + _IDS_AT_ONCE])
+            gone = update(Contract).where(Contract.organization_id == self._organization_id, some)
+            self._session.execute(gone.values(gone_at=at))
 
     def contracts(self, contract_ids: Collection[int] = ()) -> list[Contract]:
         """Return the contracts, all or some of them, by id."""
@@ -52,9 +64,16 @@ class CatalogueRepository:
 
     def billable_contracts(self, *, contract_ids: Collection[int] = (), shard: int = 0, shards: int = 1) -> list[int]:
         """Return the ids of the active contracts of a shard that are still at the vendor."""
+        return self._ids(Contract.state == ACTIVE, contract_ids, shard, shards)
+
+    def inactive_contracts(self, *, contract_ids: Collection[int] = (), shard: int = 0, shards: int = 1) -> list[int]:
+        """Return the ids of the contracts of a shard that are at the vendor, but not to be billed."""
+        return self._ids(Contract.state != ACTIVE, contract_ids, shard, shards)
+
+    def _ids(self, state: ColumnElement[bool], contract_ids: Collection[int], shard: int, shards: int) -> list[int]:
         query = select(Contract.contract_id).where(
             Contract.organization_id == self._organization_id,
-            Contract.state == ACTIVE,
+            state,
             Contract.gone_at.is_(None),
             Contract.contract_id % shards == shard,
         )
@@ -89,18 +108,21 @@ class CatalogueRepository:
         if rows:
             self._session.execute(insert_new(self._session, RuleVersion), rows)
 
-    def mark_rules_gone(self, contract_ids: Iterable[int], present: Collection[int], at: datetime) -> list[Rule]:
-        """Mark the contracts' rules that are not in `present` as gone, and return those that were not before."""
-        query = self._rules().where(Rule.contract_id.in_(list(contract_ids)), Rule.gone_at.is_(None))
-        lost = [rule for rule in self._session.scalars(query) if rule.rule_id not in present]
-        for rule in lost:
-            rule.gone_at = at
-        self._session.flush()
-        return lost
+    def mark_rules_gone(self, contract_ids: Iterable[int], present: Collection[int], at: datetime) -> None:
+        """Mark the contracts' rules that are not in `present` as gone."""
+        there = select(Rule.rule_id).where(
+            Rule.organization_id == self._organization_id,
+            Rule.contract_id.in_(list(contract_ids)),
+            Rule.gone_at.is_(None),
+        )
+        lost = [rule_id for rule_id in self._session.scalars(there) if rule_id not in present]
+        if lost:
+            gone = update(Rule).where(Rule.organization_id == self._organization_id, Rule.rule_id.in_(lost))
+            self._session.execute(gone.values(gone_at=at))
 
     def rules_of(self, contract_ids: Iterable[int]) -> list[Rule]:
-        """Return the rules of some contracts, by id."""
-        query = self._rules().where(Rule.contract_id.in_(list(contract_ids)))
+        """Return the rules of some contracts, by id, each without its payload until somebody asks for it."""
+        query = self._rules().where(Rule.contract_id.in_(list(contract_ids))).options(defer(Rule.payload))
         return list(self._session.scalars(query.order_by(Rule.rule_id)))
 
     def rules(self, rule_ids: Iterable[int]) -> dict[int, Rule]:
@@ -108,14 +130,23 @@ class CatalogueRepository:
         return {r.rule_id: r for r in self._session.scalars(self._rules().where(Rule.rule_id.in_(list(rule_ids))))}
 
     def versions(self, rule_ids: Iterable[int]) -> dict[int, list[RuleVersion]]:
-        """Return the versions of some rules' terms, oldest first."""
+        """Return the versions of some rules' terms, oldest first, each without its payload."""
         query = select(RuleVersion).where(
             RuleVersion.organization_id == self._organization_id, RuleVersion.rule_id.in_(list(rule_ids))
         )
+        query = query.options(defer(RuleVersion.payload)).order_by(RuleVersion.rule_id, RuleVersion.version)
         found: dict[int, list[RuleVersion]] = {}
-        for version in self._session.scalars(query.order_by(RuleVersion.rule_id, RuleVersion.version)):
+        for version in self._session.scalars(query):
             found.setdefault(version.rule_id, []).append(version)
         return found
+
+    def newest_versions(self, rule_ids: Iterable[int]) -> dict[int, NewestVersion]:
+        """Return number and hash of the newest version of some rules' terms, by rule."""
+        query = select(RuleVersion.rule_id, RuleVersion.version, RuleVersion.terms_hash).where(
+            RuleVersion.organization_id == self._organization_id, RuleVersion.rule_id.in_(list(rule_ids))
+        )
+        rows = self._session.execute(query.order_by(RuleVersion.rule_id, RuleVersion.version))
+        return {rule_id: NewestVersion(version, terms_hash) for rule_id, version, terms_hash in rows}
 
     def _rules(self) -> Select[Rule]:
         return select(Rule).where(Rule.organization_id == self._organization_id)
