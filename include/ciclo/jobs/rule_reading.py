@@ -56,8 +56,10 @@ class RuleBatch:
         return len(self.contract_ids) + len(self.read) + len(self.unread_rules)
 
 
-def rule_batches(api: BillimaticClient, contract_ids: Sequence[int]) -> Iterator[RuleBatch]:
-    """Yield the rules of some contracts, in the order given, about `ROWS_AT_ONCE` at a time.
+def rule_batches(
+    api: BillimaticClient, contract_ids: Sequence[int], *, rows: int = ROWS_AT_ONCE
+) -> Iterator[RuleBatch]:
+    """Yield the rules of some contracts, in the order given; a batch ends with the contract that fills its `rows`.
 
     Raises:
         ApiError: what concerns more than one contract: the token is refused, the API does not answer.
@@ -71,7 +73,7 @@ def rule_batches(api: BillimaticClient, contract_ids: Sequence[int]) -> Iterator
         else:
             batch.answered.append(contract_id)
             _read_terms(batch, answer, items)
-        if batch.rows >= ROWS_AT_ONCE:
+        if batch.rows >= rows:
             yield batch
             batch = RuleBatch()
     if batch.contract_ids:

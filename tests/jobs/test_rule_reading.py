@@ -1,0 +1,70 @@
+"""Reading the rules of many contracts: bounded in memory, whole by contract, and going on where one cannot be read."""
+
+import pytest
+
+from ciclo.api import NotFoundError, RetryRules, TransientApiError
+from ciclo.jobs.rule_reading import READ_AHEAD, rule_batches
+from company import company, contract, rule
+
+
+def rules_of(contracts, *, each=2):
+    return [rule(10 * contract_id + number, contract_id) for contract_id in contracts for number in range(each)]
+
+
+def test_a_batch_ends_with_the_contract_that_fills_it(sandbox, client):
+    contracts = range(11, 16)
+    api = client(sandbox(company(*rules_of(contracts))))
+    batches = list(rule_batches(api, contracts, rows=4))
+    assert [batch.contract_ids for batch in batches] == [[11, 12], [13, 14], [15]]
+    assert [[entry.rule.id for entry in batch.read] for batch in batches] == [
+        [110, 111, 120, 121], [130, 131, 140, 141], [150, 151],
+    ]  # fmt: skip
+
+
+def test_a_large_contract_is_never_split(sandbox, client):
+    api = client(sandbox(company(*rules_of([11, 12], each=5))))
+    batches = list(rule_batches(api, [11, 12], rows=2))
+    assert [len(batch.read) for batch in batches] == [5, 5]
+
+
+def test_contracts_without_rules_fill_a_batch_too(sandbox, client):
+    api = client(sandbox(company(contracts=[contract(number) for number in range(11, 15)])))
+    assert [batch.answered for batch in rule_batches(api, range(11, 15), rows=2)] == [[11, 12], [13, 14]]
+
+
+def test_answers_are_read_ahead_only_so_far(sandbox, client):
+    contracts = range(11, 111)
+    box = sandbox(company(*rules_of(contracts, each=1)))
+    batches = rule_batches(client(box), contracts, rows=4)
+    next(batches)
+    batches.close()
+    assert len(box.requests(path="invoice_rules")) <= 2 + READ_AHEAD
+
+
+def test_the_catalogue_of_services_is_read_once(sandbox, client):
+    contracts = range(11, 31)
+    box = sandbox(company(*rules_of(contracts)))
+    list(rule_batches(client(box), contracts, rows=4))
+    assert len(box.requests(path="service_items")) == 1
+
+
+def test_without_contracts_nothing_is_asked(sandbox, client):
+    box = sandbox(company(rule()))
+    assert list(rule_batches(client(box), [])) == []
+    assert box.requests(path="^/api/") == []
+
+
+def test_a_contract_that_cannot_be_read_is_an_entry_of_its_batch(sandbox, client):
+    api = client(sandbox(company(*rules_of([11, 13]))))
+    (batch,) = rule_batches(api, [11, 12, 13])
+    assert batch.answered == [11, 13]
+    ((contract_id, error),) = batch.unread_contracts
+    assert (contract_id, type(error)) == (12, NotFoundError)
+
+
+def test_an_error_about_more_than_one_contract_ends_the_reading(sandbox, client):
+    box = sandbox(company(*rules_of([11, 12])))
+    api = client(box, retries=RetryRules(attempts=1))
+    box.faults([{"method": "GET", "path": "contracts/12/", "kind": "error_before", "status": 503}])
+    with pytest.raises(TransientApiError):
+        list(rule_batches(api, [11, 12]))
