@@ -45,6 +45,10 @@ test: $(STAMP) ## Run the whole test suite: fast tier first, then Dags, then a r
 test-fast: $(STAMP) ## Run the tests that need no Airflow
 	@$(PYTEST) tests -m "not dags and not e2e and not chaos" -n auto --dist loadgroup
 
+.PHONY: audit
+audit: $(STAMP) ## Check pins, licences and reasons of the dependencies, as far as it can be done offline
+	@$(BIN)/python scripts/audit.py
+
 .PHONY: screenshots
 screenshots: $(STAMP) ## Take the console's screenshots anew, light and dark (needs chromium)
 	@$(BIN)/python scripts/screenshots.py
