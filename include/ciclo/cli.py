@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
+from ciclo.cli_ledger import ledger
 from ciclo.cli_parked import parked
 from ciclo.domain.errors import DomainError
 
@@ -20,8 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-database = typer.Typer(help="The ledger's database.", no_args_is_help=True)
-app.add_typer(database, name="db")
+app.add_typer(ledger, name="db")
 app.add_typer(parked, name="parked")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -56,16 +56,6 @@ def index(
 
     report = index_report(name, first.date(), last.date())
     _print(report if as_json else index_lines(report))
-
-
-@database.command()
-def upgrade() -> None:
-    """Create the ledger's tables or bring them to this version (CICLO_LEDGER_URL)."""
-    from ciclo.ledger.engine import open_engine  # noqa: PLC0415 - a command loads only what it needs
-    from ciclo.ledger.migrate import upgrade as migrate  # noqa: PLC0415
-
-    engine = open_engine()
-    typer.echo(f"The ledger ({engine.dialect.name}) is at migration {migrate(engine)}.")
 
 
 @app.command()

@@ -5,21 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from ciclo.cli import main
 from company import rule, scheduled_update
-
-
-@pytest.fixture
-def ciclo(capsys):
-    """Run a command; return exit code, standard output and standard error."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as stop:
-            main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return stop.value.code, out, err
-
-    return run
 
 
 @pytest.fixture

@@ -1,0 +1,242 @@
+"""Moving a ledger to another database: from SQLite to PostgreSQL, back, or to another one of the same kind.
+
+The one rule: the target gets every row or none. Everything is written in one transaction, read again on both sides and
+compared value by value before the commit; the source is read in one snapshot and never written.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import zip_longest
+from typing import Any
+
+from sqlalchemy import JSON, Column, Connection, Engine, Insert, Row, Select, Table, Text, bindparam, cast, func, select
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from ciclo.ledger.errors import LedgerError
+from ciclo.ledger.existing import existing_ledger
+from ciclo.ledger.tables import AuditEntry, Base, Period, PriceUpdateExecution
+
+ROWS_AT_ONCE = 1000
+"""Rows held in memory: read, written and compared together."""
+
+
+class TransferError(LedgerError):
+    """A ledger was not copied; the target is as it was before."""
+
+
+class TargetNotEmptyError(TransferError):
+    """The target holds rows: it is a ledger already."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(
+            f"The target is not empty: it has rows in {table}. Copy into a database that was only migrated."
+        )
+
+
+class BillingUnderWayError(TransferError):
+    """A run holds a claim on the source: what it is told by the vendor would be missing in the copy."""
+
+    def __init__(self, periods: int, updates: int, until: datetime) -> None:
+        super().__init__(
+            f"Somebody is billing: {periods} periods and {updates} price updates are being sent, under a lease that "
+            f"ends at {until:%Y-%m-%d %H:%M:%S} UTC. Pause the Dags, let their runs end, then copy."
+        )
+
+
+class SourceChangedError(TransferError):
+    """The source was written to while it was copied: the copy would be behind."""
+
+    def __init__(self) -> None:
+        super().__init__("The source was changed while it was copied, nothing was kept. Pause the Dags, then copy.")
+
+
+class RowsRefusedError(TransferError):
+    """A database did not give or take rows of a table."""
+
+    def __init__(self, table: str, reason: str) -> None:
+        super().__init__(f"The rows of {table} cannot be copied: {reason}. Nothing was kept.")
+
+
+class CopyDiffersError(TransferError):
+    """A row reads differently on the two sides, or only one side has it."""
+
+    def __init__(self, table: str, key: str) -> None:
+        super().__init__(f"The copy of {table} differs from the source at {key}. Nothing was kept.")
+
+
+def copy_ledger(source: str, target: str, *, at: datetime) -> dict[str, int]:
+    """Copy every table of a ledger into another one, prove it, and return the number of rows by table.
+
+    Args:
+        source: URL of a ledger at this version's migration; what is in it stays.
+        target: URL of a ledger at the same migration without any row.
+        at: the present: a claim whose lease ends later is somebody billing.
+
+    Raises:
+        TransferError: one of its kinds, each saying what to do; the target is then as it was before.
+        UnusableLedgerError: one of the two is not there, or of another version.
+        LedgerUrlError: one of the databases does not answer.
+    """
+    with (
+        existing_ledger(source, "source", read_only=True) as source_engine,
+        existing_ledger(target, "target") as target_engine,
+        _snapshot(source_engine) as old,
+        _transaction(target_engine) as new,
+    ):
+        _require_nobody_billing(old, at)
+        _require_empty(new)
+        copied = {table.name: _copy(old, new, table) for table in Base.metadata.sorted_tables}
+        for table in Base.metadata.sorted_tables:
+            _require_same(old, new, table)
+        _continue_numbering(new)
+        _require_unchanged(source_engine, old)
+    return copied
+
+
+# -- what must hold before -------------------------------------------------------------------------------------------
+
+
+def _require_nobody_billing(old: Connection, at: datetime) -> None:
+    periods, periods_until = _claimed(old, Period, at)
+    updates, updates_until = _claimed(old, PriceUpdateExecution, at)
+    ends = [until for until in (periods_until, updates_until) if until is not None]
+    if ends:
+        raise BillingUnderWayError(periods, updates, max(ends).astimezone(UTC))
+
+
+def _claimed(old: Connection, claimable: type[Period | PriceUpdateExecution], at: datetime) -> tuple[int, Any]:
+    query = select(func.count(), func.max(claimable.lease_until)).where(
+        claimable.state == "submitting", claimable.lease_until > at
+    )
+    count, until = old.execute(query).one()
+    return count, until
+
+
+def _require_empty(new: Connection) -> None:
+    for table in Base.metadata.sorted_tables:
+        if new.execute(select(table).limit(1)).first() is not None:
+            raise TargetNotEmptyError(table.name)
+
+
+# -- reading and writing ---------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _snapshot(source: Engine) -> Iterator[Connection]:
+    """Yield a connection that sees the source at one moment, whatever others write meanwhile."""
+    with source.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with connection.begin():  # on SQLite a read transaction in WAL mode is a snapshot
+            yield connection
+
+
+@contextmanager
+def _transaction(target: Engine) -> Iterator[Connection]:
+    try:
+        with target.begin() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise TransferError(f"One of the databases failed: {_reason(error)}. Nothing was kept.") from None
+
+
+def _copy(old: Connection, new: Connection, table: Table) -> int:
+    rows = 0
+    insert = _insert(table, new.dialect.name)
+    with _rows_of(table):
+        for part in old.execute(_query(table)).mappings().partitions():
+            new.execute(insert, [dict(row) for row in part])
+            rows += len(part)
+    return rows
+
+
+def _query(table: Table) -> Select[Any]:
+    """Read a table in the order of its key, documents as their text: no number in them becomes a float."""
+    columns = [cast(column, Text).label(column.name) if _is_document(column) else column for column in table.columns]
+    return select(*columns).order_by(*table.primary_key.columns).execution_options(yield_per=ROWS_AT_ONCE)
+
+
+def _insert(table: Table, dialect: str) -> Insert:
+    documents = {column.name: _document(column, dialect) for column in table.columns if _is_document(column)}
+    plain: dict[str, Any] = {
+        column.name: bindparam(column.name) for column in table.columns if not _is_document(column)
+    }
+    return table.insert().values(plain | documents)
+
+
+def _document(column: Column[Any], dialect: str) -> Any:
+    text = bindparam(column.name, type_=Text)
+    return cast(text, column.type) if dialect == "postgresql" else text  # SQLite keeps documents as text
+
+
+def _is_document(column: Column[Any]) -> bool:
+    return isinstance(column.type, JSON)
+
+
+def _continue_numbering(new: Connection) -> None:
+    """Let PostgreSQL number new rows after the copied ones; SQLite does so by itself."""
+    if new.dialect.name != "postgresql":
+        return
+    for table in Base.metadata.sorted_tables:
+        column = table.autoincrement_column
+        if column is not None:
+            sequence = func.pg_get_serial_sequence(table.name, column.name)
+            new.execute(select(func.setval(sequence, func.max(column))).having(func.max(column).is_not(None)))
+
+
+# -- the proof -------------------------------------------------------------------------------------------------------
+
+
+def _require_same(old: Connection, new: Connection, table: Table) -> None:
+    """Read a table on both sides in the order of its key, a whole number or day: it sorts alike everywhere."""
+    documents = [position for position, column in enumerate(table.columns) if _is_document(column)]
+    with _rows_of(table):
+        for mine, copied in zip_longest(old.execute(_query(table)), new.execute(_query(table))):
+            if mine is None or copied is None or not _same(mine, copied, documents):
+                raise CopyDiffersError(table.name, _key(mine if mine is not None else copied, table))
+
+
+def _same(mine: Row[Any], copied: Row[Any], documents: Sequence[int]) -> bool:
+    ours, theirs = list(mine), list(copied)
+    for position in documents:
+        if ours[position] != theirs[position]:  # PostgreSQL orders keys and spaces anew
+            ours[position], theirs[position] = _parsed(ours[position]), _parsed(theirs[position])
+    return ours == theirs
+
+
+def _parsed(document: str | None) -> tuple[Any, ...]:
+    """Return a document's values; nothing at all is not the document `null`."""
+    return () if document is None else (json.loads(document, parse_float=Decimal),)
+
+
+def _require_unchanged(source: Engine, old: Connection) -> None:
+    """Refuse a source that somebody changed meanwhile: every change of state adds to the audit trail."""
+    newest = select(func.max(AuditEntry.id))
+    with source.connect() as now:
+        if now.scalar(newest) != old.scalar(newest):
+            raise SourceChangedError
+
+
+def _key(row: Row[Any], table: Table) -> str:
+    return ", ".join(f"{column.name} {row._mapping[column.name]}" for column in table.primary_key.columns)  # noqa: SLF001 - public in spite of its name
+
+
+@contextmanager
+def _rows_of(table: Table) -> Iterator[None]:
+    """Name the table in whatever a database says of its rows; never the rows' values."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise RowsRefusedError(table.name, _reason(error)) from None
+    except (ArithmeticError, ValueError) as error:
+        raise RowsRefusedError(table.name, f"a value is not of its column's type ({type(error).__name__})") from None
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    """Return the first line of what the database said: later ones quote values."""
+    if not isinstance(error, DBAPIError) or error.orig is None:
+        return type(error).__name__
+    return next(iter(str(error.orig).splitlines()), type(error.orig).__name__).rstrip(".")
