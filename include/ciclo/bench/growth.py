@@ -1,7 +1,7 @@
-"""Growth: a month's expansion of ever more rules, each size in a process of its own, with its time and peak memory.
+"""Growth: what a month costs as rules grow in number, and as more of them exist than are due.
 
-The one rule: the job is the whole one (contracts and rules from the API, versions, prices, periods), so that memory
-counts everything a task of a Dag holds. To run one size: `python -m ciclo.bench.growth SANDBOX_URL LEDGER_URL`.
+The one rule: every job is the whole one, in a process of its own, so that its memory is all that a task of a Dag holds.
+To run one by hand: `python -m ciclo.bench.growth expand|issue SANDBOX_URL LEDGER_URL`.
 """
 
 import json
@@ -9,66 +9,173 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
 
 from ciclo.bench.figures import Figure
-from ciclo.bench.issue import MONTH, SEEN_ON
+from ciclo.bench.issue import MONTH, OPTIONS, SEEN_ON
 from ciclo.bench.plan import Plan
-from ciclo.bench.portfolio import company
+from ciclo.bench.portfolio import Json, company
 from ciclo.bench.servers import Sandbox, fresh_ledger, job_on
+from ciclo.domain.periods import DateRange
+from ciclo.jobs.context import JobContext
 from ciclo.jobs.expand import expand_rules
+from ciclo.jobs.issue import issue_due_periods
 from ciclo.jobs.sync import sync_contracts
+from ciclo.ledger.repositories import Scope
 
 MEGABYTE = 1024 * 1024
+DAY = Scope(DateRange.days(date(2025, 3, 10), date(2025, 3, 10)))
+TOLERANCE = 1.15
+MEMORY = 400
+"""Megabytes that a month of 100,000 rules may take."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One size: rules, seconds, megabytes at the peak."""
+class Spent:
+    """What a job took: wall time and its own processor time in seconds, megabytes at the peak."""
 
-    rules: int
     seconds: float
+    processor: float
     megabytes: float
 
 
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month of so many rules, expanded for the first time, then a day of it issued."""
+
+    rules: int
+    due: int
+    """Rules that issue on `DAY`."""
+    expansion: Spent
+    issuing: Spent
+
+
 def measure(plan: Plan) -> list[Figure]:
-    """Measure three sizes, each ten times the one before, and expand the largest again over what is there."""
+    """Measure three sizes in turn, each ten times the one before, on whose `DAY` equally many rules are due."""
     sizes = [plan.size(count) for count in (1_000, 10_000, 100_000)]
-    small, middle, large = (_run(plan, size) for size in sizes)
-    figures = [
-        Figure("growth", f"{run.rules:,} rules, first month", "s", [run.seconds], "time a rule: a tenth of them",
-               [less.seconds * run.rules / less.rules], at_most=1.15)
-        for less, run in ((small, middle), (middle, large))
-    ]  # fmt: skip
-    figures.append(Figure("growth", f"{large.rules:,} rules, peak memory", "MB", [large.megabytes], at_most=400))
-    figures.append(
-        Figure("growth", f"{large.rules:,} rules, peak memory", "MB", [large.megabytes], "a tenth of them",
-               [middle.megabytes], at_most=10 * 1.15)
+    rounds = [_round(plan, sizes) for _ in range(plan.runs)]
+    small, middle, large, yearly = ([months[number] for months in rounds] for number in range(4))
+    return [
+        _linear(middle, small),
+        _linear(large, middle),
+        _by_rule("processor time", large, middle, lambda month: month.expansion.processor),
+        *_memory(large, middle),
+        _few_due(yearly, middle),
+        _exists("s", large, small, lambda month: month.issuing.seconds),
+        _exists("s of processor time", large, small, lambda month: month.issuing.processor),
+        _exists("MB", large, small, lambda month: month.issuing.megabytes),
+    ]
+
+
+def _round(plan: Plan, sizes: Sequence[int]) -> list[Month]:
+    """Measure each size once, and the middle one again with only as many rules due in the month as on its `DAY`."""
+    small, middle, _ = sizes
+    months = [_month(plan, size, due=small) for size in sizes]
+    return [*months, _month(plan, middle, due=small, others_yearly=True)]
+
+
+# -- figures ---------------------------------------------------------------------------------------------------------
+
+
+def _linear(more: Sequence[Month], less: Sequence[Month]) -> Figure:
+    return _by_rule("first month", more, less, lambda month: month.expansion.seconds)
+
+
+def _by_rule(what: str, more: Sequence[Month], less: Sequence[Month], of: Callable[[Month], float]) -> Figure:
+    factor = more[0].rules / less[0].rules
+    return Figure(
+        "growth", f"{more[0].rules:,} rules, {what}", "s", [of(month) for month in more],
+        f"{less[0].rules:,} rules, by rule", [factor * of(month) for month in less], at_most=TOLERANCE,
     )  # fmt: skip
-    return figures
 
 
-def _run(plan: Plan, count: int) -> Run:
-    plan.sandbox.put_state(company(count))
+def _memory(more: Sequence[Month], less: Sequence[Month]) -> list[Figure]:
+    title, peaks = f"{more[0].rules:,} rules, peak memory", [month.expansion.megabytes for month in more]
+    tenth = [month.expansion.megabytes for month in less]
+    return [
+        Figure("growth", title, "MB", peaks, at_most=MEMORY),
+        Figure("growth", title, "MB", peaks, f"{less[0].rules:,} rules", tenth, at_most=TOLERANCE),
+    ]
+
+
+def _few_due(yearly: Sequence[Month], monthly: Sequence[Month]) -> Figure:
+    return Figure(
+        "growth", f"{yearly[0].rules:,} rules, {yearly[0].due:,} due in the month", "s",
+        [month.expansion.seconds for month in yearly],
+        "all of them due", [month.expansion.seconds for month in monthly],
+    )  # fmt: skip
+
+
+def _exists(unit: str, more: Sequence[Month], less: Sequence[Month], of: Callable[[Month], float]) -> Figure:
+    return Figure(
+        "growth", f"a day's {more[0].due:,} invoices of {more[0].rules:,} rules", unit, [of(month) for month in more],
+        f"of {less[0].rules:,} rules", [of(month) for month in less], at_most=TOLERANCE,
+    )  # fmt: skip
+
+
+# -- one month -------------------------------------------------------------------------------------------------------
+
+
+def _month(plan: Plan, count: int, *, due: int, others_yearly: bool = False) -> Month:
+    plan.sandbox.put_state(_company(count, due, others_yearly=others_yearly))
     with fresh_ledger(plan.postgres) as url:
-        command = [sys.executable, "-W", "ignore", "-m", "ciclo.bench.growth", plan.sandbox.url, url]
-        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - ourselves
+        expansion = _in_a_process("expand", plan.sandbox, url, done=due if others_yearly else count)
+        issuing = _in_a_process("issue", plan.sandbox, url, done=due)
+    return Month(count, due, expansion, issuing)
+
+
+def _company(count: int, due: int, *, others_yearly: bool) -> Json:
+    """Return rules of which `due` issue on `DAY`, the others later in the month, or each January."""
+    state = company(count)
+    for number, rule in enumerate(state["invoice_rules"]):
+        timing = rule["additional_information"]
+        timing["init_date"] = f"2025-01-{10 if number < due else 11 + number % 18}"
+        timing["month_quantity"] = 12 if number >= due and others_yearly else 1
+    return state
+
+
+def _in_a_process(job: str, sandbox: Sandbox, ledger_url: str, *, done: int) -> Spent:
+    command = [sys.executable, "-W", "ignore", "-m", "ciclo.bench.growth", job, sandbox.url, ledger_url]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - ourselves
     found = json.loads(printed.splitlines()[-1])
-    if found["planned"] != count:
-        raise AssertionError(f"{found['planned']} of {count} periods were planned")
-    return Run(count, found["seconds"], found["megabytes"])
+    if found.pop("done") != done:
+        raise AssertionError(f"{job} did not do {done}: {printed}")
+    return Spent(**found)
 
 
-def _expand(sandbox_url: str, ledger_url: str) -> dict[str, float]:
-    """Return what an expansion took in this process."""
+# -- in the process --------------------------------------------------------------------------------------------------
+
+
+def _expand(job: JobContext) -> int:
+    sync_contracts(job)
+    return expand_rules(job, MONTH, seen_on=SEEN_ON).planned
+
+
+def _issue(job: JobContext) -> int:
+    return issue_due_periods(job, DAY, OPTIONS, owner="bench").created
+
+
+def _spent(name: str, sandbox_url: str, ledger_url: str) -> dict[str, float]:
+    """Return what a job did and took in this process."""
     with job_on(ledger_url, Sandbox(sandbox_url)) as job:
-        began = time.perf_counter()
-        sync_contracts(job)
-        outcome = expand_rules(job, MONTH, seen_on=SEEN_ON)
-        seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return {"planned": outcome.planned, "seconds": seconds, "megabytes": peak / MEGABYTE}
+        began, used = time.perf_counter(), time.process_time()
+        done = {"expand": _expand, "issue": _issue}[name](job)
+        seconds, processor = time.perf_counter() - began, time.process_time() - used
+    return {"done": done, "seconds": seconds, "processor": processor, "megabytes": _peak()}
+
+
+def _peak() -> float:
+    """Return the most memory that this process has held, in megabytes."""
+    status = Path("/proc/self/status")
+    if status.exists():  # on Linux `ru_maxrss` begins with the peak of the process that started this one
+        lines = status.read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / MEGABYTE if sys.platform == "darwin" else peak / 1024
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(_expand(*sys.argv[1:])) + "\n")
+    sys.stdout.write(json.dumps(_spent(*sys.argv[1:])) + "\n")
