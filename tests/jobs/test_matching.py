@@ -6,10 +6,12 @@ from decimal import Decimal
 import pytest
 
 from ciclo.api.models import Invoice
-from ciclo.jobs.matching import RemoteInvoices, Wanted, reference, reference_in
+from ciclo.jobs.matching import Places, RemoteInvoices, Wanted, reference, reference_in
+from ciclo.ledger.repositories.periods import Seen
 
 REFERENCE = "ciclo:7:1:2025-03-10"
 WANTED = Wanted(REFERENCE, 10, date(2025, 3, 10), Decimal("150.00"), "Mensalidade")
+PLACE = Seen(period_id=1, attempts=0, issue_date=date(2025, 3, 10), contract_id=10, rule_id=1)
 
 
 def invoice(invoice_id=900, **given):
@@ -66,6 +68,27 @@ def test_a_reference_is_found_among_other_words(comments, found):
 )
 def test_a_period_is_found_by_reference_else_by_likeness(given, matches):
     assert bool(ids(RemoteInvoices([invoice(**given)]))) is matches
+
+
+@pytest.mark.parametrize(
+    ("given", "near"),
+    [
+        ({"comments": REFERENCE}, True),
+        ({"comments": REFERENCE, "contract_id": 11, "issue_date": "11/03/2025", "state": "cancelled"}, True),
+        ({"gross_value": "1.0", "description": "Outra"}, True),  # nobody's: what it looks like is compared then
+        ({"comments": "ciclo:7:2:2025-03-10"}, False),
+        ({"state": "cancelled"}, False),
+        ({"contract_id": 11}, False),
+        ({"issue_date": "11/03/2025"}, False),
+    ],
+)
+def test_a_period_is_looked_at_where_an_invoice_may_be_its_own(given, near):
+    kept = [found for found in [invoice(**given)] if found in Places(7, [PLACE])]
+    assert RemoteInvoices(kept).near(PLACE, 7) is near
+
+
+def test_a_period_is_not_looked_at_for_an_invoice_of_another():
+    assert not RemoteInvoices([invoice(900), invoice(901, comments=REFERENCE)], taken=[900, 901]).near(PLACE, 7)
 
 
 def test_a_reference_wins_over_a_likeness():

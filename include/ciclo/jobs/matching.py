@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Protocol
 
 from ciclo.api.models import Invoice, InvoiceState
 
@@ -40,21 +41,40 @@ class Wanted:
     description: str
 
 
-class Wishes:
-    """What is looked for: says of an invoice, as it comes, whether it may be one of the wanted."""
+class Place(Protocol):
+    """A period of the ledger, of which no more is known than where its invoice would be."""
 
-    def __init__(self, wanted: Iterable[Wanted]) -> None:
-        """Index the wanted by reference and likeness."""
+    @property
+    def contract_id(self) -> int:
+        """The contract's id."""
+
+    @property
+    def rule_id(self) -> int:
+        """The rule's id."""
+
+    @property
+    def issue_date(self) -> date:
+        """The day on which it is issued."""
+
+
+class Places:
+    """Where something is looked for: says of an invoice, as it comes, whether it may be one of the wanted."""
+
+    def __init__(self, organization_id: int, places: Iterable[Place]) -> None:
+        """Index the places by reference, and by contract and day."""
         self._references: set[str] = set()
-        self._likenesses: set[Likeness] = set()
-        for each in wanted:
-            self._references.add(each.reference)
-            if each.gross_value is not None:
-                self._likenesses.add((each.contract_id, each.issue_date, each.gross_value, each.description))
+        self._days: set[tuple[int, date]] = set()
+        for place in places:
+            self._references.add(reference(organization_id, place.rule_id, place.issue_date))
+            self._days.add((place.contract_id, place.issue_date))
 
     def __contains__(self, invoice: Invoice) -> bool:
         found = reference_in(invoice.comments)
-        return found in self._references if found is not None else _likeness(invoice) in self._likenesses
+        return found in self._references if found is not None else _day(invoice) in self._days
+
+
+def _day(invoice: Invoice) -> tuple[int, date]:
+    return (invoice.contract_id, invoice.issue_date)
 
 
 def _likeness(invoice: Invoice) -> Likeness:
@@ -68,9 +88,11 @@ class RemoteInvoices:
         """Sort the invoices by reference and likeness; those in `taken` belong to a period already."""
         self._by_reference: dict[str, list[Invoice]] = {}
         self._by_likeness: dict[Likeness, list[Invoice]] = {}
+        self._days: set[tuple[int, date]] = set()
         self._taken = set(taken)
         for invoice in invoices:
-            self._sort_in(invoice)
+            if invoice.id not in self._taken:
+                self._sort_in(invoice)
 
     def _sort_in(self, invoice: Invoice) -> None:
         found = reference_in(invoice.comments)
@@ -78,6 +100,12 @@ class RemoteInvoices:
             self._by_reference.setdefault(found, []).append(invoice)
         elif invoice.state != InvoiceState.CANCELLED:
             self._by_likeness.setdefault(_likeness(invoice), []).append(invoice)
+            self._days.add(_day(invoice))
+
+    def near(self, place: Place, organization_id: int) -> bool:
+        """Whether any invoice may be the period's, whatever it would look like."""
+        by_reference = reference(organization_id, place.rule_id, place.issue_date) in self._by_reference
+        return by_reference or (place.contract_id, place.issue_date) in self._days
 
     def candidates(self, wanted: Wanted) -> list[Invoice]:
         """Return the free invoices that may be the period's: none, one, or several for a person to choose from."""

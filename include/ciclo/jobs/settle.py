@@ -14,7 +14,7 @@ from ciclo.domain.periods import DateRange
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing import IssueOptions, IssueOutcome
-from ciclo.jobs.matching import RemoteInvoices, Wanted, Wishes
+from ciclo.jobs.matching import Place, Places, RemoteInvoices, Wanted
 from ciclo.jobs.orders import OrderBook
 from ciclo.jobs.recording import Found, record_issued
 from ciclo.ledger.repositories import Scope
@@ -84,7 +84,7 @@ def _abandon(ctx: JobContext, period: Period, grace: timedelta, now: datetime) -
 def _settle_some(ctx: JobContext, rows: Sequence[Period], now: datetime) -> IssueOutcome:
     outcome = IssueOutcome()
     wanted = _wanted(ctx, rows)
-    kept = _read_remote(ctx, list(wanted.values()))
+    kept = _read_remote(ctx, rows)
     failpoint("settle.looked")
     remote = _free(ctx, kept)
     found: list[Found] = []
@@ -121,20 +121,24 @@ def look(ctx: JobContext, scope: Scope, *, owner: str, lease: timedelta) -> Look
     planned = ctx.periods.planned(scope)
     ctx.session.commit()
     for part in _by_days(planned):
-        periods = ctx.periods.some(each.period_id for each in part)
-        wanted = _wanted(ctx, periods)
-        kept = _read_remote(ctx, list(wanted.values()))
+        kept = _read_remote(ctx, part)
         failpoint("adopt.looked")
-        matches = _matches(periods, wanted, _free(ctx, kept))
+        matches = _matches(ctx, part, _free(ctx, kept))
         looked.outcome.add(_adopt(ctx, matches, owner=owner, lease=lease))
         looked.absent += [each for each in part if each.period_id not in matches]
         ctx.session.expunge_all()
     return looked
 
 
-def _matches(periods: Sequence[Period], wanted: dict[int, Wanted], remote: RemoteInvoices) -> dict[int, list[Invoice]]:
-    """Return by period the invoices that may be its own; no invoice stands at two periods."""
+def _matches(ctx: JobContext, part: Sequence[Seen], remote: RemoteInvoices) -> dict[int, list[Invoice]]:
+    """Return by period the invoices that may be its own; no invoice stands at two periods.
+
+    Most days nothing is there yet: what a period's invoice would look like is asked only where something is.
+    """
     matches: dict[int, list[Invoice]] = {}
+    near = [each.period_id for each in part if remote.near(each, ctx.organization_id)]
+    periods = ctx.periods.some(near)
+    wanted = _wanted(ctx, periods)
     for period in periods:
         candidates = remote.candidates(wanted[period.id])
         for invoice in candidates:
@@ -180,14 +184,14 @@ def _wanted(ctx: JobContext, periods: Iterable[Period]) -> dict[int, Wanted]:
     return wanted
 
 
-def _read_remote(ctx: JobContext, wanted: Sequence[Wanted]) -> list[Invoice]:
-    """Read the invoices of the days that matter and keep those that may be one of the wanted."""
-    wishes = Wishes(wanted)
+def _read_remote(ctx: JobContext, places: Sequence[Place]) -> list[Invoice]:
+    """Read the invoices of the periods' days and keep those that may be one of theirs."""
+    wanted = Places(ctx.organization_id, places)
     return [
         invoice
-        for window in _windows(wish.issue_date for wish in wanted)
+        for window in _windows(place.issue_date for place in places)
         for invoice in ctx.api.search_invoices(issue_date_from=window.start, issue_date_to=window.last_day)
-        if invoice in wishes
+        if invoice in wanted
     ]
 
 

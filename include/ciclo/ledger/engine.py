@@ -11,7 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
+import orjson
+from sqlalchemy import URL, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -49,16 +50,26 @@ def open_engine(url: str | None = None, *, read_only: bool = False) -> Engine:
         case "sqlite":
             return _sqlite_engine(address, begin="BEGIN" if read_only else "BEGIN IMMEDIATE")
         case "postgresql":
-            return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
+            return _engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
         case other:
             raise LedgerUrlError(f"{other} is not supported; use sqlite or postgresql")
+
+
+def _engine(url: URL | str, **options: Any) -> Engine:
+    return create_engine(
+        url, hide_parameters=True, json_serializer=_json_text, json_deserializer=orjson.loads, **options
+    )
+
+
+def _json_text(document: Any) -> str:
+    return orjson.dumps(document).decode()
 
 
 def _sqlite_engine(url: str, *, begin: str) -> Engine:
     path = make_url(url).database
     if path and path != ":memory:":
         _create_private_file(Path(path))
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
+    engine = _engine(url, connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: object) -> None:

@@ -23,10 +23,12 @@ class InvoiceRepository:
 
     def store(self, invoices: Sequence[Mapping[str, Any]], receivables: Sequence[Mapping[str, Any]]) -> None:
         """Insert or update invoices with their receivables; a row without a period leaves a stored one's as it is."""
+        self._session.flush()
+        connection = self._session.connection()  # not as entities: nobody reads them here
         if invoices:
-            self._session.execute(upsert(self._session, Invoice, keep=["first_seen_at"], merge=PERIOD_OF), invoices)
+            connection.execute(upsert(self._session, Invoice, keep=["first_seen_at"], merge=PERIOD_OF), invoices)
         if receivables:
-            self._session.execute(upsert(self._session, Receivable, keep=["first_seen_at"]), receivables)
+            connection.execute(upsert(self._session, Receivable, keep=["first_seen_at"]), receivables)
 
     def taken(self, invoice_ids: Collection[int]) -> set[int]:
         """Return those of `invoice_ids` that belong to a period already."""

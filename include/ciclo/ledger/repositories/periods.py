@@ -60,11 +60,13 @@ class Scope:
 
 
 class Seen(NamedTuple):
-    """A planned period as it was read: which one, on which day, and how often it had been sent."""
+    """A planned period as it was read: which one, of which rule, on which day, and how often it had been sent."""
 
     period_id: int
     attempts: int
     issue_date: date
+    contract_id: int
+    rule_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +263,7 @@ class PeriodRepository:
 
     def planned(self, scope: Scope) -> list[Seen]:
         """Return what is planned, oldest issue date first, without loading the periods."""
-        query = select(Period.id, Period.attempts, Period.issue_date)
+        query = select(Period.id, Period.attempts, Period.issue_date, Period.contract_id, Period.rule_id)
         query = query.where(*self._due(scope), Period.state == PeriodState.PLANNED)
         return [Seen(*row) for row in self._session.execute(query.order_by(Period.issue_date, Period.id))]
 
