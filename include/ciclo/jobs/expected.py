@@ -26,6 +26,9 @@ from ciclo.ledger.terms import RuleTerms
 CHANGED_BY_A_PERSON = "rule changed"
 """`prices.source` of a price that somebody changed at the vendor."""
 
+RULES_KEPT = 2000
+"""Rules whose terms and prices are kept for the next load: bounds the memory of a large company's month."""
+
 Versions = Sequence[tuple[RuleVersion, RuleTerms]]
 
 
@@ -56,16 +59,21 @@ class ExpectedPeriod:
 
 
 class RuleBook:
-    """The terms and prices of rules, each read once."""
+    """The terms and prices of rules, as they were last loaded."""
 
-    def __init__(self, ctx: JobContext) -> None:
+    def __init__(self, ctx: JobContext, *, kept: int = RULES_KEPT) -> None:
         self._ctx = ctx
+        self._kept = kept
         self._versions: dict[int, list[tuple[RuleVersion, RuleTerms]]] = {}
         self._prices: dict[int, list[tables.Price]] = {}
 
     def load(self, rule_ids: Iterable[int]) -> None:
-        """Read what is not known yet of some rules."""
-        new = {rule_id for rule_id in rule_ids if rule_id not in self._versions}
+        """Read what is not known yet of some rules; where they become too many, what was loaded before is forgotten."""
+        wanted = set(rule_ids)
+        if len(wanted | self._versions.keys()) > self._kept:
+            self._versions.clear()
+            self._prices.clear()
+        new = wanted - self._versions.keys()
         if not new:
             return
         versions = self._ctx.catalogue.versions(new)
