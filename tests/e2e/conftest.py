@@ -3,11 +3,14 @@
 import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from sqlalchemy import make_url, text
 
@@ -36,7 +39,10 @@ BILLED = [
 KILLED = [rule(100 + number, 50, init_date="2027-06-15") for number in range(12)]
 """Rules of the run that is killed: twelve periods on one day, far from the others."""
 
-STATE = company(*BILLED, *KILLED) | {"token": TOKEN}
+UNSCHEDULED = [rule(200 + number, 60, init_date="2028-06-15") for number in range(160)]
+"""Rules of the runs whose scheduler is killed: 160 periods on the 15th of each month from June 2028 on."""
+
+STATE = company(*BILLED, *KILLED, *UNSCHEDULED) | {"token": TOKEN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ class RealAirflow:
 
     site: Site
     processes: Processes
-    children: Mapping[str, Child]
+    children: dict[str, Child]
     environment: Mapping[str, str]
     api: AirflowApi
     vendor: SandboxControl
@@ -58,6 +64,29 @@ class RealAirflow:
         child = self.processes.start(name, arguments, {**self.environment, **environment})
         self.processes.finish(child, seconds)
         return child.log.read_text(encoding="utf-8")
+
+    def kill_scheduler(self, *, with_tasks: bool) -> None:
+        """SIGKILL the scheduler, and with it, or without it, its executor's processes and the tasks they run."""
+        scheduler = self.children.pop("Scheduler")
+        self.processes._children.remove(scheduler)  # its end is no surprise
+        tasks = psutil.Process(scheduler.process.pid).children(recursive=True)
+        scheduler.process.kill()
+        scheduler.process.wait()
+        if with_tasks:
+            for process in tasks:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+
+    def start_scheduler(self, **settings: str) -> None:
+        """Start a scheduler and return once it says that it is alive."""
+        scheduler = self.processes.start("Scheduler", COMPONENTS["Scheduler"], {**self.environment, **settings})
+        self.children["Scheduler"] = scheduler
+        since = datetime.now(UTC)
+        wait_until(lambda: self._scheduler_beat() > since, scheduler, self.processes, START_SECONDS)
+
+    def _scheduler_beat(self) -> datetime:
+        answer = self.get("/api/v2/monitor/health")["scheduler"]["latest_scheduler_heartbeat"]
+        return datetime.fromisoformat(answer)
 
     def trigger(self, dag_id: str, **conf: Any) -> str:
         """Start a run and return its id."""
@@ -98,6 +127,7 @@ def airflow(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> I
         settings = {
             "CICLO_LEDGER_URL": ledger_url,
             "CICLO_SHARDS": "1",
+            "CICLO_CONCURRENCY": "4",
             "CICLO_LEASE_SECONDS": "6",  # the connection's time-out of 1 s makes a request last 4 s at most
             "CICLO_GRACE_SECONDS": "2",
             "CICLO_FAILPOINTS": f"issue.posted=kill@3:{latch}",
@@ -123,7 +153,7 @@ def _database(server: str, name: str, *, template: str = "template1") -> str:
     return make_url(server).set(database=name, password=PASSWORD).render_as_string(hide_password=False)
 
 
-def _started(processes: Processes, environment: Mapping[str, str], api: AirflowApi) -> Mapping[str, Child]:
+def _started(processes: Processes, environment: Mapping[str, str], api: AirflowApi) -> dict[str, Child]:
     processes.finish(processes.start("Airflow database", ("airflow", "db", "migrate"), environment), START_SECONDS)
     wanted = {name: command for name, command in COMPONENTS.items() if name != "Triggerer"}
     children = {name: processes.start(name, command, environment) for name, command in wanted.items()}
