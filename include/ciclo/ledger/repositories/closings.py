@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import and_, func, insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from ciclo.domain.period_states import PeriodState
 from ciclo.domain.periods import DateRange
@@ -133,9 +133,10 @@ class ClosingRepository:
         return list(self._session.scalars(query.order_by(Period.issue_date, Period.contract_id, Period.rule_id)))
 
     def rules(self, contract_ids: Sequence[int] = ()) -> list[tuple[Rule, Contract]]:
-        """Return every rule that was ever seen, with its contract."""
+        """Return every rule that was ever seen, with its contract, both without their payload until it is asked for."""
         same = Contract.organization_id == Rule.organization_id, Contract.contract_id == Rule.contract_id
         query = select(Rule, Contract).join(Contract, and_(*same)).where(Rule.organization_id == self._organization_id)
+        query = query.options(defer(Rule.payload), defer(Contract.payload))
         if contract_ids:
             query = query.where(Rule.contract_id.in_(contract_ids))
         return [(row[0], row[1]) for row in self._session.execute(query.order_by(Rule.rule_id))]
