@@ -8,6 +8,7 @@ answer: it may have read the request first.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from time import perf_counter
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from ciclo.api import _json
 from ciclo.api._address import checked_base_url, checked_rate, checked_timeout, checked_token
 from ciclo.api._answers import Reply, error_for
 from ciclo.api._budget import CallBudget
+from ciclo.api._limit import ConcurrencyLimit, Slot
 from ciclo.api._retries import RetryRules, repeating, seconds_of
 from ciclo.api.errors import ApiError, NotSentError, OutcomeUnknownError, TransientApiError
 
@@ -68,6 +70,7 @@ class Exchange:
         self._budget = CallBudget.per_second(
             checked_rate(requests_per_second), clock=retries.clock, sleep=retries.sleep
         )
+        self._limit = ConcurrencyLimit(max_connections)
         self._headers = httpx.Headers(_headers(self._token))
         # Not `httpx.Client`: what it adds (cookies, redirects, which could carry the token to another host) is not
         # wanted here, and costs a quarter of the time of a request.
@@ -119,19 +122,25 @@ class Exchange:
         return self._repeating(self._send, _Request(method, path, content=content, latest=latest))
 
     def _send(self, request: _Request) -> Reply:
-        self._budget.take()
-        if request.latest is not None and self._rules.clock() >= request.latest:
-            raise NotSentError("not sent, its time was over", **request.coordinates())
-        started, status = perf_counter(), None
-        try:
-            response = self._answered(request)
-            status = response.status_code
-        except httpx.HTTPError as error:
-            raise _failure_of(error, request) from error
-        finally:
-            if self._observer is not None:
-                self._observer(request.method, status, perf_counter() - started)
+        with self._limit.slot() as slot:
+            self._budget.take()
+            if request.latest is not None and self._rules.clock() >= request.latest:
+                raise NotSentError("not sent, its time was over", **request.coordinates())
+            started, status = perf_counter(), None
+            try:
+                response = self._answered(request)
+                status = response.status_code
+            except httpx.HTTPError as error:
+                raise _failure_of(error, request) from error
+            finally:
+                self._observe(slot, request, status, perf_counter() - started)
         return self._successful(request, response)
+
+    def _observe(self, slot: Slot, request: _Request, status: int | None, seconds: float) -> None:
+        trouble = status is None or status == HTTPStatus.TOO_MANY_REQUESTS or status >= 500
+        self._limit.learn(slot, request.method, seconds, trouble=trouble)
+        if self._observer is not None:
+            self._observer(request.method, status, seconds)
 
     def _answered(self, request: _Request) -> httpx.Response:
         """Send a request and return its answer, read to the end, with the connection given back to the pool."""
