@@ -9,14 +9,15 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import dedent
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "operations.md"
 
 
 def blocks() -> dict[str, str]:
     """Return the tested blocks of the page by name."""
-    found = re.findall(r"<!-- tested: (.+?) -->\n+```sh\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
-    return dict(found)
+    found = re.findall(r"<!-- tested: ([\w ]+) -->\n *```sh\n(.*?)\n *```", PAGE.read_text("utf-8"), re.DOTALL)
+    return {name: dedent(script) for name, script in found}
 
 
 def run_documented(name: str, variables: Mapping[str, str]) -> str:

@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from ciclo.cli import app
 from ciclo.ledger.tables import Base
@@ -32,6 +33,24 @@ def test_every_command_is_in_the_readme(command):
 @pytest.mark.parametrize("dag", sorted(path.stem for path in (ROOT / "dags").glob("*.py")))
 def test_every_dag_is_in_the_readme(dag):
     assert f"| `{dag}` |" in README
+
+
+def test_every_variable_that_a_command_reads_is_in_the_readme():
+    read = {name for command in every_command() for parameter in command.params for name in names_of(parameter.envvar)}
+    assert read
+    assert [name for name in sorted(read) if f"| `{name}` |" not in README] == []
+
+
+def every_command():
+    waiting = [get_command(app)]
+    while waiting:
+        command = waiting.pop()
+        waiting += getattr(command, "commands", {}).values()
+        yield command
+
+
+def names_of(variable):
+    return [variable] if isinstance(variable, str) else variable or []
 
 
 @pytest.mark.parametrize("table", sorted(Base.metadata.tables))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from ciclo.bench import airflow, expand, growth, issue, ledger, price, reconcile
+from ciclo.bench import airflow, expand, growth, issue, ledger, price, reconcile, size
 from ciclo.bench.figures import Figure
 from ciclo.bench.plan import Plan
 from ciclo.bench.report import machine, table, write_json
@@ -22,6 +22,7 @@ BENCHMARKS: Mapping[str, Callable[[Plan], list[Figure]]] = MappingProxyType(
         "reconcile": reconcile.measure,
         "price": price.measure,
         "growth": growth.measure,
+        "size": size.measure,
         "airflow": airflow.measure,
     }
 )

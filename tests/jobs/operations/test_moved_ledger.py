@@ -1,13 +1,14 @@
 """A ledger that moved to another database in the middle of a year: the runs go on there as if nothing had happened."""
 
-from datetime import UTC, date, datetime
+import re
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from ciclo.ledger.queries.measures import measures
-from ciclo.ledger.transfer import copy_ledger
 from company import company, rule, scheduled_update, service
+from documented_commands import run_documented
 from ledgers import contents, empty_ledger
 
 RULES = [
@@ -34,14 +35,14 @@ def test_the_next_runs_on_the_copy_bill_what_is_due_and_nothing_twice(company_on
         running.close(1, 2)
         sent = running.references()
 
-        copied = copy_ledger(source, target, at=datetime(2025, 3, 2, 16, tzinfo=UTC))
+        said = run_documented("move", {"CICLO_LEDGER_URL": source, "CICLO_LEDGER_COPY_URL": target})
         running.url = target
         _, again = running.bill(date(2025, 1, 1), date(2025, 2, 28))
         running.go_to(date(2025, 4, 1))
         _, march = running.bill(date(2025, 3, 1), date(2025, 3, 31))
 
-        assert copied["periods"] == 8
-        assert min(copied[table] for table in ("prices", "audit", "findings", "month_closings", "index_values")) > 0
+        assert moved(said)["periods"] == 8
+        assert min(moved(said)[table] for table in FILLED) > 0
         assert (again.created, again.adopted) == (0, 0)
         assert (march.created, march.adopted, march.parked) == (3, 0, 1)
         assert running.references() == sorted({*sent, *(f"ciclo:7:{rule}:2025-03-{day}" for rule, day in MARCH)})
@@ -49,6 +50,14 @@ def test_the_next_runs_on_the_copy_bill_what_is_due_and_nothing_twice(company_on
         with running.job() as ctx:
             parked = next(each for each in measures(ctx.session).states if each.state == "parked")
             assert (parked.periods, parked.amount) == (3, Decimal("450.00"))
+
+
+FILLED = ("prices", "audit", "findings", "month_closings", "index_values")
+
+
+def moved(said):
+    """Rows by table, as the command says them."""
+    return {table: int(rows.replace(",", "")) for rows, table in re.findall(r"^ *([\d,]+)  (\w+)$", said, re.MULTILINE)}
 
 
 MARCH = [(1, "10"), (2, "31"), (3, "10")]

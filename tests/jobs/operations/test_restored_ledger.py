@@ -96,11 +96,19 @@ def put_execution_date(running, day):
     running.box.put_state(state)
 
 
-@pytest.mark.parametrize(("vendor_moved_on", "weeks_later"), [(False, 0), (True, 0), (False, 4)])
-def test_a_price_update_applied_since_the_backup_is_adopted_and_not_applied_again(
-    company_on, ledger_url, backup, vendor_moved_on, weeks_later
+def test_a_price_update_applied_since_the_backup_is_adopted_and_not_applied_again(company_on, ledger_url, backup):
+    adopts_its_own_update(company_on(readjusted(), ledger_url), backup)
+
+
+@pytest.mark.parametrize(("vendor_moved_on", "weeks_later"), [(True, 0), (False, 4)])
+def test_it_is_adopted_whether_the_vendor_counts_it_as_executed_and_weeks_later_too(
+    company_on, sqlite_url, backup, vendor_moved_on, weeks_later
 ):
-    running = company_on(readjusted(), ledger_url)
+    running = company_on(readjusted(), sqlite_url)
+    adopts_its_own_update(running, backup, vendor_moved_on=vendor_moved_on, weeks_later=weeks_later)
+
+
+def adopts_its_own_update(running, backup, *, vendor_moved_on=False, weeks_later=0):
     running.go_to(date(2025, 5, 31))
     running.bill(date(2025, 1, 1), date(2025, 5, 31))
     running.back_up(backup)
@@ -127,8 +135,8 @@ def test_a_price_update_applied_since_the_backup_is_adopted_and_not_applied_agai
     assert all(attempt.closed for attempt in running.close(5, 6))
 
 
-def test_an_invoice_cancelled_since_the_backup_is_found_and_not_made_again(company_on, ledger_url, backup):
-    running = company_on(company(*RULES), ledger_url)
+def test_an_invoice_cancelled_since_the_backup_is_found_and_not_made_again(company_on, sqlite_url, backup):
+    running = company_on(company(*RULES), sqlite_url)
     running.bill(*JANUARY)
     running.back_up(backup)
     running.go_to(date(2025, 2, 28))
@@ -143,10 +151,10 @@ def test_an_invoice_cancelled_since_the_backup_is_found_and_not_made_again(compa
 
 
 def test_what_cannot_be_known_after_a_restore_waits_for_a_person_in_a_plan_with_a_ceiling_of_none(
-    company_on, ledger_url, backup
+    company_on, sqlite_url, backup
 ):
     """An invoice that a person deleted at the vendor since the backup left no trace anywhere."""
-    running = company_on(company(*RULES), ledger_url)
+    running = company_on(company(*RULES), sqlite_url)
     running.bill(*JANUARY)
     running.back_up(backup)
     running.go_to(date(2025, 2, 28))
