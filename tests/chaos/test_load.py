@@ -4,13 +4,15 @@
 """
 
 import os
-from datetime import date, timedelta
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy.orm import Session
 
 from chaos_campaign import Vendor, Worker
 from chaos_worker import TODAY as WORKERS_DAY
+from ciclo.api import BillimaticClient
 from ciclo.domain.period_states import PeriodState
 from ciclo.domain.periods import DateRange
 from ciclo.jobs.context import JobContext
@@ -20,6 +22,7 @@ from ciclo.jobs.issue import IssueOptions, issue_due_periods
 from ciclo.jobs.sync import sync_contracts
 from ciclo.ledger.engine import open_engine
 from ciclo.ledger.repositories import Actor, Scope
+from ciclo.sandbox.testing import running_sandbox
 from company import ORGANIZATION, TODAY, TOKEN, company, rule
 from simulated_vendor import SimulatedClock, SimulatedVendor
 
@@ -46,7 +49,7 @@ def simulated(sqlite_url):
     clock = SimulatedClock()
     opened = []
 
-    def bill(state, scope, *, requests_per_second=None, slow=False):
+    def bill(state, scope, *, requests_per_second=None, slow=False, taken_a_second=None):
         vendor = SimulatedVendor(clock, state)
         opened.append(vendor)
         with vendor.client(requests_per_second=requests_per_second) as api, Session(engine) as session:
@@ -55,6 +58,8 @@ def simulated(sqlite_url):
             sync_contracts(ctx)
             expand_rules(ctx, scope, seen_on=TODAY)
             vendor.going_wrong = lambda request: "slow" if slow and request.method == "POST" else None
+            if taken_a_second is not None:
+                vendor.going_wrong = refusing_above(taken_a_second, clock)
             issue_due_periods(ctx, scope, OPTIONS, owner="run")
             _finish(ctx, scope, clock)
             issued = len(ctx.periods.in_state(PeriodState.ISSUED))
@@ -64,6 +69,18 @@ def simulated(sqlite_url):
     for vendor in opened:
         vendor.shut_down()
     engine.dispose()
+
+
+def refusing_above(taken_a_second, clock):
+    """Answer 429 to whatever comes when a second's share has been taken."""
+    taken = Counter()
+
+    def judge(_request):
+        second = int(clock.now.timestamp())
+        taken[second] += 1
+        return "rate_limit" if taken[second] > taken_a_second else None
+
+    return judge
 
 
 def _finish(ctx, scope, clock):
@@ -107,6 +124,35 @@ def test_two_requests_a_second_are_enough(simulated):
     scope = Scope(DateRange.month_of(date(2025, 1, 1)))
     issued, invoices = simulated(company(*[rule(n, 10 + n) for n in range(1, 81)]), scope, requests_per_second=2)
     assert issued == len(invoices) == 80
+    assert once_each(invoices)
+
+
+def test_a_vendor_that_refuses_a_third_request_a_second_is_asked_until_it_takes_all(simulated):
+    scope = Scope(DateRange.month_of(date(2025, 1, 1)))
+    issued, invoices = simulated(company(*[rule(n, 10 + n) for n in range(1, 81)]), scope, taken_a_second=2)
+    assert issued == len(invoices) == 80
+    assert once_each(invoices)
+
+
+@pytest.mark.chaos
+def test_a_vendor_that_takes_five_seconds_for_each_answer_is_waited_for(sqlite_url):
+    """In real time, over HTTP: every request of the run takes five seconds, the searches too."""
+    engine = open_engine(sqlite_url)
+    state = company(*[rule(n, 10) for n in range(1, 17)])
+    with running_sandbox(state, today=TODAY) as vendor, Session(engine, expire_on_commit=False) as session:
+        with BillimaticClient(base_url=vendor.url, token=TOKEN, organization_id=ORGANIZATION) as api:
+            ctx = JobContext(api, session, Actor(), lambda: datetime.now(UTC))
+            scope = Scope(DateRange.month_of(date(2025, 1, 1)))
+            sync_contracts(ctx)
+            expand_rules(ctx, scope, seen_on=TODAY)
+            vendor.faults([{"path": "invoices", "kind": "slow", "probability": 1, "seconds": 5}])
+            outcome = issue_due_periods(ctx, scope, IssueOptions(concurrency=8), owner="run")
+            finish_issuing(ctx, scope, IssueOptions(), owner="finish")
+            issued = len(ctx.periods.in_state(PeriodState.ISSUED))
+        invoices = vendor.state()["invoices"]
+    engine.dispose()
+    assert outcome.counts()["in_doubt"] == 0
+    assert issued == len(invoices) == 16
     assert once_each(invoices)
 
 

@@ -128,6 +128,7 @@ def airflow(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> I
             "CICLO_LEDGER_URL": ledger_url,
             "CICLO_SHARDS": "1",
             "CICLO_CONCURRENCY": "4",
+            "CICLO_BATCH": "8",  # half a second each takes less than the lease
             "CICLO_LEASE_SECONDS": "6",  # the connection's time-out of 1 s makes a request last 4 s at most
             "CICLO_GRACE_SECONDS": "2",
             "CICLO_FAILPOINTS": f"issue.posted=kill@3:{latch}",
