@@ -22,7 +22,7 @@ from company import ORGANIZATION, TODAY
 
 FULL = os.environ.get("CICLO_CHAOS") == "full"
 SECONDS = 3000 if FULL else 800
-"""For a backfill: ninety runs of four tasks take five minutes on two idle cores, and several times that on busy ones."""
+"""For a backfill: ninety runs take five minutes on two idle cores, and several times that on busy ones."""
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(SECONDS + 600)]
 
