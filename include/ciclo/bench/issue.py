@@ -1,13 +1,18 @@
 """Issuing: the whole job (look, claim, POST, record) against a loop that only sends the same requests.
 
 The one rule: the loop is given everything ready: one client, bodies written beforehand, of the answer only its status.
+Both have the same number of requests under way. The job is measured as a run of the Dag does it, in as many processes
+as there are shards (two by default), and in one process; the time the processes take to start is Airflow's.
 """
 
+import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
+from threading import Barrier
 
 import httpx
 
@@ -28,25 +33,33 @@ from ciclo.ledger.repositories import Scope
 MONTH = Scope(DateRange.days(date(2025, 3, 1), date(2025, 3, 31)))
 SEEN_ON = date(2025, 3, 1)
 OPTIONS = IssueOptions()
+SHARDS = 2
+"""As many as a run has unless `CICLO_SHARDS` says otherwise; their requests under way add up to the loop's."""
 
 Request = tuple[str, bytes]
 """Path and body of a POST."""
 
 
 def measure(plan: Plan) -> list[Figure]:
-    """Measure on PostgreSQL, then on SQLite."""
-    count = plan.size(2000)
-    return [_compare(plan, "PostgreSQL", plan.postgres, count, needed=0.8), _compare(plan, "SQLite", None, count)]
+    """Measure on PostgreSQL, as a run does it and in one process, then on SQLite."""
+    count = plan.size(4000)
+    return [
+        _compare(plan, "PostgreSQL", plan.postgres, count, shards=SHARDS, needed=0.8),
+        _compare(plan, "PostgreSQL", plan.postgres, count),
+        _compare(plan, "SQLite", None, count),
+    ]
 
 
-def _compare(plan: Plan, name: str, server: str | None, count: int, needed: float | None = None) -> Figure:
+def _compare(
+    plan: Plan, name: str, server: str | None, count: int, *, shards: int = 1, needed: float | None = None
+) -> Figure:
     requests = _requests(plan.sandbox, server, count)
     pair = InTurn.measure(
         plan.runs,
-        ours=lambda: _issue(plan.sandbox, server, count),
+        ours=lambda: _issue(plan.sandbox, server, count, shards),
         baseline=lambda: _post_only(plan.sandbox, count, requests),
     )
-    title = f"{count:,} invoices on {name}, {OPTIONS.concurrency} at once"
+    title = f"{count:,} invoices on {name}, {shards} x {OPTIONS.concurrency // shards} at once"
     return Figure("issue", title, "/s", pair.ours, "bare httpx loop", pair.baseline, at_least=needed)
 
 
@@ -62,15 +75,30 @@ def planned_month(sandbox: Sandbox, server: str | None, count: int) -> Iterator[
         yield url
 
 
-def _issue(sandbox: Sandbox, server: str | None, count: int) -> float:
-    """Return the invoices a second of the whole job."""
-    with planned_month(sandbox, server, count) as url, job_on(url, sandbox) as job:
-        began = time.perf_counter()
-        outcome = issue_due_periods(job, MONTH, OPTIONS, owner="bench")
-        seconds = time.perf_counter() - began
-    if outcome.created != count:
-        raise AssertionError(f"{outcome.created} of {count} invoices were created")
-    return count / seconds
+def _issue(sandbox: Sandbox, server: str | None, count: int, shards: int) -> float:
+    """Return the invoices a second of the whole job, from the first shard's beginning to the last one's end."""
+    with planned_month(sandbox, server, count) as url:
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(shards, spawn, _wait_for_all, (spawn.Barrier(shards),)) as processes:
+            tasks = [processes.submit(_issue_shard, sandbox, url, shard, shards) for shard in range(shards)]
+            done = [task.result() for task in tasks]
+    created = sum(each[2] for each in done)
+    if created != count:
+        raise AssertionError(f"{created} of {count} invoices were created")
+    return count / (max(ended for _, ended, _ in done) - min(began for began, _, _ in done))
+
+
+def _wait_for_all(everybody_is_up: Barrier) -> None:
+    everybody_is_up.wait()
+
+
+def _issue_shard(sandbox: Sandbox, url: str, shard: int, shards: int) -> tuple[float, float, int]:
+    """Return when a shard began and ended, and how many invoices it created."""
+    options = replace(OPTIONS, concurrency=OPTIONS.concurrency // shards)
+    with job_on(url, sandbox) as job:
+        began = time.perf_counter()  # one clock for all processes
+        outcome = issue_due_periods(job, replace(MONTH, shard=shard, shards=shards), options, owner=f"bench {shard}")
+        return began, time.perf_counter(), outcome.created
 
 
 def _requests(sandbox: Sandbox, server: str | None, count: int) -> list[Request]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ciclo.ledger.repositories.statements import append
 from ciclo.ledger.tables import AuditEntry
 
 
@@ -45,7 +46,7 @@ class AuditRepository:
         self._actor = actor
 
     def record(self, subject: str, changes: Iterable[Change], at: datetime) -> None:
-        """Add one entry a change, in one statement."""
+        """Add one entry a change, all at once."""
         common: dict[str, Any] = {
             "organization_id": self._organization_id,
             "at": at,
@@ -56,9 +57,7 @@ class AuditRepository:
             "map_index": self._actor.map_index,
             "person": self._actor.person,
         }
-        rows = [common | change._asdict() for change in changes]
-        if rows:
-            self._session.connection().execute(insert(AuditEntry), rows)  # not as entities: nobody reads them here
+        append(self._session, AuditEntry, [common | change._asdict() for change in changes])
 
     def trail(self, subject: str, subject_id: int) -> list[AuditEntry]:
         """Return what happened to one thing, oldest first."""
