@@ -6,6 +6,7 @@ the metadata database say which tables they have; and whatever is below the inst
 
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
@@ -51,10 +52,13 @@ def texts_of_tables(url: str) -> Iterator[Text]:
 
 def texts_of_answers(airflow: Any, runs: list[tuple[str, str]]) -> Iterator[Text]:
     """Whatever Airflow's REST API and the API of its UI answer about these runs and everything else."""
-    for path in _paths():
-        names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    for path, in_query in _paths():
+        names = [*re.findall(r"{(\w+)}", path), *in_query]
         for given in _fillings(airflow, names, runs):
-            yield from _answered(airflow, f"{path.format(**given)}?{ASKED}&dag_id={given.get('dag_id', runs[0][0])}")
+            query = "".join(
+                f"&{name}={given[name]}" for name in (*in_query, "map_index") if given.get(name) is not None
+            )
+            yield from _answered(airflow, f"{path.format(**given)}?{ASKED}{query}")
 
 
 def texts_of_pages(airflow: Any, runs: list[tuple[str, str]]) -> Iterator[Text]:
@@ -74,11 +78,17 @@ def _answered(airflow: Any, path: str) -> Iterator[Text]:
 
 
 @cache
-def _paths() -> list[str]:
+def _paths() -> list[tuple[str, list[str]]]:
+    """Return what can be asked, each with those of its query parameters that it needs and that name a Dag."""
     folder = files("airflow.api_fastapi.core_api.openapi")
     described = (yaml.safe_load(folder.joinpath(name).read_text(encoding="utf-8"))["paths"] for name in API_FILES)
-    paths = [path for each in described for path, methods in each.items() if "get" in methods]
-    return [path for path in paths if path.rsplit("/", 1)[1] not in ENDLESS]
+    asked = [(path, methods["get"]) for each in described for path, methods in each.items() if "get" in methods]
+    return [(path, _needed(ask)) for path, ask in asked if path.rsplit("/", 1)[1] not in ENDLESS]
+
+
+def _needed(ask: dict[str, Any]) -> list[str]:
+    in_query = [each for each in ask.get("parameters", ()) if each["in"] == "query" and each.get("required")]
+    return [each["name"] for each in in_query if each["name"] == "dag_id"]
 
 
 def _fillings(airflow: Any, names: list[str], runs: list[tuple[str, str]]) -> Iterator[dict[str, Any]]:
