@@ -34,6 +34,7 @@ def test_a_ledger_of_another_version_names_both_migrations(sqlite_url):
     ("url", "why"),
     [
         ("no url at all", "it is not a SQLAlchemy URL"),
+        ("postgresql://ciclo:hunter2@db:port/ledger", "it is not a SQLAlchemy URL"),
         ("mysql://root:hunter2@db/ledger", "mysql is not supported; use sqlite or postgresql"),
     ],
 )

@@ -44,7 +44,7 @@ def open_engine(url: str | None = None, *, read_only: bool = False) -> Engine:
     address = url or ledger_url()
     try:
         parsed = make_url(address)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter for a port that is no number
         raise LedgerUrlError("it is not a SQLAlchemy URL") from None
     match parsed.get_backend_name():
         case "sqlite":

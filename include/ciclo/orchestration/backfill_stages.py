@@ -6,6 +6,7 @@ asked is decided by the ledger's plan too, never by which tasks were skipped.
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypedDict
 
@@ -271,6 +272,5 @@ def _planned(scope: Scope, plan_id: int) -> Scope:
 
 
 def _options(job: JobContext, plan_id: int) -> IssueOptions:
-    options = settings().issue_options
     approved: Mapping[int, Decimal | None] = approved_amounts(job, plan_id)
-    return IssueOptions(options.concurrency, options.batch, options.lease, options.grace, approved)
+    return replace(settings().issue_options, approved=approved)

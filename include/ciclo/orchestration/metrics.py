@@ -23,14 +23,13 @@ OLDEST_DOUBT = "ciclo.oldest_doubt_seconds"
 
 
 @contextmanager
-def measuring(job: JobContext, scope: Scope) -> Iterator[None]:
-    """Report how the window stands at the end of what is done inside, also where doubts are left."""
+def reporting_doubts(job: JobContext, scope: Scope) -> Iterator[None]:
+    """Report how the window stands where what is done inside leaves doubts."""
     try:
         yield
     except StillInDoubtError:
         report_standing(standing_of(job, scope), job.clock())
         raise
-    report_standing(standing_of(job, scope), job.clock())
 
 
 def report_standing(standing: WindowStanding, now: datetime) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryDecision, RetryRule
 
+from ciclo.jobs.claims import LeaseTooShortError
 from ciclo.jobs.coverage import NeverExpandedError
 from ciclo.jobs.finish import NothingBilledError, StillInDoubtError
-from ciclo.jobs.issuing import LeaseTooShortError
 from ciclo.ledger.errors import LedgerError
 from ciclo.orchestration.settings import settings
 from ciclo.provider.retries import API_RETRIES

@@ -13,7 +13,7 @@ from ciclo.jobs.plan import plan_issue
 from ciclo.jobs.settle import adopt_existing, settle
 from ciclo.jobs.sync import sync_contracts
 from ciclo.orchestration.alerts import telling_what_stopped
-from ciclo.orchestration.metrics import measuring
+from ciclo.orchestration.metrics import report_standing, reporting_doubts
 from ciclo.orchestration.retries import RETRYING
 from ciclo.orchestration.runs import DefaultWindow, open_job, owner_of, scope_of, today
 from ciclo.orchestration.settings import settings
@@ -111,9 +111,11 @@ def finish_issue(default: DefaultWindow) -> dict[str, Any]:
     scope = scope_of(context, default)
     with open_job(context) as job:
         if not context["params"]["dry_run"]:
-            with telling_what_stopped(job, context), measuring(job, scope):
+            with telling_what_stopped(job, context), reporting_doubts(job, scope):
                 finish_issuing(job, scope, settings().issue_options, owner=owner_of(context))
         standing = standing_of(job, scope)
+        if not context["params"]["dry_run"]:
+            report_standing(standing, job.clock())
     window = scope.window
     log.info("periods of %s to %s:\n%s", window.start, window.last_day, "\n".join(standing.lines()))
     if not context["params"]["dry_run"]:

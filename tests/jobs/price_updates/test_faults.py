@@ -6,6 +6,7 @@ import pytest
 
 from ciclo.api import AuthenticationError, BillimaticClient, TransientApiError
 from ciclo.domain.periods import DateRange
+from ciclo.jobs.claims import LeaseTooShortError
 from ciclo.jobs.price_updates import UpdateOptions, updates_open
 from ciclo.ledger.repositories import ExecutionState, Scope
 from company import company, rule, scheduled_update
@@ -223,3 +224,9 @@ def _until(done):
     while not done():
         assert monotonic() < deadline
         sleep(0.02)
+
+
+def test_a_lease_in_which_no_put_could_be_sent_is_refused_before_anything_is_claimed(run):
+    with pytest.raises(LeaseTooShortError, match="lease of 2 seconds must be longer than the API's longest request"):
+        run.apply(options=UpdateOptions(lease=timedelta(seconds=2)))
+    assert run.remote_rule()["gross_value"] == "1000.0"

@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.period_states import PeriodState
 from ciclo.domain.periods import DateRange
+from ciclo.jobs.claims import LeaseTooShortError
 from ciclo.jobs.expand import expand_rules
 from ciclo.jobs.issue import IssueOptions, issue_due_periods
-from ciclo.jobs.issuing import LeaseTooShortError
 from ciclo.jobs.settle import adopt_existing, settle
 from ciclo.jobs.sync import sync_contracts
 from ciclo.ledger.actions import release_period

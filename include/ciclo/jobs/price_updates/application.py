@@ -47,7 +47,9 @@ def apply_price_updates(
     Raises:
         AuthenticationError: the token is not accepted.
         TransientApiError: the API cannot be reached; what was applied so far is recorded.
+        LeaseTooShortError: the options and the connection do not fit together.
     """
+    options.require_lease(ctx.api)
     outcome = UpdateOutcome(cancelled=retire_updates(ctx, scope))
     last = min(scope.window.last_day, today)
     due = ctx.scheduled_updates.due(last, scope)

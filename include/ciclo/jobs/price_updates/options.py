@@ -1,16 +1,16 @@
 """How price updates are run, and what became of them."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from ciclo.domain.price_index import WindowPolicy
+from ciclo.jobs.claims import ClaimOptions
 from ciclo.jobs.sync import Problem
 
 MAX_WAIT_DAYS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateOptions:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateOptions(ClaimOptions):
     """How a run applies price updates."""
 
     policy: WindowPolicy = WindowPolicy.PUBLISHED
@@ -19,10 +19,6 @@ class UpdateOptions:
     """Days after which an update that waits for a late index value is parked."""
     require_approval: bool = False
     """Whether a person has to approve each proposal before it is applied."""
-    lease: timedelta = timedelta(minutes=10)
-    """How long a claim holds; no PUT begins that could outlast it."""
-    grace: timedelta = timedelta(minutes=5)
-    """How long after a lost answer the vendor may still carry the request out: longer than its longest request."""
 
 
 @dataclass(slots=True)
