@@ -43,7 +43,7 @@ def test_a_figure_that_is_not_reached_is_shown_as_such():
 
 def test_the_suite_prints_a_table_and_writes_every_run(tmp_path):
     said = []
-    quick = [name for name in BENCHMARKS if name != "airflow"]  # that one needs a scheduler
+    quick = [name for name in BENCHMARKS if name not in ("airflow", "growth")]  # a scheduler; many processes
     figures = run(only=quick, runs=2, scale=0.002, json_path=tmp_path / "bench.json", say=said.append)
     written = json.loads((tmp_path / "bench.json").read_text())
     assert [entry["title"] for entry in written["figures"]] == [figure.title for figure in figures]
@@ -51,3 +51,14 @@ def test_the_suite_prints_a_table_and_writes_every_run(tmp_path):
     assert all(value > 0 for entry in written["figures"] for value in entry["ours"])
     assert sum(line.startswith("|") for line in said) == len(figures) + 2
     assert written["machine"]["cores"]
+
+
+def test_growth_measures_every_size_in_processes_of_their_own():
+    figures = run(only=["growth"], runs=1, scale=0.002, say=[].append)
+    assert {figure.title.split(",")[0] for figure in figures} == {
+        "20 rules",
+        "200 rules",
+        "a day's 20 invoices of 200 rules",
+    }
+    megabytes = [figure.ours[0] for figure in figures if figure.unit == "MB"]
+    assert all(30 < peak < 400 for peak in megabytes)
