@@ -1,6 +1,7 @@
 """The token travels over TLS to a server whose certificate is verified, and nothing turns that off by accident."""
 
 import datetime as dt
+import json
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from ciclo.api import BillimaticClient, TransientApiError
 from ciclo.api._retries import RetryRules
+from ciclo.provider.hook import BillimaticHook
 
 
 class Eavesdropper(BaseHTTPRequestHandler):
@@ -80,3 +82,16 @@ def test_no_variable_of_the_environment_turns_verification_off(impostor, monkeyp
         pytest.raises(TransientApiError, match="certificate"),
     ):
         api.contracts()
+
+
+def test_no_field_of_the_connection_turns_verification_off(impostor, monkeypatch):
+    off = {"verify": False, "ssl_verify": "false", "check_hostname": 0, "allow_http": True}
+    extra = {"organization_id": 7, "timeout": 1, "requests_per_second": 0, **off}
+    fields = {"conn_type": "billimatic", "host": impostor, "password": "canary-4410", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_IMPOSTOR", json.dumps(fields))
+    with (
+        BillimaticHook(billimatic_conn_id="impostor").get_conn() as api,
+        pytest.raises(TransientApiError, match="certificate"),
+    ):
+        api.contracts()
+    assert Eavesdropper.heard == []
