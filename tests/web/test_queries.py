@@ -13,7 +13,7 @@ from ciclo.domain.receivables import AgeingBucket, ReceivableState, ageing_bucke
 from ciclo.ledger.queries import attention, contracts, grid, measures, month, periods, price_updates, receivables
 from ciclo.ledger.queries.paging import PageRequest
 from ciclo.ledger.queries.search import search
-from ciclo.ledger.tables import Period, Receivable
+from ciclo.ledger.tables import Period, PriceUpdateExecution, Receivable
 from web.factories import ORGANIZATION, TODAY
 from web.small_year import CANCELLED, IN_DOUBT, PARKED, fill_small_year
 
@@ -181,7 +181,21 @@ def test_another_organization_sees_nothing(year):
 
 
 def test_measures_count_every_period(year):
-    found = measures.measures(year)
+    found = measures.measures(year, TODAY)
 
     assert sum(entry.periods for entry in found.states) == len(year.scalars(select(Period.id)).all())
     assert found.oldest_doubt is not None
+
+
+def test_measures_count_what_is_planned_and_late(year):
+    planned = year.scalars(select(Period.issue_date).where(Period.state == "planned")).all()
+
+    for today in sorted({*planned, TODAY}):
+        assert measures.measures(year, today).overdue == sum(day < today for day in planned)
+
+
+def test_measures_count_price_updates_that_are_not_at_rest(year):
+    states = Counter(year.scalars(select(PriceUpdateExecution.state)).all())
+
+    found = measures.measures(year, TODAY).price_updates
+    assert found == {state: states[state] for state in ("waiting", "proposed", "submitting", "in_doubt", "parked")}

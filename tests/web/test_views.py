@@ -182,6 +182,8 @@ def test_metrics_are_prometheus_text(operator):
     assert 'ciclo_periods{organization="2107",state="parked"} 1' in text
     assert "ciclo_oldest_doubt_seconds " in text
     assert "ciclo_open_findings 3" in text
+    assert "ciclo_overdue_periods " in text
+    assert 'ciclo_price_updates{state="parked"} ' in text
 
 
 def test_health_says_that_the_ledger_can_be_read(operator):

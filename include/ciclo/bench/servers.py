@@ -3,6 +3,7 @@
 The one rule: both sides of a comparison use the same server, on loopback, and whatever is started here is ended here.
 """
 
+import gc
 import os
 import socket
 import subprocess
@@ -147,6 +148,7 @@ def _administer(server: str, statement: str) -> None:
 @contextmanager
 def job_on(url: str, sandbox: Sandbox) -> Iterator[JobContext]:
     """Yield a job's context on a ledger and a sandbox, as a task opens it."""
+    gc.freeze()
     engine = open_engine(url)
     with sandbox.client() as api, Session(engine, expire_on_commit=False) as session:
         yield JobContext(api, session, Actor("bench", "run", "task"), lambda: datetime.now(UTC))

@@ -20,8 +20,8 @@ from ciclo.jobs.context import JobContext
 from ciclo.jobs.expected import segments
 from ciclo.jobs.prices import history
 from ciclo.jobs.sync import Problem, sync_in_batches
-from ciclo.ledger.repositories import Scope
-from ciclo.ledger.tables import Period, Rule, RuleVersion
+from ciclo.ledger.repositories import Scope, Version
+from ciclo.ledger.tables import Period, Rule
 from ciclo.ledger.terms import RuleTerms
 
 
@@ -55,7 +55,7 @@ class _Standing:
     """What the ledger knows of one rule before it is expanded."""
 
     rule: Rule
-    versions: list[tuple[RuleVersion, RuleTerms]]
+    versions: list[tuple[Version, RuleTerms]]
     prices: list[Price]
     periods: dict[date, Period]
 

@@ -18,9 +18,8 @@ from ciclo.domain.periods import DateRange, PeriodUnit
 from ciclo.domain.pricing import gross_value
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.prices import history
-from ciclo.ledger import tables
-from ciclo.ledger.repositories import version_on
-from ciclo.ledger.tables import Period, Rule, RuleVersion
+from ciclo.ledger.repositories import KnownPrice, Version, version_on
+from ciclo.ledger.tables import Period, Rule
 from ciclo.ledger.terms import RuleTerms
 
 CHANGED_BY_A_PERSON = "rule changed"
@@ -29,7 +28,7 @@ CHANGED_BY_A_PERSON = "rule changed"
 RULES_KEPT = 2000
 """Rules whose terms and prices are kept for the next load: bounds the memory of a large company's month."""
 
-Versions = Sequence[tuple[RuleVersion, RuleTerms]]
+Versions = Sequence[tuple[Version, RuleTerms]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +63,8 @@ class RuleBook:
     def __init__(self, ctx: JobContext, *, kept: int = RULES_KEPT) -> None:
         self._ctx = ctx
         self._kept = kept
-        self._versions: dict[int, list[tuple[RuleVersion, RuleTerms]]] = {}
-        self._prices: dict[int, list[tables.Price]] = {}
+        self._versions: dict[int, list[tuple[Version, RuleTerms]]] = {}
+        self._prices: dict[int, list[KnownPrice]] = {}
 
     def load(self, rule_ids: Iterable[int]) -> None:
         """Read what is not known yet of some rules; where they become too many, what was loaded before is forgotten."""
@@ -129,7 +128,7 @@ class RuleBook:
         return history(rows)
 
 
-def segments(versions: Versions, window: DateRange) -> Iterator[tuple[RuleVersion, RuleTerms, DateRange]]:
+def segments(versions: Versions, window: DateRange) -> Iterator[tuple[Version, RuleTerms, DateRange]]:
     """Split a window by the versions of a rule: each issue date follows the terms known on that day."""
     for index, (version, terms) in enumerate(versions):
         start = version.effective_from if index else date.min

@@ -14,8 +14,8 @@ from ciclo.domain.pricing import Price, gross_value, price_in_force
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.matching import Wanted, reference
 from ciclo.jobs.prices import history
-from ciclo.ledger.repositories import version_on
-from ciclo.ledger.tables import Period, RuleVersion
+from ciclo.ledger.repositories import Version, version_on
+from ciclo.ledger.tables import Period
 from ciclo.ledger.terms import RuleTerms
 
 
@@ -117,7 +117,7 @@ class OrderBook:
         version = version_on(self._versions[period.rule_id], period.issue_date)  # as of the day, not of the plan
         return self._read(period.rule_id, version)
 
-    def _read(self, rule_id: int, version: RuleVersion) -> RuleTerms:
+    def _read(self, rule_id: int, version: Version) -> RuleTerms:
         key = (rule_id, version.version)
         if key not in self._terms:
             self._terms[key] = RuleTerms.read(version.terms)

@@ -18,6 +18,7 @@ from ciclo.domain.periods import step_on_or_after
 from ciclo.domain.price_index import MONTHS_BY_LAW
 from ciclo.jobs.context import JobContext
 from ciclo.ledger import tables
+from ciclo.ledger.repositories import KnownPrice
 from ciclo.ledger.repositories.executions import IN_FLIGHT
 from ciclo.ledger.terms import RuleTerms
 
@@ -25,7 +26,7 @@ WHOLE_RULE = 0
 """`prices.service_id` of the gross value of a rule without services."""
 
 
-def history(prices: Iterable[tables.Price]) -> list[pricing.Price]:
+def history(prices: Iterable[KnownPrice]) -> list[pricing.Price]:
     """Return a rule's prices in the form that the domain reads."""
     return [pricing.Price(price.service_id or None, price.effective_from, price.unit_value) for price in prices]
 
@@ -81,7 +82,7 @@ class _Difference:
 
     rule: InvoiceRule
     terms: RuleTerms
-    known: tables.Price
+    known: KnownPrice
     remote: Decimal
 
 
@@ -114,7 +115,7 @@ def _judge(
     ctx: JobContext,
     different: Sequence[_Difference],
     reading: PriceReading,
-    histories: Mapping[int, Sequence[tables.Price]],
+    histories: Mapping[int, Sequence[KnownPrice]],
     seen_on: date,
 ) -> None:
     rule_ids = {entry.rule.id for entry in different}
@@ -148,7 +149,7 @@ def readjusted_services(terms: RuleTerms, update: tables.ScheduledUpdate) -> set
     return {line.id for line in terms.services if item is None or line.service_item_id == item}
 
 
-def next_revision(prices: Iterable[tables.Price], service_id: int, effective_from: date) -> int:
+def next_revision(prices: Iterable[KnownPrice], service_id: int, effective_from: date) -> int:
     """Return the number of a further price of a service from the same day."""
     return sum(price.service_id == service_id and price.effective_from == effective_from for price in prices)
 

@@ -4,6 +4,7 @@ A scheduled or back-filled run takes its day or month from the logical date in S
 Airflow 3: then it is the day on which the run was started.
 """
 
+import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,6 +90,7 @@ def owner_of(context: Context) -> str:
 @contextmanager
 def open_job(context: Context, *, discard: bool = False) -> Iterator[JobContext]:
     """Open the connection and the ledger of a task; with `discard` the ledger stays as it was."""
+    gc.freeze()  # what is imported by now lives as long as the task: searching it for garbage costs a tenth of its time
     hook = BillimaticHook(billimatic_conn_id=context["params"]["billimatic_conn_id"])
     with hook.get_conn() as api, ledger_session(discard=discard) as session:
         yield JobContext(api, session, actor_of(context), lambda: datetime.now(UTC))

@@ -48,7 +48,7 @@ def test_the_next_runs_on_the_copy_bill_what_is_due_and_nothing_twice(company_on
         assert running.references() == sorted({*sent, *(f"ciclo:7:{rule}:2025-03-{day}" for rule, day in MARCH)})
         assert [len(contents(url)["periods"]) for url in (source, target)] == [8, 12]
         with running.job() as ctx:
-            parked = next(each for each in measures(ctx.session).states if each.state == "parked")
+            parked = next(each for each in measures(ctx.session, running.today).states if each.state == "parked")
             assert (parked.periods, parked.amount) == (3, Decimal("450.00"))
 
 

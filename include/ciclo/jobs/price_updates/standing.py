@@ -14,9 +14,9 @@ from ciclo.domain.money import cents
 from ciclo.domain.pricing import Service
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.prices import WHOLE_RULE, current_prices, history, vendor_after
-from ciclo.ledger.repositories import ACTIVE
+from ciclo.ledger.repositories import ACTIVE, KnownPrice, Version
 from ciclo.ledger.repositories.executions import IN_PRICES
-from ciclo.ledger.tables import Contract, Price, PriceUpdateExecution, Rule, RuleVersion, ScheduledUpdate
+from ciclo.ledger.tables import Contract, PriceUpdateExecution, Rule, ScheduledUpdate
 from ciclo.ledger.terms import RuleTerms
 
 Prices = dict[int, Decimal]
@@ -48,8 +48,8 @@ class Standing:
 
     rule: Rule
     contract: Contract | None
-    versions: list[tuple[RuleVersion, RuleTerms]]
-    prices: list[Price]
+    versions: list[tuple[Version, RuleTerms]]
+    prices: list[KnownPrice]
     updates: list[ScheduledUpdate]
     executions: list[PriceUpdateExecution]
     remote: InvoiceRule
@@ -107,7 +107,7 @@ class Standing:
         """Return the unit values that the vendor shows."""
         return current_prices(self.remote)
 
-    def newest_prices(self) -> dict[int, Price]:
+    def newest_prices(self) -> dict[int, KnownPrice]:
         """Return the last price of each service, by service id."""
         return {price.service_id: price for price in self.prices}
 

@@ -1,7 +1,7 @@
 """One repository a resource, with named queries. Repositories flush, the caller commits."""
 
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
-from ciclo.ledger.repositories.catalogue import ACTIVE, CatalogueRepository, version_on
+from ciclo.ledger.repositories.catalogue import ACTIVE, CatalogueRepository, Version, version_on
 from ciclo.ledger.repositories.closings import AsClosed, ClosingRepository
 from ciclo.ledger.repositories.executions import ExecutionRepository, ExecutionState
 from ciclo.ledger.repositories.findings import Disagreement, FindingRepository, Settled
@@ -9,7 +9,7 @@ from ciclo.ledger.repositories.indices import IndexValueRepository
 from ciclo.ledger.repositories.invoices import InvoiceRepository
 from ciclo.ledger.repositories.periods import Issued, PeriodRepository, Scope, StateCount
 from ciclo.ledger.repositories.plans import NewPlan, PlanEntry, PlanRepository
-from ciclo.ledger.repositories.prices import PriceRepository, ScheduledUpdateRepository
+from ciclo.ledger.repositories.prices import KnownPrice, PriceRepository, ScheduledUpdateRepository
 from ciclo.ledger.repositories.reconciliation import MonthOfInvoices, ReconciliationRepository
 from ciclo.ledger.repositories.webhooks import ReceivedEvent, WebhookRepository
 
@@ -28,6 +28,7 @@ __all__ = [
     "IndexValueRepository",
     "InvoiceRepository",
     "Issued",
+    "KnownPrice",
     "MonthOfInvoices",
     "NewPlan",
     "PeriodRepository",
@@ -40,6 +41,7 @@ __all__ = [
     "Scope",
     "Settled",
     "StateCount",
+    "Version",
     "WebhookRepository",
     "version_on",
 ]

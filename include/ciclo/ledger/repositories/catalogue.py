@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, select, update
 from sqlalchemy.orm import Session, defer
 
 from ciclo.ledger.repositories.statements import insert_new, upsert
-from ciclo.ledger.tables import Contract, MonthExpansion, Organization, Rule, RuleVersion
+from ciclo.ledger.tables import Contract, MonthExpansion, Organization, Payload, Rule, RuleVersion
 
 ACTIVE = "active"
 _IDS_AT_ONCE = 1000
@@ -22,6 +22,16 @@ class NewestVersion(NamedTuple):
     """What a rule's present terms are compared with."""
 
     version: int
+    terms_hash: str
+
+
+class Version(NamedTuple):
+    """A version of a rule's terms: from which issue date on, and what they say."""
+
+    rule_id: int
+    version: int
+    effective_from: date
+    terms: Payload
     terms_hash: str
 
 
@@ -129,15 +139,14 @@ class CatalogueRepository:
         """Return some rules by id."""
         return {r.rule_id: r for r in self._session.scalars(self._rules().where(Rule.rule_id.in_(list(rule_ids))))}
 
-    def versions(self, rule_ids: Iterable[int]) -> dict[int, list[RuleVersion]]:
-        """Return the versions of some rules' terms, oldest first, each without its payload."""
-        query = select(RuleVersion).where(
+    def versions(self, rule_ids: Iterable[int]) -> dict[int, list[Version]]:
+        """Return the versions of some rules' terms, oldest first."""
+        query = select(*(getattr(RuleVersion, name) for name in Version._fields)).where(
             RuleVersion.organization_id == self._organization_id, RuleVersion.rule_id.in_(list(rule_ids))
         )
-        query = query.options(defer(RuleVersion.payload)).order_by(RuleVersion.rule_id, RuleVersion.version)
-        found: dict[int, list[RuleVersion]] = {}
-        for version in self._session.scalars(query):
-            found.setdefault(version.rule_id, []).append(version)
+        found: dict[int, list[Version]] = {}
+        for row in self._session.execute(query.order_by(RuleVersion.rule_id, RuleVersion.version)):
+            found.setdefault(row.rule_id, []).append(Version(*row))
         return found
 
     def newest_versions(self, rule_ids: Iterable[int]) -> dict[int, NewestVersion]:
@@ -152,6 +161,6 @@ class CatalogueRepository:
         return select(Rule).where(Rule.organization_id == self._organization_id)
 
 
-def version_on(versions: Sequence[RuleVersion], day: date) -> RuleVersion:
+def version_on(versions: Sequence[Version], day: date) -> Version:
     """Return the version in force on `day`; days before the second version follow the first."""
     return next((v for v in reversed(versions) if v.effective_from <= day), versions[0])

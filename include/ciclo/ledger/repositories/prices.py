@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, and_, exists, or_, select, update
@@ -12,6 +13,18 @@ from ciclo.ledger.repositories.executions import within_scope
 from ciclo.ledger.repositories.periods import Scope
 from ciclo.ledger.repositories.statements import insert_new, upsert
 from ciclo.ledger.tables import Contract, Price, Rule, ScheduledUpdate
+
+
+class KnownPrice(NamedTuple):
+    """A unit value from a day on, in BRL; see `ciclo.ledger.tables.Price`."""
+
+    rule_id: int
+    service_id: int
+    effective_from: date
+    revision: int
+    unit_value: Decimal
+    source: str
+    created_at: datetime
 
 
 class PriceRepository:
@@ -26,13 +39,15 @@ class PriceRepository:
         if rows:
             self._session.execute(insert_new(self._session, Price), rows)
 
-    def histories(self, rule_ids: Iterable[int]) -> dict[int, list[Price]]:
+    def histories(self, rule_ids: Iterable[int]) -> dict[int, list[KnownPrice]]:
         """Return the prices of some rules, by service and day; of two from one day the later recorded comes last."""
+        query = select(*(getattr(Price, name) for name in KnownPrice._fields)).where(
+            Price.organization_id == self._organization_id, Price.rule_id.in_(list(rule_ids))
+        )
         order = Price.rule_id, Price.service_id, Price.effective_from, Price.revision
-        query = select(Price).where(Price.organization_id == self._organization_id, Price.rule_id.in_(list(rule_ids)))
-        found: dict[int, list[Price]] = {}
-        for price in self._session.scalars(query.order_by(*order)):
-            found.setdefault(price.rule_id, []).append(price)
+        found: dict[int, list[KnownPrice]] = {}
+        for row in self._session.execute(query.order_by(*order)):
+            found.setdefault(row.rule_id, []).append(KnownPrice(*row))
         return found
 
 

@@ -3,32 +3,43 @@
 The one rule: these are behind the same door as every page; a probe brings a token.
 """
 
+from datetime import date, datetime
+
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from ciclo.domain.period_states import PeriodState
 from ciclo.ledger.queries.measures import Measures, measures
 from ciclo.web.database import SessionDep
+from ciclo.web.formats import SAO_PAULO
 
 router = APIRouter()
 
 
 @router.get("/healthz")
-def healthz(session: SessionDep) -> JSONResponse:
+def healthz(request: Request, session: SessionDep) -> JSONResponse:
     """Answer 200 if the ledger can be read; the error page's 503 if not."""
-    found = measures(session)
+    found = measures(session, today=_today(request))
     return JSONResponse({"status": "ok", "periods": sum(entry.periods for entry in found.states)})
 
 
 @router.get("/metrics")
 def metrics(request: Request, session: SessionDep) -> PlainTextResponse:
     """Answer the ledger's figures."""
-    found = measures(session)
+    found = measures(session, today=_today(request))
     now = request.app.state.clock()
     age = (now - found.oldest_doubt).total_seconds() if found.oldest_doubt else 0
     lines = [*_states(found), *_gauge("ciclo_oldest_doubt_seconds", "Age of the oldest doubt.", f"{age:.0f}")]
+    lines += _gauge("ciclo_overdue_periods", "Planned periods whose issue date is over.", str(found.overdue))
+    lines += ["# HELP ciclo_price_updates Price updates not at rest, by state.", "# TYPE ciclo_price_updates gauge"]
+    lines += [f'ciclo_price_updates{{state="{state}"}} {count}' for state, count in found.price_updates.items()]
     lines += _gauge("ciclo_open_findings", "Findings that are not closed.", str(found.open_findings))
     return PlainTextResponse("\n".join([*lines, ""]), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _today(request: Request) -> date:
+    now: datetime = request.app.state.clock()
+    return now.astimezone(SAO_PAULO).date()
 
 
 def _states(found: Measures) -> list[str]:
