@@ -273,6 +273,22 @@ def test_a_text_that_the_api_refused_is_corrected_released_and_billed(sandbox, l
     assert {i["description"] for i in invoices(box)} == {"Mensalidade corrigida"}
 
 
+def test_a_service_line_that_the_api_refused_is_corrected_released_and_billed(sandbox, lite_job):
+    unlisted = rule(services=[service(501, "50.00", units="3.0")])
+    box = sandbox(company(unlisted, service_items=[{"id": 501, "name": "Outro"}]))  # items are told by their names
+    ctx = lite_job(box)
+    prepare(ctx)
+    assert issue(ctx).parked == 3
+    listed = rule(services=[service(501, "50.00", units="4.0", item=7)])
+    box.put_state(company(listed, service_items=[{"id": 7, "name": "Serviço 7"}]))
+    prepare(ctx)
+    for period in ctx.periods.in_state(PeriodState.PARKED):
+        release_period(ctx.session, ORGANIZATION, period.id, person="Ana", note="item chosen", at=ctx.clock())
+    assert issue(ctx, owner="run 2").created == 3
+    lines = [line for found in invoices(box) for line in found["services"]]
+    assert [(line["units"], line["value"]) for line in lines] == [("3.0", "150.0")] * 3  # of the day, not of now
+
+
 def test_a_plan_names_every_invoice_and_sends_nothing(sandbox, lite_job):
     box = sandbox(company(rule()))
     ctx = lite_job(box)

@@ -87,7 +87,8 @@ class OrderBook:
         prices = self._prices.get(period.rule_id, [])
         gross = gross_value(terms.priced_services, prices, period.issue_date)
         wanted = self._wanted(period, terms, gross)
-        body = dict(self._texts_of(period))
+        carried = self._carried_over(period)
+        body = dict(carried.invoice)
         comments = body.pop("comments", None)
         body |= {
             "contract_id": period.contract_id,
@@ -101,17 +102,17 @@ class OrderBook:
             ],
         }
         if terms.services:
-            body["services"] = _service_bodies(terms, prices, period.issue_date)
+            body["services"] = _service_bodies(terms, carried, prices, period.issue_date)
         return Order(period, wanted, body)
 
-    def _texts_of(self, period: Period) -> dict[str, Any]:
-        """Return the fields that the invoice carries over: of its day, or of now once an attempt has come to nothing.
+    def _carried_over(self, period: Period) -> RuleTerms:
+        """Return the terms whose texts the invoice carries over: of its day, or of now once an attempt came to nothing.
 
         What the API refused is corrected in the rule and released; as of its day it would be refused for ever.
         """
         if _came_back(period):
-            return self._read(period.rule_id, self._versions[period.rule_id][-1]).invoice
-        return self._terms_of(period).invoice
+            return self._read(period.rule_id, self._versions[period.rule_id][-1])
+        return self._terms_of(period)
 
     def _terms_of(self, period: Period) -> RuleTerms:
         version = version_on(self._versions[period.rule_id], period.issue_date)  # as of the day, not of the plan
@@ -130,13 +131,15 @@ def _came_back(period: Period) -> bool:
     return period.attempts > (1 if under_way else 0)
 
 
-def _service_bodies(terms: RuleTerms, prices: list[Price], on: date) -> list[dict[str, Any]]:
+def _service_bodies(terms: RuleTerms, carried: RuleTerms, prices: list[Price], on: date) -> list[dict[str, Any]]:
+    """Return the lines with the units and prices of the day, and the texts and catalogue items carried over."""
+    texts = {line.id: line for line in carried.services}
     bodies = []
     for line in terms.services:
-        unit_value = price_in_force(prices, on, line.id)
+        unit_value, text = price_in_force(prices, on, line.id), texts.get(line.id, line)
         body = {
-            "service_item_id": line.service_item_id,
-            "description": line.description,
+            "service_item_id": text.service_item_id,
+            "description": text.description,
             "units": line.units,
             "unit_value": unit_value,
             "value": service_value(line.units, unit_value),
