@@ -75,5 +75,5 @@ clean: ## Remove what the targets made (.venv stays)
 	@rm -rf .demo .up .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: chaos
-chaos: $(STAMP) ## Kill, lose and fill up everything for an hour, and prove that nothing is billed twice or lost
+chaos: $(STAMP) ## Kill, lose and fill up everything for half an hour, and prove that nothing is billed twice or lost
 	@CICLO_CHAOS=full $(PYTEST) tests/chaos tests/jobs/simulation $(addprefix tests/e2e/test_,$(addsuffix .py,real_airflow scheduler_killed overlapping_runs))
