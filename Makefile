@@ -37,13 +37,13 @@ bench: $(STAMP) ## Measure Ciclo against baselines in the same run; one table an
 
 .PHONY: test
 test: $(STAMP) ## Run the whole test suite: fast tier first, then Dags, then a real Airflow
-	@$(PYTEST) tests -m "not dags and not e2e and not chaos" -n auto --dist loadgroup
-	@$(PYTEST) tests -m "dags and not e2e" -n 2 --dist loadgroup
-	@$(PYTEST) tests -m "e2e or chaos" -n 2 --dist loadgroup
+	@$(PYTEST) tests -m "not dags and not e2e and not chaos" -n auto
+	@$(PYTEST) tests -m "dags and not e2e" -n 2
+	@$(PYTEST) tests -m "e2e or chaos" -n 2 --dist loadfile
 
 .PHONY: test-fast
 test-fast: $(STAMP) ## Run the tests that need no Airflow
-	@$(PYTEST) tests -m "not dags and not e2e and not chaos" -n auto --dist loadgroup
+	@$(PYTEST) tests -m "not dags and not e2e and not chaos" -n auto
 
 .PHONY: audit
 audit: $(STAMP) ## Check pins, licences and reasons of the dependencies, as far as it can be done offline

@@ -1,5 +1,7 @@
 """Each endpoint of the client: method, path, query and body on the wire, and what comes back."""
 
+import gzip
+import json
 import threading
 from datetime import date
 from decimal import Decimal
@@ -200,3 +202,30 @@ def test_plain_http_is_for_loopback(host):
 def test_plain_http_to_another_machine_is_said_in_so_many_words():
     with BillimaticClient(base_url="http://sandbox:8400", token="t", organization_id=1, allow_http=True):
         pass
+
+
+def test_a_compressed_answer_is_read(server, client, act):
+    body = gzip.compress(json.dumps({"service_items": [{"id": 7, "name": "Água"}]}).encode())
+    server.play(act(body=body, headers={"Content-Encoding": "gzip"}))
+    assert [item.name for item in client.service_items()] == ["Água"]
+    assert "gzip" in server.seen[0].headers["Accept-Encoding"]
+
+
+def test_a_change_without_a_body_says_that_it_has_none(server, client, act):
+    server.play(
+        act(
+            body={
+                "invoice": {
+                    "id": 9,
+                    "contract_id": 5,
+                    "issue_date": "01/03/2025",
+                    "gross_value": "10.0",
+                    "state": "to_emit",
+                }
+            }
+        )
+    )
+    client.approve_invoice(5, 9)
+    client.invoice(5, 9)
+    assert [seen.headers["Content-Length"] for seen in server.seen] == ["0", None]
+    assert {seen.headers["Host"] for seen in server.seen} == {f"127.0.0.1:{server.port}"}

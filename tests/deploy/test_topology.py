@@ -20,7 +20,7 @@ from company import ORGANIZATION, TOKEN, company, rule
 from deploy import compose_file
 from deploy.local_stack import LocalStack
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("topology")]
+pytestmark = [pytest.mark.e2e]
 
 RULES = 60
 MONTH = {"from_date": "2025-03-01", "to_date": "2025-03-31"}

@@ -21,7 +21,7 @@ from ciclo.ledger.tables import BillingPlan, Invoice
 from ciclo.sandbox.testing import running_sandbox
 from company import ORGANIZATION, TODAY, TOKEN, company, rule
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("approval"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 PROJECT = Path(__file__).resolve().parents[2]
 KEY = "s3cret-of-the-webhooks"

@@ -17,7 +17,7 @@ from web.test_access import every_route
 from web.test_browser import browser  # noqa: F401 - the fixture
 from web.test_in_airflow import billing, status
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("console"), pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(600)]
 
 READJUSTED_RULE = 70004
 """Its price follows the IGP-M, from BRL 742.80 to 794.99 on 2025-06-01 (docs/demo.md)."""

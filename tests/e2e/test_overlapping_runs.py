@@ -19,7 +19,7 @@ from e2e.slow_billing import (
     start_billing,
 )
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("airflow"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 DAY = date(2028, 9, 15)
 

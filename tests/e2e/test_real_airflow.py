@@ -24,7 +24,7 @@ FULL = os.environ.get("CICLO_CHAOS") == "full"
 SECONDS = 3000 if FULL else 800
 """For a backfill: ninety runs take five minutes on two idle cores, and several times that on busy ones."""
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("airflow"), pytest.mark.timeout(SECONDS + 600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(SECONDS + 600)]
 
 QUARTER = date(2025, 1, 1), date(2025, 3, 31)
 FOUR_DAYS = date(2025, 1, 29), date(2025, 2, 1)

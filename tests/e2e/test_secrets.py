@@ -15,7 +15,7 @@ from sqlalchemy import make_url, text
 from ciclo.ledger.engine import open_engine
 from e2e.every_page import texts_of_answers, texts_of_files, texts_of_pages, texts_of_tables
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("secrets"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 WRONG = "canary-wrong-token-5c2b"
 PLANTED = "canary-planted-e07a"

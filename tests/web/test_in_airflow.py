@@ -23,7 +23,7 @@ from web.small_year import PARKED, fill_small_year
 from web.test_access import every_route, filled_in, state_of
 from web.test_browser import browser  # noqa: F401 - the fixture
 
-pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.xdist_group("plugin")]
+pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 ROOT = Path(__file__).resolve().parents[2]
 DAG = """
 from airflow.sdk import dag, task
