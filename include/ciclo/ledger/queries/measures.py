@@ -59,7 +59,9 @@ def measures(session: Session, today: date) -> Measures:
         .where(PriceUpdateExecution.state.in_(UPDATES_UNDER_WAY))
         .group_by(PriceUpdateExecution.state)
     )
-    under_way = dict.fromkeys(UPDATES_UNDER_WAY, 0) | dict(session.execute(updates).tuples())
+    under_way = dict.fromkeys(UPDATES_UNDER_WAY, 0)
+    for state, count in session.execute(updates):
+        under_way[state] = count
     return Measures(
         states, session.scalar(overdue) or 0, session.scalar(doubt), under_way, session.scalar(findings) or 0
     )
