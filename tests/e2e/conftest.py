@@ -24,6 +24,7 @@ from ciclo.sandbox.testing import SandboxControl, running_sandbox
 from company import ORGANIZATION, TODAY, company, rule
 
 PROJECT = Path(__file__).resolve().parents[2]
+DAG_IDS = sorted(file.stem for file in (PROJECT / "dags").glob("*.py"))
 TOKEN = "canary-token-6f1d"
 PASSWORD = "canary-password-93ab"
 START_SECONDS = 120
@@ -161,7 +162,8 @@ def _started(processes: Processes, environment: Mapping[str, str], api: AirflowA
     for name, child in children.items():
         wait_until(partial(_is_healthy, api, name), child, processes, START_SECONDS)
     api.log_in()
-    wait_until(lambda: api.has_dag("issue_invoices"), children["Dag processor"], processes, START_SECONDS)
+    for dag_id in DAG_IDS:
+        wait_until(partial(api.has_dag, dag_id), children["Dag processor"], processes, START_SECONDS)
     return children
 
 
