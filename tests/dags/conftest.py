@@ -60,8 +60,9 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[dict[str, Any
 
 @pytest.fixture
 def ledger(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
-    """A session on the ledger that the Dags use."""
+    """A session on the ledger that the Dags use; invoices are created one after the other, in order of their days."""
     monkeypatch.setenv("CICLO_LEDGER_URL", sqlite_url)
+    monkeypatch.setenv("CICLO_CONCURRENCY", "1")
     engine = open_engine(sqlite_url, read_only=True)
     with Session(engine) as session:
         yield session

@@ -28,7 +28,7 @@ class Backfill:
         apply_plan(self.ctx, plan.id, plan.plan_hash, scope=scope, approved_by=approved_by)
 
     def issue(self, plan, scope=YEAR):
-        options = IssueOptions(approved=approved_amounts(self.ctx, plan.id))
+        options = IssueOptions(concurrency=1, approved=approved_amounts(self.ctx, plan.id))
         planned = Scope(scope.window, scope.contract_ids, plan_id=plan.id)
         return issue_due_periods(self.ctx, planned, options, owner="tests")
 

@@ -29,7 +29,7 @@ class Company:
     def bill(self, scope=YEAR, seen_on=TODAY):
         self.expand(seen_on, scope)
         adopt_existing(self.ctx, scope, owner="tests", lease=timedelta(minutes=10))
-        return issue_due_periods(self.ctx, scope, IssueOptions(), owner="tests")
+        return issue_due_periods(self.ctx, scope, IssueOptions(concurrency=1), owner="tests")
 
     def close(self, month=JANUARY, today=TODAY, contract_ids=()):
         refresh_rules(self.ctx, seen_on=today, contract_ids=contract_ids)

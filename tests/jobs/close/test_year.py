@@ -79,7 +79,7 @@ class Year:
             expand_rules(self.ctx, Scope(DateRange.month_of(day)), seen_on=day)
         scope = Scope(DateRange.days(day - 7 * DAY, day))
         adopt_existing(self.ctx, scope, owner=f"run {day}", lease=timedelta(minutes=10))
-        issue_due_periods(self.ctx, scope, IssueOptions(), owner=f"run {day}")
+        issue_due_periods(self.ctx, scope, IssueOptions(concurrency=1), owner=f"run {day}")
 
     def _people_act(self, day):
         """Cancel an invoice every third week, bring it back a week later; undo a receipt every month."""

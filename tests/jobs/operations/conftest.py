@@ -30,7 +30,7 @@ from ciclo.sandbox.testing import SandboxControl
 from company import ORGANIZATION
 from documented_commands import run_documented
 
-OPTIONS = IssueOptions(lease=timedelta(minutes=10), grace=timedelta(minutes=5))
+OPTIONS = IssueOptions(concurrency=1, lease=timedelta(minutes=10), grace=timedelta(minutes=5))
 
 
 @dataclass

@@ -54,7 +54,7 @@ class Billing:
 
     def issue(self, first: date = date(2025, 1, 1), last: date = LAST) -> Any:
         scope = Scope(DateRange.days(first, last))
-        return issue_due_periods(self.ctx, scope, IssueOptions(), owner="test")
+        return issue_due_periods(self.ctx, scope, IssueOptions(concurrency=1), owner="test")
 
     def executions(self, rule_id: int = 1) -> list[PriceUpdateExecution]:
         return self.ctx.executions.of_rules([rule_id]).get(rule_id, [])

@@ -29,7 +29,7 @@ def bill_scope(ctx, scope, seen_on=TODAY):
     sync_contracts(ctx)
     expand_rules(ctx, scope, seen_on=seen_on)
     adopt_existing(ctx, scope, owner="tests", lease=timedelta(minutes=10))
-    return issue_due_periods(ctx, scope, IssueOptions(), owner="tests")
+    return issue_due_periods(ctx, scope, IssueOptions(concurrency=1), owner="tests")
 
 
 @pytest.fixture
