@@ -17,10 +17,9 @@ from ciclo.jobs.month_files import ReportFiles, write_report
 from ciclo.jobs.month_proof import MonthProof, Verdict, never_billed, prove_month
 from ciclo.jobs.month_report import MonthReport, contract_totals
 from ciclo.jobs.reconcile import reconcile
-from ciclo.jobs.sync import sync_contracts, sync_rules
+from ciclo.jobs.sync import sync_contracts, sync_in_batches
 
 LINES_SHOWN = 50
-CONTRACTS_AT_ONCE = 250
 
 
 class MonthNotOverError(Exception):
@@ -56,8 +55,7 @@ def refresh_rules(ctx: JobContext, *, seen_on: date, contract_ids: Sequence[int]
     """Read contracts and rules as they are now, so that the proof expects what the vendor's rules call for. Commits."""
     sync_contracts(ctx)
     contracts = ctx.catalogue.billable_contracts(contract_ids=contract_ids)
-    for start in range(0, len(contracts), CONTRACTS_AT_ONCE):
-        sync_rules(ctx, contracts[start : start + CONTRACTS_AT_ONCE], seen_on=seen_on)
+    for _ in sync_in_batches(ctx, contracts, seen_on=seen_on):
         ctx.session.commit()
         ctx.session.expunge_all()
 

@@ -83,7 +83,6 @@ def _read_rules(ctx: JobContext, contracts: tuple[int, ...], today: date, outcom
     ctx.session.commit()
     started = ctx.clock()
     synced = sync_rules(ctx, contracts, seen_on=today)
-    ctx.session.commit()
     outcome.problems += synced.problems
     ctx.session.expire_all()
     rules = ctx.catalogue.rules_of(contracts)
