@@ -25,15 +25,15 @@ install: $(STAMP) ## Create .venv with the pinned packages (quick when nothing c
 
 .PHONY: demo
 demo: $(STAMP) ## Bill a made-up company's year on a real Airflow, twice, and prove it (KEEP=0: end at once)
-	@$(BIN)/ciclo demo $(if $(filter 0,$(KEEP)),--no-keep,--keep)
+	@$(BIN)/python -m demo $(if $(filter 0,$(KEEP)),--no-keep)
 
 .PHONY: up
 up: $(STAMP) ## Start Airflow and the sandbox, and leave them running
-	@$(BIN)/ciclo up
+	@$(BIN)/python -m demo up
 
 .PHONY: bench
 bench: $(STAMP) ## Measure Ciclo against baselines in the same run; one table and bench.json
-	@$(BIN)/python -W ignore -m ciclo.cli bench --json bench.json $(ONLY)
+	@$(BIN)/python -W ignore -m bench --json bench.json $(ONLY)
 
 .PHONY: test
 test: $(STAMP) ## Run the whole test suite: fast tier first, then Dags, then a real Airflow

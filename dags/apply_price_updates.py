@@ -5,10 +5,10 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag, task
 
-from ciclo.orchestration.alerts import alerts
-from ciclo.orchestration.params import window_params
-from ciclo.orchestration.price_approval import PriceUpdateApproval
-from ciclo.orchestration.price_stages import (
+from ciclo.tasks.alerts import alerts
+from ciclo.tasks.params import window_params
+from ciclo.tasks.price_approval import PriceUpdateApproval
+from ciclo.tasks.price_stages import (
     PRICES,
     UPDATES_DUE,
     apply_updates_shard,
@@ -17,8 +17,8 @@ from ciclo.orchestration.price_stages import (
     remind_of_updates,
     update_params,
 )
-from ciclo.orchestration.retries import RETRYING
-from ciclo.orchestration.stages import SHARD_NAME, shards
+from ciclo.tasks.retries import RETRYING
+from ciclo.tasks.stages import SHARD_NAME, shards
 
 DOCS = """
 ### Apply price updates

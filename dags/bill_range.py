@@ -3,11 +3,11 @@
 import pendulum
 from airflow.sdk import dag, task
 
-from ciclo.orchestration import backfill_stages as backfill
-from ciclo.orchestration.alerts import alerts
-from ciclo.orchestration.params import window_params
-from ciclo.orchestration.retries import RETRYING
-from ciclo.orchestration.stages import INVOICES, SHARD_NAME, read_contracts, shards
+from ciclo.tasks import backfill_stages as backfill
+from ciclo.tasks.alerts import alerts
+from ciclo.tasks.params import window_params
+from ciclo.tasks.retries import RETRYING
+from ciclo.tasks.stages import INVOICES, SHARD_NAME, read_contracts, shards
 
 DOCS = """
 ### Bill a range of dates

@@ -3,9 +3,9 @@
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag, task
 
-from ciclo.orchestration.alerts import alerts
-from ciclo.orchestration.close_stages import CLOSED_MONTHS, CLOSING, close_months, refresh
-from ciclo.orchestration.params import window_params
+from ciclo.tasks.alerts import alerts
+from ciclo.tasks.close_stages import CLOSED_MONTHS, CLOSING, close_months, refresh
+from ciclo.tasks.params import window_params
 
 DOCS = """
 ### Close a billing month

@@ -3,11 +3,11 @@
 import pendulum
 from airflow.sdk import Param, dag, get_current_context, task
 
-from ciclo.orchestration.alerts import alerts
-from ciclo.orchestration.new_rule import rule_from_params
-from ciclo.orchestration.params import connection_param
-from ciclo.orchestration.retries import RETRYING
-from ciclo.orchestration.runs import open_job
+from ciclo.tasks.alerts import alerts
+from ciclo.tasks.new_rule import rule_from_params
+from ciclo.tasks.params import connection_param
+from ciclo.tasks.retries import RETRYING
+from ciclo.tasks.runs import open_job
 
 DOCS = """
 ### Create an invoice rule

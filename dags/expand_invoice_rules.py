@@ -3,10 +3,10 @@
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag, task
 
-from ciclo.orchestration.alerts import alerts
-from ciclo.orchestration.params import window_params
-from ciclo.orchestration.retries import RETRYING
-from ciclo.orchestration.stages import (
+from ciclo.tasks.alerts import alerts
+from ciclo.tasks.params import window_params
+from ciclo.tasks.retries import RETRYING
+from ciclo.tasks.stages import (
     PERIODS,
     RUN_MONTH,
     SHARD_NAME,

@@ -3,11 +3,11 @@
 import pendulum
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
 
-from ciclo.orchestration.alerts import alerts
-from ciclo.orchestration.params import window_params
-from ciclo.orchestration.reconcile_stages import RECEIVABLES, reconcile_run, report_ageing
-from ciclo.orchestration.retries import RETRYING
-from ciclo.orchestration.webhook_trigger import WEBHOOKS
+from ciclo.tasks.alerts import alerts
+from ciclo.tasks.params import window_params
+from ciclo.tasks.reconcile_stages import RECEIVABLES, reconcile_run, report_ageing
+from ciclo.tasks.retries import RETRYING
+from ciclo.tasks.webhook_trigger import WEBHOOKS
 
 DOCS = """
 ### Reconcile receivables

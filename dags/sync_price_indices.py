@@ -3,9 +3,9 @@
 import pendulum
 from airflow.sdk import CronTriggerTimetable, Param, dag, task
 
-from ciclo.orchestration.alerts import alerts
-from ciclo.orchestration.price_stages import PRICE_INDICES, load_shipped_indices, sync_price_index
-from ciclo.orchestration.retries import RETRYING
+from ciclo.tasks.alerts import alerts
+from ciclo.tasks.price_stages import PRICE_INDICES, load_shipped_indices, sync_price_index
+from ciclo.tasks.retries import RETRYING
 
 DOCS = """
 ### Sync price indices

@@ -1,7 +1,7 @@
 """Mount the billing console in Airflow's UI, under Airflow's own login and permissions, and the webhooks' receiver.
 
 The one rule: who may see it is Airflow's decision (the permission to see plugins), who may act too (the permission to
-trigger the Dag that issues invoices); the console itself, `ciclo.web`, knows nothing of Airflow. The receiver,
+trigger the Dag that issues invoices); the console itself, `ciclo.console`, knows nothing of Airflow. The receiver,
 `POST /webhooks/billimatic`, asks for no login: it believes the vendor's signature alone.
 """
 
@@ -13,7 +13,7 @@ from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 from fastapi import Depends, FastAPI, HTTPException, Request
 
-from ciclo.web import User, create_app
+from ciclo.console import User, create_app
 from ciclo.webhooks import create_webhook_app
 
 _may_trigger = requires_access_dag("POST", DagAccessEntity.RUN, "issue_invoices")

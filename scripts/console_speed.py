@@ -17,9 +17,9 @@ from pathlib import Path
 
 from fastapi.testclient import TestClient
 
-from ciclo.ledger.engine import open_engine
+from ciclo.console import User, create_app
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.migrate import upgrade
-from ciclo.web import User, create_app
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 

@@ -1,8 +1,8 @@
 # ruff: noqa: INP001 - a script, not a module of a package
 """Screenshots of every view of the console, light and dark, wide and narrow, into `docs/images/`.
 
-Run `python scripts/screenshots.py`. Without `--url` it serves the console over the small year of `tests/web`; with it,
-it visits a console that is running, such as the demo's (`--url http://127.0.0.1:8080/billing`).
+Run `python scripts/screenshots.py`. Without `--url` it serves the console over the small year of `tests/console`; with
+it, it visits a console that is running, such as the demo's (`--url http://127.0.0.1:8080/billing`).
 """
 
 import argparse
@@ -19,9 +19,9 @@ from pathlib import Path
 import uvicorn
 from playwright.sync_api import Page, sync_playwright
 
-from ciclo.ledger.engine import open_engine
+from ciclo.console import User, create_app
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.migrate import upgrade
-from ciclo.web import User, create_app
 
 ROOT = Path(__file__).resolve().parents[1]
 VIEWS = {

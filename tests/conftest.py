@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, make_url, text
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.engine import open_engine
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.migrate import upgrade
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

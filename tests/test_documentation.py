@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from ciclo.cli import app
+from ciclo.cli.main import app
 from ciclo.ledger.tables import Base
-from ciclo.orchestration.settings import Settings
+from ciclo.tasks.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -12,11 +12,11 @@ from fastapi.testclient import TestClient
 from sqlalchemy import insert
 from typer.main import get_command
 
-from ciclo.cli import app
-from ciclo.domain.period_states import PeriodState
-from ciclo.ledger.engine import open_engine
+from ciclo.cli.main import app
+from ciclo.console import User, create_app
+from ciclo.domain.states import PeriodState
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.tables import Period
-from ciclo.web import User, create_app
 from documented_commands import PAGE, blocks
 from factories import NOON, period_row
 
@@ -122,10 +122,10 @@ KINDS = {"Sum": "counter", "Gauge": "gauge", "Histogram": "timer"}
 
 
 def send_everything() -> None:
-    from ciclo.jobs.finish import WindowStanding
+    from ciclo.jobs.issuing.finish import WindowStanding
     from ciclo.ledger.repositories import StateCount
-    from ciclo.orchestration.metrics import report_standing
-    from ciclo.provider._metrics import measure_request
+    from ciclo.provider.metrics import measure_request
+    from ciclo.tasks.metrics import report_standing
 
     measure_request("POST", 500, 0.1)
     totals = {state: StateCount(1, Decimal("1.00")) for state in PeriodState}

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from ciclo.bench import BENCHMARKS, run
-from ciclo.bench.figures import Figure, InTurn
-from ciclo.bench.report import table
+from bench import BENCHMARKS, run
+from bench.figures import Figure, InTurn
+from bench.report import table
 
 
 def figure(**given):

@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import make_url
 
 from chaos_campaign import Campaign, campaign, restart_postgres
-from ciclo.domain.periods import DateRange
+from ciclo.domain.recurrence import DateRange
 from ciclo.failpoints import POINTS
-from ciclo.ledger.engine import open_engine
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.migrate import upgrade
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]

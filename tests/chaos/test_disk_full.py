@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from chaos_campaign import Vendor, Worker
-from ciclo.ledger.engine import open_engine
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.tables import Period
 from company import ORGANIZATION, TOKEN
 

@@ -12,17 +12,17 @@ from sqlalchemy.orm import Session
 
 from chaos_campaign import Vendor, Worker
 from chaos_worker import TODAY as WORKERS_DAY
-from ciclo.api import BillimaticClient
-from ciclo.domain.period_states import PeriodState
-from ciclo.domain.periods import DateRange
+from ciclo.billimatic import BillimaticClient
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import PeriodState
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.expand import expand_rules
-from ciclo.jobs.finish import StillInDoubtError, finish_issuing
-from ciclo.jobs.issue import IssueOptions, issue_due_periods
-from ciclo.jobs.sync import sync_contracts
-from ciclo.ledger.engine import open_engine
+from ciclo.jobs.issuing.finish import StillInDoubtError, finish_issuing
+from ciclo.jobs.issuing.issue import IssueOptions, issue_due_periods
+from ciclo.jobs.periods.expand import expand_rules
+from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Actor, Scope
-from ciclo.sandbox.testing import running_sandbox
+from ciclo_sandbox.testing import running_sandbox
 from company import ORGANIZATION, TODAY, TOKEN, company, rule
 from simulated_vendor import SimulatedClock, SimulatedVendor
 

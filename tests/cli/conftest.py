@@ -2,7 +2,7 @@
 
 import pytest
 
-from ciclo.cli import main
+from ciclo.cli.main import main
 
 
 @pytest.fixture

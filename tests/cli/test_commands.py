@@ -124,7 +124,7 @@ def test_index_compounds_exactly(ciclo):
 
 
 def test_db_upgrade_makes_a_ledger_that_can_be_opened(ciclo, tmp_path, monkeypatch):
-    from ciclo.ledger.engine import ledger_session
+    from ciclo.ledger.database import ledger_session
 
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     monkeypatch.setenv("CICLO_LEDGER_URL", url)

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.engine import open_engine
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Actor, PeriodRepository
 from factories import ORGANIZATION, period_row
 from ledgers import contents, empty_ledger

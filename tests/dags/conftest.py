@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.engine import open_engine
-from ciclo.sandbox.testing import running_sandbox
+from ciclo.ledger.database import open_engine
+from ciclo_sandbox.testing import running_sandbox
 from company import ORGANIZATION, TODAY
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"

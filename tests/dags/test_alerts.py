@@ -43,7 +43,7 @@ def test_what_a_run_parks_is_told_once_with_contract_and_amount(sandbox, ledger,
 
 
 def test_a_mail_server_that_is_away_fails_nothing(monkeypatch, caplog, airflow_database):
-    from ciclo.orchestration.alerts import _send
+    from ciclo.tasks.alerts import _send
 
     monkeypatch.setenv("CICLO_NOTIFY", "finance@example.com")
     monkeypatch.setenv(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ciclo.orchestration.params import window_params
+from ciclo.tasks.params import window_params
 
 FILES = sorted((Path(__file__).resolve().parents[2] / "dags").glob("*.py"))
 

@@ -105,7 +105,7 @@ def pass_by(dag_bag):
 
 def answer(execution, chosen):
     from ciclo.jobs.price_updates.proposal import batch_hash
-    from ciclo.orchestration.price_approval import PriceUpdateApproval
+    from ciclo.tasks.price_approval import PriceUpdateApproval
 
     shown = batch_hash([f"{execution.id}:{execution.proposal_hash}"])
     operator = PriceUpdateApproval(task_id="approve", batch={"execution_ids": [execution.id], "hash": shown})

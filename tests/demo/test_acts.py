@@ -5,10 +5,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from ciclo.demo.acts.readjustments import show_readjustments
-from ciclo.demo.ledger_view import Readjustment
-from ciclo.demo.screen import Screen
 from ciclo.domain.price_index import PriceIndex, law_warning
+from demo.acts.readjustments import show_readjustments
+from demo.ledger_view import Readjustment
+from demo.screen import Screen
 
 
 def readjustment(day: str, factor: str, *prices: str, **given: Any) -> Readjustment:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from ciclo.demo.catalogue import ORGANIZATION_ID
-from ciclo.demo.company import YEAR_END, YEAR_START, demo_state, write_state
-from ciclo.demo.oracle import expected_periods
+from demo.catalogue import ORGANIZATION_ID
+from demo.company import YEAR_END, YEAR_START, demo_state, write_state
+from demo.oracle import expected_periods
 
 STATE = demo_state()
 RULES: list[dict[str, Any]] = STATE["invoice_rules"]

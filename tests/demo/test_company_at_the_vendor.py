@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from ciclo.demo.catalogue import ORGANIZATION_ID
-from ciclo.demo.company import DEMO_TOKEN, YEAR_END, YEAR_START, demo_state
-from ciclo.demo.proof import prove
-from ciclo.sandbox.testing import SandboxControl, running_sandbox
+from ciclo_sandbox.testing import SandboxControl, running_sandbox
+from demo.catalogue import ORGANIZATION_ID
+from demo.company import DEMO_TOKEN, YEAR_END, YEAR_START, demo_state
+from demo.proof import prove
 
 STATE = demo_state()
 CONTRACT_OF_THE_SEED = 255

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciclo.demo.company import YEAR_END, YEAR_START, demo_state
-from ciclo.demo.oracle import expected_periods
-from ciclo.domain.periods import DateRange, PeriodUnit, Recurrence, issue_dates
+from ciclo.domain.recurrence import DateRange, PeriodUnit, Recurrence, issue_dates
+from demo.company import YEAR_END, YEAR_START, demo_state
+from demo.oracle import expected_periods
 
 
 def state_with(init_date: str, months: int | None, end_date: str | None = None, contract: str = "active") -> Any:

@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from ciclo.api import BillimaticClient
-from ciclo.demo import people
-from ciclo.demo.catalogue import ORGANIZATION_ID
-from ciclo.demo.company import COLLECTED_BY, DEMO_TOKEN, YEAR_END, YEAR_START, demo_state
-from ciclo.demo.ledger_view import LedgerView, Stopped
-from ciclo.domain.period_states import PeriodState
-from ciclo.domain.periods import DateRange
+from ciclo.billimatic import BillimaticClient
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import PeriodState
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.expand import expand_rules
-from ciclo.jobs.issue import IssueOptions, issue_due_periods
-from ciclo.jobs.reconcile import reconcile
-from ciclo.jobs.sync import sync_contracts
-from ciclo.ledger.engine import ledger_session
+from ciclo.jobs.issuing.issue import IssueOptions, issue_due_periods
+from ciclo.jobs.periods.expand import expand_rules
+from ciclo.jobs.reconciliation.reconcile import reconcile
+from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.ledger.database import ledger_session
 from ciclo.ledger.repositories import Actor, Scope
-from ciclo.sandbox.testing import SandboxControl, running_sandbox
+from ciclo_sandbox.testing import SandboxControl, running_sandbox
+from demo import people
+from demo.catalogue import ORGANIZATION_ID
+from demo.company import COLLECTED_BY, DEMO_TOKEN, YEAR_END, YEAR_START, demo_state
+from demo.ledger_view import LedgerView, Stopped
 
 REFUSED_CONTRACT, REFUSED_RULE = 3041, 70061
 YEAR = Scope(DateRange.days(YEAR_START, YEAR_END), (REFUSED_CONTRACT,))

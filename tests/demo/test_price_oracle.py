@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciclo.demo.company import YEAR_END, YEAR_START, demo_state
-from ciclo.demo.oracle import expected_periods
-from ciclo.demo.price_oracle import PriceOracle
 from ciclo.domain import pricing
-from ciclo.domain.periods import DateRange
 from ciclo.domain.price_index import PriceIndex, accumulate, window
-from ciclo.series import shipped_series
+from ciclo.domain.recurrence import DateRange
+from ciclo.sgs.series import shipped_series
+from demo.company import YEAR_END, YEAR_START, demo_state
+from demo.oracle import expected_periods
+from demo.price_oracle import PriceOracle
 
 SEED_RULE = 6955
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ciclo.demo.errors import StepFailed
-from ciclo.demo.guardian import MARK_VARIABLE, end_marked, marked_processes
-from ciclo.demo.processes import Processes
+from demo.errors import StepFailed
+from demo.guardian import MARK_VARIABLE, end_marked, marked_processes
+from demo.processes import Processes
 
 # A child that starts another one, as Airflow does, and then ignores every polite request.
 STUBBORN = """
@@ -55,7 +55,7 @@ def test_leaving_the_block_ends_a_child_and_its_own_children(tmp_path, stubborn)
 
 def test_killing_the_demonstration_ends_everything_it_started(tmp_path, stubborn):
     script = (
-        "import os, sys, time; from pathlib import Path; from ciclo.demo.processes import Processes\n"
+        "import os, sys, time; from pathlib import Path; from demo.processes import Processes\n"
         f"with Processes(Path({str(tmp_path)!r}), grace_seconds=0.2) as processes:\n"
         "    print(processes.start('child', ['stubborn'], dict(os.environ)).process.pid, flush=True)\n"
         "    time.sleep(600)\n"

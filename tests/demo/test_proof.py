@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ciclo.demo.oracle import ExpectedPeriod
-from ciclo.demo.proof import Proof, Reasons, prove
+from demo.oracle import ExpectedPeriod
+from demo.proof import Proof, Reasons, prove
 
 JANUARY = ExpectedPeriod(1, 10, date(2025, 1, 10))
 FEBRUARY = ExpectedPeriod(1, 10, date(2025, 2, 10))

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ciclo.demo import airflow_settings
-from ciclo.demo.errors import StepFailed
-from ciclo.demo.screen import Screen, count, duration, money
-from ciclo.demo.site import fresh_site, project_folder
+from demo import airflow_settings
+from demo.errors import StepFailed
+from demo.screen import Screen, count, duration, money
+from demo.site import fresh_site, project_folder
 
 
 def test_every_run_begins_with_an_empty_folder(tmp_path):

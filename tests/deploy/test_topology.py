@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.engine import open_engine
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.tables import Period
-from ciclo.sandbox.testing import SandboxControl
+from ciclo_sandbox.testing import SandboxControl
 from company import ORGANIZATION, TOKEN, company, rule
 from deploy import compose_file
 from deploy.local_stack import LocalStack

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ciclo.domain.calendar import MONTHS
 from ciclo.domain.due_dates import Charge, ChargeType, due_dates
 from ciclo.domain.expansion import expand
-from ciclo.domain.periods import (
+from ciclo.domain.recurrence import (
     PERIODICITIES,
     AccrualMonth,
     DateRange,

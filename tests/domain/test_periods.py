@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ciclo.domain.calendar import add_months, month_end
 from ciclo.domain.errors import DateOutOfRange, InvalidRule, WindowUpsideDown
-from ciclo.domain.periods import (
+from ciclo.domain.recurrence import (
     PERIODICITIES,
     AccrualMonth,
     DateRange,

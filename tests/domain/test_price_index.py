@@ -19,7 +19,7 @@ from ciclo.domain.price_index import (
     price_index,
     window,
 )
-from ciclo.series import months_between, shipped_series
+from ciclo.sgs.series import months_between, shipped_series
 
 TOLERANCE = {PriceIndex.IGPDI: Decimal("0.04")}
 PUBLISHED, PREVIOUS = WindowPolicy.PUBLISHED, WindowPolicy.PREVIOUS_MONTH

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from ciclo.domain.due_dates import Charge, ChargeType
 from ciclo.domain.errors import InvalidRule, NoPriceInForce, UnknownServiceItem
-from ciclo.domain.periods import AccrualMonth, DateRange, PeriodUnit, Recurrence, periods
 from ciclo.domain.price_index import PriceIndex, accumulate, window
 from ciclo.domain.pricing import (
     Execution,
@@ -27,7 +26,8 @@ from ciclo.domain.pricing import (
     remind_at,
     waits_for,
 )
-from ciclo.series import shipped_series
+from ciclo.domain.recurrence import AccrualMonth, DateRange, PeriodUnit, Recurrence, periods
+from ciclo.sgs.series import shipped_series
 
 START = date(2018, 12, 20)
 YEAR_2025 = DateRange(date(2025, 1, 1), date(2026, 1, 1))

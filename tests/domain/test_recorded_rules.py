@@ -8,8 +8,8 @@ import pytest
 
 from ciclo.domain.due_dates import Charge, charge_type_of
 from ciclo.domain.expansion import expand
-from ciclo.domain.periods import AccrualMonth, DateRange, PeriodUnit, Recurrence, periods
 from ciclo.domain.pricing import Price, priced_period
+from ciclo.domain.recurrence import AccrualMonth, DateRange, PeriodUnit, Recurrence, periods
 
 YEAR_2017 = DateRange.days(date(2017, 1, 1), date(2017, 12, 31))
 

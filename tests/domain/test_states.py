@@ -4,7 +4,6 @@ from itertools import product
 import pytest
 
 from ciclo.domain.errors import IllegalTransition
-from ciclo.domain.period_states import SETTLED, TRANSITIONS, PeriodState, check_transition
 from ciclo.domain.receivables import (
     EVENTS,
     AgeingBucket,
@@ -19,6 +18,7 @@ from ciclo.domain.receivables import (
     next_states,
     observed_events,
 )
+from ciclo.domain.states import SETTLED, TRANSITIONS, PeriodState, check_transition
 
 LEGAL_PERIOD_CHANGES = {
     ("planned", "submitting"), ("planned", "waiting"), ("planned", "cancelled"), ("waiting", "planned"),

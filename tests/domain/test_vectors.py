@@ -9,9 +9,9 @@ import pytest
 
 from ciclo.domain.calendar import add_months
 from ciclo.domain.due_dates import Charge, ChargeType, due_dates
-from ciclo.domain.periods import DateRange, PeriodUnit, Recurrence, issue_dates
 from ciclo.domain.price_index import accumulate, price_index
 from ciclo.domain.pricing import new_unit_value
+from ciclo.domain.recurrence import DateRange, PeriodUnit, Recurrence, issue_dates
 
 MONTHS_OF = {"monthly": 1, "bimonthly": 2, "quarterly": 3, "semiannual": 6, "semiannually": 6, "yearly": 12}
 

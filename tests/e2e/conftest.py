@@ -14,14 +14,14 @@ import psutil
 import pytest
 from sqlalchemy import make_url, text
 
-from ciclo.demo import airflow_settings
-from ciclo.demo.airflow_api import AirflowApi
-from ciclo.demo.processes import Child, Processes
-from ciclo.demo.site import Site
-from ciclo.demo.stack import COMPONENTS, HEALTH_NAMES, free_port, wait_until
-from ciclo.ledger.engine import open_engine
-from ciclo.sandbox.testing import SandboxControl, running_sandbox
+from ciclo.ledger.database import open_engine
+from ciclo_sandbox.testing import SandboxControl, running_sandbox
 from company import ORGANIZATION, TODAY, company, rule
+from demo import airflow_settings
+from demo.airflow_api import AirflowApi
+from demo.processes import Child, Processes
+from demo.site import Site
+from demo.stack import COMPONENTS, HEALTH_NAMES, free_port, wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]
 DAG_IDS = sorted(file.stem for file in (PROJECT / "dags").glob("*.py"))

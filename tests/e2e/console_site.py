@@ -12,17 +12,17 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext
 
-from ciclo.demo import airflow_settings, stack
-from ciclo.demo.acts.bill import DAG_ID as BILLING_DAG
-from ciclo.demo.acts.scene import WHOLE_YEAR
-from ciclo.demo.catalogue import ORGANIZATION_ID
-from ciclo.demo.company import YEAR_END, YEAR_START
-from ciclo.demo.dag_runs import run_dag
-from ciclo.demo.ledger_view import LedgerView, Stopped
-from ciclo.demo.processes import Processes
-from ciclo.demo.screen import Screen
-from ciclo.demo.site import Site
-from ciclo.demo.stack import Stack
+from demo import airflow_settings, stack
+from demo.acts.bill import DAG_ID as BILLING_DAG
+from demo.acts.scene import WHOLE_YEAR
+from demo.catalogue import ORGANIZATION_ID
+from demo.company import YEAR_END, YEAR_START
+from demo.dag_runs import run_dag
+from demo.ledger_view import LedgerView, Stopped
+from demo.processes import Processes
+from demo.screen import Screen
+from demo.site import Site
+from demo.stack import Stack
 
 PROJECT = Path(__file__).resolve().parents[2]
 OPERATOR, VIEWER = "ana", "vera"

@@ -16,8 +16,8 @@ import httpx
 import yaml
 from sqlalchemy import MetaData, Table, inspect, select
 
-from ciclo.ledger.engine import open_engine
-from web.views import EXPORTS, VIEWS
+from ciclo.ledger.database import open_engine
+from console.views import EXPORTS, VIEWS
 
 Text = tuple[str, str]
 """Where something is said, and what."""

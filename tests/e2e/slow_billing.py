@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ciclo.domain.periods import DateRange
-from ciclo.ledger.engine import open_engine
+from ciclo.domain.recurrence import DateRange
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.tables import Period
 from company import ORGANIZATION
 

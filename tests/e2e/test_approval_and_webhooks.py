@@ -10,16 +10,16 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ciclo.demo import airflow_settings
-from ciclo.demo.airflow_api import AirflowApi
-from ciclo.demo.processes import Processes
-from ciclo.demo.site import Site
-from ciclo.demo.stack import COMPONENTS, HEALTH_NAMES, free_port, wait_until
-from ciclo.ledger.engine import open_engine
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.migrate import upgrade
 from ciclo.ledger.tables import BillingPlan, Invoice
-from ciclo.sandbox.testing import running_sandbox
+from ciclo_sandbox.testing import running_sandbox
 from company import ORGANIZATION, TODAY, TOKEN, company, rule
+from demo import airflow_settings
+from demo.airflow_api import AirflowApi
+from demo.processes import Processes
+from demo.site import Site
+from demo.stack import COMPONENTS, HEALTH_NAMES, free_port, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, expect
 
-from ciclo.demo import people
-from ciclo.demo.acts.correct import DESCRIPTION
+from console.conftest import console
+from console.test_access import every_route
+from console.test_browser import browser  # noqa: F401 - the fixture
+from console.test_in_airflow import billing, status
+from demo import people
+from demo.acts.correct import DESCRIPTION
 from e2e.console_site import OPERATOR, VIEWER, ConsoleSite, console_site
-from web.conftest import console
-from web.test_access import every_route
-from web.test_browser import browser  # noqa: F401 - the fixture
-from web.test_in_airflow import billing, status
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(600)]
 

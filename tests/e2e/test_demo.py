@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def demo():
-    command = [sys.executable, "-m", "ciclo.cli", "demo", "--no-keep"]
+    command = [sys.executable, "-m", "demo", "--no-keep"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
 
 

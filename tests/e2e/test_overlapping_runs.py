@@ -6,7 +6,7 @@ from datetime import date
 import psutil
 import pytest
 
-from ciclo.demo.stack import COMPONENTS
+from demo.stack import COMPONENTS
 from e2e.slow_billing import (
     CONTRACT,
     PERIODS,

@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ciclo.demo.airflow_api import AirflowApi
-from ciclo.domain.periods import DateRange
-from ciclo.ledger.engine import open_engine
+from ciclo.domain.recurrence import DateRange
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.migrate import upgrade
 from ciclo.ledger.tables import Invoice, Period, Receivable
-from ciclo.sandbox.testing import running_sandbox
+from ciclo_sandbox.testing import running_sandbox
 from company import ORGANIZATION, TODAY
+from demo.airflow_api import AirflowApi
 
 FULL = os.environ.get("CICLO_CHAOS") == "full"
 SECONDS = 3000 if FULL else 800

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import make_url, text
 
-from ciclo.ledger.engine import open_engine
+from ciclo.ledger.database import open_engine
 from e2e.every_page import texts_of_answers, texts_of_files, texts_of_pages, texts_of_tables
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]

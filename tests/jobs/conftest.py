@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from ciclo.api import BillimaticClient
+from ciclo.billimatic import BillimaticClient
 from ciclo.jobs.context import JobContext
 from ciclo.ledger.repositories import Actor
-from ciclo.sandbox.testing import running_sandbox
+from ciclo_sandbox.testing import running_sandbox
 from company import ORGANIZATION, TODAY
 
 

@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from ciclo.domain.periods import DateRange
-from ciclo.jobs.coverage import NeverExpandedError, record_expansion, require_expansion
+from ciclo.domain.recurrence import DateRange
+from ciclo.jobs.periods.expansions import NeverExpandedError, record_expansion, require_expansion
 from ciclo.ledger.repositories import Scope
 from company import company
 

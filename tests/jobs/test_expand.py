@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from ciclo.api import AuthenticationError
-from ciclo.domain.period_states import PeriodState
-from ciclo.jobs.expand import expand_rules
-from ciclo.jobs.sync import sync_contracts
+from ciclo.billimatic import AuthenticationError
+from ciclo.domain.states import PeriodState
+from ciclo.jobs.periods.expand import expand_rules
+from ciclo.jobs.rules.sync import sync_contracts
 from ciclo.ledger.repositories import Scope
 from company import TODAY, YEAR, company, contract, rule, service
 

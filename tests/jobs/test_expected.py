@@ -2,10 +2,10 @@
 
 import pytest
 
-from ciclo.domain.period_states import PeriodState
-from ciclo.jobs.expand import expand_rules
-from ciclo.jobs.expected import RuleBook
-from ciclo.jobs.sync import sync_contracts
+from ciclo.domain.states import PeriodState
+from ciclo.jobs.periods.expand import expand_rules
+from ciclo.jobs.rules.expected import RuleBook
+from ciclo.jobs.rules.sync import sync_contracts
 from company import TODAY, YEAR, company, rule
 
 

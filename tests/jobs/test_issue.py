@@ -7,17 +7,23 @@ from decimal import Decimal
 import pytest
 from sqlalchemy.orm import Session
 
-from ciclo.api import AuthenticationError, BillimaticClient
-from ciclo.domain.period_states import PeriodState
+from ciclo.billimatic import AuthenticationError, BillimaticClient
+from ciclo.domain.states import PeriodState
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.expand import expand_rules
-from ciclo.jobs.finish import NothingBilledError, StillInDoubtError, finish_issuing, require_billing, standing_of
-from ciclo.jobs.issue import IssueOptions, issue_due_periods
-from ciclo.jobs.plan import plan_issue
-from ciclo.jobs.settle import adopt_existing, settle
-from ciclo.jobs.sync import sync_contracts
+from ciclo.jobs.issuing.finish import (
+    NothingBilledError,
+    StillInDoubtError,
+    finish_issuing,
+    require_billing,
+    standing_of,
+)
+from ciclo.jobs.issuing.issue import IssueOptions, issue_due_periods
+from ciclo.jobs.issuing.plan import plan_issue
+from ciclo.jobs.issuing.settle import adopt_existing, settle
+from ciclo.jobs.periods.expand import expand_rules
+from ciclo.jobs.rules.sync import sync_contracts
 from ciclo.ledger.actions import release_period
-from ciclo.ledger.engine import open_engine
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Actor, Scope
 from company import ORGANIZATION, TODAY, YEAR, company, contract, rule, scheduled_update, service
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from ciclo.api.models import Invoice
-from ciclo.jobs.matching import Places, RemoteInvoices, Wanted, reference, reference_in
+from ciclo.billimatic.models import Invoice
+from ciclo.jobs.issuing.match import Places, RemoteInvoices, Wanted, reference, reference_in
 from ciclo.ledger.repositories.periods import Seen
 
 REFERENCE = "ciclo:7:1:2025-03-10"

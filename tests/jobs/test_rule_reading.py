@@ -2,8 +2,8 @@
 
 import pytest
 
-from ciclo.api import NotFoundError, RetryRules, TransientApiError
-from ciclo.jobs.rule_reading import READ_AHEAD, rule_batches
+from ciclo.billimatic import NotFoundError, RetryRules, TransientApiError
+from ciclo.jobs.rules.read import READ_AHEAD, rule_batches
 from company import company, contract, rule
 
 

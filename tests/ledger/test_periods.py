@@ -9,8 +9,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ciclo.domain.errors import IllegalTransition
-from ciclo.domain.period_states import PeriodState
-from ciclo.domain.periods import DateRange
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import PeriodState
 from ciclo.ledger.repositories import Actor, AuditRepository, Issued, PeriodRepository, ScheduledUpdateRepository, Scope
 from ciclo.ledger.tables import Period
 from factories import NOON, ORGANIZATION, period_row, scheduled_update_row

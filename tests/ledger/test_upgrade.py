@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from ciclo.ledger.engine import current_revision, open_engine
+from ciclo.ledger.database import current_revision, open_engine
 from ciclo.ledger.migrate import upgrade
 from ledgers import administer
 

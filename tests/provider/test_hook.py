@@ -7,7 +7,7 @@ import pytest
 from airflow.sdk.definitions.connection import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from ciclo.provider._settings import settings_of
+from ciclo.provider.connection import settings_of
 from ciclo.provider.hook import BillimaticHook, ConnectionFieldError
 
 TOKEN = "canary-8c02b7"

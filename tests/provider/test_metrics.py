@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from ciclo.domain.period_states import PeriodState
-from ciclo.jobs.finish import WindowStanding
+from ciclo.domain.states import PeriodState
+from ciclo.jobs.issuing.finish import WindowStanding
 from ciclo.ledger.repositories import StateCount
-from ciclo.orchestration.metrics import report_standing
 from ciclo.provider.hook import BillimaticHook
+from ciclo.tasks.metrics import report_standing
 
 TOKEN = "canary-8c02b7"
 

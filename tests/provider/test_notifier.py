@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ciclo.api import RejectedError
+from ciclo.billimatic import RejectedError
 from ciclo.provider.notifier import BillingNotifier, PriceUpdatePreview
 
 MONTHS = [date(2018, 12, 1), *(date(2019, month, 1) for month in range(1, 12))]

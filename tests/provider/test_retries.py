@@ -4,7 +4,7 @@ import pytest
 from airflow.sdk import ExceptionRetryPolicy, RetryAction
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from ciclo.api import (
+from ciclo.billimatic import (
     AuthenticationError,
     BadRequestError,
     IndexUnavailableError,

@@ -3,7 +3,7 @@ from datetime import date
 
 import pytest
 
-from ciclo.sandbox.testing import SandboxControl, running_sandbox
+from ciclo_sandbox.testing import SandboxControl, running_sandbox
 
 TODAY = date(2018, 12, 10)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ciclo.sandbox.behaviour import Behaviour
-from ciclo.sandbox.failures import FAILURES
+from ciclo_sandbox.behaviour import Behaviour
+from ciclo_sandbox.failures import FAILURES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
 

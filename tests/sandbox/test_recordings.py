@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ciclo.sandbox.testing import SandboxControl
+from ciclo_sandbox.testing import SandboxControl
 from sandbox.recorded_states import state_before, today_of
 from sandbox.year_differences import ADDED, DROPPED, REWRITTEN
 

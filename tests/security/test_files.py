@@ -5,7 +5,7 @@ import stat
 
 from sqlalchemy import text
 
-from ciclo.ledger.engine import open_engine
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.migrate import upgrade
 
 

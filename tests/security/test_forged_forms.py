@@ -5,13 +5,13 @@ from fastapi import Request
 from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.engine import open_engine
+from ciclo.console import User, create_app
+from ciclo.console.access import CSRF_COOKIE, LARGEST_BODY, TokenSigner
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.tables import Period
-from ciclo.web import User, create_app
-from ciclo.web.access import CSRF_COOKIE, LARGEST_BODY, TokenSigner
-from web.conftest import token_in
-from web.factories import NOW
-from web.small_year import PARKED, fill_small_year
+from console.conftest import token_in
+from console.factories import NOW
+from console.small_year import PARKED, fill_small_year
 
 SECRET = "the deployment's secret"
 ACTION = f"/periods/{PARKED}/release"

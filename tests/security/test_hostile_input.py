@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ciclo.domain.periods import DateRange
+from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.expand import expand_rules
-from ciclo.jobs.finish import standing_of
-from ciclo.jobs.issue import IssueOptions, issue_due_periods
-from ciclo.jobs.settle import settle
-from ciclo.jobs.sync import sync_contracts
-from ciclo.ledger.engine import open_engine
+from ciclo.jobs.issuing.finish import standing_of
+from ciclo.jobs.issuing.issue import IssueOptions, issue_due_periods
+from ciclo.jobs.issuing.settle import settle
+from ciclo.jobs.periods.expand import expand_rules
+from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Actor, Scope
 from ciclo.ledger.tables import Base, Contract, Period
 from company import ORGANIZATION, TODAY, company, contract, rule

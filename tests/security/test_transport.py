@@ -12,8 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ciclo.api import BillimaticClient, TransientApiError
-from ciclo.api._retries import RetryRules
+from ciclo.billimatic import BillimaticClient, TransientApiError
+from ciclo.billimatic.retries import RetryRules
 from ciclo.provider.hook import BillimaticHook
 
 

@@ -12,19 +12,19 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ciclo.api import BillimaticClient
-from ciclo.domain.periods import DateRange
+from ciclo.billimatic import BillimaticClient
+from ciclo.console import User, create_app
+from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.expand import expand_rules
-from ciclo.jobs.issue import IssueOptions, issue_due_periods
-from ciclo.jobs.settle import adopt_existing
-from ciclo.jobs.sync import sync_contracts
+from ciclo.jobs.issuing.issue import IssueOptions, issue_due_periods
+from ciclo.jobs.issuing.settle import adopt_existing
+from ciclo.jobs.periods.expand import expand_rules
+from ciclo.jobs.rules.sync import sync_contracts
 from ciclo.ledger.repositories import Actor, Scope
 from ciclo.ledger.tables import Contract, Period, RuleVersion, WebhookEvent
-from ciclo.sandbox.testing import running_sandbox
-from ciclo.web import User, create_app
 from ciclo.webhooks import WebhookSettings, create_webhook_app
 from ciclo.webhooks.checks import signature
+from ciclo_sandbox.testing import running_sandbox
 from company import ORGANIZATION, TODAY, TOKEN, company, contract, rule
 from simulated_vendor import SimulatedClock, SimulatedVendor
 

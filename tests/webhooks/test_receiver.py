@@ -10,11 +10,11 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.engine import ledger_session
+from ciclo.ledger.database import ledger_session
 from ciclo.ledger.tables import WebhookEvent
-from ciclo.sandbox.webhooks import signature as vendors_signature
 from ciclo.webhooks import WebhookSettings, create_webhook_app
 from ciclo.webhooks.checks import is_fresh, signature
+from ciclo_sandbox.webhooks import signature as vendors_signature
 
 KEY = "s3cret-of-the-account"
 NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from ciclo.domain.due_dates import Charge, due_dates
-from ciclo.domain.periods import AccrualMonth, DateRange, Recurrence, accrual_month, issue_dates
+from ciclo.domain.recurrence import AccrualMonth, DateRange, Recurrence, accrual_month, issue_dates
 
 ExpandedPeriod = tuple[date, date, tuple[date, ...]]
 """Issue date, accrual month (first day), due dates."""

@@ -14,8 +14,8 @@ from ciclo.domain.calendar import add_days, add_months
 from ciclo.domain.due_dates import Charge, Receivable, receivables
 from ciclo.domain.errors import InvalidRule, NoPriceInForce, UnknownServiceItem
 from ciclo.domain.money import cents, multiply_to_cents, service_value
-from ciclo.domain.periods import DateRange, Period, step_on_or_after
 from ciclo.domain.price_index import PriceIndex
+from ciclo.domain.recurrence import DateRange, Period, step_on_or_after
 
 WHOLE_RULE = None
 """Service key of the price of a rule without services: its gross value."""

@@ -13,11 +13,11 @@ from decimal import Decimal
 from enum import StrEnum
 
 from ciclo.domain.money import ZERO, brl
-from ciclo.domain.period_states import PeriodState
+from ciclo.domain.states import PeriodState
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.expand import cancel_open
-from ciclo.jobs.orders import Order, OrderBook, Unbillable
-from ciclo.jobs.settle import CHUNK
+from ciclo.jobs.issuing.invoice_request import Order, OrderBook, Unbillable
+from ciclo.jobs.issuing.settle import CHUNK
+from ciclo.jobs.periods.expand import cancel_open
 from ciclo.ledger.repositories import NewPlan, PlanEntry, Scope
 from ciclo.ledger.tables import BillingPlan, Period
 

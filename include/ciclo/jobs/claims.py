@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from ciclo.api import BillimaticClient
+from ciclo.billimatic import BillimaticClient
 
 
 class LeaseTooShortError(Exception):

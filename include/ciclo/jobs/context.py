@@ -7,7 +7,7 @@ from functools import cached_property
 
 from sqlalchemy.orm import Session
 
-from ciclo.api import BillimaticClient
+from ciclo.billimatic import BillimaticClient
 from ciclo.ledger.repositories import (
     Actor,
     AuditRepository,

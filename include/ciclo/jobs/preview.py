@@ -12,9 +12,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ciclo.api.models import InvoiceRule
+from ciclo.billimatic.models import InvoiceRule
 from ciclo.domain.errors import DomainError, InvalidRule, MissingIndexValue
-from ciclo.domain.periods import DateRange, periods
 from ciclo.domain.price_index import MONTHS_BY_LAW, accumulate, law_warning, price_index, window
 from ciclo.domain.pricing import (
     Execution,
@@ -26,10 +25,11 @@ from ciclo.domain.pricing import (
     price_changes,
     priced_period,
 )
-from ciclo.jobs.prices import current_prices
-from ciclo.jobs.terms import read_terms
+from ciclo.domain.recurrence import DateRange, periods
+from ciclo.jobs.rules.prices import current_prices
+from ciclo.jobs.rules.terms import read_terms
 from ciclo.ledger.terms import RuleTerms
-from ciclo.series import shipped_series
+from ciclo.sgs.series import shipped_series
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.errors import IllegalTransition
-from ciclo.domain.period_states import TRANSITIONS, PeriodState
+from ciclo.domain.states import TRANSITIONS, PeriodState
 from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.repositories import Actor, AuditRepository, Change, PeriodRepository
 from ciclo.ledger.tables import AuditEntry, Finding, Period

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
-from ciclo.ledger.engine import open_engine, require_migrated
+from ciclo.ledger.database import open_engine, require_migrated
 from ciclo.ledger.errors import LedgerError, LedgerNotMigratedError
 
 

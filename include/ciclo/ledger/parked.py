@@ -13,7 +13,7 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.money import ZERO, brl
-from ciclo.domain.period_states import PeriodState
+from ciclo.domain.states import PeriodState
 from ciclo.ledger.actions import ActionOutcome, NoSuchRow
 from ciclo.ledger.tables import Contract, Period
 

@@ -11,8 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from ciclo.domain.due_dates import Charge, ChargeType
-from ciclo.domain.periods import AccrualMonth, PeriodUnit, Recurrence
 from ciclo.domain.pricing import Service
+from ciclo.domain.recurrence import AccrualMonth, PeriodUnit, Recurrence
 from ciclo.ledger.tables import Payload
 
 

@@ -5,7 +5,7 @@ The one rule: connection in, client out. Nothing here bills; importing this pack
 
 from typing import Any
 
-from ciclo.provider._info import PROVIDER_INFO
+from ciclo.provider.info import PROVIDER_INFO
 
 __all__ = ["get_provider_info"]
 

@@ -11,9 +11,9 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
-from ciclo.api import ApiError, BillimaticClient, NotFoundError
-from ciclo.provider._metrics import measure_request
-from ciclo.provider._settings import ConnectionFieldError, settings_of
+from ciclo.billimatic import ApiError, BillimaticClient, NotFoundError
+from ciclo.provider.connection import ConnectionFieldError, settings_of
+from ciclo.provider.metrics import measure_request
 
 __all__ = ["BillimaticHook", "ConnectionFieldError"]
 

@@ -7,7 +7,7 @@ delay and exponential backoff and never exceeds its `retries`.
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from ciclo.api import (
+from ciclo.billimatic import (
     AuthenticationError,
     BadRequestError,
     IndexUnavailableError,
@@ -18,7 +18,7 @@ from ciclo.api import (
     UnreadableAnswerError,
 )
 from ciclo.domain.errors import DomainError
-from ciclo.provider._settings import ConnectionFieldError
+from ciclo.provider.connection import ConnectionFieldError
 
 API_RETRIES = ExceptionRetryPolicy(
     rules=[

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.engine import ledger_session
+from ciclo.ledger.database import ledger_session
 from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.repositories import ReceivedEvent, WebhookRepository
 from ciclo.webhooks.checks import is_fresh, is_signed, is_usable_id

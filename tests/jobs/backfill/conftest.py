@@ -3,10 +3,10 @@
 import pytest
 
 from ciclo.jobs.backfill import apply_plan, approved_amounts, draft_plan, keep_plan
-from ciclo.jobs.expand import expand_rules
-from ciclo.jobs.issue import issue_due_periods
-from ciclo.jobs.issuing import IssueOptions
-from ciclo.jobs.sync import sync_contracts
+from ciclo.jobs.issuing.issue import issue_due_periods
+from ciclo.jobs.issuing.options import IssueOptions
+from ciclo.jobs.periods.expand import expand_rules
+from ciclo.jobs.rules.sync import sync_contracts
 from ciclo.ledger.repositories import Scope
 from company import TODAY, YEAR
 

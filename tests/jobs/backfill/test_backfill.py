@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from ciclo.domain.period_states import PeriodState
-from ciclo.domain.periods import DateRange
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import PeriodState
 from ciclo.jobs.backfill import (
     BackfillPolicy,
     Ceilings,
@@ -15,7 +15,7 @@ from ciclo.jobs.backfill import (
     draft_plan,
     require_unchanged,
 )
-from ciclo.ledger.engine import open_engine
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Scope
 from company import TODAY, YEAR, company, rule
 
@@ -196,9 +196,9 @@ def test_a_dry_run_plans_with_amounts_and_leaves_nothing(sandbox, client, sqlite
     from sqlalchemy.orm import Session
 
     from ciclo.jobs.context import JobContext
-    from ciclo.jobs.expand import expand_rules
-    from ciclo.jobs.sync import sync_contracts
-    from ciclo.ledger.engine import ledger_session
+    from ciclo.jobs.periods.expand import expand_rules
+    from ciclo.jobs.rules.sync import sync_contracts
+    from ciclo.ledger.database import ledger_session
     from ciclo.ledger.repositories import Actor
     from ciclo.ledger.tables import Contract, Period
 

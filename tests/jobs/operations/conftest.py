@@ -11,22 +11,22 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
-from ciclo.api import BillimaticClient
-from ciclo.domain.periods import DateRange
-from ciclo.jobs.close import ClosingAttempt, close_month, refresh_rules
+from ciclo.billimatic import BillimaticClient
+from ciclo.domain.recurrence import DateRange
+from ciclo.jobs.closing.close import ClosingAttempt, close_month, refresh_rules
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.coverage import record_expansion
-from ciclo.jobs.expand import expand_rules
-from ciclo.jobs.finish import finish_issuing
-from ciclo.jobs.issue import issue_due_periods
-from ciclo.jobs.issuing import IssueOptions, IssueOutcome
+from ciclo.jobs.indices import load_shipped
+from ciclo.jobs.issuing.finish import finish_issuing
+from ciclo.jobs.issuing.issue import issue_due_periods
+from ciclo.jobs.issuing.options import IssueOptions, IssueOutcome
+from ciclo.jobs.issuing.settle import adopt_existing, settle
+from ciclo.jobs.periods.expand import expand_rules
+from ciclo.jobs.periods.expansions import record_expansion
 from ciclo.jobs.price_updates import UpdateOptions, UpdateOutcome, apply_price_updates, settle_updates
-from ciclo.jobs.settle import adopt_existing, settle
-from ciclo.jobs.sync import sync_contracts
-from ciclo.jobs.sync_indices import load_shipped
-from ciclo.ledger.engine import open_engine
+from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Actor, Scope
-from ciclo.sandbox.testing import SandboxControl
+from ciclo_sandbox.testing import SandboxControl
 from company import ORGANIZATION
 from documented_commands import run_documented
 

@@ -4,11 +4,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from ciclo.domain.periods import DateRange
+from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.backfill import BackfillPolicy, Ceilings, draft_plan, keep_plan
-from ciclo.jobs.expand import expand_rules
-from ciclo.jobs.settle import adopt_existing
-from ciclo.jobs.sync import sync_contracts
+from ciclo.jobs.issuing.settle import adopt_existing
+from ciclo.jobs.periods.expand import expand_rules
+from ciclo.jobs.rules.sync import sync_contracts
 from ciclo.ledger.repositories import ExecutionState, Scope
 from company import company, rule, scheduled_update, service
 

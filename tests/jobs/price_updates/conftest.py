@@ -12,19 +12,19 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from ciclo.api import BillimaticClient
-from ciclo.domain.periods import DateRange
+from ciclo.billimatic import BillimaticClient
+from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.expand import expand_rules
-from ciclo.jobs.issue import IssueOptions, issue_due_periods
+from ciclo.jobs.indices import load_shipped
+from ciclo.jobs.issuing.issue import IssueOptions, issue_due_periods
+from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.price_updates import UpdateOptions, UpdateOutcome, apply_price_updates, settle_updates
-from ciclo.jobs.sync import sync_contracts
-from ciclo.jobs.sync_indices import load_shipped
-from ciclo.ledger.engine import open_engine
+from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.migrate import upgrade
 from ciclo.ledger.repositories import Actor, Scope
 from ciclo.ledger.tables import Period, PriceUpdateExecution
-from ciclo.sandbox.testing import SandboxControl
+from ciclo_sandbox.testing import SandboxControl
 from company import ORGANIZATION, TOKEN
 
 LAST = date(2025, 12, 31)

@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from ciclo.domain.periods import DateRange
 from ciclo.domain.price_index import PriceIndex
+from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.price_updates import UpdateOptions, answer_batch, batch_of, batch_table
 from ciclo.ledger.repositories import ExecutionState, IndexValueRepository, Scope
 from company import company, contract, rule, scheduled_update

@@ -10,8 +10,8 @@ import pytest
 from ciclo.domain.money import brl
 from ciclo.domain.price_index import PriceIndex, WindowPolicy, accumulate, law_warning, price_index, window
 from ciclo.domain.pricing import new_unit_value
-from ciclo.orchestration.settings import Settings
-from ciclo.series import shipped_series
+from ciclo.sgs.series import shipped_series
+from ciclo.tasks.settings import Settings
 
 PAGE = (Path(__file__).parents[3] / "docs" / "price-updates.md").read_text(encoding="utf-8")
 EXAMPLES = [

@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from ciclo.api import AuthenticationError, BillimaticClient, TransientApiError
-from ciclo.domain.periods import DateRange
+from ciclo.billimatic import AuthenticationError, BillimaticClient, TransientApiError
+from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.claims import LeaseTooShortError
 from ciclo.jobs.price_updates import UpdateOptions, updates_open
 from ciclo.ledger.repositories import ExecutionState, Scope

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from ciclo.domain.calendar import add_days, month_end
 from ciclo.domain.price_index import accumulate, price_index, window
-from ciclo.sandbox.testing import running_sandbox
-from ciclo.series import shipped_series
+from ciclo.sgs.series import shipped_series
+from ciclo_sandbox.testing import running_sandbox
 from company import TODAY, company, rule, scheduled_update, service
 
 NEW_YEAR, LAST = date(2025, 1, 1), date(2025, 12, 31)

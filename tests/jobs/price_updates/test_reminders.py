@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from ciclo.domain.periods import DateRange
+from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.price_updates import UpdateOptions, previews, taken_reminders
 from ciclo.ledger.repositories import Scope
 from company import company, rule, scheduled_update, service

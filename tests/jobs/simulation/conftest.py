@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
-from ciclo.ledger.engine import open_engine
+from ciclo.ledger.database import open_engine
 
 
 @pytest.fixture

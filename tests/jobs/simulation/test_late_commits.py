@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from ciclo.domain.period_states import PeriodState
-from ciclo.jobs.close import NotClosedError, close_month, require_closed
+from ciclo.domain.states import PeriodState
+from ciclo.jobs.closing.close import NotClosedError, close_month, require_closed
 from ciclo.jobs.context import JobContext
 from ciclo.ledger.repositories import Actor
 from company import TODAY

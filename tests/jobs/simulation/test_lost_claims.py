@@ -6,13 +6,13 @@ from decimal import Decimal
 import pytest
 from sqlalchemy.orm import Session
 
-from ciclo.domain.period_states import PeriodState
-from ciclo.domain.periods import DateRange
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import PeriodState
 from ciclo.jobs.claims import LeaseTooShortError
-from ciclo.jobs.expand import expand_rules
-from ciclo.jobs.issue import IssueOptions, issue_due_periods
-from ciclo.jobs.settle import adopt_existing, settle
-from ciclo.jobs.sync import sync_contracts
+from ciclo.jobs.issuing.issue import IssueOptions, issue_due_periods
+from ciclo.jobs.issuing.settle import adopt_existing, settle
+from ciclo.jobs.periods.expand import expand_rules
+from ciclo.jobs.rules.sync import sync_contracts
 from ciclo.ledger.actions import release_period
 from ciclo.ledger.repositories import Actor, Issued, PeriodRepository, Scope
 from ciclo.ledger.tables import Invoice

@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
-from ciclo.domain.period_states import PeriodState
-from ciclo.jobs import issue, matching, settle
-from ciclo.jobs.settle import Looked
+from ciclo.domain.states import PeriodState
+from ciclo.jobs.issuing import issue, match, settle
+from ciclo.jobs.issuing.settle import Looked
 from ciclo.ledger.repositories.periods import PeriodRepository
 from ciclo.ledger.tables import Period
 from simulated_billing import Billing
@@ -55,7 +55,7 @@ def settle_without_grace(patch: Patch) -> None:
 
 def match_without_reference(patch: Patch) -> None:
     """Recognize invoices by contract, date, value and description alone."""
-    patch.setattr(matching, "reference_in", lambda _comments: None)
+    patch.setattr(match, "reference_in", lambda _comments: None)
 
 
 def ignore_leases(patch: Patch) -> None:

@@ -27,7 +27,7 @@ from ciclo.jobs.price_updates.work import (
     stay,
     wait,
 )
-from ciclo.jobs.sync import sync_rules
+from ciclo.jobs.rules.sync import sync_rules
 from ciclo.ledger.repositories import ExecutionState, Scope
 
 

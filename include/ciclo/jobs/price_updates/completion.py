@@ -12,16 +12,16 @@ from typing import Any
 
 from ciclo.domain.errors import DomainError
 from ciclo.domain.money import brl, cents
-from ciclo.domain.period_states import PeriodState
-from ciclo.domain.periods import DateRange
 from ciclo.domain.pricing import Price, gross_value, next_execution
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import PeriodState
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
+from ciclo.jobs.issuing.record import store_invoices
 from ciclo.jobs.price_updates.invoices import Brought, bring_to_price
 from ciclo.jobs.price_updates.standing import Due, Prices, Standing
-from ciclo.jobs.prices import next_revision
-from ciclo.jobs.recording import store_invoices
-from ciclo.jobs.schedules import domain_update
+from ciclo.jobs.rules.prices import next_revision
+from ciclo.jobs.rules.schedules import domain_update
 from ciclo.ledger.repositories import Change, ExecutionState
 from ciclo.ledger.tables import Payload, Period, PriceUpdateExecution
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from ciclo.api import ApiError, AuthenticationError, NotFoundError, RejectedError
-from ciclo.api.models import Invoice, InvoiceState, Service
+from ciclo.billimatic import ApiError, AuthenticationError, NotFoundError, RejectedError
+from ciclo.billimatic.models import Invoice, InvoiceState, Service
 from ciclo.domain.errors import DomainError
 from ciclo.domain.money import brl, cents
 from ciclo.domain.pricing import Price, gross_value, price_in_force

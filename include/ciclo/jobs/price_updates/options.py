@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from ciclo.domain.price_index import WindowPolicy
 from ciclo.jobs.claims import ClaimOptions
-from ciclo.jobs.sync import Problem
+from ciclo.jobs.rules.sync import Problem
 
 MAX_WAIT_DAYS = 10
 

@@ -25,8 +25,8 @@ from ciclo.domain.pricing import (
 )
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.standing import Due, Prices, Standing, written
-from ciclo.jobs.prices import WHOLE_RULE
-from ciclo.jobs.schedules import domain_update
+from ciclo.jobs.rules.prices import WHOLE_RULE
+from ciclo.jobs.rules.schedules import domain_update
 from ciclo.ledger.tables import IndexValue, Payload
 from ciclo.ledger.terms import terms_hash
 

@@ -16,8 +16,8 @@ from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.options import UpdateOptions
 from ciclo.jobs.price_updates.proposal import IndexBook, Proposal, propose
 from ciclo.jobs.price_updates.standing import Due, Standing, standing_of
-from ciclo.jobs.prices import WHOLE_RULE, readjusted_services
-from ciclo.jobs.schedules import domain_update
+from ciclo.jobs.rules.prices import WHOLE_RULE, readjusted_services
+from ciclo.jobs.rules.schedules import domain_update
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.repositories.executions import UNSENT
 

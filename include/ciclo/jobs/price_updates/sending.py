@@ -8,7 +8,7 @@ out what became of it. What is PUT is the price in force now: an execution appli
 from datetime import timedelta
 from typing import Any
 
-from ciclo.api import (
+from ciclo.billimatic import (
     ApiError,
     AuthenticationError,
     BadRequestError,
@@ -16,7 +16,7 @@ from ciclo.api import (
     RejectedError,
     TransientApiError,
 )
-from ciclo.api.models import InvoiceRule
+from ciclo.billimatic.models import InvoiceRule
 from ciclo.domain.errors import DomainError
 from ciclo.domain.money import brl
 from ciclo.failpoints import failpoint
@@ -26,7 +26,7 @@ from ciclo.jobs.price_updates.proposal import Proposal
 from ciclo.jobs.price_updates.standing import Prices, Standing, written
 from ciclo.jobs.price_updates.vendor import Adoption, adoption_evidence
 from ciclo.jobs.price_updates.work import Case, Run, back_to_planned, doubt, park, proposal_columns, stay
-from ciclo.jobs.prices import WHOLE_RULE, current_prices
+from ciclo.jobs.rules.prices import WHOLE_RULE, current_prices
 from ciclo.ledger.repositories import ExecutionState
 
 

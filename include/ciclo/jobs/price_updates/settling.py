@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from ciclo.api import NotFoundError
-from ciclo.api.models import InvoiceRule
+from ciclo.billimatic import NotFoundError
+from ciclo.billimatic.models import InvoiceRule
 from ciclo.domain.money import brl
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
@@ -19,8 +19,8 @@ from ciclo.jobs.price_updates.invoices import InvoicesPending
 from ciclo.jobs.price_updates.options import UpdateOptions, UpdateOutcome
 from ciclo.jobs.price_updates.standing import Due, Prices, standing_of
 from ciclo.jobs.price_updates.waiting import release_periods
-from ciclo.jobs.prices import current_prices
-from ciclo.jobs.sync import Problem
+from ciclo.jobs.rules.prices import current_prices
+from ciclo.jobs.rules.sync import Problem
 from ciclo.ledger.repositories import ExecutionState, Scope
 from ciclo.ledger.repositories.executions import IN_FLIGHT
 from ciclo.ledger.tables import PriceUpdateExecution

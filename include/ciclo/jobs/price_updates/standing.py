@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from ciclo.api.models import InvoiceRule
+from ciclo.billimatic.models import InvoiceRule
 from ciclo.domain import pricing
 from ciclo.domain.money import cents
 from ciclo.domain.pricing import Service
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.prices import WHOLE_RULE, current_prices, history, vendor_after
+from ciclo.jobs.rules.prices import WHOLE_RULE, current_prices, history, vendor_after
 from ciclo.ledger.repositories import ACTIVE, KnownPrice, Version
 from ciclo.ledger.repositories.executions import IN_PRICES
 from ciclo.ledger.tables import Contract, PriceUpdateExecution, Rule, ScheduledUpdate

@@ -7,7 +7,7 @@ from ciclo.domain.price_index import PriceIndex, available_from, window
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.options import UpdateOptions
 from ciclo.jobs.price_updates.proposal import IndexBook
-from ciclo.jobs.schedules import domain_update
+from ciclo.jobs.rules.schedules import domain_update
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import ScheduledUpdate
 

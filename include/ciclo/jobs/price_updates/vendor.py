@@ -13,8 +13,8 @@ from ciclo.domain.money import brl
 from ciclo.domain.pricing import next_execution
 from ciclo.jobs.price_updates.proposal import Proposal
 from ciclo.jobs.price_updates.standing import Due, Prices, Standing, written
-from ciclo.jobs.prices import readjusted_services
-from ciclo.jobs.schedules import domain_update
+from ciclo.jobs.rules.prices import readjusted_services
+from ciclo.jobs.rules.schedules import domain_update
 from ciclo.ledger.tables import Payload
 
 UNMOVED = "the vendor's execution date has not moved: make sure that nobody changed the price for another reason"

@@ -2,9 +2,9 @@
 
 from datetime import date
 
-from ciclo.domain.period_states import PeriodState
-from ciclo.domain.periods import DateRange
 from ciclo.domain.price_index import price_index
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import PeriodState
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.completion import periods_from
 from ciclo.jobs.price_updates.standing import Due, Standing

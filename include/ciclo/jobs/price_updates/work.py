@@ -17,8 +17,8 @@ from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.options import UpdateOptions, UpdateOutcome
 from ciclo.jobs.price_updates.proposal import IndexBook, Proposal
 from ciclo.jobs.price_updates.standing import Due, Standing
-from ciclo.jobs.schedules import domain_update
-from ciclo.jobs.sync import Problem
+from ciclo.jobs.rules.schedules import domain_update
+from ciclo.jobs.rules.sync import Problem
 from ciclo.ledger.repositories import ExecutionState
 from ciclo.ledger.tables import PriceUpdateExecution
 

@@ -10,8 +10,8 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import first_of_month
-from ciclo.domain.period_states import SETTLED
-from ciclo.domain.periods import DateRange
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import SETTLED
 from ciclo.ledger.queries.expressions import contains, not_at_rest
 from ciclo.ledger.queries.paging import Listing, Page, PageRequest, counted
 from ciclo.ledger.queries.periods import rules_with_index

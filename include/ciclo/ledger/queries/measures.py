@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.money import ZERO
-from ciclo.domain.period_states import PeriodState
+from ciclo.domain.states import PeriodState
 from ciclo.ledger.queries.expressions import not_at_rest
 from ciclo.ledger.tables import Finding, Period, PriceUpdateExecution
 

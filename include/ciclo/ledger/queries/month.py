@@ -8,9 +8,9 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.money import ZERO
-from ciclo.domain.period_states import PeriodState
-from ciclo.domain.periods import DateRange
 from ciclo.domain.receivables import ReceivableState
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import PeriodState
 from ciclo.ledger.queries.expressions import not_at_rest
 from ciclo.ledger.tables import Finding, Invoice, MonthClosing, Period, PriceUpdateExecution, Receivable
 

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
-from ciclo.domain.period_states import SETTLED
-from ciclo.domain.periods import DateRange
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import SETTLED
 from ciclo.ledger.queries.expressions import contains, not_at_rest
 from ciclo.ledger.queries.paging import Listing, Query, counted
 from ciclo.ledger.queries.trail import TrailEntry, trail_of

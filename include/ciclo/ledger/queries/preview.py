@@ -12,8 +12,8 @@ from itertools import islice
 
 from ciclo.domain.due_dates import Receivable, due_dates, receivables
 from ciclo.domain.errors import NoPriceInForce
-from ciclo.domain.periods import DateRange, periods
 from ciclo.domain.pricing import WHOLE_RULE, Price, gross_value
+from ciclo.domain.recurrence import DateRange, periods
 from ciclo.ledger.queries.contracts import UpdateTerms
 from ciclo.ledger.queries.price_updates import PricePoint
 from ciclo.ledger.terms import RuleTerms

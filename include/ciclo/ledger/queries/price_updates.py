@@ -10,7 +10,7 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import first_of_month
-from ciclo.domain.periods import DateRange
+from ciclo.domain.recurrence import DateRange
 from ciclo.ledger.queries.expressions import contains
 from ciclo.ledger.queries.paging import Listing, Query, counted
 from ciclo.ledger.queries.trail import TrailEntry, trail_of

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import first_of_month
 from ciclo.domain.money import ZERO
-from ciclo.domain.periods import DateRange
 from ciclo.domain.receivables import AgeingBucket, ReceivableState, ageing_bucket, days_late
+from ciclo.domain.recurrence import DateRange
 from ciclo.ledger.queries.expressions import contains, days_between
 from ciclo.ledger.queries.month import Share
 from ciclo.ledger.queries.paging import Listing, counted

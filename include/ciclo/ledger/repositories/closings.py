@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import and_, func, insert, select
 from sqlalchemy.orm import Session, defer
 
-from ciclo.domain.period_states import PeriodState
-from ciclo.domain.periods import DateRange
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import PeriodState
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.tables import (
     AuditEntry,

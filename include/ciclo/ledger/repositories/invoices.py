@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from ciclo.domain.periods import DateRange
+from ciclo.domain.recurrence import DateRange
 from ciclo.ledger.repositories.statements import Merge, upsert
 from ciclo.ledger.tables import Invoice, Receivable
 

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from ciclo.domain.period_states import PeriodState, check_transition
-from ciclo.domain.periods import DateRange
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import PeriodState, check_transition
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.statements import insert_new
 from ciclo.ledger.tables import Period, PlannedInvoice, ScheduledUpdate

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import first_of_month
 from ciclo.domain.findings import AT_REST
-from ciclo.domain.period_states import PeriodState
-from ciclo.domain.periods import DateRange
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import PeriodState
 from ciclo.ledger.tables import Contract, Invoice, Period, Receivable
 
 IDS_AT_ONCE = 5000

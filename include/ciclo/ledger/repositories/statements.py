@@ -60,7 +60,7 @@ def _insert(dialect: str, table: type[Base]) -> postgresql.Insert | sqlite.Inser
 def append(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
     """Add new rows to `table`, all with the same columns and none in anybody's way: PostgreSQL copies them in.
 
-    A copied row takes half the time of an inserted one (`ciclo bench ledger`), and every change of state makes one.
+    A copied row takes half the time of an inserted one (`python -m bench ledger`), and every change of state makes one.
     """
     if not rows:
         return

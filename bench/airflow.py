@@ -1,0 +1,190 @@
+"""On a real Airflow: what a Dag adds to a job, and what one mapped task per invoice would cost.
+
+The one rule: LocalExecutor and PostgreSQL for both, the Dags as they ship; times are wall times from the trigger to the
+end of the run. Each run has a month of its own to bill, all of one ledger and one Airflow. The naive peer is measured
+on a few invoices and compared per invoice.
+"""
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+
+from sqlalchemy import make_url
+
+from bench.figures import Figure
+from bench.issue import MONTH, OPTIONS, SEEN_ON, planned_month, requests_of
+from bench.plan import Plan
+from bench.portfolio import ORGANIZATION, TOKEN
+from bench.servers import Sandbox, database, free_port, job_on
+from ciclo.domain.calendar import add_months
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import PeriodState
+from ciclo.jobs.issuing.finish import finish_issuing
+from ciclo.jobs.issuing.issue import issue_due_periods
+from ciclo.jobs.issuing.settle import adopt_existing, settle
+from ciclo.jobs.periods.expand import expand_rules
+from ciclo.jobs.periods.expansions import record_expansion
+from ciclo.ledger.repositories import Scope
+from demo import airflow_settings
+from demo.airflow_api import AirflowApi
+from demo.processes import Processes
+from demo.site import Site, project_folder
+
+SHARDS = 2
+"""As `CICLO_SHARDS` by default."""
+COMPONENTS = (
+    ("airflow", "api-server"),
+    ("airflow", "scheduler", "--skip-serve-logs"),
+    ("airflow", "dag-processor"),
+)
+START_SECONDS = 120
+RUN_SECONDS = 1800
+INVOICES_OF_THE_PEER = 40
+
+
+def measure(plan: Plan) -> list[Figure]:
+    """Measure the job's own time, then the same on an Airflow and what the naive peer takes there, month by month."""
+    count, few = plan.size(5_000), max(20, plan.size(INVOICES_OF_THE_PEER))
+    with planned_month(plan.sandbox, plan.postgres, count) as url:
+        months = _plan_more(plan, url)
+        own = [_own_seconds(plan.sandbox, url, count, next(months)) for _ in range(plan.runs)]
+        with _airflow(plan, url, requests_of(plan.sandbox, url)[:few]) as airflow:
+            naive = [_seconds(airflow, "naive_invoices", {}) for _ in range(plan.runs)]
+            whole = [_whole_seconds(airflow, plan.sandbox, url, count, next(months)) for _ in range(plan.runs)]
+    return [
+        Figure("naive peer", f"issue_invoices, {count:,} invoices", "/s", [count / seconds for seconds in whole],
+               f"a mapped task each, {few} invoices", [few / seconds for seconds in naive], at_least=50),
+        Figure("Dag", f"issue_invoices, {count:,} invoices, beside the job's {median(own):.0f} s", "s",
+               [all_of_it - job for all_of_it, job in zip(whole, own, strict=True)], at_most=15),
+    ]  # fmt: skip
+
+
+def _plan_more(plan: Plan, url: str) -> Iterator[Scope]:
+    """Plan the months after the planned one, two a run, and yield them: that one is the naive peer's."""
+    starts = [add_months(MONTH.window.start, 1 + number) for number in range(2 * plan.runs)]
+    whole = Scope(DateRange(starts[0], add_months(starts[-1], 1)))
+    with job_on(url, plan.sandbox) as job:
+        expand_rules(job, whole, seen_on=SEEN_ON)
+        record_expansion(job, whole)
+    return (Scope(DateRange.month_of(start)) for start in starts)
+
+
+# -- the job's own time ----------------------------------------------------------------------------------------------
+
+
+def _own_seconds(sandbox: Sandbox, url: str, count: int, month: Scope) -> float:
+    """Return what the stages of the Dag take without Airflow, its shards in two processes as there."""
+    shards = [Scope(month.window, (), shard, SHARDS) for shard in range(SHARDS)]
+    with ProcessPoolExecutor(SHARDS, mp_context=get_context("spawn")) as pool:
+        list(pool.map(_warm, range(SHARDS)))
+        began = time.perf_counter()
+        with job_on(url, sandbox) as job:
+            settle(job, month, OPTIONS)
+            adopt_existing(job, month, owner="bench", lease=OPTIONS.lease)
+        created = sum(pool.map(_issue_shard, [sandbox.url] * SHARDS, [url] * SHARDS, shards))
+        with job_on(url, sandbox) as job:
+            finish_issuing(job, month, OPTIONS, owner="bench")
+        seconds = time.perf_counter() - began
+    if created != count:
+        raise AssertionError(f"{created} of {count} invoices were created")
+    return seconds
+
+
+def _warm(shard: int) -> int:
+    return shard  # the process has imported everything by now
+
+
+def _issue_shard(sandbox_url: str, url: str, shard: Scope) -> int:
+    with job_on(url, Sandbox(sandbox_url)) as job:
+        return issue_due_periods(job, shard, OPTIONS, owner=f"bench {shard.shard}").created
+
+
+# -- Airflow ---------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _airflow(plan: Plan, ledger_url: str, invoices: list[tuple[str, bytes]]) -> Iterator[AirflowApi]:
+    """Yield a running Airflow that knows Ciclo's Dags and the naive one."""
+    with tempfile.TemporaryDirectory(prefix="ciclo-bench-") as name, database(plan.postgres, "airflow") as metadata:
+        site = _site(Path(name), invoices)
+        port = free_port()
+        airflow_settings.write_configuration(site, port, by_schedule=False)
+        environment = airflow_settings.environment(site, plan.sandbox.url) | _settings(site, plan, ledger_url, metadata)
+        with Processes(site.logs) as processes, AirflowApi(f"http://127.0.0.1:{port}") as airflow:
+            migration = processes.start("migrate", ("airflow", "db", "migrate"), environment)
+            processes.finish(migration, START_SECONDS)
+            for component in COMPONENTS:
+                processes.start(component[1], component, environment)
+            _await(lambda: airflow.health().get("scheduler") == "healthy", processes)
+            airflow.log_in()
+            _await(lambda: airflow.has_dag("issue_invoices") and airflow.has_dag("naive_invoices"), processes)
+            yield airflow
+
+
+def _site(folder: Path, invoices: list[tuple[str, bytes]]) -> Site:
+    """Lay out a project whose Dag folder holds Ciclo's Dags and the naive one."""
+    site = Site(folder, folder)
+    site.logs.mkdir()
+    site.airflow_home.mkdir()
+    shutil.copytree(project_folder() / "dags", folder / "dags", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(Path(__file__).with_name("naive_dag.py"), folder / "dags" / "naive_invoices.py")
+    ready = [{"path": path, "body": json.loads(body)} for path, body in invoices]
+    (folder / "invoices.json").write_text(json.dumps(ready), encoding="utf-8")
+    return site
+
+
+def _settings(site: Site, plan: Plan, ledger_url: str, metadata: str) -> dict[str, str]:
+    connection = {
+        "conn_type": "billimatic",
+        "host": plan.sandbox.url,
+        "password": TOKEN,
+        "extra": {"organization_id": ORGANIZATION, "requests_per_second": 0},
+    }
+    driver = make_url(metadata).set(drivername="postgresql+psycopg2")
+    return {
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": driver.render_as_string(hide_password=False),
+        "AIRFLOW_CONN_BILLIMATIC_DEFAULT": json.dumps(connection),
+        "CICLO_LEDGER_URL": ledger_url,
+        "CICLO_BENCH_INVOICES": str(site.folder / "invoices.json"),
+    }
+
+
+def _whole_seconds(airflow: AirflowApi, sandbox: Sandbox, url: str, count: int, month: Scope) -> float:
+    """Return how long the Dag takes for a month."""
+    window = {"from_date": month.window.start.isoformat(), "to_date": month.window.last_day.isoformat()}
+    seconds = _seconds(airflow, "issue_invoices", window)
+    with job_on(url, sandbox) as job:
+        issued = job.periods.totals(month)[PeriodState.ISSUED].periods
+    if issued != count:
+        raise AssertionError(f"{issued} of {count} periods were issued")
+    return seconds
+
+
+def _seconds(airflow: AirflowApi, dag_id: str, conf: Mapping[str, str]) -> float:
+    """Return how long a run takes, from its trigger to its end."""
+    airflow.unpause(dag_id)
+    began = time.perf_counter()
+    run_id = airflow.trigger(dag_id, conf)
+    while (state := airflow.run_state(dag_id, run_id)) not in {"success", "failed"}:
+        if time.perf_counter() - began > RUN_SECONDS:
+            raise TimeoutError(f"{dag_id} is still {state}")
+        time.sleep(0.2)
+    if state == "failed":
+        raise AssertionError(f"{dag_id} failed")
+    return time.perf_counter() - began
+
+
+def _await(condition: Callable[[], bool], processes: Processes) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not condition():
+        processes.check()
+        if time.monotonic() > deadline:
+            raise TimeoutError("Airflow did not come up")
+        time.sleep(0.3)

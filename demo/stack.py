@@ -1,0 +1,145 @@
+"""Everything a demonstration runs on: the sandbox as the vendor, the ledger, and Airflow's four components.
+
+The rule here: each step waits for a sign of life, never for a while, and says which log to read if none comes.
+`airflow standalone` would do the same in one process tree, but mixes the components' output and migrates again.
+"""
+
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from demo import airflow_settings
+from demo.airflow_api import AirflowApi
+from demo.company import YEAR_END, write_state
+from demo.errors import StepFailed
+from demo.processes import Child, Processes
+from demo.screen import Screen
+from demo.site import Site
+from demo.vendor_view import VendorView
+
+START_SECONDS = 120
+COMPONENTS: Mapping[str, tuple[str, ...]] = {
+    "API server": ("airflow", "api-server"),
+    "Scheduler": ("airflow", "scheduler", "--skip-serve-logs"),
+    "Dag processor": ("airflow", "dag-processor"),
+    "Triggerer": ("airflow", "triggerer", "--skip-serve-logs"),
+}
+DAGS: Final = ("bill_range", "reconcile_receivables", "close_billing_month")
+"""What the demonstration runs."""
+HEALTH_NAMES = {
+    "API server": "metadatabase",
+    "Scheduler": "scheduler",
+    "Dag processor": "dag_processor",
+    "Triggerer": "triggerer",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running sandbox and Airflow."""
+
+    site: Site
+    processes: Processes
+    vendor: VendorView
+    vendor_url: str
+    airflow: AirflowApi
+    airflow_url: str
+
+
+def start(
+    site: Site, processes: Processes, screen: Screen, *, by_schedule: bool, roles: Mapping[str, str] | None = None
+) -> Stack:
+    """Start everything and return it once Airflow is healthy and knows the `DAGS`.
+
+    Without `by_schedule` no Dag runs unless it is told to: today's runs would get between those of the demonstration.
+    With `roles` (user names to roles; the first has to be an `admin`) people log in; without, everybody is let in.
+
+    Raises:
+        StepFailed: a component died or did not come up in time.
+    """
+    vendor_port, airflow_port = free_port(), free_port()
+    vendor_url = f"http://{airflow_settings.LOOPBACK}:{vendor_port}"
+    airflow_url = f"http://{airflow_settings.LOOPBACK}:{airflow_port}"
+    write_state(site.state_file)
+    airflow_settings.write_configuration(site, airflow_port, by_schedule=by_schedule, roles=roles)
+    airflow_settings.write_environment_file(site, vendor_url)
+    environment = airflow_settings.environment(site, vendor_url)
+    stack = Stack(site, processes, VendorView(vendor_url), vendor_url, AirflowApi(airflow_url), airflow_url)
+
+    _start_vendor_and_databases(stack, vendor_port, environment, screen)
+    _start_airflow(stack, environment, screen, administrator=next(iter(roles or ()), None))
+    return stack
+
+
+def wait_until(condition: Callable[[], bool], what: Child, processes: Processes, seconds: float) -> None:
+    """Poll `condition`, ever slower up to once a second, until it holds.
+
+    Raises:
+        StepFailed: a process died meanwhile, or `what` was not there after `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    pause = 0.1
+    while not condition():
+        processes.check()
+        if time.monotonic() > deadline:
+            raise StepFailed(what.name, f"no sign of life after {seconds:.0f} seconds", what.log)
+        time.sleep(pause)
+        pause = min(1.0, pause * 1.3)
+
+
+def free_port() -> int:
+    """Return a port on loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((airflow_settings.LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _start_vendor_and_databases(stack: Stack, port: int, environment: Mapping[str, str], screen: Screen) -> None:
+    """Start the sandbox while both databases are being prepared; none of the three needs another."""
+    processes, site = stack.processes, stack.site
+    sandbox_arguments = ("--port", str(port), "--state", str(site.state_file), "--today", YEAR_END.isoformat())
+    sandbox = processes.start("Sandbox", ("ciclo.cli", "sandbox", *sandbox_arguments), environment)
+    migration = processes.start("Airflow database", ("airflow", "db", "migrate"), environment)
+    ledger = processes.start("Ledger", ("ciclo.cli", "db", "upgrade"), environment)
+    wait_until(stack.vendor.is_up, sandbox, processes, START_SECONDS)
+    screen.event(f"The vendor's API is up, played by a local stand-in: {stack.vendor_url}")
+    processes.finish(ledger, START_SECONDS)
+    screen.event("Ciclo's ledger is ready")
+    processes.finish(migration, START_SECONDS)
+    screen.event("Airflow's own database is ready")
+
+
+def _start_airflow(stack: Stack, environment: Mapping[str, str], screen: Screen, *, administrator: str | None) -> None:
+    children = {name: stack.processes.start(name, command, environment) for name, command in COMPONENTS.items()}
+    for name, child in children.items():
+        wait_until(partial(_is_healthy, stack.airflow, name), child, stack.processes, START_SECONDS)
+    stack.airflow.log_in(_credentials(stack.site, administrator))
+    for dag_id in DAGS:
+        _wait_for_dag(stack, dag_id, children["Dag processor"])
+    screen.event(f"Airflow is up: {stack.airflow_url}")
+
+
+def _credentials(site: Site, user: str | None) -> Mapping[str, str] | None:
+    return {"username": user, "password": airflow_settings.passwords(site)[user]} if user else None
+
+
+def _is_healthy(airflow: AirflowApi, component: str) -> bool:
+    return airflow.health().get(HEALTH_NAMES[component]) == "healthy"
+
+
+def _wait_for_dag(stack: Stack, dag_id: str, dag_processor: Child) -> None:
+    """Wait for a Dag; a Dag file that cannot be read is said at once, not after the time is up."""
+
+    def known() -> bool:
+        if stack.airflow.has_dag(dag_id):
+            return True
+        errors = [error for error in stack.airflow.import_errors() if dag_id in error]
+        if errors:
+            raise StepFailed("Dag processor", errors[0], dag_processor.log)
+        return False
+
+    wait_until(known, dag_processor, stack.processes, START_SECONDS)

@@ -1,0 +1,1 @@
+"""What carries a request to the vendor and its answer back."""

@@ -1,0 +1,5 @@
+"""`python -m ciclo.cli`."""
+
+from ciclo.cli.main import main
+
+main()

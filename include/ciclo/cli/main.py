@@ -1,0 +1,118 @@
+"""The command line: `ciclo …`. Every command parses its input, calls one function and prints; it holds no rules."""
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+from ciclo.cli.ledger import ledger
+from ciclo.cli.parked import parked
+from ciclo.domain.errors import DomainError
+
+app = typer.Typer(
+    name="ciclo",
+    help="Recurring billing on Apache Airflow: every period invoiced exactly once.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(ledger, name="db")
+app.add_typer(parked, name="parked")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def preview(
+    rule: Annotated[Path, typer.Argument(help="A rule in the API's shape (JSON), bare or under invoice_rule.")],
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First issue date, included.")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last issue date, included.")],
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """Show what a rule bills: issue dates, due dates, accrual months, and amounts at the price in force."""
+    from ciclo.cli.printing import preview_lines  # noqa: PLC0415
+    from ciclo.domain.recurrence import DateRange  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.jobs.preview import preview_rule, read_rule  # noqa: PLC0415
+
+    result = preview_rule(read_rule(_read_json(rule)), DateRange.days(first.date(), last.date()))
+    _print(result.documents() if as_json else preview_lines(result))
+
+
+@app.command()
+def index(
+    name: Annotated[str, typer.Argument(metavar="INDEX", help="igpm, ipca, igpdi, inpc or ipcfipe.")],
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m"], help="First month, included.")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m"], help="Last month, included.")],
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """Compound a price index over months, exactly, from the series that ship with Ciclo."""
+    from ciclo.cli.printing import index_lines  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.sgs.series import index_report  # noqa: PLC0415
+
+    report = index_report(name, first.date(), last.date())
+    _print(report if as_json else index_lines(report))
+
+
+@app.command()
+def sandbox(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; the control plane answers this machine alone.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8400,
+    state: Annotated[Path | None, typer.Option(help="State file (JSON) to start from.")] = None,
+    token: Annotated[str | None, typer.Option(help="API token; overrides the state file's.")] = None,
+    today: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The sandbox's date.")] = None,
+    database: Annotated[str | None, typer.Option(help="SQLAlchemy URL; default: in memory.")] = None,
+) -> None:
+    """Serve the vendor's API and the central bank's SGS API on loopback, for demos and tests."""
+    from ciclo_sandbox import serve  # noqa: PLC0415 - a command loads only what it needs
+
+    day = today.date() if today else None
+    serve(host=host, port=port, state=state, token=token, today=day, database=database)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"), parse_float=str)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise InputError(f"{path} is not a JSON object")
+    return document
+
+
+def _print(result: Any) -> None:
+    lines = result if isinstance(result, list) and all(isinstance(line, str) for line in result) else None
+    typer.echo("\n".join(lines) if lines is not None else json.dumps(result, indent=2, ensure_ascii=False))
+
+
+class InputError(Exception):
+    """A file or argument cannot be used."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line; errors go to stderr in one line, exit code 0, 1 (failed) or 2 (wrong use)."""
+    from ciclo.ledger.errors import LedgerError  # noqa: PLC0415 - SQLAlchemy is loaded only when it is needed
+
+    try:
+        code = app(args=list(argv) if argv is not None else None, standalone_mode=False)
+    except (InputError, DomainError, LedgerError) as error:
+        _fail(str(error), 1)
+    except (typer.Abort, KeyboardInterrupt):
+        _fail("stopped", 130)
+    except TyperException as error:
+        _fail(" ".join(f"{error.format_message()} Try --help.".split()), 2)
+    else:
+        sys.exit(code or 0)
+
+
+def _fail(message: str, code: int) -> None:
+    typer.echo(f"error: {message}", err=True)
+    sys.exit(code)

@@ -1,0 +1,65 @@
+"""The console's app: routes, error pages, headers. It is told who may see it and who is looking.
+
+The one rule: nothing is opened on import or on creation, and no route answers before the injected dependencies agreed.
+"""
+
+import secrets as random
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+
+from ciclo.console.access import TokenSigner, User, remember_viewer
+from ciclo.console.database import Ledger
+from ciclo.console.errors import add_error_pages
+from ciclo.console.headers import SecurityHeaders
+from ciclo.console.rendering import environment
+from ciclo.console.routes import ROUTERS
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(
+    *,
+    current_user: Callable[..., Any],
+    can_act: Callable[..., Any],
+    dependencies: Sequence[Any] = (),
+    secret: str | None = None,
+    ledger_url: str | None = None,
+    clock: Callable[[], datetime] = _now,
+) -> FastAPI:
+    """Make the console.
+
+    Args:
+        current_user: a FastAPI dependency that returns the `User` who is signed in, or raises.
+        can_act: a FastAPI dependency that returns whether that user may release, cancel, settle and acknowledge.
+        dependencies: FastAPI dependencies that every route has, before anything else; they raise to refuse.
+        secret: what CSRF tokens are signed with; the same on every server of a deployment. Default: random.
+        ledger_url: the ledger's database. Default: `CICLO_LEDGER_URL`.
+        clock: tells the present instant.
+    """
+    signer = TokenSigner(secret or random.token_hex(32))
+
+    def identify(
+        request: Request, user: Annotated[User, Depends(current_user)], may_act: Annotated[bool, Depends(can_act)]
+    ) -> None:
+        remember_viewer(request, user, may_act=may_act, signer=signer)
+
+    app = FastAPI(
+        title="Ciclo billing console",
+        dependencies=[*dependencies, Depends(identify)],
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    app.state.ledger = Ledger(ledger_url)
+    app.state.clock = clock
+    app.state.templates = environment()
+    app.add_middleware(SecurityHeaders)
+    add_error_pages(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app

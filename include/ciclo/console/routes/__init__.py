@@ -1,0 +1,31 @@
+"""The console's routes, one module a view. A route reads its parameters, asks one query, renders one template."""
+
+from ciclo.console.routes import (
+    actions,
+    attention,
+    closings,
+    contracts,
+    health,
+    month,
+    periods,
+    price_updates,
+    receivables,
+    runs,
+    search,
+    static_files,
+)
+
+ROUTERS = (
+    month.router,
+    periods.router,
+    receivables.router,
+    price_updates.router,
+    attention.router,
+    contracts.router,
+    closings.router,
+    search.router,
+    runs.router,
+    actions.router,
+    health.router,
+    static_files.router,
+)

@@ -1,0 +1,113 @@
+"""Attention: what is parked, in doubt or found to disagree, with reason, age, amount at risk and what to do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+from fastapi.responses import HTMLResponse
+
+from ciclo.console.csv_export import Column, csv_response
+from ciclo.console.rendering import ViewDep, render
+from ciclo.console.routes.parameters import OptionalId, RowId, StateParam, TextParam
+from ciclo.console.routes.periods import COLUMNS as PERIOD_COLUMNS
+from ciclo.console.routes.price_updates import EXECUTED
+from ciclo.console.tables import AsFile, PageDep, table
+from ciclo.ledger.actions import NoSuchRow
+from ciclo.ledger.queries.attention import FindingFilter, finding_listing, finding_page, stopped_periods
+from ciclo.ledger.queries.month import UPDATE_NEEDS_A_PERSON
+from ciclo.ledger.queries.paging import Listing
+from ciclo.ledger.queries.price_updates import UpdateFilter, execution_listing
+
+router = APIRouter()
+Show = Annotated[Literal["periods", "findings", "updates"], Query()]
+Seen = Annotated[Literal["open", "acknowledged", "closed"], Query()]
+_FINDINGS = {
+    "open": FindingFilter(),
+    "acknowledged": FindingFilter(acknowledged=True),
+    "closed": FindingFilter(closed=True, acknowledged=None),
+}
+FINDING_COLUMNS = (
+    Column("Finding", lambda row: row.id),
+    Column("Kind", lambda row: row.kind),
+    Column("About", lambda row: f"{row.subject} {row.subject_id}"),
+    Column("Contract", lambda row: row.contract_id),
+    Column("Contract name", lambda row: row.contract_name),
+    Column("Month", lambda row: row.billing_month),
+    Column("Message", lambda row: row.message),
+    Column("Expected", lambda row: row.expected),
+    Column("Found", lambda row: row.found),
+    Column("At risk (BRL)", lambda row: row.amount),
+    Column("Opened", lambda row: row.opened_at),
+    Column("Acknowledged by", lambda row: row.acknowledged_by),
+    Column("Note", lambda row: row.note),
+    Column("Closed", lambda row: row.closed_at),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionQuery:
+    """Which queue, narrowed to what, as it stands in the URL."""
+
+    show: Show = "periods"
+    state: StateParam = None
+    seen: Seen = "open"
+    contract: OptionalId = None
+    q: TextParam = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """One of the queues: its list, its columns in a file, what a row is."""
+
+    listing: Listing[Any]
+    columns: tuple[Column, ...]
+    what: str
+
+
+@router.get("/attention")
+def show_attention(
+    view: ViewDep, request: PageDep, query: Annotated[AttentionQuery, Depends()], as_file: AsFile
+) -> Response:
+    """Show one of the three queues, as a page or as a file."""
+    queue = _QUEUES[query.show](view.organization_id, query)
+    if as_file:
+        return csv_response(f"attention-{query.show}", queue.columns, queue.listing.every(view.session, request))
+    filters = {field.name: getattr(query, field.name) for field in fields(query)}
+    filters["seen"] = query.seen if query.seen != "open" else None
+    rows = table(view, queue.listing.page(view.session, request), "/attention", queue.what, filters)
+    return render(
+        view, "attention.html", tab="attention", table=rows, filters=filters, show=query.show, seen=query.seen
+    )
+
+
+@router.get("/findings/{finding_id}")
+def show_finding(view: ViewDep, finding_id: RowId) -> HTMLResponse:
+    """Show one finding with its trail; what a person may do about it."""
+    found = finding_page(view.session, view.organization_id, finding_id)
+    if found is None:
+        raise NoSuchRow("finding", finding_id)
+    template = "_finding.html" if view.partial else "finding.html"
+    return render(view, template, tab="attention", found=found, outcome=None)
+
+
+def _periods(organization_id: int, query: AttentionQuery) -> Queue:
+    state = query.state.value if query.state else None
+    return Queue(stopped_periods(organization_id, state=state, text=query.q.strip()), PERIOD_COLUMNS, "period")
+
+
+def _findings(organization_id: int, query: AttentionQuery) -> Queue:
+    wanted = replace(_FINDINGS[query.seen], contract_id=query.contract, text=query.q.strip())
+    return Queue(finding_listing(organization_id, wanted), FINDING_COLUMNS, "finding")
+
+
+def _updates(organization_id: int, query: AttentionQuery) -> Queue:
+    wanted = UpdateFilter(states=UPDATE_NEEDS_A_PERSON, contract_id=query.contract, text=query.q.strip())
+    return Queue(execution_listing(organization_id, wanted), EXECUTED, "price update")
+
+
+_QUEUES: dict[str, Callable[[int, AttentionQuery], Queue]] = {
+    "periods": _periods,
+    "findings": _findings,
+    "updates": _updates,
+}

@@ -1,0 +1,104 @@
+"""Periods: the grid of rules and months, the list, and one period's page."""
+
+from dataclasses import dataclass, fields
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Response
+from fastapi.responses import HTMLResponse
+
+from ciclo.console.csv_export import Column, csv_response
+from ciclo.console.rendering import ViewDep, render
+from ciclo.console.routes.month import chosen_month
+from ciclo.console.routes.parameters import IndexParam, MonthParam, Months, OptionalId, RowId, StateParam, TextParam
+from ciclo.console.tables import AsFile, PageDep, table
+from ciclo.domain.calendar import add_months
+from ciclo.domain.recurrence import DateRange
+from ciclo.ledger.actions import NoSuchRow
+from ciclo.ledger.queries.grid import GridFilter, grid
+from ciclo.ledger.queries.periods import PeriodFilter, period_listing, period_page
+
+router = APIRouter(prefix="/periods")
+
+COLUMNS = (
+    Column("Period", lambda row: row.id),
+    Column("Contract", lambda row: row.contract_id),
+    Column("Contract name", lambda row: row.contract_name),
+    Column("Rule", lambda row: row.rule_id),
+    Column("Rule title", lambda row: row.rule_title),
+    Column("Issue date", lambda row: row.issue_date),
+    Column("Accrual month", lambda row: row.accrual_month),
+    Column("First due date", lambda row: row.first_due_date),
+    Column("Gross value (BRL)", lambda row: row.gross_value),
+    Column("State", lambda row: row.state),
+    Column("Invoice", lambda row: row.invoice_id),
+    Column("Reason", lambda row: row.reason),
+    Column("Changed", lambda row: row.changed_at),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodQuery:
+    """What the views of periods can be narrowed to, as it stands in their URLs."""
+
+    month: MonthParam = None
+    until: MonthParam = None
+    months: Months = 12
+    contract: OptionalId = None
+    rule: OptionalId = None
+    state: StateParam = None
+    index: IndexParam = None
+    q: TextParam = ""
+
+    def shown(self) -> dict[str, Any]:
+        """Return the parameters as they are written in a URL."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        months = {"month": self.month and f"{self.month:%Y-%m}", "until": self.until and f"{self.until:%Y-%m}"}
+        return given | months | {"months": self.months if self.months != 12 else None}
+
+    @property
+    def window(self) -> DateRange | None:
+        """The months that a list shows; None for all time."""
+        first, last = self.month or self.until, self.until or self.month
+        if first is None or last is None:
+            return None
+        return DateRange(min(first, last), add_months(max(first, last), 1))
+
+
+QueryDep = Annotated[PeriodQuery, Depends()]
+
+
+@router.get("")
+def show_grid(view: ViewDep, request: PageDep, query: QueryDep) -> HTMLResponse:
+    """Show rules by month, up to and with a month."""
+    last = chosen_month(view, query.month)
+    columns = [add_months(last, number) for number in range(1 - query.months, 1)]
+    window = DateRange(columns[0], add_months(last, 1))
+    wanted = GridFilter(window, query.contract, query.state, query.index, query.q.strip())
+    page, rows = grid(view.session, view.organization_id, wanted, request)
+    filters = query.shown()
+    rules = table(view, page, "/periods", "rule", filters, exports=False)
+    template = "periods_grid.html"
+    return render(view, template, tab="periods", table=rules, rows=rows, columns=columns, filters=filters, last=last)
+
+
+@router.get("/list")
+def list_periods(view: ViewDep, request: PageDep, query: QueryDep, as_file: AsFile) -> Response:
+    """List periods, of all time or of some months, as a page or as a file."""
+    states = (query.state.value,) if query.state else ()
+    wanted = PeriodFilter(query.window, query.contract, query.rule, states, query.index, query.q.strip())
+    listing = period_listing(view.organization_id, wanted)
+    if as_file:
+        return csv_response("periods", COLUMNS, listing.every(view.session, request))
+    filters = query.shown()
+    periods = table(view, listing.page(view.session, request), "/periods/list", "period", filters)
+    return render(view, "periods_list.html", tab="periods", table=periods, filters=filters)
+
+
+@router.get("/{period_id}")
+def show_period(view: ViewDep, period_id: RowId) -> HTMLResponse:
+    """Show one period: price, due dates, invoice, receivables, audit trail; what a person may do about it."""
+    found = period_page(view.session, view.organization_id, period_id)
+    if found is None:
+        raise NoSuchRow("period", period_id)
+    template = "_period.html" if view.partial else "period.html"
+    return render(view, template, tab="periods", found=found, outcome=None)

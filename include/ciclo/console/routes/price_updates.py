@@ -1,0 +1,173 @@
+"""Price updates: the calendar of what is coming, proposals, what was applied with its evidence, the index."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+from fastapi.responses import HTMLResponse
+
+from ciclo.console import formats
+from ciclo.console.charts import Chart, bars_and_line, steps_over_time
+from ciclo.console.csv_export import Column, csv_response
+from ciclo.console.rendering import View, ViewDep, render
+from ciclo.console.routes.parameters import IndexParam, MonthParam, OptionalId, RowId, TextParam
+from ciclo.console.tables import AsFile, PageDep, table
+from ciclo.domain.calendar import add_months, first_of_month
+from ciclo.domain.price_index import PriceIndex, accumulate
+from ciclo.domain.recurrence import DateRange
+from ciclo.ledger.actions import NoSuchRow
+from ciclo.ledger.queries import price_updates as queries
+from ciclo.ledger.queries.paging import Listing
+
+router = APIRouter(prefix="/price-updates")
+Show = Annotated[Literal["coming", "open", "done"], Query()]
+_CALENDAR_MONTHS = 12
+_CHART_MONTHS = 24
+
+_COMMON = (
+    Column("Contract", lambda row: row.contract_id),
+    Column("Contract name", lambda row: row.contract_name),
+    Column("Rule", lambda row: row.rule_id),
+    Column("Rule title", lambda row: row.rule_title),
+    Column("Index", lambda row: row.price_index),
+    Column("Execution date", lambda row: row.execution_date),
+)
+COMING = (
+    Column("Scheduled update", lambda row: row.scheduled_update_id),
+    *_COMMON,
+    Column("Every (months)", lambda row: row.month_quantity),
+    Column("Reminder", lambda row: row.remind_at),
+)
+EXECUTED = (
+    Column("Execution", lambda row: row.id),
+    *_COMMON,
+    Column("State", lambda row: row.state),
+    Column("Factor", lambda row: row.factor),
+    Column("Reason", lambda row: row.reason),
+    Column("Changed", lambda row: row.changed_at),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateQuery:
+    """What the view can be narrowed to, as it stands in its URL."""
+
+    show: Show = "coming"
+    month: MonthParam = None
+    index: IndexParam = None
+    contract: OptionalId = None
+    rule: OptionalId = None
+    q: TextParam = ""
+
+    def filter(self) -> queries.UpdateFilter:
+        """Return the filter."""
+        window = DateRange.month_of(self.month) if self.month else None
+        states: dict[str, tuple[str, ...]] = {"open": queries.OPEN_STATES, "done": queries.DONE_STATES}
+        wanted = states.get(self.show, ())
+        return queries.UpdateFilter(window, wanted, self.index, self.contract, self.rule, self.q.strip())
+
+
+@router.get("")
+def show_updates(
+    view: ViewDep, request: PageDep, query: Annotated[UpdateQuery, Depends()], as_file: AsFile
+) -> Response:
+    """Show what is coming, open or done, as a page or as a file."""
+    listing = _listing(view, query)
+    if as_file:
+        columns = COMING if query.show == "coming" else EXECUTED
+        return csv_response(f"price-updates-{query.show}", columns, listing.every(view.session, request))
+    filters = {field.name: getattr(query, field.name) for field in fields(query)}
+    filters["month"] = query.month and f"{query.month:%Y-%m}"
+    return render(
+        view,
+        "price_updates.html",
+        tab="price_updates",
+        table=table(view, listing.page(view.session, request), "/price-updates", "price update", filters),
+        filters=filters,
+        show=query.show,
+        calendar=_calendar(view),
+        **_index_chart(view, query.index),
+    )
+
+
+@router.get("/{execution_id}")
+def show_execution(view: ViewDep, execution_id: RowId) -> HTMLResponse:
+    """Show one execution with its evidence."""
+    found = queries.execution_page(view.session, view.organization_id, execution_id)
+    if found is None:
+        raise NoSuchRow("price update", execution_id)
+    prices = queries.prices_of(view.session, view.organization_id, found.execution.rule_id)
+    charts = price_charts(prices, view.today)
+    months = tuple(zip(queries.evidence_months(found.evidence), found.evidence.get("months", ()), strict=True))
+    template = "price_update.html"
+    return render(view, template, tab="price_updates", found=found, charts=charts, months=months, decimal_of=_decimal)
+
+
+def price_charts(prices: Sequence[queries.PricePoint], today: date) -> dict[int, Chart]:
+    """Draw each service's price over time, by service."""
+    by_service: dict[int, list[tuple[date, Decimal, str]]] = {}
+    for point in prices:
+        title = f"{formats.brl(point.unit_value)} from {formats.day(point.effective_from)} ({point.source})"
+        by_service.setdefault(point.service_id, []).append((point.effective_from, point.unit_value, title))
+    return {service: steps_over_time(points, today) for service, points in by_service.items()}
+
+
+def _decimal(text: str) -> Decimal:
+    return Decimal(text)
+
+
+def _listing(view: View, query: UpdateQuery) -> Listing[Any]:
+    if query.show == "coming":
+        return queries.coming_listing(view.organization_id, query.filter())
+    return queries.execution_listing(view.organization_id, query.filter())
+
+
+def _calendar(view: View) -> dict[str, Any]:
+    """Months across, indices down, how many executions in each cell; what is overdue has a column of its own."""
+    this_month = first_of_month(view.today)
+    earlier = add_months(this_month, -1)  # the query counts everything before the window in the window's first month
+    window = DateRange(earlier, add_months(this_month, _CALENDAR_MONTHS))
+    counts = queries.coming_calendar(view.session, view.organization_id, window)
+    overdue = any(count.month == earlier for count in counts)
+    months = [add_months(earlier if overdue else this_month, number) for number in range(_CALENDAR_MONTHS)]
+    return {
+        "earlier": earlier,
+        "months": months,
+        "counts": {(count.price_index, count.month): count.count for count in counts},
+        "totals": {month: sum(count.count for count in counts if count.month == month) for month in months},
+    }
+
+
+def _index_chart(view: View, index: PriceIndex | None) -> dict[str, Any]:
+    """Monthly variation as bars, twelve months compounded as a line."""
+    chosen = index or PriceIndex.IGPM
+    newest = queries.newest_month(view.session, chosen)
+    if newest is None:
+        return {"chosen": chosen, "chart": None, "series": ()}
+    first = add_months(newest, 1 - _CHART_MONTHS)
+    values = queries.index_series(view.session, chosen, DateRange(add_months(first, -11), add_months(newest, 1)))
+    months = [month for month in sorted(values) if month >= first]
+    yearly = [_twelve_months(chosen, values, month) for month in months]
+    series = tuple(zip(months, [values[month] for month in months], yearly, strict=True))
+    chart = bars_and_line(
+        [formats.month(month) for month in months],
+        [values[month] for month in months],
+        yearly,
+        titles=[
+            f"{formats.month(month)}: {formats.decimal(value, 2)} %, twelve months {formats.decimal(year, 2)} %"
+            for month, value, year in series
+        ],
+        unit=" %",
+        tones=["down" if value < 0 else "" for _, value, _ in series],
+    )
+    return {"chosen": chosen, "chart": chart, "series": series}
+
+
+def _twelve_months(index: PriceIndex, values: dict[date, Decimal], last: date) -> Decimal | None:
+    months = [add_months(last, -back) for back in range(12)]
+    if not all(month in values for month in months):
+        return None
+    return accumulate(index, values, months).percent

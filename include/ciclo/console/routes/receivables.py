@@ -1,0 +1,101 @@
+"""Receivables: ageing, what was collected and how fast, and the list behind both."""
+
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+from fastapi.responses import HTMLResponse
+from pydantic import BeforeValidator
+
+from ciclo.console.csv_export import Column, csv_response
+from ciclo.console.rendering import ViewDep, render
+from ciclo.console.routes.parameters import DayParam, OptionalId, TextParam
+from ciclo.console.tables import AsFile, PageDep, table
+from ciclo.domain.calendar import add_months, first_of_month
+from ciclo.domain.receivables import AgeingBucket, ReceivableState
+from ciclo.domain.recurrence import DateRange
+from ciclo.ledger.queries.month import Share
+from ciclo.ledger.queries.receivables import ReceivableFilter, ageing, collected, receivable_listing
+
+router = APIRouter(prefix="/receivables")
+_MONTHS_BACK = 6
+
+
+def _none_if_empty(value: object) -> object:
+    return None if value == "" else value
+
+
+BucketParam = Annotated[AgeingBucket | None, BeforeValidator(_none_if_empty), Query()]
+ReceivableStateParam = Annotated[ReceivableState | None, BeforeValidator(_none_if_empty), Query()]
+
+COLUMNS = (
+    Column("Receivable", lambda row: row.receivable_id),
+    Column("Invoice", lambda row: row.invoice_id),
+    Column("Contract", lambda row: row.contract_id),
+    Column("Contract name", lambda row: row.contract_name),
+    Column("Due date", lambda row: row.due_date),
+    Column("Days late", lambda row: row.days_late),
+    Column("Gross value (BRL)", lambda row: row.gross_value),
+    Column("State", lambda row: row.state),
+    Column("Received at", lambda row: row.received_at),
+    Column("Received (BRL)", lambda row: row.received_value),
+    Column("Refused by finance", lambda row: row.finance_errors),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivableQuery:
+    """What the view can be narrowed to, as it stands in its URL."""
+
+    as_of: DayParam = None
+    bucket: BucketParam = None
+    state: ReceivableStateParam = None
+    contract: OptionalId = None
+    refused: Annotated[bool, Query()] = False
+    q: TextParam = ""
+
+    @property
+    def shown_state(self) -> ReceivableState | None:
+        """The state shown: what is owed, unless something else was asked for."""
+        return self.state or (None if self.bucket or self.refused else ReceivableState.TO_RECEIVE)
+
+    def filter(self, today: date) -> ReceivableFilter:
+        """Return the filter as of a day."""
+        return ReceivableFilter(today, self.shown_state, self.bucket, self.contract, self.refused, self.q.strip())
+
+
+@router.get("")
+def show_receivables(
+    view: ViewDep, request: PageDep, query: Annotated[ReceivableQuery, Depends()], as_file: AsFile
+) -> Response:
+    """Show what is owed as of a day, as a page or as a file."""
+    today = query.as_of or view.today
+    listing = receivable_listing(view.organization_id, query.filter(today))
+    if as_file:
+        return csv_response("receivables", COLUMNS, listing.every(view.session, request))
+    filters = {field.name: getattr(query, field.name) for field in fields(query)}
+    buckets = ageing(view.session, view.organization_id, today)
+    return render(
+        view,
+        "receivables.html",
+        tab="receivables",
+        table=table(view, listing.page(view.session, request), "/receivables", "receivable", filters),
+        filters=filters,
+        as_of=today,
+        buckets=buckets,
+        owed=sum(buckets.values(), Share()),
+        late=sum((share for name, share in buckets.items() if name != AgeingBucket.NOT_DUE), Share()),
+        shown=query.shown_state,
+        states=tuple(ReceivableState),
+    )
+
+
+@router.get("/collected")
+def show_collected(view: ViewDep, as_of: DayParam = None) -> HTMLResponse:
+    """Show what was collected of what was due in the last months; the page of receivables asks for it by itself."""
+    this_month = first_of_month(as_of or view.today)
+    window = DateRange(add_months(this_month, 1 - _MONTHS_BACK), add_months(this_month, 1))
+    months = collected(view.session, view.organization_id, window)
+    template = "_collected.html" if view.partial else "collected.html"
+    return render(view, template, tab="receivables", collected=months)

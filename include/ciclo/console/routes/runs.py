@@ -1,0 +1,59 @@
+"""What a Dag, a Dag run or a task instance touched: where Airflow's own pages link to."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from ciclo.console.csv_export import Column, csv_response
+from ciclo.console.rendering import ViewDep, render
+from ciclo.console.routes.parameters import NameParam, OptionalName
+from ciclo.console.tables import AsFile, PageDep, table
+from ciclo.ledger.queries.trail import RunFilter, run_counts, run_listing
+
+router = APIRouter()
+A_DAGS_TIME = timedelta(days=30)
+"""How far back a Dag's own page looks; a run's page shows all of the run."""
+COLUMNS = (
+    Column("At", lambda row: row.at),
+    Column("What", lambda row: row.subject),
+    Column("Id", lambda row: row.subject_id),
+    Column("Contract", lambda row: row.contract_id),
+    Column("Contract name", lambda row: row.contract_name),
+    Column("Issue date", lambda row: row.issue_date),
+    Column("From", lambda row: row.from_state),
+    Column("To", lambda row: row.to_state),
+    Column("Reason", lambda row: row.reason),
+    Column("Dag run", lambda row: row.run_id),
+    Column("Task", lambda row: row.task_id),
+)
+
+
+@router.get("/runs")
+def show_run(
+    view: ViewDep,
+    request: PageDep,
+    as_file: AsFile,
+    dag_id: NameParam,
+    run_id: OptionalName = None,
+    task_id: OptionalName = None,
+    map_index: Annotated[int | None, Query(ge=-1, le=1_000_000)] = None,
+    bare: Annotated[bool, Query()] = False,  # noqa: FBT002 - a query parameter
+) -> Response:
+    """Show what changed, newest first, as a page or as a file; `bare` without the console's own tabs."""
+    mapped = map_index if map_index is not None and map_index >= 0 else None
+    since = None if run_id else view.now - A_DAGS_TIME
+    wanted = RunFilter(dag_id, run_id or None, task_id or None, mapped, since)
+    listing = run_listing(view.organization_id, wanted)
+    if as_file:
+        return csv_response("changes", COLUMNS, listing.every(view.session, request))
+    filters: dict[str, Any] = {
+        "dag_id": dag_id,
+        "run_id": run_id,
+        "task_id": task_id,
+        "map_index": mapped,
+        "bare": bare,
+    }
+    changes = table(view, listing.page(view.session, request), "/runs", "change", filters)
+    counts = run_counts(view.session, view.organization_id, wanted)
+    return render(view, "run.html", tab="run", table=changes, filters=filters, counts=counts, bare=bare, since=since)

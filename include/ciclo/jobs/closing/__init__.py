@@ -1,0 +1,1 @@
+"""Closing a month: its proof, its report, and what changes in it afterwards."""

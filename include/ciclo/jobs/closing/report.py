@@ -1,0 +1,197 @@
+"""The report of a month: what was expected, billed and received, by contract, and all that a person should know.
+
+The one rule: the report says what the proof found, in numbers that add up and sentences that name the thing. It decides
+one thing only: whether the month is closed.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from ciclo.domain.findings import FindingKind, stops_closing
+from ciclo.domain.money import ZERO
+from ciclo.domain.receivables import InvoiceState
+from ciclo.jobs.closing.proof import MonthLine, MonthProof, Verdict
+from ciclo.ledger.tables import Finding, PriceUpdateExecution
+
+UNSETTLED = ("parked", "in_doubt")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractTotal:
+    """What a contract came to in the month. BRL."""
+
+    contract_id: int
+    name: str
+    periods: int
+    expected: Decimal
+    invoiced: Decimal
+    cancelled: Decimal
+    received: Decimal
+    to_receive: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthReport:
+    """An attempt to close a month."""
+
+    organization_id: int
+    proof: MonthProof
+    findings: Sequence[Finding]
+    """Open ones, of the month."""
+    price_updates: Sequence[PriceUpdateExecution]
+    contracts: Sequence[ContractTotal]
+    made_at: datetime
+    complete: bool = True
+    """Whether every contract was looked at; a part of a month is never closed."""
+
+    @property
+    def month(self) -> date:
+        """First day of the month."""
+        return self.proof.month.start
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is missing and nothing stands against it."""
+        return not self.missing and not self.obstacles
+
+    @property
+    def missing(self) -> list[MonthLine]:
+        """Expected periods that are not at the vendor."""
+        return self.proof.of(Verdict.MISSING)
+
+    @property
+    def obstacles(self) -> list[Finding]:
+        """Findings that keep the month open."""
+        return [each for each in self.findings if _stops(each)]
+
+    @property
+    def accepted(self) -> list[Finding]:
+        """Findings that would keep the month open, had not a person taken them on."""
+        return [each for each in self.findings if not _stops(each) and stops_closing(_kind(each), acknowledged=False)]
+
+    @property
+    def other_findings(self) -> list[Finding]:
+        """Open findings that say nothing against the proof, such as late payments."""
+        named = {each.id for each in (*self.obstacles, *self.accepted)}
+        return [each for each in self.findings if each.id not in named]
+
+    @property
+    def stopped(self) -> list[MonthLine]:
+        """Periods that are parked or in doubt."""
+        return [line for line in self.missing if line.state in UNSETTLED]
+
+    def verdict(self) -> str:
+        """Say how it ended, in a line."""
+        if self.closed:
+            return "closed" if self.complete else "in order, for the contracts that were looked at"
+        counts = Counter(each.kind.replace("_", " ") for each in self.obstacles)
+        if self.missing:
+            counts["missing"] = len(self.missing)
+        return "not closed: " + ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
+
+    def lines(self) -> list[str]:
+        """Say exactly what is missing, one line a thing."""
+        missing = [f"missing: {line.named()}" for line in self.missing]
+        return [*missing, *(f"{each.kind.replace('_', ' ')}: {each.message}" for each in self.obstacles)]
+
+    def document(self) -> dict[str, Any]:
+        """Return the report as JSON values, money as decimal strings, for the ledger."""
+        return {
+            "month": f"{self.month:%Y-%m}",
+            "verdict": self.verdict(),
+            "closed": self.closed,
+            "made_at": self.made_at.isoformat(),
+            "totals": self.totals(),
+            "missing": [line.named() for line in self.missing],
+            "obstacles": [each.message for each in self.obstacles],
+            "accepted": [_accepted(each) for each in self.accepted],
+            "given_up": [line.named() for line in self.proof.of(Verdict.GIVEN_UP)],
+            "parked_and_in_doubt": [line.named() for line in self.stopped],
+            "other_findings": [{"kind": each.kind, "message": each.message} for each in self.other_findings],
+            "price_updates": [update_line(each) for each in self.price_updates],
+            "contracts": [_plain(total) for total in self.contracts],
+        }
+
+    def totals(self) -> dict[str, Any]:
+        """Return the month's figures."""
+        billed = self.proof.of(Verdict.BILLED)
+        counted = [*billed, *self.missing]
+        return {
+            "expected_periods": len(counted),
+            "expected": str(total(line.expected for line in counted)),
+            "billed_periods": len(billed),
+            "invoiced": str(total(line.invoiced for line in billed if line.invoice_state != InvoiceState.CANCELLED)),
+            "cancelled_at_the_vendor": sum(line.invoice_state == InvoiceState.CANCELLED for line in billed),
+            "received": str(total(line.received for line in billed)),
+            "to_receive": str(total(line.to_receive for line in billed)),
+            "given_up": len(self.proof.of(Verdict.GIVEN_UP)),
+            "invoices_of_no_period": len(self.proof.of(Verdict.BESIDE)),
+        }
+
+
+def contract_totals(proof: MonthProof, names: dict[int, str]) -> list[ContractTotal]:
+    """Add a month up by contract, in order of their names."""
+    by_contract: dict[int, list[MonthLine]] = {}
+    for line in proof.lines:
+        if line.verdict is not Verdict.BESIDE:
+            by_contract.setdefault(line.contract_id, []).append(line)
+    totals = [
+        _contract_total(number, names.get(number, f"contract {number}"), by_contract[number]) for number in by_contract
+    ]
+    return sorted(totals, key=lambda each: (each.name.casefold(), each.contract_id))
+
+
+def _contract_total(contract_id: int, name: str, lines: Sequence[MonthLine]) -> ContractTotal:
+    alive = [line for line in lines if line.invoice_state != InvoiceState.CANCELLED]
+    cancelled = [line for line in lines if line.invoice_state == InvoiceState.CANCELLED]
+    due = (Verdict.BILLED, Verdict.MISSING)
+    return ContractTotal(
+        contract_id=contract_id,
+        name=name,
+        periods=sum(line.verdict in due for line in lines),
+        expected=total(line.expected for line in lines if line.verdict in due),
+        invoiced=total(line.invoiced for line in alive),
+        cancelled=total(line.invoiced for line in cancelled),
+        received=total(line.received for line in lines),
+        to_receive=total(line.to_receive for line in lines),
+    )
+
+
+def total(amounts: Iterable[Decimal | None]) -> Decimal:
+    """Add amounts up; an unknown one counts nothing."""
+    return sum((amount for amount in amounts if amount is not None), ZERO)
+
+
+def update_line(update: PriceUpdateExecution) -> dict[str, Any]:
+    """Say what a price update did, or why it did not."""
+    prices = (update.evidence or {}).get("prices", [])
+    return {
+        "contract_id": update.contract_id,
+        "rule_id": update.rule_id,
+        "execution_date": update.execution_date.isoformat(),
+        "index": update.price_index,
+        "state": update.state,
+        "factor": f"{update.factor:f}" if update.factor is not None else None,
+        "prices": "; ".join(f"{each.get('old')} → {each.get('new')}" for each in prices) or (update.reason or ""),
+    }
+
+
+def _kind(finding: Finding) -> FindingKind:
+    return FindingKind(finding.kind)
+
+
+def _stops(finding: Finding) -> bool:
+    return stops_closing(_kind(finding), acknowledged=finding.acknowledged_at is not None)
+
+
+def _accepted(finding: Finding) -> dict[str, Any]:
+    return {"finding": finding.message, "by": finding.acknowledged_by, "note": finding.note}
+
+
+def _plain(each: ContractTotal) -> dict[str, Any]:
+    fields = {name: getattr(each, name) for name in each.__slots__}
+    return {name: str(value) if isinstance(value, Decimal) else value for name, value in fields.items()}

@@ -1,0 +1,188 @@
+"""Price-index values into the ledger: the shipped series as a starting point, newer values and revisions from SGS.
+
+The one rule: a value is added, never changed. A month whose value differs from the one known is a further revision;
+what was applied with the former one keeps its evidence and is shown.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from ciclo.billimatic import MonthlyValue, SgsClient
+from ciclo.domain.calendar import add_months, first_of_month
+from ciclo.domain.price_index import PriceIndex, price_index
+from ciclo.ledger.repositories import IndexValueRepository
+from ciclo.ledger.repositories.executions import executions_using
+from ciclo.ledger.tables import IndexValue
+from ciclo.sgs.series import ShippedValue, months_between, shipped_values
+
+SHIPPED = "shipped"
+"""Source of a value that came with the package."""
+MONTHS_BACK = 119
+"""How far back SGS is asked, so that a revision is seen: ten years, the longest range it answers for some series."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A month whose value is another one now."""
+
+    index: PriceIndex
+    month: date
+    known: Decimal
+    revised: Decimal
+
+    def line(self) -> str:
+        """Say it in one line of text."""
+        return f"{self.index.label} {self.month:%m/%Y} was revised from {self.known:f} % to {self.revised:f} %"
+
+
+@dataclass(frozen=True, slots=True)
+class RevisedUse:
+    """An update in the prices whose evidence holds a value that has been revised since."""
+
+    organization_id: int
+    contract_id: int
+    rule_id: int
+    execution_id: int
+    execution_date: date
+    index: PriceIndex
+    month: date
+    used: Decimal
+    newest: Decimal
+
+    def line(self) -> str:
+        """Say it in one line of text, for a person who decides what to do."""
+        return (
+            f"Contract {self.contract_id}, rule {self.rule_id}: the update of {self.execution_date} was computed with "
+            f"{self.index.label} {self.month:%m/%Y} = {self.used:f} %; it has been revised to {self.newest:f} %. "
+            "The price stays as it is."
+        )
+
+
+@dataclass(slots=True)
+class IndexSync:
+    """What a synchronisation of one index brought."""
+
+    index: PriceIndex
+    added: list[date] = field(default_factory=list)
+    revised: list[Revision] = field(default_factory=list)
+    gaps: list[date] = field(default_factory=list)
+    """Months inside the answered range that SGS has no value for."""
+    newest: date | None = None
+
+    def counts(self) -> dict[str, int]:
+        """Return the outcome as counts, small enough to travel between tasks."""
+        return {"added": len(self.added), "revised": len(self.revised), "gaps": len(self.gaps)}
+
+
+def load_shipped(session: Session, *, at: datetime) -> int:
+    """Bring into the ledger the shipped values of months it has none for; return how many. Commits.
+
+    Needs no network: with nothing but these, updates whose months are shipped apply.
+    """
+    known = IndexValueRepository(session).months()
+    rows = [_shipped_row(entry, at) for entry in shipped_values() if (entry.index, entry.month) not in known]
+    added = IndexValueRepository(session).add(rows)
+    session.commit()
+    return added
+
+
+def _shipped_row(entry: ShippedValue, at: datetime) -> dict[str, Any]:
+    return _row(entry.index, entry.month, 1, entry.value, SHIPPED, at)
+
+
+def sync_index(session: Session, sgs: SgsClient, index: PriceIndex, *, through: date, at: datetime) -> IndexSync:
+    """Bring an index's newer values and revisions from SGS into the ledger. Commits.
+
+    Args:
+        session: the ledger.
+        sgs: the central bank's API.
+        index: the price index.
+        through: the day up to whose month values are asked for.
+        at: the instant to record as fetch time.
+
+    Raises:
+        IndexUnavailableError: SGS cannot be had now; the ledger stays as it is.
+        UnreadableAnswerError: an entry of the series cannot be read; the ledger stays as it is.
+    """
+    last = first_of_month(through)
+    session.commit()  # no transaction stays open while a request is under way
+    answered = sgs.values(index, add_months(last, -MONTHS_BACK), last)
+    repository = IndexValueRepository(session)
+    known = repository.newest(index)
+    outcome = _compared(index, answered, known)
+    repository.add(_new_rows(index, answered, known, at))
+    outcome.newest = max([*known, *(value.month for value in answered)], default=None)
+    session.commit()
+    return outcome
+
+
+def _compared(index: PriceIndex, answered: Sequence[MonthlyValue], known: dict[date, IndexValue]) -> IndexSync:
+    outcome = IndexSync(index, gaps=_gaps(answered))
+    for month, value in answered:
+        if month not in known:
+            outcome.added.append(month)
+        elif known[month].value != value:
+            outcome.revised.append(Revision(index, month, known[month].value, value))
+    return outcome
+
+
+def _gaps(answered: Sequence[MonthlyValue]) -> list[date]:
+    """Return the months between the first and the last answered one that are missing."""
+    if not answered:
+        return []
+    there = {value.month for value in answered}
+    return [month for month in months_between(min(there), max(there)) if month not in there]
+
+
+def _new_rows(
+    index: PriceIndex, answered: Iterable[MonthlyValue], known: dict[date, IndexValue], at: datetime
+) -> list[dict[str, Any]]:
+    source = f"BCB SGS {index.sgs_code}"
+    return [
+        _row(index.value, month, known[month].revision + 1 if month in known else 1, value, source, at)
+        for month, value in answered
+        if month not in known or known[month].value != value
+    ]
+
+
+def _row(index: str, month: date, revision: int, value: Decimal, source: str, at: datetime) -> dict[str, Any]:
+    return {
+        "price_index": index,
+        "month": month,
+        "revision": revision,
+        "value": value,
+        "source": source,
+        "fetched_at": at,
+    }
+
+
+def revised_uses(session: Session, index: PriceIndex) -> list[RevisedUse]:
+    """Return the updates in the prices that rest on a value which has been revised since, of every organization.
+
+    Nothing is done about them: what was billed stays, a person decides.
+    """
+    newest = {entry.month: entry.newest for entry in IndexValueRepository(session).revised(index)}
+    found = []
+    for execution in executions_using(session, index, newest):
+        for used in (execution.evidence or {}).get("months", ()):
+            month, value = date.fromisoformat(f"{used['month']}-01"), Decimal(used["value"])
+            if month in newest and newest[month] != value:
+                found.append(
+                    RevisedUse(
+                        organization_id=execution.organization_id,
+                        contract_id=execution.contract_id,
+                        rule_id=execution.rule_id,
+                        execution_id=execution.id,
+                        execution_date=execution.execution_date,
+                        index=price_index(execution.price_index),
+                        month=month,
+                        used=value,
+                        newest=newest[month],
+                    )
+                )
+    return found

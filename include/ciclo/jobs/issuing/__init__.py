@@ -1,0 +1,1 @@
+"""Issuing: look, claim, send, record, settle."""

@@ -1,0 +1,90 @@
+"""A remote invoice into the ledger's rows. What the vendor answered is recorded as it is, not as it was asked."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from ciclo.billimatic.models import Invoice, Receivable
+from ciclo.domain.money import cents
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.issuing.match import reference_in
+from ciclo.ledger.repositories import Issued
+from ciclo.ledger.tables import Period
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A period and the remote invoice it has become."""
+
+    period: Period
+    invoice: Invoice
+    adopted: bool
+    reason: str | None = None
+
+
+def record_issued(ctx: JobContext, found: Sequence[Found]) -> int:
+    """Record that periods are invoices now, and return of how many. Flushes; the caller commits.
+
+    A period that another run has settled meanwhile keeps what that run found; the invoice is stored without a period,
+    for the reconciliation to show, unless it is the very one.
+    """
+    now = ctx.clock()
+    held = ctx.periods.issued([_issued(entry) for entry in found], at=now)
+    ours = {entry.invoice.id: entry for entry in found if entry.period.id in held}
+    store_invoices(ctx, [entry.invoice for entry in found], ours, now)
+    return len(held)
+
+
+def _issued(found: Found) -> Issued:
+    period, invoice = found.period, found.invoice
+    return Issued(period.id, invoice.id, cents(invoice.gross_value), period.state, found.reason)
+
+
+def store_invoices(ctx: JobContext, invoices: Iterable[Invoice], found: dict[int, Found], now: datetime) -> None:
+    """Insert or update remote invoices with their receivables; `found` says to which period one belongs, if any."""
+    rows = list(invoices)
+    ctx.invoices.store(
+        [invoice_row(ctx.organization_id, invoice, found.get(invoice.id), now) for invoice in rows],
+        [receivable_row(ctx.organization_id, invoice, part, now) for invoice in rows for part in invoice.receivables],
+    )
+
+
+def invoice_row(organization_id: int, invoice: Invoice, found: Found | None, now: datetime) -> dict[str, Any]:
+    """Return the row of a remote invoice; `found` says to which period it belongs, if to any."""
+    return {
+        "organization_id": organization_id,
+        "invoice_id": invoice.id,
+        "contract_id": invoice.contract_id,
+        "period_id": found.period.id if found else None,
+        "issue_date": invoice.issue_date,
+        "gross_value": cents(invoice.gross_value),
+        "state": str(invoice.state),
+        "description": invoice.description,
+        "reference": reference_in(invoice.comments),
+        "adopted": found.adopted if found else False,
+        "first_seen_at": now,
+        "seen_at": now,
+        "gone_at": None,
+    }
+
+
+def receivable_row(organization_id: int, invoice: Invoice, part: Receivable, now: datetime) -> dict[str, Any]:
+    """Return the row of one of an invoice's receivables."""
+    return {
+        "organization_id": organization_id,
+        "receivable_id": part.id,
+        "invoice_id": invoice.id,
+        "contract_id": invoice.contract_id,
+        "due_date": part.due_date,
+        "percentage": part.value if part.value is not None else Decimal(100),
+        "gross_value": cents(part.gross_value if part.gross_value is not None else invoice.gross_value),
+        "state": str(part.state),
+        "received_value": cents(part.received_value) if part.received_value is not None else None,
+        "received_at": part.received_at,
+        "finance_errors": part.myfinance_errors or part.cobrato_errors,
+        "first_seen_at": now,
+        "seen_at": now,
+        "gone_at": None,
+    }

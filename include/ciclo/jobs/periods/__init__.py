@@ -1,0 +1,1 @@
+"""Periods: planned from the rules, cancelled where no rule expects them."""

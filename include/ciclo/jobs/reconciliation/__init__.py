@@ -1,0 +1,1 @@
+"""The vendor's invoices and receivables against the ledger."""

@@ -1,0 +1,244 @@
+"""Invoices read from the vendor into the ledger, some hundreds at a time: rows, history, and what disagrees.
+
+The one rule: the ledger follows the vendor, state by state, each change with its audit entry. A change of state that no
+legal events explain is not followed: it is a finding, and the ledger stays where it was until a person accepts it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from itertools import islice
+from typing import Any
+
+from ciclo.billimatic.models import Invoice
+from ciclo.domain.calendar import first_of_month
+from ciclo.domain.errors import IllegalTransition
+from ciclo.domain.findings import FindingKind
+from ciclo.domain.money import brl, cents
+from ciclo.domain.receivables import ReceivableState, observed_events
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.issuing.record import invoice_row, receivable_row
+from ciclo.jobs.reconciliation.compare import disagreements
+from ciclo.jobs.rules.expected import RuleBook
+from ciclo.ledger import tables
+from ciclo.ledger.repositories import Change, Disagreement
+
+CHUNK = 500
+"""Invoices compared and committed together."""
+
+INVOICE_FIELDS = ("contract_id", "issue_date", "gross_value", "state", "description", "reference", "gone_at")
+LINE_FIELDS = (
+    "invoice_id", "due_date", "percentage", "gross_value", "state", "received_value", "received_at", "finance_errors",
+    "gone_at",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Sighted:
+    """What a run has seen so far."""
+
+    invoices: set[int] = field(default_factory=set)
+    """Everything that is at the vendor."""
+    examined: set[int] = field(default_factory=set)
+    """Those of it that the run is about."""
+    receivables: set[int] = field(default_factory=set)
+    strangers: dict[int, Invoice] = field(default_factory=dict)
+    """Invoices that belong to no period, by id."""
+    disagreements: list[Disagreement] = field(default_factory=list)
+    changed: int = 0
+    """Invoices and receivables of which something is different since they were last read."""
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """Rows and audit entries of some invoices, to be written together."""
+
+    invoices: list[dict[str, Any]] = field(default_factory=list)
+    receivables: list[dict[str, Any]] = field(default_factory=list)
+    read: list[int] = field(default_factory=list)
+    invoice_changes: list[Change] = field(default_factory=list)
+    line_changes: list[Change] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the ledger knows of the invoices of a chunk."""
+
+    invoices: dict[int, tables.Invoice]
+    lines: dict[int, list[tables.Receivable]]
+    periods: dict[int, tables.Period]
+
+
+class Sightings:
+    """Takes in what a run reads; `sighted` is what it has come to."""
+
+    def __init__(self, ctx: JobContext, *, today: date, contract_ids: Sequence[int] = ()) -> None:
+        self._ctx = ctx
+        self._today = today
+        sold = ctx.reconciliation.sellers()
+        self._contracts = sold & set(contract_ids) if contract_ids else sold
+        self._accepted = {
+            subject: finding
+            for subject, finding in ctx.findings.open_of_kind(FindingKind.ILLEGAL_TRANSITION).items()
+            if finding.acknowledged_at is not None
+        }
+        self.rules = RuleBook(ctx)
+        self.sighted = Sighted()
+        ctx.session.commit()
+
+    def take(self, invoices: Iterable[Invoice]) -> None:
+        """Bring invoices into the ledger as they are read; no transaction is open while the vendor is asked. Commits.
+
+        An invoice seen before in this run, or of a contract that the organization does not sell, is passed over.
+        """
+        reading = iter(invoices)
+        while chunk := list(islice(reading, CHUNK)):
+            new = {invoice.id: invoice for invoice in chunk if invoice.id not in self.sighted.invoices}
+            mine = [invoice for invoice in new.values() if invoice.contract_id in self._contracts]
+            self.sighted.invoices |= set(new)
+            self.sighted.examined |= {invoice.id for invoice in mine}
+            self._take_in(mine)
+            self._ctx.session.commit()
+            self._ctx.session.expunge_all()
+
+    def _take_in(self, invoices: Sequence[Invoice]) -> None:
+        now = self._ctx.clock()
+        known = self._known(invoices)
+        chunk = _Chunk()
+        for invoice in invoices:
+            self.sighted.receivables |= {line.id for line in invoice.receivables}
+            row = known.invoices.get(invoice.id)
+            period = known.periods.get(row.period_id) if row is not None and row.period_id is not None else None
+            month = first_of_month(period.issue_date if period is not None else invoice.issue_date)
+            self._follow(chunk, invoice, known, month, now)
+            if period is None or row is None:
+                self.sighted.strangers[invoice.id] = invoice
+                continue
+            expected = self.rules.invoice(period, created=row.first_seen_at)
+            self.sighted.disagreements += disagreements(invoice, period, expected, self._today)
+        self._write(chunk, now)
+
+    def _known(self, invoices: Sequence[Invoice]) -> _Known:
+        ids = [invoice.id for invoice in invoices]
+        rows = self._ctx.reconciliation.invoices(ids)
+        periods = self._ctx.reconciliation.periods(row.period_id for row in rows.values() if row.period_id is not None)
+        self.rules.load(period.rule_id for period in periods.values())
+        return _Known(rows, self._ctx.reconciliation.receivables(ids), periods)
+
+    # -- following the vendor ----------------------------------------------------------------------------------------
+
+    def _follow(self, chunk: _Chunk, invoice: Invoice, known: _Known, month: date, now: datetime) -> None:
+        """Add to the chunk what is different about an invoice and its receivables since the last reading."""
+        row = known.invoices.get(invoice.id)
+        fresh = invoice_row(self._ctx.organization_id, invoice, None, now)
+        self._keep_state(fresh, "invoice", row, invoice, month)
+        self._note(chunk.invoice_changes, fresh, row, INVOICE_FIELDS, fresh["invoice_id"])
+        lines = {line.receivable_id: line for line in known.lines.get(invoice.id, [])}
+        fresh_lines = []
+        for part in invoice.receivables:
+            line = receivable_row(self._ctx.organization_id, invoice, part, now)
+            self._keep_state(line, "receivable", lines.get(part.id), invoice, month)
+            self._note(chunk.line_changes, line, lines.get(part.id), LINE_FIELDS, part.id)
+            fresh_lines.append(line)
+        removed = [line for line in lines.values() if line.gone_at is None and line.receivable_id not in _ids(invoice)]
+        for line_row in removed:
+            line_row.gone_at = now
+            chunk.line_changes.append(Change(line_row.receivable_id, line_row.state, "deleted", "no longer there"))
+        if _differs(fresh, row, INVOICE_FIELDS):
+            chunk.invoices.append(fresh)
+        changed = [line for line in fresh_lines if _differs(line, lines.get(line["receivable_id"]), LINE_FIELDS)]
+        chunk.receivables += changed
+        chunk.read.append(invoice.id)
+        self.sighted.changed += len(changed) + len(removed) + _differs(fresh, row, INVOICE_FIELDS)
+
+    def _keep_state(
+        self,
+        fresh: dict[str, Any],
+        subject: str,
+        row: tables.Invoice | tables.Receivable | None,
+        invoice: Invoice,
+        month: date,
+    ) -> None:
+        """Keep the ledger's state in a fresh row where nothing explains the vendor's, and note the finding."""
+        if row is None or row.state == fresh["state"]:
+            return
+        subject_id = fresh[f"{subject}_id"]
+        finding = self._accepted.get((subject, subject_id))
+        if finding is not None and finding.found == fresh["state"]:
+            return
+        try:
+            observed_events(ReceivableState(row.state), ReceivableState(fresh["state"]))
+        except (IllegalTransition, ValueError):
+            self.sighted.disagreements.append(_illegal(subject, subject_id, row.state, fresh["state"], invoice, month))
+            fresh["state"] = row.state
+
+    def _note(
+        self,
+        changes: list[Change],
+        fresh: dict[str, Any],
+        row: tables.Invoice | tables.Receivable | None,
+        fields: Sequence[str],
+        subject_id: int,
+    ) -> None:
+        """Note what changed, for the audit trail; an invoice seen for the first time is a change too."""
+        if row is None:
+            changes.append(Change(subject_id, None, fresh["state"], "found at the vendor"))
+        elif row.state != fresh["state"]:
+            changes.append(Change(subject_id, row.state, fresh["state"], self._why(fresh, row, subject_id)))
+        elif _differs(fresh, row, fields):
+            changes.append(Change(subject_id, row.state, fresh["state"], _difference(fresh, row, fields)))
+
+    def _why(self, fresh: dict[str, Any], row: tables.Invoice | tables.Receivable, subject_id: int) -> str:
+        subject = "invoice" if isinstance(row, tables.Invoice) else "receivable"
+        finding = self._accepted.get((subject, subject_id))
+        if finding is not None and finding.found == fresh["state"]:
+            return f"accepted by {finding.acknowledged_by}: {finding.note}"
+        events = observed_events(ReceivableState(row.state), ReceivableState(fresh["state"]))
+        words = ", ".join(event.value for event in events)
+        if (
+            subject == "receivable"
+            and fresh["state"] == ReceivableState.RECEIVED
+            and fresh["received_value"] is not None
+        ):
+            return f"{words}: {brl(fresh['received_value'])} on {fresh['received_at']}"
+        return words
+
+    def _write(self, chunk: _Chunk, now: datetime) -> None:
+        self._ctx.session.flush()
+        self._ctx.invoices.store(chunk.invoices, chunk.receivables)
+        self._ctx.reconciliation.touch(chunk.read, now)
+        self._ctx.audit.record("invoice", chunk.invoice_changes, now)
+        self._ctx.audit.record("receivable", chunk.line_changes, now)
+
+
+def _ids(invoice: Invoice) -> set[int]:
+    return {line.id for line in invoice.receivables}
+
+
+def _differs(fresh: dict[str, Any], row: object | None, fields: Sequence[str]) -> bool:
+    return row is None or any(fresh[name] != getattr(row, name) for name in fields)
+
+
+def _difference(fresh: dict[str, Any], row: object, fields: Sequence[str]) -> str:
+    changed = [name for name in fields if fresh[name] != getattr(row, name)]
+    if changed == ["gone_at"]:
+        return "back at the vendor"
+    return "; ".join(f"{name} {getattr(row, name)} became {fresh[name]}" for name in changed)
+
+
+def _illegal(subject: str, subject_id: int, known: str, found: str, invoice: Invoice, month: date) -> Disagreement:
+    what = f"invoice {invoice.id}" + (f", receivable {subject_id}" if subject == "receivable" else "")
+    return Disagreement(
+        kind=FindingKind.ILLEGAL_TRANSITION,
+        subject=subject,
+        subject_id=subject_id,
+        contract_id=invoice.contract_id,
+        billing_month=month,
+        message=(
+            f"contract {invoice.contract_id}, {what}: it was {known} and is {found} at the vendor; nothing legal leads "
+            "from one to the other. Acknowledge it to let the ledger follow"
+        ),
+        expected=known,
+        found=found,
+        amount=cents(invoice.gross_value),
+    )

@@ -1,0 +1,265 @@
+"""Reconciliation: what was billed against what the vendor has and what was received (DESIGN, sections 2 and 5).
+
+The one rule: whole windows are read, compared and settled; what a webhook named is read by itself, and a webhook that
+was lost costs nothing but time, because the daily run does not need it.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from ciclo.billimatic import NotFoundError
+from ciclo.billimatic.models import Invoice
+from ciclo.domain.calendar import first_of_month
+from ciclo.domain.findings import FindingKind
+from ciclo.domain.money import brl
+from ciclo.domain.recurrence import DateRange
+from ciclo.jobs.closing.changes import changes_after_close
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.reconciliation.compare import INVOICE_KINDS
+from ciclo.jobs.reconciliation.ingest import Sightings
+from ciclo.jobs.reconciliation.unmatched import STRANGER_KINDS, judge_strangers
+from ciclo.jobs.reconciliation.windows import FOR_EVER, ReadingPlan, reading_plan
+from ciclo.ledger.repositories import Change, Disagreement
+from ciclo.ledger.tables import Invoice as LedgerInvoice
+from ciclo.ledger.tables import Period, WebhookEvent
+
+KINDS = (
+    *INVOICE_KINDS,
+    *STRANGER_KINDS,
+    FindingKind.ILLEGAL_TRANSITION,
+    FindingKind.DELETED_REMOTELY,
+    FindingKind.CHANGED_AFTER_CLOSE,
+)
+"""The kinds that a reconciliation decides about."""
+
+ASKED_ONE_BY_ONE = 25
+"""Invoices that are asked for by themselves, at most; more are read by their window."""
+
+
+@dataclass(slots=True)
+class ReconcileOutcome:
+    """What a reconciliation found."""
+
+    invoices: int = 0
+    changed: int = 0
+    deleted: int = 0
+    opened: list[Disagreement] = field(default_factory=list)
+    closed: int = 0
+    stayed: int = 0
+    events: int = 0
+    """Webhook events that it took care of."""
+
+    def counts(self) -> dict[str, int]:
+        """Return the outcome as counts, small enough to travel between tasks."""
+        return {
+            "invoices": self.invoices,
+            "changed": self.changed,
+            "deleted": self.deleted,
+            "opened": len(self.opened),
+            "closed": self.closed,
+            "open": self.stayed + len(self.opened),
+            "events": self.events,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Missed:
+    """Invoices that the ledger has in what was read, and that were not there."""
+
+    ids: frozenset[int]
+    windows: Sequence[DateRange]
+
+
+def reconcile(
+    ctx: JobContext,
+    *,
+    today: date,
+    recheck_days: int,
+    window: DateRange | None = None,
+    contract_ids: Sequence[int] = (),
+) -> ReconcileOutcome:
+    """Read what may have changed, follow it in the ledger, and settle the findings. Commits as it goes.
+
+    Args:
+        ctx: the run.
+        today: the day in São Paulo.
+        recheck_days: how far back invoices at rest are read in full (see `reading_plan`).
+        window: read exactly these issue dates instead.
+        contract_ids: look at these contracts alone; none means all.
+
+    Raises:
+        TransientApiError: the vendor's pages did not fit together; what was read is recorded, no finding is settled.
+    """
+    events = ctx.webhooks.unhandled(ctx.organization_id)
+    plan = ReadingPlan((window,)) if window is not None else _plan(ctx, today, recheck_days)
+    ctx.session.commit()
+    run = Sightings(ctx, today=today, contract_ids=contract_ids)
+    for part in plan.windows:
+        run.take(_search(ctx, part))
+    for state in ("to_receive", "to_emit") if plan.open_until is not None else ():
+        run.take(ctx.api.search_invoices(issue_date_to=plan.open_until, state=state))
+    if window is None:
+        _take_touched(ctx, run, events)
+    gone = _look_for_missing(ctx, run, plan.windows, contract_ids)
+    inside = _ids_within(ctx, plan.windows, contract_ids)
+    outcome = _conclude(ctx, run, examined=inside | run.sighted.examined, gone=gone, today=today)
+    if window is None and not contract_ids:
+        outcome.events = _handled(ctx, events)
+    ctx.session.commit()
+    return outcome
+
+
+def reconcile_touched(ctx: JobContext, *, today: date, recheck_days: int) -> ReconcileOutcome:
+    """Reconcile just the invoices that webhooks named since the last time; very many of them make it a whole run."""
+    events = ctx.webhooks.unhandled(ctx.organization_id)
+    ctx.session.commit()
+    if len(_touched(events)) > ASKED_ONE_BY_ONE * 4:
+        return reconcile(ctx, today=today, recheck_days=recheck_days)
+    run = Sightings(ctx, today=today)
+    gone = _take_touched(ctx, run, events)
+    outcome = _conclude(ctx, run, examined=run.sighted.examined | gone, gone=gone, today=today)
+    outcome.events = _handled(ctx, events)
+    ctx.session.commit()
+    return outcome
+
+
+def _plan(ctx: JobContext, today: date, recheck_days: int) -> ReadingPlan:
+    months = ctx.reconciliation.months()
+    return reading_plan(months, today=today, recheck_days=recheck_days, troubled=ctx.findings.open_months())
+
+
+def _search(ctx: JobContext, window: DateRange) -> Iterator[Invoice]:
+    last = window.last_day if window.end < FOR_EVER else None
+    return ctx.api.search_invoices(issue_date_from=window.start, issue_date_to=last)
+
+
+# -- what webhooks named -----------------------------------------------------------------------------------------------
+
+
+def _touched(events: Iterable[WebhookEvent]) -> dict[int, int | None]:
+    """Return the invoices that events name, with the contract where the event says it."""
+    return {event.invoice_id: event.contract_id for event in events if event.invoice_id is not None}
+
+
+def _take_touched(ctx: JobContext, run: Sightings, events: Iterable[WebhookEvent]) -> set[int]:
+    """Read the invoices that events name and that the run has not seen; return those that are gone."""
+    wanted = {
+        invoice: contract for invoice, contract in _touched(events).items() if invoice not in run.sighted.invoices
+    }
+    known = ctx.reconciliation.invoices(wanted)
+    ctx.session.commit()
+    places = {invoice: known[invoice].contract_id if invoice in known else wanted[invoice] for invoice in wanted}
+    absent = _ask_for(ctx, run, places)
+    return _mark_gone(ctx, absent & set(known))
+
+
+def _ask_for(ctx: JobContext, run: Sightings, places: dict[int, int | None]) -> set[int]:
+    """Read invoices one by one; return those that are not there."""
+    absent: set[int] = set()
+    found: list[Invoice] = []
+    for invoice_id, contract_id in places.items():
+        if contract_id is None:
+            continue  # an event that names no contract: the daily run finds the invoice
+        try:
+            found.append(ctx.api.invoice(contract_id, invoice_id))
+        except NotFoundError:
+            absent.add(invoice_id)
+    run.take(found)
+    return absent
+
+
+def _handled(ctx: JobContext, events: Sequence[WebhookEvent]) -> int:
+    ctx.webhooks.handled([event.id for event in events], at=ctx.clock())
+    return len(events)
+
+
+# -- what is not there any more ----------------------------------------------------------------------------------------
+
+
+def _look_for_missing(
+    ctx: JobContext, run: Sightings, windows: Sequence[DateRange], contract_ids: Sequence[int]
+) -> set[int]:
+    """Return the invoices that are certainly deleted, marked so: not in their window, and not when asked for again."""
+    missed: set[int] = set()
+    for window in windows:
+        missed |= ctx.reconciliation.present_ids(window, contract_ids)
+    missed -= run.sighted.invoices
+    known = ctx.reconciliation.invoices(missed)
+    ctx.session.commit()
+    if not missed:
+        return set()
+    if len(missed) <= ASKED_ONE_BY_ONE:
+        return _mark_gone(ctx, _ask_for(ctx, run, {number: known[number].contract_id for number in missed}))
+    days = [invoice.issue_date for invoice in known.values()]
+    run.take(_search(ctx, DateRange.days(min(days), max(days))))  # a page may have shifted while it was read
+    return _mark_gone(ctx, missed - run.sighted.invoices)
+
+
+def _mark_gone(ctx: JobContext, invoice_ids: Iterable[int]) -> set[int]:
+    now = ctx.clock()
+    invoices = [row for row in ctx.reconciliation.invoices(invoice_ids).values() if row.gone_at is None]
+    lines = ctx.reconciliation.receivables(row.invoice_id for row in invoices)
+    for invoice in invoices:
+        invoice.gone_at = now
+        for line in lines.get(invoice.invoice_id, []):
+            line.gone_at = line.gone_at or now
+    ctx.session.flush()
+    changes = [Change(row.invoice_id, row.state, "deleted", "no longer at the vendor") for row in invoices]
+    ctx.audit.record("invoice", changes, now)
+    ctx.session.commit()
+    return {row.invoice_id for row in invoices}
+
+
+def _ids_within(ctx: JobContext, windows: Sequence[DateRange], contract_ids: Sequence[int]) -> set[int]:
+    return {number for window in windows for number in ctx.reconciliation.all_ids(window, contract_ids)}
+
+
+# -- findings ----------------------------------------------------------------------------------------------------------
+
+
+def _conclude(ctx: JobContext, run: Sightings, *, examined: set[int], gone: set[int], today: date) -> ReconcileOutcome:
+    """Judge what belongs to no period and what is gone, then settle the findings about all that was examined."""
+    sighted = run.sighted
+    wrong = [*sighted.disagreements, *judge_strangers(ctx, sighted.strangers.values(), run.rules, today=today)]
+    wrong += _deleted(ctx, examined | gone)
+    wrong += changes_after_close(ctx, examined | gone)
+    lines = ctx.reconciliation.receivable_ids(examined | gone)
+    settled = ctx.findings.settle(
+        wrong,
+        examined={"invoice": examined | gone, "receivable": lines | sighted.receivables},
+        kinds=KINDS,
+        at=ctx.clock(),
+    )
+    return ReconcileOutcome(
+        invoices=len(sighted.examined),
+        changed=sighted.changed,
+        deleted=len(gone),
+        opened=settled.opened,
+        closed=settled.closed,
+        stayed=settled.stayed,
+    )
+
+
+def _deleted(ctx: JobContext, examined: set[int]) -> list[Disagreement]:
+    """Return the findings about periods whose invoice is gone, whenever it went."""
+    rows = [row for row in ctx.reconciliation.gone(examined) if row.period_id is not None]
+    periods = ctx.reconciliation.periods(row.period_id for row in rows if row.period_id is not None)
+    return [_deletion(row, periods[row.period_id]) for row in rows if row.period_id in periods]
+
+
+def _deletion(row: LedgerInvoice, period: Period) -> Disagreement:
+    return Disagreement(
+        kind=FindingKind.DELETED_REMOTELY,
+        subject="invoice",
+        subject_id=row.invoice_id,
+        contract_id=row.contract_id,
+        billing_month=first_of_month(period.issue_date),
+        message=(
+            f"contract {row.contract_id}, rule {period.rule_id}, period {period.issue_date}: invoice {row.invoice_id} "
+            f"of {brl(row.gross_value)} was {row.state} and is no longer at the vendor; create it there again"
+        ),
+        expected=f"invoice {row.invoice_id}",
+        found="no invoice",
+        amount=row.gross_value,
+    )

@@ -1,0 +1,1 @@
+"""Contracts and rules: read from the vendor, kept with their terms, prices and scheduled updates."""

@@ -1,0 +1,247 @@
+"""Prices of a period on its issue date, and what the API's current unit values say about them.
+
+The API knows one price, today's. When a rule is first seen, that price counts from its last readjustment on: what was
+in force before is unknown, and a period of that time is parked rather than billed at a guess.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from ciclo.billimatic.models import InvoiceRule, ScheduledUpdate
+from ciclo.domain import pricing
+from ciclo.domain.calendar import add_months
+from ciclo.domain.money import brl
+from ciclo.domain.price_index import MONTHS_BY_LAW
+from ciclo.domain.recurrence import step_on_or_after
+from ciclo.jobs.context import JobContext
+from ciclo.ledger import tables
+from ciclo.ledger.repositories import KnownPrice
+from ciclo.ledger.repositories.executions import IN_FLIGHT
+from ciclo.ledger.terms import RuleTerms
+
+WHOLE_RULE = 0
+"""`prices.service_id` of the gross value of a rule without services."""
+
+
+def history(prices: Iterable[KnownPrice]) -> list[pricing.Price]:
+    """Return a rule's prices in the form that the domain reads."""
+    return [pricing.Price(price.service_id or None, price.effective_from, price.unit_value) for price in prices]
+
+
+def current_prices(rule: InvoiceRule) -> dict[int, Decimal]:
+    """Return the unit values that the API answers, by service id; `WHOLE_RULE` for a rule without services."""
+    if rule.services:
+        return {service.id: service.unit_value for service in rule.services}
+    return {WHOLE_RULE: rule.gross_value}
+
+
+@dataclass(frozen=True, slots=True)
+class VendorDisagreement:
+    """The vendor readjusted a price by itself after Ciclo had: the price of Ciclo's update stays in force.
+
+    Attributes:
+        update_id: the scheduled update.
+        execution_date: the vendor's next execution, which has moved on.
+        ours: unit value in force in the ledger, BRL.
+        theirs: unit value at the vendor, BRL.
+    """
+
+    contract_id: int
+    rule_id: int
+    service_id: int
+    update_id: int
+    execution_date: date
+    ours: Decimal
+    theirs: Decimal
+
+    def line(self) -> str:
+        """Say it in one line of text."""
+        service = f", service {self.service_id}" if self.service_id else ""
+        return (
+            f"contract {self.contract_id}, rule {self.rule_id}{service}: the vendor shows {brl(self.theirs)} after an "
+            f"update that Ciclo had settled at {brl(self.ours)} (scheduled update {self.update_id}); Ciclo goes on "
+            "billing its own price: correct the rule at the vendor"
+        )
+
+
+@dataclass(slots=True)
+class PriceReading:
+    """What the API's current unit values say."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    """Prices to add to the ledger."""
+    disagreements: list[VendorDisagreement] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    """A price that is another one at the vendor than in the ledger."""
+
+    rule: InvoiceRule
+    terms: RuleTerms
+    known: KnownPrice
+    remote: Decimal
+
+
+def read_prices(ctx: JobContext, rules: Sequence[tuple[InvoiceRule, RuleTerms]], *, seen_on: date) -> PriceReading:
+    """Return the prices to add: those of services never seen, and those that a person changed at the vendor.
+
+    Call it before the scheduled updates are stored: it compares them with what was known. A price that a scheduled
+    update readjusts is not taken for a person's change while that update is due, under way, or ahead at the vendor:
+    the price update job decides about it. One that moved together with an execution which Ciclo has settled already is
+    the vendor's second readjustment: it is reported and does not count.
+    """
+    reading = PriceReading()
+    histories = ctx.prices.histories([rule.id for rule, _ in rules])
+    different = []
+    for rule, terms in rules:
+        newest = {price.service_id: price for price in histories.get(rule.id, [])}
+        for service_id, unit_value in current_prices(rule).items():
+            known = newest.get(service_id)
+            if known is None:
+                since = seen_on if newest else first_day_of_price(rule, terms)
+                reading.rows.append(_row(ctx, rule.id, service_id, since, unit_value, "rule"))
+            elif known.unit_value != unit_value:
+                different.append(_Difference(rule, terms, known, unit_value))
+    if different:
+        _judge(ctx, different, reading, histories, seen_on)
+    return reading
+
+
+def _judge(
+    ctx: JobContext,
+    different: Sequence[_Difference],
+    reading: PriceReading,
+    histories: Mapping[int, Sequence[KnownPrice]],
+    seen_on: date,
+) -> None:
+    rule_ids = {entry.rule.id for entry in different}
+    scheduled = ctx.scheduled_updates.of_rules(rule_ids)
+    executions = ctx.executions.of_rules(rule_ids)
+    for entry in different:
+        rule_id, service_id = entry.rule.id, entry.known.service_id
+        if any(execution.state in IN_FLIGHT for execution in executions.get(rule_id, [])):
+            continue
+        updates = [u for u in scheduled.get(rule_id, []) if service_id in readjusted_services(entry.terms, u)]
+        remote = {update.id: update for update in entry.rule.scheduled_updates}
+        behind = [u for u in updates if _executed_after_us(u, remote.get(u.scheduled_update_id))]
+        if behind:
+            reading.disagreements.append(_disagreement(entry, behind[0], remote))
+        elif any(_decides(update, remote.get(update.scheduled_update_id), seen_on) for update in updates):
+            continue
+        elif updates and vendor_after(executions.get(rule_id, [])).get(service_id) == entry.remote:
+            reading.disagreements.append(_disagreement(entry, updates[0], remote))
+        else:
+            since = max(seen_on, entry.known.effective_from)
+            revision = next_revision(histories[rule_id], service_id, since)
+            row = _row(ctx, rule_id, service_id, since, entry.remote, "rule changed", revision)
+            reading.rows.append(row)
+
+
+def readjusted_services(terms: RuleTerms, update: tables.ScheduledUpdate) -> set[int]:
+    """Return the services whose price an update changes, by the terms; `WHOLE_RULE` for a rule without services."""
+    if not terms.services:
+        return {WHOLE_RULE}
+    item = update.service_item_id
+    return {line.id for line in terms.services if item is None or line.service_item_id == item}
+
+
+def next_revision(prices: Iterable[KnownPrice], service_id: int, effective_from: date) -> int:
+    """Return the number of a further price of a service from the same day."""
+    return sum(price.service_id == service_id and price.effective_from == effective_from for price in prices)
+
+
+def vendor_after(executions: Iterable[tables.PriceUpdateExecution]) -> dict[int, Decimal]:
+    """Return the unit values that the vendor is known to show on top of settled updates, by service."""
+    found: dict[int, Decimal] = {}
+    for execution in executions:
+        for entry in ((execution.evidence or {}).get("vendor_after") or {}).get("prices", ()):
+            found[entry["service_id"]] = Decimal(entry["unit_value"])
+    return found
+
+
+def rescheduled(update: tables.ScheduledUpdate, remote: ScheduledUpdate) -> bool:
+    """Whether a person changed when an update executes, so that its execution date moved for that reason."""
+    init_date = remote.init_date or remote.execution_date
+    return (update.init_date, update.month_quantity) != (init_date, remote.month_quantity or MONTHS_BY_LAW)
+
+
+def _decides(update: tables.ScheduledUpdate, remote: ScheduledUpdate | None, seen_on: date) -> bool:
+    """Whether an update that is due here, or ahead at the vendor, may be why a price is another one."""
+    if update.next_execution_date is None:
+        return False
+    ahead = (
+        remote is not None
+        and remote.execution_date is not None
+        and remote.execution_date > update.next_execution_date
+        and not rescheduled(update, remote)
+    )
+    return ahead or update.next_execution_date <= seen_on
+
+
+def _executed_after_us(update: tables.ScheduledUpdate, remote: ScheduledUpdate | None) -> bool:
+    """Whether the vendor has just executed what is settled here."""
+    if remote is None or remote.execution_date is None or update.next_execution_date is None:
+        return False
+    moved = update.remote_execution_date < remote.execution_date <= update.next_execution_date
+    return moved and not rescheduled(update, remote)
+
+
+def _disagreement(
+    entry: _Difference, update: tables.ScheduledUpdate, remote: Mapping[int, ScheduledUpdate]
+) -> VendorDisagreement:
+    known = remote.get(update.scheduled_update_id)
+    return VendorDisagreement(
+        contract_id=entry.rule.contract_id,
+        rule_id=entry.rule.id,
+        service_id=entry.known.service_id,
+        update_id=update.scheduled_update_id,
+        execution_date=(known.execution_date if known else None) or update.remote_execution_date,
+        ours=entry.known.unit_value,
+        theirs=entry.remote,
+    )
+
+
+def first_day_of_price(rule: InvoiceRule, terms: RuleTerms) -> date:
+    """Return the first day on which the price that the API answers today is known to be in force.
+
+    An update whose `execution_date` lies after its `init_date` has been applied: the price is that of its last
+    execution. A rule never readjusted has had its price from the beginning, and before its first invoice, where an
+    update executes that early.
+    """
+    applied = [
+        add_months(scheduled.init_date, (step - 1) * months)
+        for scheduled in rule.scheduled_updates
+        if scheduled.execution_date and scheduled.init_date and scheduled.execution_date > scheduled.init_date
+        for months in [scheduled.month_quantity or MONTHS_BY_LAW]
+        for step in [step_on_or_after(scheduled.init_date, months, scheduled.execution_date)]
+    ]
+    if applied:
+        return max([terms.recurrence.init_date, *applied])
+    planned = [scheduled.init_date for scheduled in rule.scheduled_updates if scheduled.init_date]
+    return min([terms.recurrence.init_date, *planned])
+
+
+def _row(
+    ctx: JobContext,
+    rule_id: int,
+    service_id: int,
+    since: date,
+    unit_value: Decimal,
+    source: str,
+    revision: int = 0,
+) -> dict[str, Any]:
+    return {
+        "organization_id": ctx.organization_id,
+        "rule_id": rule_id,
+        "service_id": service_id,
+        "effective_from": since,
+        "revision": revision,
+        "unit_value": unit_value,
+        "source": source,
+        "execution_id": None,
+        "created_at": ctx.clock(),
+    }

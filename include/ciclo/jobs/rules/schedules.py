@@ -1,0 +1,120 @@
+"""When scheduled updates execute next, by the ledger: kept across reads of the API, changed only with their terms.
+
+The one rule: the ledger's next execution is the first one that is not settled. The vendor's own date says what the
+vendor did, never what Ciclo still has to do.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from ciclo.domain.errors import DomainError
+from ciclo.domain.price_index import price_index
+from ciclo.domain.pricing import ScheduledUpdate, next_execution
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.rules.prices import VendorDisagreement
+from ciclo.ledger import tables
+from ciclo.ledger.repositories.executions import IN_FLIGHT, IN_PRICES, ExecutionState
+from ciclo.ledger.repositories.prices import Schedule
+
+SETTLED = (*IN_PRICES, ExecutionState.CANCELLED)
+
+
+def follow_schedules(
+    ctx: JobContext,
+    known: Mapping[int, Schedule],
+    rows: Sequence[Mapping[str, Any]],
+    end_dates: Mapping[int, date | None],
+) -> None:
+    """Move the next execution of updates whose terms a person changed, and of those that ended and run again.
+
+    Args:
+        ctx: the run.
+        known: how the ledger knew them before.
+        rows: the updates as just stored.
+        end_dates: last issue date by rule.
+    """
+    changed = [row for row in rows if _is_new_schedule(known.get(row["scheduled_update_id"]), row)]
+    if not changed:
+        return
+    executions = ctx.executions.of_rules({row["rule_id"] for row in changed})
+    for row in changed:
+        update_id, end_date = row["scheduled_update_id"], end_dates.get(row["rule_id"])
+        mine = [e for e in executions.get(row["rule_id"], []) if e.scheduled_update_id == update_id]
+        if any(execution.state in IN_FLIGHT for execution in mine):
+            continue  # its completion moves on by the new terms
+        try:
+            following = _first_open(row, mine)
+        except DomainError:
+            continue  # terms that nobody can compute by: the execution itself is parked, with the reason
+        ends = end_date is not None and following > end_date
+        expected = known[update_id].next_execution_date
+        ctx.scheduled_updates.move(update_id, expected=expected, to=None if ends else following)
+
+
+def _is_new_schedule(known: Schedule | None, row: Mapping[str, Any]) -> bool:
+    if known is None:
+        return False  # never seen: it was stored with the vendor's next execution
+    same = (known.init_date, known.month_quantity) == (row["init_date"], row["month_quantity"])
+    return not same or known.next_execution_date is None
+
+
+def _first_open(row: Mapping[str, Any], executions: Sequence[tables.PriceUpdateExecution]) -> date:
+    """Return the first execution, by the vendor's present terms, after the last one whose price is in force."""
+    terms = domain_update(row)
+    in_prices = [execution.execution_date for execution in executions if execution.state in IN_PRICES]
+    settled = {execution.execution_date for execution in executions if execution.state in SETTLED}
+    day: date = row["remote_execution_date"]
+    if in_prices:
+        day = max(day, next_execution(terms, max(in_prices)))
+    while day in settled:
+        day = next_execution(terms, day)
+    return day
+
+
+def domain_update(row: tables.ScheduledUpdate | Mapping[str, Any]) -> ScheduledUpdate:
+    """Return a scheduled update in the form that the domain reads.
+
+    Raises:
+        UnknownPriceIndex: its index is none of the vendor's.
+        InvalidRule: its periodicity is below 1.
+    """
+    if isinstance(row, tables.ScheduledUpdate):
+        row = {name: getattr(row, name) for name in _FIELDS}
+    return ScheduledUpdate(
+        id=row["scheduled_update_id"],
+        index=price_index(row["price_index"]),
+        init_date=row["init_date"],
+        month_quantity=row["month_quantity"],
+        days_until_update=max(row["days_until_update"] or 0, 0),
+        service_item_id=row["service_item_id"],
+        execution_date=row["remote_execution_date"],
+    )
+
+
+_FIELDS = (
+    "scheduled_update_id",
+    "price_index",
+    "init_date",
+    "month_quantity",
+    "days_until_update",
+    "service_item_id",
+    "remote_execution_date",
+)
+
+
+def note_disagreements(ctx: JobContext, disagreements: Iterable[VendorDisagreement], now: datetime) -> None:
+    """Add to the last settled execution that the vendor has readjusted once more, and to what."""
+    for entry in disagreements:
+        executions = ctx.executions.of_rules([entry.rule_id]).get(entry.rule_id, [])
+        last = [e for e in executions if e.scheduled_update_id == entry.update_id and e.state in IN_PRICES][-1:]
+        for execution in last:
+            seen = ((execution.evidence or {}).get("vendor_after") or {}).get("prices", [])
+            others = [price for price in seen if price["service_id"] != entry.service_id]
+            mine = {
+                "service_id": entry.service_id,
+                "unit_value": f"{entry.theirs:f}",
+                "difference": f"{entry.theirs - entry.ours:f}",
+            }
+            note = {"execution_date": entry.execution_date.isoformat(), "seen_at": now.isoformat()}
+            ctx.executions.add_evidence(execution, {"vendor_after": {**note, "prices": [*others, mine]}})

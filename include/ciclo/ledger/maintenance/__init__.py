@@ -1,0 +1,1 @@
+"""Looking after the ledger's database: backup and copy."""

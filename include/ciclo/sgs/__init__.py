@@ -1,0 +1,1 @@
+"""The central bank's price-index series: those that ship, and the client of its API."""

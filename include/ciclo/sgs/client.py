@@ -1,0 +1,180 @@
+"""The central bank's time series (SGS): monthly variations of the price indices.
+
+The one rule: a value is given only if the bank gave it. An answer that is not the series (an HTML page with status 200,
+an unexpected shape) is an error that names index and months, never an empty or partial list; only the bank's own
+"no values in this range" is an empty one.
+
+Facts (data/README.md): the order is not guaranteed, further keys (`dataFim`) appear, an unknown series or a throttled
+caller (about 15 calls a minute) gets HTML with status 200, a range without values gets 404 with a JSON body.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import httpx
+
+from ciclo.billimatic.budget import CallBudget
+from ciclo.billimatic.errors import IndexUnavailableError, UnreadableAnswerError
+from ciclo.billimatic.retries import RetryRules, repeating, seconds_of
+from ciclo.billimatic.transport import json_bodies
+from ciclo.billimatic.transport.address import checked_base_url, checked_timeout
+from ciclo.domain.price_index import PriceIndex
+
+CALLS_PER_MINUTE = 15
+
+
+class MonthlyValue(NamedTuple):
+    """The variation of an index in one month (its first day), in percent."""
+
+    month: date
+    value: Decimal
+
+
+class _Request(NamedTuple):
+    """What is asked of the bank: a series and a closed range of months."""
+
+    name: str
+    path: str
+    first: date
+    last: date
+
+    def __str__(self) -> str:
+        return f"price index {self.name}, {self.first:%Y-%m} to {self.last:%Y-%m}"
+
+    def params(self) -> dict[str, str]:
+        return {
+            "formato": "json",
+            "dataInicial": f"{self.first:%d/%m/%Y}",
+            "dataFinal": f"{self.last:%d/%m/%Y}",
+        }
+
+    def unavailable(self, reason: str, status: int | None = None, retry_after: float | None = None) -> Exception:
+        return IndexUnavailableError(
+            f"{self}: {reason}", method="GET", path=self.path, status=status, retry_after=retry_after
+        )
+
+    def unreadable(self, reason: str) -> Exception:
+        return UnreadableAnswerError(f"{self}: {reason}", method="GET", path=self.path, status=200)
+
+
+class SgsClient(AbstractContextManager["SgsClient"]):
+    """A client of the central bank's SGS API, safe to share between threads; use it as a context manager.
+
+    Args:
+        base_url: `https://api.bcb.gov.br`; plain `http` for loopback hosts only.
+        timeout: Seconds for each of connecting, writing and waiting for an answer.
+        calls_per_minute: What the bank bears; None is unlimited.
+        retries: How often and how patiently to try again.
+        transport: Another httpx transport, for special networks.
+        allow_http: Accept plain `http` to another machine.
+
+    Raises:
+        ValueError: A parameter cannot work.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str = "https://api.bcb.gov.br",
+        timeout: float = 30.0,
+        calls_per_minute: int | None = CALLS_PER_MINUTE,
+        retries: RetryRules | None = None,
+        transport: httpx.BaseTransport | None = None,
+        allow_http: bool = False,
+    ) -> None:
+        rules = retries or RetryRules(attempts=3, first_wait=4.0)
+        self._budget = CallBudget(calls_per_minute, 60.0, clock=rules.clock, sleep=rules.sleep)
+        self._repeating = repeating(rules)
+        self._now = rules.now
+        self._http = httpx.Client(
+            base_url=checked_base_url(base_url, allow_http=allow_http),
+            headers={"User-Agent": "ciclo (price index synchronisation)", "Accept": "application/json"},
+            timeout=checked_timeout(timeout),
+            transport=transport,
+        )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._http.close()
+
+    def values(self, index: PriceIndex | int, from_month: date, to_month: date) -> list[MonthlyValue]:
+        """Return the values of a closed range of months, in order; months without a value are not in the list.
+
+        Args:
+            index: The price index, or the number of any monthly SGS series.
+            from_month: Any day of the first month.
+            to_month: Any day of the last month.
+
+        Raises:
+            IndexUnavailableError: The bank cannot be reached, throttles, or answers with something else.
+            UnreadableAnswerError: An entry of the series cannot be read.
+        """
+        request = _request(index, from_month.replace(day=1), to_month.replace(day=1))
+        entries = self._repeating(self._entries, request)
+        return sorted(_by_month(entries, request).values())
+
+    def _entries(self, request: _Request) -> list[Any]:
+        self._budget.take()
+        try:
+            response = self._http.get(request.path, params=request.params())
+        except httpx.HTTPError as error:
+            raise request.unavailable(f"{type(error).__name__}: {error}") from error
+        return self._series(response, request)
+
+    def _series(self, response: httpx.Response, request: _Request) -> list[Any]:
+        body = _body(response)
+        if response.status_code == httpx.codes.NOT_FOUND and isinstance(body, Mapping):
+            return []  # the bank's way of saying that the range has no values
+        if response.status_code != httpx.codes.OK:
+            after = seconds_of(response.headers.get("retry-after"), self._now)
+            raise request.unavailable("the bank's API failed", response.status_code, after)
+        if not isinstance(body, list):
+            raise request.unavailable("the answer is not a series (throttled, or no such series)", 200)
+        return body
+
+
+def _request(index: PriceIndex | int, first: date, last: date) -> _Request:
+    code, name = (index.sgs_code, index.value) if isinstance(index, PriceIndex) else (index, f"SGS {index}")
+    return _Request(name, f"/dados/serie/bcdata.sgs.{code}/dados", first, last)
+
+
+def _body(response: httpx.Response) -> Any:
+    try:
+        return json_bodies.read(response.content)
+    except ValueError:
+        return None
+
+
+def _by_month(entries: Iterable[Any], request: _Request) -> dict[date, MonthlyValue]:
+    values: dict[date, MonthlyValue] = {}
+    for entry in entries:
+        value = _value(entry, request)
+        if value is None or not request.first <= value.month <= request.last:
+            continue
+        if values.setdefault(value.month, value) != value:
+            raise request.unreadable(f"{value.month:%Y-%m} has two values")
+    return values
+
+
+def _value(entry: Any, request: _Request) -> MonthlyValue | None:
+    """Read an entry `{"data": "dd/mm/yyyy", "valor": "0.92"}`; None if the month has no value yet."""
+    try:
+        month = datetime.strptime(entry["data"], "%d/%m/%Y").date().replace(day=1)  # noqa: DTZ007 - a bare date
+        text = entry["valor"]
+        value = Decimal(text) if text not in {None, ""} else None
+    except (TypeError, KeyError, ValueError, InvalidOperation):
+        raise request.unreadable(f"an entry cannot be read: {entry!r:.80}") from None
+    if value is None:
+        return None
+    if not value.is_finite():
+        raise request.unreadable(f"{month:%Y-%m} has the value {value}")
+    return MonthlyValue(month, value)

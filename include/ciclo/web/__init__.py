@@ -1,9 +1,0 @@
-"""The billing console: a FastAPI app that knows the ledger and nothing of Airflow.
-
-Whoever mounts it says who may see it, who is looking and who may act: see `create_app`.
-"""
-
-from ciclo.web.access import User
-from ciclo.web.app import create_app
-
-__all__ = ["User", "create_app"]

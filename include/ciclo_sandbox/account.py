@@ -1,0 +1,159 @@
+"""One vendor's account: its documents, its date, its ids, and the events that its webhooks tell.
+
+The rule: everything runs in one thread and every request is one transaction, committed before it is answered.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from ciclo_sandbox import storage
+from ciclo_sandbox.answers import Json, NotFoundRefusal
+from ciclo_sandbox.behaviour import Behaviour
+from ciclo_sandbox.clock import Clock
+from ciclo_sandbox.documents import Documents
+from ciclo_sandbox.invoice_documents import InvoiceDocuments
+from ciclo_sandbox.sequences import Sequences
+
+DEFAULT_TOKEN: Final = "sandbox-token"  # noqa: S105 - the sandbox's door, not a secret
+
+
+class Account:
+    """Everything the sandbox knows; `is_restored` tells that its database was not empty when it was opened."""
+
+    def __init__(self, connection: Connection, *, today: date | None = None) -> None:
+        self.connection = connection
+        self.organizations = Documents(connection, storage.ORGANIZATIONS)
+        self.service_items = Documents(connection, storage.SERVICE_ITEMS, lambda item: {"name": item["name"]})
+        self.email_templates = Documents(
+            connection, storage.EMAIL_TEMPLATES, lambda template: {"organization_id": template["company_id"]}
+        )
+        self.invoice_templates = Documents(
+            connection, storage.INVOICE_TEMPLATES, lambda template: {"organization_id": template.get("organization_id")}
+        )
+        self.contracts = Documents(connection, storage.CONTRACTS, self._contract_columns)
+        self.rules = Documents(connection, storage.INVOICE_RULES, lambda rule: {"contract_id": rule["contract_id"]})
+        self.invoices = InvoiceDocuments(connection, self.organization_of)
+        self.token = DEFAULT_TOKEN
+        self.behaviour = Behaviour()
+        self.clock = Clock(today)
+        self.sequences = Sequences({}, self._persist_sequences)
+        self.events: list[Json] = []
+        self._restore()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what the block did, or leave no trace of it."""
+        mark = self.sequences.mark()
+        try:
+            yield
+            self.connection.commit()
+        except BaseException:
+            self.connection.rollback()
+            self.sequences.return_to(mark)
+            self._forget()
+            raise
+
+    def contract(self, number: int) -> Json:
+        """Return a contract to look at.
+
+        Raises:
+            NotFoundRefusal: It is not in this account.
+        """
+        found = self.contracts.peek(number)
+        if found is None:
+            raise NotFoundRefusal
+        return found
+
+    def organization(self, number: int) -> Json:
+        """Return an organization to look at.
+
+        Raises:
+            NotFoundRefusal: It is not in this account.
+        """
+        found = self.organizations.peek(number)
+        if found is None:
+            raise NotFoundRefusal
+        return found
+
+    def organization_of(self, contract_id: int) -> int | None:
+        """Return the organization that a contract's invoices belong to."""
+        contract = self.contracts.peek(contract_id)
+        return None if contract is None else self.owner(contract)
+
+    def owner(self, contract: Json) -> int | None:
+        """Return the organization a contract belongs to: its supplier, or the buyer when the supplier is a stranger."""
+        supplier: int | None = contract["supplier_id"]
+        customer: int | None = contract["customer_id"]
+        is_bought = contract["kind"] == "purchase" and self.organizations.peek(supplier) is None
+        return customer if is_bought else supplier
+
+    def event(self, name: str, object_type: str, document: Json, **more: Any) -> None:
+        """Note an event for the webhooks; it is told after the commit."""
+        contract = self.contracts.peek(document["contract_id"]) or {}
+        self.events.append(
+            {
+                "event": name,
+                "object_type": object_type,
+                "object_id": document["id"],
+                "contract_token": contract.get("token"),
+                "contract_id": document["contract_id"],
+                **more,
+            }
+        )
+
+    def settle_events(self) -> list[Json]:
+        """Return the events noted since the last call."""
+        noted, self.events = self.events, []
+        return noted
+
+    def remember(self, name: str, value: Any) -> None:
+        """Persist a setting."""
+        row = {"name": name, "value": orjson.dumps(value)}
+        statement = upsert(storage.SETTINGS).values(row)
+        self.connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": row["value"]}))
+
+    def clear(self) -> None:
+        """Delete every document; ids start anew, the date stays."""
+        for table in storage.METADATA.sorted_tables:
+            self.connection.execute(delete(table))
+        self.sequences = Sequences({}, self._persist_sequences)
+        self._forget()
+
+    def insert(self, table: Any, row: Json) -> None:
+        """Insert a row into a table that is not one of documents."""
+        self.connection.execute(insert(table), row)
+
+    def _contract_columns(self, contract: Json) -> Json:
+        return {
+            "organization_id": self.owner(contract),
+            "name": contract["name"],
+            "customer_id": contract["customer_id"],
+            "kind": contract["kind"],
+        }
+
+    def _restore(self) -> None:
+        settings = {row.name: orjson.loads(row.value) for row in self.connection.execute(select(storage.SETTINGS))}
+        reserved: dict[str, int] = settings.get("sequences", {})
+        for table in (storage.INVOICES, storage.RECEIVABLES, storage.INVOICE_RULES, storage.CONTRACTS):
+            reserved[str(table.name)] = self.connection.scalar(select(func.max(table.c.id))) or 0
+        self.sequences = Sequences(reserved, self._persist_sequences)
+        self.token = settings.get("token", self.token)
+        self.behaviour = Behaviour.model_validate(settings.get("behaviour", {}))
+        self.is_restored = "today" in settings
+        if self.is_restored:
+            self.clock.today = date.fromisoformat(settings["today"])
+        self.connection.rollback()
+
+    def _persist_sequences(self, reserved: dict[str, int]) -> None:
+        self.remember("sequences", reserved)
+
+    def _forget(self) -> None:
+        self.events = []
+        for documents in (self.organizations, self.service_items, self.contracts):
+            documents.forget()

@@ -1,0 +1,152 @@
+"""The plain fields that an invoice and a rule share: how each is cast, what it is when nobody gives it.
+
+The rule: a field that the request names is cast and set, one that it does not name stays as it is.
+"""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from ciclo_sandbox import casting
+from ciclo_sandbox.account import Account
+from ciclo_sandbox.answers import BLANK, NOT_LISTED, NOT_NUMERIC, Json
+from ciclo_sandbox.lines import Errors
+
+MANAGEMENT_TYPES: Final = ("manual", "automatic")
+PAYMENT_METHODS: Final = ("billet", "payment_gateway", "transfer")
+
+_CASTS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
+    # what the request calls it: (what the answer calls it, how it is read)
+    "description": ("description", casting.text),
+    "nfe_body": ("nfe_body", casting.text),
+    "comments": ("comments", casting.text),
+    "number": ("number", casting.filled),
+    "nfse_service": ("nfe_service", casting.filled),
+    "nfse_verification": ("nfe_verification", casting.filled),
+    "management_type": ("management_type", casting.filled),
+    "emites_service_values_id": ("emites_service_values_id", casting.integer),
+    "emites_service_value_name": ("emites_service_value_name", casting.text),
+    "finance_category": ("finance_category", casting.text),
+    "finance_revenue_center": ("finance_revenue_center", casting.text),
+    "myfinance_sale_account_id": ("myfinance_sale_account_id", casting.integer),
+    "myfinance_sale_account_name": ("myfinance_sale_account_name", casting.text),
+    "cobrato_charge_config_id": ("cobrato_charge_config_id", casting.integer),
+    "cobrato_charge_config_name": ("cobrato_charge_config_name", casting.text),
+    "cobrato_charge_template_id": ("cobrato_charge_template_id", casting.integer),
+    "cobrato_charge_template_name": ("cobrato_charge_template_name", casting.text),
+    "days_until_automatic_nfe_emission": ("days_until_automatic_nfe_emission", casting.integer),
+    "automatic_email_template_id": ("automatic_email_template_id", casting.integer),
+    "notification_ruler_id": ("notification_ruler_id", casting.integer),
+}
+
+
+def blank_billable(account: Account, contract: Json, number: int) -> Json:
+    """Return the fields that an invoice and a rule begin with, before the request says anything."""
+    return {
+        "id": number,
+        "contract_id": contract["id"],
+        "issue_date": None,
+        "estimated_issue_date": None,
+        "gross_value": None,
+        "payment_value": None,
+        "description": None,
+        "state": "to_emit",
+        "cancelled_automatically": False,
+        "nfe_service": None,
+        "nfe_verification": None,
+        "nfe_issue_date": None,
+        "nfe_body": None,
+        "nfe_issued": False,
+        "number": None,
+        "created_at": account.clock.stamp(),
+        "management_type": "manual",
+        "accrual_date": None,
+        "comments": None,
+        "customer_id": contract["customer_id"],
+        "customer_type": contract["customer_type"],
+        "emites_service_values_id": None,
+        "emites_service_value_name": None,
+        "finance_category": None,
+        "finance_revenue_center": None,
+        "myfinance_sale_account_id": None,
+        "myfinance_sale_account_name": None,
+        "cobrato_charge_config_id": None,
+        "cobrato_charge_config_name": None,
+        "cobrato_charge_template_id": None,
+        "cobrato_charge_template_name": None,
+        "days_until_automatic_nfe_emission": 0,
+        "automatic_nfe_issue_date": None,
+        "automatic_email_template_id": None,
+        "approval_status": "approved",
+        "notification_ruler_id": None,
+        "receivables": [],
+        "services": [],
+        "attachments": [],
+    }
+
+
+def assign(document: Json, params: Json, errors: Errors, *, creating: bool) -> None:
+    """Set the plain fields that the request names, and note what is wrong with them (all of them, when creating)."""
+    asked = _CASTS if creating else params
+    for name, (field, cast) in _CASTS.items():
+        if name in params:
+            document[field] = cast(params[name])
+    for field in ("description", "nfe_body"):
+        if field in asked and not casting.filled(document[field]):
+            errors[field] = BLANK
+    if "management_type" in asked or "automatic_email_template_id" in asked:
+        _check_management(document, errors)
+    if document["days_until_automatic_nfe_emission"] is None:
+        _default_days(document, params, errors)
+
+
+def _check_management(document: Json, errors: Errors) -> None:
+    if document["management_type"] not in (None, *MANAGEMENT_TYPES):
+        errors["management_type"] = NOT_LISTED
+    if document["management_type"] == "automatic" and document["automatic_email_template_id"] is None:
+        errors["automatic_email_template_id"] = BLANK
+
+
+def _default_days(document: Json, params: Json, errors: Errors) -> None:
+    document["days_until_automatic_nfe_emission"] = 0
+    if casting.filled(params.get("days_until_automatic_nfe_emission")):
+        errors["days_until_automatic_nfe_emission"] = NOT_NUMERIC
+
+
+def set_gross_value(document: Json, params: Json, errors: Errors) -> None:
+    """Set the gross value: the sum of the services; without any, what the request gives, else what it was."""
+    if services := document["services"]:
+        if not any(path.startswith("services.") for path in errors):
+            document["gross_value"] = casting.amount(sum((Decimal(line["value"]) for line in services), Decimal(0)))
+        return
+    given = casting.decimal(params["gross_value"] if "gross_value" in params else document["gross_value"])
+    if given is None:
+        errors["gross_value"] = NOT_NUMERIC
+    else:
+        document["gross_value"] = casting.amount(casting.cents(given))
+
+
+def blank_payment(account: Account, installments: int | None) -> Json:
+    """Return payment information as the API gives it when the request has none."""
+    return {
+        "id": account.sequences.next("payment_information"),
+        "payment_method": "billet",
+        "cobrato_card_id": "--",
+        "card_expiration_month": "--",
+        "card_expiration_year": "--",
+        "installments": installments,
+        "created_at": account.clock.stamp(),
+    }
+
+
+def assign_payment(payment: Json, params: Json, errors: Errors) -> None:
+    """Set the payment method and the installments, which only a card has (null means one)."""
+    method = casting.filled(params.get("payment_method", payment["payment_method"])) or "billet"
+    payment["payment_method"] = method
+    if method not in PAYMENT_METHODS:
+        errors["payment_information.payment_method"] = NOT_LISTED
+    if method == "payment_gateway":
+        given = params.get("installments", payment["installments"])
+        payment["installments"] = 1 if given is None else casting.integer(given)
+        if (payment["installments"] or 0) < 1:
+            errors["payment_information.installments"] = "deve ser maior ou igual a 1"

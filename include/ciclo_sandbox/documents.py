@@ -1,0 +1,129 @@
+"""Reading and writing one table of documents.
+
+The rule: a document goes in as the state file writes it (the answer plus what the API keeps to itself) and is split
+here into the answer and the hidden part; nobody else knows of the split.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, delete, insert, select, update
+
+from ciclo_sandbox.answers import Json
+
+Columns = Callable[[Json], Json]
+# What the API keeps to itself: of a rule, of a template, of an invoice that may be brought back.
+_KEPT: Final = ("charge_type", "organization_id", "state_before")
+
+
+class Documents:
+    """One resource's documents: `columns` takes the indexed values out of a document."""
+
+    def __init__(self, connection: Connection, table: Table, columns: Columns = lambda _document: {}) -> None:
+        self._connection = connection
+        self._columns = columns
+        self._cache: dict[int, Json | None] = {}
+        self.table = table
+        self._one = select(table.c.document, table.c.hidden).where(table.c.id == bindparam("number"))
+        self._insert = insert(table)
+        settable = [column.name for column in table.c if column.name != "id"]
+        self._update = (
+            update(table).where(table.c.id == bindparam("number")).values({name: bindparam(name) for name in settable})
+        )
+
+    def get(self, number: int | None) -> Json | None:
+        """Return a document to read and change, with its hidden part, or nothing."""
+        row = self._connection.execute(self._one, {"number": number}).first() if number is not None else None
+        return joined(row.document, row.hidden) if row else None
+
+    def peek(self, number: int | None) -> Json | None:
+        """Return a document only to look at; it is remembered until it changes."""
+        if number is None:
+            return None
+        if number not in self._cache:
+            self._cache[number] = self.get(number)
+        return self._cache[number]
+
+    def answer(self, number: int) -> bytes | None:
+        """Return a document as the API answers it, or nothing."""
+        row = self._connection.execute(self._one, {"number": number}).first()
+        return row.document if row else None
+
+    def add(self, document: Json) -> bytes:
+        """Insert a new document; return its answer."""
+        row = self._row(document)
+        self._connection.execute(self._insert, row)
+        self.forget()
+        written: bytes = row["document"]
+        return written
+
+    def load(self, documents: Sequence[Json]) -> None:
+        """Insert many documents."""
+        if documents:
+            self._connection.execute(self._insert, [self._row(document) for document in documents])
+            self.forget()
+
+    def change(self, document: Json) -> bytes:
+        """Write a changed document; return its answer."""
+        row = self._row(document)
+        row["number"] = row.pop("id")
+        self._connection.execute(self._update, row)
+        self.forget()
+        written: bytes = row["document"]
+        return written
+
+    def remove(self, number: int) -> None:
+        """Delete a document."""
+        self._connection.execute(delete(self.table).where(self.table.c.id == number))
+        self.forget()
+
+    def answers(self, *conditions: ColumnElement[bool], order: Sequence[Any] = ()) -> list[bytes]:
+        """Return the answers of the documents that meet `conditions`, by id unless `order` says otherwise."""
+        query: Select[tuple[bytes]] = select(self.table.c.document).where(*conditions)
+        return list(self._connection.scalars(query.order_by(*order, self.table.c.id)))
+
+    def every(self, *conditions: ColumnElement[bool]) -> Iterator[Json]:
+        """Yield the documents that meet `conditions`, hidden parts included, by id."""
+        query = select(self.table.c.document, self.table.c.hidden).where(*conditions).order_by(self.table.c.id)
+        for row in self._connection.execute(query):
+            yield joined(row.document, row.hidden)
+
+    def written(self) -> Iterator[bytes]:
+        """Yield every document as the state file writes it, by id."""
+        query = select(self.table.c.document, self.table.c.hidden).order_by(self.table.c.id)
+        for row in self._connection.execute(query):
+            yield row.document if row.hidden is None else orjson.dumps(joined(row.document, row.hidden))
+
+    def forget(self) -> None:
+        """Drop what `peek` remembers."""
+        self._cache.clear()
+
+    def _row(self, document: Json) -> Json:
+        answer, hidden = split(document)
+        return {"id": document["id"], **self._columns(document), "document": answer, "hidden": hidden}
+
+
+def split(document: Json) -> tuple[bytes, bytes | None]:
+    """Return a document's answer and its hidden part as JSON."""
+    hidden = {key: document[key] for key in _KEPT if document.get(key) is not None}
+    items = {str(line["id"]): line.get("service_item_id") for line in document.get("services") or ()}
+    if items:
+        hidden["service_items"] = items
+    answer = {key: value for key, value in document.items() if key not in _KEPT}
+    if items:
+        answer["services"] = [_without_item(line) for line in document["services"]]
+    return orjson.dumps(answer), orjson.dumps(hidden) if hidden else None
+
+
+def joined(answer: bytes, hidden: bytes | None) -> Json:
+    """Return a document from its answer and its hidden part."""
+    document: Json = orjson.loads(answer)
+    kept = orjson.loads(hidden) if hidden else {}
+    for line in document.get("services") or ():
+        line["service_item_id"] = kept.get("service_items", {}).get(str(line["id"]))
+    return document | {key: value for key, value in kept.items() if key != "service_items"}
+
+
+def _without_item(line: Json) -> Json:
+    return {key: value for key, value in line.items() if key != "service_item_id"}

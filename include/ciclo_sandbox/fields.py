@@ -1,0 +1,78 @@
+"""Field types of the vendor's answers, as pydantic reads them from a state file and OpenAPI describes them.
+
+The rule: a state file may write a date or an amount in any form the API takes; it is kept in the form the API answers.
+"""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from ciclo_sandbox import casting
+
+
+class Resource(BaseModel):
+    """An object as the API answers it. Fields of older API versions are read over, missing ones get the default."""
+
+    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
+
+
+def _money(value: Any) -> str | None:
+    if value is None:
+        return None
+    number = casting.decimal(value)
+    if number is None:
+        message = f"{value!r} is not a decimal number"
+        raise ValueError(message)
+    return casting.amount(number)
+
+
+def _day(form: Callable[[date | None], str | None]) -> Callable[[Any], str | None]:
+    def read(value: Any) -> str | None:
+        if value is None or value == "":
+            return None
+        if found := casting.day(value):
+            return form(found)
+        message = f"{value!r} is not a date (dd/mm/yyyy or yyyy-mm-dd)"
+        raise ValueError(message)
+
+    return read
+
+
+STATES: Final = ("to_emit", "to_receive", "received", "cancelled")
+
+
+def _state(value: Any) -> Any:
+    # Answers of 2016 carry the number of the state.
+    known = isinstance(value, int) and not isinstance(value, bool) and value in range(len(STATES))
+    written = STATES[value] if known else value
+    if written not in STATES:
+        message = f"{value!r} is not one of {', '.join(STATES)}"
+        raise ValueError(message)
+    return written
+
+
+def _contract_state(value: Any) -> Any:
+    # Answers of 2016 carry 1 for an active contract.
+    return {0: "inactive", 1: "active"}.get(value, value) if isinstance(value, int) else value
+
+
+_PATTERN_MONEY: Final = {"anyOf": [{"type": "string", "pattern": r"^-?\d+\.\d+$"}, {"type": "null"}]}
+_PATTERN_BRAZILIAN: Final = {"anyOf": [{"type": "string", "pattern": r"^\d{2}/\d{2}/\d{4}$"}, {"type": "null"}]}
+_PATTERN_ISO: Final = {"anyOf": [{"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}, {"type": "null"}]}
+
+Money = Annotated[str | None, BeforeValidator(_money), WithJsonSchema(_PATTERN_MONEY)]
+BrazilianDay = Annotated[str | None, BeforeValidator(_day(casting.brazilian)), WithJsonSchema(_PATTERN_BRAZILIAN)]
+IsoDay = Annotated[str | None, BeforeValidator(_day(casting.iso)), WithJsonSchema(_PATTERN_ISO)]
+State = Annotated[str, BeforeValidator(_state), WithJsonSchema({"type": "string", "enum": list(STATES)})]
+ContractState = Annotated[str, BeforeValidator(_contract_state)]
+Identifier = Annotated[int | None, Field(gt=0, le=2**63 - 1)]
+
+
+def said(sentence: str, default: Any = None, **constraints: Any) -> Any:
+    """Return a field with its sentence and the default that the API gives when a state file leaves it out."""
+    if isinstance(default, list | dict):
+        kind = type(default)
+        return Field(default_factory=lambda: kind(default), description=sentence, **constraints)
+    return Field(default=default, description=sentence, **constraints)

@@ -1,0 +1,172 @@
+"""What happens to invoices and receivables: issue, receipt, cancellation, and their undoing.
+
+The rule: an invoice's state follows its receivables', and every event that the vendor tells is told once.
+"""
+
+from datetime import date
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Final
+
+from ciclo.domain.calendar import add_business_days
+from ciclo_sandbox import casting
+from ciclo_sandbox.account import Account
+from ciclo_sandbox.answers import Json, NotFoundRefusal, ParameterRefusal
+from ciclo_sandbox.storage import RECEIVABLES
+
+_CHARGE_ERROR: Final = "Ocorreu um erro ao criar a cobrança no Cobrato. Corrija o faturamento e sincronize."
+_FINANCE_ERROR: Final = (
+    "Ocorreu um erro ao criar recebível no Myfinance. Verifique os erros: A entidade não foi encontrada no Myfinance. "
+    "Corrija o faturamento e sincronize."
+)
+
+
+def find_invoice(account: Account, number: int) -> Json:
+    """Return an invoice to change.
+
+    Raises:
+        NotFoundRefusal: There is no such invoice.
+    """
+    invoice = account.invoices.get(number)
+    if invoice is None:
+        raise NotFoundRefusal
+    return invoice
+
+
+def find_receivable(account: Account, number: int) -> tuple[Json, Json]:
+    """Return the invoice of a receivable, and the receivable in it.
+
+    Raises:
+        NotFoundRefusal: There is no such receivable.
+    """
+    rows = account.invoices.receivable_rows(RECEIVABLES.c.id == number)
+    if not rows:
+        raise NotFoundRefusal
+    invoice = find_invoice(account, rows[0][1])
+    return invoice, next(line for line in invoice["receivables"] if line["id"] == number)
+
+
+def emit(account: Account, invoice: Json, on: date) -> None:
+    """Issue an invoice: its receivables become due, charges and finance entries are made, and its NFS-e perhaps."""
+    _require(invoice, "to_emit", "emitido")
+    invoice["state"] = "to_receive"
+    for line in invoice["receivables"]:
+        if line["state"] == "to_emit":
+            line["state"] = "to_receive"
+            _charge(account, invoice, line)
+    if invoice["issue_nfse"] and not invoice["days_until_automatic_nfe_emission"]:
+        issue_nfse(account, invoice, on)
+    account.event("emit", "Invoice", invoice)
+    account.invoices.change(invoice)
+
+
+def _charge(account: Account, invoice: Json, line: Json) -> None:
+    behaviour = account.behaviour
+    receivable = line | {"contract_id": invoice["contract_id"]}
+    if behaviour.draw("charge", line["id"]) < behaviour.charge_errors:
+        line["cobrato_errors"] = _CHARGE_ERROR
+        account.event("charge_creation_error", "Receivable", receivable, invoice_id=invoice["id"])
+    else:
+        line["cobrato_charge_id"] = account.sequences.next("cobrato_charges")
+        account.event("charge_creation_success", "Receivable", receivable, invoice_id=invoice["id"])
+    if behaviour.draw("finance", line["id"]) < behaviour.finance_errors:
+        line["myfinance_errors"] = _FINANCE_ERROR
+        account.event("receivement_error", "Invoice", invoice)
+    else:
+        line["finance_receivable_id"] = account.sequences.next("finance_receivables")
+
+
+def issue_nfse(account: Account, invoice: Json, on: date) -> None:
+    """Give the invoice its NFS-e: number, verification code and day of issue."""
+    number = account.sequences.next("nfses")
+    invoice["nfe_issued"] = True
+    invoice["nfe_issue_date"] = casting.brazilian(on)
+    invoice["automatic_nfe_issue_date"] = None
+    invoice["number"] = invoice["number"] or str(number)
+    invoice["nfe_service"] = invoice["nfe_service"] or "1.05"
+    invoice["nfe_verification"] = blake2b(f"nfse:{number}".encode(), digest_size=4).hexdigest().upper()
+
+
+def undo_emission(account: Account, invoice: Json) -> None:
+    """Take back an issue of which nothing was received yet."""
+    _require(invoice, "to_receive", "desfeito")
+    for line in invoice["receivables"]:
+        if line["state"] == "received":
+            raise ParameterRefusal("O faturamento não pode ser desfeito.", status=422)
+        line |= {"state": "to_emit", "cobrato_charge_id": None, "cobrato_errors": None}
+        line |= {"finance_receivable_id": None, "myfinance_errors": None}
+    invoice["state"] = "to_emit"
+    account.event("undo_emission", "Invoice", invoice)
+    account.invoices.change(invoice)
+
+
+def receive(account: Account, invoice: Json, line: Json, on: date, value: Decimal | None = None) -> None:
+    """Receive a receivable on a day, in full unless `value` says how much; the last one makes the invoice received."""
+    _require(line, "to_receive", "recebido")
+    full = line["payment_value"] or line["gross_value"]
+    line["state"] = "received"
+    line["received_value"] = full if value is None else casting.amount(casting.cents(value))
+    line["received_at"] = casting.brazilian(on)
+    if all(each["state"] in ("received", "cancelled") for each in invoice["receivables"]):
+        invoice["state"] = "received"
+        _plan_nfse(account, invoice, on)
+    account.event("confirm_receival", "Invoice", invoice)
+    account.invoices.change(invoice)
+
+
+def _plan_nfse(account: Account, invoice: Json, on: date) -> None:
+    days = invoice["days_until_automatic_nfe_emission"]
+    if not invoice["issue_nfse"] or invoice["nfe_issued"] or not days:
+        return
+    due = add_business_days(on, min(days, 3650))
+    if due <= account.clock.today:
+        issue_nfse(account, invoice, due)
+    else:
+        invoice["automatic_nfe_issue_date"] = casting.brazilian(due)
+
+
+def undo_receival(account: Account, invoice: Json, line: Json) -> None:
+    """Take back a receipt."""
+    _require(line, "received", "desfeito")
+    line |= {"state": "to_receive", "received_value": None, "received_at": None}
+    invoice["state"] = "to_receive"
+    account.event("undo_receival", "Invoice", invoice)
+    account.invoices.change(invoice)
+
+
+def cancel(account: Account, invoice: Json, *, automatically: bool = False) -> None:
+    """Cancel an invoice and what is not received of it."""
+    if invoice["state"] == "cancelled":
+        raise ParameterRefusal("O faturamento não pode ser cancelado.", status=422)
+    invoice["state_before"] = invoice["state"]
+    invoice["state"] = "cancelled"
+    invoice["cancelled_automatically"] = automatically
+    for line in invoice["receivables"]:
+        line["state"] = "received" if line["state"] == "received" else "cancelled"
+    account.event("cancel", "Invoice", invoice)
+    account.invoices.change(invoice)
+
+
+def undo_cancellation(account: Account, invoice: Json) -> None:
+    """Bring a cancelled invoice back to where it was."""
+    _require(invoice, "cancelled", "desfeito")
+    before = invoice.pop("state_before", "to_emit")
+    invoice["state"] = before
+    invoice["cancelled_automatically"] = False
+    for line in invoice["receivables"]:
+        if line["state"] == "cancelled":
+            line["state"] = "to_receive" if before == "received" else before
+    account.event("undo_cancellation", "Invoice", invoice)
+    account.invoices.change(invoice)
+
+
+def receivement_error(account: Account, invoice: Json, line: Json, message: str | None = None) -> None:
+    """Let the finance system refuse a receivable."""
+    line["myfinance_errors"] = message or _FINANCE_ERROR
+    account.event("receivement_error", "Invoice", invoice)
+    account.invoices.change(invoice)
+
+
+def _require(thing: Json, state: str, participle: str) -> None:
+    if thing["state"] != state:
+        raise ParameterRefusal(f"O faturamento não pode ser {participle}.", status=422)

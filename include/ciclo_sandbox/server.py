@@ -1,0 +1,158 @@
+"""The process: one event loop on loopback, from a state file to a clean end.
+
+The rule: it listens on 127.0.0.1 unless it is told otherwise; its control plane is for this machine alone, always.
+"""
+
+import gc
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from ciclo_sandbox.account import Account
+from ciclo_sandbox.app import Sandbox
+from ciclo_sandbox.control import control_plane
+from ciclo_sandbox.delivery import TRANSPORT
+from ciclo_sandbox.state import StateError, StateFile, read_state_file
+from ciclo_sandbox.state_loading import load_state
+from ciclo_sandbox.storage import close_database, open_database
+
+HOST: Final = "127.0.0.1"
+
+
+class _Protocol(HttpToolsProtocol):
+    """Lets the application close the connection of a request."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        scope: Any = self.scope
+        scope[TRANSPORT] = self.transport
+
+
+class SandboxServer:
+    """A sandbox on a bound socket; `run` blocks until `stop`."""
+
+    def __init__(
+        self,
+        *,
+        host: str = HOST,
+        port: int = 0,
+        state: Path | None = None,
+        token: str | None = None,
+        today: date | None = None,
+        database: str | None = None,
+    ) -> None:
+        self._connection = open_database(database)
+        self.account = Account(self._connection, today=today)
+        self.sandbox = Sandbox(self.account)
+        self.sandbox.control = control_plane(self.sandbox)
+        if not self.account.is_restored:
+            # Started again on its database, the sandbox goes on where it was; the state file is where it began.
+            self._begin(state, token, today)
+        self.socket = _bound(host, port)
+        self.url = f"http://{host}:{self.socket.getsockname()[1]}"
+        self._server = _Server(_config(self.sandbox))
+
+    def _begin(self, path: Path | None, token: str | None, today: date | None) -> None:
+        state = StateFile() if path is None else read_state_file(path)
+        given = {"token": token or state.token, "today": today or state.today}
+        try:
+            with self.account.transaction():
+                load_state(self.account, state.model_copy(update=given))
+        except StateError as error:
+            message = f"{path}: {error}"
+            raise StateError(message) from error
+
+    def run(self, ready: Callable[[], None]) -> None:
+        """Serve until stopped; `ready` is called when requests are answered."""
+        self._server.ready = ready
+        try:
+            self._server.run(sockets=[self.socket])
+        finally:
+            self.close()
+
+    def stop(self) -> None:
+        """Ask `run` to return."""
+        self._server.should_exit = True
+
+    def close(self) -> None:
+        """Release socket, threads and database."""
+        self.sandbox.webhooks.close()
+        self.socket.close()
+        close_database(self._connection)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us, and says when it is ready."""
+
+    ready: Callable[[], None] = staticmethod(lambda: None)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready()
+
+    def install_signal_handlers(self) -> None:
+        """Do nothing: a thread may not, and `serve` does."""
+
+
+def _config(app: Sandbox) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=_Protocol,
+        ws="none",
+        loop="uvloop",
+        lifespan="off",
+        log_config=None,
+        proxy_headers=False,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
+        backlog=1024,
+    )
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def serve(
+    *,
+    host: str = HOST,
+    port: int = 8400,
+    state: Path | None = None,
+    token: str | None = None,
+    today: date | None = None,
+    database: str | None = None,
+) -> None:
+    """Run the sandbox until SIGTERM or SIGINT; print its URL when it is ready.
+
+    Raises:
+        SystemExit: 1 when it cannot start, with one line on stderr that says why.
+    """
+    try:
+        server = SandboxServer(host=host, port=port, state=state, token=token, today=today, database=database)
+    except (StateError, SQLAlchemyError, OSError) as error:
+        reason = str(error).splitlines()[0] if not isinstance(error, OSError) else f"port {port}: {error.strerror}"
+        sys.stderr.write(f"ciclo sandbox: {reason}\n")
+        raise SystemExit(1) from error
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: server.stop())
+    # Everything is in memory and lives on: let the collector not look at it again and again.
+    gc.freeze()
+    server.run(lambda: print(f"ciclo sandbox: {server.url} (today {server.account.clock.today})", flush=True))  # noqa: T201

@@ -1,0 +1,93 @@
+"""The console over a small year, with who is looking chosen by a header: `operator`, `viewer` or nobody."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.testclient import TestClient
+from httpx import Response
+
+from ciclo.console import User, create_app
+from ciclo.ledger.database import open_engine
+from ciclo.ledger.migrate import upgrade
+from console.factories import NOW
+from console.small_year import IN_DOUBT, fill_small_year
+
+Click = Callable[..., Response]
+
+
+def current_user(request: Request) -> User:
+    name = request.headers.get("x-user")
+    if not name:
+        raise HTTPException(401, "Not authenticated")
+    return User(id=name, name=name)
+
+
+def can_act(request: Request) -> bool:
+    return request.headers.get("x-user") == "operator"
+
+
+def console(url: str) -> FastAPI:
+    """The console as a plugin would make it, at the small year's own time."""
+    return create_app(current_user=current_user, can_act=can_act, secret="known", ledger_url=url, clock=lambda: NOW)
+
+
+def token_in(html: str) -> str:
+    """The CSRF token of the first form on a page."""
+    found = re.search(r'name="csrf" value="([0-9a-f]+)"', html)
+    assert found, "the page holds no form"
+    return found.group(1)
+
+
+@pytest.fixture(scope="session")
+def small_year(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """URL of a SQLite ledger with the small year, which no test changes."""
+    return _filled(f"sqlite:///{tmp_path_factory.mktemp('small') / 'ledger.db'}")
+
+
+@pytest.fixture
+def own_year(tmp_path: Path) -> str:
+    """URL of a SQLite ledger with the small year, which this test may change."""
+    return _filled(f"sqlite:///{tmp_path / 'own.db'}")
+
+
+@pytest.fixture
+def visitor(small_year: str) -> Iterator[TestClient]:
+    """Nobody: no user is named."""
+    with TestClient(console(small_year)) as client:
+        yield client
+
+
+@pytest.fixture
+def operator(small_year: str) -> Iterator[TestClient]:
+    """Who may act, on a ledger that is only read."""
+    with TestClient(console(small_year), headers={"x-user": "operator"}) as client:
+        yield client
+
+
+@pytest.fixture
+def acting(own_year: str) -> Iterator[TestClient]:
+    """Who may act, on a ledger of this test's own."""
+    with TestClient(console(own_year), headers={"x-user": "operator"}) as client:
+        yield client
+
+
+@pytest.fixture
+def click(acting: TestClient) -> Click:
+    """Send an action's form with a note, and with the token of a page that holds such a form."""
+
+    def send(action: str, note: str = "checked with the vendor") -> Response:
+        token = token_in(acting.get(f"/periods/{IN_DOUBT}").text)
+        return acting.post(action, data={"csrf": token, "note": note})
+
+    return send
+
+
+def _filled(url: str) -> str:
+    engine = open_engine(url)
+    upgrade(engine)
+    fill_small_year(engine)
+    engine.dispose()
+    return url

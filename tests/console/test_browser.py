@@ -1,0 +1,189 @@
+"""The console in headless Chromium: axe, keyboard, narrow screens, no script, nothing loaded from elsewhere."""
+
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from console.conftest import console
+from console.small_year import PARKED
+from console.test_access import state_of
+from console.views import PAGES
+
+pytestmark = pytest.mark.browser
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium on this machine")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+def served(url: str) -> Iterator[str]:
+    """Serve the console in a thread of its own; yields its address."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(console(url), log_level="error", ws="none", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(10)
+    listening.close()
+
+
+@pytest.fixture(scope="module")
+def site(small_year: str) -> Iterator[str]:
+    yield from served(small_year)
+
+
+@pytest.fixture
+def own_site(own_year: str) -> Iterator[str]:
+    yield from served(own_year)
+
+
+def visit(browser: Browser, **given) -> BrowserContext:
+    options = {"viewport": {"width": 1280, "height": 850}, "extra_http_headers": {"x-user": "operator"}}
+    return browser.new_context(**(options | given))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_view(browser, site, scheme):
+    found: list[str] = []
+    with visit(browser, color_scheme=scheme) as context:
+        page = context.new_page()
+        for path in PAGES:
+            page.goto(site + path)
+            found += [f"{path}: {line}" for line in violations(page)]
+        page.goto(f"{site}/attention")
+        page.click("tbody td a")
+        page.wait_for_selector("#panel-content h2")
+        found += [f"the panel: {line}" for line in violations(page)]
+
+    assert not found, "\n".join(found)
+
+
+def violations(page: Page) -> list[str]:
+    found = Axe().run(page, options=RULES).response["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html'][:200]} ({len(one['nodes'])})" for one in found]
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_view_is_wider_than_the_screen(browser, site, width):
+    with visit(browser, viewport={"width": width, "height": 800}) as context:
+        page = context.new_page()
+        for path in PAGES:
+            page.goto(site + path)
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+
+
+def test_nothing_is_loaded_from_elsewhere_and_nothing_is_complained_about(browser, site):
+    asked: set[str] = set()
+    said: list[str] = []
+    with visit(browser) as context:
+        page = context.new_page()
+        page.on("request", lambda request: asked.add(urlsplit(request.url).netloc))
+        page.on("console", lambda message: said.append(message.text))
+        for path in PAGES:
+            page.goto(site + path)
+
+    assert asked - {""} == {urlsplit(site).netloc}
+    assert said == []
+
+
+def test_a_period_opens_beside_the_grid_by_keyboard_and_escape_gives_the_focus_back(browser, site):
+    with visit(browser) as context:
+        page = context.new_page()
+        page.goto(f"{site}/periods")
+        mark = page.locator("a.mark.tone-failed")
+        mark.focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#panel-content h2:focus")
+        assert "Period of" in page.locator("#panel-content h2").inner_text()
+        page.keyboard.press("Escape")
+
+        assert not page.locator("dialog").is_visible()
+        assert mark.evaluate("one => one === document.activeElement")
+
+
+def test_releasing_in_the_panel_says_what_came_of_it(browser, own_site, own_year):
+    with visit(browser) as context:
+        page = context.new_page()
+        page.goto(f"{own_site}/attention?state=parked")
+        page.click("tbody td a")
+        page.fill("#panel-content textarea", "description was added")
+        page.click("#panel-content >> text=Release")
+        page.wait_for_selector("#panel-content [role=status]")
+        assert "Released" in page.inner_text("#panel-content [role=status]")
+        page.click("[data-close]")
+        page.wait_for_selector("text=Nothing waits for a person here")
+
+    assert state_of(own_year, PARKED) == "planned"
+
+
+def test_an_empty_note_is_stopped_before_it_is_sent(browser, site):
+    with visit(browser) as context:
+        page = context.new_page()
+        page.goto(f"{site}/periods/{PARKED}")
+        sent: list[str] = []
+        page.on("request", lambda request: sent.append(request.method))
+        page.click("text=Release")
+        page.click("text=Cancel period")
+
+        assert page.evaluate("document.querySelector('textarea').validity.valueMissing")
+        assert sent == []
+
+
+def test_everything_works_without_scripts(browser, own_site, own_year):
+    with visit(browser, java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(f"{own_site}/attention?state=parked")
+        page.click("tbody td a")
+        page.fill("textarea", "description was added")
+        page.click("text=Release")
+        assert "Released" in page.inner_text("[role=status]")
+
+    assert state_of(own_year, PARKED) == "planned"
+
+
+def test_a_filter_applies_at_once_and_leaves_a_short_address(browser, site):
+    with visit(browser) as context:
+        page = context.new_page()
+        page.goto(f"{site}/periods/list")
+        page.select_option("select[name=state]", "parked")
+        page.wait_for_url("**/periods/list?state=parked")
+        assert page.locator("tbody tr").count() == 1
+
+
+def test_the_table_is_exported_from_the_page(browser, site):
+    with visit(browser, accept_downloads=True) as context:
+        page = context.new_page()
+        page.goto(f"{site}/contracts")
+        with page.expect_download() as started:
+            page.click("text=CSV")
+
+        assert started.value.suggested_filename == "contracts.csv"
+
+
+def test_an_open_dark_page_of_airflow_makes_the_console_dark(browser, site):
+    with visit(browser, color_scheme="light") as context:
+        page = context.new_page()
+        page.goto(f"{site}/contracts")
+        page.evaluate("localStorage.setItem('theme', 'dark')")
+        page.reload()
+
+        assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+        assert page.evaluate("getComputedStyle(document.body).colorScheme") == "dark"

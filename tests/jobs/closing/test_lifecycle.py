@@ -1,0 +1,127 @@
+"""A rule that changes mid-way: issued periods stay, later ones follow the new terms from the day it was seen."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import PeriodState
+from ciclo.ledger.repositories import Scope
+from company import company, contract, rule
+
+APRIL, MAY, JUNE = (date(2025, month, 1) for month in (4, 5, 6))
+MID_APRIL = date(2025, 4, 15)
+
+
+@pytest.fixture
+def months(company_of, clock):
+    """Bill a company's first months as the calendar would; `seen` is the day on which each month is expanded."""
+
+    def bill(place, first, last, seen):
+        clock.now = datetime(seen.year, seen.month, seen.day, 15, tzinfo=UTC)
+        place.bill(Scope(DateRange.days(first, last)), seen_on=seen)
+
+    return bill
+
+
+def billed(place):
+    days = (invoice["issue_date"].split("/") for invoice in place.box.state()["invoices"])
+    return sorted(f"{year}-{month}-{day}" for day, month, year in days)
+
+
+def change_rule(place, **timing):
+    found = place.box.state()["invoice_rules"][0]["additional_information"]
+    body = {"additional_information": {name: found[name] for name in ("title", "init_date", "month_quantity")} | timing}
+    status, answer = place.box.call("PUT", "contracts/10/invoice_rules/1", {"invoice_rule": body})
+    assert status == 200, answer
+
+
+def test_a_changed_amount_bills_what_comes_and_leaves_what_was(company_of, months):
+    place = company_of(company(rule(1)))
+    months(place, date(2025, 1, 1), date(2025, 4, 14), MID_APRIL)
+    place.box.call("PUT", "contracts/10/invoice_rules/1", {"invoice_rule": {"gross_value": "180.00"}})
+    months(place, APRIL, date(2025, 6, 30), date(2025, 5, 1))
+    amounts = {invoice["issue_date"]: invoice["gross_value"] for invoice in place.box.state()["invoices"]}
+    assert [amounts[f"10/{month:02}/2025"] for month in (3, 4, 5, 6)] == ["150.0", "150.0", "180.0", "180.0"]
+    assert place.close(APRIL).closed
+    assert place.close(MAY).closed
+
+
+def test_a_rule_made_quarterly_issues_no_more_in_between(company_of, months):
+    place = company_of(company(rule(1)))
+    months(place, date(2025, 1, 1), date(2025, 4, 14), MID_APRIL)
+    change_rule(place, month_quantity=3)
+    months(place, APRIL, date(2025, 12, 31), MID_APRIL)
+    assert billed(place) == [
+        "2025-01-10", "2025-02-10", "2025-03-10", "2025-04-10", "2025-07-10", "2025-10-10",
+    ]  # fmt: skip
+    assert place.close(MAY).closed
+    assert place.close(MAY).report.totals()["expected_periods"] == 0
+
+
+def test_a_day_moved_later_never_bills_a_month_twice(company_of, months):
+    place = company_of(company(rule(1)))
+    months(place, date(2025, 1, 1), date(2025, 4, 14), MID_APRIL)
+    change_rule(place, init_date="2025-01-25")
+    months(place, APRIL, date(2025, 6, 30), MID_APRIL)
+    assert billed(place)[3:] == ["2025-04-10", "2025-05-25", "2025-06-25"]
+    (parked,) = place.ctx.periods.in_state(PeriodState.PARKED)
+    assert parked.reason == (
+        "contract 10, rule 1: 04/2025 was billed on 2025-04-10 before the rule's dates changed; release it only if "
+        "it is to be billed again"
+    )
+
+
+def test_a_day_moved_earlier_than_today_leaves_a_month_unbilled_and_says_so(company_of, months):
+    place = company_of(company(rule(1, init_date="2025-01-25")))
+    months(place, date(2025, 1, 1), date(2025, 3, 31), date(2025, 4, 1))
+    place.expand(date(2025, 4, 1), Scope(DateRange.month_of(APRIL)))
+    change_rule(place, init_date="2025-01-10")
+    months(place, APRIL, date(2025, 5, 31), MID_APRIL)
+    assert billed(place)[2:] == ["2025-03-25", "2025-05-10"]
+    (line,) = place.close(APRIL).report.lines()
+    assert line.startswith("not billed: contract 10, rule 1, period 2025-04-25, R$ 150,00: cancelled (")
+    assert line.endswith("but its rule goes on and nothing else bills 04/2025")
+    assert place.close(MAY).closed
+
+
+def test_a_rule_that_ends_is_billed_to_its_end_and_its_months_close(company_of, months):
+    place = company_of(company(rule(1)))
+    months(place, date(2025, 1, 1), date(2025, 4, 14), MID_APRIL)
+    place.expand(MID_APRIL, Scope(DateRange.month_of(MAY)))
+    change_rule(place, end_date="2025-04-30")
+    months(place, APRIL, date(2025, 6, 30), MID_APRIL)
+    assert billed(place)[-1] == "2025-04-10"
+    assert [place.close(month).closed for month in (APRIL, MAY, JUNE)] == [True, True, True]
+
+
+def test_a_rule_deleted_before_its_day_is_not_missed(company_of, months, clock):
+    place = company_of(company(rule(1), rule(2)))
+    months(place, date(2025, 1, 1), date(2025, 4, 14), MID_APRIL)
+    place.expand(MID_APRIL, Scope(DateRange.month_of(MAY)))
+    assert place.box.call("DELETE", "contracts/10/invoice_rules/2")[0] == 204
+    months(place, APRIL, date(2025, 5, 31), MID_APRIL)
+    assert len(billed(place)) == 4 + 5
+    assert place.close(APRIL).closed
+    assert place.close(MAY).closed
+
+
+def test_a_contract_cancelled_mid_way_keeps_what_was_issued_and_bills_no_more(company_of, months):
+    place = company_of(company(rule(1), rule(2, 11)))
+    months(place, date(2025, 1, 1), date(2025, 4, 14), MID_APRIL)
+    place.expand(MID_APRIL, Scope(DateRange.month_of(MAY)))
+    state = place.box.state()
+    place.box.put_state({**state, "contracts": [contract(10, state="inactive"), contract(11)]})
+    months(place, APRIL, date(2025, 5, 31), MID_APRIL)
+    assert len(billed(place)) == 4 + 5
+    assert place.close(APRIL).closed
+    assert place.close(MAY).closed
+
+
+def test_expanding_after_every_change_never_makes_a_second_invoice(company_of, months):
+    place = company_of(company(rule(1)))
+    months(place, date(2025, 1, 1), date(2025, 4, 14), MID_APRIL)
+    for init_date in ("2025-01-25", "2025-01-05", "2025-01-10"):
+        change_rule(place, init_date=init_date)
+        months(place, date(2025, 1, 1), date(2025, 4, 30), MID_APRIL)
+    assert billed(place) == ["2025-01-10", "2025-02-10", "2025-03-10", "2025-04-10"]

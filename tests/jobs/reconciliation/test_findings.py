@@ -1,0 +1,342 @@
+"""Every kind of finding: provoked at the vendor, detected, explained, and closed by itself when its cause is gone."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from ciclo.domain.findings import FindingKind
+from ciclo.ledger.actions import acknowledge_finding
+from ciclo.ledger.tables import Finding
+from company import ORGANIZATION, TODAY, company, rule, service
+
+PARCELS = {"day_number": 1, "parcel_number": 2}
+
+
+def only(findings):
+    (finding,) = findings
+    return finding
+
+
+def invoice_path(invoice):
+    return f"contracts/{invoice['contract_id']}/invoices/{invoice['id']}"
+
+
+def patch(box, invoice, **changes):
+    status, _ = box.call("PATCH", invoice_path(invoice), {"invoice": changes})
+    assert status == 200
+
+
+def open_kinds(ctx):
+    return {finding.kind for finding in ctx.session.query(Finding).filter(Finding.closed_at.is_(None))}
+
+
+def copy_of(invoice, **changed):
+    return {
+        "description": invoice["description"],
+        "nfe_body": invoice["nfe_body"],
+        "gross_value": invoice["gross_value"],
+        "issue_date": invoice["issue_date"],
+        "comments": invoice["comments"],
+        "receivables": [{"due_date": line["due_date"]} for line in invoice["receivables"]],
+        **changed,
+    }
+
+
+def create(box, invoice, **changed):
+    status, answer = box.call(
+        "POST", f"contracts/{invoice['contract_id']}/invoices", {"invoice": copy_of(invoice, **changed)}
+    )
+    assert status == 201
+    return answer["invoice"]
+
+
+def test_an_amount_changed_at_the_vendor_is_found_until_it_is_changed_back(billed, reconciled, first_invoice):
+    box, ctx = billed(company(rule(1)))
+    invoice = first_invoice(box)
+    patch(box, invoice, gross_value="140.00")
+    finding = only(reconciled(ctx).opened)
+    assert finding.kind is FindingKind.AMOUNT_DIFFERS
+    assert finding.message == (
+        f"contract 10, rule 1, period 2025-01-10, invoice {invoice['id']}: the gross value differs: "
+        "R$ 140,00 at the vendor, R$ 150,00 expected"
+    )
+    assert (finding.amount, finding.billing_month) == (Decimal("140.00"), date(2025, 1, 1))
+    assert reconciled(ctx).counts()["open"] == 1  # it stays
+    patch(box, invoice, gross_value="150.00")
+    assert reconciled(ctx).closed == 1
+
+
+def test_a_service_removed_at_the_vendor_is_a_different_amount(billed, reconciled):
+    services = [service(501, "100.0"), service(502, "50.0")]
+    items = [{"id": 501, "name": "Serviço 501"}, {"id": 502, "name": "Serviço 502"}]
+    box, ctx = billed(company(rule(1, services=services), service_items=items))
+    invoice = box.state()["invoices"][0]
+    patch(box, invoice, services=[{"id": invoice["services"][1]["id"], "_destroy": True}])
+    assert only(reconciled(ctx).opened).found == "R$ 100,00"
+
+
+def test_shares_that_are_moved_between_receivables_are_a_different_amount(billed, reconciled):
+    box, ctx = billed(company(rule(1, charge=PARCELS)))
+    first, second = (invoice := box.state()["invoices"][0])["receivables"]
+    patch(box, invoice, receivables=[{"id": first["id"], "value": "90"}, {"id": second["id"], "value": "10"}])
+    findings = reconciled(ctx).opened
+    assert {(finding.kind, finding.subject_id) for finding in findings} == {
+        (FindingKind.AMOUNT_DIFFERS, first["id"]),
+        (FindingKind.AMOUNT_DIFFERS, second["id"]),
+    }
+
+
+def test_a_due_date_moved_at_the_vendor_is_found_until_it_is_moved_back_or_paid(billed, reconciled, first_invoice):
+    box, ctx = billed(company(rule(1)))
+    invoice = first_invoice(box)
+    line = invoice["receivables"][0]
+    patch(box, invoice, receivables=[{"id": line["id"], "due_date": "2025-02-20"}])
+    finding = only(reconciled(ctx).opened)
+    assert (finding.kind, finding.expected, finding.found) == (
+        FindingKind.DUE_DATE_CHANGED, "2025-02-01", "2025-02-20",
+    )  # fmt: skip
+    assert ctx.reconciliation.receivables([invoice["id"]])[invoice["id"]][0].due_date == date(2025, 2, 20)
+    box.emit(invoice["id"])
+    box.receive(line["id"], on="2025-02-20")
+    assert reconciled(ctx).closed == 1
+
+
+def test_a_receivable_added_at_the_vendor_is_a_changed_due_date_of_the_invoice(billed, reconciled):
+    box, ctx = billed(company(rule(1)))
+    invoice = box.state()["invoices"][0]
+    line = invoice["receivables"][0]["id"]
+    patch(box, invoice, receivables=[{"id": line, "value": "50"}, {"due_date": "2025-03-01", "value": "50"}])
+    finding = only(reconciled(ctx).opened)
+    assert (finding.kind, finding.found) == (FindingKind.DUE_DATE_CHANGED, "2 receivables")
+
+
+def test_an_issue_date_moved_at_the_vendor_is_found(billed, reconciled, first_invoice):
+    box, ctx = billed(company(rule(1)))
+    patch(box, first_invoice(box), issue_date="2025-01-12")
+    finding = only(reconciled(ctx).opened)
+    assert (finding.kind, finding.found) == (FindingKind.ISSUE_DATE_CHANGED, "2025-01-12")
+
+
+def test_a_deleted_invoice_is_found_until_another_one_stands_in_for_it(billed, reconciled, first_invoice):
+    box, ctx = billed(company(rule(1)))
+    invoice = first_invoice(box)
+    box.call("DELETE", invoice_path(invoice))
+    finding = only(reconciled(ctx).opened)
+    assert finding.kind is FindingKind.DELETED_REMOTELY
+    assert f"invoice {invoice['id']} of R$ 150,00 was to_emit and is no longer at the vendor" in finding.message
+    assert ctx.audit.trail("invoice", invoice["id"])[-1].to_state == "deleted"
+    again = create(box, invoice)
+    outcome = reconciled(ctx)
+    assert (outcome.opened, outcome.closed) == ([], 1)
+    period = ctx.periods.get(only_period(ctx, again["id"]))
+    assert period.issue_date == date(2025, 1, 10)
+    assert ctx.audit.trail("period", period.id)[-1].reason == (
+        f"invoice {invoice['id']} is deleted at the vendor; invoice {again['id']} stands in for it"
+    )
+
+
+def only_period(ctx, invoice_id):
+    return ctx.reconciliation.invoices([invoice_id])[invoice_id].period_id
+
+
+def test_an_invoice_cancelled_and_made_anew_by_hand_is_no_duplicate(billed, reconciled, first_invoice):
+    box, ctx = billed(company(rule(1)))
+    invoice = first_invoice(box)
+    box.cancel(invoice["id"])
+    again = create(box, invoice, comments=None)
+    assert reconciled(ctx).opened == []
+    assert only_period(ctx, again["id"]) is not None
+    box.undo_cancellation(invoice["id"])
+    assert only(reconciled(ctx).opened).kind is FindingKind.DUPLICATED_REMOTELY
+
+
+@pytest.mark.parametrize("comments", ["as they were", "none"])
+def test_a_second_invoice_of_a_period_is_a_duplicate_until_one_of_them_is_cancelled(
+    billed, reconciled, first_invoice, comments
+):
+    box, ctx = billed(company(rule(1)))
+    invoice = first_invoice(box)
+    twin = create(box, invoice, **({} if comments == "as they were" else {"comments": None}))
+    finding = only(reconciled(ctx).opened)
+    assert finding.kind is FindingKind.DUPLICATED_REMOTELY
+    assert finding.message == (
+        f"contract 10, rule 1, period 2025-01-10: invoice {twin['id']} of R$ 150,00 is one too many beside "
+        f"invoice {invoice['id']}; cancel one of them at the vendor"
+    )
+    box.cancel(twin["id"])
+    assert reconciled(ctx).closed == 1
+
+
+def test_a_duplicate_closes_too_when_the_first_of_the_two_is_deleted(billed, reconciled, first_invoice):
+    box, ctx = billed(company(rule(1)))
+    invoice = first_invoice(box)
+    create(box, invoice)
+    reconciled(ctx)
+    box.call("DELETE", invoice_path(invoice))
+    outcome = reconciled(ctx)
+    assert (outcome.opened, outcome.closed) == ([], 1)
+
+
+def test_an_invoice_that_no_period_expects_is_unknown_until_it_is_cancelled(billed, reconciled, first_invoice):
+    box, ctx = billed(company(rule(1)))
+    stranger = create(box, first_invoice(box), gross_value="999.00", comments="à mão", description="Visita técnica")
+    finding = only(reconciled(ctx).opened)
+    assert finding.kind is FindingKind.UNKNOWN_INVOICE
+    assert finding.message == (
+        f"contract 10: invoice {stranger['id']} of 2025-01-10, R$ 999,00 (Visita técnica): no period expects it"
+    )
+    box.cancel(stranger["id"])
+    assert reconciled(ctx).closed == 1
+
+
+@pytest.mark.parametrize(
+    ("issue_date", "why"),
+    [("2024-12-31", "from before Ciclo billed the contract"), ("2026-02-01", "dated in the future")],
+)
+def test_an_invoice_is_not_unknown(billed, reconciled, first_invoice, issue_date, why):
+    box, ctx = billed(company(rule(1)))
+    create(box, first_invoice(box), issue_date=issue_date, gross_value="10.00", comments=None)
+    assert reconciled(ctx).opened == [], why
+
+
+@pytest.mark.parametrize(
+    ("paid", "kind", "said"),
+    [
+        ("149.00", FindingKind.UNDER_PAID, "R$ 1,00 too little was paid"),
+        ("150.01", FindingKind.OVER_PAID, "R$ 0,01 too much was paid"),
+    ],
+)
+def test_a_wrong_amount_received_is_found_until_the_receipt_is_corrected(
+    billed, reconciled, first_invoice, paid, kind, said
+):
+    box, ctx = billed(company(rule(1)))
+    invoice = first_invoice(box)
+    line = invoice["receivables"][0]["id"]
+    box.emit(invoice["id"])
+    box.receive(line, on="2025-02-01", value=paid)
+    finding = only(reconciled(ctx).opened)
+    assert finding.kind is kind
+    assert said in finding.message
+    box.undo_receival(line)
+    box.receive(line, on="2025-02-01", value="150.00")
+    assert reconciled(ctx).closed == 1
+
+
+def test_money_short_of_the_withheld_taxes_is_the_right_amount(billed, reconciled):
+    box, ctx = billed(company(rule(1)))
+    invoice = box.state()["invoices"][0]
+    patch(box, invoice, payment_value="142.50")
+    box.emit(invoice["id"])
+    box.receive(invoice["receivables"][0]["id"], on="2025-02-01", value="142.50")
+    assert reconciled(ctx).opened == []
+
+
+def test_a_late_payment_is_found_and_forgotten_after_a_month(billed, reconciled, first_invoice):
+    box, ctx = billed(company(rule(1)))
+    invoice = first_invoice(box)
+    box.emit(invoice["id"])
+    box.receive(invoice["receivables"][0]["id"], on="2025-02-20")
+    finding = only(reconciled(ctx, today=date(2025, 2, 21)).opened)
+    assert finding.kind is FindingKind.PAID_LATE
+    assert "paid 19 days late" in finding.message
+    assert reconciled(ctx, today=date(2025, 3, 22)).counts()["open"] == 1
+    assert reconciled(ctx, today=date(2025, 3, 23)).closed == 1
+
+
+def test_paying_on_the_next_banking_day_is_not_late(billed, reconciled, first_invoice):
+    box, ctx = billed(company(rule(1)))  # due on Saturday 2025-02-01
+    invoice = first_invoice(box)
+    box.emit(invoice["id"])
+    box.receive(invoice["receivables"][0]["id"], on="2025-02-03")
+    assert reconciled(ctx, today=date(2025, 2, 4)).opened == []
+
+
+@pytest.mark.parametrize("trouble", ["charge_errors", "finance_errors"])
+def test_an_error_of_the_finance_system_is_found_until_the_invoice_is_cancelled(billed, reconciled, trouble):
+    box, ctx = billed(company(rule(1), behaviour={trouble: 1.0, "seed": 1}))
+    invoice = box.state()["invoices"][0]
+    box.emit(invoice["id"])
+    finding = only(reconciled(ctx).opened)
+    assert finding.kind is FindingKind.FINANCE_SYSTEM_ERROR
+    assert "Ocorreu um erro ao criar" in (finding.found or "")
+    assert finding.amount == Decimal("150.00")
+    box.cancel(invoice["id"])
+    assert reconciled(ctx).closed == 1
+
+
+def test_money_received_and_then_cancelled_is_illegal_and_the_ledger_stays_until_it_is_undone(
+    billed, reconciled, first_invoice
+):
+    box, ctx = billed(company(rule(1)))
+    invoice = first_invoice(box)
+    box.emit(invoice["id"])
+    box.receive(invoice["receivables"][0]["id"])
+    reconciled(ctx)
+    box.cancel(invoice["id"])
+    finding = only(reconciled(ctx).opened)
+    assert (finding.kind, finding.expected, finding.found) == (
+        FindingKind.ILLEGAL_TRANSITION, "received", "cancelled",
+    )  # fmt: skip
+    assert ctx.reconciliation.invoices([invoice["id"]])[invoice["id"]].state == "received"
+    box.undo_cancellation(invoice["id"])
+    assert reconciled(ctx).closed == 1
+
+
+def test_the_ledger_follows_an_illegal_change_once_a_person_accepts_it(billed, reconciled, first_invoice):
+    box, ctx = billed(company(rule(1)))
+    invoice = first_invoice(box)
+    box.emit(invoice["id"])
+    box.receive(invoice["receivables"][0]["id"])
+    reconciled(ctx)
+    box.cancel(invoice["id"])
+    reconciled(ctx)
+    row = ctx.session.query(Finding).filter_by(kind="illegal_transition").one()
+    acknowledge_finding(ctx.session, ORGANIZATION, row.id, person="Ana", note="money given back", at=ctx.clock())
+    ctx.session.commit()
+    assert reconciled(ctx).closed == 1
+    entry = ctx.audit.trail("invoice", invoice["id"])[-1]
+    assert (entry.to_state, entry.reason) == ("cancelled", "accepted by Ana: money given back")
+
+
+def test_an_acknowledgement_holds_for_what_was_seen_and_not_for_something_else(billed, reconciled, first_invoice):
+    box, ctx = billed(company(rule(1)))
+    invoice = first_invoice(box)
+    patch(box, invoice, gross_value="140.00")
+    reconciled(ctx)
+    row = ctx.session.query(Finding).one()
+    acknowledge_finding(ctx.session, ORGANIZATION, row.id, person="Ana", note="agreed discount", at=ctx.clock())
+    ctx.session.commit()
+    reconciled(ctx)
+    assert ctx.session.query(Finding).one().acknowledged_by == "Ana"
+    patch(box, invoice, gross_value="1.40")
+    reconciled(ctx)
+    row = ctx.session.query(Finding).one()
+    assert (row.acknowledged_by, row.found) == (None, "R$ 1,40")
+    assert ctx.audit.trail("finding", row.id)[-1].reason == "Ana acknowledged R$ 140,00, now it is R$ 1,40"
+
+
+def test_a_price_changed_after_an_invoice_was_created_is_not_its_price(billed, reconciled):
+    from ciclo.jobs.periods.expand import expand_rules
+    from company import YEAR
+
+    box, ctx = billed(company(rule(1)))
+    ctx.clock.advance(days=1)
+    box.call("PUT", "contracts/10/invoice_rules/1", {"invoice_rule": {"gross_value": "180.00"}})
+    expand_rules(ctx, YEAR, seen_on=date(2025, 1, 1))
+    ctx.session.commit()
+    assert reconciled(ctx).opened == []
+
+
+def test_findings_of_other_contracts_stay_when_only_some_are_reconciled(billed, reconciled):
+    box, ctx = billed(company(rule(1), rule(2, 11)))
+    for invoice in box.state()["invoices"]:
+        if invoice["issue_date"] == "10/01/2025":
+            patch(box, invoice, gross_value="1.00")
+    assert len(reconciled(ctx).opened) == 2
+    for invoice in box.state()["invoices"]:
+        if invoice["issue_date"] == "10/01/2025":
+            patch(box, invoice, gross_value="150.00")
+    assert reconciled(ctx, contract_ids=(11,)).closed == 1
+    assert open_kinds(ctx) == {"amount_differs"}
+    assert reconciled(ctx, today=TODAY + timedelta(days=1)).closed == 1

@@ -1,0 +1,103 @@
+"""Reconciliation: the ledger follows the vendor, with history, in a hundred invoices a request."""
+
+from datetime import date
+from decimal import Decimal
+
+from ciclo.domain.recurrence import DateRange
+from ciclo.jobs.reconciliation.reconcile import reconcile
+from company import TODAY, company, rule
+
+EVER = DateRange(date(2000, 1, 1), date(2100, 1, 1))
+EMITTED = {"behaviour": {"emit_on_issue_date": True, "payments": [{"share": 1.0, "days_after_due": 0}], "seed": 1}}
+
+
+def states(ctx):
+    ids = ctx.reconciliation.all_ids(EVER)
+    lines = ctx.reconciliation.receivables(ids)
+    return {line.receivable_id: line.state for each in lines.values() for line in each}
+
+
+def remote_states(box):
+    return {line["id"]: line["state"] for invoice in box.state()["invoices"] for line in invoice["receivables"]}
+
+
+def test_a_year_that_is_as_billed_has_no_findings(billed, reconciled):
+    _, ctx = billed(company(rule(1), rule(2, 11, timing={"month_quantity": 3})))
+    outcome = reconciled(ctx)
+    assert outcome.counts() == {
+        "invoices": 16, "changed": 0, "deleted": 0, "opened": 0, "closed": 0, "open": 0, "events": 0,
+    }  # fmt: skip
+
+
+def test_receipts_are_followed_with_value_day_and_history(billed, reconciled):
+    box, ctx = billed(company(rule(1)))
+    first = box.state()["invoices"][0]
+    line = first["receivables"][0]["id"]
+    box.emit(first["id"])
+    box.receive(line, on="2025-02-03", value="150.00")
+    outcome = reconciled(ctx)
+    row = ctx.reconciliation.receivables([first["id"]])[first["id"]][0]
+    assert (row.state, row.received_value, row.received_at) == ("received", Decimal("150.00"), date(2025, 2, 3))
+    (entry,) = ctx.audit.trail("receivable", line)
+    assert (entry.from_state, entry.to_state) == ("to_emit", "received")
+    assert entry.reason == "emit, confirm_receival: R$ 150,00 on 2025-02-03"
+    assert outcome.changed == 2  # the invoice and its receivable
+
+
+def test_a_receipt_undone_a_cancellation_and_its_undoing_are_followed(billed, reconciled):
+    box, ctx = billed(company(rule(1)))
+    invoice = box.state()["invoices"][0]
+    line = invoice["receivables"][0]["id"]
+    steps = [
+        (lambda: box.emit(invoice["id"]), "to_receive", "emit"),
+        (lambda: box.receive(line), "received", "confirm_receival"),
+        (lambda: box.undo_receival(line), "to_receive", "undo_receival"),
+        (lambda: box.cancel(invoice["id"]), "cancelled", "cancel"),
+        (lambda: box.undo_cancellation(invoice["id"]), "to_receive", "undo_cancellation"),
+    ]
+    for act, state, event in steps:
+        act()
+        reconciled(ctx)
+        assert states(ctx)[line] == state
+        assert (ctx.audit.trail("receivable", line)[-1].reason or "").startswith(event)
+    assert states(ctx) == remote_states(box)
+
+
+def test_reconciling_again_changes_nothing(billed, reconciled):
+    box, ctx = billed(company(rule(1)))
+    box.cancel(box.state()["invoices"][3]["id"])
+    reconciled(ctx)
+    again = reconciled(ctx)
+    assert (again.changed, again.opened, again.closed) == (0, [], 0)
+
+
+def test_a_receipt_undone_long_after_is_found_without_a_webhook(billed, reconciled):
+    box, ctx = billed(company(rule(1)))
+    for invoice in box.state()["invoices"]:
+        box.emit(invoice["id"])
+        box.receive(invoice["receivables"][0]["id"])
+    reconciled(ctx)
+    line = box.state()["invoices"][0]["receivables"][0]["id"]
+    box.undo_receival(line)
+    outcome = reconcile(ctx, today=date(2028, 1, 10), recheck_days=100)
+    assert outcome.changed == 2
+    assert states(ctx)[line] == "to_receive"
+
+
+def test_what_is_open_is_read_whatever_its_age_and_what_rests_is_left_alone(billed, reconciled):
+    box, ctx = billed(company(rule(1)))
+    for invoice in box.state()["invoices"][1:]:
+        box.cancel(invoice["id"])
+    reconciled(ctx)
+    box.emit(box.state()["invoices"][0]["id"])
+    outcome = reconcile(ctx, today=date(2030, 1, 10), recheck_days=30)
+    assert outcome.changed == 2
+
+
+def test_reconciling_is_the_same_on_both_databases(billed, reconciled, job):
+    box, ctx = billed(company(rule(1), **EMITTED), job=job)
+    box.set_clock(TODAY)
+    box.call("DELETE", f"contracts/10/invoices/{box.state()['invoices'][0]['id']}")
+    assert [finding.kind.value for finding in reconciled(ctx).opened] == ["deleted_remotely"]
+    assert reconciled(ctx).counts()["open"] == 1
+    assert {state for state in states(ctx).values() if state != "to_emit"} == {"received"}

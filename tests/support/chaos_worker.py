@@ -1,0 +1,131 @@
+"""A worker for the chaos suite: a real process for each run of a job, killed with SIGKILL where it is told to die.
+
+Imports take a second, so one parent imports and forks a child a run. A command is a line of JSON on standard input; the
+answer is a line of JSON: the child's exit code (0 done, 1 to be tried again) or the signal that ended it.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+import traceback
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from ciclo import failpoints
+from ciclo.billimatic import ApiError, BillimaticClient
+from ciclo.billimatic.retries import RetryRules
+from ciclo.domain.recurrence import DateRange
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.issuing.finish import StillInDoubtError, finish_issuing
+from ciclo.jobs.issuing.issue import issue_due_periods
+from ciclo.jobs.issuing.options import IssueOptions
+from ciclo.jobs.issuing.settle import adopt_existing, settle
+from ciclo.jobs.periods.expand import expand_rules
+from ciclo.jobs.price_updates import UpdateOptions, apply_price_updates, settle_updates
+from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.ledger.database import open_engine
+from ciclo.ledger.repositories import Actor, Scope
+
+TODAY = date(2026, 1, 10)
+LEASE, GRACE = timedelta(seconds=3), timedelta(seconds=2)
+"""Real seconds: short, as the company's requests take milliseconds. A client waits 1.2 s for one at most."""
+AGAIN = (ApiError, SQLAlchemyError, StillInDoubtError)
+"""What Airflow would try again."""
+
+
+def main() -> None:
+    """Fork a child for each command until the input ends."""
+    for line in sys.stdin:
+        command = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            os._exit(_run(command))
+        _, status, used = os.wait4(child, 0)
+        ended = {"signal": os.WTERMSIG(status)} if os.WIFSIGNALED(status) else {"code": os.WEXITSTATUS(status)}
+        ended["kilobytes"] = used.ru_maxrss
+        sys.stdout.write(json.dumps(ended) + "\n")
+        sys.stdout.flush()
+
+
+def _run(command: dict[str, Any]) -> int:
+    failpoints._at_failpoint = failpoints.parse(command.get("failpoints", ""))
+    if command.get("room"):
+        _fill_the_disk(Path(command["ledger"].removeprefix("sqlite:///")), command["room"])
+    try:
+        _work(command)
+    except AGAIN as error:
+        _log(command, f"{type(error).__name__}: {error}"[:300])
+        return 1
+    except Exception:  # noqa: BLE001 - whatever it is, the campaign shows it and stops
+        _log(command, traceback.format_exc())
+        return 2
+    return 0
+
+
+def _fill_the_disk(ledger: Path, room: int) -> None:
+    """Let no file grow beyond the ledger's present size and some room."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    wal = ledger.with_name(f"{ledger.name}-wal")
+    most = max(path.stat().st_size for path in (ledger, wal) if path.exists()) + room
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+
+def _log(command: dict[str, Any], text: str) -> None:
+    with Path(command["log"]).open("a") as log:
+        log.write(f"{command['owner']} {command['job']}: {text}\n")
+
+
+def _work(command: dict[str, Any]) -> None:
+    engine = open_engine(command["ledger"])
+    rules = RetryRules(first_wait=0.01, longest_wait=0.05)
+    with (
+        BillimaticClient(
+            base_url=command["vendor"],
+            token=command["token"],
+            organization_id=command["organization"],
+            timeout=command.get("timeout", 0.3),
+            requests_per_second=None,
+            retries=rules,
+        ) as api,
+        Session(engine, expire_on_commit=False) as session,
+    ):
+        actor = Actor("chaos", command["owner"], command["job"])
+        ctx = JobContext(api, session, actor, lambda: datetime.now(UTC))
+        first, last = map(date.fromisoformat, command["window"])
+        scope = Scope(DateRange.days(first, last), shard=command.get("shard", 0), shards=command.get("shards", 1))
+        JOBS[command["job"]](ctx, scope, command["owner"])
+    engine.dispose()
+
+
+def _expand(ctx: JobContext, scope: Scope, _owner: str) -> None:
+    sync_contracts(ctx)
+    expand_rules(ctx, scope, seen_on=TODAY)
+
+
+def _issue(ctx: JobContext, scope: Scope, owner: str) -> None:
+    options = IssueOptions(concurrency=4, batch=20, lease=LEASE, grace=GRACE)
+    if ctx.api.longest_request >= LEASE.total_seconds():  # an ordinary client, in no hurry
+        options = IssueOptions()
+    settle(ctx, scope.whole(), options)
+    adopt_existing(ctx, scope.whole(), owner=owner, lease=LEASE)
+    issue_due_periods(ctx, scope, options, owner=owner)
+    finish_issuing(ctx, scope.whole(), options, owner=f"{owner}/finish")
+
+
+def _update_prices(ctx: JobContext, scope: Scope, owner: str) -> None:
+    options = UpdateOptions(lease=LEASE, grace=GRACE)
+    settle_updates(ctx, scope.whole(), options)
+    apply_price_updates(ctx, scope.whole(), options, today=TODAY, owner=owner)
+    settle_updates(ctx, scope.whole(), options)
+
+
+JOBS = {"expand": _expand, "issue": _issue, "update": _update_prices}
+
+if __name__ == "__main__":
+    main()

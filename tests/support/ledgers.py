@@ -1,0 +1,64 @@
+"""Ledgers of either kind for tests that need more than one; and what is in them, to be compared."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, make_url, select, text
+
+from ciclo.ledger.database import open_engine
+from ciclo.ledger.migrate import upgrade
+from ciclo.ledger.tables import Base
+
+
+@contextmanager
+def empty_ledger(kind: str, folder: Path, server: str | None = None) -> Iterator[str]:
+    """Yield the URL of a migrated ledger: a SQLite file in `folder`, or a database of the PostgreSQL `server`."""
+    name = f"other_{uuid.uuid4().hex}"
+    if kind == "sqlite":
+        url = f"sqlite:///{folder / name}.db"
+        migrate(url)
+        yield url
+        return
+    assert server is not None
+    administer(server, f"CREATE DATABASE {name} TEMPLATE ciclo_template")
+    try:
+        yield make_url(server).set(database=name).render_as_string(hide_password=False)
+    finally:
+        administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def migrate(url: str) -> None:
+    engine = open_engine(url)
+    upgrade(engine)
+    engine.dispose()
+
+
+def administer(server: str, statement: str) -> None:
+    engine = create_engine(make_url(server).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def contents(url: str) -> dict[str, list[str]]:
+    """Return every row of every table as it reads in Python: decimals with their digits, instants with their zone."""
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        found = {table.name: [_written(row) for row in connection.execute(_in_order(table))] for table in _tables()}
+    engine.dispose()
+    return found
+
+
+def _tables() -> list[Any]:
+    return Base.metadata.sorted_tables
+
+
+def _in_order(table: Any) -> Any:
+    return select(table).order_by(*table.primary_key.columns)
+
+
+def _written(row: Any) -> str:
+    return repr(tuple(sorted(value.items()) if isinstance(value, dict) else value for value in row))
