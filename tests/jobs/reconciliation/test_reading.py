@@ -7,7 +7,7 @@ import pytest
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.issuing.settle import adopt_existing
 from ciclo.jobs.periods.expand import expand_rules
-from ciclo.jobs.reconciliation.windows import FOR_EVER, READ_THROUGH, reading_plan
+from ciclo.jobs.reconciliation.reconcile import FOR_EVER, READ_THROUGH, reading_plan
 from ciclo.jobs.rules.sync import sync_contracts
 from ciclo.ledger.repositories import MonthOfInvoices, Scope
 from company import ORGANIZATION, TODAY, company, rule

@@ -12,9 +12,8 @@ from pathlib import Path
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange
-from ciclo.jobs.closing.files import ReportFiles, write_report
 from ciclo.jobs.closing.proof import MonthProof, Verdict, never_billed, prove_month
-from ciclo.jobs.closing.report import MonthReport, contract_totals
+from ciclo.jobs.closing.report import MonthReport, ReportFiles, contract_totals, write_report
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.reconciliation.reconcile import reconcile
 from ciclo.jobs.rules.sync import sync_contracts, sync_in_batches
@@ -156,7 +155,7 @@ def _held(proof: MonthProof) -> list[dict[str, object]]:
             "cancelled": line.invoice_state == InvoiceState.CANCELLED,
         }
         for line in proof.lines
-        if line.invoice_id is not None and line.verdict in (Verdict.BILLED, Verdict.BESIDE)
+        if line.invoice_id is not None and line.verdict in (Verdict.BILLED, Verdict.WITHOUT_PERIOD)
     ]
 
 

@@ -32,7 +32,7 @@ class Verdict(StrEnum):
     MISSING = "missing"
     GIVEN_UP = "given up"
     NOT_BILLED = "not billed"
-    BESIDE = "beside"
+    WITHOUT_PERIOD = "without period"
     """An invoice that belongs to no period: a finding, or somebody's own from before Ciclo."""
 
 
@@ -98,8 +98,8 @@ def prove_month(ctx: JobContext, month: DateRange, contract_ids: Sequence[int] =
     expected = _expected(month, rules, book)
     keys = sorted({*expected, *ledger.periods}, key=lambda key: (key[1], key[0]))
     periods = (_line(ledger.periods.get(key), expected.get(key), ledger) for key in keys)
-    beside = (_beside(invoice, ledger) for invoice in invoices if invoice.period_id is None)
-    return MonthProof(month, (*(line for line in periods if line is not None), *beside))
+    without_period = (_without_period(invoice, ledger) for invoice in invoices if invoice.period_id is None)
+    return MonthProof(month, (*(line for line in periods if line is not None), *without_period))
 
 
 def never_billed(proof: MonthProof) -> Iterator[Disagreement]:
@@ -119,14 +119,14 @@ def never_billed(proof: MonthProof) -> Iterator[Disagreement]:
             )
 
 
-def _read(ctx: JobContext, month: DateRange, contract_ids: Sequence[int], beside: Sequence[int]) -> _Ledger:
+def _read(ctx: JobContext, month: DateRange, contract_ids: Sequence[int], without_period: Sequence[int]) -> _Ledger:
     periods = ctx.closings.periods(month, contract_ids)
     own = ctx.reconciliation.invoices(period.invoice_id for period in periods if period.invoice_id is not None)
     cancelled = [period.id for period in periods if period.state == PeriodState.CANCELLED]
     return _Ledger(
         {(period.rule_id, period.issue_date): period for period in periods},
         own,
-        ctx.reconciliation.receivables([*own, *beside]),
+        ctx.reconciliation.receivables([*own, *without_period]),
         ctx.closings.given_up_by(cancelled),
         frozenset(),
     )
@@ -234,12 +234,12 @@ def _never_planned(expected: ExpectedPeriod) -> MonthLine:
     )
 
 
-def _beside(invoice: Invoice, ledger: _Ledger) -> MonthLine:
+def _without_period(invoice: Invoice, ledger: _Ledger) -> MonthLine:
     line = MonthLine(
         contract_id=invoice.contract_id,
         rule_id=None,
         issue_date=invoice.issue_date,
-        verdict=Verdict.BESIDE,
+        verdict=Verdict.WITHOUT_PERIOD,
         reason=invoice.description or "",
     )
     return _with_invoice(line, invoice, ledger)

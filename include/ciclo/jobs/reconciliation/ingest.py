@@ -34,7 +34,7 @@ LINE_FIELDS = (
 
 
 @dataclass(slots=True)
-class Sighted:
+class InvoicesRead:
     """What a run has seen so far."""
 
     invoices: set[int] = field(default_factory=set)
@@ -42,7 +42,7 @@ class Sighted:
     examined: set[int] = field(default_factory=set)
     """Those of it that the run is about."""
     receivables: set[int] = field(default_factory=set)
-    strangers: dict[int, Invoice] = field(default_factory=dict)
+    unmatched: dict[int, Invoice] = field(default_factory=dict)
     """Invoices that belong to no period, by id."""
     disagreements: list[Disagreement] = field(default_factory=list)
     changed: int = 0
@@ -69,8 +69,8 @@ class _Known:
     periods: dict[int, tables.Period]
 
 
-class Sightings:
-    """Takes in what a run reads; `sighted` is what it has come to."""
+class Ingest:
+    """Takes in what a run reads; `seen` is what it has come to."""
 
     def __init__(self, ctx: JobContext, *, today: date, contract_ids: Sequence[int] = ()) -> None:
         self._ctx = ctx
@@ -83,7 +83,7 @@ class Sightings:
             if finding.acknowledged_at is not None
         }
         self.rules = RuleBook(ctx)
-        self.sighted = Sighted()
+        self.seen = InvoicesRead()
         ctx.session.commit()
 
     def take(self, invoices: Iterable[Invoice]) -> None:
@@ -93,10 +93,10 @@ class Sightings:
         """
         reading = iter(invoices)
         while chunk := list(islice(reading, CHUNK)):
-            new = {invoice.id: invoice for invoice in chunk if invoice.id not in self.sighted.invoices}
+            new = {invoice.id: invoice for invoice in chunk if invoice.id not in self.seen.invoices}
             mine = [invoice for invoice in new.values() if invoice.contract_id in self._contracts]
-            self.sighted.invoices |= set(new)
-            self.sighted.examined |= {invoice.id for invoice in mine}
+            self.seen.invoices |= set(new)
+            self.seen.examined |= {invoice.id for invoice in mine}
             self._take_in(mine)
             self._ctx.session.commit()
             self._ctx.session.expunge_all()
@@ -106,16 +106,16 @@ class Sightings:
         known = self._known(invoices)
         chunk = _Chunk()
         for invoice in invoices:
-            self.sighted.receivables |= {line.id for line in invoice.receivables}
+            self.seen.receivables |= {line.id for line in invoice.receivables}
             row = known.invoices.get(invoice.id)
             period = known.periods.get(row.period_id) if row is not None and row.period_id is not None else None
             month = first_of_month(period.issue_date if period is not None else invoice.issue_date)
             self._follow(chunk, invoice, known, month, now)
             if period is None or row is None:
-                self.sighted.strangers[invoice.id] = invoice
+                self.seen.unmatched[invoice.id] = invoice
                 continue
             expected = self.rules.invoice(period, created=row.first_seen_at)
-            self.sighted.disagreements += disagreements(invoice, period, expected, self._today)
+            self.seen.disagreements += disagreements(invoice, period, expected, self._today)
         self._write(chunk, now)
 
     def _known(self, invoices: Sequence[Invoice]) -> _Known:
@@ -149,7 +149,7 @@ class Sightings:
         changed = [line for line in fresh_lines if _differs(line, lines.get(line["receivable_id"]), LINE_FIELDS)]
         chunk.receivables += changed
         chunk.read.append(invoice.id)
-        self.sighted.changed += len(changed) + len(removed) + _differs(fresh, row, INVOICE_FIELDS)
+        self.seen.changed += len(changed) + len(removed) + _differs(fresh, row, INVOICE_FIELDS)
 
     def _keep_state(
         self,
@@ -169,7 +169,7 @@ class Sightings:
         try:
             observed_events(ReceivableState(row.state), ReceivableState(fresh["state"]))
         except (IllegalTransition, ValueError):
-            self.sighted.disagreements.append(_illegal(subject, subject_id, row.state, fresh["state"], invoice, month))
+            self.seen.disagreements.append(_illegal(subject, subject_id, row.state, fresh["state"], invoice, month))
             fresh["state"] = row.state
 
     def _note(

@@ -4,29 +4,28 @@ The one rule: whole windows are read, compared and settled; what a webhook named
 was lost costs nothing but time, because the daily run does not need it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 from ciclo.billimatic import NotFoundError
 from ciclo.billimatic.models import Invoice
-from ciclo.domain.calendar import first_of_month
+from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import brl
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.closing.changes import changes_after_close
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.reconciliation.compare import INVOICE_KINDS
-from ciclo.jobs.reconciliation.ingest import Sightings
-from ciclo.jobs.reconciliation.unmatched import STRANGER_KINDS, judge_strangers
-from ciclo.jobs.reconciliation.windows import FOR_EVER, ReadingPlan, reading_plan
-from ciclo.ledger.repositories import Change, Disagreement
+from ciclo.jobs.reconciliation.ingest import Ingest
+from ciclo.jobs.reconciliation.unmatched import UNMATCHED_KINDS, judge_unmatched
+from ciclo.ledger.repositories import Change, Disagreement, MonthOfInvoices
 from ciclo.ledger.tables import Invoice as LedgerInvoice
 from ciclo.ledger.tables import Period, WebhookEvent
 
 KINDS = (
     *INVOICE_KINDS,
-    *STRANGER_KINDS,
+    *UNMATCHED_KINDS,
     FindingKind.ILLEGAL_TRANSITION,
     FindingKind.DELETED_REMOTELY,
     FindingKind.CHANGED_AFTER_CLOSE,
@@ -35,6 +34,59 @@ KINDS = (
 
 ASKED_ONE_BY_ONE = 25
 """Invoices that are asked for by themselves, at most; more are read by their window."""
+
+
+READ_THROUGH = 200
+"""Invoices at rest between two months to read that cost no more than a search of its own (its last page twice)."""
+
+FOR_EVER = date(9999, 12, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingPlan:
+    """What to read: windows of issue dates in full, and of all that is older what is open at the vendor."""
+
+    windows: tuple[DateRange, ...]
+    open_until: date | None = None
+    """Last issue date of the older invoices; None if the ledger has none that the windows leave out."""
+
+
+def reading_plan(
+    months: Mapping[date, MonthOfInvoices], *, today: date, recheck_days: int, troubled: Collection[date] = ()
+) -> ReadingPlan:
+    """Choose what to read today.
+
+    In full: every issue month from `recheck_days` ago on, every older month that has an invoice not at rest or an open
+    finding, and what little lies between two such months. Of what is left, which is at rest, only what is open at the
+    vendor again (a receipt or cancellation undone) matters: two searches by state find it.
+
+    Args:
+        months: the ledger's invoices by issue month.
+        today: the day in São Paulo.
+        recheck_days: how far back invoices at rest are read in full.
+        troubled: months with open findings.
+    """
+    recheck = first_of_month(today - timedelta(days=recheck_days))
+    known = {*months, *troubled}
+    recent = max(recheck, min(known, default=recheck))
+    wanted = {month for month in known if month < recent and (month in troubled or months[month].open)}
+    windows = _windows(sorted(wanted), recent, months)
+    left_out = [month for month in months if not any(month in window for window in windows)]
+    return ReadingPlan(tuple(windows), add_months(max(left_out), 1) - timedelta(days=1) if left_out else None)
+
+
+def _windows(older: list[date], recent: date, months: Mapping[date, MonthOfInvoices]) -> list[DateRange]:
+    """Join months into windows; the last one, from `recent` on, has no end."""
+    windows = [DateRange(recent, FOR_EVER)]
+    for month in reversed(older):
+        after = windows[0]
+        end = add_months(month, 1)
+        between = sum(entry.invoices for first, entry in months.items() if end <= first < after.start)
+        if between <= READ_THROUGH:
+            windows[0] = DateRange(month, after.end)
+        else:
+            windows.insert(0, DateRange(month, end))
+    return windows
 
 
 @dataclass(slots=True)
@@ -63,14 +115,6 @@ class ReconcileOutcome:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Missed:
-    """Invoices that the ledger has in what was read, and that were not there."""
-
-    ids: frozenset[int]
-    windows: Sequence[DateRange]
-
-
 def reconcile(
     ctx: JobContext,
     *,
@@ -94,7 +138,7 @@ def reconcile(
     events = ctx.webhooks.unhandled(ctx.organization_id)
     plan = ReadingPlan((window,)) if window is not None else _plan(ctx, today, recheck_days)
     ctx.session.commit()
-    run = Sightings(ctx, today=today, contract_ids=contract_ids)
+    run = Ingest(ctx, today=today, contract_ids=contract_ids)
     for part in plan.windows:
         run.take(_search(ctx, part))
     for state in ("to_receive", "to_emit") if plan.open_until is not None else ():
@@ -103,7 +147,7 @@ def reconcile(
         _take_touched(ctx, run, events)
     gone = _look_for_missing(ctx, run, plan.windows, contract_ids)
     inside = _ids_within(ctx, plan.windows, contract_ids)
-    outcome = _conclude(ctx, run, examined=inside | run.sighted.examined, gone=gone, today=today)
+    outcome = _conclude(ctx, run, examined=inside | run.seen.examined, gone=gone, today=today)
     if window is None and not contract_ids:
         outcome.events = _handled(ctx, events)
     ctx.session.commit()
@@ -116,9 +160,9 @@ def reconcile_touched(ctx: JobContext, *, today: date, recheck_days: int) -> Rec
     ctx.session.commit()
     if len(_touched(events)) > ASKED_ONE_BY_ONE * 4:
         return reconcile(ctx, today=today, recheck_days=recheck_days)
-    run = Sightings(ctx, today=today)
+    run = Ingest(ctx, today=today)
     gone = _take_touched(ctx, run, events)
-    outcome = _conclude(ctx, run, examined=run.sighted.examined | gone, gone=gone, today=today)
+    outcome = _conclude(ctx, run, examined=run.seen.examined | gone, gone=gone, today=today)
     outcome.events = _handled(ctx, events)
     ctx.session.commit()
     return outcome
@@ -142,23 +186,21 @@ def _touched(events: Iterable[WebhookEvent]) -> dict[int, int | None]:
     return {event.invoice_id: event.contract_id for event in events if event.invoice_id is not None}
 
 
-def _take_touched(ctx: JobContext, run: Sightings, events: Iterable[WebhookEvent]) -> set[int]:
+def _take_touched(ctx: JobContext, run: Ingest, events: Iterable[WebhookEvent]) -> set[int]:
     """Read the invoices that events name and that the run has not seen; return those that are gone."""
-    wanted = {
-        invoice: contract for invoice, contract in _touched(events).items() if invoice not in run.sighted.invoices
-    }
+    wanted = {invoice: contract for invoice, contract in _touched(events).items() if invoice not in run.seen.invoices}
     known = ctx.reconciliation.invoices(wanted)
     ctx.session.commit()
-    places = {invoice: known[invoice].contract_id if invoice in known else wanted[invoice] for invoice in wanted}
-    absent = _ask_for(ctx, run, places)
+    contracts = {invoice: known[invoice].contract_id if invoice in known else wanted[invoice] for invoice in wanted}
+    absent = _ask_for(ctx, run, contracts)
     return _mark_gone(ctx, absent & set(known))
 
 
-def _ask_for(ctx: JobContext, run: Sightings, places: dict[int, int | None]) -> set[int]:
+def _ask_for(ctx: JobContext, run: Ingest, contracts: dict[int, int | None]) -> set[int]:
     """Read invoices one by one; return those that are not there."""
     absent: set[int] = set()
     found: list[Invoice] = []
-    for invoice_id, contract_id in places.items():
+    for invoice_id, contract_id in contracts.items():
         if contract_id is None:
             continue  # an event that names no contract: the daily run finds the invoice
         try:
@@ -178,13 +220,13 @@ def _handled(ctx: JobContext, events: Sequence[WebhookEvent]) -> int:
 
 
 def _look_for_missing(
-    ctx: JobContext, run: Sightings, windows: Sequence[DateRange], contract_ids: Sequence[int]
+    ctx: JobContext, run: Ingest, windows: Sequence[DateRange], contract_ids: Sequence[int]
 ) -> set[int]:
     """Return the invoices that are certainly deleted, marked so: not in their window, and not when asked for again."""
     missed: set[int] = set()
     for window in windows:
         missed |= ctx.reconciliation.present_ids(window, contract_ids)
-    missed -= run.sighted.invoices
+    missed -= run.seen.invoices
     known = ctx.reconciliation.invoices(missed)
     ctx.session.commit()
     if not missed:
@@ -193,7 +235,7 @@ def _look_for_missing(
         return _mark_gone(ctx, _ask_for(ctx, run, {number: known[number].contract_id for number in missed}))
     days = [invoice.issue_date for invoice in known.values()]
     run.take(_search(ctx, DateRange.days(min(days), max(days))))  # a page may have shifted while it was read
-    return _mark_gone(ctx, missed - run.sighted.invoices)
+    return _mark_gone(ctx, missed - run.seen.invoices)
 
 
 def _mark_gone(ctx: JobContext, invoice_ids: Iterable[int]) -> set[int]:
@@ -218,22 +260,22 @@ def _ids_within(ctx: JobContext, windows: Sequence[DateRange], contract_ids: Seq
 # -- findings ----------------------------------------------------------------------------------------------------------
 
 
-def _conclude(ctx: JobContext, run: Sightings, *, examined: set[int], gone: set[int], today: date) -> ReconcileOutcome:
+def _conclude(ctx: JobContext, run: Ingest, *, examined: set[int], gone: set[int], today: date) -> ReconcileOutcome:
     """Judge what belongs to no period and what is gone, then settle the findings about all that was examined."""
-    sighted = run.sighted
-    wrong = [*sighted.disagreements, *judge_strangers(ctx, sighted.strangers.values(), run.rules, today=today)]
+    seen = run.seen
+    wrong = [*seen.disagreements, *judge_unmatched(ctx, seen.unmatched.values(), run.rules, today=today)]
     wrong += _deleted(ctx, examined | gone)
     wrong += changes_after_close(ctx, examined | gone)
     lines = ctx.reconciliation.receivable_ids(examined | gone)
     settled = ctx.findings.settle(
         wrong,
-        examined={"invoice": examined | gone, "receivable": lines | sighted.receivables},
+        examined={"invoice": examined | gone, "receivable": lines | seen.receivables},
         kinds=KINDS,
         at=ctx.clock(),
     )
     return ReconcileOutcome(
-        invoices=len(sighted.examined),
-        changed=sighted.changed,
+        invoices=len(seen.examined),
+        changed=seen.changed,
         deleted=len(gone),
         opened=settled.opened,
         closed=settled.closed,

@@ -22,13 +22,13 @@ from ciclo.jobs.rules.expected import RuleBook
 from ciclo.ledger import tables
 from ciclo.ledger.repositories import Change, Disagreement
 
-STRANGER_KINDS = (FindingKind.DUPLICATED_REMOTELY, FindingKind.UNKNOWN_INVOICE)
-"""The kinds that `judge_strangers` decides about."""
+UNMATCHED_KINDS = (FindingKind.DUPLICATED_REMOTELY, FindingKind.UNKNOWN_INVOICE)
+"""The kinds that `judge_unmatched` decides about."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """A period that a stranger looks like, and the invoice that it has, if any."""
+class _Candidate:
+    """A period that a unmatched invoice looks like, and the invoice that it has, if any."""
 
     period: tables.Period
     own: tables.Invoice | None
@@ -51,29 +51,31 @@ class _Place:
         return self.period.state == PeriodState.ISSUED and not self.is_vacant
 
 
-def judge_strangers(
-    ctx: JobContext, strangers: Iterable[Invoice], rules: RuleBook, *, today: date
+def judge_unmatched(
+    ctx: JobContext, unmatched: Iterable[Invoice], rules: RuleBook, *, today: date
 ) -> list[Disagreement]:
     """Return what is wrong about invoices that belong to no period; one that stands in for another is taken over.
 
     Not wrong: what is cancelled, what a period will adopt, what is dated in the future, and what was issued before the
     month in which Ciclo began to bill the contract. Flushes; the caller commits.
     """
-    alive = sorted((i for i in strangers if i.state != InvoiceState.CANCELLED), key=lambda invoice: invoice.id)
-    places = _places(ctx, alive, rules)
+    alive = sorted((i for i in unmatched if i.state != InvoiceState.CANCELLED), key=lambda invoice: invoice.id)
+    candidates = _candidates(ctx, alive, rules)
     began = ctx.reconciliation.first_period_of_contracts()
     taken: set[int] = set()
     wrong: list[Disagreement] = []
     for invoice in alive:
-        fitting = places.get(invoice.id, [])
-        free = next((place for place in fitting if place.period.id not in taken and _is_free(place)), None)
+        fitting = candidates.get(invoice.id, [])
+        free = next(
+            (candidate for candidate in fitting if candidate.period.id not in taken and _is_free(candidate)), None
+        )
         if free is not None:
             taken.add(free.period.id)
             if free.is_vacant:
                 _stand_in(ctx, free, invoice)
                 wrong += disagreements(invoice, free.period, rules.invoice(free.period), today)
             continue
-        twin = next((place for place in fitting if place.is_billed or place.period.id in taken), None)
+        twin = next((candidate for candidate in fitting if candidate.is_billed or candidate.period.id in taken), None)
         if twin is not None:
             wrong.append(_duplicate(invoice, twin.period))
         elif _is_ours(invoice, began.get(invoice.contract_id), today):
@@ -81,8 +83,8 @@ def judge_strangers(
     return wrong
 
 
-def _is_free(place: _Place) -> bool:
-    return place.is_open or place.is_vacant
+def _is_free(candidate: _Candidate) -> bool:
+    return candidate.is_open or candidate.is_vacant
 
 
 def _is_ours(invoice: Invoice, began: date | None, today: date) -> bool:
@@ -92,22 +94,22 @@ def _is_ours(invoice: Invoice, began: date | None, today: date) -> bool:
     return began is not None and first_of_month(began) <= invoice.issue_date <= today
 
 
-def _places(ctx: JobContext, strangers: list[Invoice], rules: RuleBook) -> Mapping[int, list[_Place]]:
+def _candidates(ctx: JobContext, unmatched: list[Invoice], rules: RuleBook) -> Mapping[int, list[_Candidate]]:
     """Return by invoice the periods that it may belong to: by its reference, else by likeness."""
-    referred = {written for invoice in strangers if (written := reference_in(invoice.comments))}
-    days = {invoice.issue_date for invoice in strangers} | {date.fromisoformat(each[-10:]) for each in referred}
-    periods = ctx.reconciliation.periods_on({invoice.contract_id for invoice in strangers}, days)
+    referred = {written for invoice in unmatched if (written := reference_in(invoice.comments))}
+    days = {invoice.issue_date for invoice in unmatched} | {date.fromisoformat(each[-10:]) for each in referred}
+    periods = ctx.reconciliation.periods_on({invoice.contract_id for invoice in unmatched}, days)
     rules.load(period.rule_id for period in periods)
     own = ctx.reconciliation.invoices(period.invoice_id for period in periods if period.invoice_id is not None)
-    by_reference: dict[str, list[_Place]] = {}
-    by_day: dict[tuple[int, date], list[_Place]] = {}
+    by_reference: dict[str, list[_Candidate]] = {}
+    by_day: dict[tuple[int, date], list[_Candidate]] = {}
     for period in periods:
-        place = _Place(period, own.get(period.invoice_id or 0))
+        candidate = _Candidate(period, own.get(period.invoice_id or 0))
         own_reference = reference(ctx.organization_id, period.rule_id, period.issue_date)
-        by_reference.setdefault(own_reference, []).append(place)
-        by_day.setdefault((period.contract_id, period.issue_date), []).append(place)
-    found: dict[int, list[_Place]] = {}
-    for invoice in strangers:
+        by_reference.setdefault(own_reference, []).append(candidate)
+        by_day.setdefault((period.contract_id, period.issue_date), []).append(candidate)
+    found: dict[int, list[_Candidate]] = {}
+    for invoice in unmatched:
         written_in = reference_in(invoice.comments)
         if written_in is not None:
             found[invoice.id] = by_reference.get(written_in, [])
@@ -117,23 +119,22 @@ def _places(ctx: JobContext, strangers: list[Invoice], rules: RuleBook) -> Mappi
     return found
 
 
-def _alike(invoice: Invoice, places: Iterable[_Place], rules: RuleBook) -> Iterator[_Place]:
+def _alike(invoice: Invoice, candidates: Iterable[_Candidate], rules: RuleBook) -> Iterator[_Candidate]:
     gross = cents(invoice.gross_value)
-    for place in places:
-        expected = rules.invoice(place.period)
-        amounts: set[Decimal | None] = {expected.gross_value, place.period.gross_value}
+    for candidate in candidates:
+        expected = rules.invoice(candidate.period)
+        amounts: set[Decimal | None] = {expected.gross_value, candidate.period.gross_value}
         if gross in amounts and invoice.description == expected.description:
-            yield place
+            yield candidate
 
 
-def _stand_in(ctx: JobContext, place: _Place, invoice: Invoice) -> None:
+def _stand_in(ctx: JobContext, candidate: _Candidate, invoice: Invoice) -> None:
     """Let the period have this invoice instead of the one that is deleted or cancelled."""
     now = ctx.clock()
-    period, before = place.period, place.period.invoice_id
+    period, before = candidate.period, candidate.period.invoice_id
     ctx.reconciliation.stand_in(period, before, invoice.id, now)
-    reason = (
-        f"invoice {before} is {'cancelled' if place.own and place.own.gone_at is None else 'deleted'} at the vendor"
-    )
+    lost = "cancelled" if candidate.own and candidate.own.gone_at is None else "deleted"
+    reason = f"invoice {before} is {lost} at the vendor"
     change = Change(period.id, period.state, period.state, f"{reason}; invoice {invoice.id} stands in for it")
     ctx.audit.record("period", [change], now)
 
@@ -156,8 +157,8 @@ def _duplicate(invoice: Invoice, period: tables.Period) -> Disagreement:
     )
 
 
-def _unknown(invoice: Invoice, fitting: list[_Place]) -> Disagreement:
-    cancelled = next((place.period for place in fitting), None)
+def _unknown(invoice: Invoice, fitting: list[_Candidate]) -> Disagreement:
+    cancelled = next((candidate.period for candidate in fitting), None)
     why = f"its period {cancelled.issue_date} was given up" if cancelled else "no period expects it"
     return Disagreement(
         kind=FindingKind.UNKNOWN_INVOICE,
