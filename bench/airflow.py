@@ -26,8 +26,7 @@ from bench.servers import Sandbox, database, free_port, job_on
 from ciclo.domain.calendar import add_months
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
-from ciclo.jobs.issuing.finish import finish_issuing
-from ciclo.jobs.issuing.issue import issue_due_periods
+from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.settle import adopt_existing, settle
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.periods.expansions import record_expansion

@@ -23,8 +23,9 @@ from bench.servers import Sandbox, fresh_ledger, job_on
 from ciclo.billimatic.transport.json_bodies import written
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
-from ciclo.jobs.issuing.invoice_request import Order, OrderBook
-from ciclo.jobs.issuing.issue import IssueOptions, issue_due_periods
+from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests
+from ciclo.jobs.issuing.issue import issue_due_periods
+from ciclo.jobs.issuing.options import IssueOptions
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.periods.expansions import record_expansion
 from ciclo.jobs.rules.sync import sync_contracts
@@ -110,10 +111,11 @@ def requests_of(sandbox: Sandbox, url: str) -> list[Request]:
     """Return what the job would send for the ledger's planned month."""
     with job_on(url, sandbox) as job:
         periods = job.periods.in_state(PeriodState.PLANNED, scope=MONTH)
-        orders = [order for order in map(OrderBook(job, periods).order, periods) if isinstance(order, Order)]
+        entries = map(InvoiceRequests(job, periods).write, periods)
         return [
-            (f"/api/v1/contracts/{order.period.contract_id}/invoices", written({"invoice": order.body}))
-            for order in orders
+            (f"/api/v1/contracts/{entry.period.contract_id}/invoices", written({"invoice": entry.body}))
+            for entry in entries
+            if isinstance(entry, InvoiceRequest)
         ]
 
 

@@ -16,8 +16,9 @@ from ciclo.billimatic import BillimaticClient
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.issuing.finish import StillInDoubtError, finish_issuing
-from ciclo.jobs.issuing.issue import IssueOptions, issue_due_periods
+from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
+from ciclo.jobs.issuing.options import IssueOptions
+from ciclo.jobs.issuing.settle import StillInDoubtError
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.sync import sync_contracts
 from ciclo.ledger.database import open_engine

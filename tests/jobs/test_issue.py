@@ -10,16 +10,10 @@ from sqlalchemy.orm import Session
 from ciclo.billimatic import AuthenticationError, BillimaticClient
 from ciclo.domain.states import PeriodState
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.issuing.finish import (
-    NothingBilledError,
-    StillInDoubtError,
-    finish_issuing,
-    require_billing,
-    standing_of,
-)
-from ciclo.jobs.issuing.issue import IssueOptions, issue_due_periods
-from ciclo.jobs.issuing.plan import plan_issue
-from ciclo.jobs.issuing.settle import adopt_existing, settle
+from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
+from ciclo.jobs.issuing.options import IssueOptions
+from ciclo.jobs.issuing.settle import StillInDoubtError, adopt_existing, settle
+from ciclo.jobs.issuing.summary import NothingBilledError, require_billing, summarize_window
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.sync import sync_contracts
 from ciclo.ledger.actions import release_period
@@ -120,7 +114,7 @@ def test_a_refused_invoice_is_parked_with_the_vendors_words_and_the_others_go_on
     prepare(ctx)
     outcome = issue(ctx)
     assert (outcome.created, outcome.parked) == (3, 3)
-    reason = standing_of(ctx, QUARTER).parked[0]
+    reason = summarize_window(ctx, QUARTER).parked[0]
     assert reason.startswith("contract 10, rule 1, period 2025-01-10: the API refused the invoice: nfe_body: ")
 
 
@@ -130,11 +124,11 @@ def test_a_contract_that_vanished_parks_its_periods(sandbox, lite_job):
     prepare(ctx)
     box.put_state(company(contracts=[contract(11)]))
     issue(ctx)
-    assert standing_of(ctx, QUARTER).parked[0] == (
+    assert summarize_window(ctx, QUARTER).parked[0] == (
         "contract 10, rule 1, period 2025-01-10: contract 10 is no longer at the vendor"
     )
     with pytest.raises(NothingBilledError, match="nothing was billed: 3 periods are parked"):
-        require_billing(standing_of(ctx, QUARTER))
+        require_billing(summarize_window(ctx, QUARTER))
 
 
 def test_a_refused_token_stops_the_run_and_nothing_is_lost(sandbox, client, lite_job, clock):
@@ -172,7 +166,7 @@ def test_two_invoices_that_may_be_the_periods_stop_for_a_person(sandbox, lite_jo
     ctx = lite_job(sandbox(company(rule(), invoices=twins)))
     prepare(ctx)
     assert adopt_existing(ctx, QUARTER, owner="run 1", lease=OPTIONS.lease).parked == 1
-    assert standing_of(ctx, QUARTER).parked == [
+    assert summarize_window(ctx, QUARTER).parked == [
         "contract 10, rule 1, period 2025-02-10: 2 invoices at the vendor may be its own: 900, 901"
     ]
 
@@ -295,22 +289,12 @@ def test_a_service_line_that_the_api_refused_is_corrected_released_and_billed(sa
     assert [(line["units"], line["value"]) for line in lines] == [("3.0", "150.0")] * 3  # of the day, not of now
 
 
-def test_a_plan_names_every_invoice_and_sends_nothing(sandbox, lite_job):
-    box = sandbox(company(rule()))
-    ctx = lite_job(box)
-    prepare(ctx)
-    plan = plan_issue(ctx, QUARTER)
-    assert (len(plan.orders), plan.total) == (3, Decimal("450.00"))
-    assert plan.lines()[-1] == "3 invoices, R$ 450,00, 0 would wait for a price update"
-    assert invoices(box) == []
-
-
 def test_a_price_from_before_the_first_known_one_is_not_guessed(sandbox, lite_job):
     applied = scheduled_update(init_date="2025-02-01", execution_date="2026-02-01")
     ctx = lite_job(sandbox(company(rule(scheduled_updates=[applied]))))
     prepare(ctx)
     outcome = issue(ctx)
     assert (outcome.created, outcome.parked) == (2, 1)
-    assert standing_of(ctx, QUARTER).parked == [
+    assert summarize_window(ctx, QUARTER).parked == [
         "contract 10, rule 1, period 2025-01-10: the rule has no price in force on 2025-01-10"
     ]

@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.issuing.finish import standing_of
-from ciclo.jobs.issuing.issue import IssueOptions, issue_due_periods
+from ciclo.jobs.issuing.issue import issue_due_periods
+from ciclo.jobs.issuing.options import IssueOptions
 from ciclo.jobs.issuing.settle import settle
+from ciclo.jobs.issuing.summary import summarize_window
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.sync import sync_contracts
 from ciclo.ledger.database import open_engine
@@ -61,7 +62,7 @@ def bill(ledger_url):
             expand_rules(ctx, MARCH, seen_on=TODAY)
             issue_due_periods(ctx, MARCH, OPTIONS, owner="run 1")
             settle(ctx, MARCH, OPTIONS)
-            reasons = standing_of(ctx, MARCH).parked
+            reasons = summarize_window(ctx, MARCH).parked
             states = session.scalars(select(Period.state)).all()
             names = session.scalars(select(Contract.name)).all()
         return vendor.resources("invoices"), states, names, reasons

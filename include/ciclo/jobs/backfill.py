@@ -15,7 +15,7 @@ from enum import StrEnum
 from ciclo.domain.money import ZERO, brl
 from ciclo.domain.states import PeriodState
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.issuing.invoice_request import Order, OrderBook, Unbillable
+from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests, Unbillable
 from ciclo.jobs.issuing.settle import CHUNK
 from ciclo.jobs.periods.expand import cancel_open
 from ciclo.ledger.repositories import NewPlan, PlanEntry, Scope
@@ -79,7 +79,7 @@ class PlanDraft:
 
     scope: Scope
     policy: BackfillPolicy
-    billed: list[Order] = field(default_factory=list)
+    billed: list[InvoiceRequest] = field(default_factory=list)
     unbillable: list[Unbillable] = field(default_factory=list)
     """Periods that would be parked: their invoice cannot be written."""
     left_out: list[Period] = field(default_factory=list)
@@ -89,12 +89,12 @@ class PlanDraft:
     @property
     def total(self) -> Decimal:
         """BRL of all invoices."""
-        return sum((order.gross_value for order in self.billed), ZERO)
+        return sum((request.gross_value for request in self.billed), ZERO)
 
     @property
     def plan_hash(self) -> str:
         """What two equal plans share: policy, window, and every rule, day and amount."""
-        billed: list[_Hashed] = [(order.period, order.gross_value, "bill") for order in self.billed]
+        billed: list[_Hashed] = [(request.period, request.gross_value, "bill") for request in self.billed]
         parked: list[_Hashed] = [(entry.period, None, "park") for entry in self.unbillable]
         left_out: list[_Hashed] = [(period, None, "leave out") for period in self.left_out]
         return _hash(self.policy, self.scope, [*billed, *parked, *left_out])
@@ -102,9 +102,9 @@ class PlanDraft:
     def lines(self) -> list[str]:
         """Return the plan as lines for a log."""
         invoices = [
-            f"  {order.period.issue_date}  contract {order.period.contract_id}  rule {order.period.rule_id}"
-            f"  {brl(order.gross_value)}"
-            for order in self.billed[:LINES_SHOWN]
+            f"  {request.period.issue_date}  contract {request.period.contract_id}  rule {request.period.rule_id}"
+            f"  {brl(request.gross_value)}"
+            for request in self.billed[:LINES_SHOWN]
         ]
         more = len(self.billed) - LINES_SHOWN
         if more > 0:
@@ -126,8 +126,8 @@ class PlanDraft:
     def months(self) -> list[tuple[str, int, Decimal]]:
         """Return invoices and BRL by month of issue, for a person to approve."""
         months: dict[str, list[Decimal]] = {}
-        for order in self.billed:
-            months.setdefault(f"{order.period.issue_date:%m/%Y}", []).append(order.gross_value)
+        for request in self.billed:
+            months.setdefault(f"{request.period.issue_date:%m/%Y}", []).append(request.gross_value)
         return [(month, len(values), sum(values, ZERO)) for month, values in months.items()]
 
 
@@ -141,9 +141,9 @@ def draft_plan(ctx: JobContext, scope: Scope, policy: BackfillPolicy) -> PlanDra
         draft.left_out = _superseded(ctx, scope)
         given_up = {period.id for period in draft.left_out}
         periods = [period for period in periods if period.id not in given_up]
-    book = OrderBook(ctx, periods)
-    for entry in map(book.order, periods):
-        if isinstance(entry, Order):
+    requests = InvoiceRequests(ctx, periods)
+    for entry in map(requests.write, periods):
+        if isinstance(entry, InvoiceRequest):
             draft.billed.append(entry)
         else:
             draft.unbillable.append(entry)
@@ -165,7 +165,7 @@ def keep_plan(ctx: JobContext, draft: PlanDraft, ceilings: Ceilings) -> BillingP
     """Keep a draft in the ledger with its hash, and whether a person has to approve it. Commits."""
     window = draft.scope.window
     entries = [
-        *(PlanEntry(order.period.id, order.gross_value) for order in draft.billed),
+        *(PlanEntry(request.period.id, request.gross_value) for request in draft.billed),
         *(PlanEntry(entry.period.id, None) for entry in draft.unbillable),
         *(PlanEntry(period.id, period.gross_value, left_out=True) for period in draft.left_out),
     ]
@@ -227,13 +227,13 @@ def require_unchanged(ctx: JobContext, plan: BillingPlan, scope: Scope) -> None:
     """
     entries = {entry.period_id: entry for entry in ctx.plans.entries(plan.id)}
     periods = ctx.periods.some(entries)
-    book = OrderBook(ctx, periods)
+    requests = InvoiceRequests(ctx, periods)
     now: list[_Hashed] = []
     differences = []
     for period in periods:
         entry = entries[period.id]
-        order = book.order(period)
-        amount = order.gross_value if isinstance(order, Order) and not entry.left_out else None
+        request = requests.write(period)
+        amount = request.gross_value if isinstance(request, InvoiceRequest) and not entry.left_out else None
         word = "leave out" if entry.left_out else "bill" if amount is not None else "park"
         now.append((period, amount, word))
         if not entry.left_out and amount != entry.gross_value:

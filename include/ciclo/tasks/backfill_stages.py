@@ -26,9 +26,9 @@ from ciclo.jobs.backfill import (
     keep_plan,
 )
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.issuing.finish import finish_issuing, require_billing, standing_of
-from ciclo.jobs.issuing.issue import issue_due_periods
+from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.options import IssueOptions, IssueOutcome
+from ciclo.jobs.issuing.summary import require_billing, summarize_window
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.sync import sync_contracts
 from ciclo.ledger.repositories import Scope
@@ -260,7 +260,7 @@ def finish_range(plan_id: int) -> dict[str, Any]:
     scope = scope_of(context, RUN_MONTH)
     with open_job(context) as job, telling_what_stopped(job, context):
         finish_issuing(job, _planned(scope, plan_id), _options(job, plan_id), owner=owner_of(context))
-        standing = standing_of(job, scope)
+        standing = summarize_window(job, scope)
     window = scope.window
     log.info("periods of %s to %s:\n%s", window.start, window.last_day, "\n".join(standing.lines()))
     require_billing(standing)

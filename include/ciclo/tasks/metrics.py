@@ -11,7 +11,8 @@ from airflow.sdk.observability import stats
 
 from ciclo.domain.states import PeriodState
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.issuing.finish import StillInDoubtError, WindowStanding, standing_of
+from ciclo.jobs.issuing.settle import StillInDoubtError
+from ciclo.jobs.issuing.summary import WindowSummary, summarize_window
 from ciclo.ledger.repositories import Scope
 
 PERIODS = "ciclo.periods"
@@ -28,11 +29,11 @@ def reporting_doubts(job: JobContext, scope: Scope) -> Iterator[None]:
     try:
         yield
     except StillInDoubtError:
-        report_standing(standing_of(job, scope), job.clock())
+        report_standing(summarize_window(job, scope), job.clock())
         raise
 
 
-def report_standing(standing: WindowStanding, now: datetime) -> None:
+def report_standing(standing: WindowSummary, now: datetime) -> None:
     """Tell Airflow's metrics how a window stands."""
     for state, total in standing.totals.items():
         stats.gauge(PERIODS, total.periods, tags={"state": PeriodState(state).value})

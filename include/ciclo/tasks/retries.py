@@ -6,7 +6,8 @@ from typing import Any
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryDecision, RetryRule
 
 from ciclo.jobs.claims import LeaseTooShortError
-from ciclo.jobs.issuing.finish import NothingBilledError, StillInDoubtError
+from ciclo.jobs.issuing.settle import StillInDoubtError
+from ciclo.jobs.issuing.summary import NothingBilledError
 from ciclo.jobs.periods.expansions import NeverExpandedError
 from ciclo.ledger.errors import LedgerError
 from ciclo.provider.retries import API_RETRIES

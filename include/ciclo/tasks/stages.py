@@ -5,10 +5,11 @@ from typing import Any
 
 from airflow.sdk import Asset, get_current_context, task
 
-from ciclo.jobs.issuing.finish import finish_issuing, require_billing, standing_of
-from ciclo.jobs.issuing.issue import IssueOutcome, issue_due_periods
-from ciclo.jobs.issuing.plan import plan_issue
+from ciclo.jobs.backfill import BackfillPolicy, draft_plan
+from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
+from ciclo.jobs.issuing.options import IssueOutcome
 from ciclo.jobs.issuing.settle import adopt_existing, settle
+from ciclo.jobs.issuing.summary import require_billing, summarize_window
 from ciclo.jobs.periods.expand import ExpandOutcome, expand_rules
 from ciclo.jobs.periods.expansions import record_expansion, require_expansion
 from ciclo.jobs.rules.sync import sync_contracts
@@ -85,7 +86,8 @@ def prepare_issue(default: DefaultWindow) -> dict[str, int]:
     scope, options = scope_of(context, default), settings().issue_options
     with open_job(context) as job:
         if context["params"]["dry_run"]:
-            log.info("dry run, nothing is sent:\n%s", "\n".join(plan_issue(job, scope).lines()))
+            draft = draft_plan(job, scope, BackfillPolicy.EACH)
+            log.info("dry run, nothing is sent:\n%s", "\n".join(draft.lines()))
             return IssueOutcome().counts()
         outcome = settle(job, scope, options)
         outcome.add(adopt_existing(job, scope, owner=owner_of(context), lease=options.lease))
@@ -113,7 +115,7 @@ def finish_issue(default: DefaultWindow) -> dict[str, Any]:
         if not context["params"]["dry_run"]:
             with telling_what_stopped(job, context), reporting_doubts(job, scope):
                 finish_issuing(job, scope, settings().issue_options, owner=owner_of(context))
-        standing = standing_of(job, scope)
+        standing = summarize_window(job, scope)
         if not context["params"]["dry_run"]:
             report_standing(standing, job.clock())
     window = scope.window

@@ -16,8 +16,7 @@ from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.closing.close import ClosingAttempt, close_month, refresh_rules
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.indices import load_shipped
-from ciclo.jobs.issuing.finish import finish_issuing
-from ciclo.jobs.issuing.issue import issue_due_periods
+from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.options import IssueOptions, IssueOutcome
 from ciclo.jobs.issuing.settle import adopt_existing, settle
 from ciclo.jobs.periods.expand import expand_rules

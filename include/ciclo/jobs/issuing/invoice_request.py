@@ -20,7 +20,7 @@ from ciclo.ledger.terms import RuleTerms
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class InvoiceRequest:
     """A period with the invoice it is to become."""
 
     period: Period
@@ -33,7 +33,7 @@ class Order:
         """BRL, at the price in force on the issue date."""
         value = self.wanted.gross_value
         if value is None:
-            raise LookupError("an order always has a price")
+            raise LookupError("a request always has a price")
         return value
 
 
@@ -45,7 +45,7 @@ class Unbillable:
     reason: str
 
 
-class OrderBook:
+class InvoiceRequests:
     """Writes the invoices of periods; reads the terms and prices of their rules once."""
 
     def __init__(self, ctx: JobContext, periods: Iterable[Period]) -> None:
@@ -74,15 +74,15 @@ class OrderBook:
             terms.invoice.get("description") or "",
         )
 
-    def order(self, period: Period) -> Order | Unbillable:
-        """Return the period's order, or why there can be none."""
+    def write(self, period: Period) -> InvoiceRequest | Unbillable:
+        """Return the request for the period's invoice, or why there can be none."""
         try:
-            return self._order(period)
+            return self._write(period)
         except DomainError as error:
             place = f"contract {period.contract_id}, rule {period.rule_id}, period {period.issue_date}"
             return Unbillable(period, f"{place}: {error}")
 
-    def _order(self, period: Period) -> Order:
+    def _write(self, period: Period) -> InvoiceRequest:
         terms = self._terms_of(period)
         prices = self._prices.get(period.rule_id, [])
         gross = gross_value(terms.priced_services, prices, period.issue_date)
@@ -103,7 +103,7 @@ class OrderBook:
         }
         if terms.services:
             body["services"] = _service_bodies(terms, carried, prices, period.issue_date)
-        return Order(period, wanted, body)
+        return InvoiceRequest(period, wanted, body)
 
     def _carried_over(self, period: Period) -> RuleTerms:
         """Return the terms whose texts the invoice carries over: of its day, or of now once an attempt came to nothing.

@@ -23,15 +23,13 @@ from ciclo.billimatic.models import Invoice
 from ciclo.domain.money import brl
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.issuing.invoice_request import Order, OrderBook, Unbillable
+from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests, Unbillable
 from ciclo.jobs.issuing.options import IssueOptions, IssueOutcome
 from ciclo.jobs.issuing.record import Found, record_issued
-from ciclo.jobs.issuing.settle import look
+from ciclo.jobs.issuing.settle import StillInDoubtError, look, settle, still_open
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.repositories.periods import Seen
 from ciclo.ledger.tables import Period
-
-__all__ = ["IssueOptions", "IssueOutcome", "hold_back", "issue_due_periods"]
 
 RECORDED_AT_ONCE = 50
 """Answers recorded and committed together: what a crash leaves to be settled, at most, beside what is under way."""
@@ -39,9 +37,9 @@ RECORDED_AT_ONCE = 50
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What came back for one order."""
+    """What came back for one request."""
 
-    order: Order
+    request: InvoiceRequest
     invoice: Invoice | None = None
     error: ApiError | None = None
     unsent: str | None = None
@@ -83,6 +81,21 @@ def issue_due_periods(ctx: JobContext, scope: Scope, options: IssueOptions, *, o
     return outcome
 
 
+def finish_issuing(ctx: JobContext, scope: Scope, options: IssueOptions, *, owner: str) -> IssueOutcome:
+    """Settle the window, issue what was planned again, and refuse to end while something is in doubt.
+
+    Raises:
+        StillInDoubtError: a grace period or a lease is not over; a retry later goes on.
+    """
+    outcome = settle(ctx, scope, options)
+    failpoint("finish.settled")
+    outcome.add(issue_due_periods(ctx, scope, options, owner=owner))
+    unknown = still_open(ctx, scope)
+    if unknown:
+        raise StillInDoubtError(unknown.in_doubt, unknown.submitting, unknown.ready_at)
+    return outcome
+
+
 def hold_back(ctx: JobContext, scope: Scope) -> int:
     """Let periods wait for unsettled price updates of their rule, and let go of those that need no longer. Commits."""
     now = ctx.clock()
@@ -103,16 +116,16 @@ def _claim(ctx: JobContext, looked_for: Sequence[Seen], options: IssueOptions, o
 
 
 def _issue_claimed(ctx: JobContext, claimed: Sequence[Period], options: IssueOptions, outcome: IssueOutcome) -> None:
-    book = OrderBook(ctx, claimed)
-    written = [_as_approved(book.order(period), options) for period in claimed]
+    invoice_requests = InvoiceRequests(ctx, claimed)
+    written = [_as_approved(invoice_requests.write(period), options) for period in claimed]
     unbillable = [entry for entry in written if isinstance(entry, Unbillable)]
     if unbillable:
         outcome.parked += _park(ctx, [(entry.period, entry.reason) for entry in unbillable])
         ctx.session.commit()
-    orders = [entry for entry in written if isinstance(entry, Order)]
+    requests = [entry for entry in written if isinstance(entry, InvoiceRequest)]
     ctx.session.commit()  # no transaction stays open while requests are under way
     stop: ApiError | None = None
-    for answers in _post(ctx, orders, options):
+    for answers in _post(ctx, requests, options):
         batch = _sort(answers)
         _record(ctx, batch, options, outcome)
         failpoint("issue.recording")
@@ -123,8 +136,8 @@ def _issue_claimed(ctx: JobContext, claimed: Sequence[Period], options: IssueOpt
         raise stop
 
 
-def _as_approved(entry: Order | Unbillable, options: IssueOptions) -> Order | Unbillable:
-    """Refuse an order whose amount is not the one that was approved."""
+def _as_approved(entry: InvoiceRequest | Unbillable, options: IssueOptions) -> InvoiceRequest | Unbillable:
+    """Refuse a request whose amount is not the one that was approved."""
     if options.approved is None or isinstance(entry, Unbillable):
         return entry
     approved = options.approved.get(entry.period.id)
@@ -135,15 +148,15 @@ def _as_approved(entry: Order | Unbillable, options: IssueOptions) -> Order | Un
     return Unbillable(entry.period, f"{place}: {was} was approved, by now it is {brl(entry.gross_value)}")
 
 
-def _post(ctx: JobContext, orders: Sequence[Order], options: IssueOptions) -> Iterator[list[_Answer]]:
-    """Send orders with bounded concurrency and yield their answers in order, some at a time, while others are sent.
+def _post(ctx: JobContext, requests: Sequence[InvoiceRequest], options: IssueOptions) -> Iterator[list[_Answer]]:
+    """Send requests with bounded concurrency and yield their answers in order, some at a time, while others are sent.
 
     Nothing more is sent once the API refuses the token, or the caller goes no further.
     """
-    deadline = _deadline(ctx, orders, options)
+    deadline = _deadline(ctx, requests, options)
     over = Event()
     with ThreadPoolExecutor(options.concurrency) as pool:
-        sent = [pool.submit(_send, ctx, order, deadline, over) for order in orders]
+        sent = [pool.submit(_send, ctx, request, deadline, over) for request in requests]
         try:
             for start in range(0, len(sent), RECORDED_AT_ONCE):
                 yield [future.result() for future in sent[start : start + RECORDED_AT_ONCE]]
@@ -151,32 +164,32 @@ def _post(ctx: JobContext, orders: Sequence[Order], options: IssueOptions) -> It
             over.set()
 
 
-def _deadline(ctx: JobContext, orders: Sequence[Order], options: IssueOptions) -> datetime:
+def _deadline(ctx: JobContext, requests: Sequence[InvoiceRequest], options: IssueOptions) -> datetime:
     """Return when the last POST may begin: whatever it takes, it ends with the claim."""
-    ends = [order.period.lease_until for order in orders if order.period.lease_until is not None]
+    ends = [request.period.lease_until for request in requests if request.period.lease_until is not None]
     return min(ends, default=ctx.clock() + options.lease) - timedelta(seconds=ctx.api.longest_request)
 
 
-def _send(ctx: JobContext, order: Order, deadline: datetime, over: Event) -> _Answer:
+def _send(ctx: JobContext, request: InvoiceRequest, deadline: datetime, over: Event) -> _Answer:
     if over.is_set():
-        return _Answer(order, unsent="the API refused the token, or the run ended")
+        return _Answer(request, unsent="the API refused the token, or the run ended")
     failpoint("issue.posting")
     try:
         time_left = (deadline - ctx.clock()).total_seconds()  # retries and pauses end with the claim, too
-        invoice = ctx.api.create_invoice(order.period.contract_id, order.body, within=time_left)
+        invoice = ctx.api.create_invoice(request.period.contract_id, request.body, within=time_left)
         failpoint("issue.posted")
-        return _Answer(order, invoice=invoice)
+        return _Answer(request, invoice=invoice)
     except AuthenticationError as error:
         over.set()
-        return _Answer(order, error=error)
+        return _Answer(request, error=error)
     except ApiError as error:
-        return _Answer(order, error=error)
+        return _Answer(request, error=error)
 
 
 def _sort(answers: Iterable[_Answer]) -> _Batch:
     batch = _Batch()
     for answer in answers:
-        period = answer.order.period
+        period = answer.request.period
         match answer:
             case _Answer(invoice=Invoice() as invoice):
                 batch.created.append(Found(period, invoice, adopted=False, reason=f"invoice {invoice.id} created"))

@@ -13,7 +13,7 @@ from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.issuing.invoice_request import OrderBook
+from ciclo.jobs.issuing.invoice_request import InvoiceRequests
 from ciclo.jobs.issuing.match import Place, Places, RemoteInvoices, Wanted
 from ciclo.jobs.issuing.options import IssueOptions, IssueOutcome
 from ciclo.jobs.issuing.record import Found, record_issued
@@ -29,6 +29,15 @@ LOOK_AT_ONCE = 5000
 
 LONELY = timedelta(days=7)
 """Days without any period of interest that are not worth reading."""
+
+
+class StillInDoubtError(Exception):
+    """Something of the window has no known outcome yet: try again when the grace period is over."""
+
+    def __init__(self, in_doubt: int, submitting: int, ready_at: datetime | None) -> None:
+        self.ready_at = ready_at
+        when = f"; it can be settled from {ready_at:%Y-%m-%d %H:%M:%S} UTC on" if ready_at else ""
+        super().__init__(f"{in_doubt} periods are in doubt and {submitting} are being submitted{when}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +187,7 @@ def several_reason(period: Period, invoices: Sequence[Invoice]) -> str:
 def _wanted(ctx: JobContext, periods: Iterable[Period]) -> dict[int, Wanted]:
     """Return by period what its invoice would look like; no transaction is left open."""
     rows = list(periods)
-    book = OrderBook(ctx, rows)
+    book = InvoiceRequests(ctx, rows)
     wanted = {period.id: book.wanted(period) for period in rows}
     ctx.session.commit()
     return wanted

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from ciclo.domain.price_index import price_index
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.issuing.finish import StillInDoubtError
+from ciclo.jobs.issuing.settle import StillInDoubtError
 from ciclo.ledger.repositories import ExecutionState, Scope
 from ciclo.ledger.tables import PriceUpdateExecution
 

@@ -1,7 +1,4 @@
-"""The end of an issuing run: settle what got no answer, issue what came back from it, and say how the window stands.
-
-A run ends green only if nothing of its window is in doubt and, where something was due, something was billed.
-"""
+"""How a window stands once it was issued: states, amounts, what is parked and why."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,22 +6,10 @@ from decimal import Decimal
 
 from ciclo.domain.money import brl
 from ciclo.domain.states import PeriodState
-from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.issuing.issue import IssueOptions, IssueOutcome, issue_due_periods
-from ciclo.jobs.issuing.settle import settle, still_open
 from ciclo.ledger.repositories import Scope, StateCount
 
 REASONS_SHOWN = 50
-
-
-class StillInDoubtError(Exception):
-    """Something of the window has no known outcome yet: try again when the grace period is over."""
-
-    def __init__(self, in_doubt: int, submitting: int, ready_at: datetime | None) -> None:
-        self.ready_at = ready_at
-        when = f"; it can be settled from {ready_at:%Y-%m-%d %H:%M:%S} UTC on" if ready_at else ""
-        super().__init__(f"{in_doubt} periods are in doubt and {submitting} are being submitted{when}")
 
 
 class NothingBilledError(Exception):
@@ -36,8 +21,8 @@ class NothingBilledError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class WindowStanding:
-    """How the periods of a window stand."""
+class WindowSummary:
+    """The periods of a window by state."""
 
     totals: dict[PeriodState, StateCount]
     parked: list[str]
@@ -55,7 +40,7 @@ class WindowStanding:
         return self.totals[PeriodState.ISSUED].amount
 
     def lines(self) -> list[str]:
-        """Return the standing as lines for a log."""
+        """Return the summary as lines for a log."""
         table = [
             f"  {state.value:<11}{total.periods:>8} {brl(total.amount):>20}"
             for state, total in self.totals.items()
@@ -66,39 +51,24 @@ class WindowStanding:
         return [*table, *reasons, *([f"  … and {more} more"] if more > 0 else [])]
 
 
-def finish_issuing(ctx: JobContext, scope: Scope, options: IssueOptions, *, owner: str) -> IssueOutcome:
-    """Settle the window, issue what was planned again, and refuse to end while something is in doubt.
-
-    Raises:
-        StillInDoubtError: a grace period or a lease is not over; a retry later goes on.
-    """
-    outcome = settle(ctx, scope, options)
-    failpoint("finish.settled")
-    outcome.add(issue_due_periods(ctx, scope, options, owner=owner))
-    unknown = still_open(ctx, scope)
-    if unknown:
-        raise StillInDoubtError(unknown.in_doubt, unknown.submitting, unknown.ready_at)
-    return outcome
-
-
-def standing_of(ctx: JobContext, scope: Scope) -> WindowStanding:
+def summarize_window(ctx: JobContext, scope: Scope) -> WindowSummary:
     """Return how the window stands in the ledger."""
     parked = ctx.periods.in_state(PeriodState.PARKED, scope=scope)
     doubtful = ctx.periods.in_state(PeriodState.IN_DOUBT, scope=scope)
-    return WindowStanding(
+    return WindowSummary(
         ctx.periods.totals(scope),
         [period.reason or "no reason given" for period in parked],
         min((period.changed_at for period in doubtful), default=None),
     )
 
 
-def require_billing(standing: WindowStanding) -> None:
+def require_billing(summary: WindowSummary) -> None:
     """Refuse a window in which something was due and nothing was billed.
 
     Raises:
         NothingBilledError: naming the first reason.
     """
-    parked = standing.totals[PeriodState.PARKED].periods
-    waiting = standing.totals[PeriodState.WAITING].periods
-    if not standing.totals[PeriodState.ISSUED].periods and (parked or waiting):
-        raise NothingBilledError(parked, waiting, standing.parked[0] if standing.parked else None)
+    parked = summary.totals[PeriodState.PARKED].periods
+    waiting = summary.totals[PeriodState.WAITING].periods
+    if not summary.totals[PeriodState.ISSUED].periods and (parked or waiting):
+        raise NothingBilledError(parked, waiting, summary.parked[0] if summary.parked else None)
