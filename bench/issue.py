@@ -20,9 +20,9 @@ from bench.figures import Figure, InTurn
 from bench.plan import Plan
 from bench.portfolio import TOKEN, company
 from bench.servers import Sandbox, fresh_ledger, job_on
-from ciclo.billimatic.transport.json_bodies import written
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
+from ciclo.http.json_bodies import written
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.issuing.options import IssueOptions

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ciclo.billimatic import RetryRules
-from ciclo.billimatic.budget import CallBudget
+from ciclo.http.retries import CallBudget
 
 
 class Time:

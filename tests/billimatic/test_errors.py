@@ -8,7 +8,6 @@ from ciclo.billimatic import (
     ApiError,
     AuthenticationError,
     BadRequestError,
-    IndexUnavailableError,
     NotFoundError,
     OutcomeUnknownError,
     RejectedError,
@@ -16,6 +15,7 @@ from ciclo.billimatic import (
     UnreadableAnswerError,
 )
 from ciclo.billimatic.transport.answers import complaints
+from ciclo.sgs.client import IndexUnavailableError
 
 
 @pytest.mark.parametrize(

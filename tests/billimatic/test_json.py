@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciclo.billimatic.transport.json_bodies import read, written
+from ciclo.http.json_bodies import read, written
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from ciclo.billimatic import (
     RuleTiming,
     RuleUpdate,
 )
-from ciclo.billimatic.transport.json_bodies import written
+from ciclo.http.json_bodies import written
 
 
 @pytest.mark.parametrize("text", ["02/12/2018", "02-12-2018", "2018-12-02", "2018-12-02T00:00:00.000-02:00"])
@@ -38,6 +38,14 @@ def test_a_date_is_read_in_every_form_the_api_uses(invoice, text):
 def test_an_impossible_date_is_refused(invoice, junk):
     with pytest.raises(ValidationError, match="issue_date"):
         Invoice.model_validate(invoice(issue_date=junk))
+
+
+@pytest.mark.parametrize(
+    ("estimated", "planned"), [("20/09/2016", date(2016, 9, 20)), ("", date(2016, 9, 30)), (None, date(2016, 9, 30))]
+)
+def test_the_planned_date_is_the_estimated_one_where_there_is_one(invoice, estimated, planned):
+    read = Invoice.model_validate(invoice(issue_date="30/09/2016", estimated_issue_date=estimated))
+    assert read.planned_date == planned
 
 
 @pytest.mark.parametrize(

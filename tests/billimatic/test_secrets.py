@@ -75,6 +75,6 @@ def test_the_token_never_follows_a_redirect(server, client, act):
 
 def test_certificates_are_verified():
     with BillimaticClient(base_url="https://billing.example", token=CANARY, organization_id=1) as client:
-        context = client._exchange._transport._pool._ssl_context
+        context = client._exchange._http._transport._pool._ssl_context
         assert context.verify_mode is ssl.CERT_REQUIRED
         assert context.check_hostname

@@ -139,6 +139,8 @@ def test_windows_that_do_not_meet_intersect_in_nothing():
         (date(2017, 4, 10), AccrualMonth.SAME_MONTH, date(2017, 4, 1)),
         (date(2017, 4, 1), AccrualMonth.PREVIOUS_MONTH, date(2017, 3, 1)),
         (date(2025, 1, 31), AccrualMonth.PREVIOUS_MONTH, date(2024, 12, 1)),
+        (date(2025, 1, 31), AccrualMonth.NEXT_MONTH, date(2025, 2, 1)),
+        (date(2024, 12, 1), AccrualMonth.NEXT_MONTH, date(2025, 1, 1)),
     ],
 )
 def test_an_invoice_belongs_to_its_month_or_the_one_before(issued, convention, expected):

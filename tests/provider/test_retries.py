@@ -7,7 +7,6 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from ciclo.billimatic import (
     AuthenticationError,
     BadRequestError,
-    IndexUnavailableError,
     NotFoundError,
     OutcomeUnknownError,
     RejectedError,
@@ -17,6 +16,7 @@ from ciclo.billimatic import (
 from ciclo.domain.errors import InvalidRule
 from ciclo.provider.hook import ConnectionFieldError
 from ciclo.provider.retries import API_RETRIES
+from ciclo.sgs.client import IndexUnavailableError
 
 WHERE = {"method": "GET", "path": "/api/v1/contracts/1/invoices"}
 TABLE = [

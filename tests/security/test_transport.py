@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ciclo.billimatic import BillimaticClient, TransientApiError
-from ciclo.billimatic.retries import RetryRules
+from ciclo.http.retries import RetryRules
 from ciclo.provider.hook import BillimaticHook
 
 

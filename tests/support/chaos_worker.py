@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 
 from ciclo import failpoints
 from ciclo.billimatic import ApiError, BillimaticClient
-from ciclo.billimatic.retries import RetryRules
 from ciclo.domain.recurrence import DateRange
+from ciclo.http.retries import RetryRules
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.options import IssueOptions

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from ciclo.billimatic import BillimaticClient
-from ciclo.billimatic.retries import RetryRules
+from ciclo.http.retries import RetryRules
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.app import Sandbox
 from ciclo_sandbox.state import dump_state, parse_state

@@ -1,20 +1,13 @@
-"""The vendor's API and the central bank's: clients, models, errors. Knows no Airflow and no database.
-
-The one rule: import from here; modules with a leading underscore are how it is done, not what it promises.
-"""
+"""The vendor's API: client, models, errors. Knows no Airflow and no database; import from here."""
 
 from ciclo.billimatic.client import BillimaticClient
 from ciclo.billimatic.errors import (
-    ApiError,
     AuthenticationError,
     BadRequestError,
-    IndexUnavailableError,
     NotFoundError,
     NotSentError,
     OutcomeUnknownError,
     RejectedError,
-    TransientApiError,
-    UnreadableAnswerError,
 )
 from ciclo.billimatic.models import (
     AdditionalInformation,
@@ -43,8 +36,8 @@ from ciclo.billimatic.models import (
     Service,
     ServiceItem,
 )
-from ciclo.billimatic.retries import RetryRules
-from ciclo.sgs.client import MonthlyValue, SgsClient
+from ciclo.http.errors import ApiError, TransientApiError, UnreadableAnswerError
+from ciclo.http.retries import RetryRules
 
 __all__ = [
     "AdditionalInformation",
@@ -56,13 +49,11 @@ __all__ = [
     "BillimaticClient",
     "Contract",
     "EmailTemplate",
-    "IndexUnavailableError",
     "Invoice",
     "InvoiceChange",
     "InvoiceRule",
     "InvoiceState",
     "InvoiceTemplate",
-    "MonthlyValue",
     "NewAttachment",
     "NewInvoice",
     "NewPaymentInformation",
@@ -83,7 +74,6 @@ __all__ = [
     "ScheduledUpdate",
     "Service",
     "ServiceItem",
-    "SgsClient",
     "TransientApiError",
     "UnreadableAnswerError",
 ]

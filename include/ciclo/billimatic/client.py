@@ -26,10 +26,10 @@ from ciclo.billimatic.models import (
     RuleFromTemplate,
     ServiceItem,
 )
-from ciclo.billimatic.retries import RetryRules
 from ciclo.billimatic.transport.answers import read_one, read_several
 from ciclo.billimatic.transport.exchange import Exchange, Observer
 from ciclo.billimatic.transport.paging import pages_of_invoices
+from ciclo.http.retries import RetryRules
 
 Fields = Mapping[str, Any]
 """A request body as plain values: dates, decimals, strings, lists and mappings; floats are refused."""

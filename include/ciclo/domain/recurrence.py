@@ -33,6 +33,7 @@ class AccrualMonth(StrEnum):
 
     SAME_MONTH = "same_month"
     PREVIOUS_MONTH = "previous_month"
+    NEXT_MONTH = "next_month"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +158,14 @@ def issue_count(recurrence: Recurrence, window: DateRange) -> int:
 
 
 def accrual_month(issue_date: date, convention: AccrualMonth) -> date:
-    """First day of the month an invoice belongs to: the issue date's, or the one before it."""
-    if convention is AccrualMonth.SAME_MONTH:
-        return first_of_month(issue_date)
-    return MONTHS[month_number(issue_date) - 1][1]
+    """First day of the month an invoice belongs to: the issue date's, the one before or the one after it."""
+    match convention:
+        case AccrualMonth.SAME_MONTH:
+            return first_of_month(issue_date)
+        case AccrualMonth.PREVIOUS_MONTH:
+            return MONTHS[month_number(issue_date) - 1][1]
+        case AccrualMonth.NEXT_MONTH:
+            return MONTHS[month_number(issue_date) + 1][1]
 
 
 def periods(recurrence: Recurrence, accrual: AccrualMonth, window: DateRange) -> Iterator[Period]:

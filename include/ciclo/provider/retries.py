@@ -10,7 +10,6 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from ciclo.billimatic import (
     AuthenticationError,
     BadRequestError,
-    IndexUnavailableError,
     NotFoundError,
     OutcomeUnknownError,
     RejectedError,
@@ -19,6 +18,7 @@ from ciclo.billimatic import (
 )
 from ciclo.domain.errors import DomainError
 from ciclo.provider.connection import ConnectionFieldError
+from ciclo.sgs.client import IndexUnavailableError
 
 API_RETRIES = ExceptionRetryPolicy(
     rules=[

@@ -17,14 +17,17 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from ciclo.billimatic.budget import CallBudget
-from ciclo.billimatic.errors import IndexUnavailableError, UnreadableAnswerError
-from ciclo.billimatic.retries import RetryRules, repeating, seconds_of
-from ciclo.billimatic.transport import json_bodies
-from ciclo.billimatic.transport.address import checked_base_url, checked_timeout
 from ciclo.domain.price_index import PriceIndex
+from ciclo.http import json_bodies
+from ciclo.http.address import checked_base_url, checked_timeout
+from ciclo.http.errors import TransientApiError, UnreadableAnswerError
+from ciclo.http.retries import CallBudget, RetryRules, repeating, seconds_of
 
 CALLS_PER_MINUTE = 15
+
+
+class IndexUnavailableError(TransientApiError):
+    """The central bank's API does not give a price index now; the reason names the index and its months."""
 
 
 class MonthlyValue(NamedTuple):

@@ -10,8 +10,9 @@ from typing import Any
 
 from airflow.sdk import Asset, Param, get_current_context
 
-from ciclo.billimatic import ApiError, RetryRules, SgsClient
 from ciclo.domain.price_index import PriceIndex
+from ciclo.http.errors import ApiError
+from ciclo.http.retries import RetryRules
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.indices import load_shipped, revised_uses, sync_index
 from ciclo.jobs.price_updates import (
@@ -33,6 +34,7 @@ from ciclo.jobs.rules.sync import Problem, sync_contracts
 from ciclo.ledger.database import ledger_session
 from ciclo.ledger.repositories import Scope
 from ciclo.provider.notifier import BillingNotifier, PriceUpdatePreview
+from ciclo.sgs.client import SgsClient
 from ciclo.tasks.alerts import telling_what_stopped
 from ciclo.tasks.runs import Context, DefaultWindow, open_job, owner_of, scope_of, today
 from ciclo.tasks.settings import settings

@@ -6,13 +6,14 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import delete
 
-from ciclo.billimatic import IndexUnavailableError, RetryRules, SgsClient
 from ciclo.domain.price_index import PriceIndex, WindowPolicy
 from ciclo.domain.recurrence import DateRange
+from ciclo.http.retries import RetryRules
 from ciclo.jobs.indices import load_shipped, revised_uses, sync_index
 from ciclo.jobs.price_updates import UpdateOptions, missing_indices
 from ciclo.ledger.repositories import ExecutionState, IndexValueRepository, Scope
 from ciclo.ledger.tables import IndexValue
+from ciclo.sgs.client import IndexUnavailableError, SgsClient
 from ciclo.sgs.series import shipped_values
 from company import company, rule, scheduled_update
 

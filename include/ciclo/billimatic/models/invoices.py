@@ -4,6 +4,7 @@ The one rule: a field is required here only if Ciclo cannot work without it; eve
 Sources: seeds 000, 001, 003, 004 and recordings/invoices.
 """
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
@@ -155,3 +156,8 @@ class Invoice(Answer):
     services: Services = ()
     attachments: Attachments = ()
     payment_information: PaymentInformation | None = None
+
+    @property
+    def planned_date(self) -> date:
+        """The day it was planned for; `issue_date` becomes the day on which it was billed, if that is another one."""
+        return self.estimated_issue_date or self.issue_date

@@ -1,7 +1,7 @@
 """What Ciclo sends: new invoices, changes of invoices, rules from a template.
 
 The one rule: exact. Dates go out as `yyyy-mm-dd`, the accrual month as `mm/yyyy`, money as the decimal that was given
-(see `transport.json_bodies`), and an unknown field is an error here rather than something the server drops.
+(see `ciclo.http.json_bodies`), and an unknown field is an error here rather than something the server drops.
 Sources: seeds 000, 001, 002 and the field tables of seed 004.
 """
 
@@ -132,7 +132,7 @@ class RuleTiming(_Request):
     end_date: date | None = None
     period_unit: Literal["monthly", "weekly"] | None = None
     month_quantity: int | None = None
-    accrual_month_quantity: Literal["same_month", "previous_month"] | None = None
+    accrual_month_quantity: Literal["same_month", "previous_month", "next_month"] | None = None
 
 
 class RuleService(_Removable):

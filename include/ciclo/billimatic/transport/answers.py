@@ -11,16 +11,14 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from ciclo.billimatic.errors import (
-    ApiError,
     AuthenticationError,
     BadRequestError,
     NotFoundError,
     OutcomeUnknownError,
     RejectedError,
-    TransientApiError,
-    UnreadableAnswerError,
 )
 from ciclo.billimatic.models import Answer
+from ciclo.http.errors import ApiError, TransientApiError, UnreadableAnswerError
 
 Model = TypeVar("Model", bound=Answer)
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ciclo.billimatic.errors import TransientApiError
 from ciclo.billimatic.models import Invoice
 from ciclo.billimatic.transport.answers import Reply, read_several
 from ciclo.billimatic.transport.exchange import Exchange
+from ciclo.http.errors import TransientApiError
 
 _READINGS = 5
 

@@ -1,19 +1,22 @@
-"""Trying again: how often, how patiently, and what a server's `Retry-After` says.
+"""Trying again: how often, how patiently, within which budget of calls, and what a server's `Retry-After` says.
 
-The one rule: whoever raises an error decides whether repeating is safe; here it is only decided whether and when.
+Whoever raises an error decides whether repeating it is safe; here it is only decided whether and when.
 """
 
 import logging
 import random
+import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Self
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
-from ciclo.billimatic.errors import NotSentError, TransientApiError, UnreadableAnswerError
+from ciclo.http.errors import TransientApiError, UnreadableAnswerError
 
 log = logging.getLogger(__name__)
 
@@ -50,15 +53,73 @@ class RetryRules:
 
     def allow(self, error: BaseException) -> bool:
         """Whether a failure is one that trying again may help, within the patience."""
-        if isinstance(error, NotSentError):
-            return False
         if isinstance(error, TransientApiError):
-            return (error.retry_after or 0.0) <= self.longest_retry_after
+            return error.repeatable and (error.retry_after or 0.0) <= self.longest_retry_after
         return isinstance(error, UnreadableAnswerError)
 
     def longest_pauses(self) -> float:
         """Seconds spent waiting at most, over all attempts."""
         return (self.attempts - 1) * max(self.longest_wait, self.longest_retry_after)
+
+
+class CallBudget:
+    """Lets a thread through when the budget allows its call; first come, first served.
+
+    Args:
+        calls: Calls per stretch; None means unlimited.
+        seconds: Length of the stretch.
+        clock: Seconds that only move forward.
+        sleep: Waits the given seconds.
+    """
+
+    def __init__(
+        self,
+        calls: int | None,
+        seconds: float = 1.0,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._starts: deque[float] | None = None if calls is None else deque(maxlen=calls)
+        self._closed_until = float("-inf")
+
+    @classmethod
+    def per_second(
+        cls,
+        rate: float | None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> Self:
+        """Make a budget of `rate` calls a second, which may be a fraction; None or 0 is unlimited."""
+        calls = max(1, int(rate)) if rate else None
+        return cls(calls, calls / rate if calls and rate else 1.0, clock=clock, sleep=sleep)
+
+    def take(self) -> None:
+        """Wait until a call may start, and count it."""
+        with self._lock:
+            now = self._clock()
+            start = self._reserve(now)
+        if start > now:
+            self._sleep(start - now)
+
+    def close_for(self, seconds: float) -> None:
+        """Let nobody start for so long: the server asked for a pause."""
+        with self._lock:
+            self._closed_until = max(self._closed_until, self._clock() + seconds)
+
+    def _reserve(self, now: float) -> float:
+        start = max(now, self._closed_until)
+        if self._starts is None:
+            return start
+        if len(self._starts) == self._starts.maxlen:
+            start = max(start, self._starts[0] + self._seconds)
+        self._starts.append(start)
+        return start
 
 
 def repeating(rules: RetryRules) -> Retrying:

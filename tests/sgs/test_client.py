@@ -5,8 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from ciclo.billimatic import IndexUnavailableError, RetryRules, SgsClient, UnreadableAnswerError
 from ciclo.domain.price_index import PriceIndex
+from ciclo.http.errors import UnreadableAnswerError
+from ciclo.http.retries import RetryRules
+from ciclo.sgs.client import IndexUnavailableError, SgsClient
 
 HTML = b"<!DOCTYPE html><html><body>Requisicao invalida</body></html>"
 JANUARY, MARCH = date(2025, 1, 1), date(2025, 3, 1)
