@@ -104,7 +104,7 @@ def pass_by(dag_bag):
 
 
 def answer(execution, chosen):
-    from ciclo.jobs.price_updates.proposal import batch_hash
+    from ciclo.jobs.price_updates.propose import batch_hash
     from ciclo.tasks.price_approval import PriceUpdateApproval
 
     shown = batch_hash([f"{execution.id}:{execution.proposal_hash}"])

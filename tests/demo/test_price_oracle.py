@@ -106,7 +106,7 @@ def test_the_oracle_and_the_domain_agree_on_every_price(index, first, every, fal
     issued = min(date.fromordinal(first.toordinal() + after), YEAR_END)
     oracle = oracle_of(update(index.value, first.isoformat(), every=every), falls=falls)
     terms = pricing.ScheduledUpdate(1, index, first, every)
-    prices = [pricing.Price(None, date.min, Decimal("1000.00"))]
+    prices = [pricing.Price(pricing.WHOLE_RULE, date.min, Decimal("1000.00"))]
     for execution in pricing.executions([terms], DateRange.days(first, issued)):
         months = window(index, execution.execution_date, every)
         values = accumulate(index, shipped_series()[index.value], months, apply_negative_updates=falls)

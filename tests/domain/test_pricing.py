@@ -10,6 +10,7 @@ from ciclo.domain.due_dates import Charge, ChargeType
 from ciclo.domain.errors import InvalidRule, NoPriceInForce, UnknownServiceItem
 from ciclo.domain.price_index import PriceIndex, accumulate, window
 from ciclo.domain.pricing import (
+    WHOLE_RULE,
     Execution,
     Price,
     ScheduledUpdate,
@@ -43,7 +44,7 @@ def prices(*entries):
 
 
 def test_march_is_billed_at_marchs_price_after_a_june_readjustment():
-    history = prices((None, "2025-01-01", "100.00"), (None, "2025-06-01", "105.00"))
+    history = prices((WHOLE_RULE, "2025-01-01", "100.00"), (WHOLE_RULE, "2025-06-01", "105.00"))
     assert price_in_force(history, date(2025, 3, 10)) == Decimal("100.00")
     assert price_in_force(history, date(2025, 6, 1)) == Decimal("105.00")
     assert price_in_force(history, date(2026, 3, 10)) == Decimal("105.00")
@@ -57,17 +58,22 @@ def test_the_order_of_recording_matters_only_on_the_same_day():
 
 @pytest.mark.parametrize(
     ("service", "message"),
-    [(None, "the rule has no price in force on 2024-12-31"), (7, "service 7 has no price in force on 2024-12-31")],
+    [
+        (WHOLE_RULE, "the rule has no price in force on 2024-12-31"),
+        (7, "service 7 has no price in force on 2024-12-31"),
+    ],
 )
 def test_a_day_before_the_first_price_is_refused(service, message):
     with pytest.raises(NoPriceInForce) as caught:
-        price_in_force(prices((None, "2025-01-01", "1.00"), (7, "2025-01-01", "1.00")), date(2024, 12, 31), service)
+        price_in_force(
+            prices((WHOLE_RULE, "2025-01-01", "1.00"), (7, "2025-01-01", "1.00")), date(2024, 12, 31), service
+        )
     assert str(caught.value) == message
 
 
 def test_services_make_the_gross_value_each_rounded_to_cents():
     services = [Service(1, Decimal("2.5")), Service(2, Decimal(1))]
-    history = prices((1, "2025-01-01", "5.75"), (2, "2025-01-01", "49.90"), (None, "2025-01-01", "700.00"))
+    history = prices((1, "2025-01-01", "5.75"), (2, "2025-01-01", "49.90"), (WHOLE_RULE, "2025-01-01", "700.00"))
     assert gross_value(services, history, date(2025, 1, 1)) == Decimal("64.28")
     assert gross_value([], history, date(2025, 1, 1)) == Decimal("700.00")
 
@@ -135,7 +141,7 @@ def test_an_update_touches_its_service_item_or_everything():
     services = [Service(10, Decimal(1), 1), Service(11, Decimal(2), 7), Service(12, Decimal(2), 7)]
     assert affected_services(update(service_item_id=7), services) == (11, 12)
     assert affected_services(update(), services) == (10, 11, 12)
-    assert affected_services(update(), []) == (None,)
+    assert affected_services(update(), []) == (WHOLE_RULE,)
 
 
 def test_an_update_of_a_service_the_rule_lacks_is_refused():
@@ -144,7 +150,7 @@ def test_an_update_of_a_service_the_rule_lacks_is_refused():
 
 
 def test_each_update_of_a_chain_starts_from_the_price_the_one_before_left():
-    history = prices((None, "2025-01-01", "100.00"))
+    history = prices((WHOLE_RULE, "2025-01-01", "100.00"))
     for execution in executions([update(1), update(2)], YEAR_2025):
         history += [change.price for change in price_changes(execution, [], history, Decimal("1.10"))]
     assert price_in_force(history, date(2025, 6, 1)) == Decimal("121.00")
@@ -183,7 +189,7 @@ def test_a_priced_period_carries_its_receivables():
     recurrence = Recurrence(date(2017, 4, 10), PeriodUnit.MONTHLY, 1)
     [period] = periods(recurrence, AccrualMonth.PREVIOUS_MONTH, DateRange.month_of(date(2017, 5, 1)))
     charge = Charge(ChargeType.FIXED_DAY, day_number=1, parcel_number=2)
-    priced = priced_period(period, charge, [], prices((None, "2017-04-10", "150.01")))
+    priced = priced_period(period, charge, [], prices((WHOLE_RULE, "2017-04-10", "150.01")))
     assert (priced.issue_date, priced.accrual_month) == (date(2017, 5, 10), date(2017, 4, 1))
     assert priced.gross_value == Decimal("150.01")
     assert [part.gross_value for part in priced.receivables] == [Decimal("75.01"), Decimal("75.00")]
@@ -200,7 +206,7 @@ def test_the_next_execution_is_the_first_of_those_to_come(terms, after):
 
 @given(days=st.lists(DAYS, min_size=1, max_size=4, unique=True), on=DAYS)
 def test_the_price_in_force_does_not_depend_on_the_order_of_recording(days, on):
-    history = [Price(None, day, Decimal(number)) for number, day in enumerate(days)]
+    history = [Price(WHOLE_RULE, day, Decimal(number)) for number, day in enumerate(days)]
     by_day = [price for price in sorted(history, key=lambda price: price.effective_from) if price.effective_from <= on]
     for shuffled in permutations(history):
         if by_day:

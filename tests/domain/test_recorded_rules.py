@@ -8,7 +8,7 @@ import pytest
 
 from ciclo.domain.due_dates import Charge, charge_type_of
 from ciclo.domain.expansion import expand
-from ciclo.domain.pricing import Price, priced_period
+from ciclo.domain.pricing import WHOLE_RULE, Price, priced_period
 from ciclo.domain.recurrence import AccrualMonth, DateRange, PeriodUnit, Recurrence, periods
 
 YEAR_2017 = DateRange.days(date(2017, 1, 1), date(2017, 12, 31))
@@ -55,7 +55,7 @@ def test_rule_168132_expands_into_the_invoices_the_server_made(shared, rule_1681
 
 def test_rule_168132_is_priced_like_the_invoices_the_server_made(shared, rule_168132):
     recurrence, charge, accrual = terms_of(rule_168132)
-    history = [Price(None, recurrence.init_date, Decimal(rule_168132["gross_value"]))]
+    history = [Price(WHOLE_RULE, recurrence.init_date, Decimal(rule_168132["gross_value"]))]
     priced = {p.issue_date: priced_period(p, charge, [], history) for p in periods(recurrence, accrual, YEAR_2017)}
     for invoice in recorded(shared, "invoices/search/success/issue_date_range_matches")["invoices"]:
         [ours], [theirs] = priced[brazilian(invoice["issue_date"])].receivables, invoice["receivables"]

@@ -94,10 +94,10 @@ class UnknownPriceIndex(DomainError):
 class NoPriceInForce(DomainError):
     """A rule, or one of its services, has no price on the day it should be billed."""
 
-    def __init__(self, service: int | None, on: date) -> None:
+    def __init__(self, service: int, on: date) -> None:
         self.service = service
         self.on = on
-        whose = "the rule" if service is None else f"service {service}"
+        whose = f"service {service}" if service else "the rule"
         super().__init__(f"{whose} has no price in force on {on}")
 
 

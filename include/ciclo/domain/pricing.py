@@ -17,7 +17,7 @@ from ciclo.domain.money import cents, multiply_to_cents, service_value
 from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.recurrence import DateRange, Period, step_on_or_after
 
-WHOLE_RULE = None
+WHOLE_RULE = 0
 """Service key of the price of a rule without services: its gross value."""
 
 
@@ -26,12 +26,12 @@ class Price:
     """A unit value in force from a day on, until the next one of the same service.
 
     Attributes:
-        service: the rule's service (`services[].id`), or None for the gross value of a rule without services.
+        service: the rule's service (`services[].id`), or `WHOLE_RULE` for the gross value of a rule without services.
         effective_from: first issue date it prices.
         unit_value: BRL, cents.
     """
 
-    service: int | None
+    service: int
     effective_from: date
     unit_value: Decimal
 
@@ -101,7 +101,7 @@ class Execution:
 class PriceChange:
     """One service's (or the whole rule's) price before and after an update."""
 
-    service: int | None
+    service: int
     effective_from: date
     old_unit_value: Decimal
     new_unit_value: Decimal
@@ -122,7 +122,7 @@ class PricedPeriod:
     receivables: tuple[Receivable, ...]
 
 
-def price_in_force(history: PriceHistory, on: date, service: int | None = WHOLE_RULE) -> Decimal:
+def price_in_force(history: PriceHistory, on: date, service: int = WHOLE_RULE) -> Decimal:
     """Unit value of a service (or of the whole rule) on a day: the latest price effective on or before it.
 
     Raises:
@@ -187,7 +187,7 @@ def executions(updates: Iterable[ScheduledUpdate], window: DateRange) -> tuple[E
     return tuple(sorted(dated, key=_order_of_application))
 
 
-def affected_services(update: ScheduledUpdate, services: Sequence[Service]) -> tuple[int | None, ...]:
+def affected_services(update: ScheduledUpdate, services: Sequence[Service]) -> tuple[int, ...]:
     """Keys of the prices an update changes: those of its service item, of every service, or the whole rule's.
 
     Raises:

@@ -99,7 +99,7 @@ def preview_rule(rule: InvoiceRule, days: DateRange) -> RulePreview:
         InvalidRule: naming contract, rule and field.
     """
     terms = read_terms(rule)
-    history = [Price(key or None, date.min, value) for key, value in current_prices(rule).items()]
+    history = [Price(key, date.min, value) for key, value in current_prices(rule).items()]
     preview = RulePreview(rule)
     for execution in _executions(rule, days):
         update = _update(terms, history, execution)

@@ -26,8 +26,8 @@ from ciclo.jobs.price_updates import (
     missing_indices,
     previews,
     settle_updates,
-    standing_of_updates,
     taken_reminders,
+    unsettled_updates,
     updates_open,
 )
 from ciclo.jobs.rules.sync import Problem, sync_contracts
@@ -175,7 +175,7 @@ def finish_updates(default: DefaultWindow) -> dict[str, int]:
             with telling_what_stopped(job, context):
                 _report("finished", settle_and_apply(job, scope, options, owner=owner_of(context)))
         unknown = updates_open(job, scope)
-        standing = standing_of_updates(job, scope, on=scope.window.last_day)
+        standing = unsettled_updates(job, scope, on=scope.window.last_day)
     log.info("updates that are not settled:\n%s", "\n".join(standing.lines()) or "  none")
     if not context["params"]["dry_run"]:
         _require_settled(unknown)

@@ -204,17 +204,17 @@ class _Halfway:
 
 
 def _cut_power(patched, step):
-    from ciclo.jobs.price_updates import completion, sending
+    from ciclo.jobs.price_updates import apply, settle
 
     def cut(*_args, **_given):
         raise PowerCutError
 
     if step == "after the claim":
-        patched.setattr(sending, "_put", cut)
+        patched.setattr(apply, "_put", cut)
     elif step == "after the PUT":
-        patched.setattr(sending, "complete", cut)
+        patched.setattr(apply, "complete", cut)
     else:
-        patched.setattr(completion, "_refresh_estimates", cut)
+        patched.setattr(settle, "_refresh_estimates", cut)
 
 
 def _until(done):

@@ -15,6 +15,7 @@ from ciclo.domain import pricing
 from ciclo.domain.calendar import add_months
 from ciclo.domain.money import brl
 from ciclo.domain.price_index import MONTHS_BY_LAW
+from ciclo.domain.pricing import WHOLE_RULE
 from ciclo.domain.recurrence import step_on_or_after
 from ciclo.jobs.context import JobContext
 from ciclo.ledger import tables
@@ -22,13 +23,10 @@ from ciclo.ledger.repositories import KnownPrice
 from ciclo.ledger.repositories.executions import IN_FLIGHT
 from ciclo.ledger.terms import RuleTerms
 
-WHOLE_RULE = 0
-"""`prices.service_id` of the gross value of a rule without services."""
-
 
 def history(prices: Iterable[KnownPrice]) -> list[pricing.Price]:
     """Return a rule's prices in the form that the domain reads."""
-    return [pricing.Price(price.service_id or None, price.effective_from, price.unit_value) for price in prices]
+    return [pricing.Price(price.service_id, price.effective_from, price.unit_value) for price in prices]
 
 
 def current_prices(rule: InvoiceRule) -> dict[int, Decimal]:

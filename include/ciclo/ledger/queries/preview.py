@@ -12,7 +12,7 @@ from itertools import islice
 
 from ciclo.domain.due_dates import Receivable, due_dates, receivables
 from ciclo.domain.errors import NoPriceInForce
-from ciclo.domain.pricing import WHOLE_RULE, Price, gross_value
+from ciclo.domain.pricing import Price, gross_value
 from ciclo.domain.recurrence import DateRange, periods
 from ciclo.ledger.queries.contracts import UpdateTerms
 from ciclo.ledger.queries.price_updates import PricePoint
@@ -41,7 +41,7 @@ def preview(
     Raises:
         DomainError: the terms lead to dates that cannot be.
     """
-    history = [Price(point.service_id or WHOLE_RULE, point.effective_from, point.unit_value) for point in prices]
+    history = [Price(point.service_id, point.effective_from, point.unit_value) for point in prices]
     start = max(after, terms.recurrence.init_date)
     dates = periods(terms.recurrence, terms.accrual, DateRange(start, start + _FAR_AHEAD))
     pending = sorted(update.next_execution_date for update in updates if update.next_execution_date)

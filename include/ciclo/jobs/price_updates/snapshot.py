@@ -1,6 +1,6 @@
 """What is known of one rule before an update of it is decided about: terms, prices, updates, the vendor's answer.
 
-The one rule: it is read from the ledger anew for each execution, so that each one starts from what the one before left.
+It is read from the ledger anew for each execution, so that each one starts from what the one before left.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,10 @@ from decimal import Decimal
 from ciclo.billimatic.models import InvoiceRule
 from ciclo.domain import pricing
 from ciclo.domain.money import cents
-from ciclo.domain.pricing import Service
+from ciclo.domain.pricing import WHOLE_RULE, Service
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.rules.prices import WHOLE_RULE, current_prices, history, vendor_after
+from ciclo.jobs.rules.prices import current_prices, history, vendor_after
 from ciclo.ledger.repositories import ACTIVE, KnownPrice, Version
-from ciclo.ledger.repositories.executions import IN_PRICES
 from ciclo.ledger.tables import Contract, PriceUpdateExecution, Rule, ScheduledUpdate
 from ciclo.ledger.terms import RuleTerms
 
@@ -43,7 +42,7 @@ class Due:
 
 
 @dataclass(slots=True)
-class Standing:
+class RuleSnapshot:
     """One rule as the ledger knows it."""
 
     rule: Rule
@@ -115,17 +114,13 @@ class Standing:
         """Return the unit values that the vendor is known to show on top of settled updates."""
         return vendor_after(self.executions)
 
-    def settled(self, update_id: int) -> list[PriceUpdateExecution]:
-        """Return the executions of an update whose prices are in force."""
-        return [e for e in self.executions if e.scheduled_update_id == update_id and e.state in IN_PRICES]
-
     def service_name(self, service_id: int) -> str | None:
         """Return the name of a service, if it is known."""
         lines = [line for _, terms in reversed(self.versions) for line in terms.services if line.id == service_id]
         return (lines[0].name or lines[0].description) if lines and service_id != WHOLE_RULE else None
 
 
-def standing_of(ctx: JobContext, rule_id: int) -> Standing | None:
+def rule_snapshot(ctx: JobContext, rule_id: int) -> RuleSnapshot | None:
     """Read a rule from the ledger as it is now; None if the ledger has no such rule."""
     ctx.session.expire_all()
     rule = ctx.catalogue.rules([rule_id]).get(rule_id)
@@ -133,7 +128,7 @@ def standing_of(ctx: JobContext, rule_id: int) -> Standing | None:
     if rule is None or not versions:
         return None
     contracts = ctx.catalogue.contracts([rule.contract_id])
-    return Standing(
+    return RuleSnapshot(
         rule=rule,
         contract=contracts[0] if contracts else None,
         versions=[(version, RuleTerms.read(version.terms)) for version in versions],

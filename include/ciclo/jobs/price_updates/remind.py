@@ -1,6 +1,6 @@
-"""Reminders: on `remind_at`, what an update will do, sent once an execution.
+"""Reminders: on `remind_at`, what an update will do, sent once an execution; and previews for a dry run.
 
-The one rule: an execution is marked as reminded before the message goes out, and unmarked if it could not be sent.
+An execution is marked as reminded before the message goes out, and unmarked if it could not be sent.
 """
 
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from ciclo.domain.errors import DomainError, MissingIndexValue
 from ciclo.domain.price_index import PriceIndex, WindowPolicy, price_index, window
 from ciclo.domain.pricing import remind_at
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.price_updates.options import UpdateOptions
-from ciclo.jobs.price_updates.proposal import IndexBook, Proposal, propose
-from ciclo.jobs.price_updates.standing import Due, Standing, standing_of
-from ciclo.jobs.rules.prices import WHOLE_RULE, readjusted_services
+from ciclo.jobs.price_updates.outcome import UpdateOptions
+from ciclo.jobs.price_updates.propose import IndexBook, Proposal, propose
+from ciclo.jobs.price_updates.snapshot import Due, RuleSnapshot, rule_snapshot
+from ciclo.jobs.rules.prices import readjusted_services
 from ciclo.jobs.rules.schedules import domain_update
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.repositories.executions import UNSENT
@@ -63,10 +63,10 @@ def previews(ctx: JobContext, scope: Scope, options: UpdateOptions, *, on: date)
     book = IndexBook(ctx)
     found = []
     for rule_id in dict.fromkeys(update.rule_id for update in ctx.scheduled_updates.due(on, scope)):
-        standing = standing_of(ctx, rule_id)
-        due = standing.head() if standing else None
-        if standing is not None and due is not None and standing.ending(due.execution_date) is None:
-            found.append(preview(standing, due, book, options.policy))
+        snapshot = rule_snapshot(ctx, rule_id)
+        due = snapshot.head() if snapshot else None
+        if snapshot is not None and due is not None and snapshot.ending(due.execution_date) is None:
+            found.append(preview(snapshot, due, book, options.policy))
     return tuple(found)
 
 
@@ -111,39 +111,41 @@ def _due_reminders(ctx: JobContext, scope: Scope, today: date) -> list[Due]:
 
 def _reminder(ctx: JobContext, due: Due, options: UpdateOptions) -> Reminder | None:
     """Return the reminder of an execution, or None if it was sent or nothing will happen."""
-    standing = standing_of(ctx, due.scheduled.rule_id)
-    if standing is None or standing.ending(due.execution_date) is not None:
+    snapshot = rule_snapshot(ctx, due.scheduled.rule_id)
+    if snapshot is None or snapshot.ending(due.execution_date) is not None:
         return None
     execution = ctx.executions.ensure(due.scheduled, due.execution_date, policy=options.policy.value, at=ctx.clock())
     if execution.reminded_at is not None or execution.state not in UNSENT:
         return None
-    return preview(standing, due, IndexBook(ctx), options.policy, execution.id)
+    return preview(snapshot, due, IndexBook(ctx), options.policy, execution.id)
 
 
-def preview(standing: Standing, due: Due, book: IndexBook, policy: WindowPolicy, execution_id: int = 0) -> Reminder:
+def preview(snapshot: RuleSnapshot, due: Due, book: IndexBook, policy: WindowPolicy, execution_id: int = 0) -> Reminder:
     """Return what an execution will do as far as index values are out."""
     index = price_index(due.scheduled.price_index)
     months = window(index, due.execution_date, due.scheduled.month_quantity, policy)
     values = book.values(index)
-    proposal, note = _attempt(standing, due, book, policy)
+    proposal, note = _attempt(snapshot, due, book, policy)
     return Reminder(
         execution_id=execution_id,
-        contract_id=standing.rule.contract_id,
-        contract_name=standing.contract.name if standing.contract else "",
-        rule_id=standing.rule.rule_id,
+        contract_id=snapshot.rule.contract_id,
+        contract_name=snapshot.contract.name if snapshot.contract else "",
+        rule_id=snapshot.rule.rule_id,
         execution_date=due.execution_date,
         index=index,
         months=tuple(month for month in months if month in values),
         missing=tuple(month for month in months if month not in values),
         factor=proposal.factor if proposal else None,
-        prices=_prices(standing, due, proposal),
+        prices=_prices(snapshot, due, proposal),
         note=note,
     )
 
 
-def _attempt(standing: Standing, due: Due, book: IndexBook, policy: WindowPolicy) -> tuple[Proposal | None, str | None]:
+def _attempt(
+    snapshot: RuleSnapshot, due: Due, book: IndexBook, policy: WindowPolicy
+) -> tuple[Proposal | None, str | None]:
     try:
-        proposal = propose(standing, due, book, policy)
+        proposal = propose(snapshot, due, book, policy)
     except MissingIndexValue as error:
         return None, f"{error.month:%m/%Y} is not published yet"
     except DomainError as error:
@@ -151,12 +153,11 @@ def _attempt(standing: Standing, due: Due, book: IndexBook, policy: WindowPolicy
     return proposal, "; ".join(proposal.warnings) or None
 
 
-def _prices(standing: Standing, due: Due, proposal: Proposal | None) -> tuple[PricePreview, ...]:
+def _prices(snapshot: RuleSnapshot, due: Due, proposal: Proposal | None) -> tuple[PricePreview, ...]:
     if proposal is not None:
         return tuple(
-            PricePreview(standing.service_name(c.service or WHOLE_RULE), c.old_unit_value, c.new_unit_value)
-            for c in proposal.changes
+            PricePreview(snapshot.service_name(c.service), c.old_unit_value, c.new_unit_value) for c in proposal.changes
         )
-    newest = standing.newest_prices()
-    keys = sorted(readjusted_services(standing.terms, due.scheduled) & set(newest))
-    return tuple(PricePreview(standing.service_name(key), newest[key].unit_value, None) for key in keys)
+    newest = snapshot.newest_prices()
+    keys = sorted(readjusted_services(snapshot.terms, due.scheduled) & set(newest))
+    return tuple(PricePreview(snapshot.service_name(key), newest[key].unit_value, None) for key in keys)

@@ -1,6 +1,6 @@
 """A person's approval of proposals: shown as a table, bound to a hash, refused if anything changed since.
 
-The one rule: what was approved is what is applied. The approval of a batch holds for the proposals with exactly the
+What was approved is what is applied. The approval of a batch holds for the proposals with exactly the
 hashes that were shown; applying computes each anew and refuses one that differs.
 """
 
@@ -12,7 +12,7 @@ from decimal import Decimal
 from ciclo.domain.money import brl
 from ciclo.domain.price_index import price_index
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.price_updates.proposal import batch_hash
+from ciclo.jobs.price_updates.propose import batch_hash
 from ciclo.ledger.repositories import ExecutionState, Scope
 from ciclo.ledger.tables import PriceUpdateExecution
 

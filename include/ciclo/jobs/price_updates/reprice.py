@@ -1,6 +1,6 @@
 """Invoices that are there already: those of the rule from the execution date on that are still `to_emit`.
 
-The one rule: a price is changed only where it is the one that was in force. What a person changed by hand stays as it
+A price is changed only where it is the one that was in force. What a person changed by hand stays as it
 is and is noted; absolute values are sent, so that sending them again is harmless.
 """
 
@@ -15,7 +15,7 @@ from ciclo.domain.errors import DomainError
 from ciclo.domain.money import brl, cents
 from ciclo.domain.pricing import Price, gross_value, price_in_force
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.price_updates.standing import Standing
+from ciclo.jobs.price_updates.snapshot import RuleSnapshot
 from ciclo.ledger.tables import Payload, Period
 from ciclo.ledger.terms import RuleTerms, ServiceLine
 
@@ -59,12 +59,14 @@ class _Repricing:
         return price_in_force(self.before, day, line.id), price_in_force(self.after, day, line.id)
 
 
-def bring_to_price(ctx: JobContext, standing: Standing, periods: Iterable[Period], after: Sequence[Price]) -> Brought:
+def bring_to_price(
+    ctx: JobContext, snapshot: RuleSnapshot, periods: Iterable[Period], after: Sequence[Price]
+) -> Brought:
     """Bring the invoices of some issued periods to the prices that are in force after an update. Sends PATCHes.
 
     Args:
         ctx: the run.
-        standing: the rule with its prices before the update.
+        snapshot: the rule with its prices before the update.
         periods: issued periods of the rule from the execution date on.
         after: the rule's prices with those of the update.
 
@@ -73,10 +75,10 @@ def bring_to_price(ctx: JobContext, standing: Standing, periods: Iterable[Period
         AuthenticationError: the token is not accepted.
     """
     brought = Brought()
-    prices = _Repricing(standing.history, after)
+    prices = _Repricing(snapshot.history, after)
     for period in periods:
         try:
-            _bring_one(ctx, standing.terms_of(period.rule_version), period, prices, brought)
+            _bring_one(ctx, snapshot.terms_of(period.rule_version), period, prices, brought)
         except (RejectedError, NotFoundError, DomainError) as error:
             brought.warnings.append(f"invoice {period.invoice_id} could not be brought to the new price: {error}")
         except AuthenticationError:

@@ -1,7 +1,7 @@
 """What an execution would do: window, values, factor, new prices. The evidence is written before anything is sent.
 
-The one rule: the same rule, prices and index values always make the same proposal, and its hash says so. An approval
-holds for that hash and for nothing else.
+The same rule, prices and index values always make the same proposal, and its hash says so. An approval holds for that
+hash and for nothing else.
 """
 
 import hashlib
@@ -12,8 +12,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from ciclo.domain.errors import NoPriceInForce
-from ciclo.domain.price_index import Accumulation, PriceIndex, WindowPolicy, accumulate, law_warning, window
+from ciclo.domain.errors import DomainError, NoPriceInForce
+from ciclo.domain.price_index import (
+    Accumulation,
+    PriceIndex,
+    WindowPolicy,
+    accumulate,
+    available_from,
+    law_warning,
+    window,
+)
 from ciclo.domain.pricing import (
     Execution,
     Price,
@@ -24,10 +32,11 @@ from ciclo.domain.pricing import (
     price_in_force,
 )
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.price_updates.standing import Due, Prices, Standing, written
-from ciclo.jobs.rules.prices import WHOLE_RULE
+from ciclo.jobs.price_updates.outcome import UpdateOptions
+from ciclo.jobs.price_updates.snapshot import Due, Prices, RuleSnapshot, written
 from ciclo.jobs.rules.schedules import domain_update
-from ciclo.ledger.tables import IndexValue, Payload
+from ciclo.ledger.repositories import Scope
+from ciclo.ledger.tables import IndexValue, Payload, ScheduledUpdate
 from ciclo.ledger.terms import terms_hash
 
 
@@ -51,17 +60,16 @@ class IndexBook:
     def evidence(self, accumulation: Accumulation) -> list[Payload]:
         """Return what stands in an execution's evidence about the months that it used."""
         rows = self.rows(accumulation.index)
-        return [_used(rows[entry.month]) for entry in accumulation.months]
-
-
-def _used(row: IndexValue) -> Payload:
-    return {
-        "month": f"{row.month:%Y-%m}",
-        "value": f"{row.value:f}",
-        "revision": row.revision,
-        "source": row.source,
-        "fetched_at": row.fetched_at.isoformat(),
-    }
+        return [
+            {
+                "month": f"{row.month:%Y-%m}",
+                "value": f"{row.value:f}",
+                "revision": row.revision,
+                "source": row.source,
+                "fetched_at": row.fetched_at.isoformat(),
+            }
+            for row in (rows[entry.month] for entry in accumulation.months)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +93,7 @@ class Proposal:
     @property
     def new_prices(self) -> Prices:
         """New unit values by service id, from the execution date on."""
-        return {change.service or WHOLE_RULE: change.new_unit_value for change in self.changes}
+        return {change.service: change.new_unit_value for change in self.changes}
 
     def evidence(self) -> Payload:
         """Return the evidence as JSON values; decimals are strings."""
@@ -95,7 +103,7 @@ class Proposal:
             "floored": self.accumulation.floored,
             "prices": [
                 {
-                    "service_id": change.service or WHOLE_RULE,
+                    "service_id": change.service,
                     "old": written(change.old_unit_value),
                     "new": written(change.new_unit_value),
                 }
@@ -105,7 +113,7 @@ class Proposal:
         }
 
 
-def propose(standing: Standing, due: Due, book: IndexBook, policy: WindowPolicy) -> Proposal:
+def propose(snapshot: RuleSnapshot, due: Due, book: IndexBook, policy: WindowPolicy) -> Proposal:
     """Compute an execution from the prices in force on its day.
 
     Raises:
@@ -116,9 +124,9 @@ def propose(standing: Standing, due: Due, book: IndexBook, policy: WindowPolicy)
     """
     update = domain_update(due.scheduled)
     months = window(update.index, due.execution_date, update.month_quantity, policy)
-    apply_negative = standing.terms.apply_negative_updates
+    apply_negative = snapshot.terms.apply_negative_updates
     accumulation = accumulate(update.index, book.values(update.index), months, apply_negative_updates=apply_negative)
-    changes = changes_of(standing, Execution(due.execution_date, update), accumulation.factor)
+    changes = changes_of(snapshot, Execution(due.execution_date, update), accumulation.factor)
     used = book.evidence(accumulation)
     return Proposal(
         due=due,
@@ -127,23 +135,23 @@ def propose(standing: Standing, due: Due, book: IndexBook, policy: WindowPolicy)
         accumulation=accumulation,
         changes=changes,
         months=used,
-        warnings=_warnings(standing, due),
-        hash=_hash(standing, due, policy, changes, used),
+        warnings=_warnings(snapshot, due),
+        hash=_hash(snapshot, due, policy, changes, used),
     )
 
 
-def changes_of(standing: Standing, execution: Execution, factor: Decimal) -> tuple[PriceChange, ...]:
+def changes_of(snapshot: RuleSnapshot, execution: Execution, factor: Decimal) -> tuple[PriceChange, ...]:
     """Return old and new prices of an execution; a service that joined the rule later has nothing to readjust.
 
     Raises:
         UnknownServiceItem, NoPriceInForce: see `propose`.
     """
-    day, prices = execution.execution_date, standing.history
-    services = standing.services_from(day)
+    day, prices = execution.execution_date, snapshot.history
+    services = snapshot.services_from(day)
     wanted = affected_services(execution.update, services)
     priced = [service for service in services if service.id in wanted and _has_price(prices, day, service)]
     changes = price_changes(execution, priced, prices, factor) if priced else ()
-    without_services = any(not terms.services for terms in standing.terms_from(day))
+    without_services = any(not terms.services for terms in snapshot.terms_from(day))
     if without_services and execution.update.service_item_id is None:
         changes += price_changes(execution, (), prices, factor)
     if not changes:
@@ -159,36 +167,36 @@ def _has_price(prices: list[Price], day: date, service: Service) -> bool:
     return True
 
 
-def _warnings(standing: Standing, due: Due) -> tuple[str, ...]:
-    found = [law_warning(due.scheduled.month_quantity), _long_past(standing, due)]
+def _warnings(snapshot: RuleSnapshot, due: Due) -> tuple[str, ...]:
+    found = [law_warning(due.scheduled.month_quantity), _long_past(snapshot, due)]
     return tuple(warning for warning in found if warning)
 
 
-def _long_past(standing: Standing, due: Due) -> str | None:
+def _long_past(snapshot: RuleSnapshot, due: Due) -> str | None:
     """Warn where a rule came to Ciclo with an execution that was more than a period overdue: was it done by hand?"""
     first_seen = due.scheduled.first_seen_at.date()
     overdue = (first_seen.year - due.execution_date.year) * 12 + first_seen.month - due.execution_date.month
     if overdue < due.scheduled.month_quantity:
         return None
     return (
-        f"the update of {due.execution_date} was overdue when {standing.place} was first seen on {first_seen}: "
+        f"the update of {due.execution_date} was overdue when {snapshot.place} was first seen on {first_seen}: "
         "make sure that nobody has readjusted the price by hand"
     )
 
 
 def _hash(
-    standing: Standing, due: Due, policy: WindowPolicy, changes: tuple[PriceChange, ...], used: list[Payload]
+    snapshot: RuleSnapshot, due: Due, policy: WindowPolicy, changes: tuple[PriceChange, ...], used: list[Payload]
 ) -> str:
     scheduled = due.scheduled
     document: dict[str, Any] = {
-        "rule": standing.rule.rule_id,
-        "terms": standing.versions[-1][0].terms_hash,
+        "rule": snapshot.rule.rule_id,
+        "terms": snapshot.versions[-1][0].terms_hash,
         "update": scheduled.scheduled_update_id,
         "schedule": [scheduled.init_date.isoformat(), scheduled.month_quantity, scheduled.service_item_id],
         "execution_date": due.execution_date.isoformat(),
         "policy": policy.value,
         "prices": [[c.service, f"{c.old_unit_value:f}", f"{c.new_unit_value:f}"] for c in changes],
-        "remote": sorted([key, f"{value.normalize():f}"] for key, value in standing.remote_prices().items()),
+        "remote": sorted([key, f"{value.normalize():f}"] for key, value in snapshot.remote_prices().items()),
         "values": [[entry["month"], entry["value"], entry["revision"]] for entry in used],
     }
     return terms_hash(document)
@@ -197,3 +205,22 @@ def _hash(
 def batch_hash(hashes: list[str]) -> str:
     """Return the hash of several proposals together."""
     return hashlib.sha256(json.dumps(sorted(hashes)).encode()).hexdigest()
+
+
+def missing_indices(ctx: JobContext, scope: Scope, options: UpdateOptions, *, today: date) -> set[PriceIndex]:
+    """Return the indices of the scope's due updates of which the ledger lacks a month that is out by `today`."""
+    book = IndexBook(ctx)
+    due = ctx.scheduled_updates.due(min(scope.window.last_day, today), scope)
+    return {index for scheduled in due if (index := _lacking(scheduled, book, options, today)) is not None}
+
+
+def _lacking(scheduled: ScheduledUpdate, book: IndexBook, options: UpdateOptions, today: date) -> PriceIndex | None:
+    try:
+        update = domain_update(scheduled)
+    except DomainError:
+        return None  # its execution is parked, with the reason
+    day = scheduled.next_execution_date or today
+    months = window(update.index, day, update.month_quantity, options.policy)
+    known = book.rows(update.index)
+    lacking = any(month not in known and available_from(update.index, month) <= today for month in months)
+    return update.index if lacking else None

@@ -1,0 +1,141 @@
+"""What the vendor did by itself: an update it has executed is adopted at its price and never applied again.
+
+The vendor's execution date says what the vendor executed, the ledger's says what is settled. Ciclo's own PUT moves the
+former not at all; a date that stands still is therefore no sign, one that has moved past ours is.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from ciclo.domain.errors import DomainError
+from ciclo.domain.money import brl
+from ciclo.domain.pricing import next_execution
+from ciclo.jobs.price_updates.propose import Proposal
+from ciclo.jobs.price_updates.snapshot import Due, Prices, RuleSnapshot, written
+from ciclo.jobs.rules.prices import readjusted_services
+from ciclo.jobs.rules.schedules import domain_update
+from ciclo.ledger.tables import Payload
+
+UNMOVED = "the vendor's execution date has not moved: make sure that nobody changed the price for another reason"
+
+
+class VendorSign(Enum):
+    """What there is to see at the vendor about one execution."""
+
+    NOTHING = auto()  # neither date nor price moved: the update is ours to apply
+    READJUSTED = auto()  # both moved, or the date moved and the price is what ours would be, too
+    PRICE_ALONE = auto()  # the price is another one, the date stands
+    DATE_ALONE = auto()  # the date moved, the price is the one before, and ours would be another
+    ON_TOP = auto()  # the price is the one that the vendor is known to show since it readjusted once more than Ciclo
+    CHANGED_LATER = auto()  # the ledger has a price from after the execution date already
+    SKIPPED = auto()  # the vendor is more than one execution ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """The vendor's own readjustment: its prices count from the execution date on."""
+
+    prices: Prices
+    """Unit values at the vendor of the services that the update readjusts."""
+    before: Prices
+    """Those in force before."""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Something that a person has to look at, and why."""
+
+    reason: str
+
+
+def judge_vendor(snapshot: RuleSnapshot, due: Due, proposal: Proposal | None) -> Adoption | Doubt | None:
+    """Say whether the vendor has executed this update itself, by what it shows now.
+
+    Args:
+        snapshot: the rule, just read from the vendor.
+        due: the execution.
+        proposal: ours, or None where it cannot be computed.
+
+    Returns:
+        None: it has not, the update is ours to apply. `Adoption`: it has, or somebody has set the price since the last
+        sight. `Doubt`: it cannot be told.
+    """
+    remote = _remote(snapshot, due)
+    known = {key: price.unit_value for key, price in snapshot.newest_prices().items() if key in remote}
+    shown = ", ".join(brl(value) for value in remote.values())
+    next_date = due.scheduled.remote_execution_date
+    match vendor_sign(snapshot, due, proposal):
+        case VendorSign.NOTHING:
+            return None
+        case VendorSign.READJUSTED:
+            return Adoption(remote, known)
+        case VendorSign.PRICE_ALONE:
+            return Adoption(remote, known, (UNMOVED,))
+        case VendorSign.DATE_ALONE:
+            doubt = f"the vendor moved its execution date to {next_date}, but its price is still {shown}"
+        case VendorSign.ON_TOP:
+            doubt = f"the vendor shows {shown} since it readjusted once more than Ciclo; correct the rule at the vendor"
+        case VendorSign.CHANGED_LATER:
+            doubt = f"the vendor shows {shown}, and the price was changed after the execution date as well"
+        case VendorSign.SKIPPED:
+            doubt = (
+                f"the vendor's next execution is {next_date}, more than one later; "
+                "its price of the time between is not known"
+            )
+    return Doubt(f"{snapshot.place}, update of {due.execution_date}: {doubt}")
+
+
+def vendor_sign(snapshot: RuleSnapshot, due: Due, proposal: Proposal | None) -> VendorSign:
+    """Name what the vendor shows about an execution: whether its date has moved past ours, and its price from ours."""
+    remote, newest = _remote(snapshot, due), snapshot.newest_prices()
+    known = {key: newest[key] for key in remote if key in newest}
+    moved = due.scheduled.remote_execution_date > due.execution_date
+    different = [key for key, price in known.items() if remote[key] != price.unit_value]
+    on_top = snapshot.prices_on_top()
+    if not moved and not different:
+        return VendorSign.NOTHING
+    if not moved and all(on_top.get(key) == remote[key] for key in different):
+        return VendorSign.ON_TOP
+    if any(price.effective_from > due.execution_date for price in known.values()):
+        return VendorSign.CHANGED_LATER
+    if not moved:
+        return VendorSign.PRICE_ALONE
+    if _is_ahead(due):
+        return VendorSign.SKIPPED
+    as_ours = proposal is not None and all(proposal.new_prices.get(key) == value for key, value in remote.items())
+    taken_over = all(  # by another update of the same day
+        price.source == "vendor" and price.effective_from == due.execution_date for price in known.values()
+    )
+    return VendorSign.READJUSTED if different or as_ours or taken_over else VendorSign.DATE_ALONE
+
+
+def _remote(snapshot: RuleSnapshot, due: Due) -> Prices:
+    """Return the unit values at the vendor of what the update readjusts."""
+    keys = readjusted_services(snapshot.terms, due.scheduled)
+    return {key: value for key, value in snapshot.remote_prices().items() if key in keys}
+
+
+def _is_ahead(due: Due) -> bool:
+    """Whether the vendor is more than one execution ahead."""
+    try:
+        following = next_execution(domain_update(due.scheduled), due.execution_date)
+    except DomainError:
+        return False
+    return due.scheduled.remote_execution_date > following
+
+
+def adoption_evidence(adoption: Adoption, due: Due, proposal: Proposal | None, why_not: str | None) -> Payload:
+    """Return the evidence of an adoption: the vendor's prices, ours, and the difference."""
+    ours = proposal.new_prices if proposal else {}
+    evidence = proposal.evidence() if proposal else {"months": [], "accumulated": None, "floored": False}
+    warnings = [*evidence.get("warnings", ()), *adoption.warnings]
+    if why_not is not None:
+        warnings.append(f"our own computation is missing: {why_not}")
+    prices = []
+    for key, value in adoption.prices.items():
+        entry: Payload = {"service_id": key, "old": written(adoption.before.get(key, value)), "new": written(value)}
+        prices.append(entry | {"ours": written(ours[key])} if key in ours else entry)
+    difference = {str(key): written(value - ours[key]) for key, value in adoption.prices.items() if key in ours}
+    vendor = {"execution_date": due.scheduled.remote_execution_date.isoformat(), "difference": difference}
+    return {**evidence, "prices": prices, "vendor": vendor, "warnings": warnings}

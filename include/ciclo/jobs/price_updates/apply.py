@@ -1,0 +1,444 @@
+"""Applying price updates: the due executions of each rule, in order of execution date.
+
+An execution begins only when all before it, of the same rule, are settled: each starts from the price that the one
+before left, and one that cannot be settled now holds the rule's later executions and periods back.
+
+The order of the steps is the protocol, as for invoices: claim with the evidence, commit, PUT, bring invoices to the new
+price, record, commit. A crash between any two of them leaves an execution that is `submitting` under a lease; `settle`
+finds out what became of it. What is PUT is the price in force now: an execution applied late brings no old price back.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import Enum, auto
+from typing import Any
+
+from ciclo.billimatic import (
+    ApiError,
+    AuthenticationError,
+    BadRequestError,
+    NotFoundError,
+    RejectedError,
+    TransientApiError,
+)
+from ciclo.billimatic.models import InvoiceRule
+from ciclo.domain.calendar import add_days
+from ciclo.domain.errors import DomainError, MissingIndexValue
+from ciclo.domain.money import brl
+from ciclo.domain.price_index import available_from, price_index
+from ciclo.domain.pricing import WHOLE_RULE, next_execution
+from ciclo.failpoints import failpoint
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.price_updates.adopt import Adoption, Doubt, adoption_evidence, judge_vendor
+from ciclo.jobs.price_updates.outcome import UpdateOptions, UpdateOutcome
+from ciclo.jobs.price_updates.propose import IndexBook, Proposal, propose
+from ciclo.jobs.price_updates.reprice import InvoicesPending
+from ciclo.jobs.price_updates.settle import UNDER_WAY, Completion, complete, hold_periods, periods_from, release_periods
+from ciclo.jobs.price_updates.snapshot import Due, Prices, RuleSnapshot, rule_snapshot, written
+from ciclo.jobs.rules.prices import current_prices
+from ciclo.jobs.rules.schedules import domain_update
+from ciclo.jobs.rules.sync import Problem, sync_rules
+from ciclo.ledger.repositories import ExecutionState, Scope
+from ciclo.ledger.tables import PriceUpdateExecution
+
+
+class Step(Enum):
+    """How a rule's executions go on after one of them was looked at."""
+
+    NEXT = auto()  # it is settled: the rule's next one may begin
+    AGAIN = auto()  # somebody else changed it meanwhile: look at the rule anew
+    STOP = auto()  # it cannot be settled now: it holds the rule's later executions and periods back
+
+
+@dataclass(slots=True)
+class Run:
+    """What one run works with."""
+
+    ctx: JobContext
+    options: UpdateOptions
+    owner: str
+    today: date
+    proposing: bool
+    book: IndexBook
+    unread: frozenset[int]
+    """Rules whose present terms the run could not read."""
+    outcome: UpdateOutcome
+
+    def note(self, case: "Case", messages: Iterable[str]) -> None:
+        """Tell a person something about a rule."""
+        rule = case.snapshot.rule
+        self.outcome.problems += [Problem(rule.contract_id, rule.rule_id, message) for message in messages]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One execution that is due, with its rule."""
+
+    snapshot: RuleSnapshot
+    due: Due
+    execution: PriceUpdateExecution
+
+    @property
+    def name(self) -> str:
+        """Say which execution it is."""
+        return f"{self.snapshot.place}, update of {self.due.execution_date}"
+
+
+def apply_price_updates(
+    ctx: JobContext, scope: Scope, options: UpdateOptions, *, today: date, owner: str, proposing: bool = False
+) -> UpdateOutcome:
+    """Apply the scope's updates whose execution date has come, each rule's in order. Commits at every step.
+
+    Args:
+        ctx: the run.
+        scope: contracts and shard; executions up to the window's last day, and never later than `today`.
+        options: policy, waiting, approval, lease and grace.
+        today: the day in São Paulo on which the API is asked.
+        owner: a name that no other process uses, for the claims.
+        proposing: adopt, let wait and park as usual, but write proposals instead of applying.
+
+    Raises:
+        AuthenticationError: the token is not accepted.
+        TransientApiError: the API cannot be reached; what was applied so far is recorded.
+        LeaseTooShortError: the options and the connection do not fit together.
+    """
+    options.require_lease(ctx.api)
+    outcome = UpdateOutcome(cancelled=retire_updates(ctx, scope))
+    last = min(scope.window.last_day, today)
+    due = ctx.scheduled_updates.due(last, scope)
+    contracts = tuple(sorted({update.contract_id for update in due}))
+    unread = _read_rules(ctx, contracts, today, outcome)
+    run = Run(ctx, options, owner, today, proposing, IndexBook(ctx), unread, outcome)
+    for rule_id in dict.fromkeys(update.rule_id for update in due):
+        _work_off(run, rule_id, last)
+    if contracts:
+        release_periods(ctx, contracts)
+    return outcome
+
+
+def retire_updates(ctx: JobContext, scope: Scope) -> int:
+    """Cancel executions of what is gone, inactive or scheduled anew; return how many. Commits."""
+    now = ctx.clock()
+    for update in ctx.scheduled_updates.without_rule(scope):
+        ctx.scheduled_updates.move(update.scheduled_update_id, expected=update.next_execution_date, to=None)
+    strays = ctx.executions.strays(scope)
+    for execution in strays:
+        reason = "the rule, its contract or the update has ended, or it executes on another day by now"
+        ctx.executions.change(execution, ExecutionState.CANCELLED, reason=reason, at=now)
+    ctx.session.commit()
+    return len(strays)
+
+
+def _read_rules(ctx: JobContext, contracts: tuple[int, ...], today: date, outcome: UpdateOutcome) -> frozenset[int]:
+    """Read the contracts' rules from the vendor; return those that could not be read."""
+    if not contracts:
+        return frozenset()
+    ctx.session.commit()
+    started = ctx.clock()
+    synced = sync_rules(ctx, contracts, seen_on=today)
+    outcome.problems += synced.problems
+    ctx.session.expire_all()
+    rules = ctx.catalogue.rules_of(contracts)
+    return frozenset(rule.rule_id for rule in rules if rule.seen_at < started and rule.gone_at is None)
+
+
+def _work_off(run: Run, rule_id: int, last: date) -> None:
+    """Advance a rule's executions in order, until one cannot be settled now or none is due any more."""
+    ctx, policy = run.ctx, run.options.policy.value
+    while (snapshot := rule_snapshot(ctx, rule_id)) is not None:
+        due = snapshot.head()
+        if due is None or due.execution_date > last:
+            return
+        execution = ctx.executions.ensure(due.scheduled, due.execution_date, policy=policy, at=ctx.clock())
+        ctx.session.commit()
+        match advance(run, Case(snapshot, due, execution)):
+            case Step.NEXT | Step.AGAIN:
+                continue
+            case Step.STOP:
+                hold_periods(ctx, snapshot, due, execution)
+                return
+
+
+def advance(run: Run, case: Case) -> Step:  # noqa: C901, PLR0911 - the state machine in one piece
+    """Take one execution as far as it goes now."""
+    match ExecutionState(case.execution.state):
+        case ExecutionState.SUBMITTING | ExecutionState.IN_DOUBT:
+            run.outcome.in_doubt += 1
+            return Step.STOP
+        case ExecutionState.APPLIED | ExecutionState.ADOPTED | ExecutionState.CANCELLED:
+            return _move_on(run, case, next_execution(domain_update(case.due.scheduled), case.due.execution_date))
+        case _ if (ending := case.snapshot.ending(case.due.execution_date)) is not None:
+            run.outcome.cancelled += _change(run, case, ExecutionState.CANCELLED, ending)
+            return _move_on(run, case, None)
+        case ExecutionState.PARKED:
+            run.outcome.parked += 1
+            return Step.STOP
+    if (blocker := _blocker(run, case)) is not None:
+        return _stay(run, case, blocker)
+    proposal = _propose(run, case)
+    match judge_vendor(case.snapshot, case.due, proposal if isinstance(proposal, Proposal) else None):
+        case Doubt(reason):
+            return _park(run, case, reason)
+        case Adoption() as adoption:
+            return _adopt(run, case, adoption, proposal)
+    match proposal:
+        case MissingIndexValue():
+            return _wait(run, case, proposal)
+        case DomainError():
+            return _park(run, case, f"{case.name}: {proposal}")
+        case Proposal() if run.options.require_approval and not _is_approved(run, case, proposal):
+            return Step.STOP
+        case Proposal():
+            return _apply(run, case, proposal)
+
+
+def _blocker(run: Run, case: Case) -> str | None:
+    """Say what keeps an execution from being decided now; an invoice has to be found before it can be changed."""
+    if case.snapshot.rule.rule_id in run.unread:
+        return "the rule cannot be read from the vendor now"
+    periods = periods_from(run.ctx, case.snapshot.rule.rule_id, case.due.execution_date)
+    sent = [period for period in periods if period.state in UNDER_WAY]
+    return f"the period of {sent[0].issue_date} is {sent[0].state} and has to be settled first" if sent else None
+
+
+def _propose(run: Run, case: Case) -> Proposal | DomainError:
+    try:
+        return propose(case.snapshot, case.due, run.book, run.options.policy)
+    except DomainError as error:
+        return error
+
+
+def _is_approved(run: Run, case: Case, proposal: Proposal) -> bool:
+    """Whether a person approved exactly this; while proposing, a proposal is written instead."""
+    execution = case.execution
+    same = execution.state == ExecutionState.PROPOSED and execution.proposal_hash == proposal.hash
+    if same and execution.approved_at is not None and not run.proposing:
+        return True
+    if execution.state == ExecutionState.PROPOSED and not same:
+        reason = "rule, prices or index values changed since it was proposed"
+        if execution.approved_by:
+            reason = f"the approval by {execution.approved_by} is refused: {reason}"
+        withdrawn = {"approved_by": None, "approved_at": None, "proposal_hash": None}
+        _change(run, case, ExecutionState.PLANNED, reason, **withdrawn)
+        run.note(case, [f"{case.name}: {reason}"])
+    if run.proposing and execution.state == ExecutionState.WAITING:
+        _back_to_planned(run, case)
+    if run.proposing and execution.state == ExecutionState.PLANNED:
+        values = _columns(proposal) | {"evidence": proposal.evidence()}
+        _change(run, case, ExecutionState.PROPOSED, "waits for a person's approval", **values)
+    run.outcome.proposed += execution.state == ExecutionState.PROPOSED
+    return False
+
+
+# -- carrying out -----------------------------------------------------------------------------------------------------
+
+
+def _apply(run: Run, case: Case, proposal: Proposal) -> Step:
+    """Claim, PUT, complete."""
+    if not _back_to_planned(run, case, keep=ExecutionState.PROPOSED):
+        return Step.AGAIN
+    ctx, options, now = run.ctx, run.options, run.ctx.clock()
+    sent = prices_to_send(case.snapshot, proposal)
+    seen = {key: value for key, value in case.snapshot.remote_prices().items() if key in sent}
+    evidence = {**proposal.evidence(), "seen": _written(seen), "sent": _written(sent)}
+    claimed = ctx.executions.claim(
+        case.execution,
+        owner=run.owner,
+        lease_until=now + options.lease,
+        at=now,
+        evidence=evidence,
+        **_columns(proposal),
+    )
+    ctx.session.commit()  # before any PUT: from here on nobody else may send this
+    failpoint("update.claimed")
+    if not claimed:
+        return Step.AGAIN
+    remote = case.snapshot.remote if sent == seen else _put(run, case, sent)
+    if remote is None:
+        return Step.STOP
+    case.snapshot.remote = remote
+    work = Completion(
+        snapshot=case.snapshot,
+        due=case.due,
+        execution=case.execution,
+        target=ExecutionState.APPLIED,
+        source="price update",
+        evidence=evidence,
+        reason=f"applied: factor {proposal.factor:f}",
+        values={},
+    )
+    return _complete(run, case, work)
+
+
+def prices_to_send(snapshot: RuleSnapshot, proposal: Proposal) -> Prices:
+    """Return the unit values that the vendor is to show: those in force by now, which may be later ones."""
+    newest, day = snapshot.newest_prices(), proposal.due.execution_date
+    return {
+        key: newest[key].unit_value if newest[key].effective_from > day else new
+        for key, new in proposal.new_prices.items()
+        if key in snapshot.remote_prices()
+    }
+
+
+def _put(run: Run, case: Case, sent: Prices) -> InvoiceRule | None:
+    """Send the new unit values; None where that did not end well, with the execution changed accordingly.
+
+    Other fields of the rule, its scheduled updates above all, are not in the request and stay as they are.
+    """
+    rule, options = case.snapshot.rule, run.options
+    within = options.lease.total_seconds() - run.ctx.api.longest_request
+    body: dict[str, Any] = {"services": [{"id": key, "unit_value": value} for key, value in sent.items()]}
+    if WHOLE_RULE in sent:
+        body = {"gross_value": sent[WHOLE_RULE]}
+    try:
+        answer = run.ctx.api.update_invoice_rule(rule.contract_id, rule.rule_id, body, within=within)
+        failpoint("update.put")
+    except (RejectedError, BadRequestError) as error:
+        _park(run, case, f"{case.name}: the API refused the new price: {error.reason}")
+        return None
+    except NotFoundError:
+        _park(run, case, f"{case.name}: the rule is no longer at the vendor")
+        return None
+    except (AuthenticationError, TransientApiError) as error:
+        _doubt(run, case, f"not sent: {error}", timedelta(0))
+        raise
+    except ApiError as error:
+        _doubt(run, case, f"sent, answer unknown: {error}", options.grace)
+        return None
+    shown = {key: value for key, value in current_prices(answer).items() if key in sent}
+    if shown != sent:
+        _park(run, case, f"{case.name}: the vendor was sent {_listed(sent)} and shows {_listed(shown)}")
+        return None
+    return answer
+
+
+def _adopt(run: Run, case: Case, adoption: Adoption, proposal: Proposal | DomainError) -> Step:
+    """Take over the vendor's own readjustment; nothing is PUT."""
+    if not _back_to_planned(run, case):
+        return Step.AGAIN
+    ours, why_not = (proposal, None) if isinstance(proposal, Proposal) else (None, str(proposal))
+    work = Completion(
+        snapshot=case.snapshot,
+        due=case.due,
+        execution=case.execution,
+        target=ExecutionState.ADOPTED,
+        source="vendor",
+        evidence=adoption_evidence(adoption, case.due, ours, why_not),
+        reason="the vendor has readjusted the price itself: its price counts",
+        values=_columns(ours) if ours else {},
+    )
+    return _complete(run, case, work)
+
+
+def _complete(run: Run, case: Case, work: Completion) -> Step:
+    """Bring everything else in line with an execution whose prices the vendor shows."""
+    try:
+        brought = complete(run.ctx, work)
+    except (InvoicesPending, AuthenticationError) as error:
+        sent = case.execution.state == ExecutionState.SUBMITTING
+        step = _doubt(run, case, str(error), timedelta(0)) if sent else _stay(run, case, str(error))
+        if isinstance(error, AuthenticationError):
+            raise
+        return step
+    if brought is None:
+        return Step.AGAIN
+    run.outcome.applied += work.target is ExecutionState.APPLIED
+    run.outcome.adopted += work.target is ExecutionState.ADOPTED
+    run.outcome.invoices += len(brought.entries)
+    run.note(case, (f"{case.name}: {text}" for text in (*work.evidence.get("warnings", ()), *brought.warnings)))
+    return Step.NEXT
+
+
+# -- stopping short: each says why, in the execution's reason and in the run's summary ---------------------------------
+
+
+def _wait(run: Run, case: Case, missing: MissingIndexValue) -> Step:
+    """Let an execution wait for an index value, and park it when it has waited too long."""
+    execution = case.execution
+    index = price_index(case.due.scheduled.price_index)
+    out_from = available_from(index, missing.month)
+    since = execution.waiting_since or max(run.today, out_from)
+    until = add_days(since, run.options.max_wait_days)
+    value = f"the value of {index.label} for {missing.month:%m/%Y}"
+    if run.today >= until:
+        return _park(run, case, f"{case.name}: {value} should be out since {out_from} and is not; waited since {since}")
+    if run.today < out_from:
+        reason = f"{value} is not out before {out_from}"
+    else:
+        reason = f"{value} should be out since {out_from} and is not; parked on {until} if it stays so"
+    if execution.state != ExecutionState.WAITING:
+        _back_to_planned(run, case)
+        _change(run, case, ExecutionState.WAITING, reason, waiting_since=since)
+    else:
+        _say(run, case, reason)
+    run.outcome.waiting += 1
+    return Step.STOP
+
+
+def _park(run: Run, case: Case, reason: str) -> Step:
+    """Stop an execution for a person."""
+    _change(run, case, ExecutionState.PARKED, reason, waiting_since=None)
+    run.outcome.parked += 1
+    run.note(case, [reason])
+    return Step.STOP
+
+
+def _doubt(run: Run, case: Case, reason: str, grace: timedelta) -> Step:
+    """Leave an execution unanswered: its absence at the vendor proves nothing before the grace period is over."""
+    _change(run, case, ExecutionState.IN_DOUBT, reason, doubt_until=run.ctx.clock() + grace)
+    run.outcome.in_doubt += 1
+    return Step.STOP
+
+
+def _stay(run: Run, case: Case, reason: str) -> Step:
+    """Leave an execution as it is for a later run."""
+    _say(run, case, reason)
+    run.note(case, [f"{case.name}: {reason}"])
+    return Step.STOP
+
+
+def _say(run: Run, case: Case, reason: str) -> None:
+    case.execution.reason = reason
+    run.ctx.session.commit()
+
+
+def _move_on(run: Run, case: Case, to: date | None) -> Step:
+    """Let the update's next execution be another day; None where there is nothing to readjust any more."""
+    update_id = case.due.scheduled.scheduled_update_id
+    run.ctx.scheduled_updates.move(update_id, expected=case.due.execution_date, to=to)
+    run.ctx.session.commit()
+    return Step.NEXT
+
+
+def _back_to_planned(run: Run, case: Case, *, keep: ExecutionState | None = None) -> bool:
+    """Put an execution that waited or was proposed back to `planned`; False if somebody else changed it."""
+    if case.execution.state in (ExecutionState.PLANNED, keep):
+        return True
+    return _change(run, case, ExecutionState.PLANNED, "goes on", waiting_since=None)
+
+
+def _change(run: Run, case: Case, target: ExecutionState, reason: str, **values: Any) -> bool:
+    """Change an execution's state; False if somebody else did meanwhile."""
+    changed = run.ctx.executions.change(case.execution, target, reason=reason, at=run.ctx.clock(), **values)
+    run.ctx.session.commit()
+    return changed
+
+
+def _columns(proposal: Proposal) -> dict[str, Any]:
+    """Return the columns of an execution that a proposal fills, its evidence aside."""
+    return {
+        "price_index": proposal.index.value,
+        "policy": proposal.policy.value,
+        "factor": proposal.factor,
+        "proposal_hash": proposal.hash,
+        "waiting_since": None,
+    }
+
+
+def _written(prices: Prices) -> dict[str, str]:
+    return {str(key): written(value) for key, value in prices.items()}
+
+
+def _listed(prices: Prices) -> str:
+    return ", ".join(brl(value) for value in prices.values())

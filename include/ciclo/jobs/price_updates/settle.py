@@ -1,0 +1,321 @@
+"""The end of an execution: invoices to the new price, then state, prices, next execution and estimates in one commit.
+
+An execution counts as settled only when everything that follows from it is done. Whatever breaks before leaves it
+unsettled, periods wait, and doing it again is harmless: every value that is sent is absolute.
+
+What became of an execution whose PUT got no answer is found by reading the rule: the new unit values there, it is
+applied; the old ones after the grace period, it never arrived and is planned again; anything else is for a person. The
+vendor is read after `now` is taken, so that whatever was there by then is seen.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from ciclo.billimatic import NotFoundError
+from ciclo.billimatic.models import InvoiceRule
+from ciclo.domain.errors import DomainError
+from ciclo.domain.money import brl, cents
+from ciclo.domain.price_index import price_index
+from ciclo.domain.pricing import Price, gross_value, next_execution
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import PeriodState
+from ciclo.failpoints import failpoint
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.issuing.record import store_invoices
+from ciclo.jobs.price_updates.outcome import UpdateOptions, UpdateOutcome
+from ciclo.jobs.price_updates.reprice import Brought, InvoicesPending, bring_to_price
+from ciclo.jobs.price_updates.snapshot import Due, Prices, RuleSnapshot, rule_snapshot
+from ciclo.jobs.rules.prices import current_prices, next_revision
+from ciclo.jobs.rules.schedules import domain_update
+from ciclo.jobs.rules.sync import Problem
+from ciclo.ledger.repositories import Change, ExecutionState, Scope
+from ciclo.ledger.tables import Payload, Period, PriceUpdateExecution
+
+NOT_SENT = (PeriodState.PLANNED, PeriodState.WAITING)
+UNDER_WAY = (PeriodState.SUBMITTING, PeriodState.IN_DOUBT)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """An execution whose prices the vendor shows: what is left is to bring everything else in line."""
+
+    snapshot: RuleSnapshot
+    due: Due
+    execution: PriceUpdateExecution
+    target: ExecutionState
+    source: str
+    """`price update`, or `vendor` where its own readjustment is adopted."""
+    evidence: Payload
+    reason: str
+    values: Mapping[str, Any]
+    """Further columns of the execution to record: factor, policy, hash."""
+
+    @property
+    def new_prices(self) -> Prices:
+        """Unit values from the execution date on, by service id."""
+        return {entry["service_id"]: Decimal(entry["new"]) for entry in self.evidence["prices"]}
+
+    def history_after(self) -> list[Price]:
+        """Return the rule's prices with those of the execution."""
+        day = self.due.execution_date
+        return [*self.snapshot.history, *(Price(key, day, new) for key, new in self.new_prices.items())]
+
+
+def periods_from(ctx: JobContext, rule_id: int, day: date) -> list[Period]:
+    """Return the rule's periods from a day on."""
+    return ctx.periods.of_rules([rule_id], DateRange(day, date.max))
+
+
+def complete(ctx: JobContext, work: Completion) -> Brought | None:
+    """Bring invoices to the new price, then record the execution and all that follows from it. Commits.
+
+    Returns:
+        The invoices that were brought to the new price; None where another run was faster, and nothing was recorded.
+
+    Raises:
+        InvoicesPending: an invoice could not be changed now; nothing was recorded.
+        AuthenticationError: the token is not accepted; nothing was recorded.
+    """
+    periods = periods_from(ctx, work.snapshot.rule.rule_id, work.due.execution_date)
+    ctx.session.commit()  # no transaction stays open while requests are under way
+    issued = [period for period in periods if period.state == PeriodState.ISSUED]
+    brought = bring_to_price(ctx, work.snapshot, issued, work.history_after())
+    failpoint("update.repriced")
+    if not _record(ctx, work, brought, ctx.clock()):
+        ctx.session.rollback()
+        return None
+    _refresh_estimates(ctx, work)
+    failpoint("update.recording")
+    ctx.session.commit()
+    failpoint("update.recorded")
+    return brought
+
+
+def _record(ctx: JobContext, work: Completion, brought: Brought, now: datetime) -> bool:
+    evidence = dict(work.evidence)
+    evidence["warnings"] = [*evidence.get("warnings", ()), *brought.warnings]
+    if brought.entries:
+        evidence["invoices"] = brought.entries
+    if not ctx.executions.change(
+        work.execution, work.target, reason=work.reason, at=now, evidence=evidence, **work.values
+    ):
+        return False
+    # an update that a person scheduled anew, or that ended meanwhile, keeps its new date
+    ctx.scheduled_updates.move(
+        work.due.scheduled.scheduled_update_id, expected=work.due.execution_date, to=_following(work)
+    )
+    ctx.prices.add([_price_row(ctx, work, key, new, now) for key, new in work.new_prices.items()])
+    work.snapshot.rule.payload = work.snapshot.remote.payload
+    _store_invoices(ctx, work, brought, now)
+    return True
+
+
+def _following(work: Completion) -> date | None:
+    """Return the execution after this one; None if the rule ends before it."""
+    following = next_execution(domain_update(work.due.scheduled), work.due.execution_date)
+    end_date = work.snapshot.rule.end_date
+    return None if end_date is not None and following > end_date else following
+
+
+def _price_row(ctx: JobContext, work: Completion, service_id: int, new: Decimal, now: datetime) -> dict[str, Any]:
+    day = work.due.execution_date
+    return {
+        "organization_id": ctx.organization_id,
+        "rule_id": work.snapshot.rule.rule_id,
+        "service_id": service_id,
+        "effective_from": day,
+        "revision": next_revision(work.snapshot.prices, service_id, day),
+        "unit_value": new,
+        "source": work.source,
+        "execution_id": work.execution.id,
+        "created_at": now,
+    }
+
+
+def _store_invoices(ctx: JobContext, work: Completion, brought: Brought, now: datetime) -> None:
+    store_invoices(ctx, [invoice for _, invoice in brought.invoices], {}, now)
+    changes = []
+    for period, invoice in brought.invoices:
+        gross = cents(invoice.gross_value)
+        if period.gross_value != gross:
+            was = brl(period.gross_value) if period.gross_value is not None else "unknown"
+            reason = f"{was} to {brl(gross)} by the price update of {work.due.execution_date}"
+            changes.append(Change(invoice.id, str(invoice.state), str(invoice.state), reason))
+            period.gross_value = gross
+    ctx.session.flush()
+    ctx.audit.record("invoice", changes, now)
+
+
+def _refresh_estimates(ctx: JobContext, work: Completion) -> None:
+    """Say of periods that are not sent yet what they will amount to, and let go of those that wait for nothing more."""
+    after = work.history_after()
+    for period in periods_from(ctx, work.snapshot.rule.rule_id, work.due.execution_date):
+        if period.state in NOT_SENT:
+            period.gross_value = _estimate(work.snapshot, period, after)
+    ctx.session.flush()
+
+
+def _estimate(snapshot: RuleSnapshot, period: Period, prices: list[Price]) -> Decimal | None:
+    try:
+        return gross_value(snapshot.terms_of(period.rule_version).priced_services, prices, period.issue_date)
+    except DomainError:
+        return period.gross_value
+
+
+# -- what got no answer ------------------------------------------------------------------------------------------------
+
+
+def settle_updates(ctx: JobContext, scope: Scope, options: UpdateOptions) -> UpdateOutcome:
+    """Find out what became of the executions in doubt, and of claims whose lease has run out. Commits.
+
+    Raises:
+        ApiError: the vendor's rules cannot be read now; what was settled so far is recorded.
+    """
+    now = ctx.clock()
+    outcome = UpdateOutcome()
+    rows = ctx.executions.unanswered(scope, now)
+    for execution in rows:
+        if execution.state == ExecutionState.SUBMITTING:
+            _abandon(ctx, execution, options.grace, now)
+    ctx.session.commit()
+    failpoint("update.abandoned")
+    rules = {contract_id: _rules(ctx, contract_id) for contract_id in {row.contract_id for row in rows}}
+    failpoint("update.looked")
+    for execution in rows:
+        _settle_one(ctx, execution, rules[execution.contract_id].get(execution.rule_id), outcome, now)
+        ctx.session.commit()
+    if rows:
+        release_periods(ctx, tuple(sorted(rules)))
+    return outcome
+
+
+def _abandon(ctx: JobContext, execution: PriceUpdateExecution, grace: timedelta, now: datetime) -> None:
+    """Take a claim from a run that is gone: its PUT may have been sent until the lease ended."""
+    until = (execution.lease_until or now) + grace
+    reason = f"claimed by {execution.owner}, which never came back"
+    ctx.executions.change(execution, ExecutionState.IN_DOUBT, reason=reason, at=now, doubt_until=until)
+
+
+def _rules(ctx: JobContext, contract_id: int) -> dict[int, InvoiceRule]:
+    try:
+        return {rule.id: rule for rule in ctx.api.invoice_rules(contract_id)}
+    except NotFoundError:
+        return {}
+
+
+def _settle_one(
+    ctx: JobContext,
+    execution: PriceUpdateExecution,
+    remote: InvoiceRule | None,
+    outcome: UpdateOutcome,
+    now: datetime,
+) -> None:
+    if remote is None:
+        reason = "the rule is no longer at the vendor"
+        outcome.cancelled += ctx.executions.change(execution, ExecutionState.CANCELLED, reason=reason, at=now)
+        ctx.scheduled_updates.move(execution.scheduled_update_id, expected=execution.execution_date, to=None)
+        return
+    evidence = execution.evidence or {}
+    shown = current_prices(remote)
+    sent, seen = _read(evidence.get("sent"), shown), _read(evidence.get("seen"), shown)
+    if sent and all(shown[key] == value for key, value in sent.items()):
+        _finish(ctx, execution, remote, outcome, now)
+    elif not sent or any(shown[key] != value for key, value in seen.items()):
+        _park(ctx, execution, sent, seen, shown, outcome, now)
+    elif execution.doubt_until is not None and now < execution.doubt_until:
+        outcome.in_doubt += 1
+    else:
+        reason = "the vendor shows the price before after the grace period: planned again"
+        outcome.replanned += ctx.executions.change(execution, ExecutionState.PLANNED, reason=reason, at=now)
+
+
+def _read(written: dict[str, str] | None, shown: Prices) -> Prices:
+    """Read unit values from the evidence, of the services that the rule still has."""
+    return {int(key): Decimal(value) for key, value in (written or {}).items() if int(key) in shown}
+
+
+def _finish(
+    ctx: JobContext, execution: PriceUpdateExecution, remote: InvoiceRule, outcome: UpdateOutcome, now: datetime
+) -> None:
+    snapshot = rule_snapshot(ctx, execution.rule_id)
+    scheduled = ctx.scheduled_updates.get(execution.scheduled_update_id)
+    current = ctx.executions.get(execution.id)
+    if snapshot is None or scheduled is None or current is None:
+        raise LookupError(f"execution {execution.id} has no rule or update in the ledger")
+    if current.state != ExecutionState.IN_DOUBT:
+        return  # another run was faster
+    snapshot.remote = remote
+    work = Completion(
+        snapshot=snapshot,
+        due=Due(scheduled, current.execution_date),
+        execution=current,
+        target=ExecutionState.APPLIED,
+        source="price update",
+        evidence=current.evidence or {},
+        reason="the vendor shows the new price",
+        values={},
+    )
+    try:
+        brought = complete(ctx, work)
+    except InvoicesPending as error:
+        current.reason, current.doubt_until = str(error), now
+        outcome.in_doubt += 1
+        return
+    if brought is not None:
+        outcome.applied += 1
+        outcome.invoices += len(brought.entries)
+        outcome.problems += [Problem(current.contract_id, current.rule_id, text) for text in brought.warnings]
+
+
+def _park(
+    ctx: JobContext,
+    execution: PriceUpdateExecution,
+    sent: Prices,
+    seen: Prices,
+    shown: Prices,
+    outcome: UpdateOutcome,
+    now: datetime,
+) -> None:
+    reason = (
+        f"contract {execution.contract_id}, rule {execution.rule_id}, update of {execution.execution_date}: the vendor "
+        f"shows {_listed(shown, sent)}, neither the price before ({_listed(seen, sent)}) nor the new one "
+        f"({_listed(sent, sent)})"
+    )
+    outcome.parked += ctx.executions.change(execution, ExecutionState.PARKED, reason=reason, at=now)
+    outcome.problems.append(Problem(execution.contract_id, execution.rule_id, reason))
+
+
+def _listed(prices: Prices, keys: Prices) -> str:
+    return ", ".join(brl(prices[key]) for key in keys if key in prices)
+
+
+# -- the rule's periods -----------------------------------------------------------------------------------------------
+
+
+def hold_periods(ctx: JobContext, snapshot: RuleSnapshot, due: Due, execution: PriceUpdateExecution) -> None:
+    """Let the rule's periods from an unsettled execution on wait, and say for which update. Commits."""
+    reason, now = waiting_reason(due, execution), ctx.clock()
+    periods = periods_from(ctx, snapshot.rule.rule_id, due.execution_date)
+    ctx.periods.wait([p for p in periods if p.state == PeriodState.PLANNED], reason=reason, at=now)
+    for period in periods:
+        if period.state == PeriodState.WAITING:
+            period.reason = reason
+    ctx.session.commit()
+
+
+def waiting_reason(due: Due, execution: PriceUpdateExecution) -> str:
+    """Say which update a period waits for, and how that stands."""
+    label = price_index(due.scheduled.price_index).label
+    why = f": {execution.reason}" if execution.reason else ""
+    return f"waits for the price update of {due.execution_date} by {label}, which is {execution.state}{why}"
+
+
+def release_periods(ctx: JobContext, contract_ids: tuple[int, ...]) -> None:
+    """Put back to `planned` the contracts' periods whose price updates are settled by now. Commits."""
+    scope = Scope(DateRange(date.min, date.max), contract_ids)
+    free = ctx.periods.free_again(scope)
+    ctx.periods.replan(free, reason="the price updates of its rule are settled", at=ctx.clock())
+    ctx.session.commit()
