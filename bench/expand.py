@@ -17,8 +17,7 @@ from bench.figures import Figure, InTurn
 from bench.plan import Plan
 from bench.portfolio import Rule, rules
 from ciclo.domain.due_dates import Charge, ChargeType
-from ciclo.domain.expansion import expand
-from ciclo.domain.recurrence import DateRange
+from ciclo.domain.recurrence import DateRange, expand
 
 NEAR = DateRange.days(date(2021, 1, 1), date(2021, 12, 31))
 FAR = DateRange.days(date(2051, 1, 1), date(2051, 12, 31))

@@ -23,9 +23,9 @@ from bench.servers import Sandbox, fresh_ledger, job_on
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.http.json_bodies import written
+from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests
 from ciclo.jobs.issuing.issue import issue_due_periods
-from ciclo.jobs.issuing.options import IssueOptions
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.periods.expansions import record_expansion
 from ciclo.jobs.rules.sync import sync_contracts

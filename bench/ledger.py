@@ -18,8 +18,7 @@ from bench.figures import Figure, InTurn
 from bench.plan import Plan
 from bench.portfolio import ORGANIZATION, rules
 from bench.servers import fresh_ledger
-from ciclo.domain.expansion import expand
-from ciclo.domain.recurrence import DateRange
+from ciclo.domain.recurrence import DateRange, expand
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Actor, PeriodRepository
 

@@ -18,9 +18,8 @@ from bench.servers import TODAY, Sandbox, fresh_ledger, job_on, running_sandbox
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.closing.close import close_month, require_closed
-from ciclo.jobs.context import JobContext
+from ciclo.jobs.context import IssueOptions, JobContext
 from ciclo.jobs.issuing.issue import issue_due_periods
-from ciclo.jobs.issuing.options import IssueOptions
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.periods.expansions import record_expansion
 from ciclo.jobs.reconciliation.reconcile import reconcile

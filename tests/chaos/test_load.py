@@ -15,9 +15,8 @@ from chaos_worker import TODAY as WORKERS_DAY
 from ciclo.billimatic import BillimaticClient
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
-from ciclo.jobs.context import JobContext
+from ciclo.jobs.context import IssueOptions, JobContext
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
-from ciclo.jobs.issuing.options import IssueOptions
 from ciclo.jobs.issuing.settle import StillInDoubtError
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.sync import sync_contracts

@@ -10,9 +10,8 @@ from sqlalchemy.orm import Session
 from ciclo.billimatic import BillimaticClient
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
-from ciclo.jobs.context import JobContext
+from ciclo.jobs.context import IssueOptions, JobContext
 from ciclo.jobs.issuing.issue import issue_due_periods
-from ciclo.jobs.issuing.options import IssueOptions
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.reconciliation.reconcile import reconcile
 from ciclo.jobs.rules.sync import sync_contracts

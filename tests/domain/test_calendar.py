@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ciclo.domain.calendar import (
-    MONTHS,
     add_business_days,
     add_days,
     add_months,
     bank_holidays,
+    day_in_month,
     easter_sunday,
     first_of_month,
     is_business_day,
@@ -20,8 +20,9 @@ from ciclo.domain.calendar import (
     month_number,
     next_business_day,
     previous_business_day,
+    read_holidays,
 )
-from ciclo.domain.errors import DateOutOfRange
+from ciclo.domain.errors import DateOutOfRange, InvalidHolidays
 
 DAYS = st.dates(date(1950, 1, 1), date(2150, 12, 31))
 
@@ -118,7 +119,7 @@ def test_a_month_begins_and_ends_around_its_days(day):
     assert first_of_month(day).day == 1
     assert (month_end(day) + timedelta(days=1)).day == 1
     assert first_of_month(day) <= day <= month_end(day)
-    assert MONTHS[month_number(day)][day.day] == day
+    assert day_in_month(month_number(day), day.day) == day
 
 
 @given(anchor=DAYS, months=st.integers(-600, 600))
@@ -139,3 +140,18 @@ def test_counting_business_days_back_returns_to_the_start(day, count):
 def test_the_nearest_business_days_enclose_a_day(day):
     assert previous_business_day(day) <= day <= next_business_day(day)
     assert (previous_business_day(day) == day == next_business_day(day)) is is_business_day(day)
+
+
+def test_a_companys_own_holidays_are_no_business_days():
+    own = read_holidays(["# the city's day", "25/01/2027", "2026-12-24  # closed by agreement", ""])
+    assert own == {date(2027, 1, 25), date(2026, 12, 24)}
+    assert next_business_day(date(2026, 12, 24), own) == date(2026, 12, 28)  # the 25th is everybody's, then a weekend
+    assert previous_business_day(date(2026, 12, 25), own) == date(2026, 12, 23)
+    assert add_business_days(date(2026, 12, 23), 1, own) == date(2026, 12, 28)
+    assert last_business_day_of_month(date(2026, 12, 1), {date(2026, 12, 31)}) == date(2026, 12, 30)
+
+
+@pytest.mark.parametrize("line", ["24/13/2025", "Natal", "2025-12-24;2025-12-31"])
+def test_a_holiday_that_is_no_date_is_refused_by_its_line(line):
+    with pytest.raises(InvalidHolidays, match="line 2 of the holidays"):
+        read_holidays(["2025-12-24", line])

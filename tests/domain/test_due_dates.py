@@ -106,10 +106,16 @@ def test_a_fixed_day_some_months_later(day, months, issued, expected):
             "2020-12-31",
             ["2021-01-31", "2021-02-28", "2021-03-31", "2021-04-30"],
         ),
-        (Charge(FIXED, day_number=31, parcel_number=2), "2021-02-10", ["2021-02-28", "2021-03-28"]),
+        (Charge(FIXED, day_number=31, parcel_number=2), "2021-02-10", ["2021-02-28", "2021-03-31"]),
         (Charge(FIXED, day_number=1, parcel_number=2), "2018-12-21", ["2019-01-01", "2019-02-01"]),
         (Charge(LAST, parcel_number=2), "2025-01-10", ["2025-01-31", "2025-02-28"]),
-        (Charge(LAST, parcel_number=2), "2025-04-10", ["2025-04-30", "2025-05-30"]),
+        (Charge(LAST, parcel_number=2), "2025-04-10", ["2025-04-30", "2025-05-31"]),
+        (Charge(LAST, parcel_number=3), "2025-02-10", ["2025-02-28", "2025-03-31", "2025-04-30"]),
+        (
+            Charge(MONTHS_LATER, day_number=30, month_quantity=1, parcel_number=3),
+            "2025-01-15",
+            ["2025-02-28", "2025-03-30", "2025-04-30"],
+        ),
         (
             Charge(DAYS_LATER, day_quantity=30, parcel_number=3),
             "2025-01-01",
@@ -122,7 +128,7 @@ def test_a_fixed_day_some_months_later(day, months, issued, expected):
         ),
     ],
 )
-def test_parcels_are_a_month_apart_and_clamped_from_the_firsts_own_day(charge, issued, expected):
+def test_parcels_are_a_month_apart_and_each_keeps_the_rule(charge, issued, expected):
     assert due(charge, issued) == expected
 
 
@@ -144,6 +150,11 @@ def test_parcels_are_a_month_apart_and_clamped_from_the_firsts_own_day(charge, i
             Charge(DAYS_LATER, day_quantity=1, only_business_days=True, parcel_number=2),
             "2025-07-01",
             ["2025-07-02", "2025-08-04"],
+        ),
+        (  # three business days after the 18th of each month: over Carnival, over a weekend, over Tiradentes
+            Charge(DAYS_LATER, day_quantity=3, only_business_days=True, parcel_number=3),
+            "2023-02-18",
+            ["2023-02-24", "2023-03-22", "2023-04-24"],
         ),
         (Charge(MONTHS_LATER, day_number=30, month_quantity=1, only_business_days=True), "2025-07-15", ["2025-09-01"]),
     ],
@@ -219,6 +230,21 @@ def test_an_invoice_is_split_into_its_receivables():
         ("2019-02-01", "33.3333", "33.33"),
         ("2019-03-01", "33.3334", "33.34"),
     ]
+
+
+def test_a_companys_own_holidays_move_due_dates():
+    charge = Charge(FIXED, day_number=24, only_business_days=True)
+    issued = date(2026, 12, 10)
+    assert due_dates(charge, issued) == (date(2026, 12, 24),)
+    assert due_dates(charge, issued, frozenset({date(2026, 12, 24)})) == (date(2026, 12, 28),)
+
+
+@given(charge=charges(), issued=ISSUE_DATES)
+def test_parcels_on_a_day_of_the_month_keep_it_where_there_is_one(charge, issued):
+    if charge.charge_type in {FIXED, MONTHS_LATER} and not charge.only_business_days:
+        assert all(day.day == min(charge.day_number, month_end(day).day) for day in due_dates(charge, issued))
+    if charge.charge_type is LAST and not charge.only_business_days:
+        assert all(day == month_end(day) for day in due_dates(charge, issued))
 
 
 @given(parcels=st.integers(1, 1000))

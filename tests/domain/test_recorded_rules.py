@@ -7,9 +7,8 @@ from decimal import Decimal
 import pytest
 
 from ciclo.domain.due_dates import Charge, charge_type_of
-from ciclo.domain.expansion import expand
 from ciclo.domain.pricing import WHOLE_RULE, Price, priced_period
-from ciclo.domain.recurrence import AccrualMonth, DateRange, PeriodUnit, Recurrence, periods
+from ciclo.domain.recurrence import AccrualMonth, DateRange, PeriodUnit, Recurrence, expand, periods
 
 YEAR_2017 = DateRange.days(date(2017, 1, 1), date(2017, 12, 31))
 

@@ -9,9 +9,8 @@ from sqlalchemy.orm import Session
 
 from ciclo.billimatic import AuthenticationError, BillimaticClient
 from ciclo.domain.states import PeriodState
-from ciclo.jobs.context import JobContext
+from ciclo.jobs.context import IssueOptions, JobContext
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
-from ciclo.jobs.issuing.options import IssueOptions
 from ciclo.jobs.issuing.settle import StillInDoubtError, adopt_existing, settle
 from ciclo.jobs.issuing.summary import NothingBilledError, require_billing, summarize_window
 from ciclo.jobs.periods.expand import expand_rules

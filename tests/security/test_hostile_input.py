@@ -9,9 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.recurrence import DateRange
-from ciclo.jobs.context import JobContext
+from ciclo.jobs.context import IssueOptions, JobContext
 from ciclo.jobs.issuing.issue import issue_due_periods
-from ciclo.jobs.issuing.options import IssueOptions
 from ciclo.jobs.issuing.settle import settle
 from ciclo.jobs.issuing.summary import summarize_window
 from ciclo.jobs.periods.expand import expand_rules

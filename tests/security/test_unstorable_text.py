@@ -15,9 +15,8 @@ from sqlalchemy.orm import Session
 from ciclo.billimatic import BillimaticClient
 from ciclo.console import User, create_app
 from ciclo.domain.recurrence import DateRange
-from ciclo.jobs.context import JobContext
+from ciclo.jobs.context import IssueOptions, JobContext
 from ciclo.jobs.issuing.issue import issue_due_periods
-from ciclo.jobs.issuing.options import IssueOptions
 from ciclo.jobs.issuing.settle import adopt_existing
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.sync import sync_contracts

@@ -21,9 +21,8 @@ from ciclo import failpoints
 from ciclo.billimatic import ApiError, BillimaticClient
 from ciclo.domain.recurrence import DateRange
 from ciclo.http.retries import RetryRules
-from ciclo.jobs.context import JobContext
+from ciclo.jobs.context import IssueOptions, JobContext
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
-from ciclo.jobs.issuing.options import IssueOptions
 from ciclo.jobs.issuing.settle import StillInDoubtError, adopt_existing, settle
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.price_updates import UpdateOptions, apply_price_updates, settle_updates

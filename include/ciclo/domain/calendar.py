@@ -1,14 +1,18 @@
 """Days and months: month arithmetic with clamping, and the business days of Brazil's banks (ANBIMA's calendar).
 
-The one rule: a month is a row of days in which a day past the month's end is its last day. Months are counted by
-their number, `year * 12 + month - 1`, so that months add like integers and clamping is a look-up that never drifts.
+Months are counted by their number, `year * 12 + month - 1`, so that months add like integers. A day past the month's
+end is its last day, always clamped from the day that was asked for, so that nothing drifts.
+
+A company may keep holidays of its own beside the banks' (its city's, the 24th of December): whoever asks about business
+days gives them along.
 """
 
 from calendar import monthrange
+from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 from functools import cache
 
-from ciclo.domain.errors import DateOutOfRange
+from ciclo.domain.errors import DateOutOfRange, InvalidHolidays
 
 SATURDAY = 5
 _DAY = timedelta(days=1)
@@ -23,25 +27,8 @@ _BLACK_AWARENESS_DAY = (11, 20)
 _BLACK_AWARENESS_DAY_SINCE = 2024  # Law 14.759 of 2023-12-21 made it a national holiday
 
 
-class _Months(dict[int, tuple[date, ...]]):
-    """Month number → its days 1 to 31, clamped to the month's end, at index 1 to 31 (index 0 repeats day 1).
-
-    Filled as months are asked for. Looking a date up here costs a fraction of building one, and is what makes the
-    expansion of a rule cheap.
-    """
-
-    def __missing__(self, number: int) -> tuple[date, ...]:
-        year, month0 = divmod(number, 12)
-        if not date.min.year <= year <= date.max.year:
-            raise DateOutOfRange(f"month {month0 + 1} of year {year}")
-        length = monthrange(year, month0 + 1)[1]
-        days = [date(year, month0 + 1, day) for day in range(1, length + 1)]
-        past_the_end = [days[-1]] * (31 - length)
-        return self.setdefault(number, (days[0], *days, *past_the_end))
-
-
-MONTHS = _Months()
-"""`MONTHS[month_number][day]`: that day of that month, or the month's last day if it has no such day."""
+NO_HOLIDAYS: frozenset[date] = frozenset()
+"""A company without holidays of its own."""
 
 
 def month_number(day: date) -> int:
@@ -49,14 +36,26 @@ def month_number(day: date) -> int:
     return day.year * 12 + day.month - 1
 
 
+def day_in_month(number: int, day: int) -> date:
+    """Day `day` (1 to 31) of the month with that number, or the month's last day if it has no such day.
+
+    Raises:
+        DateOutOfRange: the month lies outside the years 1 to 9999.
+    """
+    year, month0 = divmod(number, 12)
+    if not date.min.year <= year <= date.max.year:
+        raise DateOutOfRange(f"month {month0 + 1} of year {year}")
+    return date(year, month0 + 1, min(day, monthrange(year, month0 + 1)[1]))
+
+
 def first_of_month(day: date) -> date:
     """First day of the day's month."""
-    return MONTHS[month_number(day)][1]
+    return day.replace(day=1)
 
 
 def month_end(day: date) -> date:
     """Last day of the day's month."""
-    return MONTHS[month_number(day)][31]
+    return day_in_month(month_number(day), 31)
 
 
 def add_months(anchor: date, months: int) -> date:
@@ -67,7 +66,7 @@ def add_months(anchor: date, months: int) -> date:
     Raises:
         DateOutOfRange: the month lies outside the years 1 to 9999.
     """
-    return MONTHS[month_number(anchor) + months][anchor.day]
+    return day_in_month(month_number(anchor) + months, anchor.day)
 
 
 def add_days(day: date, days: int) -> date:
@@ -82,38 +81,56 @@ def add_days(day: date, days: int) -> date:
         raise DateOutOfRange(f"{days} days after {day}") from error
 
 
-def is_business_day(day: date) -> bool:
-    """Whether Brazil's banks settle on that day: Monday to Friday and no holiday of ANBIMA's calendar."""
-    return day.weekday() < SATURDAY and day not in bank_holidays(day.year)
+def is_business_day(day: date, own_holidays: Collection[date] = NO_HOLIDAYS) -> bool:
+    """Whether it is Monday to Friday, no holiday of ANBIMA's calendar and none of the company's own."""
+    return day.weekday() < SATURDAY and day not in bank_holidays(day.year) and day not in own_holidays
 
 
-def next_business_day(day: date) -> date:
+def next_business_day(day: date, own_holidays: Collection[date] = NO_HOLIDAYS) -> date:
     """Return the day itself if it is a business day, else the first one after it."""
-    while not is_business_day(day):
+    while not is_business_day(day, own_holidays):
         day = add_days(day, 1)
     return day
 
 
-def previous_business_day(day: date) -> date:
+def previous_business_day(day: date, own_holidays: Collection[date] = NO_HOLIDAYS) -> date:
     """Return the day itself if it is a business day, else the last one before it."""
-    while not is_business_day(day):
+    while not is_business_day(day, own_holidays):
         day = add_days(day, -1)
     return day
 
 
-def add_business_days(day: date, count: int) -> date:
+def add_business_days(day: date, count: int, own_holidays: Collection[date] = NO_HOLIDAYS) -> date:
     """Return the `count`-th business day strictly after `day`, strictly before it if negative; `day` itself for 0."""
     step = 1 if count > 0 else -1
     for _ in range(abs(count)):
         day = add_days(day, step)
-        while not is_business_day(day):
+        while not is_business_day(day, own_holidays):
             day = add_days(day, step)
     return day
 
 
-def last_business_day_of_month(day: date) -> date:
+def last_business_day_of_month(day: date, own_holidays: Collection[date] = NO_HOLIDAYS) -> date:
     """Last business day of the day's month."""
-    return previous_business_day(month_end(day))
+    return previous_business_day(month_end(day), own_holidays)
+
+
+def read_holidays(lines: Iterable[str]) -> frozenset[date]:
+    """Read a company's own holidays: one day a line, `2025-12-24` or `24/12/2025`; what follows a `#` is a comment.
+
+    Raises:
+        InvalidHolidays: a line is no date; it is named by its number.
+    """
+    found = set()
+    for number, line in enumerate(lines, start=1):
+        text = line.partition("#")[0].strip()
+        if not text:
+            continue
+        try:
+            found.add(date.fromisoformat("-".join(reversed(text.split("/"))) if "/" in text else text))
+        except ValueError:
+            raise InvalidHolidays(number, text) from None
+    return frozenset(found)
 
 
 @cache

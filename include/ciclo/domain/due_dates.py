@@ -1,10 +1,10 @@
 """When an invoice is due: due dates counted from the issue date, and its split into receivables.
 
-The one rule: the first due date follows from the charge type, the others are whole months after it, each clamped from
-the first's own day. `docs/dates-and-due-dates.md` holds every combination with examples.
+Receivable k keeps the rule of the first, k months later: a month's end stays a month's end, day 31 stays day 31 where
+there is one, business days are counted anew. `docs/dates-and-due-dates.md` holds every combination with examples.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -13,10 +13,13 @@ from functools import cache
 from types import MappingProxyType
 
 from ciclo.domain.calendar import (
-    MONTHS,
+    NO_HOLIDAYS,
     add_business_days,
     add_days,
+    add_months,
+    day_in_month,
     last_business_day_of_month,
+    month_end,
     month_number,
     next_business_day,
 )
@@ -120,16 +123,39 @@ _IMPLIED: Mapping[tuple[bool, bool, bool], ChargeType] = MappingProxyType(
 )
 
 
-def due_dates(charge: Charge, issue_date: date) -> tuple[date, ...]:
+def due_dates(charge: Charge, issue_date: date, own_holidays: Collection[date] = NO_HOLIDAYS) -> tuple[date, ...]:
     """Due dates of an invoice, one a parcel, in order.
+
+    Args:
+        charge: how they are counted.
+        issue_date: what they are counted from.
+        own_holidays: the company's own, beside the banks'.
 
     Raises:
         DateOutOfRange: a due date lies outside the years 1 to 9999.
     """
-    first = _FIRST_DUE_DATE[charge.charge_type](charge, issue_date)
-    if charge.parcel_number is None and not charge.only_business_days:
-        return (first,)
-    return _parcels(charge, first)
+    parcels, business = range(charge.parcels), bool(charge.only_business_days)
+    match charge.charge_type:
+        case ChargeType.LAST_DAY_OF_MONTH:
+            end = month_end(issue_date)
+            payable = last_business_day_of_month(end, own_holidays) if business else end
+            first = month_number(issue_date) + (payable <= issue_date)
+            days = [day_in_month(first + k, 31) for k in parcels]
+            return tuple(last_business_day_of_month(day, own_holidays) if business else day for day in days)
+        case ChargeType.DAY_QUANTITY if business:
+            counted = [add_months(issue_date, k) for k in parcels]
+            days = [add_business_days(day, charge.day_quantity or 0, own_holidays) for day in counted]
+        case ChargeType.DAY_QUANTITY:
+            later = add_days(issue_date, charge.day_quantity or 0)
+            days = [add_months(later, k) for k in parcels]
+        case ChargeType.FIXED_DAY | ChargeType.FIXED_DAY_AND_MONTH_QUANTITY:
+            number, day_number = month_number(issue_date), charge.day_number or 0
+            if charge.charge_type is ChargeType.FIXED_DAY:
+                number += day_in_month(number, day_number) <= issue_date
+            else:
+                number += charge.month_quantity or 0
+            days = [day_in_month(number + k, day_number) for k in parcels]
+    return tuple(next_business_day(day, own_holidays) for day in days) if business else tuple(days)
 
 
 def percentages(parcels: int) -> tuple[Decimal, ...]:
@@ -142,50 +168,13 @@ def percentages(parcels: int) -> tuple[Decimal, ...]:
     return _percentages(parcels)
 
 
-def receivables(charge: Charge, issue_date: date, gross_value: Decimal) -> tuple[Receivable, ...]:
+def receivables(
+    charge: Charge, issue_date: date, gross_value: Decimal, own_holidays: Collection[date] = NO_HOLIDAYS
+) -> tuple[Receivable, ...]:
     """Due dates of an invoice with their percentages and their parts in money, which total `gross_value` exactly."""
     shares = percentages(charge.parcels)
     parts = split_money(gross_value, shares)
-    return tuple(map(Receivable, due_dates(charge, issue_date), shares, parts))
-
-
-def _fixed_day(charge: Charge, issue_date: date) -> date:
-    number, day = month_number(issue_date), charge.day_number or 0
-    due = MONTHS[number][day]
-    return due if due > issue_date else MONTHS[number + 1][day]
-
-
-def _last_day_of_month(charge: Charge, issue_date: date) -> date:
-    number = month_number(issue_date)
-    end = MONTHS[number][31]
-    payable = last_business_day_of_month(end) if charge.only_business_days else end
-    return end if payable > issue_date else MONTHS[number + 1][31]
-
-
-def _day_quantity(charge: Charge, issue_date: date) -> date:
-    count = charge.day_quantity or 0
-    return add_business_days(issue_date, count) if charge.only_business_days else add_days(issue_date, count)
-
-
-def _fixed_day_and_month_quantity(charge: Charge, issue_date: date) -> date:
-    return MONTHS[month_number(issue_date) + (charge.month_quantity or 0)][charge.day_number or 0]
-
-
-_FIRST_DUE_DATE: Mapping[ChargeType, Callable[[Charge, date], date]] = {
-    ChargeType.FIXED_DAY: _fixed_day,
-    ChargeType.LAST_DAY_OF_MONTH: _last_day_of_month,
-    ChargeType.DAY_QUANTITY: _day_quantity,
-    ChargeType.FIXED_DAY_AND_MONTH_QUANTITY: _fixed_day_and_month_quantity,
-}
-
-
-def _parcels(charge: Charge, first: date) -> tuple[date, ...]:
-    number, day = month_number(first), first.day
-    dates = (MONTHS[number + months][day] for months in range(charge.parcels))
-    if not charge.only_business_days:
-        return tuple(dates)
-    by_month_end = charge.charge_type is ChargeType.LAST_DAY_OF_MONTH
-    return tuple(map(last_business_day_of_month if by_month_end else next_business_day, dates))
+    return tuple(map(Receivable, due_dates(charge, issue_date, own_holidays), shares, parts))
 
 
 @cache

@@ -64,6 +64,14 @@ class DateOutOfRange(DomainError):
         super().__init__(f"{what} lies outside the years 1 to 9999")
 
 
+class InvalidHolidays(DomainError):
+    """A line of a company's own holidays is no date."""
+
+    def __init__(self, line: int, text: str) -> None:
+        self.line = line
+        super().__init__(f"line {line} of the holidays: {text!r} is no date such as 2025-12-24 or 24/12/2025")
+
+
 class IllegalTransition(DomainError):
     """A period, invoice or receivable cannot go from one state to the other."""
 

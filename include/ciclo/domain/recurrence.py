@@ -1,19 +1,20 @@
-"""When a rule issues: its periods, windows of dates, and the accrual month of an invoice.
+"""When a rule issues: its periods with accrual month and due dates, and windows of dates.
 
-The one rule: issue date k is `init_date` plus k steps, counted from `init_date` and clamped to the month's end, so that
-a period is known by its number alone and the periods of a window cost nothing for the years before it.
+Issue date k is `init_date` plus k steps, counted from `init_date` and clamped to the month's end, so that a period is
+known by its number alone and the periods of a window cost nothing for the years before it.
 
 Windows are half-open, `[start, end)`: windows that touch neither share nor lose a day. People and the API speak of
 inclusive days; `DateRange.days` is the only door between the two.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Self
 
-from ciclo.domain.calendar import MONTHS, add_days, add_months, first_of_month, month_number
+from ciclo.domain.calendar import NO_HOLIDAYS, add_days, add_months, day_in_month, first_of_month, month_number
+from ciclo.domain.due_dates import Charge, due_dates
 from ciclo.domain.errors import InvalidRule, WindowUpsideDown
 
 DAYS_OF_A_WEEK = 7
@@ -65,8 +66,8 @@ class DateRange:
     @classmethod
     def month_of(cls, day: date) -> Self:
         """Window of the day's whole month."""
-        number = month_number(day)
-        return cls(MONTHS[number][1], MONTHS[number + 1][1])
+        start = first_of_month(day)
+        return cls(start, add_months(start, 1))
 
     @property
     def last_day(self) -> date:
@@ -144,12 +145,7 @@ def period_numbers(recurrence: Recurrence, window: DateRange) -> range:
 
 def issue_dates(recurrence: Recurrence, window: DateRange) -> Iterator[date]:
     """Issue dates inside the half-open `window`, in order; the cost does not depend on how far back the rule began."""
-    numbers = period_numbers(recurrence, window)
-    if recurrence.period_unit is PeriodUnit.WEEKLY:
-        return (nth_issue_date(recurrence, number) for number in numbers)
-    first, months = month_number(recurrence.init_date), recurrence.month_quantity or 1
-    day = recurrence.init_date.day
-    return (MONTHS[first + number * months][day] for number in numbers)
+    return (nth_issue_date(recurrence, number) for number in period_numbers(recurrence, window))
 
 
 def issue_count(recurrence: Recurrence, window: DateRange) -> int:
@@ -163,9 +159,9 @@ def accrual_month(issue_date: date, convention: AccrualMonth) -> date:
         case AccrualMonth.SAME_MONTH:
             return first_of_month(issue_date)
         case AccrualMonth.PREVIOUS_MONTH:
-            return MONTHS[month_number(issue_date) - 1][1]
+            return day_in_month(month_number(issue_date) - 1, 1)
         case AccrualMonth.NEXT_MONTH:
-            return MONTHS[month_number(issue_date) + 1][1]
+            return day_in_month(month_number(issue_date) + 1, 1)
 
 
 def periods(recurrence: Recurrence, accrual: AccrualMonth, window: DateRange) -> Iterator[Period]:
@@ -175,6 +171,26 @@ def periods(recurrence: Recurrence, accrual: AccrualMonth, window: DateRange) ->
         yield Period(number, issued, accrual_month(issued, accrual))
 
 
+ExpandedPeriod = tuple[date, date, tuple[date, ...]]
+"""Issue date, accrual month (first day), due dates."""
+
+
+def expand(
+    recurrence: Recurrence,
+    charge: Charge,
+    accrual: AccrualMonth,
+    window: DateRange,
+    own_holidays: Collection[date] = NO_HOLIDAYS,
+) -> Iterator[ExpandedPeriod]:
+    """Periods of a rule inside the half-open `window`, in order: (issue date, accrual month, due dates).
+
+    Raises:
+        DateOutOfRange: a due date lies outside the years 1 to 9999.
+    """
+    for issued in issue_dates(recurrence, window):
+        yield issued, accrual_month(issued, accrual), due_dates(charge, issued, own_holidays)
+
+
 def step_on_or_after(anchor: date, months: int, day: date) -> int:
     """Smallest k >= 0 for which `add_months(anchor, k * months)` is not before `day`."""
     if day <= anchor:
@@ -182,7 +198,7 @@ def step_on_or_after(anchor: date, months: int, day: date) -> int:
     number = month_number(day)
     gap = number - month_number(anchor)
     steps = -(-gap // months)
-    falls_before = steps * months == gap and MONTHS[number][anchor.day] < day
+    falls_before = steps * months == gap and day_in_month(number, anchor.day) < day
     return steps + falls_before
 
 

@@ -1,13 +1,19 @@
-"""What every job is given: the API, a ledger session, who acts, what time it is. Nothing here reads a clock."""
+"""What every job is given (the API, a ledger session, who acts, what time it is), its options, and what came of it.
 
-from collections.abc import Callable
+Nothing here reads a clock or an environment.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from ciclo.billimatic import BillimaticClient
+from ciclo.domain.calendar import NO_HOLIDAYS
 from ciclo.ledger.repositories import (
     Actor,
     AuditRepository,
@@ -25,6 +31,9 @@ from ciclo.ledger.repositories import (
     WebhookRepository,
 )
 
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+"""The time zone of billing."""
+
 
 @dataclass(frozen=True)
 class JobContext:
@@ -35,11 +44,18 @@ class JobContext:
     actor: Actor
     clock: Callable[[], datetime]
     """Returns the current instant, aware."""
+    own_holidays: frozenset[date] = NO_HOLIDAYS
+    """The company's own, beside the banks'."""
 
     @property
     def organization_id(self) -> int:
         """The organization that bills."""
         return self.api.organization_id
+
+    @property
+    def today(self) -> date:
+        """The current day in São Paulo."""
+        return self.clock().astimezone(SAO_PAULO).date()
 
     @cached_property
     def catalogue(self) -> CatalogueRepository:
@@ -105,3 +121,65 @@ class JobContext:
     def plans(self) -> PlanRepository:
         """Plans of backfills."""
         return PlanRepository(self.session, self.organization_id, self.actor)
+
+
+class LeaseTooShortError(Exception):
+    """A claim would end before a single request could: nothing could ever be sent."""
+
+    def __init__(self, lease: timedelta, longest_request: float) -> None:
+        super().__init__(
+            f"a claim's lease of {lease.total_seconds():.0f} seconds must be longer than the API's longest request of "
+            f"{longest_request:.0f}; raise CICLO_LEASE_SECONDS or lower the connection's timeout"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimOptions:
+    """How a run claims what it sends."""
+
+    lease: timedelta = timedelta(minutes=10)
+    """How long a claim holds; no request begins that could outlast it."""
+    grace: timedelta = timedelta(minutes=5)
+    """How long after a lost answer the vendor may still carry the request out: longer than its longest request."""
+
+    def require_lease(self, api: BillimaticClient) -> None:
+        """Refuse a lease in which nothing can be sent.
+
+        Raises:
+            LeaseTooShortError: naming both durations and the settings behind them.
+        """
+        if self.lease.total_seconds() <= api.longest_request:
+            raise LeaseTooShortError(self.lease, api.longest_request)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueOptions(ClaimOptions):
+    """How a run issues."""
+
+    concurrency: int = 8
+    """POSTs under way at once, at most."""
+    batch: int = 200
+    """Periods claimed at once."""
+    approved: Mapping[int, Decimal | None] | None = None
+    """Amounts by period of an approved plan, in BRL: a period at another amount is parked, not billed."""
+
+
+@dataclass(slots=True)
+class IssueOutcome:
+    """What became of the periods of a run, by number."""
+
+    created: int = 0
+    adopted: int = 0
+    parked: int = 0
+    in_doubt: int = 0
+    waiting: int = 0
+    replanned: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """Return the outcome as counts, small enough to travel between tasks."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def add(self, other: "IssueOutcome") -> None:
+        """Add another outcome to this one."""
+        for name, number in other.counts().items():
+            setattr(self, name, getattr(self, name) + number)

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 
-from ciclo.domain.calendar import MONTHS, month_number
+from ciclo.domain.calendar import day_in_month, month_number
 from ciclo.domain.errors import WindowUpsideDown
 from ciclo.domain.price_index import accumulate, price_index
 
@@ -88,4 +88,4 @@ def months_between(from_month: date, to_month: date) -> tuple[date, ...]:
     first, last = month_number(from_month), month_number(to_month)
     if last < first:
         raise WindowUpsideDown(from_month, to_month)
-    return tuple(MONTHS[number][1] for number in range(first, last + 1))
+    return tuple(day_in_month(number, 1) for number in range(first, last + 1))

@@ -5,7 +5,7 @@ from typing import Any
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryDecision, RetryRule
 
-from ciclo.jobs.claims import LeaseTooShortError
+from ciclo.jobs.context import LeaseTooShortError
 from ciclo.jobs.issuing.settle import StillInDoubtError
 from ciclo.jobs.issuing.summary import NothingBilledError
 from ciclo.jobs.periods.expansions import NeverExpandedError

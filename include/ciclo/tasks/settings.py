@@ -9,7 +9,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ciclo.domain.price_index import WindowPolicy
-from ciclo.jobs.issuing.options import IssueOptions
+from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.price_updates import MAX_WAIT_DAYS, UpdateOptions
 
 

@@ -6,8 +6,8 @@ from typing import Any
 from airflow.sdk import Asset, get_current_context, task
 
 from ciclo.jobs.backfill import BackfillPolicy, draft_plan
+from ciclo.jobs.context import IssueOutcome
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
-from ciclo.jobs.issuing.options import IssueOutcome
 from ciclo.jobs.issuing.settle import adopt_existing, settle
 from ciclo.jobs.issuing.summary import require_billing, summarize_window
 from ciclo.jobs.periods.expand import ExpandOutcome, expand_rules

@@ -3,8 +3,8 @@
 import pytest
 
 from ciclo.jobs.backfill import apply_plan, approved_amounts, draft_plan, keep_plan
+from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing.issue import issue_due_periods
-from ciclo.jobs.issuing.options import IssueOptions
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.sync import sync_contracts
 from ciclo.ledger.repositories import Scope

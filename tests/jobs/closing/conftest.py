@@ -5,8 +5,8 @@ from datetime import date, timedelta
 import pytest
 
 from ciclo.jobs.closing.close import close_month, refresh_rules
+from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing.issue import issue_due_periods
-from ciclo.jobs.issuing.options import IssueOptions
 from ciclo.jobs.issuing.settle import adopt_existing
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.reconciliation.reconcile import reconcile

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from ciclo.domain.calendar import first_of_month
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.closing.close import close_month, require_closed
+from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing.issue import issue_due_periods
-from ciclo.jobs.issuing.options import IssueOptions
 from ciclo.jobs.issuing.settle import adopt_existing
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.reconciliation.reconcile import reconcile, reconcile_touched

@@ -14,10 +14,9 @@ from sqlalchemy.orm import Session
 from ciclo.billimatic import BillimaticClient
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.closing.close import ClosingAttempt, close_month, refresh_rules
-from ciclo.jobs.context import JobContext
+from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext
 from ciclo.jobs.indices import load_shipped
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
-from ciclo.jobs.issuing.options import IssueOptions, IssueOutcome
 from ciclo.jobs.issuing.settle import adopt_existing, settle
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.periods.expansions import record_expansion

@@ -14,10 +14,9 @@ from sqlalchemy.orm import Session
 
 from ciclo.billimatic import BillimaticClient
 from ciclo.domain.recurrence import DateRange
-from ciclo.jobs.context import JobContext
+from ciclo.jobs.context import IssueOptions, JobContext
 from ciclo.jobs.indices import load_shipped
 from ciclo.jobs.issuing.issue import issue_due_periods
-from ciclo.jobs.issuing.options import IssueOptions
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.price_updates import UpdateOptions, UpdateOutcome, apply_price_updates, settle_updates
 from ciclo.jobs.rules.sync import sync_contracts

@@ -6,7 +6,7 @@ import pytest
 
 from ciclo.billimatic import AuthenticationError, BillimaticClient, TransientApiError
 from ciclo.domain.recurrence import DateRange
-from ciclo.jobs.claims import LeaseTooShortError
+from ciclo.jobs.context import LeaseTooShortError
 from ciclo.jobs.price_updates import UpdateOptions, updates_open
 from ciclo.ledger.repositories import ExecutionState, Scope
 from company import company, rule, scheduled_update

@@ -52,6 +52,7 @@ class InvoiceRequests:
         """Load the versions and prices of the periods' rules."""
         rule_ids = {period.rule_id for period in periods}
         self._organization_id = ctx.organization_id
+        self._own_holidays = ctx.own_holidays
         self._versions = ctx.catalogue.versions(rule_ids)
         self._prices = {rule: history(prices) for rule, prices in ctx.prices.histories(rule_ids).items()}
         self._terms: dict[tuple[int, int], RuleTerms] = {}
@@ -98,7 +99,7 @@ class InvoiceRequests:
             "comments": f"{wanted.reference}\n{comments}" if comments else wanted.reference,
             "receivables": [
                 {"due_date": part.due_date, "value": part.percentage}
-                for part in receivables(terms.charge, period.issue_date, gross)
+                for part in receivables(terms.charge, period.issue_date, gross, self._own_holidays)
             ],
         }
         if terms.services:

@@ -22,9 +22,8 @@ from ciclo.billimatic import (
 from ciclo.billimatic.models import Invoice
 from ciclo.domain.money import brl
 from ciclo.failpoints import failpoint
-from ciclo.jobs.context import JobContext
+from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests, Unbillable
-from ciclo.jobs.issuing.options import IssueOptions, IssueOutcome
 from ciclo.jobs.issuing.record import Found, record_issued
 from ciclo.jobs.issuing.settle import StillInDoubtError, look, settle, still_open
 from ciclo.ledger.repositories import Scope

@@ -12,10 +12,9 @@ from ciclo.billimatic.models import Invoice
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.failpoints import failpoint
-from ciclo.jobs.context import JobContext
+from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext
 from ciclo.jobs.issuing.invoice_request import InvoiceRequests
 from ciclo.jobs.issuing.match import Place, Places, RemoteInvoices, Wanted
-from ciclo.jobs.issuing.options import IssueOptions, IssueOutcome
 from ciclo.jobs.issuing.record import Found, record_issued
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.repositories.periods import Seen

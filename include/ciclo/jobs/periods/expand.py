@@ -12,9 +12,8 @@ from typing import Any
 
 from ciclo.domain.calendar import add_days, add_months, first_of_month
 from ciclo.domain.errors import NoPriceInForce
-from ciclo.domain.expansion import expand
 from ciclo.domain.pricing import Price, gross_value
-from ciclo.domain.recurrence import DateRange, PeriodUnit
+from ciclo.domain.recurrence import DateRange, PeriodUnit, expand
 from ciclo.domain.states import PeriodState
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.expected import segments
@@ -130,7 +129,9 @@ def _expected(ctx: JobContext, standing: _Standing, window: DateRange) -> Iterat
     """Yield the rows of the periods that a rule's versions expect in the window."""
     now = ctx.clock()
     for version, terms, part in segments(standing.versions, window):
-        for issue_date, accrual_month, due_dates in expand(terms.recurrence, terms.charge, terms.accrual, part):
+        for issue_date, accrual_month, due_dates in expand(
+            terms.recurrence, terms.charge, terms.accrual, part, ctx.own_holidays
+        ):
             twin = _same_month(standing, terms, issue_date, accrual_month) if version.version > 1 else None
             yield {
                 "organization_id": ctx.organization_id,

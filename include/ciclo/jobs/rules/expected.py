@@ -12,10 +12,9 @@ from decimal import Decimal
 from ciclo.domain import pricing
 from ciclo.domain.due_dates import due_dates, percentages
 from ciclo.domain.errors import DomainError
-from ciclo.domain.expansion import expand
 from ciclo.domain.money import split_money
 from ciclo.domain.pricing import gross_value
-from ciclo.domain.recurrence import DateRange, PeriodUnit
+from ciclo.domain.recurrence import DateRange, PeriodUnit, expand
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.prices import history
 from ciclo.ledger.repositories import KnownPrice, Version, version_on
@@ -90,7 +89,7 @@ class RuleBook:
         """
         terms = self._terms_of(period)
         gross = _gross(terms, self._history(period.rule_id, created), period.issue_date)
-        days = due_dates(terms.charge, period.issue_date)
+        days = due_dates(terms.charge, period.issue_date, self._ctx.own_holidays)
         parts = split_money(gross, percentages(len(days))) if gross is not None else ()
         return ExpectedInvoice(gross, days, parts, terms.invoice.get("description") or "")
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ciclo.domain.calendar import add_months, month_end
+from ciclo.domain.due_dates import Charge, ChargeType, due_dates
 from ciclo.domain.errors import DateOutOfRange, InvalidRule, WindowUpsideDown
 from ciclo.domain.recurrence import (
     PERIODICITIES,
@@ -14,6 +15,7 @@ from ciclo.domain.recurrence import (
     PeriodUnit,
     Recurrence,
     accrual_month,
+    expand,
     issue_count,
     issue_dates,
     nth_issue_date,
@@ -199,3 +201,30 @@ def test_issue_dates_are_strictly_rising_and_inside_the_rules_life(recurrence, w
     found = list(issue_dates(recurrence, window))
     assert all(later - earlier >= timedelta(days=7) for earlier, later in pairwise(found))
     assert all(recurrence.init_date <= issued <= (recurrence.end_date or date.max) for issued in found)
+
+
+def test_a_period_comes_with_its_accrual_month_and_due_dates():
+    year = DateRange.days(date(2017, 1, 1), date(2017, 12, 31))
+    charge = Charge(ChargeType.FIXED_DAY, day_number=1)
+    expanded = list(expand(monthly(date(2017, 4, 10)), charge, AccrualMonth.SAME_MONTH, year))
+    assert expanded[0] == (date(2017, 4, 10), date(2017, 4, 1), (date(2017, 5, 1),))
+    assert expanded[-1] == (date(2017, 12, 10), date(2017, 12, 1), (date(2018, 1, 1),))
+    assert len(expanded) == 9
+
+
+@given(
+    init_date=st.dates(date(2010, 1, 1), date(2030, 1, 1)),
+    unit=st.sampled_from(PeriodUnit),
+    months=st.sampled_from(PERIODICITIES),
+    accrual=st.sampled_from(AccrualMonth),
+    charge_type=st.sampled_from(ChargeType),
+)
+def test_expanding_agrees_with_asking_for_each_part(init_date, unit, months, accrual, charge_type):
+    recurrence = Recurrence(init_date, unit, months)
+    charge = Charge(charge_type, day_number=31, day_quantity=45, month_quantity=2, parcel_number=3)
+    window = DateRange(date(2019, 12, 31), date(2022, 3, 1))
+    expected = [
+        (issued, accrual_month(issued, accrual), due_dates(charge, issued))
+        for issued in issue_dates(recurrence, window)
+    ]
+    assert list(expand(recurrence, charge, accrual, window)) == expected
