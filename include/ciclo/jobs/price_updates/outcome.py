@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from ciclo.domain.price_index import WindowPolicy, price_index
-from ciclo.jobs.context import ClaimOptions
-from ciclo.jobs.context import JobContext
+from ciclo.jobs.context import ClaimOptions, JobContext
 from ciclo.jobs.issuing.settle import StillInDoubtError
 from ciclo.jobs.rules.sync import Problem
 from ciclo.ledger.repositories import ExecutionState, Scope
