@@ -18,7 +18,7 @@ from ciclo_sandbox.behaviour import Behaviour
 from ciclo_sandbox.clock import Clock
 from ciclo_sandbox.documents import Documents
 from ciclo_sandbox.invoice_documents import InvoiceDocuments
-from ciclo_sandbox.sequences import Sequences
+from ciclo_sandbox.sequences import SEQUENCES, Sequences
 
 DEFAULT_TOKEN: Final = "sandbox-token"  # noqa: S105 - the sandbox's door, not a secret
 
@@ -141,7 +141,8 @@ class Account:
         settings = {row.name: orjson.loads(row.value) for row in self.connection.execute(select(storage.SETTINGS))}
         reserved: dict[str, int] = settings.get("sequences", {})
         for table in (storage.INVOICES, storage.RECEIVABLES, storage.INVOICE_RULES, storage.CONTRACTS):
-            reserved[str(table.name)] = self.connection.scalar(select(func.max(table.c.id))) or 0
+            kind = SEQUENCES.get(str(table.name), str(table.name))
+            reserved[kind] = max(reserved.get(kind, 0), self.connection.scalar(select(func.max(table.c.id))) or 0)
         self.sequences = Sequences(reserved, self._persist_sequences)
         self.token = settings.get("token", self.token)
         self.behaviour = Behaviour.model_validate(settings.get("behaviour", {}))

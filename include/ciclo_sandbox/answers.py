@@ -1,15 +1,14 @@
-"""Requests and answers of the vendor's API, and its three ways of saying no.
-
-The rule: a body is the vendor's own, in one of its three error shapes or empty; never a framework's.
-"""
+"""What the vendor's API answers: documents under their root, and its three ways of saying no."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
+from fastapi import Response
 
 Json = dict[str, Any]
+JSON: Final = "application/json; charset=utf-8"
 BLANK: Final = "não pode ficar em branco"
 NOT_NUMERIC: Final = "deve ser numérico"
 NOT_LISTED: Final = "não está incluído na lista"
@@ -18,28 +17,11 @@ INVALID: Final = "não é válido"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status and a body that is already JSON (or empty)."""
+    """A status and a body as it goes over the wire (or empty)."""
 
     status: int
     body: bytes = b""
-    content_type: bytes = b"application/json; charset=utf-8"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request that passed the door: ids of its path, its query, its JSON body, and the URL it came to."""
-
-    ids: Mapping[str, int]
-    query: Mapping[str, str] = field(default_factory=dict)
-    body: Any = None
-    base_url: str = ""
-
-    def params(self, root: str) -> Json:
-        """Return the body's object under `root`; a body without that root is taken as the object itself."""
-        if not isinstance(self.body, dict):
-            return {}
-        inner = self.body.get(root, self.body)
-        return inner if isinstance(inner, dict) else {}
+    content_type: bytes = JSON.encode()
 
 
 class Refusal(Exception):
@@ -65,20 +47,31 @@ class ParameterRefusal(Refusal):
 
 
 class ValidationRefusal(Refusal):
-    """422 with one message for each field path, or a list of messages for contracts and service items."""
+    """422 with one message for each field path, or a list of messages for contracts, customers and service items."""
 
     def __init__(self, errors: Mapping[str, str | list[str]]) -> None:
         super().__init__(Answer(422, orjson.dumps({"errors": errors})))
 
 
-def ok(root: str, document: bytes, status: int = 200) -> Answer:
+def ok(root: str, document: bytes, status: int = 200) -> Response:
     """Answer one stored document under its root."""
-    return Answer(status, b'{"' + root.encode() + b'":' + document + b"}")
+    return Response(b'{"' + root.encode() + b'":' + document + b"}", status, media_type=JSON)
 
 
-def collection(root: str, documents: Iterable[bytes]) -> Answer:
+def collection(root: str, documents: Iterable[bytes]) -> Response:
     """Answer stored documents under their root."""
-    return Answer(200, b'{"' + root.encode() + b'":[' + b",".join(documents) + b"]}")
+    return Response(b'{"' + root.encode() + b'":[' + b",".join(documents) + b"]}", media_type=JSON)
+
+
+def page(root: str, documents: Iterable[bytes], *, number: int, per_page: int, total: int) -> Response:
+    """Answer one page of stored documents under their root."""
+    head = orjson.dumps({"page": number, "per_page": per_page, "total_pages": -(-total // per_page)})
+    return Response(head[:-1] + b',"' + root.encode() + b'":[' + b",".join(documents) + b"]}", media_type=JSON)
+
+
+def nothing() -> Response:
+    """Answer that it is done, without a body."""
+    return Response(status_code=204)
 
 
 def entries(value: Any) -> list[Json]:

@@ -1,29 +1,27 @@
-"""The front door: token, log, and the way to the operation; faults on the way.
+"""The front door: token, log, faults on the way, and the vendor's API, SGS and attachments behind it.
 
-The rule: every request is answered in the vendor's manner. One event loop runs everything, and a handler never waits,
-so requests are served one at a time and need no lock.
+Every request is answered in the vendor's manner. One event loop runs everything, and an endpoint never waits, so
+requests are served one at a time and need no lock.
 """
 
 import asyncio
 import hmac
 import time
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qsl
 
-import orjson
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ciclo_sandbox import attachments, sgs
+from ciclo_sandbox import sgs
 from ciclo_sandbox.account import Account
-from ciclo_sandbox.answers import Answer, ParameterRefusal, Refusal, Request
+from ciclo_sandbox.answers import Answer
+from ciclo_sandbox.api import PREFIX
 from ciclo_sandbox.failures import FAILURES, Exchange
 from ciclo_sandbox.faults import Faults
-from ciclo_sandbox.operations import Operation
+from ciclo_sandbox.openapi import vendor_api
 from ciclo_sandbox.request_log import RequestLog
-from ciclo_sandbox.router import PREFIX, Router
 from ciclo_sandbox.webhooks import Webhooks
 
-NOT_JSON: Final = "O corpo da requisição não é um JSON válido."
 _NOT_THE_VENDORS: Final = ("/_sandbox", "/api/docs", "/api/openapi.json")
 
 Headers = dict[bytes, bytes]
@@ -38,7 +36,7 @@ class Sandbox:
         self.requests = RequestLog()
         self.webhooks = Webhooks()
         self.control: ASGIApp | None = None
-        self._router = Router()
+        self._api = vendor_api(account)
         self._late: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,32 +74,13 @@ class Sandbox:
         """Answer a request; whatever was changed is committed when this returns."""
         path: str = scope["path"]
         headers = dict(scope["headers"])
-        try:
-            if path.startswith(attachments.PREFIX):
-                return attachments.serve_attachment(self.account, path)
+        if path.startswith(sgs.PREFIX):
             query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-            if path.startswith(sgs.PREFIX):
-                return sgs.answer(self.account, path, query)
-            if path.startswith(PREFIX) and not self._is_let_in(headers):
-                return Answer(401)
-            return self._operate(scope["method"], path, query, body, headers)
-        except Refusal as refusal:
-            return refusal.answer
-
-    def _operate(self, method: str, path: str, query: dict[str, str], body: bytes, headers: Headers) -> Answer:
-        found = self._router.find(method, path) if path.startswith(PREFIX) else None
-        if found is None:
-            return Answer(404)
-        operation, ids = found
-        content = _json(body) if operation.writes else None
-        host = headers.get(b"host", b"127.0.0.1").decode("latin-1")
-        return self._run(operation, Request(ids, query, content, f"http://{host}"))
-
-    def _run(self, operation: Operation, request: Request) -> Answer:
-        if not operation.writes:
-            return operation.handler(self.account, request)
-        with self.account.transaction():
-            answer = operation.handler(self.account, request)
+            return sgs.answer(self.account, path, query)
+        if path.startswith(PREFIX) and not self._is_let_in(headers):
+            return Answer(401)
+        content = body.strip()
+        answer = _run(self._api, _as_json(scope, headers), b"{}" if content in (b"", b"null") else content)
         self.tell()
         return answer
 
@@ -129,13 +108,42 @@ async def _body(receive: Receive) -> bytes:
     return body
 
 
-def _json(body: bytes) -> Any:
-    if not body.strip():
-        return None
+def _as_json(scope: Scope, headers: Headers) -> Scope:
+    """Return a request whose body is JSON, whatever its header says, at a path without an ending."""
+    kept = [(name, value) for name, value in headers.items() if name not in (b"content-type", b"content-length")]
+    path = scope["path"].rstrip("/").removesuffix(".json") or "/"
+    return {
+        "type": "http",
+        "http_version": "1.1",
+        "scheme": "http",
+        "method": scope["method"],
+        "path": path,
+        "root_path": "",
+        "query_string": scope["query_string"],
+        "headers": [*kept, (b"content-type", b"application/json")],
+        "server": scope.get("server"),
+    }
+
+
+def _run(app: ASGIApp, scope: Scope, body: bytes) -> Answer:
+    """Return what an application answers whose endpoints never wait, so that no event loop is needed."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    running = app(scope, receive, send)
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise ParameterRefusal(NOT_JSON) from error
+        running.__await__().send(None)
+    except StopIteration:
+        headers = dict(sent[0]["headers"])
+        content = b"".join(message.get("body", b"") for message in sent[1:])
+        return Answer(sent[0]["status"], content, headers.get(b"content-type", b""))
+    message = "an endpoint of the sandbox waited"
+    raise RuntimeError(message)
 
 
 def _is_local(scope: Scope) -> bool:

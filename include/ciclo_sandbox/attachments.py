@@ -10,11 +10,13 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
+from fastapi import APIRouter, Response
 from sqlalchemy import select
 
 from ciclo_sandbox import casting
 from ciclo_sandbox.account import Account
-from ciclo_sandbox.answers import BLANK, INVALID, Answer, Json, NotFoundRefusal
+from ciclo_sandbox.answers import BLANK, INVALID, Json, NotFoundRefusal
+from ciclo_sandbox.api import TheAccount
 from ciclo_sandbox.clock import SAO_PAULO
 from ciclo_sandbox.lines import Errors, merged
 from ciclo_sandbox.storage import ATTACHMENTS
@@ -74,16 +76,16 @@ def _url(base_url: str, number: int, filename: str) -> str:
     return f"{base_url}{PREFIX}{folders}/original/{quote(filename, safe='')}?{stamp}"
 
 
-def serve_attachment(account: Account, path: str) -> Answer:
-    """Serve the file at the path of an attachment's URL; like the vendor's file store, to anybody.
+router = APIRouter(include_in_schema=False)
 
-    Raises:
-        NotFoundRefusal: No such file.
-    """
-    number = casting.identifier("".join(path.removeprefix(PREFIX).split("/")[:3]))
+
+@router.get(PREFIX + "{millions}/{thousands}/{ones}/original/{filename:path}")
+async def serve(account: TheAccount, millions: str, thousands: str, ones: str) -> Response:
+    """Serve the file at an attachment's URL; like the vendor's file store, to anybody."""
+    number = casting.identifier(millions + thousands + ones)
     row = account.connection.execute(select(ATTACHMENTS).where(ATTACHMENTS.c.id == number)).first()
     if number is None or row is None:
         raise NotFoundRefusal
     # Loopback or not, a stored file must not choose to be a page of ours.
     kind = row.content_type.encode("latin-1", "replace").split(b"\n")[0].split(b"\r")[0]
-    return Answer(200, row.content, kind)
+    return Response(row.content, headers={"content-type": kind.decode("latin-1")})

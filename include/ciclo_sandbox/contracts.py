@@ -5,9 +5,10 @@ The rule: a contract belongs to the organization that sells by it, a purchase co
 
 import secrets
 from collections.abc import Container
-from typing import Final
+from typing import Annotated, Final
 
 import orjson
+from fastapi import Query, Response
 from sqlalchemy import ColumnElement, and_, delete, or_
 
 from ciclo_sandbox import casting
@@ -15,17 +16,20 @@ from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import (
     BLANK,
     NOT_LISTED,
-    Answer,
     Json,
     NotFoundRefusal,
     ParameterRefusal,
-    Request,
     ValidationRefusal,
     collection,
+    nothing,
     ok,
 )
+from ciclo_sandbox.api import Endpoints, Id, TheAccount, refused, under
+from ciclo_sandbox.forms import ContractBody
 from ciclo_sandbox.models import Contract, ListedContract
 from ciclo_sandbox.storage import CONTRACTS, INVOICE_RULES, INVOICES, RECEIVABLES
+
+router = Endpoints("contracts")
 
 _REQUIRED: Final = ("name", "title", "kind", "customer_id", "supplier_id")
 _LISTED: Final = frozenset(ListedContract.model_fields)
@@ -37,33 +41,40 @@ _DAYS: Final = ("init_date", "end_date")
 _GIVEN_LATER: Final = ("token", "status")
 
 
-def index(account: Account, request: Request) -> Answer:
+@router.get("/organizations/{organization_id}/contracts", responses=refused(404),
+            response_model=under("contracts", list[ListedContract]))  # fmt: skip
+async def index(account: TheAccount, organization_id: Id) -> Response:
     """List an organization's contracts."""
-    number = account.organization(request.ids["organization_id"])["id"]
+    number = account.organization(organization_id)["id"]
     contracts = account.contracts.every(_of_organization(number))
     return collection("contracts", [orjson.dumps(_listed(contract)) for contract in contracts])
 
 
-def show(account: Account, request: Request) -> Answer:
+@router.get("/organizations/{organization_id}/contracts/{contract_id}", responses=refused(404),
+            response_model=under("contract", Contract))  # fmt: skip
+async def show(account: TheAccount, organization_id: Id, contract_id: Id) -> Response:
     """Show a contract of an organization."""
-    number = account.organization(request.ids["organization_id"])["id"]
-    found = account.contracts.answers(CONTRACTS.c.id == request.ids["id"], _of_organization(number))
+    number = account.organization(organization_id)["id"]
+    found = account.contracts.answers(CONTRACTS.c.id == contract_id, _of_organization(number))
     if not found:
         raise NotFoundRefusal
     return ok("contract", found[0])
 
 
-def search(account: Account, request: Request) -> Answer:
+@router.get("/contracts/search", responses=refused(400), response_model=under("contracts", list[Contract]))
+async def search(
+    account: TheAccount,
+    name: Annotated[str | None, Query(description="A part of the name; case matters.")] = None,
+    customer_id: Annotated[str | None, Query(description="Id of the customer.")] = None,
+) -> Response:
     """Search the account's contracts by a part of their name, or by customer; by name's order, case matters."""
-    by_customer = "customer_id" in request.query and "name" not in request.query
     conditions = []
-    if by_customer:
-        customer = casting.identifier(request.query["customer_id"])
+    if customer_id is not None and name is None:
+        customer = casting.identifier(customer_id)
         if customer is None:
             raise ParameterRefusal("Parâmetro(s) inválido(s) para busca: customer_id")
         conditions.append(CONTRACTS.c.customer_id == customer)
     else:
-        name = request.query.get("name", "")
         if not name:
             raise ParameterRefusal("Parâmetro(s) inválido(s) para busca: name")
         # LIKE of SQLite knows no case; the vendor's does (on record: "contrato" does not find "Contrato Teste").
@@ -71,33 +82,37 @@ def search(account: Account, request: Request) -> Answer:
     return collection("contracts", account.contracts.answers(*conditions, order=(CONTRACTS.c.name,)))
 
 
-def create(account: Account, request: Request) -> Answer:
+@router.post("/contracts", status_code=201, responses=refused(400, 422), response_model=under("contract", Contract))
+async def create(account: TheAccount, body: ContractBody) -> Response:
     """Create a contract between an organization of the account and somebody else."""
     contract = Contract(id=account.sequences.next("contracts"), created_at=account.clock.stamp()).model_dump()
     contract["token"] = secrets.token_hex(16)
     contract["kind"] = None
-    _assign(account, contract, request.params("contract"), named=_REQUIRED)
+    _assign(account, contract, body.named(), named=_REQUIRED)
     written = account.contracts.add(contract)
     return ok("contract", orjson.dumps(orjson.loads(written) | dict.fromkeys(_GIVEN_LATER)), status=201)
 
 
-def update(account: Account, request: Request) -> Answer:
+@router.change("/contracts/{contract_id}", responses=refused(400, 404, 422),
+                  response_model=under("contract", Contract))  # fmt: skip
+async def update(account: TheAccount, contract_id: Id, body: ContractBody) -> Response:
     """Change a contract."""
-    contract = account.contracts.get(request.ids["id"])
+    contract = account.contracts.get(contract_id)
     if contract is None:
         raise NotFoundRefusal
-    params = request.params("contract")
+    params = body.named()
     _assign(account, contract, params, named=params)
     return ok("contract", account.contracts.change(contract))
 
 
-def destroy(account: Account, request: Request) -> Answer:
+@router.delete("/contracts/{contract_id}", status_code=204, responses=refused(404))
+async def destroy(account: TheAccount, contract_id: Id) -> Response:
     """Remove a contract with its rules and invoices."""
-    number = account.contract(request.ids["id"])["id"]
+    number = account.contract(contract_id)["id"]
     for table in (INVOICES, RECEIVABLES, INVOICE_RULES):
         account.connection.execute(delete(table).where(table.c.contract_id == number))
     account.contracts.remove(number)
-    return Answer(204)
+    return nothing()
 
 
 def _of_organization(number: int) -> ColumnElement[bool]:

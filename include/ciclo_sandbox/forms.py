@@ -1,216 +1,227 @@
-"""What the vendor's API takes: bodies and queries, a sentence for each field, for OpenAPI.
+"""What the vendor's API takes: bodies and queries, a sentence for each field.
 
-The rule: a form describes what makes sense to send. Handlers cast for themselves; what does not fit is cast or refused.
+A form describes what makes sense to send; it refuses nothing. What does not fit is cast or refused by whoever reads
+it, in the vendor's own words, so a form keeps every value as it came.
 """
 
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from ciclo_sandbox.answers import Json, entries
 from ciclo_sandbox.fields import said
 
 _DAY = "dd-mm-yyyy, dd/mm/yyyy or yyyy-mm-dd"
+
+
+def _any_of(*types: str) -> Any:
+    return WithJsonSchema({"anyOf": [{"type": name} for name in (*types, "null")]})
+
+
+Text = Annotated[Any, _any_of("string")]
+Whole = Annotated[Any, _any_of("integer")]
+Number = Annotated[Any, _any_of("number")]
+Flag = Annotated[Any, _any_of("boolean")]
+TextOrWhole = Annotated[Any, _any_of("string", "integer")]
 
 
 class _Form(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-class CnpjSearch(BaseModel):
-    """Query of the company search."""
-
-    cnpj: str = Field(description="Registration number of the company.")
-
-
-class ContractSearch(BaseModel):
-    """Query of the contract search."""
-
-    name: str | None = said("A part of the name; case matters.")
-    customer_id: int | None = said("Id of the customer.")
+_T = TypeVar("_T")
+Entries = Annotated[list[_T], BeforeValidator(entries)]
+Nested = Annotated[_T | None, BeforeValidator(lambda given: given if isinstance(given, dict) else None)]
 
 
-class ServiceItemSearch(BaseModel):
-    """Query of the service item search."""
+class Body(BaseModel):
+    """A request's body: one object under its root; a body without that root is taken as the object itself."""
 
-    name: str = Field(description="The exact name.")
+    @model_validator(mode="before")
+    @classmethod
+    def _unwrap(cls, sent: Any) -> Json:
+        (root,) = cls.model_fields
+        inner = sent.get(root, sent) if isinstance(sent, dict) else None
+        return {root: inner if isinstance(inner, dict) else {}}
 
-
-class ContractInvoiceSearch(BaseModel):
-    """Query of the invoice search in a contract."""
-
-    issue_date_from: str = Field(description=f"First issue date, {_DAY}.")
-    issue_date_to: str = Field(description=f"Last issue date, {_DAY}.")
-
-
-class ReceivableSearch(BaseModel):
-    """Query of the receivable search in a contract."""
-
-    due_date_from: str | None = said(f"First due date, {_DAY}.")
-    due_date_to: str | None = said(f"Last due date, {_DAY}.")
-    state: str | None = said("to_emit, to_receive, received, cancelled or late.")
-
-
-class OrganizationSearch(BaseModel):
-    """Query of the invoice search across an organization."""
-
-    issue_date_gteq: str | None = Field(None, alias="q[issue_date_gteq]", description=f"First issue date, {_DAY}.")
-    issue_date_lteq: str | None = Field(None, alias="q[issue_date_lteq]", description=f"Last issue date, {_DAY}.")
-    due_gteq: str | None = Field(None, alias="q[receivables_due_date_gteq]", description=f"First due date, {_DAY}.")
-    due_lteq: str | None = Field(None, alias="q[receivables_due_date_lteq]", description=f"Last due date, {_DAY}.")
-    state_eq: str | None = Field(
-        None, alias="q[state_eq]", description="to_emit, to_receive, received, cancelled or late."
-    )
-    page: int | None = said("Page, from 1.", default=1)
-    per_page: int | None = said("Invoices on a page; 50 unless given, at most 100.", default=50)
+    def named(self) -> Json:
+        """Return what the request names, as it was sent."""
+        (root,) = type(self).model_fields
+        form: BaseModel = getattr(self, root)
+        return form.model_dump(by_alias=True, exclude_unset=True)
 
 
 class ContractForm(_Form):
     """A contract to create or change."""
 
-    name: str | None = said("Name, unique in the account.")
-    title: str | None = said("Title.")
-    kind: str | None = said("sale or purchase.")
-    customer_id: int | None = said("Id of the customer; an organization of the account for a purchase.")
-    customer_type: str | None = said("Company or Person.")
-    supplier_id: int | None = said("Id of the supplier; an organization of the account for a sale.")
-    supplier_type: str | None = said("Company or Person.")
-    description: str | None = said("Description.")
-    comments: str | None = said("Free text.")
-    init_date: str | None = said(f"First day, {_DAY}.")
-    end_date: str | None = said(f"Last day, {_DAY}.")
+    name: Text = said("Name, unique in the account.")
+    title: Text = said("Title.")
+    kind: Text = said("sale or purchase.")
+    customer_id: Whole = said("Id of the customer; an organization of the account for a purchase.")
+    customer_type: Text = said("Company or Person.")
+    supplier_id: Whole = said("Id of the supplier; an organization of the account for a sale.")
+    supplier_type: Text = said("Company or Person.")
+    description: Text = said("Description.")
+    comments: Text = said("Free text.")
+    init_date: Text = said(f"First day, {_DAY}.")
+    end_date: Text = said(f"Last day, {_DAY}.")
 
 
 class ServiceItemForm(_Form):
     """A service item to create or change."""
 
-    name: str | None = said("Name, unique in the account.")
-    description: str | None = said("Description.")
-    value: float | None = said("Usual unit value.")
-    unit: str | None = said("Unit of measure.")
+    name: Text = said("Name, unique in the account.")
+    description: Text = said("Description.")
+    value: Number = said("Usual unit value.")
+    unit: Text = said("Unit of measure.")
 
 
 class ServiceForm(_Form):
     """A service to add (no id), change or remove."""
 
-    id: int | None = said("Id of the line to change.")
-    service_item_id: int | None = said("Service item.")
-    description: str | None = said("Description.")
-    units: float | None = said("Quantity.")
-    unit_value: float | None = said("Value of a unit.")
-    destroy: bool | None = Field(None, alias="_destroy", description="Whether the line goes.")
-    invoice_template_service_item_id: int | None = said("The template's line to override (rule from a template).")
+    id: Whole = said("Id of the line to change.")
+    service_item_id: Whole = said("Service item.")
+    description: Text = said("Description.")
+    units: Number = said("Quantity.")
+    unit_value: Number = said("Value of a unit.")
+    destroy: Flag = Field(None, alias="_destroy", description="Whether the line goes.")
+    invoice_template_service_item_id: Whole = said("The template's line to override (rule from a template).")
 
 
 class ReceivableForm(_Form):
     """A receivable to add (no id), change or remove."""
 
-    id: int | None = said("Id of the receivable to change.")
-    due_date: str | None = said(f"Due date, {_DAY}.")
-    value: float | None = said("Percentage of the gross value; a single receivable without one means 100.")
-    destroy: bool | None = Field(None, alias="_destroy", description="Whether the receivable goes.")
+    id: Whole = said("Id of the receivable to change.")
+    due_date: Text = said(f"Due date, {_DAY}.")
+    value: Number = said("Percentage of the gross value; a single receivable without one means 100.")
+    destroy: Flag = Field(None, alias="_destroy", description="Whether the receivable goes.")
 
 
 class AttachmentForm(_Form):
     """A file to add (no id) or remove."""
 
-    id: int | None = said("Id of the file to remove.")
-    filename: str | None = said("Original name of the file.")
-    content: str | None = said("The file as Base64.")
-    content_type: str | None = said("Media type of the file.")
-    destroy: bool | None = Field(None, alias="_destroy", description="Whether the file goes.")
+    id: Whole = said("Id of the file to remove.")
+    filename: Text = said("Original name of the file.")
+    content: Text = said("The file as Base64.")
+    content_type: Text = said("Media type of the file.")
+    destroy: Flag = Field(None, alias="_destroy", description="Whether the file goes.")
 
 
 class PaymentInformationForm(_Form):
     """How it is paid."""
 
-    id: int | None = said("Id of the payment information to change; without it a new one replaces it.")
-    payment_method: str | None = said("billet, payment_gateway or transfer.")
-    installments: int | None = said("Installments on the card, from 1; null means 1.")
-    financial_charge_template_id: int | None = said("Charge template.")
-    financial_account_id: int | None = said("Account that receives.")
+    id: Whole = said("Id of the payment information to change; without it a new one replaces it.")
+    payment_method: Text = said("billet, payment_gateway or transfer.")
+    installments: Whole = said("Installments on the card, from 1; null means 1.")
+    financial_charge_template_id: Whole = said("Charge template.")
+    financial_account_id: Whole = said("Account that receives.")
 
 
 class _BillableForm(_Form):
-    gross_value: float | None = said("Gross value; with services, their sum counts instead.")
-    description: str | None = said("Description; required.")
-    nfe_body: str | None = said("Text of the NFS-e; required.")
-    number: str | int | None = said("Number of the NFS-e.")
-    nfse_service: str | None = said("Service code of the NFS-e.")
-    nfse_verification: str | None = said("Verification code of the NFS-e.")
-    comments: str | int | None = said("Free text (Observações).")
-    management_type: str | None = said("manual or automatic.")
-    automatic_email_template_id: int | None = said("E-mail template; required for automatic management.")
-    days_until_automatic_nfe_emission: int | None = said("Business days after receipt; 0: on the issue date.")
-    notification_ruler_id: int | None = said("Dunning schedule.")
-    finance_category: str | None = said("Category in the finance system.")
-    finance_revenue_center: str | None = said("Revenue centre in the finance system.")
-    myfinance_sale_account_id: int | None = said("Account for receivables.")
-    myfinance_sale_account_name: str | None = said("Its name.")
-    cobrato_charge_config_id: int | None = said("Charge configuration.")
-    cobrato_charge_config_name: str | None = said("Its name.")
-    cobrato_charge_template_id: int | None = said("Charge template.")
-    cobrato_charge_template_name: str | None = said("Its name.")
-    services: list[ServiceForm] | None = said("Services.")
-    payment_information: PaymentInformationForm | None = said("How it is paid.")
+    gross_value: Number = said("Gross value; with services, their sum counts instead.")
+    description: Text = said("Description; required.")
+    nfe_body: Text = said("Text of the NFS-e; required.")
+    number: TextOrWhole = said("Number of the NFS-e.")
+    nfse_service: Text = said("Service code of the NFS-e.")
+    nfse_verification: Text = said("Verification code of the NFS-e.")
+    comments: TextOrWhole = said("Free text (Observações).")
+    management_type: Text = said("manual or automatic.")
+    automatic_email_template_id: Whole = said("E-mail template; required for automatic management.")
+    days_until_automatic_nfe_emission: Whole = said("Business days after receipt; 0: on the issue date.")
+    notification_ruler_id: Whole = said("Dunning schedule.")
+    finance_category: Text = said("Category in the finance system.")
+    finance_revenue_center: Text = said("Revenue centre in the finance system.")
+    myfinance_sale_account_id: Whole = said("Account for receivables.")
+    myfinance_sale_account_name: Text = said("Its name.")
+    cobrato_charge_config_id: Whole = said("Charge configuration.")
+    cobrato_charge_config_name: Text = said("Its name.")
+    cobrato_charge_template_id: Whole = said("Charge template.")
+    cobrato_charge_template_name: Text = said("Its name.")
+    services: Entries[ServiceForm] = said("Services.", default=[])
+    payment_information: Nested[PaymentInformationForm] = said("How it is paid.")
 
 
 class InvoiceForm(_BillableForm):
     """An invoice to create or change."""
 
-    issue_date: str | None = said(f"Issue date, {_DAY}; required.")
-    estimated_issue_date: str | None = said("Expected issue date; the issue date unless given.")
-    accrual_date: str | None = said("Competence month, mm/yyyy.")
-    approval_status: str | None = said("approved or blocked; only when created.")
-    payment_value: Any = said("What the customer is to pay; the gross value unless given.")
-    nfse_template_id: int | None = said("NFS-e template.")
-    issue_nfse: bool | None = said("Whether an NFS-e is to be issued.")
-    receivables: list[ReceivableForm] | None = said("Due dates; at least one, totalling 100 per cent.")
-    attachments: list[AttachmentForm] | None = said("Files.")
+    issue_date: Text = said(f"Issue date, {_DAY}; required.")
+    estimated_issue_date: Text = said("Expected issue date; the issue date unless given.")
+    accrual_date: Text = said("Competence month, mm/yyyy.")
+    approval_status: Text = said("approved or blocked; only when created.")
+    payment_value: Number = said("What the customer is to pay; the gross value unless given.")
+    nfse_template_id: Whole = said("NFS-e template.")
+    issue_nfse: Flag = said("Whether an NFS-e is to be issued.")
+    receivables: Entries[ReceivableForm] = said("Due dates; at least one, totalling 100 per cent.", default=[])
+    attachments: Entries[AttachmentForm] = said("Files.", default=[])
 
 
 class AdditionalInformationForm(_Form):
     """When a rule issues."""
 
-    id: int | None = said("Id, to change it; without it a new one replaces it.")
-    title: str | None = said("Title; required.")
-    init_date: str | None = said(f"Issue date of the first invoice, {_DAY}.")
-    end_date: str | None = said("Last day on which an invoice may be issued.")
-    period_unit: str | int | None = said("monthly (0) or weekly (1).")
-    month_quantity: int | None = said("Periodicity in months: 1, 2, 3, 6 or 12.")
-    accrual_month_quantity: str | int | None = said("same_month or previous_month.")
+    id: Whole = said("Id, to change it; without it a new one replaces it.")
+    title: Text = said("Title; required.")
+    init_date: Text = said(f"Issue date of the first invoice, {_DAY}.")
+    end_date: Text = said("Last day on which an invoice may be issued.")
+    period_unit: TextOrWhole = said("monthly (0) or weekly (1).")
+    month_quantity: Whole = said("Periodicity in months: 1, 2, 3, 6 or 12.")
+    accrual_month_quantity: TextOrWhole = said("same_month or previous_month.")
 
 
 class ScheduledUpdateForm(_Form):
     """A readjustment to add (no id), change or remove."""
 
-    id: int | None = said("Id of the update to change.")
-    price_index: str | None = said("igpm, ipca, igpdi, inpc or ipcfipe.")
-    init_date: str | None = said(f"First execution, {_DAY}.")
-    month_quantity: int | None = said("Periodicity in months.")
-    days_until_update: int | None = said("Days between the reminder and the execution.")
-    service_item_id: int | None = said("The one service it readjusts; null for the whole rule.")
-    destroy: bool | None = Field(None, alias="_destroy", description="Whether the update goes.")
-    invoice_template_scheduled_update_id: int | None = said("The template's update to override.")
+    id: Whole = said("Id of the update to change.")
+    price_index: Text = said("igpm, ipca, igpdi, inpc or ipcfipe.")
+    init_date: Text = said(f"First execution, {_DAY}.")
+    month_quantity: Whole = said("Periodicity in months.")
+    days_until_update: Whole = said("Days between the reminder and the execution.")
+    service_item_id: Whole = said("The one service it readjusts; null for the whole rule.")
+    destroy: Flag = Field(None, alias="_destroy", description="Whether the update goes.")
+    invoice_template_scheduled_update_id: Whole = said("The template's update to override.")
 
 
 class DueDatesForm(_Form):
     """How due dates follow from the issue date."""
 
-    id: int | None = said("Id, to change it; without it a new one replaces it.")
-    day_number: int | None = said("Day of the month.")
-    day_quantity: int | None = said("Days after the issue date.")
-    month_quantity: int | None = said("Months after the issue date's.")
-    parcel_number: int | None = said("Number of installments.")
-    only_business_days: bool | None = said("Whether only business days count.")
+    id: Whole = said("Id, to change it; without it a new one replaces it.")
+    day_number: Whole = said("Day of the month.")
+    day_quantity: Whole = said("Days after the issue date.")
+    month_quantity: Whole = said("Months after the issue date's.")
+    parcel_number: Whole = said("Number of installments.")
+    only_business_days: Flag = said("Whether only business days count.")
 
 
 class InvoiceRuleForm(_BillableForm):
     """A rule to create or change."""
 
-    invoice_template_id: int | None = said("Template that everything not given comes from.")
-    charge_type: str | None = said("fixed_day, last_day_of_month, day_quantity or fixed_day_and_month_quantity.")
-    notify_customer: bool | None = said("Whether the customer is told of readjustments.")
-    apply_negative_updates: bool | None = said("Whether an index that fell lowers the price.")
-    additional_information: AdditionalInformationForm | None = said("When it issues.")
-    receivables_additional_information: DueDatesForm | None = said("Its due dates.")
-    scheduled_updates: list[ScheduledUpdateForm] | None = said("Readjustments.")
+    invoice_template_id: Whole = said("Template that everything not given comes from.")
+    charge_type: Text = said("fixed_day, last_day_of_month, day_quantity or fixed_day_and_month_quantity.")
+    notify_customer: Flag = said("Whether the customer is told of readjustments.")
+    apply_negative_updates: Flag = said("Whether an index that fell lowers the price.")
+    additional_information: Nested[AdditionalInformationForm] = said("When it issues.")
+    receivables_additional_information: Nested[DueDatesForm] = said("Its due dates.")
+    scheduled_updates: Entries[ScheduledUpdateForm] = said("Readjustments.", default=[])
+
+
+class ContractBody(Body):
+    """The body around it."""
+
+    contract: ContractForm = Field(description="What is sent.")
+
+
+class ServiceItemBody(Body):
+    """The body around it."""
+
+    service_item: ServiceItemForm = Field(description="What is sent.")
+
+
+class InvoiceBody(Body):
+    """The body around it."""
+
+    invoice: InvoiceForm = Field(description="What is sent.")
+
+
+class InvoiceRuleBody(Body):
+    """The body around it."""
+
+    invoice_rule: InvoiceRuleForm = Field(description="What is sent.")

@@ -7,35 +7,44 @@ contradict each other were read.
 from decimal import Decimal
 from typing import Any, Final
 
+from fastapi import Request, Response
+
 from ciclo_sandbox import billables, casting, lines
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import (
     BLANK,
     NOT_LISTED,
-    Answer,
     Json,
     NotFoundRefusal,
     ParameterRefusal,
-    Request,
     ValidationRefusal,
     entries,
+    nothing,
     ok,
 )
+from ciclo_sandbox.api import Endpoints, Id, TheAccount, refused, under
 from ciclo_sandbox.attachments import assemble_attachments
+from ciclo_sandbox.forms import InvoiceBody
+from ciclo_sandbox.models import Invoice
 from ciclo_sandbox.storage import INVOICES
+
+router = Endpoints("invoices")
+_INVOICES: Final = "/contracts/{contract_id}/invoices"
+_INVOICE: Final = "/contracts/{contract_id}/invoices/{invoice_id}"
 
 APPROVAL: Final = ("approved", "blocked")
 
 
-def create(account: Account, request: Request) -> Answer:
+@router.post(_INVOICES, status_code=201, responses=refused(400, 404, 422), response_model=under("invoice", Invoice))
+async def create(account: TheAccount, contract_id: Id, body: InvoiceBody, request: Request) -> Response:
     """Create an invoice of a contract."""
-    contract = account.contract(request.ids["contract_id"])
-    params = request.params("invoice")
+    contract = account.contract(contract_id)
+    params = body.named()
     errors: lines.Errors = {}
     invoice = billables.blank_billable(account, contract, 0)
     invoice |= {"nfse_template_id": None, "issue_nfse": False, "payment_information": None}
     _set_approval(invoice, params, errors)
-    _assign(account, invoice, params, request, errors, creating=True)
+    _assign(account, invoice, params, str(request.base_url), errors, creating=True)
     if errors:
         raise ValidationRefusal(errors)
     invoice["id"] = account.sequences.next("invoices")
@@ -44,20 +53,23 @@ def create(account: Account, request: Request) -> Answer:
     return ok("invoice", account.invoices.add(invoice), status=201)
 
 
-def show(account: Account, request: Request) -> Answer:
+@router.get(_INVOICE, responses=refused(404), response_model=under("invoice", Invoice))
+async def show(account: TheAccount, contract_id: Id, invoice_id: Id) -> Response:
     """Show an invoice."""
-    contract = account.contract(request.ids["contract_id"])
-    found = account.invoices.answers(INVOICES.c.id == request.ids["id"], INVOICES.c.contract_id == contract["id"])
+    contract = account.contract(contract_id)
+    found = account.invoices.answers(INVOICES.c.id == invoice_id, INVOICES.c.contract_id == contract["id"])
     if not found:
         raise NotFoundRefusal
     return ok("invoice", found[0])
 
 
-def update(account: Account, request: Request) -> Answer:
+@router.change(_INVOICE, responses=refused(400, 404, 422),
+                  response_model=under("invoice", Invoice))  # fmt: skip
+async def update(account: TheAccount, contract_id: Id, invoice_id: Id, body: InvoiceBody, request: Request) -> Response:
     """Change an invoice: what the request names, and nested entries by their id."""
-    invoice = _find(account, request)
+    invoice = _find(account, contract_id, invoice_id)
     errors: lines.Errors = {}
-    _assign(account, invoice, request.params("invoice"), request, errors, creating=False)
+    _assign(account, invoice, body.named(), str(request.base_url), errors, creating=False)
     if errors:
         raise ValidationRefusal(errors)
     for receivable in invoice["receivables"]:
@@ -66,25 +78,27 @@ def update(account: Account, request: Request) -> Answer:
     return ok("invoice", account.invoices.change(invoice))
 
 
-def destroy(account: Account, request: Request) -> Answer:
+@router.delete(_INVOICE, status_code=204, responses=refused(404))
+async def destroy(account: TheAccount, contract_id: Id, invoice_id: Id) -> Response:
     """Remove an invoice."""
-    invoice = _find(account, request)
+    invoice = _find(account, contract_id, invoice_id)
     account.invoices.remove(invoice["id"])
-    return Answer(204)
+    return nothing()
 
 
-def approve(account: Account, request: Request) -> Answer:
+@router.patch(f"{_INVOICE}/approve", responses=refused(404, 422), response_model=under("invoice", Invoice))
+async def approve(account: TheAccount, contract_id: Id, invoice_id: Id) -> Response:
     """Approve a blocked invoice that is not issued yet."""
-    return _decide(account, request, "approved", "O faturamento não pode ser aprovado.")
+    return _decide(account, _find(account, contract_id, invoice_id), "approved", "O faturamento não pode ser aprovado.")
 
 
-def block(account: Account, request: Request) -> Answer:
+@router.patch(f"{_INVOICE}/block", responses=refused(404, 422), response_model=under("invoice", Invoice))
+async def block(account: TheAccount, contract_id: Id, invoice_id: Id) -> Response:
     """Block an approved invoice that is not issued yet."""
-    return _decide(account, request, "blocked", "O faturamento não pode ser bloqueado.")
+    return _decide(account, _find(account, contract_id, invoice_id), "blocked", "O faturamento não pode ser bloqueado.")
 
 
-def _decide(account: Account, request: Request, status: str, refusal: str) -> Answer:
-    invoice = _find(account, request)
+def _decide(account: Account, invoice: Json, status: str, refusal: str) -> Response:
     current = invoice["approval_status"] or "approved"
     if invoice["state"] != "to_emit" or current == status:
         raise ParameterRefusal(refusal, status=422)
@@ -93,9 +107,9 @@ def _decide(account: Account, request: Request, status: str, refusal: str) -> An
     return ok("invoice", account.invoices.change(invoice))
 
 
-def _find(account: Account, request: Request) -> Json:
-    contract = account.contract(request.ids["contract_id"])
-    invoice = account.invoices.get(request.ids["id"])
+def _find(account: Account, contract_id: int, invoice_id: int) -> Json:
+    contract = account.contract(contract_id)
+    invoice = account.invoices.get(invoice_id)
     if invoice is None or invoice["contract_id"] != contract["id"]:
         raise NotFoundRefusal
     return invoice
@@ -108,7 +122,7 @@ def _set_approval(invoice: Json, params: Json, errors: lines.Errors) -> None:
 
 
 def _assign(
-    account: Account, invoice: Json, params: Json, request: Request, errors: lines.Errors, *, creating: bool
+    account: Account, invoice: Json, params: Json, base_url: str, errors: lines.Errors, *, creating: bool
 ) -> None:
     before = invoice["gross_value"]
     _assign_dates(invoice, params, errors, creating=creating)
@@ -121,7 +135,7 @@ def _assign(
     _assign_receivables(account, invoice, params, errors, creating=creating)
     _assign_payment_information(account, invoice, params, errors, creating=creating)
     invoice["attachments"] = assemble_attachments(
-        account, invoice["attachments"], entries(params.get("attachments")), errors, request.base_url
+        account, invoice["attachments"], entries(params.get("attachments")), errors, base_url.rstrip("/")
     )
     if not errors:
         _share_out(invoice, params, before, creating=creating)

@@ -1,51 +1,80 @@
-"""OpenAPI of the vendor's API, and a page that shows it without the internet.
-
-The rule: everything here is derived from the table of operations and the models; nothing is written twice.
-"""
+"""The vendor's API as a FastAPI application, its OpenAPI description, and a page that shows it without the internet."""
 
 from functools import cache
 from html import escape
 from typing import Any, Final
 
 import orjson
-from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, Response
-from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse
+from starlette.exceptions import HTTPException
 
-from ciclo_sandbox.answers import Json
-from ciclo_sandbox.operations import OPERATIONS, Operation
+from ciclo_sandbox import attachments, catalogue, contracts, invoices, rules, search
+from ciclo_sandbox.account import Account
+from ciclo_sandbox.answers import JSON, Answer, Json, ParameterRefusal, Refusal
 
-_REF: Final = "#/components/schemas/{model}"
-_SAYS: Final = {
-    200: "Found or changed.",
-    201: "Created.",
-    204: "Removed.",
-    400: "A search parameter is missing or wrong, or the body is not JSON.",
-    401: "Wrong or missing token; empty body.",
-    404: "The resource, or a parent of it, is not in this account; empty body.",
-    422: "Refused by validation.",
-}
-_MESSAGE: Final[Json] = {"type": "string"}
-_ERROR_BODIES: Final[Json] = {
-    "Errors": {
-        "description": "Messages by field path, lists of them by field (contracts, service items), or one message.",
-        "type": "object",
-        "required": ["errors"],
-        "additionalProperties": False,
-        "properties": {
-            "errors": {
-                "anyOf": [
-                    _MESSAGE,
-                    {
-                        "type": "object",
-                        "additionalProperties": {"anyOf": [_MESSAGE, {"type": "array", "items": _MESSAGE}]},
-                    },
-                ]
-            }
-        },
+NOT_JSON: Final = "O corpo da requisição não é um JSON válido."
+# Searches first: their fixed words are not ids.
+_ROUTERS: Final = (search, catalogue, contracts, invoices, rules, attachments)
+
+
+def vendor_api(account: Account | None = None) -> FastAPI:
+    """Return the vendor's API on an account; every endpoint is a coroutine that never waits."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    app.state.account = account
+    for module in _ROUTERS:
+        app.include_router(module.router)
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(RequestValidationError, _unreadable)
+    app.add_exception_handler(HTTPException, _unknown)
+    return app
+
+
+async def _refused(_request: Request, refusal: Any) -> Response:
+    return _sent(refusal.answer)
+
+
+async def _unreadable(_request: Request, error: Any) -> Response:
+    # A path's id that is no id names nothing; all that is left is a body that is no JSON.
+    in_path = any(problem["loc"][0] == "path" for problem in error.errors())
+    return _sent(Answer(404) if in_path else ParameterRefusal(NOT_JSON).answer)
+
+
+async def _unknown(_request: Request, error: Any) -> Response:
+    return _sent(ParameterRefusal(NOT_JSON).answer if error.status_code == 400 else Answer(404))
+
+
+def _sent(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, media_type=JSON if answer.body else None)
+
+
+@cache
+def openapi() -> Json:
+    """Return the OpenAPI 3.1 description of the vendor's API."""
+    described = get_openapi(
+        title="Billimatic API, as the Ciclo sandbox answers it",
+        version="v1",
+        description="A model of the vendor's API made from its documents and recordings of its answers.",
+        routes=vendor_api().routes,
+    )
+    for operation in (each for path in described["paths"].values() for each in path.values()):
+        validation = operation["responses"].get("422", {}).get("content", {})
+        if "HTTPValidationError" in str(validation):
+            del operation["responses"]["422"]
+    for framework in ("HTTPValidationError", "ValidationError"):
+        described["components"]["schemas"].pop(framework, None)
+    described["security"] = [{"token": []}]
+    described["components"]["securitySchemes"] = {
+        "token": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "`Token token=<TOKEN>`",
+        }
     }
-}
+    return described
 
 
 def add_documentation(app: FastAPI) -> None:
@@ -61,165 +90,37 @@ def add_documentation(app: FastAPI) -> None:
 
 
 @cache
-def openapi() -> Json:
-    """Return the OpenAPI 3.1 description of the vendor's API."""
-    paths: dict[str, Json] = {}
-    for operation in OPERATIONS:
-        for method in operation.methods:
-            paths.setdefault(f"/api/v1/{operation.path}", {})[method.lower()] = _operation(operation, method)
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Billimatic API, as the Ciclo sandbox answers it",
-            "version": "v1",
-            "description": "A model of the vendor's API made from its documents and recordings of its answers.",
-        },
-        "security": [{"token": []}],
-        "paths": paths,
-        "components": {
-            "securitySchemes": {
-                "token": {
-                    "type": "apiKey",
-                    "in": "header",
-                    "name": "Authorization",
-                    "description": "`Token token=<TOKEN>`",
-                }
-            },
-            "schemas": _schemas(),
-        },
-    }
-
-
-def _schemas() -> Json:
-    answers = {operation.answer for operation in OPERATIONS if operation.answer}
-    forms = {operation.form for operation in OPERATIONS if operation.form}
-    by_name: list[tuple[type[BaseModel], Any]] = [
-        *((model, "serialization") for model in sorted(answers, key=lambda model: model.__name__)),
-        *((model, "validation") for model in sorted(forms, key=lambda model: model.__name__)),
-    ]
-    _, described = models_json_schema(by_name, ref_template=_REF)
-    schemas: Json = described["$defs"]
-    return schemas | _ERROR_BODIES
-
-
-def _operation(operation: Operation, method: str) -> Json:
-    handler = operation.handler
-    described: Json = {
-        "operationId": f"{method.lower()}_{handler.__module__.rsplit('.', 1)[-1]}_{handler.__name__}",
-        "summary": (handler.__doc__ or "").splitlines()[0],
-        "tags": [handler.__module__.rsplit(".", 1)[-1]],
-        "parameters": [*_path_parameters(operation), *_query_parameters(operation)],
-        "responses": _responses(operation),
-    }  # fmt: skip
-    if operation.form is not None:
-        described["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": _body_schema(operation, operation.form)}},
-        }
-    return described
-
-
-def _path_parameters(operation: Operation) -> list[Json]:
-    names = [segment[1:-1] for segment in operation.path.split("/") if segment.startswith("{")]
-    schema = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
-    return [{"name": name, "in": "path", "required": True, "schema": schema} for name in names]
-
-
-def _query_parameters(operation: Operation) -> list[Json]:
-    if operation.query is None:
-        return []
-    schema = operation.query.model_json_schema()
-    required = schema.get("required", [])
-    return [
-        {
-            "name": name,
-            "in": "query",
-            "required": name in required,
-            "description": described.pop("description"),
-            "schema": {"type": next(iter(_types(described)))},
-        }
-        for name, described in schema["properties"].items()
-    ]
-
-
-def _types(described: Json) -> list[str]:
-    return [described["type"]] if "type" in described else [choice["type"] for choice in described["anyOf"]]
-
-
-def _body_schema(operation: Operation, form: type[BaseModel]) -> Json:
-    reference = {"$ref": _REF.format(model=form.__name__)}
-    if operation.unwrapped:
-        return reference
-    return {"type": "object", "required": [operation.root], "properties": {operation.root: reference}}
-
-
-def _responses(operation: Operation) -> Json:
-    responses: Json = {str(operation.status): {"description": _SAYS[operation.status]}}
-    if operation.answer is not None:
-        responses[str(operation.status)]["content"] = {"application/json": {"schema": _answer_schema(operation)}}
-    for status in sorted({401, *operation.failures}):
-        responses[str(status)] = {"description": _SAYS[status]}
-        if status in (400, 422):
-            reference = {"$ref": _REF.format(model="Errors")}
-            responses[str(status)]["content"] = {"application/json": {"schema": reference}}
-    return responses
-
-
-def _answer_schema(operation: Operation) -> Json:
-    reference: Json = {"$ref": _REF.format(model=operation.answer.__name__)} if operation.answer else {}
-    properties: Json = {operation.root: {"type": "array", "items": reference} if operation.many else reference}
-    if operation.paged:
-        properties = {name: {"type": "integer"} for name in ("page", "per_page", "total_pages")} | properties
-    return {"type": "object", "required": list(properties), "additionalProperties": False, "properties": properties}
-
-
-@cache
 def page() -> str:
-    """Return the documentation as one HTML page that needs nothing else."""
+    """Return the description as one HTML page that needs nothing else: operations, then models."""
     described = openapi()
     operations = "".join(
-        _operation_html(method, path, operation)
+        f"<details><summary><b>{method.upper()}</b> <code>{escape(path)}</code> {escape(operation['description'])}"
+        f"</summary><ul>{''.join(_parameter(each) for each in operation.get('parameters', []))}</ul>"
+        f"<p>{_links(operation.get('requestBody', {}))} → {_links(operation['responses'])}</p></details>"
         for path, methods in described["paths"].items()
         for method, operation in methods.items()
     )
-    models = "".join(_model_html(name, schema) for name, schema in described["components"]["schemas"].items())
+    models = "".join(
+        f'<h3 id="{escape(name)}">{escape(name)}</h3><p>{escape(schema.get("description", ""))}</p><table>'
+        + "".join(
+            f"<tr><td><code>{escape(field)}</code></td>"
+            f"<td>{escape(each.get('description', ''))} {_links(each)}</td></tr>"
+            for field, each in schema.get("properties", {}).items()
+        )
+        + "</table>"
+        for name, schema in described["components"]["schemas"].items()
+    )
     return _PAGE.format(title=escape(described["info"]["title"]), operations=operations, models=models)
 
 
-def _operation_html(method: str, path: str, operation: Json) -> str:
-    asks = operation.get("requestBody")
-    body = f"<p>Body: {_reference_html(asks['content']['application/json']['schema'])}</p>" if asks else ""
-    parameters = "".join(
-        f"<li><code>{escape(each['name'])}</code> {escape(each.get('description', 'Id.'))}</li>"
-        for each in operation["parameters"]
-    )
-    answers = "".join(
-        f"<li><b>{status}</b> {escape(answer['description'])} "
-        f"{_reference_html(answer['content']['application/json']['schema']) if 'content' in answer else ''}</li>"
-        for status, answer in operation["responses"].items()
-    )
-    return (
-        f"<details><summary><b>{method.upper()}</b> <code>{escape(path)}</code> "
-        f"{escape(operation['summary'])}</summary>"
-        f"<ul>{parameters}</ul>{body}<ul>{answers}</ul></details>"
-    )
+def _parameter(parameter: Json) -> str:
+    return f"<li><code>{escape(parameter['name'])}</code> {escape(parameter.get('description', ''))}</li>"
 
 
-def _reference_html(schema: Json) -> str:
+def _links(schema: Json) -> str:
     """Return links to the models that a schema mentions."""
     found = orjson.dumps(schema).decode().split('"#/components/schemas/')[1:]
-    names = [rest.partition('"')[0] for rest in found]
-    return " ".join(f'<a href="#{escape(name)}">{escape(name)}</a>' for name in names)
-
-
-def _model_html(name: str, schema: Json) -> str:
-    rows = "".join(
-        f"<tr><td><code>{escape(field)}</code></td><td>{escape(described.get('description', ''))} "
-        f"{_reference_html(described)}</td></tr>"
-        for field, described in schema.get("properties", {}).items()
-    )
-    said = escape(schema.get("description", ""))
-    return f'<h3 id="{escape(name)}">{escape(name)}</h3><p>{said}</p><table>{rows}</table>'
+    return " ".join(f'<a href="#{escape(name)}">{escape(name)}</a>' for name in (rest.split('"')[0] for rest in found))
 
 
 _PAGE: Final = """<!DOCTYPE html>

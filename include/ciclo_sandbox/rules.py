@@ -5,41 +5,51 @@ The rule: an invalid rule is refused with every message at once, by the dotted p
 
 from typing import Final
 
+from fastapi import Response
+
 from ciclo_sandbox import billables, casting, lines
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import (
     BLANK,
     NOT_LISTED,
-    Answer,
     Json,
     NotFoundRefusal,
-    Request,
     ValidationRefusal,
     collection,
     entries,
+    nothing,
     ok,
 )
+from ciclo_sandbox.api import Endpoints, Id, TheAccount, refused, under
+from ciclo_sandbox.forms import InvoiceRuleBody
+from ciclo_sandbox.models import InvoiceRule
 from ciclo_sandbox.rule_schedule import assemble_due_dates, assemble_schedule
 from ciclo_sandbox.rule_template import from_template
 from ciclo_sandbox.scheduled_updates import assemble_updates
 from ciclo_sandbox.storage import INVOICE_RULES
 
+router = Endpoints("invoice rules")
+_RULES: Final = "/contracts/{contract_id}/invoice_rules"
+_RULE: Final = "/contracts/{contract_id}/invoice_rules/{rule_id}"
 _FLAGS: Final = ("notify_customer", "apply_negative_updates")
 
 
-def index(account: Account, request: Request) -> Answer:
+@router.get(_RULES, responses=refused(404), response_model=under("invoice_rules", list[InvoiceRule]))
+async def index(account: TheAccount, contract_id: Id) -> Response:
     """List the rules of a contract."""
-    contract = account.contract(request.ids["contract_id"])
+    contract = account.contract(contract_id)
     return collection("invoice_rules", account.rules.answers(INVOICE_RULES.c.contract_id == contract["id"]))
 
 
-def create(account: Account, request: Request) -> Answer:
+@router.post(_RULES, status_code=201, responses=refused(400, 404, 422),
+             response_model=under("invoice_rule", InvoiceRule))  # fmt: skip
+async def create(account: TheAccount, contract_id: Id, body: InvoiceRuleBody) -> Response:
     """Create a rule, whole or from a template."""
-    contract = account.contract(request.ids["contract_id"])
-    params = request.params("invoice_rule")
+    contract = account.contract(contract_id)
+    params = body.named()
     if casting.filled(params.get("invoice_template_id")):
         params = from_template(account, contract, params)
-    rule = billables.blank_billable(account, contract, account.sequences.next("invoice_rules"))
+    rule = billables.blank_billable(account, contract, account.sequences.next("invoices"))
     rule |= {"notify_customer": False, "apply_negative_updates": False, "payment_information": None}
     rule |= {"additional_information": None, "scheduled_updates": [], "receivables_additional_information": None}
     errors: lines.Errors = {}
@@ -54,25 +64,28 @@ def create(account: Account, request: Request) -> Answer:
     return ok("invoice_rule", account.rules.add(rule), status=201)
 
 
-def update(account: Account, request: Request) -> Answer:
+@router.change(_RULE, responses=refused(400, 404, 422),
+                  response_model=under("invoice_rule", InvoiceRule))  # fmt: skip
+async def update(account: TheAccount, contract_id: Id, rule_id: Id, body: InvoiceRuleBody) -> Response:
     """Change a rule: what the request names, nested objects partially when they carry their id."""
-    rule = _find(account, request)
+    rule = _find(account, contract_id, rule_id)
     errors: lines.Errors = {}
-    _assign(account, rule, request.params("invoice_rule"), errors, creating=False)
+    _assign(account, rule, body.named(), errors, creating=False)
     if errors:
         raise ValidationRefusal(errors)
     return ok("invoice_rule", account.rules.change(rule))
 
 
-def destroy(account: Account, request: Request) -> Answer:
+@router.delete(_RULE, status_code=204, responses=refused(404))
+async def destroy(account: TheAccount, contract_id: Id, rule_id: Id) -> Response:
     """Remove a rule; its invoices stay."""
-    account.rules.remove(_find(account, request)["id"])
-    return Answer(204)
+    account.rules.remove(_find(account, contract_id, rule_id)["id"])
+    return nothing()
 
 
-def _find(account: Account, request: Request) -> Json:
-    contract = account.contract(request.ids["contract_id"])
-    rule = account.rules.get(request.ids["id"])
+def _find(account: Account, contract_id: int, rule_id: int) -> Json:
+    contract = account.contract(contract_id)
+    rule = account.rules.get(rule_id)
     if rule is None or rule["contract_id"] != contract["id"]:
         raise NotFoundRefusal
     return rule

@@ -4,28 +4,46 @@ The rule: a parameter that cannot be read is refused with 400 and its name, neve
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import orjson
+from fastapi import Query, Response
+from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, select
 
 from ciclo_sandbox import casting
 from ciclo_sandbox.account import Account
-from ciclo_sandbox.answers import Answer, Json, ParameterRefusal, Request, collection
+from ciclo_sandbox.answers import JSON, Json, ParameterRefusal, collection, page
+from ciclo_sandbox.api import Endpoints, Id, TheAccount, paged, refused, under
 from ciclo_sandbox.fields import STATES
 from ciclo_sandbox.invoice_documents import past_due, with_receivable
+from ciclo_sandbox.models import Invoice, Receivable
 from ciclo_sandbox.storage import INVOICES, RECEIVABLES
+
+router = Endpoints("searches")
 
 PER_PAGE: Final = 50
 MOST_PER_PAGE: Final = 100
+_DAY: Final = "dd-mm-yyyy, dd/mm/yyyy or yyyy-mm-dd"
 _UNREADABLE: Final = "Parâmetro(s) obrigatório(s) para busca não encontrado(s) ou inválido(s): "
 _INVALID: Final = "Parâmetro(s) inválido(s) para busca: "
 
 
-def in_contract(account: Account, request: Request) -> Answer:
+_First = Annotated[str | None, Query(description=f"First day, {_DAY}.")]
+_Last = Annotated[str | None, Query(description=f"Last day, {_DAY}.")]
+_State = Annotated[str | None, Query(description="to_emit, to_receive, received, cancelled or late.")]
+_Page = Annotated[str | None, Query(description="Page, from 1.")]
+_PerPage = Annotated[str | None, Query(description="Entries on a page; 50 unless given, at most 100.")]
+
+
+@router.get("/contracts/{contract_id}/invoices/search", responses=refused(400, 404),
+            response_model=under("invoices", list[Invoice]))  # fmt: skip
+async def in_contract(
+    account: TheAccount, contract_id: Id, issue_date_from: _First = None, issue_date_to: _Last = None
+) -> Response:
     """Search a contract's invoices by issue date, both days required and included."""
-    contract = account.contract(request.ids["contract_id"])
-    days = {name: casting.day(request.query.get(name)) for name in ("issue_date_from", "issue_date_to")}
+    contract = account.contract(contract_id)
+    days = {"issue_date_from": casting.day(issue_date_from), "issue_date_to": casting.day(issue_date_to)}
     if missing := [name for name, found in days.items() if found is None]:
         raise ParameterRefusal(_UNREADABLE + ", ".join(missing))
     first, last = (casting.iso(found) for found in days.values())
@@ -36,28 +54,49 @@ def in_contract(account: Account, request: Request) -> Answer:
     )
 
 
-def late(account: Account, request: Request) -> Answer:
+@router.get("/contracts/{contract_id}/invoices/late", responses=refused(404),
+            response_model=under("invoices", list[Invoice]))  # fmt: skip
+async def late(account: TheAccount, contract_id: Id) -> Response:
     """List a contract's invoices with at least one receivable past due and unpaid."""
-    contract = account.contract(request.ids["contract_id"])
+    contract = account.contract(contract_id)
     mine = (RECEIVABLES.c.contract_id == contract["id"],)
     conditions = (INVOICES.c.contract_id == contract["id"], with_receivable(*mine, *past_due(account.clock.today)))
     return collection("invoices", account.invoices.answers(*conditions, order=(INVOICES.c.issue_date,)))
 
 
-def in_organization(account: Account, request: Request) -> Answer:
+class InvoiceFilters(BaseModel):
+    """Query of the invoice search across an organization."""
+
+    issue_date_gteq: _First = Field(None, alias="q[issue_date_gteq]")
+    issue_date_lteq: _Last = Field(None, alias="q[issue_date_lteq]")
+    receivables_due_date_gteq: _First = Field(None, alias="q[receivables_due_date_gteq]")
+    receivables_due_date_lteq: _Last = Field(None, alias="q[receivables_due_date_lteq]")
+    state_eq: _State = Field(None, alias="q[state_eq]")
+    page: _Page = None
+    per_page: _PerPage = None
+
+
+@router.get("/organizations/{organization_id}/invoices/search", responses=refused(400, 404),
+            response_model=paged("invoices", Invoice))  # fmt: skip
+async def in_organization(
+    account: TheAccount, organization_id: Id, filters: Annotated[InvoiceFilters, Query()]
+) -> Response:
     """Search an organization's invoices, a page at a time, by id."""
-    organization = account.organization(request.ids["organization_id"])
-    conditions = [INVOICES.c.organization_id == organization["id"], *_filters(account, organization, request.query)]
-    page = max(casting.integer(request.query.get("page")) or 1, 1)
-    per_page = casting.integer(request.query.get("per_page")) or PER_PAGE
-    per_page = min(max(per_page, 1), MOST_PER_PAGE)
-    page = min(page, 2**40)
-    total, found = account.invoices.page(conditions, page=page, per_page=per_page)
-    head = orjson.dumps({"page": page, "per_page": per_page, "total_pages": -(-total // per_page)})
-    return Answer(200, head[:-1] + b',"invoices":[' + b",".join(found) + b"]}")
+    organization = account.organization(organization_id)
+    query = filters.model_dump(by_alias=True)
+    conditions = [INVOICES.c.organization_id == organization["id"], *_filters(account, organization, query)]
+    number, per_page = page_asked(filters.page, filters.per_page)
+    total, found = account.invoices.page(conditions, page=number, per_page=per_page)
+    return page("invoices", found, number=number, per_page=per_page, total=total)
 
 
-def _filters(account: Account, organization: Json, query: Mapping[str, str]) -> Iterator[ColumnElement[bool]]:
+def page_asked(number: str | None, per_page: str | None) -> tuple[int, int]:
+    """Return the page and the entries on it that a query asks for; what cannot be read is the default."""
+    entries = casting.integer(per_page) or PER_PAGE
+    return min(max(casting.integer(number) or 1, 1), 2**40), min(max(entries, 1), MOST_PER_PAGE)
+
+
+def _filters(account: Account, organization: Json, query: Mapping[str, Any]) -> Iterator[ColumnElement[bool]]:
     bad = [name for name in _BOUNDS if query.get(f"q[{name}]") and casting.day(query[f"q[{name}]"]) is None]
     state = query.get("q[state_eq]")
     if state and state not in (*STATES, "late"):
@@ -77,24 +116,33 @@ def _filters(account: Account, organization: Json, query: Mapping[str, str]) -> 
 _BOUNDS: Final = ("issue_date_gteq", "issue_date_lteq", "receivables_due_date_gteq", "receivables_due_date_lteq")
 
 
-def _bounds(query: Mapping[str, str], column: Any, name: str) -> Iterator[ColumnElement[bool]]:
+def _bounds(query: Mapping[str, Any], column: Any, name: str) -> Iterator[ColumnElement[bool]]:
     if first := casting.day(query.get(f"q[{name}_gteq]")):
         yield column >= first.isoformat()
     if last := casting.day(query.get(f"q[{name}_lteq]")):
         yield column <= last.isoformat()
 
 
-def receivables(account: Account, request: Request) -> Answer:
+@router.get("/contracts/{contract_id}/receivables/search", responses=refused(400, 404),
+            response_model=under("receivables", list[Receivable]))  # fmt: skip
+async def receivables(
+    account: TheAccount,
+    contract_id: Id,
+    due_date_from: _First = None,
+    due_date_to: _Last = None,
+    state: _State = None,
+) -> Response:
     """Search a contract's receivables by due date and state, by due date."""
-    contract = account.contract(request.ids["contract_id"])
-    conditions = [RECEIVABLES.c.contract_id == contract["id"], *_receivable_filters(account, request.query)]
+    contract = account.contract(contract_id)
+    query = {"due_date_from": due_date_from, "due_date_to": due_date_to, "state": state}
+    conditions = [RECEIVABLES.c.contract_id == contract["id"], *_receivable_filters(account, query)]
     rows = account.invoices.receivable_rows(*conditions)
     invoices = account.invoices.every(INVOICES.c.id.in_(select(RECEIVABLES.c.invoice_id).where(*conditions)))
     by_id: dict[int, Json] = {line["id"]: line for invoice in invoices for line in invoice["receivables"]}
-    return Answer(200, orjson.dumps({"receivables": [by_id[row[0]] for row in rows]}))
+    return Response(orjson.dumps({"receivables": [by_id[row[0]] for row in rows]}), media_type=JSON)
 
 
-def _receivable_filters(account: Account, query: Mapping[str, str]) -> Iterator[ColumnElement[bool]]:
+def _receivable_filters(account: Account, query: Mapping[str, Any]) -> Iterator[ColumnElement[bool]]:
     days = {name: casting.day(query.get(name)) for name in ("due_date_from", "due_date_to")}
     bad = [name for name, found in days.items() if found is None and query.get(name)]
     state = query.get("state")

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 BLOCK: Final = 1000
+# On record, rules and invoices take their ids from one sequence.
+SEQUENCES: Final = {"invoice_rules": "invoices"}
 
 
 class Sequences:

@@ -20,6 +20,7 @@ from ciclo_sandbox.models import (
     RulePaymentInformation,
     ServiceItem,
 )
+from ciclo_sandbox.sequences import SEQUENCES
 from ciclo_sandbox.state import StateError, StateFile
 
 
@@ -69,9 +70,10 @@ class _Loader:
         documents = [resource.model_dump(by_alias=True) for resource in resources]
         given = [document["id"] for document in documents if document["id"] is not None]
         _check_unique(kind, given)
-        self._sequences.continue_after(kind, given)
+        sequence = SEQUENCES.get(kind, kind)
+        self._sequences.continue_after(sequence, given)
         for document in documents:
-            document["id"] = document["id"] or self._sequences.next(kind)
+            document["id"] = document["id"] or self._sequences.next(sequence)
             if "created_at" in document:
                 document["created_at"] = document["created_at"] or self._stamp
         return documents
