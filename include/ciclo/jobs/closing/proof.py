@@ -18,7 +18,7 @@ from ciclo.domain.receivables import ReceivableState
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.rules.expected import ExpectedPeriod, RuleBook
+from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshots
 from ciclo.ledger.repositories import ACTIVE, Disagreement
 from ciclo.ledger.tables import Contract, Invoice, Period, Receivable, Rule
 
@@ -91,11 +91,10 @@ def prove_month(ctx: JobContext, month: DateRange, contract_ids: Sequence[int] =
     """Compare what the rules expect in a month with what the ledger, just reconciled, knows to be at the vendor."""
     invoices = ctx.closings.invoices(month, contract_ids)
     rules = {rule.rule_id: (rule, contract) for rule, contract in ctx.closings.rules(contract_ids)}
-    book = RuleBook(ctx)
-    book.load(rules)
+    snapshots = RuleSnapshots(ctx, rules, kept=len(rules))
     ledger = _read(ctx, month, contract_ids, [invoice.invoice_id for invoice in invoices])
-    ledger = replace(ledger, skipped=_skipped(ctx, ledger.periods.values(), rules, book))
-    expected = _expected(month, rules, book)
+    ledger = replace(ledger, skipped=_skipped(ctx, ledger.periods.values(), rules, snapshots))
+    expected = _expected(month, rules, snapshots)
     keys = sorted({*expected, *ledger.periods}, key=lambda key: (key[1], key[0]))
     periods = (_line(ledger.periods.get(key), expected.get(key), ledger) for key in keys)
     without_period = (_without_period(invoice, ledger) for invoice in invoices if invoice.period_id is None)
@@ -135,15 +134,17 @@ def _read(ctx: JobContext, month: DateRange, contract_ids: Sequence[int], withou
 _Rules = Mapping[int, tuple[Rule, Contract]]
 
 
-def _expected(month: DateRange, rules: _Rules, book: RuleBook) -> dict[tuple[int, date], ExpectedPeriod]:
+def _expected(month: DateRange, rules: _Rules, snapshots: RuleSnapshots) -> dict[tuple[int, date], ExpectedPeriod]:
     alive = ((rule, _while_alive(rule, contract, month)) for rule, contract in rules.values())
-    found = (each for rule, part in alive for each in book.periods(rule, part))
+    found = (
+        each for rule, part in alive if rule.rule_id in snapshots for each in snapshots[rule.rule_id].periods(part)
+    )
     return {each.key: each for each in found}
 
 
-def _skipped(ctx: JobContext, periods: Iterable[Period], rules: _Rules, book: RuleBook) -> frozenset[int]:
+def _skipped(ctx: JobContext, periods: Iterable[Period], rules: _Rules, snapshots: RuleSnapshots) -> frozenset[int]:
     """Return the cancelled periods whose rule moved its dates in such a way that a competence month fell between."""
-    moved = [each for each in periods if each.state == PeriodState.CANCELLED and _goes_on(each, rules, book)]
+    moved = [each for each in periods if each.state == PeriodState.CANCELLED and _goes_on(each, rules, snapshots)]
     if not moved:
         return frozenset()
     days = [each.issue_date for each in moved]
@@ -156,14 +157,14 @@ def _skipped(ctx: JobContext, periods: Iterable[Period], rules: _Rules, book: Ru
     return frozenset(each.id for each in moved if (each.rule_id, each.accrual_month) not in alive)
 
 
-def _goes_on(period: Period, rules: _Rules, book: RuleBook) -> bool:
+def _goes_on(period: Period, rules: _Rules, snapshots: RuleSnapshots) -> bool:
     """Whether the rule of a cancelled period still bills the same competence months, on other days."""
     if period.rule_id not in rules:
         return False
     rule, contract = rules[period.rule_id]
     if rule.gone_at is not None or contract.state != ACTIVE or contract.gone_at is not None:
         return False
-    return book.keeps_its_months(period)
+    return snapshots[period.rule_id].keeps_its_months(period)
 
 
 def _while_alive(rule: Rule, contract: Contract, month: DateRange) -> DateRange:

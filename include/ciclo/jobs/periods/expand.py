@@ -4,24 +4,19 @@ A planned period that its rule no longer expects (rule ended or deleted, contrac
 one that is issued is never touched.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from ciclo.domain.calendar import add_days, add_months, first_of_month
-from ciclo.domain.errors import NoPriceInForce
-from ciclo.domain.pricing import Price, gross_value
-from ciclo.domain.recurrence import DateRange, PeriodUnit, expand
+from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.rules.expected import segments
-from ciclo.jobs.rules.prices import history
+from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshots
 from ciclo.jobs.rules.sync import Problem, sync_in_batches
-from ciclo.ledger.repositories import Scope, Version
-from ciclo.ledger.tables import Period, Rule
-from ciclo.ledger.terms import RuleTerms
+from ciclo.ledger.repositories import Scope
+from ciclo.ledger.tables import Period
 
 
 @dataclass(slots=True)
@@ -47,16 +42,6 @@ class ExpandOutcome:
             "cancelled": self.cancelled,
             "problems": len(self.problems),
         }
-
-
-@dataclass(slots=True)
-class _Standing:
-    """What the ledger knows of one rule before it is expanded."""
-
-    rule: Rule
-    versions: list[tuple[Version, RuleTerms]]
-    prices: list[Price]
-    periods: dict[date, Period]
 
 
 def expand_rules(ctx: JobContext, scope: Scope, *, seen_on: date) -> ExpandOutcome:
@@ -85,39 +70,25 @@ def expand_rules(ctx: JobContext, scope: Scope, *, seen_on: date) -> ExpandOutco
 def _plan(ctx: JobContext, contract_ids: Sequence[int], window: DateRange, outcome: ExpandOutcome) -> None:
     rows: list[dict[str, Any]] = []
     unexpected: dict[str, list[Period]] = {}
-    for standing in _standings(ctx, contract_ids, window):
-        if standing.rule.gone_at is not None:
-            reason = f"rule {standing.rule.rule_id} is no longer at the vendor"
-            unexpected.setdefault(reason, []).extend(standing.periods.values())
+    rules = ctx.catalogue.rules_of(contract_ids)
+    snapshots = RuleSnapshots(ctx, [rule.rule_id for rule in rules], kept=len(rules))
+    planned: dict[int, dict[date, Period]] = {}
+    for period in ctx.periods.of_rules([rule.rule_id for rule in rules], _whole_months(window)):
+        planned.setdefault(period.rule_id, {})[period.issue_date] = period
+    for snapshot in snapshots:
+        rule, periods = snapshot.rule, planned.get(snapshot.rule.rule_id, {})
+        if rule.gone_at is not None:
+            unexpected.setdefault(f"rule {rule.rule_id} is no longer at the vendor", []).extend(periods.values())
             continue
-        expected = list(_expected(ctx, standing, window))
+        expected = {each.issue_date: each for each in snapshot.periods(window)}
         outcome.rules += 1
         outcome.expected += len(expected)
-        rows += [row for row in expected if row["issue_date"] not in standing.periods]
-        dates = {row["issue_date"] for row in expected}
-        reason = f"rule {standing.rule.rule_id} no longer issues on this day"
-        stray = [p for day, p in standing.periods.items() if day in window and day not in dates]
-        unexpected.setdefault(reason, []).extend(stray)
+        rows += [_row(ctx, each, periods) for day, each in expected.items() if day not in periods]
+        stray = [period for day, period in periods.items() if day in window and day not in expected]
+        unexpected.setdefault(f"rule {rule.rule_id} no longer issues on this day", []).extend(stray)
     outcome.planned += ctx.periods.plan(rows)
-    for reason, periods in unexpected.items():
-        outcome.cancelled += cancel_open(ctx, periods, reason)
-
-
-def _standings(ctx: JobContext, contract_ids: Sequence[int], window: DateRange) -> Iterator[_Standing]:
-    rules = ctx.catalogue.rules_of(contract_ids)
-    rule_ids = [rule.rule_id for rule in rules]
-    versions = ctx.catalogue.versions(rule_ids)
-    prices = ctx.prices.histories(rule_ids)
-    periods: dict[int, dict[date, Period]] = {}
-    for period in ctx.periods.of_rules(rule_ids, _whole_months(window)):
-        periods.setdefault(period.rule_id, {})[period.issue_date] = period
-    for rule in rules:
-        yield _Standing(
-            rule,
-            [(version, RuleTerms.read(version.terms)) for version in versions.get(rule.rule_id, [])],
-            history(prices.get(rule.rule_id, [])),
-            periods.get(rule.rule_id, {}),
-        )
+    for reason, several in unexpected.items():
+        outcome.cancelled += cancel_open(ctx, several, reason)
 
 
 def _whole_months(window: DateRange) -> DateRange:
@@ -125,62 +96,42 @@ def _whole_months(window: DateRange) -> DateRange:
     return DateRange(first_of_month(window.start), add_months(first_of_month(add_days(window.end, -1)), 1))
 
 
-def _expected(ctx: JobContext, standing: _Standing, window: DateRange) -> Iterator[dict[str, Any]]:
-    """Yield the rows of the periods that a rule's versions expect in the window."""
+def _row(ctx: JobContext, expected: ExpectedPeriod, known: Mapping[date, Period]) -> dict[str, Any]:
     now = ctx.clock()
-    for version, terms, part in segments(standing.versions, window):
-        for issue_date, accrual_month, due_dates in expand(
-            terms.recurrence, terms.charge, terms.accrual, part, ctx.own_holidays
-        ):
-            twin = _same_month(standing, terms, issue_date, accrual_month) if version.version > 1 else None
-            yield {
-                "organization_id": ctx.organization_id,
-                "contract_id": standing.rule.contract_id,
-                "rule_id": standing.rule.rule_id,
-                "rule_version": version.version,
-                "issue_date": issue_date,
-                "accrual_month": accrual_month,
-                "first_due_date": due_dates[0],
-                "parcel_number": len(due_dates),
-                "gross_value": _estimate(terms, standing.prices, issue_date),
-                "state": PeriodState.PARKED.value if twin else PeriodState.PLANNED.value,
-                "reason": _twin_reason(standing.rule, accrual_month, twin) if twin else None,
-                "attempts": 0,
-                "planned_by": ctx.actor.label,
-                "created_at": now,
-                "changed_at": now,
-            }
+    twin = _same_month(expected, known) if expected.version > 1 else None
+    return {
+        "organization_id": ctx.organization_id,
+        "contract_id": expected.contract_id,
+        "rule_id": expected.rule_id,
+        "rule_version": expected.version,
+        "issue_date": expected.issue_date,
+        "accrual_month": expected.accrual_month,
+        "first_due_date": expected.due_dates[0],
+        "parcel_number": len(expected.due_dates),
+        "gross_value": expected.gross_value,
+        "state": PeriodState.PARKED.value if twin else PeriodState.PLANNED.value,
+        "reason": _twin_reason(expected, twin) if twin else None,
+        "attempts": 0,
+        "planned_by": ctx.actor.label,
+        "created_at": now,
+        "changed_at": now,
+    }
 
 
-def _same_month(standing: _Standing, terms: RuleTerms, issue_date: date, accrual_month: date) -> Period | None:
+def _same_month(expected: ExpectedPeriod, known: Mapping[date, Period]) -> Period | None:
     """Return the period of the same competence month that older terms brought and that is, or may be, invoiced."""
-    if terms.recurrence.period_unit is PeriodUnit.WEEKLY:
+    if expected.coverage.competence is None:
         return None
     harmless = (PeriodState.CANCELLED, PeriodState.PLANNED, PeriodState.WAITING)
-    return next(
-        (
-            period
-            for period in standing.periods.values()
-            if period.accrual_month == accrual_month
-            and period.issue_date != issue_date
-            and period.state not in harmless
-        ),
-        None,
-    )
+    same = (p for p in known.values() if p.accrual_month == expected.accrual_month and p.state not in harmless)
+    return next(same, None)
 
 
-def _twin_reason(rule: Rule, accrual_month: date, twin: Period) -> str:
+def _twin_reason(expected: ExpectedPeriod, twin: Period) -> str:
     return (
-        f"contract {rule.contract_id}, rule {rule.rule_id}: {accrual_month:%m/%Y} was billed on {twin.issue_date} "
-        "before the rule's dates changed; release it only if it is to be billed again"
+        f"contract {expected.contract_id}, rule {expected.rule_id}: {expected.accrual_month:%m/%Y} was billed on "
+        f"{twin.issue_date} before the rule's dates changed; release it only if it is to be billed again"
     )
-
-
-def _estimate(terms: RuleTerms, prices: list[Price], issue_date: date) -> Decimal | None:
-    try:
-        return gross_value(terms.priced_services, prices, issue_date)
-    except NoPriceInForce:
-        return None
 
 
 def cancel_open(ctx: JobContext, periods: Iterable[Period], reason: str) -> int:

@@ -14,7 +14,7 @@ from ciclo.domain.calendar import first_of_month, next_business_day
 from ciclo.domain.findings import AT_REST, LATE_PAYMENT_SHOWN, FindingKind
 from ciclo.domain.money import CENT, ZERO, brl, cents
 from ciclo.domain.receivables import ReceivableState
-from ciclo.jobs.rules.expected import ExpectedInvoice
+from ciclo.jobs.rules.snapshot import ExpectedInvoice
 from ciclo.ledger.repositories import Disagreement
 from ciclo.ledger.tables import Period
 

@@ -19,7 +19,7 @@ from ciclo.domain.receivables import ReceivableState, observed_events
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.record import invoice_row, receivable_row
 from ciclo.jobs.reconciliation.compare import disagreements
-from ciclo.jobs.rules.expected import RuleBook
+from ciclo.jobs.rules.snapshot import RuleSnapshots
 from ciclo.ledger import tables
 from ciclo.ledger.repositories import Change, Disagreement
 
@@ -82,7 +82,7 @@ class Ingest:
             for subject, finding in ctx.findings.open_of_kind(FindingKind.ILLEGAL_TRANSITION).items()
             if finding.acknowledged_at is not None
         }
-        self.rules = RuleBook(ctx)
+        self.rules = RuleSnapshots(ctx)
         self.seen = InvoicesRead()
         ctx.session.commit()
 
@@ -114,7 +114,7 @@ class Ingest:
             if period is None or row is None:
                 self.seen.unmatched[invoice.id] = invoice
                 continue
-            expected = self.rules.invoice(period, created=row.first_seen_at)
+            expected = self.rules[period.rule_id].invoice(period, created=row.first_seen_at)
             self.seen.disagreements += disagreements(invoice, period, expected, self._today)
         self._write(chunk, now)
 

@@ -18,7 +18,7 @@ from ciclo.domain.states import PeriodState
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.match import reference, reference_in
 from ciclo.jobs.reconciliation.compare import disagreements
-from ciclo.jobs.rules.expected import RuleBook
+from ciclo.jobs.rules.snapshot import RuleSnapshots
 from ciclo.ledger import tables
 from ciclo.ledger.repositories import Change, Disagreement
 
@@ -52,7 +52,7 @@ class _Candidate:
 
 
 def judge_unmatched(
-    ctx: JobContext, unmatched: Iterable[Invoice], rules: RuleBook, *, today: date
+    ctx: JobContext, unmatched: Iterable[Invoice], rules: RuleSnapshots, *, today: date
 ) -> list[Disagreement]:
     """Return what is wrong about invoices that belong to no period; one that stands in for another is taken over.
 
@@ -73,7 +73,7 @@ def judge_unmatched(
             taken.add(free.period.id)
             if free.is_vacant:
                 _stand_in(ctx, free, invoice)
-                wrong += disagreements(invoice, free.period, rules.invoice(free.period), today)
+                wrong += disagreements(invoice, free.period, rules[free.period.rule_id].invoice(free.period), today)
             continue
         twin = next((candidate for candidate in fitting if candidate.is_billed or candidate.period.id in taken), None)
         if twin is not None:
@@ -94,7 +94,7 @@ def _is_ours(invoice: Invoice, began: date | None, today: date) -> bool:
     return began is not None and first_of_month(began) <= invoice.issue_date <= today
 
 
-def _candidates(ctx: JobContext, unmatched: list[Invoice], rules: RuleBook) -> Mapping[int, list[_Candidate]]:
+def _candidates(ctx: JobContext, unmatched: list[Invoice], rules: RuleSnapshots) -> Mapping[int, list[_Candidate]]:
     """Return by invoice the periods that it may belong to: by its reference, else by likeness."""
     referred = {written for invoice in unmatched if (written := reference_in(invoice.comments))}
     days = {invoice.issue_date for invoice in unmatched} | {date.fromisoformat(each[-10:]) for each in referred}
@@ -119,10 +119,10 @@ def _candidates(ctx: JobContext, unmatched: list[Invoice], rules: RuleBook) -> M
     return found
 
 
-def _alike(invoice: Invoice, candidates: Iterable[_Candidate], rules: RuleBook) -> Iterator[_Candidate]:
+def _alike(invoice: Invoice, candidates: Iterable[_Candidate], rules: RuleSnapshots) -> Iterator[_Candidate]:
     gross = cents(invoice.gross_value)
     for candidate in candidates:
-        expected = rules.invoice(candidate.period)
+        expected = rules[candidate.period.rule_id].invoice(candidate.period)
         amounts: set[Decimal | None] = {expected.gross_value, candidate.period.gross_value}
         if gross in amounts and invoice.description == expected.description:
             yield candidate

@@ -13,8 +13,8 @@ from ciclo.billimatic import ApiError, NotFoundError
 from ciclo.billimatic.models import Contract, InvoiceRule
 from ciclo.domain.price_index import MONTHS_BY_LAW
 from ciclo.jobs.context import JobContext
+from ciclo.jobs.rules.ask import ROWS_AT_ONCE, ReadRule, RuleBatch, rule_batches
 from ciclo.jobs.rules.prices import read_prices
-from ciclo.jobs.rules.read import ROWS_AT_ONCE, ReadRule, RuleBatch, rule_batches
 from ciclo.jobs.rules.schedules import follow_schedules, note_disagreements
 from ciclo.ledger.repositories import ACTIVE
 from ciclo.ledger.repositories.catalogue import NewestVersion

@@ -3,7 +3,7 @@
 import pytest
 
 from ciclo.billimatic import NotFoundError, RetryRules, TransientApiError
-from ciclo.jobs.rules.read import READ_AHEAD, rule_batches
+from ciclo.jobs.rules.ask import READ_AHEAD, rule_batches
 from company import company, contract, rule
 
 

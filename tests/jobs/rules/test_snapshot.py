@@ -4,7 +4,7 @@ import pytest
 
 from ciclo.domain.states import PeriodState
 from ciclo.jobs.periods.expand import expand_rules
-from ciclo.jobs.rules.expected import RuleBook
+from ciclo.jobs.rules.snapshot import RuleSnapshots
 from ciclo.jobs.rules.sync import sync_contracts
 from company import TODAY, YEAR, company, rule
 
@@ -21,17 +21,19 @@ def periods(sandbox, lite_job):
 @pytest.mark.parametrize("kept", [0, 1, 2, 100])
 def test_what_is_expected_does_not_depend_on_how_many_rules_are_kept(periods, kept):
     ctx, by_rule = periods
-    book, generous = RuleBook(ctx, kept=kept), RuleBook(ctx)
+    book, generous = RuleSnapshots(ctx, kept=kept), RuleSnapshots(ctx)
     generous.load(by_rule)
     for rules in ([1], [2], [1, 3], [2, 1]):
         book.load(rules)
-        assert [book.invoice(by_rule[each]) for each in rules] == [generous.invoice(by_rule[each]) for each in rules]
+        assert [book[each].invoice(by_rule[each]) for each in rules] == [
+            generous[each].invoice(by_rule[each]) for each in rules
+        ]
 
 
 def test_what_was_loaded_before_is_forgotten_where_rules_become_too_many(periods):
-    ctx, by_rule = periods
-    book = RuleBook(ctx, kept=2)
+    ctx, _ = periods
+    book = RuleSnapshots(ctx, kept=2)
     book.load([1, 2])
     book.load([3])
     with pytest.raises(KeyError):
-        book.invoice(by_rule[1])
+        book[1]
