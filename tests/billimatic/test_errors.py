@@ -93,13 +93,14 @@ def test_an_answer_without_a_needed_field_is_named_by_resource_id_and_field(serv
     broken = invoice(168133)
     del broken["gross_value"]
     broken["issue_date"] = "31/02/2017"
-    server.play(act(body={"invoices": [invoice(1), broken]}))
+    server.play(act(body={"invoice": broken}))
     with pytest.raises(UnreadableAnswerError) as caught:
-        client.late_invoices(8818)
+        client.invoice(8818, 168133)
     message = str(caught.value)
     assert "contract 8818: invoice 168133 cannot be read: " in message
     assert "gross_value is missing" in message
-    assert "issue_date: " in message
+    assert "issue_date is of an unknown form" in message
+    assert "31/02/2017" not in message
 
 
 def test_a_created_invoice_that_cannot_be_read_may_be_there_all_the_same(server, client, act):

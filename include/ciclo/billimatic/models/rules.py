@@ -1,14 +1,10 @@
-"""Invoice rules and the templates they are made from, as the API answers them.
-
-The one rule: `payload` keeps the answer word for word, so that nothing the vendor said about a rule is lost.
-Sources: seed 002, recordings/invoice_rules and recordings/invoice_templates.
-"""
+"""Invoice rules and the templates they are made from, as the API answers them."""
 
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from ciclo.billimatic.models.invoices import PaymentInformation, Receivables, Services
+from ciclo.billimatic.models.invoices import InvoiceFields, Receivables, Service, Services
 from ciclo.billimatic.models.reading import (
     Answer,
     Day,
@@ -18,9 +14,14 @@ from ciclo.billimatic.models.reading import (
     OptionalNumber,
     OptionalText,
     OptionalTimestamp,
+    OptionalTruth,
     PeriodUnitName,
+    Record,
     State,
+    Truth,
+    nothing_to_none,
     read_list,
+    read_object,
 )
 from ciclo.domain.due_dates import charge_type_of
 from ciclo.domain.errors import InvalidRule
@@ -52,8 +53,11 @@ class ReceivablesAdditionalInformation(Answer):
     day_quantity: OptionalNumber = None
     month_quantity: OptionalNumber = None
     parcel_number: OptionalNumber = None
-    only_business_days: Annotated[bool, BeforeValidator(bool)] = False
-    create_parcels: bool | None = None
+    only_business_days: Truth = False
+    create_parcels: OptionalTruth = None
+    invoice_rule_id: OptionalNumber = None
+    created_at: OptionalTimestamp = None
+    updated_at: OptionalTimestamp = None
 
     def implied_charge_type(self) -> str | None:
         """The charge type that follows from which numbers are set; None if they belong to none."""
@@ -80,7 +84,7 @@ class ScheduledUpdate(Answer):
     month_quantity: OptionalNumber = None
     days_until_update: OptionalNumber = None
     remind_at: OptionalDay = None
-    notified: Annotated[bool, BeforeValidator(bool)] = False
+    notified: Truth = False
     service_item_id: OptionalNumber = None
     invoice_template_id: OptionalNumber = None
     created_at: OptionalTimestamp = None
@@ -90,63 +94,40 @@ class ScheduledUpdate(Answer):
 ScheduledUpdates = Annotated[tuple[ScheduledUpdate, ...], BeforeValidator(read_list)]
 
 
-class _KeepsItsPayload(Answer):
-    payload: dict[str, Any] = Field(default_factory=dict, repr=False, exclude=True)
-    """The answer as it came; decimals are strings in it, so that it is JSON again without loss."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _keep_payload(cls, answer: Any) -> Any:
-        if isinstance(answer, dict) and "payload" not in answer:
-            return {**answer, "payload": answer}
-        return answer
-
-
 def _absent_means_true(value: Any) -> Any:
     # answers before 2018 have no such field: an index was then applied as it was, up or down
-    return True if value is None else value
+    return True if nothing_to_none(value) is None else value
 
 
-class InvoiceRule(_KeepsItsPayload):
-    """What recurs: an invoice per period, until `additional_information.end_date`."""
+class InvoiceRule(InvoiceFields):
+    """What recurs: an invoice per period, until `additional_information.end_date`.
+
+    A rule whose `additional_information` is null never recurs (the reference, "Nulls to expect in a list of rules").
+    """
 
     resource: ClassVar[str] = "invoice_rule"
+    plural: ClassVar[str] = "invoice_rules"
 
     id: int
     contract_id: int
     gross_value: Money
-    payment_value: OptionalMoney = None
     description: OptionalText = None
-    nfe_body: OptionalText = None
     state: State = "to_emit"
-    customer_id: OptionalNumber = None
-    customer_type: OptionalText = None
-    management_type: OptionalText = None
-    automatic_email_template_id: OptionalNumber = None
-    days_until_automatic_nfe_emission: OptionalNumber = None
-    notification_ruler_id: OptionalNumber = None
-    approval_status: OptionalText = None
-    comments: OptionalText = None
-    issue_nfse: bool | None = None
-    nfse_template_id: OptionalNumber = None
-    finance_category: OptionalText = None
-    finance_revenue_center: OptionalText = None
-    myfinance_sale_account_id: OptionalNumber = None
-    myfinance_sale_account_name: OptionalText = None
-    cobrato_charge_config_id: OptionalNumber = None
-    cobrato_charge_config_name: OptionalText = None
-    cobrato_charge_template_id: OptionalNumber = None
-    cobrato_charge_template_name: OptionalText = None
-    notify_customer: Annotated[bool, BeforeValidator(bool)] = False
+    notify_customer: Truth = False
     apply_negative_updates: Annotated[bool, BeforeValidator(_absent_means_true)] = True
-    created_at: OptionalTimestamp = None
     charge_type: OptionalText = None
     receivables: Receivables = ()
     services: Services = ()
-    payment_information: PaymentInformation | None = None
-    additional_information: AdditionalInformation
+    additional_information: Annotated[AdditionalInformation | None, BeforeValidator(read_object)] = None
     scheduled_updates: ScheduledUpdates = ()
-    receivables_additional_information: ReceivablesAdditionalInformation
+    receivables_additional_information: Annotated[
+        ReceivablesAdditionalInformation, BeforeValidator(lambda value: read_object(value) or {})
+    ] = Field(default_factory=ReceivablesAdditionalInformation)
+
+    @property
+    def recurs(self) -> bool:
+        """Whether the rule says when it issues."""
+        return self.additional_information is not None
 
     @model_validator(mode="before")
     @classmethod
@@ -158,31 +139,63 @@ class InvoiceRule(_KeepsItsPayload):
 
     @model_validator(mode="after")
     def _settle_charge_type(self) -> Self:
-        if self.charge_type is None:
+        if self.charge_type is None and self.recurs:
             details = self.receivables_additional_information
             settled = details.charge_type or details.implied_charge_type()
             object.__setattr__(self, "charge_type", settled)  # the model is frozen for everybody else
         return self
 
 
-class InvoiceTemplate(_KeepsItsPayload):
-    """A model from which rules are created; a rule overrides what it gives itself."""
+class TemplateService(Service):
+    """A service of a template, which may leave its amounts to the rule."""
+
+    units: OptionalMoney = None  # type: ignore[assignment]  # the same field, only that it may be missing here
+    unit_value: OptionalMoney = None  # type: ignore[assignment]
+    value: OptionalMoney = None  # type: ignore[assignment]
+
+
+class InvoiceTemplate(Record):
+    """A model from which rules or invoices are created; what is created overrides what it gives itself.
+
+    `receivables_additional_information` may be incomplete: the rule then has to say what is missing.
+    """
 
     resource: ClassVar[str] = "invoice_template"
+    plural: ClassVar[str] = "invoice_templates"
 
     id: int
     name: OptionalText = None
     gross_value: OptionalMoney = None
     description: OptionalText = None
     nfe_body: OptionalText = None
+    issue_nfse: OptionalTruth = None
+    emites_service_values_id: OptionalNumber = None
+    emites_service_value_name: OptionalText = None
+    days_until_automatic_nfe_emission: OptionalNumber = None
     period_unit: PeriodUnitName = "monthly"
     month_quantity: OptionalNumber = None
     accrual_month_quantity: OptionalText = None
     management_type: OptionalText = None
+    automatic_email_template_id: OptionalNumber = None
+    notification_ruler_id: OptionalNumber = None
     payment_method: OptionalText = None
-    notify_customer: bool | None = None
-    apply_negative_updates: bool | None = None
+    card_installments: OptionalNumber = None
+    financial_account_id: OptionalNumber = None
+    financial_charge_template_id: OptionalNumber = None
+    charging_account_id: OptionalText = None
+    cobrato_charge_config_id: OptionalNumber = None
+    cobrato_charge_config_name: OptionalText = None
+    cobrato_charge_template_id: OptionalNumber = None
+    cobrato_charge_template_name: OptionalText = None
+    finance_category: OptionalText = None
+    finance_revenue_center: OptionalText = None
+    myfinance_sale_account_id: OptionalNumber = None
+    myfinance_sale_account_name: OptionalText = None
+    notify_customer: OptionalTruth = None
+    apply_negative_updates: OptionalTruth = None
     created_at: OptionalTimestamp = None
-    receivables_additional_information: ReceivablesAdditionalInformation | None = None
-    services: Services = ()
+    receivables_additional_information: Annotated[
+        ReceivablesAdditionalInformation | None, BeforeValidator(read_object)
+    ] = None
+    services: Annotated[tuple[TemplateService, ...], BeforeValidator(read_list)] = ()
     scheduled_updates: ScheduledUpdates = ()

@@ -1,14 +1,13 @@
 """From an HTTP answer to a model, or to the error that says what to do next.
 
-The one rule: what cannot be understood is never passed over. On a read it is an `UnreadableAnswerError`; on a write,
-which may have happened all the same, an `OutcomeUnknownError`.
+What cannot be understood is never passed over. On a read it is an `UnreadableAnswerError`; on a write, which may have
+happened all the same, an `OutcomeUnknownError`; one record of a list is an `OddRecord` beside the others.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-from pydantic import ValidationError
+from typing import Any
 
 from ciclo.billimatic.errors import (
     AuthenticationError,
@@ -17,10 +16,10 @@ from ciclo.billimatic.errors import (
     OutcomeUnknownError,
     RejectedError,
 )
-from ciclo.billimatic.models import Answer
+from ciclo.billimatic.models.reading import Listing, Model, OddRecord, read_record
 from ciclo.http.errors import ApiError, TransientApiError, UnreadableAnswerError
 
-Model = TypeVar("Model", bound=Answer)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +68,30 @@ def read_one(model: type[Model], reply: Reply) -> Model:
     """
     if not isinstance(reply.body, Mapping) or model.resource not in reply.body:
         raise reply.unreadable(f"the answer holds no {model.resource}")
-    return _parsed(model, reply.body[model.resource], reply)
+    found = read_record(model, reply.body[model.resource])
+    if isinstance(found, OddRecord):
+        raise reply.unreadable(str(found))
+    return found
 
 
-def read_several(model: type[Model], reply: Reply) -> list[Model]:
-    """Read the list of resources an answer holds under their plural name; errors as `read_one`."""
-    plural = f"{model.resource}s"
-    items = reply.body.get(plural) if isinstance(reply.body, Mapping) else None
+def read_several(model: type[Model], reply: Reply) -> Listing[Model]:
+    """Read the list of resources an answer holds under their plural name; an odd one spoils no other.
+
+    Raises:
+        UnreadableAnswerError: The answer holds no such list.
+    """
+    items = reply.body.get(model.plural) if isinstance(reply.body, Mapping) else None
     if not isinstance(items, list):
-        raise reply.unreadable(f"the answer holds no list of {plural}")
-    return [_parsed(model, item, reply) for item in items]
+        raise reply.unreadable(f"the answer holds no list of {model.plural}")
+    records, odd = [], []
+    for item in items:
+        found = read_record(model, item)
+        if isinstance(found, OddRecord):
+            log.warning("%s %s: %s", reply.method, reply.path, found)
+            odd.append(found)
+        else:
+            records.append(found)
+    return Listing(tuple(records), tuple(odd), reply.path)
 
 
 def complaints(body: Any) -> dict[str, str]:
@@ -106,25 +119,6 @@ def _reason(reply: Reply, otherwise: str) -> str:
     fields = complaints(reply.body)
     texts = [text if path == "base" else f"{path}: {text}" for path, text in fields.items()]
     return "; ".join(texts) or otherwise
-
-
-def _parsed(model: type[Model], item: Any, reply: Reply) -> Model:
-    try:
-        return model.model_validate(item)
-    except ValidationError as error:
-        number = item.get("id") if isinstance(item, Mapping) else None
-        name = model.resource if number is None else f"{model.resource} {number}"
-        # `from None`: pydantic's error repeats whole input values, which belong to the customer
-        raise reply.unreadable(f"{name} cannot be read: {_findings(error)}") from None
-
-
-def _findings(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(map(str, found['loc'])) or 'it'} is missing"
-        if found["type"] == "missing"
-        else f"{'.'.join(map(str, found['loc'])) or 'it'}: {found['msg']}"
-        for found in error.errors(include_url=False, include_input=False)
-    )
 
 
 def _bad_request(reply: Reply) -> ApiError:

@@ -1,75 +1,138 @@
-"""The organization-wide invoice search as one stream of invoices.
+"""A paginated search as one stream of records.
 
-The one rule: rather fail than miss a row, because an invoice that is not seen would be created a second time. The API
-gives `total_pages` but no count of rows, hence:
+Rather fail than miss a row, because an invoice that is not seen would be created a second time. The order of rows is
+not documented, `total_pages` is not to be trusted, and nothing counts the rows, hence:
 
-- a page before the last one must be full;
-- the last one can be of any length, so it is read again until a later reading has every row seen in it so far;
-- pages may be added meanwhile (they are read as well, rows that shifted come once), but not go away.
+- pages are read until one is empty, and repeats are dropped by id;
+- a page before the last one must be full, and one that may be the last is read again until a later reading has every
+  row seen in it so far: what was cut short is noticed;
+- where rows moved meanwhile (the total changed, a row came twice) everything is read again, until a reading brings
+  nothing new.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
-from ciclo.billimatic.models import Invoice
+from ciclo.billimatic.models.reading import Listing, Model, OddRecord, Record, require_none_odd
 from ciclo.billimatic.transport.answers import Reply, read_several
-from ciclo.billimatic.transport.exchange import Exchange
+from ciclo.billimatic.transport.exchange import PREFIX, Exchange, Query
 from ciclo.http.errors import TransientApiError
 
 _READINGS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
+class _Page(Generic[Model]):
     number: int
     total: int
-    rows: list[Invoice]
+    rows: Listing[Model]
     full: bool
 
-    @property
-    def is_last(self) -> bool:
-        return self.number >= self.total
-
-    def ids(self) -> set[int]:
-        return {row.id for row in self.rows}
+    def keys(self) -> set[Any]:
+        return {*map(_key, self.rows), *map(_key, self.rows.odd)}
 
 
-def pages_of_invoices(exchange: Exchange, path: str, params: Mapping[str, str], per_page: int) -> Iterator[Invoice]:
-    """Yield each invoice of a search once, page by page.
+class Search(Iterator[Model]):
+    """The records of a paginated search, each once, read a page at a time.
 
-    Raises:
-        TransientApiError: The pages do not fit together; rows could be missing.
+    `odd` holds those of the pages read so far that could not be read. Whoever concludes something from a record's
+    absence reads to the end and looks at `odd` as well.
+
+    Raises, while it is read:
+        TransientApiError: The pages do not fit together, so that rows could be missing. What came before is right.
     """
-    seen: set[int] = set()
-    number, total = 0, 1
-    while number < total:
-        number += 1
-        page = _settled(exchange, path, {**params, "page": str(number), "per_page": str(per_page)}, number)
-        if page.total < total and number > 1:
-            raise _inconsistent(path, f"{total} pages became {page.total} while reading")
-        total = page.total
-        yield from (row for row in page.rows if row.id not in seen)
-        seen |= page.ids()
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        model: type[Model],
+        path: str,
+        params: Query,
+        per_page: int,
+        contract_id: int | None = None,
+    ) -> None:
+        self.odd: list[OddRecord] = []
+        self._contract_id = contract_id
+        self._exchange = exchange
+        self._model = model
+        self._path = path
+        self._params = {**params, "per_page": str(per_page)}
+        self._per_page = per_page
+        self._found = self._settled_records()
+
+    def __next__(self) -> Model:
+        return next(self._found)
+
+    def __iter__(self) -> "Search[Model]":
+        return self
+
+    def whole(self) -> Iterator[Model]:
+        """Yield every record, for whoever cannot go on if one is odd.
+
+        Raises:
+            UnreadableAnswerError: In the end: one of them could not be read; the message names it and its field.
+            TransientApiError: Rows could be missing.
+        """
+        yield from self
+        require_none_odd(self.odd, PREFIX + self._path)
+
+    def _settled_records(self) -> Iterator[Model]:
+        seen: set[Any] = set()
+        for reading in range(_READINGS):
+            known, number, moved = len(seen), 0, False
+            totals: set[int] = set()
+            met: set[Any] = set()
+            while True:
+                number += 1
+                page = self._whole_page(number)
+                keys = page.keys()
+                totals.add(page.total)
+                moved = moved or bool(keys & met)
+                self.odd += [odd for odd in page.rows.odd if self._is_new(odd, seen)]
+                yield from (row for row in page.rows if self._is_new(row, seen))
+                if not keys or (number > page.total and keys <= met):  # the latter: a server that knows no last page
+                    break
+                met |= keys
+            if (not moved and len(totals) == 1) or (reading and len(seen) == known):
+                return
+        raise self._inconsistent(f"rows moved from page to page in {_READINGS} readings")
+
+    def _is_new(self, row: Record | OddRecord, seen: set[Any]) -> bool:
+        if _key(row) in seen:
+            return False
+        seen.add(_key(row))
+        # a server that does not know the filter answers everybody's
+        return self._contract_id is None or getattr(row, "contract_id", None) == self._contract_id
+
+    def _whole_page(self, number: int) -> _Page[Model]:
+        """Read a page until it is certain to be whole; an empty one ends the search."""
+        seen: set[Any] | None = None
+        for _ in range(_READINGS):
+            page = self._page(number)
+            if page.full or (number > max(page.total, 1) and not page.keys()):
+                return page
+            last = number >= page.total
+            if last and seen is not None and page.keys() >= seen:
+                return page
+            seen = (seen or set()) | page.keys() if last else None
+        raise self._inconsistent(f"page {number} came back with a different part of its rows each time")
+
+    def _page(self, number: int) -> _Page[Model]:
+        reply = self._exchange.read(self._path, {**self._params, "page": str(number)})
+        rows = read_several(self._model, reply)
+        if _count(reply, "page") != number:
+            raise reply.unreadable(f"page {number} was asked for, page {_count(reply, 'page')} came")
+        served = _count(reply, "per_page") if "per_page" in reply.body else self._per_page
+        full = len(rows) + len(rows.odd) >= served > 0
+        return _Page(number=number, total=_count(reply, "total_pages"), rows=rows, full=full)
+
+    def _inconsistent(self, reason: str) -> TransientApiError:
+        return TransientApiError(f"rows could be missing: {reason}", method="GET", path=PREFIX + self._path)
 
 
-def _settled(exchange: Exchange, path: str, params: Mapping[str, str], number: int) -> _Page:
-    """Read a page until it is certain to be whole."""
-    seen: set[int] | None = None
-    for _ in range(_READINGS):
-        page = _page(exchange.read(path, params), number, int(params["per_page"]))
-        if page.full or (page.is_last and seen is not None and page.ids() >= seen):
-            return page
-        seen = (seen or set()) | page.ids() if page.is_last else None
-    raise _inconsistent(path, f"page {number} came back with a different part of its rows each time")
-
-
-def _page(reply: Reply, number: int, per_page: int) -> _Page:
-    rows = read_several(Invoice, reply)
-    if _count(reply, "page") != number:
-        raise reply.unreadable(f"page {number} was asked for, page {_count(reply, 'page')} came")
-    served = _count(reply, "per_page") if "per_page" in reply.body else per_page
-    return _Page(number=number, total=_count(reply, "total_pages"), rows=rows, full=len(rows) >= served > 0)
+def _key(row: Record | OddRecord) -> Any:
+    return repr(row.payload) if row.id is None else row.id
 
 
 def _count(reply: Reply, field: str) -> int:
@@ -78,7 +141,3 @@ def _count(reply: Reply, field: str) -> int:
         return int(value)
     except (TypeError, ValueError):
         raise reply.unreadable(f"the answer's {field} is not a number") from None
-
-
-def _inconsistent(path: str, reason: str) -> TransientApiError:
-    return TransientApiError(f"rows could be missing: {reason}", method="GET", path=f"/api/v1/{path}")

@@ -198,7 +198,7 @@ def _read_remote(ctx: JobContext, places: Sequence[Place]) -> list[Invoice]:
     return [
         invoice
         for window in _windows(place.issue_date for place in places)
-        for invoice in ctx.api.search_invoices(issue_date_from=window.start, issue_date_to=window.last_day)
+        for invoice in ctx.api.search_invoices(issue_date_from=window.start, issue_date_to=window.last_day).whole()
         if invoice in wanted
     ]
 

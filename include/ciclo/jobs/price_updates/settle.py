@@ -201,7 +201,7 @@ def _abandon(ctx: JobContext, execution: PriceUpdateExecution, grace: timedelta,
 
 def _rules(ctx: JobContext, contract_id: int) -> dict[int, InvoiceRule]:
     try:
-        return {rule.id: rule for rule in ctx.api.invoice_rules(contract_id)}
+        return {rule.id: rule for rule in ctx.api.invoice_rules(contract_id).whole()}
     except NotFoundError:
         return {}
 

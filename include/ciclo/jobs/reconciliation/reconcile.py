@@ -142,7 +142,7 @@ def reconcile(
     for part in plan.windows:
         run.take(_search(ctx, part))
     for state in ("to_receive", "to_emit") if plan.open_until is not None else ():
-        run.take(ctx.api.search_invoices(issue_date_to=plan.open_until, state=state))
+        run.take(ctx.api.search_invoices(issue_date_to=plan.open_until, state=state).whole())
     if window is None:
         _take_touched(ctx, run, events)
     gone = _look_for_missing(ctx, run, plan.windows, contract_ids)
@@ -175,7 +175,7 @@ def _plan(ctx: JobContext, today: date, recheck_days: int) -> ReadingPlan:
 
 def _search(ctx: JobContext, window: DateRange) -> Iterator[Invoice]:
     last = window.last_day if window.end < FOR_EVER else None
-    return ctx.api.search_invoices(issue_date_from=window.start, issue_date_to=last)
+    return ctx.api.search_invoices(issue_date_from=window.start, issue_date_to=last).whole()
 
 
 # -- what webhooks named -----------------------------------------------------------------------------------------------

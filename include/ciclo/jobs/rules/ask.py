@@ -66,7 +66,7 @@ def rule_batches(
     """
     items = {item.name: item.id for item in api.service_items() if item.name} if contract_ids else {}
     batch = RuleBatch()
-    for contract_id, answer in _each(api.invoice_rules, contract_ids):
+    for contract_id, answer in _each(lambda contract_id: api.invoice_rules(contract_id).whole(), contract_ids):
         batch.contract_ids.append(contract_id)
         if isinstance(answer, ApiError):
             batch.unread_contracts.append((contract_id, answer))
@@ -82,6 +82,8 @@ def rule_batches(
 
 def _read_terms(batch: RuleBatch, rules: Iterable[InvoiceRule], items: dict[str, int]) -> None:
     for rule in rules:
+        if not rule.recurs:
+            continue
         try:
             batch.read.append(ReadRule(rule, read_terms(rule, items)))
         except DomainError as error:

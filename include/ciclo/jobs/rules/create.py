@@ -23,8 +23,8 @@ def create_rule_from_template(ctx: JobContext, contract_id: int, wanted: RuleFro
         OutcomeUnknownError: no answer; calling again looks first and finds it, if it was created.
     """
     timing = wanted.additional_information
-    for rule in ctx.api.invoice_rules(contract_id):
+    for rule in ctx.api.invoice_rules(contract_id).whole():
         known = rule.additional_information
-        if known.title == timing.title and known.init_date == timing.init_date:
+        if known is not None and known.title == timing.title and known.init_date == timing.init_date:
             return CreatedRule(rule, existed=True)
     return CreatedRule(ctx.api.create_invoice_rule(contract_id, wanted), existed=False)

@@ -51,7 +51,7 @@ def sync_contracts(ctx: JobContext) -> int:
     A contract that is no longer among the vendor's is marked gone, never removed.
     """
     now = ctx.clock()
-    contracts = [contract for contract in ctx.api.contracts() if _sells(contract, ctx.organization_id)]
+    contracts = [contract for contract in ctx.api.contracts().whole() if _sells(contract, ctx.organization_id)]
     ctx.catalogue.see_organization(at=now)
     for start in range(0, len(contracts), ROWS_AT_ONCE):
         some = contracts[start : start + ROWS_AT_ONCE]
@@ -161,12 +161,12 @@ def _version_row(
 
 
 def _rule_row(ctx: JobContext, entry: ReadRule, version: int, now: datetime) -> dict[str, Any]:
-    rule, recurrence = entry.rule, entry.terms.recurrence
+    rule, recurrence, timing = entry.rule, entry.terms.recurrence, entry.rule.additional_information
     return {
         "organization_id": ctx.organization_id,
         "rule_id": rule.id,
         "contract_id": rule.contract_id,
-        "title": rule.additional_information.title or rule.description or f"rule {rule.id}",
+        "title": (timing and timing.title) or rule.description or f"rule {rule.id}",
         "version": version,
         "init_date": recurrence.init_date,
         "end_date": recurrence.end_date,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from ciclo.billimatic.models import InvoiceRule, Service
+from ciclo.billimatic.models import AdditionalInformation, InvoiceRule, Service
 from ciclo.domain.due_dates import Charge, ChargeType, charge_type_of
 from ciclo.domain.errors import InvalidRule
 from ciclo.domain.recurrence import AccrualMonth, PeriodUnit, Recurrence
@@ -54,7 +54,7 @@ def read_terms(rule: InvoiceRule, service_items: Mapping[str, int] | None = None
             charge=_charge(rule),
             accrual=_choice(
                 AccrualMonth,
-                rule.additional_information.accrual_month_quantity,
+                _timing(rule).accrual_month_quantity,
                 "additional_information.accrual_month_quantity",
             ),
             services=tuple(_line(service, service_items or {}) for service in rule.services),
@@ -66,7 +66,7 @@ def read_terms(rule: InvoiceRule, service_items: Mapping[str, int] | None = None
 
 
 def _recurrence(rule: InvoiceRule) -> Recurrence:
-    timing = rule.additional_information
+    timing = _timing(rule)
     unit = _choice(PeriodUnit, timing.period_unit, "additional_information.period_unit")
     return Recurrence(
         init_date=timing.init_date,
@@ -74,6 +74,12 @@ def _recurrence(rule: InvoiceRule) -> Recurrence:
         month_quantity=timing.month_quantity if unit is PeriodUnit.MONTHLY else None,
         end_date=timing.end_date,
     )
+
+
+def _timing(rule: InvoiceRule) -> AdditionalInformation:
+    if rule.additional_information is None:
+        raise InvalidRule("additional_information", "is null: the rule never recurs")
+    return rule.additional_information
 
 
 def _charge(rule: InvoiceRule) -> Charge:

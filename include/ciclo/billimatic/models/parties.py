@@ -1,0 +1,121 @@
+"""Who bills whom: organizations, customers (companies and people), and the contracts between them."""
+
+from typing import Any, ClassVar
+
+from ciclo.billimatic.models.reading import (
+    ContractState,
+    OptionalDay,
+    OptionalNumber,
+    OptionalText,
+    OptionalTimestamp,
+    OptionalTruth,
+    Record,
+)
+
+
+class _Party(Record):
+    id: int
+    account_id: OptionalNumber = None
+    name: OptionalText = None
+    address: OptionalText = None
+    number: OptionalText = None
+    complement: OptionalText = None
+    district: OptionalText = None
+    zipcode: OptionalText = None
+    city: OptionalText = None
+    state: OptionalText = None
+    created_at: OptionalTimestamp = None
+
+
+class Organization(_Party):
+    """Whoever bills: one of the account's own legal persons. The CNPJ is answered with punctuation."""
+
+    resource: ClassVar[str] = "organization"
+    plural: ClassVar[str] = "organizations"
+
+    company_name: OptionalText = None
+    cnpj: OptionalText = None
+
+
+class Company(_Party):
+    """A customer that is a legal person; `billing_contacts` are the e-mails for billing."""
+
+    resource: ClassVar[str] = "company"
+    plural: ClassVar[str] = "companies"
+
+    company_name: OptionalText = None
+    cnpj: OptionalText = None
+    state_inscription: OptionalText = None
+    city_inscription: OptionalText = None
+    contacts: OptionalText = None
+    billing_contacts: OptionalText = None
+    nfse_email: OptionalText = None
+    comments: OptionalText = None
+    kind: OptionalText = None
+    client_since: OptionalDay = None
+    myfinance_customer_id: OptionalNumber = None
+    myfinance_errors: OptionalText = None
+    updated_at: OptionalTimestamp = None
+
+
+class Person(_Party):
+    """A customer that is a natural person. The CPF is answered without punctuation."""
+
+    resource: ClassVar[str] = "person"
+    plural: ClassVar[str] = "people"
+
+    cpf: OptionalText = None
+    email: OptionalText = None
+    comments: OptionalText = None
+    client_since: OptionalDay = None
+    allow_email_on_nfse: OptionalTruth = None
+    myfinance_customer_id: OptionalNumber = None
+    myfinance_errors: OptionalText = None
+
+
+class Contract(Record):
+    """An agreement between a supplier and a customer; the organization is one of the two, by `kind`.
+
+    With `overdue_automatic_management` false the vendor does not bill automatically while an earlier invoice is unpaid.
+    """
+
+    resource: ClassVar[str] = "contract"
+    plural: ClassVar[str] = "contracts"
+
+    id: int
+    name: OptionalText = None
+    title: OptionalText = None
+    token: OptionalText = None
+    description: OptionalText = None
+    kind: OptionalText = None
+    state: ContractState
+    status: OptionalText = None
+    supplier_id: OptionalNumber = None
+    supplier_type: OptionalText = None
+    customer_id: OptionalNumber = None
+    customer_type: OptionalText = None
+    comments: OptionalText = None
+    init_date: OptionalDay = None
+    end_date: OptionalDay = None
+    valid_until: OptionalDay = None
+    overdue: OptionalTruth = None
+    overdue_automatic_management: OptionalTruth = None
+    registration_method: OptionalText = None
+    cobrato_payment_gateway_charge_config_id: OptionalNumber = None
+    cobrato_payment_gateway_charge_config_name: OptionalText = None
+    cancel_date: OptionalDay = None
+    cancel_reason: OptionalText = None
+    plan: Any = None
+    created_at: OptionalTimestamp = None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the contract may be billed."""
+        return self.state == "active"
+
+
+class Subscription(Contract):
+    """A contract that was made by subscribing to a plan; what `change_plan` answers."""
+
+    resource: ClassVar[str] = "subscription"
+    plural: ClassVar[str] = "subscriptions"
