@@ -12,13 +12,14 @@ from sqlalchemy.orm import Session
 from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.receivables import AgeingBucket, ReceivableState
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.states import PeriodState
+from ciclo.domain.states import ExecutionState, PeriodState
+from ciclo.domain.wording import said
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.queries.closings import ClosingRow, closing_listing
 from ciclo.ledger.queries.month import Share
 from ciclo.ledger.queries.paging import PageRequest
 from ciclo.ledger.queries.receivables import ReceivableFilter, ageing, receivable_listing
-from ciclo.ledger.repositories import Actor, ExecutionRepository, ExecutionState, PeriodRepository, Scope
+from ciclo.ledger.repositories import Actor, ExecutionRepository, PeriodRepository, Scope
 from ciclo.ledger.tables import PriceUpdateExecution
 
 STOPPED = (PeriodState.PARKED, PeriodState.WAITING, PeriodState.IN_DOUBT)
@@ -88,7 +89,7 @@ class LedgerView:
         """Return what needs attention, oldest first."""
         with Session(self._engine) as session:
             periods = self._periods(session).in_state(*STOPPED, scope=self._scope)
-            return [Stopped(p.id, p.contract_id, p.rule_id, p.issue_date, p.state, p.reason or "") for p in periods]
+            return [Stopped(p.id, p.contract_id, p.rule_id, p.issue_date, p.state, said(p.reason)) for p in periods]
 
     def reasons(self, state: PeriodState) -> dict[tuple[int, date], str]:
         """Return the reason per rule id and issue date of the periods in one state."""

@@ -25,10 +25,12 @@ from ciclo.ledger.tables import (
     Period,
     Price,
     PriceUpdateExecution,
+    Reasoned,
     Receivable,
     Rule,
     RuleVersion,
     ScheduledUpdate,
+    reason_columns,
 )
 from ciclo.ledger.terms import RuleTerms, ServiceLine
 
@@ -47,6 +49,8 @@ class Rows:
 
     def add(self, table: type[Base], **row: Any) -> None:
         """Add one row."""
+        if issubclass(table, Reasoned):
+            row |= reason_columns(row.pop("reason", None))
         self.made.setdefault(table, []).append({"organization_id": ORGANIZATION, **row})
 
     def add_plain(self, table: type[Base], **row: Any) -> None:
@@ -212,7 +216,7 @@ def a_finding(rows: Rows, finding_id: int, **changes: Any) -> None:
         "subject_id": 90_000 + finding_id,
         "contract_id": 100,
         "billing_month": date(2025, 10, 1),
-        "message": "The invoice's gross value is not the price in force on its issue date.",
+        "facts": {"text": "The invoice's gross value is not the price in force on its issue date."},
         "expected": "R$ 300,00",
         "found": "R$ 310,00",
         "amount": Decimal("10.00"),

@@ -141,7 +141,7 @@ def _findings(rows: Rows) -> None:
         subject_id=3,
         contract_id=101,
         amount=Decimal("550.00"),
-        message="No invoice at the vendor for this period.",
+        facts={"text": "No invoice at the vendor for this period."},
         expected="one invoice",
         found="none",
     )

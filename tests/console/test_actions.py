@@ -9,6 +9,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.errors import IllegalTransition
+from ciclo.domain.wording import said
 from ciclo.ledger import actions
 from ciclo.ledger.actions import NoSuchRow, UnusableNote
 from ciclo.ledger.database import open_engine
@@ -29,7 +30,7 @@ def test_a_released_period_is_planned_again_and_the_trail_says_by_whom_and_why(c
     assert state_of(own_year, PARKED) == "planned"
     entry = newest_entry(own_year, "period", PARKED)
     assert (entry.from_state, entry.to_state, entry.person) == ("parked", "planned", "operator")
-    assert "description was added" in entry.reason
+    assert "description was added" in said(entry.reason)
 
 
 def test_releasing_twice_says_who_was_first_and_changes_nothing(click, own_year):

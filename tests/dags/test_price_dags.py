@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import select
 
+from ciclo.domain.wording import said
 from ciclo.ledger.tables import IndexValue, PriceUpdateExecution, ScheduledUpdate
 from company import company, rule, scheduled_update
 
@@ -137,4 +138,4 @@ def test_a_rejected_proposal_waits_for_a_person(readjusted, ledger, proposed, da
     pass_by(dag_bag)
 
     ledger.rollback()
-    assert ledger.scalars(select(PriceUpdateExecution.reason)).one() == "rejected by Ana"
+    assert said(ledger.scalars(select(PriceUpdateExecution.reason)).one()) == "rejected by Ana"

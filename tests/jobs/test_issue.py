@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from ciclo.billimatic import AuthenticationError, BillimaticClient
 from ciclo.domain.states import PeriodState
+from ciclo.domain.wording import said
 from ciclo.jobs.context import IssueOptions, JobContext
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.settle import StillInDoubtError, adopt_existing, settle
@@ -244,7 +245,7 @@ def test_a_period_waits_while_a_price_update_of_its_rule_is_unsettled(sandbox, l
     outcome = issue(ctx)
     assert (outcome.created, outcome.waiting) == (1, 2)
     waiting = ctx.periods.in_state(PeriodState.WAITING)
-    assert {period.reason for period in waiting} == {"a price update of its rule is not settled"}
+    assert {said(period.reason) for period in waiting} == {"a price update of its rule is not settled"}
 
 
 def test_a_changed_text_reaches_the_invoices_from_the_day_it_was_seen(sandbox, lite_job):

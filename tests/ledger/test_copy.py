@@ -93,7 +93,8 @@ def fill(engine):
             nothing = {column.name: null() for column in table.columns if column.nullable}
             connection.execute(insert(table).values(rows_of(table, 6)[5] | nothing))
         executions = Base.metadata.tables["price_update_executions"]
-        connection.execute(insert(executions), [rows_of(executions, 7)[6] | {"evidence": None}])  # the document `null`
+        document_null = rows_of(executions, 7)[6] | {"evidence": JSON.NULL}
+        connection.execute(insert(executions), [document_null])
 
 
 def without_evidence(engine):

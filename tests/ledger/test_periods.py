@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from ciclo.domain.errors import IllegalTransition
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
+from ciclo.domain.wording import said
 from ciclo.ledger.repositories import Actor, AuditRepository, Issued, PeriodRepository, ScheduledUpdateRepository, Scope
 from ciclo.ledger.tables import Period
 from factories import NOON, ORGANIZATION, period_row, scheduled_update_row
@@ -112,7 +113,7 @@ def test_every_change_of_state_is_audited_with_its_run_and_reason(session, perio
     [period] = claim(periods)
     periods.issued([Issued(period.id, 900, Decimal("150.00"), period.state, "invoice 900 created")], at=NOON)
     trail = AuditRepository(session, ORGANIZATION, Actor()).trail("period", period.id)
-    assert [(e.from_state, e.to_state, e.run_id, e.reason) for e in trail] == [
+    assert [(e.from_state, e.to_state, e.run_id, said(e.reason)) for e in trail] == [
         ("planned", "submitting", "r1", "claimed by run 1"),
         ("submitting", "issued", "r1", "invoice 900 created"),
     ]
@@ -132,7 +133,7 @@ def test_an_illegal_change_is_refused_and_nothing_is_written(session, periods):
     periods.plan([period_row()])
     [period] = periods.in_state(PeriodState.PLANNED)
     with pytest.raises(IllegalTransition):
-        periods.park([period], reason="no", at=NOON)
+        periods.doubt([period], reason="no", until=NOON, at=NOON)
     session.expire_all()
     assert periods.get(period.id).state == "planned"
 

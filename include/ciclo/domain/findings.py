@@ -1,6 +1,6 @@
 """The kinds of disagreement between what should be billed and what is at the vendor, and what each means for a month.
 
-The one rule: a finding is opened by what is seen and closed by what is seen. A person may acknowledge one; that says
+A finding is opened by what is seen and closed by what is seen. A person may acknowledge one; that says
 who knows of it and why it may stay, it does not make it go away.
 """
 
@@ -12,19 +12,37 @@ from ciclo.domain.receivables import ReceivableState
 class FindingKind(StrEnum):
     """A disagreement with a name. The comment says what makes it close by itself."""
 
-    AMOUNT_DIFFERS = "amount_differs"  # invoice or receivable is at the price in force again
-    DUE_DATE_CHANGED = "due_date_changed"  # the due date is the rule's again, or the money is in, or it is cancelled
+    # rules against what is billed
+    GAP = "gap"  # a period covers the stretch, or a person says that it is not billed
+    BACKDATED = "backdated"  # the period has its invoice
+    TERMS_CHANGED = "terms_changed"  # the invoice is as the terms say, or they are as before
+    PAUSED = "paused"  # never: it is listed by the close of its month
+    UNREAD = "unread"  # the contract is read again
+    OVERDUE = "overdue"  # the period has its invoice, or is given up
+
+    # periods against invoices
+    REMOVED_AT_VENDOR = "removed_at_vendor"  # the period has an invoice, or is given up
     DELETED_REMOTELY = "deleted_remotely"  # the invoice is back, or another one stands in for it
+    CANCELLED_REMOTELY = "cancelled_remotely"  # the cancellation is undone, or the period is billed again
     DUPLICATED_REMOTELY = "duplicated_remotely"  # one of the two is cancelled or deleted
-    UNKNOWN_INVOICE = "unknown_invoice"  # it is cancelled, deleted, or a period takes it over
-    ISSUE_DATE_CHANGED = "issue_date_changed"  # it has the period's issue date again
+    UNEXPLAINED = "unexplained"  # it is cancelled, deleted, or a period takes it over
+    AMOUNT_DIFFERS = "amount_differs"  # invoice or receivable is at the price in force again
+    CUSTOMER_DIFFERS = "customer_differs"  # the invoice is for the contract's customer again
+    VALUE_EDITED = "value_edited"  # the invoice has the value of its rule again
+    DESCRIPTION_DIFFERS = "description_differs"  # the invoice has the description of its rule again
+    DATE_MOVED = "date_moved"  # it has the period's issue date again
+    SPLIT = "split"  # it has as many receivables as its rule says
+    DUE_DATE_CHANGED = "due_date_changed"  # the due date is the rule's again, or the money is in, or it is cancelled
+    VENDOR_FACTOR_DIFFERS = "vendor_factor_differs"  # never: a person decides about the difference
+    NOT_BILLED = "not_billed"  # never: a person decides about it
+    CHANGED_AFTER_CLOSE = "changed_after_close"  # it is as it was closed, or its month is closed anew
+
+    # money
     UNDER_PAID = "under_paid"  # the receipt is corrected or undone
     OVER_PAID = "over_paid"  # the same
     PAID_LATE = "paid_late"  # the receipt is corrected or undone, or `LATE_PAYMENT_SHOWN` days have passed
     FINANCE_SYSTEM_ERROR = "finance_system_error"  # the error is gone, the money is in, or it is cancelled
     ILLEGAL_TRANSITION = "illegal_transition"  # the state is one that can be explained, or a person accepted it
-    CHANGED_AFTER_CLOSE = "changed_after_close"  # it is as it was closed, or its month is closed anew
-    NOT_BILLED = "not_billed"  # never: a person decides about it
 
 
 LATE_PAYMENT_SHOWN = 30
@@ -35,8 +53,16 @@ STOPS_ALWAYS = frozenset({FindingKind.DELETED_REMOTELY, FindingKind.DUPLICATED_R
 
 STOPS_UNTIL_ACKNOWLEDGED = frozenset(
     {
+        FindingKind.GAP,
+        FindingKind.BACKDATED,
+        FindingKind.TERMS_CHANGED,
+        FindingKind.UNREAD,
+        FindingKind.REMOVED_AT_VENDOR,
+        FindingKind.CANCELLED_REMOTELY,
         FindingKind.AMOUNT_DIFFERS,
-        FindingKind.UNKNOWN_INVOICE,
+        FindingKind.CUSTOMER_DIFFERS,
+        FindingKind.VALUE_EDITED,
+        FindingKind.UNEXPLAINED,
         FindingKind.ILLEGAL_TRANSITION,
         FindingKind.NOT_BILLED,
         FindingKind.CHANGED_AFTER_CLOSE,

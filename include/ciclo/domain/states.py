@@ -1,10 +1,11 @@
-"""The states of a billing period and the changes between them.
+"""The states of a billing period and of a price update's execution, the changes between them, and why one is made.
 
-The one rule: a change that is not in `TRANSITIONS` is an error. A period that was sent and has no known answer is
-never sent again before it is settled.
+A change that is not in `TRANSITIONS` or `EXECUTION_TRANSITIONS` is an error. A period that was sent and has no known
+answer is never sent again before it is settled.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -12,7 +13,7 @@ from ciclo.domain.errors import IllegalTransition
 
 
 class PeriodState(StrEnum):
-    """Where a period stands between being expected and being invoiced."""
+    """Where a period is between being expected and being invoiced."""
 
     PLANNED = "planned"
     WAITING = "waiting"
@@ -27,19 +28,20 @@ _P = PeriodState
 
 TRANSITIONS: Mapping[PeriodState, tuple[PeriodState, ...]] = MappingProxyType(
     {
-        _P.PLANNED: (_P.SUBMITTING, _P.WAITING, _P.CANCELLED),  # claimed; a price update is unsettled; the rule ended
+        # claimed; a price update is unsettled; it would bill again, or cannot be billed; nothing calls for it any more
+        _P.PLANNED: (_P.SUBMITTING, _P.WAITING, _P.PARKED, _P.CANCELLED),
         _P.WAITING: (_P.PLANNED,),  # the price update is settled
         _P.SUBMITTING: (_P.ISSUED, _P.IN_DOUBT, _P.PARKED),  # created; answer unknown; refused by the API
         _P.IN_DOUBT: (_P.ISSUED, _P.PLANNED, _P.PARKED),  # found once; certainly not there; found several times
-        _P.ISSUED: (),
+        _P.ISSUED: (_P.PLANNED,),  # by a person only, who bills again what was cancelled at the vendor
         _P.PARKED: (_P.PLANNED, _P.CANCELLED),  # by a person only
-        _P.CANCELLED: (),
+        _P.CANCELLED: (_P.PLANNED,),  # by a person; or a machine cancelled it and its rule calls for it again
     }
 )
-"""Legal changes of a period (DESIGN, section 4)."""
+"""Legal changes of a period."""
 
 SETTLED = frozenset({_P.ISSUED, _P.CANCELLED})
-"""States that never change again."""
+"""States in which nothing is left to do: most of a ledger's periods are in one of them."""
 
 
 def check_transition(source: PeriodState, target: PeriodState) -> None:
@@ -50,3 +52,135 @@ def check_transition(source: PeriodState, target: PeriodState) -> None:
     """
     if target not in TRANSITIONS[source]:
         raise IllegalTransition("period", source, target, TRANSITIONS[source])
+
+
+class ExecutionState(StrEnum):
+    """Where the execution of a price update is between being due and being in the prices."""
+
+    PLANNED = "planned"
+    WAITING = "waiting"
+    PROPOSED = "proposed"
+    SUBMITTING = "submitting"
+    IN_DOUBT = "in_doubt"
+    APPLIED = "applied"
+    ADOPTED = "adopted"
+    PARKED = "parked"
+    CANCELLED = "cancelled"
+
+
+_E = ExecutionState
+
+EXECUTION_TRANSITIONS: Mapping[ExecutionState, frozenset[ExecutionState]] = MappingProxyType(
+    {
+        _E.PLANNED: frozenset({_E.WAITING, _E.PROPOSED, _E.SUBMITTING, _E.ADOPTED, _E.PARKED, _E.CANCELLED}),
+        _E.WAITING: frozenset({_E.PLANNED, _E.PARKED, _E.CANCELLED}),  # the value is out; it is too late; rule ended
+        _E.PROPOSED: frozenset({_E.PLANNED, _E.SUBMITTING, _E.PARKED, _E.CANCELLED}),  # changed; approved; rejected
+        _E.SUBMITTING: frozenset({_E.APPLIED, _E.IN_DOUBT, _E.PARKED}),  # answered; answer unknown; refused
+        _E.IN_DOUBT: frozenset({_E.APPLIED, _E.PLANNED, _E.PARKED, _E.CANCELLED}),  # there; not there; something else
+        _E.APPLIED: frozenset(),
+        _E.ADOPTED: frozenset(),
+        _E.PARKED: frozenset({_E.PLANNED, _E.CANCELLED}),  # by a person; cancelled also when the rule ended
+        _E.CANCELLED: frozenset(),
+    }
+)
+"""Legal changes of an execution."""
+
+IN_PRICES = (_E.APPLIED, _E.ADOPTED)
+"""States of executions whose prices are in force."""
+UNSENT = (_E.PLANNED, _E.WAITING, _E.PROPOSED, _E.PARKED)
+"""States in which nothing of the execution is on its way to the vendor."""
+IN_FLIGHT = (_E.SUBMITTING, _E.IN_DOUBT)
+"""States in which the vendor may be carrying the execution out."""
+
+
+class ReasonKind(StrEnum):
+    """Why something changed its state or waits. `ciclo.domain.wording` puts each into words, with its facts."""
+
+    SAID = "said"  # an older row's sentence, as it was written
+
+    # periods: on the way to the vendor
+    CLAIMED = "claimed"
+    CREATED = "created"
+    ADOPTED = "adopted"
+    NO_ANSWER = "no_answer"
+    NOT_SENT = "not_sent"
+    CLAIM_EXPIRED = "claim_expired"
+    NOT_AT_VENDOR = "not_at_vendor"
+    REFUSED = "refused"
+
+    # periods: stopped for a person
+    LOST_TWICE = "lost_twice"
+    SEVERAL_MATCHES = "several_matches"
+    ONE_INVOICE_FOR_SEVERAL = "one_invoice_for_several"
+    MAY_BE_ITS_OWN = "may_be_its_own"
+    REMOVED_AT_VENDOR = "removed_at_vendor"
+    COVERED_ALREADY = "covered_already"
+    PRICE_UNKNOWN = "price_unknown"
+    TERMS_UNUSABLE = "terms_unusable"
+    TOTAL_NOT_POSITIVE = "total_not_positive"
+    SERVICES_ALIKE = "services_alike"
+    ANOTHER_AMOUNT_APPROVED = "another_amount_approved"
+    UNREAD = "unread"
+
+    # periods: waiting, given up, called for again
+    UPDATE_UNSETTLED = "update_unsettled"
+    UPDATE_SETTLED = "update_settled"
+    CONTRACT_INACTIVE = "contract_inactive"
+    CONTRACT_GONE = "contract_gone"
+    RULE_GONE = "rule_gone"
+    RULE_ENDED = "rule_ended"
+    NOT_ON_THIS_DAY = "not_on_this_day"
+    LEFT_OUT_BY_POLICY = "left_out_by_policy"
+    CALLED_FOR_AGAIN = "called_for_again"
+    SUPERSEDED = "superseded"
+
+    # price updates
+    APPLIED = "applied"
+    VALUE_NOT_OUT = "value_not_out"
+    VALUE_LATE = "value_late"
+    VALUE_MISSING = "value_missing"
+    CONTINUITY = "continuity"
+    PROPOSAL_CHANGED = "proposal_changed"
+    REJECTED = "rejected"
+    VENDOR_READJUSTED = "vendor_readjusted"
+    UPDATE_ENDED = "update_ended"
+
+    # findings and months
+    CAUSE_GONE = "cause_gone"
+    SEEN_ANEW = "seen_anew"
+
+    # what a person did
+    APPROVED = "approved"
+    RELEASED = "released"
+    CANCELLED = "cancelled"
+    PLANNED_AGAIN = "planned_again"
+    SETTLED_NOW = "settled_now"
+    ACKNOWLEDGED = "acknowledged"
+    BILLED_AGAIN = "billed_again"
+    APPLY_ASKED = "apply_asked"
+    SKIPPED = "skipped"
+    NOT_ITS_OWN = "not_its_own"
+
+
+Fact = str | int | Sequence[int] | Sequence[str] | None
+"""A fact as JSON holds it: ISO dates, months as `YYYY-MM`, decimal strings, ids and lists of ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something is as it is: a kind and the facts that go with it. Never a sentence: that is made at the edge.
+
+    `contract_id`, `rule_id` and `issue_date` (or `execution_date`) among the facts are named in front of the sentence.
+    """
+
+    kind: ReasonKind
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+    def __composite_values__(self) -> tuple[str, dict[str, Fact]]:
+        """Return the columns of a row that hold it."""
+        return self.kind.value, dict(self.facts)
+
+
+def as_reason(reason: Reason | str) -> Reason:
+    """Return a reason as it is, a sentence as one of kind `said`."""
+    return reason if isinstance(reason, Reason) else Reason(ReasonKind.SAID, {"text": reason})

@@ -1,5 +1,6 @@
 """Alembic, driven from code: `ciclo db upgrade` needs no ini file and works from an installed package."""
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -26,10 +27,19 @@ def newest_revision() -> str:
     return head
 
 
-def upgrade(engine: Engine) -> str:
-    """Bring the ledger to `newest_revision()` and return it. Harmless when it is there already."""
+def upgrade(engine: Engine, revision: str = "head") -> str:
+    """Bring the ledger up to a migration, by default to `newest_revision()`, and return it; harmless if it is there."""
+    _run(command.upgrade, engine, revision)
+    return newest_revision() if revision == "head" else revision
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Take the ledger back to an older migration, for an older version of Ciclo."""
+    _run(command.downgrade, engine, revision)
+
+
+def _run(change: Callable[[Config, str], None], engine: Engine, revision: str) -> None:
     config = _config()
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    return newest_revision()
+        change(config, revision)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.money import ZERO, brl
 from ciclo.domain.states import PeriodState
+from ciclo.domain.wording import said
 from ciclo.ledger.actions import ActionOutcome, NoSuchRow
 from ciclo.ledger.tables import Contract, Period
 
@@ -100,5 +101,5 @@ def _parked(period: Period, contract: str | None) -> ParkedPeriod:
         issue_date=period.issue_date,
         amount=period.gross_value,
         parked_at=period.changed_at,
-        reason=period.reason or "no reason given",
+        reason=said(period.reason, "no reason given"),
     )

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ciclo.domain.money import brl
+from ciclo.domain.wording import said
 from ciclo.jobs.context import JobContext
 from ciclo.ledger.repositories.stopped import StoppedRepository
 from ciclo.ledger.tables import Period, PriceUpdateExecution
@@ -56,13 +57,13 @@ def tell_what_stopped(job: JobContext, context: Context) -> int:
 def _period(period: Period) -> str:
     amount = brl(period.gross_value) if period.gross_value is not None else "amount unknown"
     state = period.state.replace("_", " ")
-    return f"Contract {period.contract_id}, {amount}, {state}: {period.reason or 'no reason given'}"
+    return f"Contract {period.contract_id}, {amount}, {state}: {said(period.reason, 'no reason given')}"
 
 
 def _price_update(update: PriceUpdateExecution) -> str:
     state = update.state.replace("_", " ")
     place = f"Contract {update.contract_id}, rule {update.rule_id}, price update of {update.execution_date}"
-    return f"{place}, {state}: {update.reason or 'no reason given'}"
+    return f"{place}, {state}: {said(update.reason, 'no reason given')}"
 
 
 def _send(subject: str, lines: list[str], context: Context) -> None:

@@ -62,4 +62,4 @@ def _report(outcome: ReconcileOutcome) -> None:
 
 
 def _line(finding: Disagreement) -> str:
-    return f"{finding.kind.value.replace('_', ' ')}: {finding.message}"
+    return f"{finding.kind.value.replace('_', ' ')}: {finding.sentence}"

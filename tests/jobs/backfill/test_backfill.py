@@ -7,6 +7,7 @@ import pytest
 
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
+from ciclo.domain.wording import said
 from ciclo.jobs.backfill import (
     BackfillPolicy,
     Ceilings,
@@ -44,7 +45,7 @@ def test_current_only_bills_the_newest_period_of_each_rule_and_gives_the_older_o
     assert place.issue(plan).created == 2
     assert sorted(invoice["issue_date"] for invoice in place.invoices()) == ["10/10/2025", "10/12/2025"]
     assert states(place) == {PeriodState.ISSUED: 2, PeriodState.CANCELLED: 14}
-    (reason,) = {period.reason for period in place.ctx.periods.in_state(PeriodState.CANCELLED)}
+    (reason,) = {said(period.reason) for period in place.ctx.periods.in_state(PeriodState.CANCELLED)}
     assert reason == "left out by the policy current_only of run test"
 
 
@@ -94,7 +95,7 @@ def test_a_plan_above_the_ceilings_does_nothing_until_a_person_approves_it(backf
         place.apply(plan)
     place.apply(plan, approved_by="Ana")
     assert place.issue(plan).created == 12
-    trail = [(entry.to_state, entry.reason) for entry in place.ctx.audit.trail("plan", plan.id)]
+    trail = [(entry.to_state, said(entry.reason)) for entry in place.ctx.audit.trail("plan", plan.id)]
     assert trail == [
         ("proposed", f"each: {plan.plan_hash}"),
         ("approved", f"approved by Ana: {plan.plan_hash}"),
@@ -131,7 +132,9 @@ def test_a_period_whose_amount_changes_while_the_plan_is_carried_out_is_parked(b
     outcome = place.issue(plan)
     assert (outcome.created, outcome.parked) == (11, 1)
     (parked,) = place.ctx.periods.in_state(PeriodState.PARKED)
-    assert parked.reason == ("contract 10, rule 1, period 2025-12-10: R$ 150,00 was approved, by now it is R$ 200,00")
+    assert said(parked.reason) == (
+        "contract 10, rule 1, period 2025-12-10: R$ 150,00 was approved, by now it is R$ 200,00"
+    )
 
 
 def _reprice(place, since, unit_value):

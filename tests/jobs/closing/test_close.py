@@ -101,10 +101,10 @@ def test_a_different_amount_keeps_the_month_open_until_a_person_accepts_it(bille
     assert attempt.report.document()["accepted"][0]["note"] == "discount agreed by telephone"
 
 
-def test_an_unknown_invoice_keeps_the_month_open_until_a_person_knows_of_it(billed):
+def test_an_unexplained_invoice_keeps_the_month_open_until_a_person_knows_of_it(billed):
     place = billed(company(rule(1)))
     place.duplicate(place.invoice(), gross_value="999.00", description="Visita", comments=None)
-    assert place.close().report.verdict() == "not closed: 1 unknown invoice"
+    assert place.close().report.verdict() == "not closed: 1 unexplained"
     acknowledge_all(place)
     assert place.close().closed
 

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from ciclo.cli.parked import parked
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
+from ciclo.domain.wording import said
 from ciclo.ledger.actions import NoSuchRow, UnusableNote
 from company import company, rule
 
@@ -69,7 +70,7 @@ def test_a_decision_is_kept_with_name_and_note(place, run, command, state):
     assert state_of(place, period) == state
     entry = place.ctx.audit.trail("period", period)[-1]
     assert (entry.person, entry.to_state) == ("ana", state)
-    assert "agreed with the customer" in entry.reason
+    assert "agreed with the customer" in said(entry.reason)
 
 
 def test_deciding_twice_says_who_was_first(place, run):

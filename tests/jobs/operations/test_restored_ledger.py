@@ -5,11 +5,12 @@ from datetime import date, timedelta
 import pytest
 
 from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import ExecutionState
 from ciclo.jobs.backfill import BackfillPolicy, Ceilings, draft_plan, keep_plan
 from ciclo.jobs.issuing.settle import adopt_existing
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.sync import sync_contracts
-from ciclo.ledger.repositories import ExecutionState, Scope
+from ciclo.ledger.repositories import Scope
 from company import company, rule, scheduled_update, service
 
 JANUARY = (date(2025, 1, 1), date(2025, 1, 31))

@@ -7,6 +7,7 @@ import pytest
 
 from ciclo.billimatic import AuthenticationError
 from ciclo.domain.states import PeriodState
+from ciclo.domain.wording import said
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.sync import sync_contracts
 from ciclo.ledger.repositories import Scope
@@ -67,7 +68,7 @@ def test_an_inactive_contract_is_not_billed_and_its_open_periods_are_cancelled(s
     expand(ctx)
     box.put_state(company(rule(), contracts=[contract(10, state="inactive")]))
     assert expand(ctx).cancelled == 12
-    assert {p.reason for p in ctx.periods.in_state(PeriodState.CANCELLED)} == {"contract 10 is inactive"}
+    assert {said(p.reason) for p in ctx.periods.in_state(PeriodState.CANCELLED)} == {"contract 10 is inactive"}
 
 
 def test_a_rule_deleted_at_the_vendor_gives_up_its_open_periods(sandbox, lite_job):

@@ -7,8 +7,9 @@ from math import prod
 import pytest
 
 from ciclo.domain.price_index import WindowPolicy
+from ciclo.domain.states import ExecutionState
+from ciclo.domain.wording import said
 from ciclo.jobs.price_updates import UpdateOptions
-from ciclo.ledger.repositories import ExecutionState
 from company import company, contract, rule, scheduled_update, service
 
 JUNE = "2025-06-10"
@@ -280,12 +281,12 @@ def test_an_update_of_a_service_the_rule_has_not_is_parked_and_its_periods_wait(
 
     execution = run.execution()
     assert execution.state == ExecutionState.PARKED
-    assert execution.reason == (
+    assert said(execution.reason) == (
         "contract 10, rule 1, update of 2025-06-10: scheduled update 500: no service of the rule has service item 9"
     )
     waiting = [period for period in run.periods() if period.state == "waiting"]
     assert [period.issue_date for period in waiting] == [date(2025, month, 10) for month in range(6, 13)]
-    assert all("price update of 2025-06-10 by IGP-M, which is parked" in period.reason for period in waiting)
+    assert all("price update of 2025-06-10 by IGP-M, which is parked" in said(period.reason) for period in waiting)
 
 
 def test_a_refused_price_is_parked_with_the_vendors_words(billing):
@@ -297,7 +298,9 @@ def test_a_refused_price_is_parked_with_the_vendors_words(billing):
 
     assert outcome.parked == 1
     assert run.execution().state == ExecutionState.PARKED
-    assert run.execution().reason.startswith("contract 10, rule 1, update of 2025-06-10: the API refused the new price")
+    assert said(run.execution().reason).startswith(
+        "contract 10, rule 1, update of 2025-06-10: the API refused the new price"
+    )
     assert run.next_execution() == date(2025, 6, 10)
 
 
@@ -339,7 +342,7 @@ def test_an_update_after_the_end_of_its_rule_is_cancelled(billing):
     run.apply()
 
     assert run.execution().state == ExecutionState.CANCELLED
-    assert run.execution().reason == "rule 1 ended on 2025-05-31"
+    assert said(run.execution().reason) == "rule 1 ended on 2025-05-31"
     assert run.next_execution() is None
 
 

@@ -6,8 +6,10 @@ import pytest
 
 from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import ExecutionState
+from ciclo.domain.wording import said
 from ciclo.jobs.price_updates import UpdateOptions, answer_batch, batch_of, batch_table
-from ciclo.ledger.repositories import ExecutionState, IndexValueRepository, Scope
+from ciclo.ledger.repositories import IndexValueRepository, Scope
 from company import company, contract, rule, scheduled_update
 
 ASKING = UpdateOptions(require_approval=True)
@@ -38,7 +40,7 @@ def test_nothing_is_applied_before_a_person_approves(run):
     assert len(batch.execution_ids) == 1
     assert run.execution().state == ExecutionState.PROPOSED
     assert run.puts() == []
-    assert any("which is proposed" in (period.reason or "") for period in run.periods())
+    assert any("which is proposed" in said(period.reason) for period in run.periods())
 
 
 def test_an_approved_proposal_is_applied_and_names_who_approved(run):
@@ -126,7 +128,7 @@ def test_an_approval_is_refused_if_anything_changed_since(run, change):
     execution = run.execution()
     assert outcome.applied == 0
     assert (execution.state, execution.approved_by) == (ExecutionState.PLANNED, None)
-    assert execution.reason == (
+    assert said(execution.reason) == (
         "the approval by Marina is refused: rule, prices or index values changed since it was proposed"
     )
     assert run.puts() == []
@@ -148,7 +150,7 @@ def test_a_rejected_proposal_is_parked_and_says_by_whom(run):
     run.apply(options=ASKING)
 
     assert verdict.rejected == 1
-    assert (run.execution().state, run.execution().reason) == (ExecutionState.PARKED, "rejected by Marina")
+    assert (run.execution().state, said(run.execution().reason)) == (ExecutionState.PARKED, "rejected by Marina")
 
 
 def test_proposing_again_keeps_a_proposal_and_its_approval(run):

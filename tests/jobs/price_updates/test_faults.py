@@ -6,9 +6,11 @@ import pytest
 
 from ciclo.billimatic import AuthenticationError, BillimaticClient, TransientApiError
 from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import ExecutionState
+from ciclo.domain.wording import said
 from ciclo.jobs.context import LeaseTooShortError
 from ciclo.jobs.price_updates import UpdateOptions, updates_open
-from ciclo.ledger.repositories import ExecutionState, Scope
+from ciclo.ledger.repositories import Scope
 from company import company, rule, scheduled_update
 
 PUT = {"method": "PUT", "path": "invoice_rules"}
@@ -126,7 +128,7 @@ def test_a_price_that_is_neither_the_old_nor_the_new_one_is_for_a_person(run, cl
     outcome = run.settle()
 
     assert outcome.parked == 1
-    assert run.execution().reason == (
+    assert said(run.execution().reason) == (
         "contract 10, rule 1, update of 2025-06-10: the vendor shows R$ 999,00, neither the price before "
         "(R$ 1.000,00) nor the new one (R$ 1.070,26)"
     )

@@ -8,10 +8,12 @@ from sqlalchemy import delete
 
 from ciclo.domain.price_index import PriceIndex, WindowPolicy
 from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import ExecutionState
+from ciclo.domain.wording import said
 from ciclo.http.retries import RetryRules
 from ciclo.jobs.indices import load_shipped, revised_uses, sync_index
 from ciclo.jobs.price_updates import UpdateOptions, missing_indices
-from ciclo.ledger.repositories import ExecutionState, IndexValueRepository, Scope
+from ciclo.ledger.repositories import IndexValueRepository, Scope
 from ciclo.ledger.tables import IndexValue
 from ciclo.sgs.client import IndexUnavailableError, SgsClient
 from ciclo.sgs.series import shipped_values
@@ -128,7 +130,7 @@ def test_a_value_that_should_be_out_makes_the_update_wait_then_park(billing, mis
     waiting = run.execution()
     assert (waiting.state, waiting.waiting_since) == (ExecutionState.WAITING, date(2026, 1, 10))
     month = f"{missing[5:]}/{missing[:4]}"
-    assert waiting.reason.startswith(f"the value of IGP-M for {month} should be out since")
+    assert said(waiting.reason).startswith(f"the value of IGP-M for {month} should be out since")
     run.today = date(2026, 1, 19)
     run.apply()
     assert run.execution().state == ExecutionState.WAITING
@@ -137,7 +139,7 @@ def test_a_value_that_should_be_out_makes_the_update_wait_then_park(billing, mis
 
     assert outcome.parked == 1
     assert f"contract 10, rule 1, update of 2025-06-10: the value of IGP-M for {month} should be out since" in (
-        run.execution().reason
+        said(run.execution().reason)
     )
     assert run.puts() == []
 
@@ -173,7 +175,7 @@ def test_the_wait_for_a_month_that_is_not_out_yet_begins_when_it_should_be(billi
     options = UpdateOptions(policy=WindowPolicy.PREVIOUS_MONTH, max_wait_days=3)
 
     run.apply(options=options)
-    assert run.execution().reason == "the value of IPCA for 05/2025 is not out before 2025-06-13"
+    assert said(run.execution().reason) == "the value of IPCA for 05/2025 is not out before 2025-06-13"
     assert run.execution().waiting_since == date(2025, 6, 13)
 
     run.today = date(2025, 6, 15)

@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from ciclo.ledger.repositories import ExecutionState
+from ciclo.domain.states import ExecutionState
+from ciclo.domain.wording import said
 from company import YEAR, company, rule, scheduled_update, service
 
 
@@ -56,7 +57,7 @@ def test_the_ledger_follows_what_the_vendor_answered(billing):
     assert december.gross_value == invoice.gross_value == Decimal("1070.26")
     assert sum(part.gross_value for part in parts) == Decimal("1070.26")
     [change] = run.ctx.audit.trail("invoice", invoice.invoice_id)
-    assert change.reason == "R$ 1.000,00 to R$ 1.070,26 by the price update of 2025-06-10"
+    assert said(change.reason) == "R$ 1.000,00 to R$ 1.070,26 by the price update of 2025-06-10"
 
 
 def test_an_issued_invoice_stays_as_it_is_and_is_named(billing):
@@ -132,7 +133,7 @@ def test_an_update_waits_for_an_invoice_that_is_in_doubt(billing):
     run.apply()
 
     assert run.execution().state == ExecutionState.PLANNED
-    assert run.execution().reason == "the period of 2025-06-10 is in_doubt and has to be settled first"
+    assert said(run.execution().reason) == "the period of 2025-06-10 is in_doubt and has to be settled first"
     assert run.puts() == []
 
 

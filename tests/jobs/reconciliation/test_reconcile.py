@@ -4,6 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 from ciclo.domain.recurrence import DateRange
+from ciclo.domain.wording import said
 from ciclo.jobs.reconciliation.reconcile import reconcile
 from company import TODAY, company, rule
 
@@ -40,7 +41,7 @@ def test_receipts_are_followed_with_value_day_and_history(billed, reconciled):
     assert (row.state, row.received_value, row.received_at) == ("received", Decimal("150.00"), date(2025, 2, 3))
     (entry,) = ctx.audit.trail("receivable", line)
     assert (entry.from_state, entry.to_state) == ("to_emit", "received")
-    assert entry.reason == "emit, confirm_receival: R$ 150,00 on 2025-02-03"
+    assert said(entry.reason) == "emit, confirm_receival: R$ 150,00 on 2025-02-03"
     assert outcome.changed == 2  # the invoice and its receivable
 
 
@@ -59,7 +60,7 @@ def test_a_receipt_undone_a_cancellation_and_its_undoing_are_followed(billed, re
         act()
         reconciled(ctx)
         assert states(ctx)[line] == state
-        assert (ctx.audit.trail("receivable", line)[-1].reason or "").startswith(event)
+        assert said(ctx.audit.trail("receivable", line)[-1].reason).startswith(event)
     assert states(ctx) == remote_states(box)
 
 

@@ -18,7 +18,7 @@ from ciclo.domain.states import PeriodState
 from ciclo.jobs.issuing import issue, match, settle
 from ciclo.jobs.issuing.settle import Looked
 from ciclo.ledger.repositories.periods import PeriodRepository
-from ciclo.ledger.tables import Period
+from ciclo.ledger.tables import Period, reason_columns
 from simulated_billing import Billing
 from simulated_machine import under_fire
 
@@ -76,7 +76,7 @@ def overwrite_what_others_settled(patch: Patch) -> None:
 
     def change(self: PeriodRepository, periods: Any, target: Any, *, reason: str, at: Any, doubt_until: Any = None):
         rows = list(periods)
-        values = {"state": target.value, "reason": reason, "changed_at": at, "owner": None, "lease_until": None}
+        values = {"state": target.value, "changed_at": at, "owner": None, "lease_until": None, **reason_columns(reason)}
         statement = update(Period).where(Period.id.in_([row.id for row in rows]))
         self._session.execute(statement.values(**values, doubt_until=doubt_until))
         for row in rows:

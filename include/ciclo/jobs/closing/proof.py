@@ -17,6 +17,7 @@ from ciclo.domain.money import ZERO, brl
 from ciclo.domain.receivables import ReceivableState
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
+from ciclo.domain.wording import said
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshots
 from ciclo.ledger.repositories import ACTIVE, Disagreement
@@ -207,7 +208,7 @@ def _judge(
         cure = "run expand_invoice_rules for its month"
         return Verdict.MISSING, f"{period.state}, though its rule no longer calls for it: {cure}"
     if period.state != PeriodState.CANCELLED:
-        return Verdict.MISSING, f"{period.state}{f': {period.reason}' if period.reason else ''}"
+        return Verdict.MISSING, f"{period.state}{f': {said(period.reason)}' if period.reason else ''}"
     return _judge_cancelled(period, expected, ledger)
 
 
@@ -221,7 +222,7 @@ def _judge_cancelled(period: Period, expected: ExpectedPeriod | None, ledger: _L
     why = "its rule still calls for it" if expected is not None else "it was due when it was given up"
     if expected is None and not was_due:
         why = f"its rule goes on and nothing else bills {period.accrual_month:%m/%Y}"
-    return Verdict.NOT_BILLED, f"cancelled ({period.reason or 'no reason given'}), but {why}"
+    return Verdict.NOT_BILLED, f"cancelled ({said(period.reason, 'no reason given')}), but {why}"
 
 
 def _never_planned(expected: ExpectedPeriod) -> MonthLine:

@@ -21,6 +21,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from ciclo.domain.findings import FindingKind, stops_closing
 from ciclo.domain.money import ZERO, brl
 from ciclo.domain.receivables import InvoiceState
+from ciclo.domain.wording import said
 from ciclo.jobs.closing.proof import MonthLine, MonthProof, Verdict
 from ciclo.ledger.tables import Finding, PriceUpdateExecution
 
@@ -183,7 +184,7 @@ def update_line(update: PriceUpdateExecution) -> dict[str, Any]:
         "index": update.price_index,
         "state": update.state,
         "factor": f"{update.factor:f}" if update.factor is not None else None,
-        "prices": "; ".join(f"{each.get('old')} → {each.get('new')}" for each in prices) or (update.reason or ""),
+        "prices": "; ".join(f"{each.get('old')} → {each.get('new')}" for each in prices) or said(update.reason),
     }
 
 

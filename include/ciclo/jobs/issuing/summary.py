@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from ciclo.domain.money import brl
 from ciclo.domain.states import PeriodState
+from ciclo.domain.wording import said
 from ciclo.jobs.context import JobContext
 from ciclo.ledger.repositories import Scope, StateCount
 
@@ -57,7 +58,7 @@ def summarize_window(ctx: JobContext, scope: Scope) -> WindowSummary:
     doubtful = ctx.periods.in_state(PeriodState.IN_DOUBT, scope=scope)
     return WindowSummary(
         ctx.periods.totals(scope),
-        [period.reason or "no reason given" for period in parked],
+        [said(period.reason, "no reason given") for period in parked],
         min((period.changed_at for period in doubtful), default=None),
     )
 

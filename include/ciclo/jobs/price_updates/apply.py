@@ -28,6 +28,7 @@ from ciclo.domain.errors import DomainError, MissingIndexValue
 from ciclo.domain.money import brl
 from ciclo.domain.price_index import available_from, price_index
 from ciclo.domain.pricing import WHOLE_RULE, next_execution
+from ciclo.domain.states import ExecutionState, as_reason
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.adopt import Adoption, Doubt, adoption_evidence, judge_vendor
@@ -39,7 +40,7 @@ from ciclo.jobs.price_updates.snapshot import Due, Prices, RuleSnapshot, rule_sn
 from ciclo.jobs.rules.prices import current_prices
 from ciclo.jobs.rules.schedules import domain_update
 from ciclo.jobs.rules.sync import Problem, sync_rules
-from ciclo.ledger.repositories import ExecutionState, Scope
+from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import PriceUpdateExecution
 
 
@@ -399,7 +400,7 @@ def _stay(run: Run, case: Case, reason: str) -> Step:
 
 
 def _say(run: Run, case: Case, reason: str) -> None:
-    case.execution.reason = reason
+    case.execution.reason = as_reason(reason)
     run.ctx.session.commit()
 
 

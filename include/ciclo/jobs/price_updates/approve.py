@@ -11,9 +11,10 @@ from decimal import Decimal
 
 from ciclo.domain.money import brl
 from ciclo.domain.price_index import price_index
+from ciclo.domain.states import ExecutionState
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.propose import batch_hash
-from ciclo.ledger.repositories import ExecutionState, Scope
+from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import PriceUpdateExecution
 
 HEADINGS = ("Contract", "Rule", "Service", "On", "Index", "Months", "Factor", "Old price", "New price", "Note")

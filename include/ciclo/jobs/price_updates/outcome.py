@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from ciclo.domain.price_index import WindowPolicy, price_index
+from ciclo.domain.states import IN_FLIGHT, ExecutionState
+from ciclo.domain.wording import said
 from ciclo.jobs.context import ClaimOptions, JobContext
 from ciclo.jobs.issuing.settle import StillInDoubtError
 from ciclo.jobs.rules.sync import Problem
-from ciclo.ledger.repositories import ExecutionState, Scope
-from ciclo.ledger.repositories.executions import IN_FLIGHT
+from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import PriceUpdateExecution
 
 MAX_WAIT_DAYS = 10
@@ -92,7 +93,7 @@ class UnsettledUpdates:
         """Return them as lines for a log."""
         shown = [
             f"  {row.state:<9} {row.execution_date}  contract {row.contract_id}  rule {row.rule_id}"
-            f"  {price_index(row.price_index).label}: {row.reason or 'no reason given'}"
+            f"  {price_index(row.price_index).label}: {said(row.reason, 'no reason given')}"
             for row in self.rows[:REASONS_SHOWN]
         ]
         more = len(self.rows) - REASONS_SHOWN

@@ -12,6 +12,7 @@ from decimal import Decimal
 from ciclo.domain.errors import DomainError, MissingIndexValue
 from ciclo.domain.price_index import PriceIndex, WindowPolicy, price_index, window
 from ciclo.domain.pricing import remind_at
+from ciclo.domain.states import UNSENT
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.outcome import UpdateOptions
 from ciclo.jobs.price_updates.propose import IndexBook, Proposal, propose
@@ -19,7 +20,6 @@ from ciclo.jobs.price_updates.snapshot import Due, RuleSnapshot, rule_snapshot
 from ciclo.jobs.rules.prices import readjusted_services
 from ciclo.jobs.rules.schedules import domain_update
 from ciclo.ledger.repositories import Scope
-from ciclo.ledger.repositories.executions import UNSENT
 
 LONGEST_NOTICE = 400
 """Days ahead for which updates are looked at: nobody reminds earlier than a year before."""

@@ -21,7 +21,8 @@ from ciclo.domain.money import brl, cents
 from ciclo.domain.price_index import price_index
 from ciclo.domain.pricing import Price, gross_value, next_execution
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.states import PeriodState
+from ciclo.domain.states import ExecutionState, PeriodState, as_reason
+from ciclo.domain.wording import said
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.record import store_invoices
@@ -31,7 +32,7 @@ from ciclo.jobs.price_updates.snapshot import Due, Prices, RuleSnapshot, rule_sn
 from ciclo.jobs.rules.prices import current_prices, next_revision
 from ciclo.jobs.rules.schedules import domain_update
 from ciclo.jobs.rules.sync import Problem
-from ciclo.ledger.repositories import Change, ExecutionState, Scope
+from ciclo.ledger.repositories import Change, Scope
 from ciclo.ledger.tables import Payload, Period, PriceUpdateExecution
 
 NOT_SENT = (PeriodState.PLANNED, PeriodState.WAITING)
@@ -261,7 +262,7 @@ def _finish(
     try:
         brought = complete(ctx, work)
     except InvoicesPending as error:
-        current.reason, current.doubt_until = str(error), now
+        current.reason, current.doubt_until = as_reason(str(error)), now
         outcome.in_doubt += 1
         return
     if brought is not None:
@@ -302,14 +303,14 @@ def hold_periods(ctx: JobContext, snapshot: RuleSnapshot, due: Due, execution: P
     ctx.periods.wait([p for p in periods if p.state == PeriodState.PLANNED], reason=reason, at=now)
     for period in periods:
         if period.state == PeriodState.WAITING:
-            period.reason = reason
+            period.reason = as_reason(reason)
     ctx.session.commit()
 
 
 def waiting_reason(due: Due, execution: PriceUpdateExecution) -> str:
     """Say which update a period waits for, and how that stands."""
     label = price_index(due.scheduled.price_index).label
-    why = f": {execution.reason}" if execution.reason else ""
+    why = f": {said(execution.reason)}" if execution.reason else ""
     return f"waits for the price update of {due.execution_date} by {label}, which is {execution.state}{why}"
 
 

@@ -21,7 +21,7 @@ from ciclo.ledger.tables import Period
 INVOICE_KINDS = (
     FindingKind.AMOUNT_DIFFERS,
     FindingKind.DUE_DATE_CHANGED,
-    FindingKind.ISSUE_DATE_CHANGED,
+    FindingKind.DATE_MOVED,
     FindingKind.UNDER_PAID,
     FindingKind.OVER_PAID,
     FindingKind.PAID_LATE,
@@ -103,7 +103,7 @@ def _of_invoice(compared: _Compared) -> Iterator[Disagreement]:
         yield compared.about_invoice(FindingKind.AMOUNT_DIFFERS, what, found, _parts_total(invoice))
     if invoice.issue_date != compared.period.issue_date:
         days = compared.period.issue_date, invoice.issue_date
-        yield compared.about_invoice(FindingKind.ISSUE_DATE_CHANGED, "the issue date changed", *days)
+        yield compared.about_invoice(FindingKind.DATE_MOVED, "the issue date changed", *days)
 
 
 def _parts_total(invoice: Invoice) -> Decimal:

@@ -22,7 +22,7 @@ from ciclo.jobs.rules.snapshot import RuleSnapshots
 from ciclo.ledger import tables
 from ciclo.ledger.repositories import Change, Disagreement
 
-UNMATCHED_KINDS = (FindingKind.DUPLICATED_REMOTELY, FindingKind.UNKNOWN_INVOICE)
+UNMATCHED_KINDS = (FindingKind.DUPLICATED_REMOTELY, FindingKind.UNEXPLAINED)
 """The kinds that `judge_unmatched` decides about."""
 
 
@@ -161,7 +161,7 @@ def _unknown(invoice: Invoice, fitting: list[_Candidate]) -> Disagreement:
     cancelled = next((candidate.period for candidate in fitting), None)
     why = f"its period {cancelled.issue_date} was given up" if cancelled else "no period expects it"
     return Disagreement(
-        kind=FindingKind.UNKNOWN_INVOICE,
+        kind=FindingKind.UNEXPLAINED,
         subject="invoice",
         subject_id=invoice.id,
         contract_id=invoice.contract_id,

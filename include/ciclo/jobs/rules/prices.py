@@ -17,10 +17,10 @@ from ciclo.domain.money import brl
 from ciclo.domain.price_index import MONTHS_BY_LAW
 from ciclo.domain.pricing import WHOLE_RULE
 from ciclo.domain.recurrence import step_on_or_after
+from ciclo.domain.states import IN_FLIGHT
 from ciclo.jobs.context import JobContext
 from ciclo.ledger import tables
 from ciclo.ledger.repositories import KnownPrice
-from ciclo.ledger.repositories.executions import IN_FLIGHT
 from ciclo.ledger.terms import RuleTerms
 
 

@@ -11,10 +11,10 @@ from typing import Any
 from ciclo.domain.errors import DomainError
 from ciclo.domain.price_index import price_index
 from ciclo.domain.pricing import ScheduledUpdate, next_execution
+from ciclo.domain.states import IN_FLIGHT, IN_PRICES, ExecutionState
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.prices import VendorDisagreement
 from ciclo.ledger import tables
-from ciclo.ledger.repositories.executions import IN_FLIGHT, IN_PRICES, ExecutionState
 from ciclo.ledger.repositories.prices import Schedule
 
 SETTLED = (*IN_PRICES, ExecutionState.CANCELLED)

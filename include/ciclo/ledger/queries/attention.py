@@ -5,15 +5,16 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Text, and_, cast, or_, select
 from sqlalchemy.orm import Session
 
+from ciclo.domain.wording import said_of_finding
 from ciclo.ledger.queries.expressions import contains
 from ciclo.ledger.queries.month import NEEDS_A_PERSON
 from ciclo.ledger.queries.paging import Listing, counted
 from ciclo.ledger.queries.periods import PeriodFilter, PeriodRow, period_listing
 from ciclo.ledger.queries.trail import TrailEntry, trail_of
-from ciclo.ledger.tables import Contract, Finding
+from ciclo.ledger.tables import Contract, Finding, Payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class FindingRow:
     contract_id: int | None
     contract_name: str | None
     billing_month: date | None
-    message: str
+    facts: Payload
     expected: str | None
     found: str | None
     amount: Decimal | None
@@ -47,6 +48,11 @@ class FindingRow:
     acknowledged_by: str | None
     acknowledged_at: datetime | None
     note: str | None
+
+    @property
+    def message(self) -> str:
+        """The finding in a sentence."""
+        return said_of_finding(self.kind, self.facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,7 @@ _COLUMNS: tuple[Any, ...] = (
     Finding.contract_id,
     Contract.name,
     Finding.billing_month,
-    Finding.message,
+    Finding.facts,
     Finding.expected,
     Finding.found,
     Finding.amount,
@@ -118,5 +124,5 @@ def _conditions(organization_id: int, wanted: FindingFilter) -> list[Any]:
     if wanted.billing_month is not None:
         conditions.append(Finding.billing_month == wanted.billing_month)
     if wanted.text:
-        conditions.append(or_(contains(Contract.name, wanted.text), contains(Finding.message, wanted.text)))
+        conditions.append(or_(contains(Contract.name, wanted.text), contains(cast(Finding.facts, Text), wanted.text)))
     return conditions

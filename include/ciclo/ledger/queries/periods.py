@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.states import SETTLED
+from ciclo.domain.states import SETTLED, Reason
 from ciclo.ledger.queries.expressions import contains, not_at_rest
 from ciclo.ledger.queries.paging import Listing, Query, counted
 from ciclo.ledger.queries.trail import TrailEntry, trail_of
@@ -43,7 +43,7 @@ class PeriodRow:
     first_due_date: date
     gross_value: Decimal | None
     state: str
-    reason: str | None
+    reason: Reason | None
     invoice_id: int | None
     attempts: int
     changed_at: datetime

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import first_of_month
 from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import Reason
 from ciclo.ledger.queries.expressions import contains
 from ciclo.ledger.queries.paging import Listing, Query, counted
 from ciclo.ledger.queries.trail import TrailEntry, trail_of
@@ -66,7 +67,7 @@ class ExecutionRow:
     price_index: str
     execution_date: date
     state: str
-    reason: str | None
+    reason: Reason | None
     factor: Decimal | None
     changed_at: datetime
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
+from ciclo.domain.states import Reason
 from ciclo.ledger.queries.paging import Listing
 from ciclo.ledger.tables import AuditEntry, Contract, Period
 
@@ -18,7 +19,7 @@ class TrailEntry:
     at: datetime
     from_state: str | None
     to_state: str
-    reason: str | None
+    reason: Reason | None
     dag_id: str | None
     run_id: str | None
     task_id: str | None
@@ -35,7 +36,7 @@ class Touched:
     subject_id: int
     from_state: str | None
     to_state: str
-    reason: str | None
+    reason: Reason | None
     run_id: str | None
     task_id: str | None
     map_index: int | None

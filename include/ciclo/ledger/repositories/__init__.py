@@ -3,7 +3,7 @@
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.catalogue import ACTIVE, CatalogueRepository, Version, version_on
 from ciclo.ledger.repositories.closings import AsClosed, ClosingRepository
-from ciclo.ledger.repositories.executions import ExecutionRepository, ExecutionState
+from ciclo.ledger.repositories.executions import ExecutionRepository
 from ciclo.ledger.repositories.findings import Disagreement, FindingRepository, Settled
 from ciclo.ledger.repositories.indices import IndexValueRepository
 from ciclo.ledger.repositories.invoices import InvoiceRepository
@@ -23,7 +23,6 @@ __all__ = [
     "ClosingRepository",
     "Disagreement",
     "ExecutionRepository",
-    "ExecutionState",
     "FindingRepository",
     "IndexValueRepository",
     "InvoiceRepository",

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.repositories.statements import append
-from ciclo.ledger.tables import AuditEntry
+from ciclo.domain.states import Reason
+from ciclo.ledger.tables import AuditEntry, reason_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,16 @@ class Change(NamedTuple):
     subject_id: int
     from_state: str | None
     to_state: str
-    reason: str | None = None
+    reason: Reason | str | None = None
+
+    def columns(self) -> dict[str, Any]:
+        """Return it as columns of the audit trail."""
+        return {
+            "subject_id": self.subject_id,
+            "from_state": self.from_state,
+            "to_state": self.to_state,
+            **reason_columns(self.reason),
+        }
 
 
 class AuditRepository:
@@ -57,7 +66,10 @@ class AuditRepository:
             "map_index": self._actor.map_index,
             "person": self._actor.person,
         }
-        append(self._session, AuditEntry, [common | change._asdict() for change in changes])
+        rows = [common | change.columns() for change in changes]
+        if rows:
+            self._session.flush()
+            self._session.connection().execute(insert(AuditEntry), rows)  # not as entities: nobody reads them here
 
     def trail(self, subject: str, subject_id: int) -> list[AuditEntry]:
         """Return what happened to one thing, oldest first."""

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, defer
 
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
+from ciclo.domain.wording import said
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.tables import (
     AuditEntry,
@@ -165,7 +166,7 @@ class ClosingRepository:
                 )
             )
             found |= {row[0]: f"left out by the policy of run {row[1]}" for row in self._session.execute(by_policy)}
-            found |= {row[0]: row[1] or "by a person" for row in self._session.execute(by_hand)}
+            found |= {row.subject_id: said(row.reason, "by a person") for row in self._session.execute(by_hand)}
         return found
 
     def invoices(self, window: DateRange, contract_ids: Sequence[int] = ()) -> list[Invoice]:

@@ -4,59 +4,21 @@ The one rule: a change is one statement that names the state (and owner) it come
 nothing and is told so. Whoever calls commits: a claim counts only once it is committed, and only then may a PUT begin.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
-from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from ciclo.domain.errors import IllegalTransition
+from ciclo.domain.states import EXECUTION_TRANSITIONS, IN_PRICES, UNSENT, ExecutionState, Reason, ReasonKind
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.periods import Scope
 from ciclo.ledger.repositories.statements import insert_new
-from ciclo.ledger.tables import Payload, PriceUpdateExecution, ScheduledUpdate
-
-
-class ExecutionState(StrEnum):
-    """Where an execution stands between being due and being in the prices."""
-
-    PLANNED = "planned"
-    WAITING = "waiting"
-    PROPOSED = "proposed"
-    SUBMITTING = "submitting"
-    IN_DOUBT = "in_doubt"
-    APPLIED = "applied"
-    ADOPTED = "adopted"
-    PARKED = "parked"
-    CANCELLED = "cancelled"
-
+from ciclo.ledger.tables import Payload, PriceUpdateExecution, ScheduledUpdate, reason_columns
 
 _S = ExecutionState
-
-TRANSITIONS: Mapping[ExecutionState, frozenset[ExecutionState]] = MappingProxyType(
-    {
-        _S.PLANNED: frozenset({_S.WAITING, _S.PROPOSED, _S.SUBMITTING, _S.ADOPTED, _S.PARKED, _S.CANCELLED}),
-        _S.WAITING: frozenset({_S.PLANNED, _S.PARKED, _S.CANCELLED}),  # the value is out; it is too late; rule ended
-        _S.PROPOSED: frozenset({_S.PLANNED, _S.SUBMITTING, _S.PARKED, _S.CANCELLED}),  # changed; approved; rejected
-        _S.SUBMITTING: frozenset({_S.APPLIED, _S.IN_DOUBT, _S.PARKED}),  # answered; answer unknown; refused
-        _S.IN_DOUBT: frozenset({_S.APPLIED, _S.PLANNED, _S.PARKED, _S.CANCELLED}),  # there; not there; something else
-        _S.APPLIED: frozenset(),
-        _S.ADOPTED: frozenset(),
-        _S.PARKED: frozenset({_S.PLANNED, _S.CANCELLED}),  # by a person; cancelled also when the rule ended
-        _S.CANCELLED: frozenset(),
-    }
-)
-"""Legal changes of an execution."""
-
-IN_PRICES = (_S.APPLIED, _S.ADOPTED)
-"""States of executions whose prices are in force."""
-UNSENT = (_S.PLANNED, _S.WAITING, _S.PROPOSED, _S.PARKED)
-"""States in which nothing of the execution is on its way to the vendor."""
-IN_FLIGHT = (_S.SUBMITTING, _S.IN_DOUBT)
-"""States in which the vendor may be carrying the execution out."""
 
 
 class ExecutionRepository:
@@ -95,14 +57,16 @@ class ExecutionRepository:
     ) -> bool:
         """Take an execution for `owner` with the proposal it will carry out; False if somebody else has it."""
         taken = {"owner": owner, "lease_until": lease_until, **values}
-        return self.change(execution, _S.SUBMITTING, reason=f"claimed by {owner}", at=at, **taken)
+        return self.change(
+            execution, _S.SUBMITTING, reason=Reason(ReasonKind.CLAIMED, {"owner": owner}), at=at, **taken
+        )
 
     def change(
         self,
         execution: PriceUpdateExecution,
         target: ExecutionState,
         *,
-        reason: str | None,
+        reason: Reason | str | None,
         at: datetime,
         **values: Any,
     ) -> bool:
@@ -112,8 +76,8 @@ class ExecutionRepository:
             IllegalTransition: naming both states and what would be legal.
         """
         source = _S(execution.state)
-        if target not in TRANSITIONS[source]:
-            raise IllegalTransition("price update", source, target, sorted(TRANSITIONS[source]))
+        if target not in EXECUTION_TRANSITIONS[source]:
+            raise IllegalTransition("price update", source, target, sorted(EXECUTION_TRANSITIONS[source]))
         free = {"owner": None, "lease_until": None, "doubt_until": None}
         changed = self._session.scalars(
             update(PriceUpdateExecution)
@@ -123,7 +87,7 @@ class ExecutionRepository:
                 PriceUpdateExecution.state == source.value,
                 PriceUpdateExecution.owner.is_not_distinct_from(execution.owner),
             )
-            .values(**(free | values), state=target.value, reason=_kept_reason(target, reason), changed_at=at)
+            .values(**(free | values), state=target.value, changed_at=at, **_kept_reason(target, reason))
             .returning(PriceUpdateExecution)
             .execution_options(synchronize_session=False, populate_existing=True)
         ).one_or_none()
@@ -246,6 +210,6 @@ def within_scope(table: type[PriceUpdateExecution] | type[ScheduledUpdate], scop
     return conditions
 
 
-def _kept_reason(target: ExecutionState, reason: str | None) -> str | None:
+def _kept_reason(target: ExecutionState, reason: Reason | str | None) -> dict[str, Any]:
     """Return the reason to show beside the state; a claim's and a success's stand in the trail only."""
-    return None if target in (_S.SUBMITTING, _S.APPLIED) else reason
+    return reason_columns(None if target in (_S.SUBMITTING, _S.APPLIED) else reason)

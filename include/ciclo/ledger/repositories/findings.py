@@ -12,6 +12,8 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.findings import FindingKind
+from ciclo.domain.states import Fact, Reason, ReasonKind
+from ciclo.domain.wording import said_of_finding
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.statements import insert_new
 from ciclo.ledger.tables import Finding
@@ -25,17 +27,30 @@ OPEN, CLOSED = "open", "closed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disagreement:
-    """What a run saw: a kind of disagreement about one thing, in a sentence that names it. `amount` is BRL at risk."""
+    """What a run saw: a kind of disagreement about one thing, with its facts. `amount` is BRL at risk."""
 
     kind: FindingKind
     subject: str
     subject_id: int
     contract_id: int | None
     billing_month: date | None
-    message: str
+    message: str = ""
+    """A sentence of its own; empty where the facts say it."""
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    """What the sentence names, by the words of `ciclo.domain.wording`."""
     expected: str | None = None
     found: str | None = None
     amount: Decimal | None = None
+
+    @property
+    def document(self) -> dict[str, Fact]:
+        """The facts as the ledger keeps them."""
+        return {"text": self.message} if self.message else dict(self.facts)
+
+    @property
+    def sentence(self) -> str:
+        """The disagreement in words."""
+        return said_of_finding(self.kind, self.document)
 
     @property
     def key(self) -> Key:
@@ -100,10 +115,11 @@ class FindingRepository:
     def _refresh(self, finding: Finding, entry: Disagreement, at: datetime) -> None:
         """Say a finding anew; an acknowledgement holds for what was seen then, and not for something else."""
         if finding.acknowledged_at is not None and finding.found != entry.found:
-            was = f"{finding.acknowledged_by} acknowledged {finding.found}, now it is {entry.found}"
+            facts = {"person": finding.acknowledged_by, "was": finding.found, "found": entry.found}
+            was = Reason(ReasonKind.SEEN_ANEW, facts)
             self._audit.record("finding", [Change(finding.id, "acknowledged", OPEN, was)], at)
             finding.acknowledged_at = finding.acknowledged_by = finding.note = None
-        finding.message, finding.amount = entry.message, entry.amount
+        finding.facts, finding.amount = entry.document, entry.amount
         finding.expected, finding.found = entry.expected, entry.found
         finding.billing_month, finding.seen_at = entry.billing_month, at
 
@@ -119,7 +135,7 @@ class FindingRepository:
                 "subject_id": entry.subject_id,
                 "contract_id": entry.contract_id,
                 "billing_month": entry.billing_month,
-                "message": entry.message,
+                "facts": entry.document,
                 "expected": entry.expected,
                 "found": entry.found,
                 "amount": entry.amount,
@@ -129,7 +145,7 @@ class FindingRepository:
             new_id = self._session.scalar(insert_new(self._session, Finding).values(row).returning(Finding.id))
             if new_id is not None:
                 added.append(entry)
-                changes.append(Change(new_id, None, OPEN, entry.message))
+                changes.append(Change(new_id, None, OPEN, entry.sentence))
         self._audit.record("finding", changes, at)
         return added
 
@@ -137,7 +153,7 @@ class FindingRepository:
         for finding in findings:
             finding.closed_at = at
         self._session.flush()
-        self._audit.record("finding", (Change(f.id, OPEN, CLOSED, "the cause is gone") for f in findings), at)
+        self._audit.record("finding", (Change(f.id, OPEN, CLOSED, Reason(ReasonKind.CAUSE_GONE)) for f in findings), at)
 
     def of_month(self, month: date) -> list[Finding]:
         """Return the open findings of a billing month, oldest first."""

@@ -17,10 +17,10 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, tupl
 from sqlalchemy.orm import Session
 
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.states import PeriodState, check_transition
+from ciclo.domain.states import PeriodState, Reason, ReasonKind, as_reason, check_transition
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.statements import insert_new
-from ciclo.ledger.tables import Period, PlannedInvoice, ScheduledUpdate
+from ciclo.ledger.tables import Period, PlannedInvoice, ScheduledUpdate, reason_columns
 
 _BECOME_ISSUED = (
     update(Period)
@@ -29,7 +29,8 @@ _BECOME_ISSUED = (
         state=PeriodState.ISSUED.value,
         invoice_id=bindparam("invoice_id"),
         gross_value=bindparam("gross_value"),
-        reason=None,
+        reason_kind=None,
+        reason_facts=None,
         owner=None,
         lease_until=None,
         doubt_until=None,
@@ -77,7 +78,7 @@ class Issued:
     invoice_id: int
     gross_value: Decimal
     from_state: str
-    reason: str | None = None
+    reason: Reason | str | None = None
 
 
 @dataclass(slots=True)
@@ -105,7 +106,10 @@ class PeriodRepository:
             return 0
         # the driver's executemany counts; RETURNING would make SQLAlchemy write statements of thousands of parameters
         statement = insert_new(self._session, Period).execution_options(preserve_rowcount=True)
-        return self._session.connection().execute(statement, rows).rowcount
+        columns = [{**row, **reason_columns(row.get("reason"))} for row in rows]
+        for row in columns:
+            row.pop("reason", None)
+        return self._session.connection().execute(statement, columns).rowcount
 
     def of_rules(self, rule_ids: Iterable[int], window: DateRange) -> list[Period]:
         """Return the periods of some rules in a window, by rule and issue date."""
@@ -164,16 +168,18 @@ class PeriodRepository:
                 owner=owner,
                 lease_until=lease_until,
                 attempts=Period.attempts + 1,
-                reason=None,
+                reason_kind=None,
+                reason_facts=None,
                 changed_at=at,
             )
             .returning(Period)
             .execution_options(synchronize_session=False, populate_existing=True)
         )
+        claimed = Reason(ReasonKind.CLAIMED, {"owner": owner})
         taken = sorted(self._session.scalars(statement), key=lambda period: (period.issue_date, period.id))
         self._audit.record(
             "period",
-            (Change(period.id, PeriodState.PLANNED, PeriodState.SUBMITTING, f"claimed by {owner}") for period in taken),
+            (Change(period.id, PeriodState.PLANNED, PeriodState.SUBMITTING, claimed) for period in taken),
             at,
         )
         return taken
@@ -198,32 +204,46 @@ class PeriodRepository:
         self._audit.record("period", changes, at)
         return {outcome.period_id for outcome in held}
 
-    def doubt(self, periods: Iterable[Period], *, reason: str, until: datetime, at: datetime) -> list[Period]:
+    def doubt(self, periods: Iterable[Period], *, reason: Reason | str, until: datetime, at: datetime) -> list[Period]:
         """Mark what was sent and not answered; before `until` its absence at the vendor proves nothing."""
         return self._change(periods, PeriodState.IN_DOUBT, reason=reason, at=at, doubt_until=until)
 
-    def park(self, periods: Iterable[Period], *, reason: str, at: datetime) -> list[Period]:
+    def park(self, periods: Iterable[Period], *, reason: Reason | str, at: datetime) -> list[Period]:
         """Stop periods for a person."""
         return self._change(periods, PeriodState.PARKED, reason=reason, at=at)
 
-    def wait(self, periods: Iterable[Period], *, reason: str, at: datetime) -> list[Period]:
+    def wait(self, periods: Iterable[Period], *, reason: Reason | str, at: datetime) -> list[Period]:
         """Let planned periods wait for a price update."""
         return self._change(periods, PeriodState.WAITING, reason=reason, at=at)
 
-    def replan(self, periods: Iterable[Period], *, reason: str, at: datetime) -> list[Period]:
+    def replan(self, periods: Iterable[Period], *, reason: Reason | str, at: datetime) -> list[Period]:
         """Put periods back to `planned`: they certainly are not at the vendor, or a person released them."""
         return self._change(periods, PeriodState.PLANNED, reason=reason, at=at)
 
-    def cancel(self, periods: Iterable[Period], *, reason: str, at: datetime) -> list[Period]:
-        """Give periods up: rule ended, contract inactive, or a person's decision."""
-        return self._change(periods, PeriodState.CANCELLED, reason=reason, at=at)
+    def cancel(
+        self, periods: Iterable[Period], *, reason: Reason | str, at: datetime, by: str | None = None
+    ) -> list[Period]:
+        """Give periods up.
+
+        Args:
+            periods: planned or parked ones.
+            reason: why.
+            at: when.
+            by: the person, or the run whose policy left them out; default: the person who acts, else nobody: they are
+                planned again when their rule calls for them.
+        """
+        cancelled = self._change(periods, PeriodState.CANCELLED, reason=reason, at=at)
+        for period in cancelled:
+            period.cancelled_by = by or self._actor.person
+        self._session.flush()
+        return cancelled
 
     def _change(
         self,
         periods: Iterable[Period],
         target: PeriodState,
         *,
-        reason: str,
+        reason: Reason | str,
         at: datetime,
         doubt_until: datetime | None = None,
     ) -> list[Period]:
@@ -234,8 +254,8 @@ class PeriodRepository:
         unmoved = [period for period in self._locked(read) if (period.state, period.attempts) == read[period.id]]
         changes = [Change(period.id, period.state, target, reason) for period in unmoved]
         for period in unmoved:
-            period.state, period.reason, period.changed_at = target.value, reason, at
-            period.owner, period.lease_until, period.doubt_until = None, None, doubt_until
+            period.state, period.reason, period.changed_at = target.value, as_reason(reason), at
+            period.owner, period.lease_until, period.doubt_until, period.cancelled_by = None, None, doubt_until, None
         self._session.flush()
         self._audit.record("period", changes, at)
         return unmoved

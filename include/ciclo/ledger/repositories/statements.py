@@ -1,12 +1,10 @@
-"""What SQLAlchemy spells per database: insert-or-ignore, insert-or-update, and adding many rows at once."""
+"""What SQLAlchemy spells per database: insert-or-ignore and insert-or-update."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
-import psycopg
-from psycopg import sql
-from sqlalchemy import ColumnElement, Connection, Insert, insert
+from sqlalchemy import ColumnElement, Insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -55,28 +53,3 @@ def _insert(dialect: str, table: type[Base]) -> postgresql.Insert | sqlite.Inser
     if dialect == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
-
-
-def append(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Add new rows to `table`, all with the same columns and none in anybody's way: PostgreSQL copies them in.
-
-    A copied row takes half the time of an inserted one (`python -m bench ledger`), and every change of state makes one.
-    """
-    if not rows:
-        return
-    session.flush()
-    connection = session.connection()
-    if connection.dialect.name == "postgresql":
-        _copy(connection, table, rows)
-    else:
-        connection.execute(insert(table), rows)
-
-
-def _copy(connection: Connection, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
-    names = list(rows[0])
-    columns = sql.SQL(", ").join(map(sql.Identifier, names))
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.__tablename__), columns)
-    driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
-    with driver.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row([row[name] for name in names])

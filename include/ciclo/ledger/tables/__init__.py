@@ -1,6 +1,6 @@
 """Every table of the ledger, under one name."""
 
-from ciclo.ledger.tables.base import Base, Payload
+from ciclo.ledger.tables.base import Base, Payload, Reasoned, reason_columns
 from ciclo.ledger.tables.billing import Invoice, Period, Receivable
 from ciclo.ledger.tables.catalogue import Contract, MonthExpansion, Organization, Rule, RuleVersion
 from ciclo.ledger.tables.operations import (
@@ -9,6 +9,7 @@ from ciclo.ledger.tables.operations import (
     ClosedInvoice,
     Finding,
     MonthClosing,
+    NotItsOwn,
     PlannedInvoice,
     WebhookEvent,
 )
@@ -25,15 +26,18 @@ __all__ = [
     "Invoice",
     "MonthClosing",
     "MonthExpansion",
+    "NotItsOwn",
     "Organization",
     "Payload",
     "Period",
     "PlannedInvoice",
     "Price",
     "PriceUpdateExecution",
+    "Reasoned",
     "Receivable",
     "Rule",
     "RuleVersion",
     "ScheduledUpdate",
     "WebhookEvent",
+    "reason_columns",
 ]

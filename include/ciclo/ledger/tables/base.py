@@ -1,20 +1,19 @@
 """The declarative base: one naming convention for every constraint, so that migrations can name what they change."""
 
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Integer, MetaData, Text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Mapped, composite, declared_attr
 
-from ciclo.ledger.types import ExactDecimal, Money, UtcDateTime
+from ciclo.domain.states import Reason, ReasonKind, as_reason
+from ciclo.ledger.types import ExactDecimal, UtcDateTime
 
 Payload = dict[str, Any]
-JSON_DOCUMENT = JSON().with_variant(JSONB(), "postgresql")
+JSON_DOCUMENT = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 ROW_ID = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows only in an INTEGER PRIMARY KEY
-
-__all__ = ["JSON_DOCUMENT", "ROW_ID", "Base", "ExactDecimal", "Money", "Payload", "UtcDateTime", "date"]
 
 
 class Base(DeclarativeBase):
@@ -36,3 +35,27 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime,
         Payload: JSON_DOCUMENT,
     }
+
+
+class Reasoned:
+    """A row that says why it is as it is: a kind to filter and count by, and facts for the sentence."""
+
+    reason_kind: Mapped[str | None]
+    reason_facts: Mapped[Payload | None]
+
+    @declared_attr
+    def reason(cls) -> Mapped[Reason | None]:  # noqa: N805 - SQLAlchemy calls it with the class
+        """The reason, to be put into words by `ciclo.domain.wording`."""
+        return composite(_read_reason, "reason_kind", "reason_facts")
+
+
+def _read_reason(kind: str | None, facts: Payload | None) -> Reason | None:
+    return None if kind is None else Reason(ReasonKind(kind), facts or {})
+
+
+def reason_columns(reason: Reason | str | None) -> dict[str, Any]:
+    """Return a reason as columns of a `Reasoned` row; a sentence becomes one of kind `said`."""
+    if not reason:
+        return {"reason_kind": None, "reason_facts": None}
+    given = as_reason(reason)
+    return {"reason_kind": given.kind.value, "reason_facts": dict(given.facts)}

@@ -10,15 +10,16 @@ from decimal import Decimal
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ciclo.ledger.tables.base import ROW_ID, Base, Money
+from ciclo.ledger.tables.base import ROW_ID, Base, Reasoned
+from ciclo.ledger.types import Money
 
 
-class Period(Base):
+class Period(Reasoned, Base):
     """One issue of a rule: what must become exactly one invoice."""
 
     __tablename__ = "periods"
     __table_args__ = (
-        UniqueConstraint("organization_id", "rule_id", "issue_date"),
+        UniqueConstraint("rule_id", "issue_date"),  # whatever the organization: a contract may move to another
         UniqueConstraint("organization_id", "invoice_id"),  # an invoice is adopted by at most one period
         CheckConstraint(
             "state IN ('planned','waiting','submitting','in_doubt','issued','parked','cancelled')", name="state"
@@ -50,10 +51,12 @@ class Period(Base):
     gross_value: Mapped[Decimal | None] = mapped_column(Money)
     """BRL. An estimate until the period is submitted, then the price in force on the issue date."""
     state: Mapped[str]
-    reason: Mapped[str | None]
-    """Why it waits, is in doubt, parked or cancelled: a sentence for a person."""
     attempts: Mapped[int]
     """How many times a POST was begun."""
+    lost_answers: Mapped[int] = mapped_column(server_default="0", default=0)
+    """How many of them were never answered: the second parks it."""
+    reference_sequence: Mapped[int] = mapped_column(server_default="1", default=1)
+    """Which invoice for the period this is: 2 where a person bills again what was cancelled at the vendor."""
     owner: Mapped[str | None]
     """Which process holds the claim."""
     lease_until: Mapped[datetime | None]
@@ -63,6 +66,9 @@ class Period(Base):
     invoice_id: Mapped[int | None]
     planned_by: Mapped[str]
     """The Dag run that planned it."""
+    cancelled_by: Mapped[str | None]
+    """The person who gave it up, or the run whose policy left it out. Null where nothing called for it any more: it is
+    planned again when its rule does."""
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
 

@@ -19,6 +19,11 @@ class Organization(Base):
     organization_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     name: Mapped[str | None]
     first_seen_at: Mapped[datetime]
+    armed_at: Mapped[datetime | None]
+    """When a person allowed it to bill; until then nothing is sent for it."""
+    armed_by: Mapped[str | None]
+    responsible_from: Mapped[date | None]
+    """First day of the month from which Ciclo answers for what is billed."""
 
 
 class Contract(Base):

@@ -9,10 +9,12 @@ from decimal import Decimal
 from sqlalchemy import Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ciclo.ledger.tables.base import ROW_ID, Base, Money, Payload
+from ciclo.domain.wording import said_of_finding
+from ciclo.ledger.tables.base import ROW_ID, Base, Payload, Reasoned
+from ciclo.ledger.types import Money
 
 
-class AuditEntry(Base):
+class AuditEntry(Reasoned, Base):
     """One change of state: when, what, from, to, by which Dag run and task or person, why."""
 
     __tablename__ = "audit"
@@ -29,7 +31,6 @@ class AuditEntry(Base):
     subject_id: Mapped[int]
     from_state: Mapped[str | None]
     to_state: Mapped[str]
-    reason: Mapped[str | None]
     dag_id: Mapped[str | None]
     run_id: Mapped[str | None]
     task_id: Mapped[str | None]
@@ -64,7 +65,8 @@ class Finding(Base):
     contract_id: Mapped[int | None]
     billing_month: Mapped[date | None]
     """First day of the month of the issue date concerned."""
-    message: Mapped[str]
+    facts: Mapped[Payload]
+    """What the sentence names, by the words of `ciclo.domain.wording`; an older row holds its `text`."""
     expected: Mapped[str | None]
     found: Mapped[str | None]
     amount: Mapped[Decimal | None] = mapped_column(Money)
@@ -75,6 +77,24 @@ class Finding(Base):
     acknowledged_by: Mapped[str | None]
     acknowledged_at: Mapped[datetime | None]
     note: Mapped[str | None]
+
+    @property
+    def message(self) -> str:
+        """The finding in a sentence."""
+        return said_of_finding(self.kind, self.facts)
+
+
+class NotItsOwn(Base):
+    """That a person said of an invoice: it is not the rule's own. No matching takes it for the rule again."""
+
+    __tablename__ = "not_its_own"
+
+    organization_id: Mapped[int] = mapped_column(primary_key=True)
+    invoice_id: Mapped[int] = mapped_column(primary_key=True)
+    rule_id: Mapped[int] = mapped_column(primary_key=True)
+    person: Mapped[str]
+    note: Mapped[str]
+    at: Mapped[datetime]
 
 
 class BillingPlan(Base):

@@ -9,7 +9,7 @@ from decimal import Decimal
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ciclo.ledger.tables.base import ROW_ID, Base, Payload
+from ciclo.ledger.tables.base import ROW_ID, Base, Payload, Reasoned
 
 
 class Price(Base):
@@ -67,7 +67,7 @@ class ScheduledUpdate(Base):
     gone_at: Mapped[datetime | None]
 
 
-class PriceUpdateExecution(Base):
+class PriceUpdateExecution(Reasoned, Base):
     """One execution of a scheduled update: its proposal, its evidence, its outcome."""
 
     __tablename__ = "price_update_executions"
@@ -89,7 +89,6 @@ class PriceUpdateExecution(Base):
     rule_id: Mapped[int]
     execution_date: Mapped[date]
     state: Mapped[str]
-    reason: Mapped[str | None]
     price_index: Mapped[str]
     policy: Mapped[str]
     """Which months count: `published` or `previous_month`."""

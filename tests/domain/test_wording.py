@@ -1,0 +1,49 @@
+"""Reasons and findings in words: each kind has some, and what is missing never stops a page."""
+
+import pytest
+
+from ciclo.domain.findings import FindingKind
+from ciclo.domain.states import Reason, ReasonKind, as_reason
+from ciclo.domain.wording import said, said_of_finding
+
+
+@pytest.mark.parametrize("kind", list(ReasonKind))
+def test_every_kind_of_reason_has_words_and_survives_without_its_facts(kind):
+    assert said(Reason(kind))
+
+
+@pytest.mark.parametrize("kind", list(FindingKind))
+def test_every_kind_of_finding_has_words_and_survives_without_its_facts(kind):
+    assert said_of_finding(kind, {})
+
+
+def test_a_sentence_names_what_it_is_about_then_ids_and_money_the_brazilian_way():
+    facts = {
+        "contract_id": 10,
+        "rule_id": 1,
+        "issue_date": "2025-06-10",
+        "invoice_ids": [900, 901],
+        "amount": "1091.28",
+    }
+    assert said(Reason(ReasonKind.MAY_BE_ITS_OWN, facts)) == (
+        "contract 10, rule 1, period 2025-06-10: invoice 900, 901 of R$ 1.091,28 may be its own"
+    )
+
+
+def test_what_a_sentence_names_itself_is_not_named_in_front_of_it():
+    assert said(Reason(ReasonKind.CONTRACT_INACTIVE, {"contract_id": 10})) == "contract 10 is inactive"
+
+
+def test_months_read_as_people_write_them():
+    facts = {"price_index": "IPCA", "month": "2025-05", "out_from": "2025-06-13"}
+    assert said(Reason(ReasonKind.VALUE_NOT_OUT, facts)) == "the value of IPCA for 05/2025 is not out before 2025-06-13"
+
+
+def test_an_older_sentence_stays_as_it_was_written():
+    assert said(as_reason("não {pode}")) == "não {pode}"
+    assert said_of_finding("a kind of another version", {"text": "as it was {said}"}) == "as it was {said}"
+
+
+def test_nothing_is_said_as_the_caller_wants():
+    assert said(None) == ""
+    assert said(None, "no reason given") == "no reason given"
