@@ -3,6 +3,7 @@
 import pytest
 from airflow.sdk import ExceptionRetryPolicy, RetryAction
 from airflow.sdk.exceptions import AirflowNotFoundException
+from pydantic import ValidationError
 
 from ciclo.billimatic import (
     AuthenticationError,
@@ -26,6 +27,7 @@ TABLE = [
     (UnreadableAnswerError("garbled", **WHERE), RetryAction.RETRY),
     (RejectedError("refused", **WHERE), RetryAction.FAIL),
     (BadRequestError("refused", **WHERE), RetryAction.FAIL),
+    (ValidationError.from_exception_data("NewInvoice", []), RetryAction.FAIL),
     (AuthenticationError("refused", **WHERE), RetryAction.FAIL),
     (NotFoundError("not there", **WHERE), RetryAction.FAIL),
     (ConnectionFieldError("billing", "host", "is missing"), RetryAction.FAIL),

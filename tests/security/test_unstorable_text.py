@@ -127,7 +127,7 @@ def test_a_webhook_that_cannot_be_recorded_is_no_event_rather_than_asked_for_aga
         clock=lambda: NOW,
     )
     body = json.dumps({"event": "emit", "object_type": "Invoice", "object_id": 1} | {field: text}).encode()
-    headers = {"X-Billimatic-Request-Id": "r1", "X-Billimatic-Signature": signature(b"key", "r1", body)}
+    headers = {"X-Billimatic-RequestId": "r1", "X-Billimatic-Signature": signature(b"key", "r1", body)}
     with TestClient(app) as client:
         assert client.post("/billimatic", content=body, headers=headers).status_code == 400
     with Session(ledger_engine) as session:

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -16,6 +17,7 @@ from ciclo.webhooks import WebhookSettings, create_webhook_app
 from ciclo.webhooks.checks import is_fresh, signature
 from ciclo_sandbox.webhooks import signature as vendors_signature
 
+WEBHOOKS = Path(__file__).resolve().parents[3] / "shared" / "api" / "webhooks"
 KEY = "s3cret-of-the-account"
 NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
 EVENT = {
@@ -56,7 +58,7 @@ def recorded(ledger_engine):
 def send(client, event=EVENT, *, request_id="req-1", key=KEY, body=None, **headers):
     content = json.dumps(event).encode() if body is None else body
     signed = {
-        "X-Billimatic-Request-Id": request_id,
+        "X-Billimatic-RequestId": request_id,
         "X-Billimatic-Signature": signature(key.encode(), request_id, content),
     }
     return client.post("/billimatic", content=content, headers=signed | headers)
@@ -78,6 +80,40 @@ def test_an_event_of_a_receivable_names_its_invoice(receiver, recorded):
     assert recorded()[0].invoice_id == 180002
 
 
+@pytest.mark.parametrize(
+    ("object_id", "invoice_id"), [(180001, 180001), ("180001", 180001), (" 180001 ", 180001), ("id-do-objeto", None)]
+)
+def test_an_id_may_be_a_number_or_a_string_and_a_word_that_is_none_names_no_invoice(
+    receiver, recorded, object_id, invoice_id
+):
+    assert send(receiver, EVENT | {"object_id": object_id, "contract_id": "10"}).json() == {"recorded": True}
+    (event,) = recorded()
+    assert (event.invoice_id, event.contract_id) == (invoice_id, 10)
+
+
+@pytest.mark.parametrize(("plan", "object_id"), [(792, 792), ("792", 792), ("id-do-novo-plano", 0)])
+def test_a_change_of_plan_is_recorded_and_names_no_invoice(receiver, recorded, plan, object_id):
+    answer = send(receiver, {"event": "change_plan", "plan_id": plan, "contract_token": "not to be kept"})
+    assert answer.json() == {"recorded": True}
+    (event,) = recorded()
+    assert (event.event, event.object_type, event.object_id, event.invoice_id) == (
+        "change_plan", "Plan", object_id, None,
+    )  # fmt: skip
+
+
+DOCUMENTED = sorted(WEBHOOKS.glob("*.json"))
+
+
+@pytest.mark.parametrize("file", DOCUMENTED, ids=lambda file: file.stem)
+def test_a_documented_payload_is_accepted(receiver, recorded, file):
+    body = json.loads(file.read_text())["body"]
+    if file.stem.endswith(".removed"):
+        pytest.skip("withdrawn in 2019-05")
+    answer = send(receiver, body)
+    assert answer.status_code == 200
+    assert [event.event for event in recorded()] == ([body["event"]] if "event" in body else [])
+
+
 def test_the_signature_is_the_one_that_the_vendor_gives():
     body = b'{"event": "emit"}'
     assert signature(b"key", "id-1", body) == vendors_signature("key", "id-1", body)
@@ -97,9 +133,9 @@ def test_a_replayed_request_changes_nothing_and_is_answered_as_delivered(receive
         {"X-Billimatic-Signature": "0" * 40},
         {"X-Billimatic-Signature": ""},
         {"X-Billimatic-Signature": "é".encode()},
-        {"X-Billimatic-Request-Id": "another"},
-        {"X-Billimatic-Request-Id": ""},
-        {"X-Billimatic-Request-Id": "x" * 201},
+        {"X-Billimatic-RequestId": "another"},
+        {"X-Billimatic-RequestId": ""},
+        {"X-Billimatic-RequestId": "x" * 201},
     ],
 )
 def test_a_request_that_the_vendor_did_not_sign_is_refused(receiver, recorded, headers):
@@ -169,7 +205,7 @@ def test_the_probe_is_answered_and_records_nothing(receiver, recorded, signed):
     "body",
     [
         b"", b"[]", b"null", b"not json", b"[" * 60_000, b'{"test": false}', b"{}", b'{"event": "emit"}', b"\xff\xfe",
-        json.dumps(EVENT | {"object_id": "x"}).encode(), json.dumps(EVENT | {"object_id": 2**70}).encode(),
+        json.dumps(EVENT | {"object_id": "x" * 101}).encode(), json.dumps(EVENT | {"object_id": 2**70}).encode(),
         json.dumps(EVENT | {"object_id": -1}).encode(), json.dumps(EVENT | {"event": "x" * 101}).encode(),
     ],
 )  # fmt: skip

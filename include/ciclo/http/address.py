@@ -1,6 +1,6 @@
 """What a client is given to reach an API, checked before the first request.
 
-The one rule: a token never travels in clear. Plain `http` is for loopback hosts, or where somebody said so in so many
+A token never travels in clear. Plain `http` is for loopback hosts, or where somebody said so in so many
 words; there is no way to switch the verification of certificates off.
 """
 

@@ -1,6 +1,6 @@
 """From an Airflow connection to the settings of a client.
 
-The one rule: a connection that cannot work says so in one sentence, with its id and the field, and never with a value
+A connection that cannot work says so in one sentence, with its id and the field, and never with a value
 of a secret field.
 """
 

@@ -1,6 +1,6 @@
 """The hook: an Airflow connection in, a `BillimaticClient` out, nothing else.
 
-The one rule: the token goes from the connection into the client and nowhere else; Airflow's secrets masker is told of
+The token goes from the connection into the client and nowhere else; Airflow's secrets masker is told of
 it first.
 """
 

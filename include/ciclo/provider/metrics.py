@@ -1,6 +1,6 @@
 """Requests to the API as Airflow metrics; they go wherever Airflow's own go (StatsD, OpenTelemetry).
 
-The one rule: method and status are the only tags; a path or an id never is one.
+Method and status are the only tags; a path or an id never is one.
 """
 
 from datetime import timedelta

@@ -1,6 +1,6 @@
 """Messages to people: reminders of coming price updates, alerts of what needs them, failures of tasks.
 
-The one rule: a message is data, never a template. Nothing of it is rendered by Jinja, because a contract named
+A message is data, never a template. Nothing of it is rendered by Jinja, because a contract named
 `{{ conn.billimatic_default.password }}` would then print the token; in e-mails every value is escaped.
 """
 

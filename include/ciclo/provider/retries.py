@@ -1,11 +1,12 @@
 """What a failed task does next, by the class of its exception.
 
-The one rule: each rule has its written reason, which Airflow logs and stores with the try. Retrying uses the task's own
+Each rule has its written reason, which Airflow logs and stores with the try. Retrying uses the task's own
 delay and exponential backoff and never exceeds its `retries`.
 """
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 from airflow.sdk.exceptions import AirflowNotFoundException
+from pydantic import ValidationError
 
 from ciclo.billimatic import (
     AuthenticationError,
@@ -46,6 +47,11 @@ API_RETRIES = ExceptionRetryPolicy(
             exception=RejectedError,
             action=RetryAction.FAIL,
             reason="The API refused our input; the same input will be refused again, somebody has to correct it.",
+        ),
+        RetryRule(
+            exception=ValidationError,
+            action=RetryAction.FAIL,
+            reason="A request cannot be right and was not sent; its message names the field.",
         ),
         RetryRule(
             exception=BadRequestError,

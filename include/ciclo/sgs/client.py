@@ -1,6 +1,6 @@
 """The central bank's time series (SGS): monthly variations of the price indices.
 
-The one rule: a value is given only if the bank gave it. An answer that is not the series (an HTML page with status 200,
+A value is given only if the bank gave it. An answer that is not the series (an HTML page with status 200,
 an unexpected shape) is an error that names index and months, never an empty or partial list; only the bank's own
 "no values in this range" is an empty one.
 

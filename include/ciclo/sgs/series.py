@@ -1,6 +1,6 @@
 """The five price-index series that ship with the package, so that everything works without the internet.
 
-The one rule: a starting point, read-only. Newer and revised values come from SGS into the ledger, never into this file.
+A starting point, read-only. Newer and revised values come from SGS into the ledger, never into this file.
 """
 
 import csv

@@ -1,6 +1,6 @@
 """The receiver of the vendor's webhooks: a FastAPI app that records events in the ledger. Knows no Airflow.
 
-The one rule: a request is believed only for its signature, and acted upon only once. What is recorded is picked up by
+A request is believed only for its signature, and acted upon only once. What is recorded is picked up by
 `reconcile_receivables`; what is lost on the way is found by its daily run.
 """
 

@@ -1,6 +1,6 @@
 """The receiver's one route, `POST /billimatic`: check, record, answer.
 
-The one rule: every refusal is cheap and leaves no trace in the ledger. The answers: 200 recorded, known already, or a
+Every refusal is cheap and leaves no trace in the ledger. The answers: 200 recorded, known already, or a
 probe; 400 unreadable or too old; 401 not signed by the vendor; 413 too large; 503 no secret, or the ledger is away, so
 that the vendor tries again.
 """
@@ -23,7 +23,7 @@ from ciclo.ledger.database import ledger_session
 from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.repositories import ReceivedEvent, WebhookRepository
 from ciclo.webhooks.checks import is_fresh, is_signed, is_usable_id
-from ciclo.webhooks.event import VendorEvent, is_probe
+from ciclo.webhooks.event import is_probe, read_event
 from ciclo.webhooks.settings import LARGEST_BODY, WebhookSettings
 
 log = logging.getLogger("ciclo.webhooks")
@@ -100,7 +100,7 @@ def _checked(request: Request, body: bytes, document: Any, settings: WebhookSett
     if not is_fresh(stamp, now, timedelta(seconds=settings.max_age_seconds)):
         raise Refused(400, "too old")
     try:
-        return VendorEvent.model_validate(document).received(request_id)
+        return read_event(document).received(request_id)
     except ValidationError as error:
         raise Refused(400, "not an event") from error
 

@@ -1,8 +1,8 @@
 """Whether a request is the vendor's, and not an old one: its signature and its age.
 
-The one rule: the signature is the hex HMAC-SHA1, keyed with the account's secret, of the request id followed by the raw
-body (REFERENCE, "Webhooks"), compared in constant time. It covers no time, so age alone proves nothing: a request id
-that was seen before is never acted upon again.
+The signature is the hex HMAC-SHA1, keyed with the account's secret, of the request id followed by the raw body,
+compared in constant time. It covers no time, so age alone proves nothing: a request id that was seen before is never
+acted upon again.
 """
 
 import hmac

@@ -1,16 +1,34 @@
-"""What a webhook says (REFERENCE, "Webhooks").
+"""What a webhook says: only ids and the name of the event are taken from it. What has happened is read from the API.
 
-The one rule: only ids and the name of the event are taken from it. What has happened is read from the API.
+The vendor documents ids as words, and sends numbers or strings: a number in any form is an id; any other word names
+nothing that can be read, and the event is recorded without it.
 """
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ciclo.ledger.repositories import ReceivedEvent
 
-Identifier = Annotated[int, Field(ge=1, lt=2**63)]
-Word = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+NO_ID = 0
+"""Stands for the object of an event that names none by a number."""
+_LONGEST_WORD = 100
+
+
+def _read_id(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    word = value.strip()
+    if word.lstrip("+-").isdecimal():
+        return word
+    if len(word) > _LONGEST_WORD or not word.isprintable():
+        msg = "is no id"
+        raise ValueError(msg)
+    return None
+
+
+Identifier = Annotated[Annotated[int, Field(ge=1, lt=2**63)] | None, BeforeValidator(_read_id)]
+Word = Annotated[str, Field(min_length=1, max_length=_LONGEST_WORD, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """A name of the vendor's; a control character is in none, and NUL could not be recorded on PostgreSQL."""
 
 
@@ -22,8 +40,8 @@ class VendorEvent(BaseModel):
     event: Word
     object_type: Word
     object_id: Identifier
-    invoice_id: Identifier | None = None
-    contract_id: Identifier | None = None
+    invoice_id: Identifier = None
+    contract_id: Identifier = None
 
     def received(self, request_id: str) -> ReceivedEvent:
         """Return the event in the form that the ledger records; an invoice's own event is about that invoice."""
@@ -32,12 +50,23 @@ class VendorEvent(BaseModel):
             request_id=request_id,
             event=self.event,
             object_type=self.object_type,
-            object_id=self.object_id,
+            object_id=self.object_id or NO_ID,
             invoice_id=about,
             contract_id=self.contract_id,
         )
 
 
+def read_event(document: Any) -> VendorEvent:
+    """Read a webhook's body. An event of a contract alone (`change_plan`) is about its plan.
+
+    Raises:
+        ValidationError: It is no event.
+    """
+    if isinstance(document, dict) and document.get("event") == "change_plan":
+        document = {"object_type": "Plan", "object_id": document.get("plan_id"), **document}
+    return VendorEvent.model_validate(document)
+
+
 def is_probe(document: Any) -> bool:
-    """Whether a body is the vendor's test of reachability, `{"test": true}`: it says nothing and changes nothing."""
+    """Whether a body is the vendor's test of reachability, `{"test": true}`, sent before each delivery."""
     return isinstance(document, dict) and document.get("test") is True and "event" not in document

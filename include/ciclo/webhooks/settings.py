@@ -1,6 +1,6 @@
 """Settings of the receiver, `CICLO_WEBHOOK_…`. The secret is read anew for each request, so that it can be changed.
 
-The one rule: without a secret nothing is believed.
+Without a secret nothing is believed.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ class WebhookSettings(BaseSettings):
 
     secret: SecretStr = Field(SecretStr(""), description="Key of the signature; agreed with the vendor.")
     secret_file: Path | None = Field(None, description="File that holds the key, instead of `CICLO_WEBHOOK_SECRET`.")
-    request_id_header: str = Field("X-Billimatic-Request-Id", description="Header of the request's id.")
+    request_id_header: str = Field("X-Billimatic-RequestId", description="Header of the request's id.")
     signature_header: str = Field("X-Billimatic-Signature", description="Header of the signature.")
     timestamp_header: str = Field(
         "X-Billimatic-Timestamp",
