@@ -31,7 +31,7 @@ def contract(contract_id: int = 10, **given: Any) -> State:
 
 
 def rule(rule_id: int = 1, contract_id: int = 10, *, init_date: str = "2025-01-10", **given: Any) -> State:
-    """A monthly rule of R$ 150,00, issued on the 10th, due on the next 1st."""
+    """A monthly rule of R$ 150,00, issued on the 10th, due on the next 1st, agreed upon two years before."""
     timing = {
         "title": f"Regra {rule_id}",
         "init_date": init_date,
@@ -50,6 +50,7 @@ def rule(rule_id: int = 1, contract_id: int = 10, *, init_date: str = "2025-01-1
         "nfe_body": "$DESCRICAO",
         "additional_information": timing,
         "receivables_additional_information": charge,
+        "created_at": "05/01/2023 10:15:00 -03:00",
         **given,
     }
 

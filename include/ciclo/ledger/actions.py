@@ -4,6 +4,7 @@ The one rule: every action locks its row, checks the change, and adds an audit e
 the same transaction. Clicking twice is harmless: the second answer says who was first. The caller commits.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,10 +12,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.errors import IllegalTransition
-from ciclo.domain.states import TRANSITIONS, PeriodState
+from ciclo.domain.states import TRANSITIONS, ExecutionState, PeriodState, Reason, ReasonKind
 from ciclo.ledger.errors import LedgerError
-from ciclo.ledger.repositories import Actor, AuditRepository, Change, PeriodRepository
-from ciclo.ledger.tables import AuditEntry, Finding, Period
+from ciclo.ledger.repositories import (
+    Actor,
+    AuditRepository,
+    Change,
+    ExecutionRepository,
+    PeriodRepository,
+)
+from ciclo.ledger.tables import AuditEntry, Finding, Period, PriceUpdateExecution
 
 LONGEST_NOTE = 1000
 
@@ -32,6 +39,13 @@ class NoSuchRow(LedgerError):
 
     def __init__(self, what: str, row_id: int) -> None:
         super().__init__(f"There is no {what} {row_id} in this organization.")
+
+
+class NoSuchFigure(LedgerError):
+    """A price update shows no figure of the basis that was asked for."""
+
+    def __init__(self, basis: str, shown: Collection[str]) -> None:
+        super().__init__(f"The update shows no figure by {basis}; choose {', '.join(shown) or 'none'}.")
 
 
 class UnusableNote(LedgerError):
@@ -100,6 +114,68 @@ def settle_now(
     return ActionOutcome(changed=True, message="Its grace period ends now: the next run settles it.")
 
 
+def apply_update(
+    session: Session,
+    organization_id: int,
+    execution_id: int,
+    *,
+    person: str,
+    note: str,
+    at: datetime,
+    basis: str | None = None,
+) -> ActionOutcome:
+    """Let a price update that waits for a person be applied by the next run; where it shows figures, by one of them.
+
+    Args:
+        session: the ledger; the caller commits.
+        organization_id: the organization.
+        execution_id: the update's execution.
+        person: who decides.
+        note: why.
+        at: when.
+        basis: which of its figures; by default the one that it offers first.
+
+    Raises:
+        UnusableNote, NoSuchRow: as `release_period`.
+        NoSuchFigure: it shows no figure of that basis.
+        IllegalTransition: it is in a state in which nothing can be decided about it.
+    """
+    text = usable_note(note)
+    execution = _locked_execution(session, organization_id, execution_id)
+    evidence = execution.evidence or {}
+    figures = {figure["basis"]: figure["hash"] for figure in evidence.get("figures", ())}
+    wanted = basis or evidence.get("offered_first")
+    if wanted is not None and wanted not in figures:
+        raise NoSuchFigure(wanted, figures)
+    if execution.state == ExecutionState.PLANNED and execution.approved_by is not None:
+        return ActionOutcome(changed=False, message=f"Already decided by {execution.approved_by}.")
+    decided = {"approved_by": person, "approved_at": at, "proposal_hash": figures[wanted]} if wanted else {}
+    reason = Reason(ReasonKind.APPLY_ASKED, {"person": person, "note": text, "basis": wanted})
+    executions = ExecutionRepository(session, organization_id, Actor(person=person))
+    executions.change(execution, ExecutionState.PLANNED, reason=reason, at=at, **decided)
+    return ActionOutcome(changed=True, message="The next run of apply_price_updates applies it.")
+
+
+def skip_update(
+    session: Session, organization_id: int, execution_id: int, *, person: str, note: str, at: datetime
+) -> ActionOutcome:
+    """Give one execution of a price update up: prices stay, its months count as used, the next one follows.
+
+    Raises:
+        UnusableNote, NoSuchRow: as `release_period`.
+        IllegalTransition: it is on its way to the vendor, or in the prices already.
+    """
+    text = usable_note(note)
+    execution = _locked_execution(session, organization_id, execution_id)
+    if execution.state == ExecutionState.CANCELLED:
+        return ActionOutcome(changed=False, message="It is given up already.")
+    evidence = {**(execution.evidence or {}), "skipped": {"person": person, "note": text, "at": at.isoformat()}}
+    reason = Reason(ReasonKind.SKIPPED, {"person": person, "note": text})
+    executions = ExecutionRepository(session, organization_id, Actor(person=person))
+    executions.change(execution, ExecutionState.CANCELLED, reason=reason, at=at, evidence=evidence)
+    return ActionOutcome(changed=True, message="Skipped: the price stays, the next execution follows.")
+
+
 def acknowledge_finding(
     session: Session, organization_id: int, finding_id: int, *, person: str, note: str, at: datetime
 ) -> ActionOutcome:
@@ -145,6 +221,15 @@ def _locked_period(session: Session, organization_id: int, period_id: int) -> Pe
     if period is None:
         raise NoSuchRow("period", period_id)
     return period
+
+
+def _locked_execution(session: Session, organization_id: int, execution_id: int) -> PriceUpdateExecution:
+    mine = PriceUpdateExecution.organization_id == organization_id, PriceUpdateExecution.id == execution_id
+    query = select(PriceUpdateExecution).where(*mine).with_for_update()
+    execution = session.scalar(query.execution_options(populate_existing=True))
+    if execution is None:
+        raise NoSuchRow("price update", execution_id)
+    return execution
 
 
 def _somebody_was_first(session: Session, period: Period, target: PeriodState) -> ActionOutcome:

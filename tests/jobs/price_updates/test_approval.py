@@ -118,7 +118,7 @@ def change_of_the_rule(run):
     run.sandbox.put_state(state)
 
 
-@pytest.mark.parametrize("change", [change_of_price, change_of_an_index_value, change_of_the_rule])
+@pytest.mark.parametrize("change", [change_of_an_index_value, change_of_the_rule])
 def test_an_approval_is_refused_if_anything_changed_since(run, change):
     answer(run, propose(run))
     change(run)
@@ -131,6 +131,20 @@ def test_an_approval_is_refused_if_anything_changed_since(run, change):
     assert said(execution.reason) == (
         "the approval by Marina is refused: rule, prices or index values changed since it was proposed"
     )
+    assert run.puts() == []
+
+
+def test_an_approval_is_withdrawn_if_a_person_changes_the_price_meanwhile(run):
+    answer(run, propose(run))
+    change_of_price(run)
+
+    outcome = run.apply(options=ASKING)
+
+    execution = run.execution()
+    assert outcome.applied == 0
+    assert (execution.state, execution.approved_by) == (ExecutionState.PARKED, None)
+    assert "price_changed_by_hand" in said(execution.reason)
+    assert "what Marina decided was about other figures" in said(execution.reason)
     assert run.puts() == []
 
 

@@ -28,11 +28,12 @@ def rules(draw):
     items = draw(st.integers(0, 3))
     lines = [service(30 + n, f"{draw(prices):f}", units=draw(units), item=n) for n in range(1, items + 1)]
     targets = draw(st.lists(st.sampled_from([None, *range(1, items + 1)]), max_size=2, unique=True))
+    indices = draw(st.lists(st.sampled_from(INDICES), min_size=2, max_size=2, unique=True))  # no month counts twice
     updates = [
         scheduled_update(
             500 + number,
             init_date=add_days(NEW_YEAR, draw(st.integers(0, 364))).isoformat(),
-            price_index=draw(st.sampled_from(INDICES)),
+            price_index=indices[number],
             month_quantity=draw(st.sampled_from([3, 6, 12])),
             service_item_id=target,
         )

@@ -24,6 +24,7 @@ from ciclo.billimatic import (
 )
 from ciclo.billimatic.models import InvoiceRule
 from ciclo.domain.calendar import add_days
+from ciclo.domain.continuity import OFFERED_FIRST, Basis, Continuity
 from ciclo.domain.errors import DomainError, MissingIndexValue
 from ciclo.domain.money import brl
 from ciclo.domain.price_index import available_from, price_index
@@ -188,10 +189,11 @@ def advance(run: Run, case: Case) -> Step:  # noqa: C901, PLR0911 - the state ma
             return _wait(run, case, proposal)
         case DomainError():
             return _park(run, case, f"{case.name}: {proposal}")
-        case Proposal() if run.options.require_approval and not _is_approved(run, case, proposal):
-            return Step.STOP
         case Proposal():
-            return _apply(run, case, proposal)
+            figure = _figure_to_apply(run, case, proposal)
+    if figure is None or (run.options.require_approval and not _is_approved(run, case, figure)):
+        return Step.STOP
+    return _apply(run, case, figure)
 
 
 def _blocker(run: Run, case: Case) -> str | None:
@@ -203,17 +205,54 @@ def _blocker(run: Run, case: Case) -> str | None:
     return f"the period of {sent[0].issue_date} is {sent[0].state} and has to be settled first" if sent else None
 
 
-def _propose(run: Run, case: Case) -> Proposal | DomainError:
+def _propose(run: Run, case: Case, basis: Basis = Basis.LETTER) -> Proposal | DomainError:
     try:
-        return propose(case.snapshot, case.due, run.book, run.options.policy)
+        return propose(case.snapshot, case.due, run.book, run.options.policy, basis)
     except DomainError as error:
         return error
+
+
+def _figure_to_apply(run: Run, case: Case, letter: Proposal) -> Proposal | None:
+    """Return the figure that counts; None where a person has to choose one, with the execution parked."""
+    if not letter.breaks:
+        return letter
+    other = _propose(run, case, Basis.CONTINUITY)
+    figures = {figure.basis: figure for figure in (letter, other) if isinstance(figure, Proposal)}
+    execution = case.execution
+    for figure in figures.values():
+        if execution.approved_at is not None and execution.proposal_hash == figure.hash:
+            return figure
+    first = figures.get(OFFERED_FIRST[letter.breaks[0]], letter)
+    if run.options.continuity is Continuity.APPLY:
+        return first
+    reason = f"{case.name}: {continuity_question(letter, figures.get(Basis.CONTINUITY))}"
+    if execution.approved_by:
+        reason = f"{reason}; what {execution.approved_by} decided was about other figures"
+    evidence = letter.evidence() | {
+        "breaks": [each.value for each in letter.breaks],
+        "figures": [figure.figure() for figure in figures.values()],
+        "offered_first": first.basis.value,
+    }
+    undecided = {"approved_by": None, "approved_at": None}
+    _park(run, case, reason, evidence=evidence, **(_columns(letter) | undecided))
+    return None
+
+
+def continuity_question(letter: Proposal, other: Proposal | None) -> str:
+    """Say what does not follow from what was used before, and both figures."""
+    figures = []
+    for figure in (letter, other):
+        for line in figure.lines if figure else ():
+            months = line.evidence()["months"]
+            old, new = brl(line.change.old_unit_value), brl(line.change.new_unit_value)
+            figures.append(f"{old} becomes {new} by {f'{months[0]} to {months[-1]}' if months else 'no month'}")
+    return f"{', '.join(each.value for each in letter.breaks)}: {'; or '.join(figures)}; a person decides"
 
 
 def _is_approved(run: Run, case: Case, proposal: Proposal) -> bool:
     """Whether a person approved exactly this; while proposing, a proposal is written instead."""
     execution = case.execution
-    same = execution.state == ExecutionState.PROPOSED and execution.proposal_hash == proposal.hash
+    same = execution.proposal_hash == proposal.hash
     if same and execution.approved_at is not None and not run.proposing:
         return True
     if execution.state == ExecutionState.PROPOSED and not same:
@@ -225,7 +264,7 @@ def _is_approved(run: Run, case: Case, proposal: Proposal) -> bool:
         run.note(case, [f"{case.name}: {reason}"])
     if run.proposing and execution.state == ExecutionState.WAITING:
         _back_to_planned(run, case)
-    if run.proposing and execution.state == ExecutionState.PLANNED:
+    if run.proposing and execution.state == ExecutionState.PLANNED and execution.approved_at is None:
         values = _columns(proposal) | {"evidence": proposal.evidence()}
         _change(run, case, ExecutionState.PROPOSED, "waits for a person's approval", **values)
     run.outcome.proposed += execution.state == ExecutionState.PROPOSED
@@ -243,6 +282,8 @@ def _apply(run: Run, case: Case, proposal: Proposal) -> Step:
     sent = prices_to_send(case.snapshot, proposal)
     seen = {key: value for key, value in case.snapshot.remote_prices().items() if key in sent}
     evidence = {**proposal.evidence(), "seen": _written(seen), "sent": _written(sent)}
+    if proposal.breaks:
+        evidence |= {"breaks": [each.value for each in proposal.breaks], "basis": proposal.basis.value}
     claimed = ctx.executions.claim(
         case.execution,
         owner=run.owner,
@@ -377,9 +418,9 @@ def _wait(run: Run, case: Case, missing: MissingIndexValue) -> Step:
     return Step.STOP
 
 
-def _park(run: Run, case: Case, reason: str) -> Step:
+def _park(run: Run, case: Case, reason: str, **values: Any) -> Step:
     """Stop an execution for a person."""
-    _change(run, case, ExecutionState.PARKED, reason, waiting_since=None)
+    _change(run, case, ExecutionState.PARKED, reason, **({"waiting_since": None} | values))
     run.outcome.parked += 1
     run.note(case, [reason])
     return Step.STOP

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from ciclo.domain.continuity import Continuity
 from ciclo.domain.price_index import WindowPolicy, price_index
 from ciclo.domain.states import IN_FLIGHT, ExecutionState
 from ciclo.domain.wording import said
@@ -24,6 +25,8 @@ class UpdateOptions(ClaimOptions):
 
     policy: WindowPolicy = WindowPolicy.PUBLISHED
     """Which months an update counts back from."""
+    continuity: Continuity = Continuity.ASK
+    """What becomes of an update that does not follow from the one before."""
     max_wait_days: int = MAX_WAIT_DAYS
     """Days after which an update that waits for a late index value is parked."""
     require_approval: bool = False

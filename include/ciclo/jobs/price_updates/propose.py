@@ -7,11 +7,13 @@ hash and for nothing else.
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from ciclo.domain.continuity import Basis, Break, continuation
 from ciclo.domain.errors import DomainError, NoPriceInForce
 from ciclo.domain.price_index import (
     Accumulation,
@@ -23,17 +25,17 @@ from ciclo.domain.price_index import (
     window,
 )
 from ciclo.domain.pricing import (
+    WHOLE_RULE,
     Execution,
-    Price,
     PriceChange,
-    Service,
     affected_services,
-    price_changes,
+    new_unit_value,
     price_in_force,
 )
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.outcome import UpdateOptions
 from ciclo.jobs.price_updates.snapshot import Due, Prices, RuleSnapshot, written
+from ciclo.jobs.price_updates.story import price_story
 from ciclo.jobs.rules.schedules import domain_update
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import IndexValue, Payload, ScheduledUpdate
@@ -73,22 +75,60 @@ class IndexBook:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceChange:
+    """What an execution does to one price, and by which months."""
+
+    change: PriceChange
+    accumulation: Accumulation
+    breaks: tuple[Break, ...]
+    """What does not follow from what was used before; empty for an ordinary readjustment."""
+
+    def evidence(self) -> Payload:
+        """Return it as JSON values; decimals are strings."""
+        months = [f"{entry.month:%Y-%m}" for entry in self.accumulation.months]
+        return {
+            "service_id": self.change.service,
+            "old": written(self.change.old_unit_value),
+            "new": written(self.change.new_unit_value),
+            "months": [months[0], months[-1]] if months else [],
+            "factor": f"{self.accumulation.factor:f}",
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """What one execution does to a rule's prices."""
 
     due: Due
     index: PriceIndex
     policy: WindowPolicy
-    accumulation: Accumulation
-    changes: tuple[PriceChange, ...]
+    basis: Basis
+    lines: tuple[ServiceChange, ...]
     months: list[Payload]
+    """The values of all months that are used, for the evidence."""
     warnings: tuple[str, ...]
     hash: str
+
+    @property
+    def accumulation(self) -> Accumulation:
+        """The months and factor of the first price; every price has the same, where continuity does not part them."""
+        return self.lines[0].accumulation
 
     @property
     def factor(self) -> Decimal:
         """What prices are multiplied by, unrounded."""
         return self.accumulation.factor
+
+    @property
+    def changes(self) -> tuple[PriceChange, ...]:
+        """Old and new prices."""
+        return tuple(line.change for line in self.lines)
+
+    @property
+    def breaks(self) -> tuple[Break, ...]:
+        """What does not follow from what was used before, of any price, most serious first."""
+        found = {each for line in self.lines for each in line.breaks}
+        return tuple(each for each in Break if each in found)
 
     @property
     def new_prices(self) -> Prices:
@@ -97,74 +137,90 @@ class Proposal:
 
     def evidence(self) -> Payload:
         """Return the evidence as JSON values; decimals are strings."""
+        same = len({line.accumulation for line in self.lines}) == 1
+        shown = ("service_id", "old", "new") if same else ("service_id", "old", "new", "months", "factor")
         return {
             "months": self.months,
             "accumulated": f"{self.accumulation.compounded:f}",
             "floored": self.accumulation.floored,
             "prices": [
-                {
-                    "service_id": change.service,
-                    "old": written(change.old_unit_value),
-                    "new": written(change.new_unit_value),
-                }
-                for change in self.changes
+                {name: value for name, value in line.evidence().items() if name in shown} for line in self.lines
             ],
             "warnings": list(self.warnings),
         }
 
+    def figure(self) -> Payload:
+        """Return it as one of the figures between which a person chooses."""
+        return {
+            "basis": self.basis.value,
+            "index": self.accumulation.index.value,
+            "hash": self.hash,
+            "prices": [line.evidence() for line in self.lines],
+        }
 
-def propose(snapshot: RuleSnapshot, due: Due, book: IndexBook, policy: WindowPolicy) -> Proposal:
+
+def propose(
+    snapshot: RuleSnapshot, due: Due, book: IndexBook, policy: WindowPolicy, basis: Basis = Basis.LETTER
+) -> Proposal:
     """Compute an execution from the prices in force on its day.
 
+    Args:
+        snapshot: the rule.
+        due: the execution.
+        book: the index values.
+        policy: which months the window counts back from.
+        basis: the window's months, or those that are not in the prices yet.
+
     Raises:
-        MissingIndexValue: a month of the window has no value in the ledger.
+        MissingIndexValue: a month that is needed has no value in the ledger.
         NoPriceInForce: there is nothing to readjust yet on that day.
         UnknownServiceItem: no service of the rule is made of the update's service item.
         UnknownPriceIndex, InvalidRule: the update's own terms cannot be used.
     """
     update = domain_update(due.scheduled)
     months = window(update.index, due.execution_date, update.month_quantity, policy)
-    apply_negative = snapshot.terms.apply_negative_updates
-    accumulation = accumulate(update.index, book.values(update.index), months, apply_negative_updates=apply_negative)
-    changes = changes_of(snapshot, Execution(due.execution_date, update), accumulation.factor)
-    used = book.evidence(accumulation)
+    lines = []
+    for service, old in prices_before(snapshot, Execution(due.execution_date, update)).items():
+        story = price_story(snapshot, due, service, policy)
+        onward = continuation(update.index, months, policy, due.execution_date, story)
+        index, used = (update.index, months) if basis is Basis.LETTER else (onward.index, onward.months)
+        accumulation = accumulate(
+            index, book.values(index), used, apply_negative_updates=snapshot.terms.apply_negative_updates
+        )
+        change = PriceChange(service, due.execution_date, old, new_unit_value(old, accumulation.factor))
+        lines.append(ServiceChange(change, accumulation, onward.breaks))
+    used_values = {entry["month"]: entry for line in lines for entry in book.evidence(line.accumulation)}
+    values = [used_values[month] for month in sorted(used_values)]
     return Proposal(
         due=due,
         index=update.index,
         policy=policy,
-        accumulation=accumulation,
-        changes=changes,
-        months=used,
+        basis=basis,
+        lines=tuple(lines),
+        months=values,
         warnings=_warnings(snapshot, due),
-        hash=_hash(snapshot, due, policy, changes, used),
+        hash=_hash(snapshot, due, policy, lines, values),
     )
 
 
-def changes_of(snapshot: RuleSnapshot, execution: Execution, factor: Decimal) -> tuple[PriceChange, ...]:
-    """Return old and new prices of an execution; a service that joined the rule later has nothing to readjust.
+def prices_before(snapshot: RuleSnapshot, execution: Execution) -> Prices:
+    """Return the prices that an execution readjusts; a service that joined the rule later has nothing to readjust.
 
     Raises:
         UnknownServiceItem, NoPriceInForce: see `propose`.
     """
-    day, prices = execution.execution_date, snapshot.history
-    services = snapshot.services_from(day)
-    wanted = affected_services(execution.update, services)
-    priced = [service for service in services if service.id in wanted and _has_price(prices, day, service)]
-    changes = price_changes(execution, priced, prices, factor) if priced else ()
+    day, history = execution.execution_date, snapshot.history
+    wanted = affected_services(execution.update, snapshot.services_from(day))
     without_services = any(not terms.services for terms in snapshot.terms_from(day))
-    if without_services and execution.update.service_item_id is None:
-        changes += price_changes(execution, (), prices, factor)
-    if not changes:
+    if without_services and execution.update.service_item_id is None and WHOLE_RULE not in wanted:
+        wanted = (*wanted, WHOLE_RULE)
+    found = {}
+    for service in wanted:
+        with suppress(NoPriceInForce):
+            found[service] = price_in_force(history, day, service)
+    if not found:
         raise NoPriceInForce(wanted[0], day)
-    return changes
-
-
-def _has_price(prices: list[Price], day: date, service: Service) -> bool:
-    try:
-        price_in_force(prices, day, service.id)
-    except NoPriceInForce:
-        return False
-    return True
+    return found
 
 
 def _warnings(snapshot: RuleSnapshot, due: Due) -> tuple[str, ...]:
@@ -185,9 +241,10 @@ def _long_past(snapshot: RuleSnapshot, due: Due) -> str | None:
 
 
 def _hash(
-    snapshot: RuleSnapshot, due: Due, policy: WindowPolicy, changes: tuple[PriceChange, ...], used: list[Payload]
+    snapshot: RuleSnapshot, due: Due, policy: WindowPolicy, lines: list[ServiceChange], used: list[Payload]
 ) -> str:
     scheduled = due.scheduled
+    changes = [line.change for line in lines]
     document: dict[str, Any] = {
         "rule": snapshot.rule.rule_id,
         "terms": snapshot.versions[-1][0].terms_hash,

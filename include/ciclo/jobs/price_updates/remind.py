@@ -150,7 +150,8 @@ def _attempt(
         return None, f"{error.month:%m/%Y} is not published yet"
     except DomainError as error:
         return None, str(error)
-    return proposal, "; ".join(proposal.warnings) or None
+    notes = [*(each.value for each in proposal.breaks), *proposal.warnings]
+    return proposal, "; ".join(notes) or None
 
 
 def _prices(snapshot: RuleSnapshot, due: Due, proposal: Proposal | None) -> tuple[PricePreview, ...]:

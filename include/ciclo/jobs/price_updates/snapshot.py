@@ -15,7 +15,7 @@ from ciclo.domain.pricing import WHOLE_RULE, Service
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.prices import current_prices, history, vendor_after
 from ciclo.ledger.repositories import ACTIVE, KnownPrice, Version
-from ciclo.ledger.tables import Contract, PriceUpdateExecution, Rule, ScheduledUpdate
+from ciclo.ledger.tables import Contract, Payload, PriceUpdateExecution, Rule, ScheduledUpdate
 from ciclo.ledger.terms import RuleTerms
 
 Prices = dict[int, Decimal]
@@ -48,6 +48,8 @@ class RuleSnapshot:
     rule: Rule
     contract: Contract | None
     versions: list[tuple[Version, RuleTerms]]
+    payloads: list[Payload]
+    """The vendor's answer of each version: its scheduled updates as they were then."""
     prices: list[KnownPrice]
     updates: list[ScheduledUpdate]
     executions: list[PriceUpdateExecution]
@@ -132,6 +134,7 @@ def rule_snapshot(ctx: JobContext, rule_id: int) -> RuleSnapshot | None:
         rule=rule,
         contract=contracts[0] if contracts else None,
         versions=[(version, RuleTerms.read(version.terms)) for version in versions],
+        payloads=ctx.catalogue.version_payloads(rule_id),
         prices=ctx.prices.histories([rule_id]).get(rule_id, []),
         updates=ctx.scheduled_updates.of_rules([rule_id]).get(rule_id, []),
         executions=ctx.executions.of_rules([rule_id]).get(rule_id, []),

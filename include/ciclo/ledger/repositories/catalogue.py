@@ -149,6 +149,13 @@ class CatalogueRepository:
             found.setdefault(row.rule_id, []).append(Version(*row))
         return found
 
+    def version_payloads(self, rule_id: int) -> list[Payload]:
+        """Return the vendor's answers of a rule's versions, oldest first."""
+        query = select(RuleVersion.payload).where(
+            RuleVersion.organization_id == self._organization_id, RuleVersion.rule_id == rule_id
+        )
+        return list(self._session.scalars(query.order_by(RuleVersion.version)))
+
     def newest_versions(self, rule_ids: Iterable[int]) -> dict[int, NewestVersion]:
         """Return number and hash of the newest version of some rules' terms, by rule."""
         query = select(RuleVersion.rule_id, RuleVersion.version, RuleVersion.terms_hash).where(

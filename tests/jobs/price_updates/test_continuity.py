@@ -1,0 +1,306 @@
+"""Readjustments that do not follow from the one before wait for a person; ordinary ones ask nobody."""
+
+from datetime import date
+
+import pytest
+
+from ciclo.domain.continuity import Continuity
+from ciclo.domain.price_index import WindowPolicy
+from ciclo.domain.states import ExecutionState
+from ciclo.domain.wording import said
+from ciclo.jobs.price_updates import UpdateOptions
+from ciclo.ledger.actions import NoSuchFigure, apply_update, skip_update
+from company import company, contract, rule, scheduled_update, service
+
+EXECUTION = date(2025, 6, 10)
+NEXT_YEAR = date(2026, 6, 10)
+
+
+def yearly(**given):
+    """A yearly rule of 2023 at R$ 1.000,00 with a readjustment by IGP-M on 10 June 2025."""
+    given = {"gross_value": "1000.0", "scheduled_updates": [scheduled_update()], "created_at": None} | given
+    return rule(init_date=given.pop("init_date", "2023-06-20"), timing={"month_quantity": 12}, **given)
+
+
+def on(run, day, options=None):
+    """Read and apply as the Dags do on a day."""
+    run.today = day
+    run.expand(date(2023, 1, 1), day)
+    return run.apply(day, options, today=day)
+
+
+def last_execution(run):
+    return run.executions()[-1]
+
+
+def figures(execution):
+    return {f["basis"]: [p["new"] for p in f["prices"]] for f in execution.evidence["figures"]}
+
+
+def decide(run, action, **given):
+    execution = last_execution(run)
+    run.ctx.session.expire_all()
+    done = action(
+        run.ctx.session,
+        run.ctx.organization_id,
+        execution.id,
+        person="ana",
+        note="seen with the customer",
+        at=run.ctx.clock(),
+        **given,
+    )
+    run.ctx.session.commit()
+    return done
+
+
+@pytest.fixture
+def biennial(billing):
+    """Readjusted on 10 June 2025; on 1 July a person makes it every two years, next on 10 June 2026."""
+    run = billing(company(yearly()), today=date(2025, 6, 1))
+    on(run, EXECUTION)
+    assert last_execution(run).state == ExecutionState.APPLIED
+    change_schedule(run, init_date="2026-06-10", execution_date="2026-06-10", month_quantity=24)
+    run.today = date(2025, 7, 1)
+    run.expand(date(2025, 7, 1), date(2025, 7, 31))
+    return run
+
+
+def change_schedule(run, **given):
+    state = run.sandbox.state()
+    state["invoice_rules"][0]["scheduled_updates"] = [scheduled_update(**given)]
+    run.sandbox.put_state(state)
+
+
+def test_a_year_that_would_count_twice_waits_with_both_figures(biennial):
+    outcome = on(biennial, NEXT_YEAR)
+
+    execution = last_execution(biennial)
+    assert (outcome.applied, outcome.parked, execution.state) == (0, 1, ExecutionState.PARKED)
+    assert execution.evidence["breaks"] == ["month_used_twice"]
+    assert figures(execution) == {"letter": ["1167.96"], "continuity": ["1091.28"]}
+    for word in ("contract 10, rule 1", "2026-06-10", "R$ 1.167,96", "2024-06", "R$ 1.091,28", "2025-06 to 2026-05"):
+        assert word in said(execution.reason)
+
+
+def test_its_periods_wait_and_it_is_asked_about_once(biennial):
+    on(biennial, NEXT_YEAR)
+    trail = len(biennial.ctx.audit.trail("execution", last_execution(biennial).id))
+
+    on(biennial, date(2026, 6, 20))
+
+    assert [period.state for period in biennial.periods()][-1] == "waiting"
+    assert len(biennial.ctx.audit.trail("execution", last_execution(biennial).id)) == trail
+
+
+@pytest.mark.parametrize(
+    ("chosen", "new", "first_month"),
+    [
+        ({}, "1091.28", "2025-06"),
+        ({"basis": "continuity"}, "1091.28", "2025-06"),
+        ({"basis": "letter"}, "1167.96", "2024-06"),
+    ],
+)
+def test_a_person_chooses_a_figure_and_it_is_applied(biennial, chosen, new, first_month):
+    on(biennial, NEXT_YEAR)
+
+    decide(biennial, apply_update, **chosen)
+    outcome = on(biennial, date(2026, 6, 11))
+
+    execution = last_execution(biennial)
+    assert (outcome.applied, execution.state, execution.approved_by) == (1, ExecutionState.APPLIED, "ana")
+    assert execution.evidence["months"][0]["month"] == first_month
+    assert biennial.remote_rule()["gross_value"] == new
+    assert biennial.prices()[-1] == (0, "2026-06-10", new, "price update")
+
+
+def test_a_person_skips_it_and_the_next_one_follows_quietly(biennial):
+    on(biennial, NEXT_YEAR)
+
+    decide(biennial, skip_update)
+    on(biennial, date(2026, 6, 11))
+
+    assert last_execution(biennial).state == ExecutionState.CANCELLED
+    assert biennial.next_execution() == date(2028, 6, 10)
+    assert biennial.remote_rule()["gross_value"] == "1070.26"
+
+
+def test_a_decision_holds_for_its_figures_only(biennial):
+    on(biennial, NEXT_YEAR)
+    decide(biennial, apply_update)
+    state = biennial.sandbox.state()
+    state["invoice_rules"][0]["description"] = "Outra coisa"
+    biennial.sandbox.put_state(state)
+
+    on(biennial, date(2026, 6, 11))
+
+    assert last_execution(biennial).state == ExecutionState.PARKED
+    assert "what ana decided was about other figures" in said(last_execution(biennial).reason)
+
+
+def test_a_figure_that_was_not_shown_cannot_be_chosen(biennial):
+    on(biennial, NEXT_YEAR)
+
+    with pytest.raises(NoSuchFigure, match="letter, continuity"):
+        decide(biennial, apply_update, basis="window")
+
+
+def test_continuity_apply_takes_the_unused_months_and_says_so(biennial):
+    on(biennial, NEXT_YEAR, UpdateOptions(continuity=Continuity.APPLY))
+
+    execution = last_execution(biennial)
+    assert (execution.state, execution.evidence["basis"]) == (ExecutionState.APPLIED, "continuity")
+    assert execution.evidence["breaks"] == ["month_used_twice"]
+    assert biennial.remote_rule()["gross_value"] == "1091.28"
+
+
+def test_a_day_moved_across_the_publication_of_ipca_skips_a_month(billing):
+    ipca = {"price_index": "ipca", "init_date": "2024-06-10"}
+    run = billing(company(yearly(init_date="2022-06-20", scheduled_updates=[scheduled_update(**ipca)])))
+    on(run, date(2024, 6, 10))
+    assert run.remote_rule()["gross_value"] == "1036.88"
+    change_schedule(run, price_index="ipca", init_date="2025-06-15")
+
+    on(run, date(2025, 6, 15))
+
+    execution = last_execution(run)
+    assert execution.evidence["breaks"] == ["month_skipped"]
+    assert figures(execution) == {"letter": ["1092.04"], "continuity": ["1097.06"]}
+
+
+def test_another_policy_than_a_year_before_is_asked_about_where_it_moves_the_months(billing):
+    ipca = {"price_index": "ipca", "init_date": "2024-06-10"}
+    run = billing(company(yearly(init_date="2022-06-20", scheduled_updates=[scheduled_update(**ipca)])))
+    on(run, date(2024, 6, 10))
+
+    on(run, EXECUTION, UpdateOptions(policy=WindowPolicy.PREVIOUS_MONTH))
+
+    assert last_execution(run).evidence["breaks"] == ["policy_changed"]
+    assert last_execution(run).evidence["figures"][1]["prices"][0]["months"] == ["2024-05", "2025-05"]
+
+
+def test_another_index_is_asked_about_with_the_figure_of_the_former(billing):
+    run = billing(company(yearly(scheduled_updates=[scheduled_update(init_date="2024-06-10")])))
+    on(run, date(2024, 6, 10))
+    change_schedule(run, init_date="2024-06-10", price_index="inpc")
+
+    on(run, date(2025, 6, 10))
+
+    execution = last_execution(run)
+    assert execution.evidence["breaks"][-1] == "index_changed"
+    assert {figure["basis"] for figure in execution.evidence["figures"]} == {"letter", "continuity"}
+
+
+def test_a_price_raised_by_hand_three_weeks_before_is_not_raised_again_unasked(billing):
+    run = billing(company(yearly(init_date="2024-05-20")), today=date(2025, 5, 1))
+    run.expand()
+    state = run.sandbox.state()
+    state["invoice_rules"][0]["gross_value"] = "1070.26"
+    run.sandbox.put_state(state)
+    run.today = date(2025, 5, 20)
+    run.expand()
+
+    on(run, EXECUTION)
+
+    execution = last_execution(run)
+    assert (execution.state, execution.evidence["breaks"]) == (ExecutionState.PARKED, ["price_changed_by_hand"])
+    assert figures(execution)["letter"] == ["1145.46"]
+    assert run.remote_rule()["gross_value"] == "1070.26"
+
+
+def test_a_rule_of_a_month_is_asked_about(billing):
+    run = billing(company(yearly(init_date="2025-05-10")), today=date(2025, 5, 1))
+
+    on(run, EXECUTION)
+
+    assert last_execution(run).evidence["breaks"] == ["younger_than_window"]
+    assert figures(last_execution(run))["letter"] == ["1070.26"]
+
+
+def test_a_contract_signed_a_month_ago_is_asked_about_whatever_its_rule_says(billing):
+    young = contract(10, init_date="02/05/2025", created_at="28/04/2025 09:00:00 -03:00")
+    run = billing(company(yearly(), contracts=[young]), today=date(2025, 5, 1))
+
+    on(run, EXECUTION)
+
+    assert last_execution(run).evidence["breaks"] == ["younger_than_window"]
+
+
+def test_a_service_that_joined_three_weeks_before_is_asked_about(billing):
+    lines = [service(31, "100.0", item=1)]
+    run = billing(company(yearly(services=lines)), today=date(2025, 5, 1))
+    run.expand()
+    state = run.sandbox.state()
+    state["invoice_rules"][0]["services"] = [*lines, service(32, "500.0", item=2)]
+    run.sandbox.put_state(state)
+    run.today = date(2025, 5, 20)
+    run.expand()
+
+    on(run, EXECUTION)
+
+    execution = last_execution(run)
+    assert (execution.state, execution.evidence["breaks"]) == (ExecutionState.PARKED, ["younger_than_window"])
+    assert figures(execution)["letter"] == ["107.03", "535.13"]
+    assert figures(execution)["continuity"][0] == "107.03"
+
+
+def test_a_service_that_is_taken_out_and_put_in_again_is_the_same_service(billing):
+    run = billing(company(yearly(services=[service(31, "100.0", item=1)])), today=date(2025, 5, 1))
+    run.expand()
+    state = run.sandbox.state()
+    state["invoice_rules"][0]["services"] = [service(33, "100.0", item=1)]
+    run.sandbox.put_state(state)
+    run.today = date(2025, 5, 20)
+    run.expand()
+
+    on(run, EXECUTION)
+
+    assert last_execution(run).state == ExecutionState.APPLIED
+
+
+def test_what_the_vendor_executed_before_ciclo_counts_as_used(billing):
+    """First seen in 2025 with the year before executed; then made biennial: the year before would count twice."""
+    executed = scheduled_update(init_date="2023-06-10", execution_date="2025-06-10")
+    run = billing(company(yearly(init_date="2020-06-20", scheduled_updates=[executed])), today=date(2025, 5, 1))
+    run.expand()
+    change_schedule(run, init_date="2025-06-10", execution_date="2025-06-10", month_quantity=24)
+
+    on(run, EXECUTION)
+
+    assert last_execution(run).evidence["breaks"] == ["month_used_twice"]
+    assert figures(last_execution(run))["continuity"] == ["1070.26"]
+
+
+def test_an_update_that_replaces_another_goes_on_from_its_months(billing):
+    run = billing(company(yearly()), today=date(2025, 6, 1))
+    on(run, EXECUTION)
+    state = run.sandbox.state()
+    state["invoice_rules"][0]["scheduled_updates"] = [scheduled_update(501, init_date="2025-11-10")]
+    run.sandbox.put_state(state)
+
+    on(run, date(2025, 11, 10))
+
+    assert last_execution(run).scheduled_update_id == 501
+    assert last_execution(run).evidence["breaks"] == ["month_used_twice"]
+    assert last_execution(run).evidence["figures"][1]["prices"][0]["months"] == ["2025-06", "2025-10"]
+
+
+def test_after_the_vendors_own_readjustment_the_next_year_is_an_ordinary_one(billing):
+    run = billing(company(yearly()), today=date(2025, 6, 1))
+    run.expand()
+    state = run.sandbox.state()
+    state["invoice_rules"][0] |= {"gross_value": "1080.0"}
+    state["invoice_rules"][0]["scheduled_updates"][0]["execution_date"] = "2026-06-10"
+    run.sandbox.put_state(state)
+    on(run, EXECUTION)
+
+    on(run, NEXT_YEAR)
+
+    assert [execution.state for execution in run.executions()] == ["adopted", "applied"]
+
+
+def test_the_ordinary_year_asks_nobody(billing):
+    run = billing(company(yearly()), today=date(2025, 6, 1))
+
+    outcomes = [on(run, EXECUTION), on(run, NEXT_YEAR)]
+
+    assert [(outcome.applied, outcome.problems) for outcome in outcomes] == [(1, []), (1, [])]
