@@ -31,10 +31,9 @@ from ciclo.jobs.issuing.settle import adopt_existing, settle
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.periods.expansions import record_expansion
 from ciclo.ledger.repositories import Scope
-from demo import airflow_settings
 from demo.airflow_api import AirflowApi
 from demo.processes import Processes
-from demo.site import Site, project_folder
+from demo.site import Site, airflow_environment, project_folder, write_configuration
 
 SHARDS = 2
 """As `CICLO_SHARDS` by default."""
@@ -114,8 +113,8 @@ def _airflow(plan: Plan, ledger_url: str, invoices: list[tuple[str, bytes]]) -> 
     with tempfile.TemporaryDirectory(prefix="ciclo-bench-") as name, database(plan.postgres, "airflow") as metadata:
         site = _site(Path(name), invoices)
         port = free_port()
-        airflow_settings.write_configuration(site, port, by_schedule=False)
-        environment = airflow_settings.environment(site, plan.sandbox.url) | _settings(site, plan, ledger_url, metadata)
+        write_configuration(site, port, by_schedule=False)
+        environment = airflow_environment(site, plan.sandbox.url) | _settings(site, plan, ledger_url, metadata)
         with Processes(site.logs) as processes, AirflowApi(f"http://127.0.0.1:{port}") as airflow:
             migration = processes.start("migrate", ("airflow", "db", "migrate"), environment)
             processes.finish(migration, START_SECONDS)

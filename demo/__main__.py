@@ -2,6 +2,6 @@
 
 import sys
 
-from demo.run import run_demo, run_up
+from demo.story import run_demo, run_up
 
 sys.exit(run_up() if "up" in sys.argv[1:] else run_demo(keep="--no-keep" not in sys.argv[1:]))

@@ -1,6 +1,6 @@
 """What the demonstration asks of Airflow, over its public REST API (v2), as any script of a customer's could.
 
-The rule here: read and trigger only; the Dags do the work.
+Read and trigger only; the Dags do the work.
 """
 
 import time

@@ -1,6 +1,6 @@
 """What Ciclo's ledger says of a window: counts while it works, what was stopped and why, what prices became.
 
-The rule here: read only, through the ledger's own queries; the proof does not use a count from here, only the reasons.
+Read only, through the ledger's own queries; the proof does not use a count from here, only the reasons.
 """
 
 from dataclasses import dataclass

@@ -1,20 +1,71 @@
-"""The demonstration's child processes: started with a log file each, watched, and ended together by the guardian.
+"""The demonstration's child processes: a log file each, watched, and ended together, however the demonstration ends.
 
-The rule here: nothing outlives the demonstration. Every child carries the run's mark; `demo.guardian` ends the
-marked ones when the demonstration closes its end of the pipe, on purpose or by dying.
+Every child carries the run's mark in its environment. A guardian (`python -m demo.processes MARK SECONDS`) holds the
+other end of a pipe; when that closes, by a normal end, Ctrl-C or a crash, it ends the marked processes alone.
 """
 
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from demo.errors import StepFailed
-from demo.guardian import MARK_VARIABLE
+import psutil
+
+from demo.site import StepFailed
+
+MARK_VARIABLE: Final = "CICLO_DEMO_RUN"
+
+
+def marked_processes(mark: str) -> list[psutil.Process]:
+    """Return the living processes of this user whose environment carries `mark`; zombies are not alive."""
+    return [process for process in psutil.process_iter() if _carries(process, mark)]
+
+
+def end_marked(mark: str, grace_seconds: float) -> None:
+    """Ask the marked processes to stop, from the top; after `grace_seconds` kill those that are still there."""
+    for process in _topmost(marked_processes(mark)):
+        with suppress(psutil.Error):
+            process.terminate()
+    deadline = time.monotonic() + grace_seconds
+    while (alive := marked_processes(mark)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    while alive:
+        for process in alive:
+            with suppress(psutil.Error):
+                process.kill()
+        time.sleep(0.1)
+        alive = marked_processes(mark)
+
+
+def _carries(process: psutil.Process, mark: str) -> bool:
+    try:
+        return process.environ().get(MARK_VARIABLE) == mark and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, OSError):
+        return False
+
+
+def _topmost(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Return those whose parent is not among them: a parent stops its own children in its own order."""
+    ids = {process.pid for process in processes}
+    topmost = []
+    for process in processes:
+        with suppress(psutil.Error):
+            if process.ppid() not in ids:
+                topmost.append(process)
+    return topmost
+
+
+def main(mark: str, grace_seconds: str) -> None:
+    """Wait until the demonstration is gone, then end what it left."""
+    sys.stdin.read()
+    end_marked(mark, float(grace_seconds))
+
 
 GRACE_SECONDS: Final = 5.0
 """Airflow's scheduler takes up to this long; its triggerer would wait ten for a runner that does not listen."""
@@ -40,7 +91,7 @@ class Processes:
 
     def __enter__(self) -> Self:
         self._guardian = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-m", "demo.guardian", self._mark, str(self._grace_seconds)],
+            [sys.executable, "-m", "demo.processes", self._mark, str(self._grace_seconds)],
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
@@ -93,3 +144,7 @@ class Processes:
         for child in self._children:
             if child.process.poll():
                 raise StepFailed(child.name, f"stopped with exit code {child.process.returncode}", child.log)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

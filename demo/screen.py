@@ -1,6 +1,6 @@
 """What the demonstration prints: numbered steps, a clock in front of each line, colours on a terminal only.
 
-The rule here: every line stands by itself and reads well in a file; colour repeats what the words say.
+Every line stands by itself and reads well in a file; colour repeats what the words say.
 """
 
 import os
@@ -42,6 +42,13 @@ class Screen:
     def note(self, text: str) -> None:
         """Print an indented remark."""
         self._write(f"  {text}")
+
+    def some(self, cases: list[str], *, more: str = "") -> None:
+        """Print the first cases as remarks and count the others."""
+        for case in cases[:LISTED]:
+            self.note(f"  {case}")
+        if len(cases) > LISTED:
+            self.note(f"  and {len(cases) - LISTED:,} more{more}")
 
     def verdict(self, text: str, *, good: bool) -> None:
         """Print the outcome."""

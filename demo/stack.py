@@ -1,7 +1,7 @@
 """Everything a demonstration runs on: the sandbox as the vendor, the ledger, and Airflow's four components.
 
-The rule here: each step waits for a sign of life, never for a while, and says which log to read if none comes.
-`airflow standalone` would do the same in one process tree, but mixes the components' output and migrates again.
+Each step waits for a sign of life, never for a while, and says which log to read if none comes. `airflow standalone`
+would do the same in one process tree, but mixes the components' output and migrates again.
 """
 
 import socket
@@ -11,13 +11,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from demo import airflow_settings
 from demo.airflow_api import AirflowApi
-from demo.company import YEAR_END, write_state
-from demo.errors import StepFailed
+from demo.company import FILE, YEAR_END
 from demo.processes import Child, Processes
 from demo.screen import Screen
-from demo.site import Site
+from demo.site import (
+    LOOPBACK,
+    Site,
+    StepFailed,
+    airflow_environment,
+    passwords,
+    write_configuration,
+    write_environment_file,
+)
 from demo.vendor_view import VendorView
 
 START_SECONDS = 120
@@ -61,16 +67,15 @@ def start(
         StepFailed: a component died or did not come up in time.
     """
     vendor_port, airflow_port = free_port(), free_port()
-    vendor_url = f"http://{airflow_settings.LOOPBACK}:{vendor_port}"
-    airflow_url = f"http://{airflow_settings.LOOPBACK}:{airflow_port}"
-    write_state(site.state_file)
-    airflow_settings.write_configuration(site, airflow_port, by_schedule=by_schedule, roles=roles)
-    airflow_settings.write_environment_file(site, vendor_url)
-    environment = airflow_settings.environment(site, vendor_url)
+    vendor_url = f"http://{LOOPBACK}:{vendor_port}"
+    airflow_url = f"http://{LOOPBACK}:{airflow_port}"
+    write_configuration(site, airflow_port, by_schedule=by_schedule, roles=roles)
+    write_environment_file(site, vendor_url)
+    settings = airflow_environment(site, vendor_url)
     stack = Stack(site, processes, VendorView(vendor_url), vendor_url, AirflowApi(airflow_url), airflow_url)
 
-    _start_vendor_and_databases(stack, vendor_port, environment, screen)
-    _start_airflow(stack, environment, screen, administrator=next(iter(roles or ()), None))
+    _start_vendor_and_databases(stack, vendor_port, settings, screen)
+    _start_airflow(stack, settings, screen, administrator=next(iter(roles or ()), None))
     return stack
 
 
@@ -93,18 +98,18 @@ def wait_until(condition: Callable[[], bool], what: Child, processes: Processes,
 def free_port() -> int:
     """Return a port on loopback that nobody listens on."""
     with socket.socket() as probe:
-        probe.bind((airflow_settings.LOOPBACK, 0))
+        probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _start_vendor_and_databases(stack: Stack, port: int, environment: Mapping[str, str], screen: Screen) -> None:
+def _start_vendor_and_databases(stack: Stack, port: int, settings: Mapping[str, str], screen: Screen) -> None:
     """Start the sandbox while both databases are being prepared; none of the three needs another."""
-    processes, site = stack.processes, stack.site
-    sandbox_arguments = ("--port", str(port), "--state", str(site.state_file), "--today", YEAR_END.isoformat())
-    sandbox = processes.start("Sandbox", ("ciclo.cli", "sandbox", *sandbox_arguments), environment)
-    migration = processes.start("Airflow database", ("airflow", "db", "migrate"), environment)
-    ledger = processes.start("Ledger", ("ciclo.cli", "db", "upgrade"), environment)
+    processes = stack.processes
+    sandbox_arguments = ("--port", str(port), "--state", str(FILE), "--today", YEAR_END.isoformat())
+    sandbox = processes.start("Sandbox", ("ciclo.cli", "sandbox", *sandbox_arguments), settings)
+    migration = processes.start("Airflow database", ("airflow", "db", "migrate"), settings)
+    ledger = processes.start("Ledger", ("ciclo.cli", "db", "upgrade"), settings)
     wait_until(stack.vendor.is_up, sandbox, processes, START_SECONDS)
     screen.event(f"The vendor's API is up, played by a local stand-in: {stack.vendor_url}")
     processes.finish(ledger, START_SECONDS)
@@ -113,8 +118,8 @@ def _start_vendor_and_databases(stack: Stack, port: int, environment: Mapping[st
     screen.event("Airflow's own database is ready")
 
 
-def _start_airflow(stack: Stack, environment: Mapping[str, str], screen: Screen, *, administrator: str | None) -> None:
-    children = {name: stack.processes.start(name, command, environment) for name, command in COMPONENTS.items()}
+def _start_airflow(stack: Stack, settings: Mapping[str, str], screen: Screen, *, administrator: str | None) -> None:
+    children = {name: stack.processes.start(name, command, settings) for name, command in COMPONENTS.items()}
     for name, child in children.items():
         wait_until(partial(_is_healthy, stack.airflow, name), child, stack.processes, START_SECONDS)
     stack.airflow.log_in(_credentials(stack.site, administrator))
@@ -124,7 +129,7 @@ def _start_airflow(stack: Stack, environment: Mapping[str, str], screen: Screen,
 
 
 def _credentials(site: Site, user: str | None) -> Mapping[str, str] | None:
-    return {"username": user, "password": airflow_settings.passwords(site)[user]} if user else None
+    return {"username": user, "password": passwords(site)[user]} if user else None
 
 
 def _is_healthy(airflow: AirflowApi, component: str) -> bool:

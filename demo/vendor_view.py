@@ -1,6 +1,6 @@
 """What the vendor holds, as the sandbox's control plane shows it: the demonstration's only witness.
 
-The rule here: read only; nothing of Ciclo's own is asked.
+Read only; nothing of Ciclo's own is asked.
 """
 
 from typing import Any

@@ -1,6 +1,5 @@
 """The demo company covers every way of recurring that the vendor knows, and is the same every time."""
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -9,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from demo.catalogue import ORGANIZATION_ID
-from demo.company import YEAR_END, YEAR_START, demo_state, write_state
-from demo.oracle import expected_periods
+from demo.company import ORGANIZATION_ID, YEAR_END, YEAR_START, company
+from demo.proof import expected_periods
 
-STATE = demo_state()
+STATE = company()
 RULES: list[dict[str, Any]] = STATE["invoice_rules"]
 UPDATES: list[dict[str, Any]] = [update for rule in RULES for update in rule["scheduled_updates"]]
 
@@ -127,14 +125,6 @@ def test_one_contract_is_inactive_and_one_has_no_rules():
     assert [contract for contract in STATE["contracts"] if contract["id"] not in billed]
 
 
-def test_a_contract_is_active_until_the_day_it_was_cancelled():
-    def states(today: date) -> set[str]:
-        return {contract["state"] for contract in demo_state(today)["contracts"]}
-
-    assert states(date(2024, 11, 29)) == {"active"}
-    assert states(date(2024, 11, 30)) == {"active", "inactive"}
-
-
 def test_ids_are_unique_and_every_reference_leads_somewhere():
     contract_ids = [contract["id"] for contract in STATE["contracts"]]
     names = [contract["name"] for contract in STATE["contracts"]]
@@ -183,15 +173,3 @@ def test_the_invoices_made_by_hand_fall_on_periods_of_the_year():
 
     assert len(STATE["invoices"]) == 2
     assert {(invoice["contract_id"], invoice["issue_date"]) for invoice in STATE["invoices"]} <= periods
-
-
-def test_before_they_were_made_the_invoices_made_by_hand_are_not_there():
-    assert demo_state(date(2025, 1, 1))["invoices"] == []
-
-
-def test_the_company_is_the_same_every_time(tmp_path):
-    first = write_state(tmp_path / "first.json").read_bytes()
-    second = write_state(tmp_path / "second.json").read_bytes()
-
-    assert first == second
-    assert json.loads(first) == STATE

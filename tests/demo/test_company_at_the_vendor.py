@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 
 from ciclo_sandbox.testing import SandboxControl, running_sandbox
-from demo.catalogue import ORGANIZATION_ID
-from demo.company import DEMO_TOKEN, YEAR_END, YEAR_START, demo_state
+from demo.company import ORGANIZATION_ID, TOKEN, YEAR_END, YEAR_START, company
 from demo.proof import prove
 
-STATE = demo_state()
+STATE = company()
 CONTRACT_OF_THE_SEED = 255
 
 
@@ -62,7 +61,7 @@ def test_the_vendor_lists_every_contract_and_every_rule(sandbox: SandboxControl)
 
 
 def test_the_token_is_the_one_that_the_demonstration_uses(sandbox: SandboxControl):
-    assert sandbox.token == DEMO_TOKEN
+    assert sandbox.token == TOKEN
 
 
 def test_before_anything_is_billed_every_period_but_those_made_by_hand_is_missing(sandbox: SandboxControl):

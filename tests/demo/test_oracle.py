@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ciclo.domain.recurrence import DateRange, PeriodUnit, Recurrence, issue_dates
-from demo.company import YEAR_END, YEAR_START, demo_state
-from demo.oracle import expected_periods
+from demo.company import YEAR_END, YEAR_START, company
+from demo.proof import expected_periods
 
 
 def state_with(init_date: str, months: int | None, end_date: str | None = None, contract: str = "active") -> Any:
@@ -71,4 +71,4 @@ def test_the_oracle_and_the_domain_agree_on_every_recurrence(
 
 
 def test_the_demo_year_has_hundreds_of_periods():
-    assert len(expected_periods(demo_state(), YEAR_START, YEAR_END)) == 619
+    assert len(expected_periods(company(), YEAR_START, YEAR_END)) == 619

@@ -18,9 +18,8 @@ from ciclo.jobs.rules.sync import sync_contracts
 from ciclo.ledger.database import ledger_session
 from ciclo.ledger.repositories import Actor, Scope
 from ciclo_sandbox.testing import SandboxControl, running_sandbox
-from demo import people
-from demo.catalogue import ORGANIZATION_ID
-from demo.company import COLLECTED_BY, DEMO_TOKEN, YEAR_END, YEAR_START, demo_state
+from demo import story
+from demo.company import COLLECTED_BY, ORGANIZATION_ID, TOKEN, YEAR_END, YEAR_START, company
 from demo.ledger_view import LedgerView, Stopped
 
 REFUSED_CONTRACT, REFUSED_RULE = 3041, 70061
@@ -32,7 +31,7 @@ MONTHLY, REFUSED = 12, 4
 
 @pytest.fixture
 def sandbox() -> Iterator[SandboxControl]:
-    state = demo_state()
+    state = company()
     state["contracts"] = [contract for contract in state["contracts"] if contract["id"] == REFUSED_CONTRACT]
     state["invoice_rules"] = [rule for rule in state["invoice_rules"] if rule["contract_id"] == REFUSED_CONTRACT]
     with running_sandbox(state | {"invoices": []}, today=YEAR_END) as control:
@@ -42,7 +41,7 @@ def sandbox() -> Iterator[SandboxControl]:
 @pytest.fixture
 def api(sandbox: SandboxControl) -> Iterator[BillimaticClient]:
     options: dict[str, Any] = {"organization_id": ORGANIZATION_ID, "timeout": 2.0, "requests_per_second": None}
-    with BillimaticClient(base_url=sandbox.url, token=DEMO_TOKEN, **options) as client:
+    with BillimaticClient(base_url=sandbox.url, token=TOKEN, **options) as client:
         yield client
 
 
@@ -76,8 +75,8 @@ def test_what_the_vendor_refused_is_cured_released_once_and_billed(sandbox, api,
     refused = parked(ledger)
     assert {(period.contract_id, period.rule_id) for period in refused} == {(REFUSED_CONTRACT, REFUSED_RULE)}
 
-    people.describe_rule(sandbox.url, REFUSED_CONTRACT, REFUSED_RULE, "Visitas técnicas trimestrais")
-    released = [people.release(sqlite_url, ORGANIZATION_ID, refused, "It has one now.") for _ in range(2)]
+    story.describe_rule(sandbox.url, REFUSED_CONTRACT, REFUSED_RULE, "Visitas técnicas trimestrais")
+    released = [story.release(sqlite_url, refused) for _ in range(2)]
 
     assert released == [REFUSED, 0]
     assert bill(api, sqlite_url) == REFUSED
@@ -87,7 +86,7 @@ def test_what_the_vendor_refused_is_cured_released_once_and_billed(sandbox, api,
 
 def test_customers_pay_as_time_passes_and_the_ledger_sees_it_when_it_is_reconciled(sandbox, api, sqlite_url, ledger):
     bill(api, sqlite_url)
-    people.let_time_pass(sandbox.url, COLLECTED_BY)
+    story.let_time_pass(sandbox.url, COLLECTED_BY)
     unseen = ledger.money(COLLECTED_BY)
     with ledger_session(sqlite_url) as session:
         reconcile(context(api, session), today=COLLECTED_BY, recheck_days=0, window=YEAR.window)

@@ -12,9 +12,8 @@ from ciclo.domain import pricing
 from ciclo.domain.price_index import PriceIndex, accumulate, window
 from ciclo.domain.recurrence import DateRange
 from ciclo.sgs.series import shipped_series
-from demo.company import YEAR_END, YEAR_START, demo_state
-from demo.oracle import expected_periods
-from demo.price_oracle import PriceOracle
+from demo.company import YEAR_END, YEAR_START, company
+from demo.proof import PriceOracle, expected_periods
 
 SEED_RULE = 6955
 
@@ -48,7 +47,7 @@ def test_the_central_banks_own_example_comes_out():
 
 
 def test_the_seeds_rule_is_readjusted_by_two_indices_on_one_day():
-    state = demo_state()
+    state = company()
     state["invoice_rules"] = [rule for rule in state["invoice_rules"] if rule["id"] == SEED_RULE]
     oracle = PriceOracle(state)
 
@@ -116,7 +115,7 @@ def test_the_oracle_and_the_domain_agree_on_every_price(index, first, every, fal
 
 
 def test_every_period_of_the_demo_year_has_a_price():
-    state = demo_state()
+    state = company()
     oracle = PriceOracle(state)
 
     worth = [oracle.gross_value(p.rule_id, p.issue_date) for p in expected_periods(state, YEAR_START, YEAR_END)]

@@ -10,9 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from demo.errors import StepFailed
-from demo.guardian import MARK_VARIABLE, end_marked, marked_processes
-from demo.processes import Processes
+from demo.processes import MARK_VARIABLE, Processes, end_marked, marked_processes
+from demo.site import StepFailed
 
 # A child that starts another one, as Airflow does, and then ignores every polite request.
 STUBBORN = """

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from demo.oracle import ExpectedPeriod
-from demo.proof import Proof, Reasons, prove
+from demo.proof import ExpectedPeriod, Proof, Reasons, prove
 
 JANUARY = ExpectedPeriod(1, 10, date(2025, 1, 10))
 FEBRUARY = ExpectedPeriod(1, 10, date(2025, 2, 10))

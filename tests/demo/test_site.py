@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from demo import airflow_settings
-from demo.errors import StepFailed
+from demo import site as demo_site
 from demo.screen import Screen, count, duration, money
-from demo.site import fresh_site, project_folder
+from demo.site import StepFailed, fresh_site, project_folder
 
 
 def test_every_run_begins_with_an_empty_folder(tmp_path):
@@ -25,12 +24,12 @@ def test_every_run_begins_with_an_empty_folder(tmp_path):
 
 def test_a_second_run_in_the_same_folder_is_refused_and_deletes_nothing(tmp_path):
     with fresh_site(tmp_path) as site:
-        site.state_file.write_text("{}")
+        site.environment_file.write_text("kept")
 
         with pytest.raises(StepFailed, match="another demonstration is running"), fresh_site(tmp_path):
             pass
 
-        assert site.state_file.exists()
+        assert site.environment_file.exists()
 
 
 def test_a_folder_without_dags_is_refused(tmp_path, monkeypatch):
@@ -43,8 +42,8 @@ def test_a_folder_without_dags_is_refused(tmp_path, monkeypatch):
 
 def test_the_files_with_keys_are_readable_by_their_owner_only(tmp_path):
     with fresh_site(tmp_path) as site:
-        airflow_settings.write_configuration(site, 8080)
-        airflow_settings.write_environment_file(site, "http://127.0.0.1:8400")
+        demo_site.write_configuration(site, 8080)
+        demo_site.write_environment_file(site, "http://127.0.0.1:8400")
 
         modes = [stat.S_IMODE(p.stat().st_mode) for p in (site.airflow_home / "airflow.cfg", site.environment_file)]
 
@@ -55,7 +54,7 @@ def test_the_person_s_own_airflow_and_ledger_stay_out_of_it(tmp_path, monkeypatc
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql://production")
     monkeypatch.setenv("CICLO_LEDGER_URL", "postgresql://production")
     with fresh_site(tmp_path) as site:
-        environment = airflow_settings.environment(site, "http://127.0.0.1:8400")
+        environment = demo_site.airflow_environment(site, "http://127.0.0.1:8400")
 
     assert "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" not in environment
     assert environment["CICLO_LEDGER_URL"] == f"sqlite:///{tmp_path}/.demo/ledger.db"
@@ -64,7 +63,7 @@ def test_the_person_s_own_airflow_and_ledger_stay_out_of_it(tmp_path, monkeypatc
 
 def test_nothing_asks_the_internet_and_reports_stay_in_the_folder(tmp_path):
     with fresh_site(tmp_path) as site:
-        environment = airflow_settings.environment(site, "http://127.0.0.1:8400")
+        environment = demo_site.airflow_environment(site, "http://127.0.0.1:8400")
 
     assert environment["CICLO_SGS_URL"] == "http://127.0.0.1:8400"
     assert environment["CICLO_REPORTS_DIR"] == f"{tmp_path}/.demo/reports"
@@ -74,7 +73,7 @@ def test_nothing_asks_the_internet_and_reports_stay_in_the_folder(tmp_path):
 def test_a_schedule_runs_nothing_unless_it_is_wanted(tmp_path, by_schedule):
     configuration = configparser.ConfigParser(interpolation=None)
     with fresh_site(tmp_path) as site:
-        airflow_settings.write_configuration(site, 8080, by_schedule=by_schedule)
+        demo_site.write_configuration(site, 8080, by_schedule=by_schedule)
         configuration.read(site.airflow_home / "airflow.cfg")
 
     assert configuration.getboolean("scheduler", "use_job_schedule") is by_schedule
@@ -83,9 +82,9 @@ def test_a_schedule_runs_nothing_unless_it_is_wanted(tmp_path, by_schedule):
 def test_people_with_roles_log_in_and_without_roles_everybody_is_let_in(tmp_path):
     open_to_all, by_login = (configparser.ConfigParser(interpolation=None) for _ in range(2))
     with fresh_site(tmp_path) as site:
-        airflow_settings.write_configuration(site, 8080)
+        demo_site.write_configuration(site, 8080)
         open_to_all.read(site.airflow_home / "airflow.cfg")
-        airflow_settings.write_configuration(site, 8080, roles={"ana": "admin", "vera": "viewer"})
+        demo_site.write_configuration(site, 8080, roles={"ana": "admin", "vera": "viewer"})
         by_login.read(site.airflow_home / "airflow.cfg")
 
     passwords = Path(by_login["core"]["simple_auth_manager_passwords_file"])

@@ -25,7 +25,7 @@ from typing import Any, Self
 import psutil
 import psycopg
 
-from demo.guardian import MARK_VARIABLE
+from demo.processes import MARK_VARIABLE
 from deploy import stand_ins
 from deploy.compose_file import ROOT
 
@@ -99,7 +99,7 @@ class LocalStack:
 
     def __enter__(self) -> Self:
         guardian = subprocess.Popen(
-            [sys.executable, "-m", "demo.guardian", self._mark, "5"],
+            [sys.executable, "-m", "demo.processes", self._mark, "5"],
             stdin=subprocess.PIPE,
             start_new_session=True,
         )

@@ -17,10 +17,9 @@ from sqlalchemy import make_url, text
 from ciclo.ledger.database import open_engine
 from ciclo_sandbox.testing import SandboxControl, running_sandbox
 from company import ORGANIZATION, TODAY, company, rule
-from demo import airflow_settings
 from demo.airflow_api import AirflowApi
 from demo.processes import Child, Processes
-from demo.site import Site
+from demo.site import Site, airflow_environment, write_configuration
 from demo.stack import COMPONENTS, HEALTH_NAMES, free_port, wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -124,7 +123,7 @@ def airflow(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> I
         ledger_url = _database(postgres_server, "real_airflow_ledger", template="ciclo_template")
         metadata_url = _database(postgres_server, "real_airflow_metadata")
         port = free_port()
-        airflow_settings.write_configuration(site, port)
+        write_configuration(site, port)
         settings = {
             "CICLO_LEDGER_URL": ledger_url,
             "CICLO_SHARDS": "1",
@@ -137,7 +136,7 @@ def airflow(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> I
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_url.replace("postgresql:", "postgresql+psycopg2:"),
             "AIRFLOW__CORE__PARALLELISM": "4",
         }
-        environment = {**airflow_settings.environment(site, vendor.url), **settings}
+        environment = {**airflow_environment(site, vendor.url), **settings}
         del environment["AIRFLOW_CONN_BILLIMATIC_DEFAULT"]  # the connection is in the metadata database, encrypted
         with AirflowApi(f"http://127.0.0.1:{port}") as api:
             children = _started(processes, environment, api)

@@ -12,17 +12,15 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext
 
-from demo import airflow_settings, stack
-from demo.acts.bill import DAG_ID as BILLING_DAG
-from demo.acts.scene import WHOLE_YEAR
-from demo.catalogue import ORGANIZATION_ID
-from demo.company import YEAR_END, YEAR_START
-from demo.dag_runs import run_dag
+from demo import stack
+from demo.company import ORGANIZATION_ID, YEAR_END, YEAR_START
 from demo.ledger_view import LedgerView, Stopped
 from demo.processes import Processes
+from demo.runs import run_dag
 from demo.screen import Screen
-from demo.site import Site
+from demo.site import Site, passwords
 from demo.stack import Stack
+from demo.story import WHOLE_YEAR
 
 PROJECT = Path(__file__).resolve().parents[2]
 OPERATOR, VIEWER = "ana", "vera"
@@ -59,7 +57,7 @@ class ConsoleSite:
         page.goto(self.url)
         page.wait_for_url("**/auth/login**")
         page.fill("input[name=username]", user)
-        page.fill("input[name=password]", airflow_settings.passwords(self.stack.site)[user])
+        page.fill("input[name=password]", passwords(self.stack.site)[user])
         page.click("button[type=submit]")
         page.get_by_role("link", name="Billing").wait_for()
         page.close()
@@ -69,7 +67,7 @@ class ConsoleSite:
         """Run `bill_range` for a period's own day and contract, and wait until that has succeeded."""
         day = period.issue_date.isoformat()
         conf = {"from_date": day, "to_date": day, "contract_ids": [period.contract_id]}
-        run_dag(self.stack, BILLING_DAG, f"period-{period.period_id}", conf, Screen(StringIO()))
+        run_dag(self.stack, "bill_range", f"period-{period.period_id}", conf, Screen(StringIO()))
 
 
 @contextmanager
@@ -82,5 +80,5 @@ def console_site(folder: Path) -> Iterator[ConsoleSite]:
         running = stack.start(site, processes, screen, by_schedule=False, roles=ROLES)
         ledger = LedgerView(site.ledger_url, ORGANIZATION_ID, YEAR_START, YEAR_END)
         with running.airflow, closing(ledger):
-            run_dag(running, BILLING_DAG, "year", WHOLE_YEAR, screen)
+            run_dag(running, "bill_range", "year", WHOLE_YEAR, screen)
             yield ConsoleSite(running, ledger)

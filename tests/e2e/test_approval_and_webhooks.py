@@ -15,10 +15,9 @@ from ciclo.ledger.migrate import upgrade
 from ciclo.ledger.tables import BillingPlan, Invoice
 from ciclo_sandbox.testing import running_sandbox
 from company import ORGANIZATION, TODAY, TOKEN, company, rule
-from demo import airflow_settings
 from demo.airflow_api import AirflowApi
 from demo.processes import Processes
-from demo.site import Site
+from demo.site import Site, airflow_environment, write_configuration
 from demo.stack import COMPONENTS, HEALTH_NAMES, free_port, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -85,9 +84,9 @@ def airflow(tmp_path_factory):
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with running_sandbox(company(rule(1)), today=TODAY) as vendor, Processes(site.logs) as processes:
-        airflow_settings.write_configuration(site, port)
+        write_configuration(site, port)
         environment = {
-            **airflow_settings.environment(site, vendor.url),
+            **airflow_environment(site, vendor.url),
             "AIRFLOW_CONN_BILLIMATIC_DEFAULT": _connection(vendor.url),
             "CICLO_SHARDS": "1",
             "CICLO_WEBHOOK_SECRET": KEY,

@@ -13,8 +13,7 @@ from console.conftest import console
 from console.test_access import every_route
 from console.test_browser import browser  # noqa: F401 - the fixture
 from console.test_in_airflow import billing, status
-from demo import people
-from demo.acts.correct import DESCRIPTION
+from demo import story
 from e2e.console_site import OPERATOR, VIEWER, ConsoleSite, console_site
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(600)]
@@ -144,7 +143,7 @@ def test_a_released_period_is_issued_by_the_next_run(operator, site):
     period = site.parked[0]
     day = f"{period.issue_date:%d/%m/%Y}"
     assert site.invoices_of(period) == []
-    people.describe_rule(site.stack.vendor_url, period.contract_id, period.rule_id, DESCRIPTION)
+    story.describe_rule(site.stack.vendor_url, period.contract_id, period.rule_id, story.DESCRIPTION)
 
     frame = parked_period(operator, site, day)
     frame.locator("#panel-content textarea").fill(NOTE)

@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from ciclo.domain.price_index import PriceIndex, law_warning
-from demo.acts.readjustments import show_readjustments
 from demo.ledger_view import Readjustment
 from demo.screen import Screen
+from demo.story import show_readjustments
 
 
 def readjustment(day: str, factor: str, *prices: str, **given: Any) -> Readjustment:

@@ -1,6 +1,6 @@
 """Runs of Dags, started over Airflow's API and watched until they end.
 
-The rule here: what is printed while a run works comes from Airflow and the ledger; a failed run ends the demonstration
+What is printed while a run works comes from Airflow and the ledger; a failed run ends the demonstration
 with the failed task's log.
 """
 
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from demo.airflow_api import TaskProgress
-from demo.errors import StepFailed
 from demo.screen import Screen, duration
+from demo.site import StepFailed
 from demo.stack import Stack
 
 RUN_SECONDS: Final = 600
