@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 
 from ciclo.cli.ledger import ledger
 from ciclo.cli.parked import parked
+from ciclo.cli.rehearse import rehearse
 from ciclo.domain.errors import DomainError
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.add_typer(ledger, name="db")
 app.add_typer(parked, name="parked")
+app.command()(rehearse)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -99,12 +101,15 @@ class InputError(Exception):
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; errors go to stderr in one line, exit code 0, 1 (failed) or 2 (wrong use)."""
+    from ciclo.jobs.rehearsal.errors import ScenarioError  # noqa: PLC0415 - nothing is loaded before it is needed
     from ciclo.ledger.errors import LedgerError  # noqa: PLC0415 - SQLAlchemy is loaded only when it is needed
 
     try:
         code = app(args=list(argv) if argv is not None else None, standalone_mode=False)
     except (InputError, DomainError, LedgerError) as error:
         _fail(str(error), 1)
+    except ScenarioError as error:
+        _fail(str(error), 2)
     except (typer.Abort, KeyboardInterrupt):
         _fail("stopped", 130)
     except TyperException as error:

@@ -110,16 +110,17 @@ def ledger_session(url: str | None = None, *, discard: bool = False) -> Iterator
     """
     engine = _shared_engine(url or ledger_url())
     require_migrated(engine)
-    if discard:
-        with _discarded_session(engine) as session:
-            yield session
-        return
-    with Session(engine, expire_on_commit=False) as session:
+    with open_session(engine, discard=discard) as session:
         yield session
 
 
 @contextmanager
-def _discarded_session(engine: Engine) -> Iterator[Session]:
+def open_session(engine: Engine, *, discard: bool = False) -> Iterator[Session]:
+    """Yield a session on an engine; with `discard` whatever the caller commits is undone at the end."""
+    if not discard:
+        with Session(engine, expire_on_commit=False) as session:
+            yield session
+        return
     with engine.connect() as connection:
         transaction = connection.begin()
         try:

@@ -1,0 +1,288 @@
+"""A rehearsal: the days of a scenario, one after the other, with the Dags' own steps at the Dags' own times.
+
+A day in São Paulo: 00:05 the vendor's machinery, 03:00 what people do, then the Dags, 12:00 runs by hand. Whoever
+would wait moves the clock instead.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from ciclo.billimatic import BillimaticClient, RetryRules, SgsClient
+from ciclo.domain.calendar import add_days
+from ciclo.domain.errors import DomainError
+from ciclo.jobs.backfill import BackfillPolicy
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.rehearsal.acts import act
+from ciclo.jobs.rehearsal.attention import Attention, Matter
+from ciclo.jobs.rehearsal.clock import DayOver, RehearsalClock
+from ciclo.jobs.rehearsal.errors import ScenarioError
+from ciclo.jobs.rehearsal.scenario import DagRun, Event, Scenario
+from ciclo.jobs.rehearsal.vendor import Vendor, open_vendor
+from ciclo.jobs.retries import next_try
+from ciclo.jobs.runs import SAO_PAULO, Approval, DryRun, LedgerStep, Run, Shard, Stage, Step, Trigger
+from ciclo.jobs.stages import BILL_RANGE, STAGES
+from ciclo.ledger.database import open_engine, open_session
+from ciclo.ledger.errors import LedgerError
+from ciclo.ledger.migrate import upgrade
+from ciclo.ledger.repositories import Actor
+
+MACHINERY, PEOPLE, BY_HAND = time(0, 5), time(3), time(12)
+PERSON = "rehearsal"
+TIMEOUT = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A Dag run: on which day, what it came to."""
+
+    on: date
+    dag_id: str
+    green: bool
+    message: str
+
+    def document(self) -> dict[str, str]:
+        """Return it as JSON values."""
+        outcome = "green" if self.green else "red"
+        return {"on": self.on.isoformat(), "dag_id": self.dag_id, "outcome": outcome, "message": self.message}
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """A scenario under way: the vendor, the ledger, the clock, and what came of it so far."""
+
+    scenario: Scenario
+    vendor: Vendor
+    engine: Engine
+    api: BillimaticClient
+    clock: RehearsalClock
+    attention: Attention
+    runs: list[Played] = field(default_factory=list)
+    _failed: dict[str, Matter] = field(default_factory=dict)
+    """By Dag, the newest run that failed and that no later one made good."""
+
+    def play(self) -> None:
+        """Play every day of the scenario.
+
+        Raises:
+            ScenarioError: an event cannot happen; the message names it.
+        """
+        day = self.scenario.today
+        while day <= self.scenario.until:
+            self._play_day(day)
+            day = add_days(day, 1)
+
+    def _play_day(self, day: date) -> None:
+        self._move(day, MACHINERY)
+        self._move(day, PEOPLE)
+        events = self.scenario.on(day)
+        for event in events:
+            if event.run is None:
+                self._happen(event)
+        if self.scenario.is_down(day):
+            return
+        for at, stage in _due(day):
+            self._move(day, at)
+            self._run(stage, DagRun(dag_id=stage.dag_id), scheduled_at=datetime.combine(day, at, SAO_PAULO))
+        self._watch(day)
+        self._move(day, BY_HAND)
+        for event in events:
+            if event.run is not None:
+                self._run_by_hand(event, event.run)
+        self._watch(day)
+
+    def _move(self, day: date, at: time) -> None:
+        self.clock.begin(day, at)
+        self.vendor.set_clock(self.clock.now())
+
+    def _happen(self, event: Event) -> None:
+        try:
+            if event.request is not None:
+                self.vendor.request(event.request)
+            elif event.control is not None:
+                self.vendor.control(event.control)
+            elif event.act is not None:
+                with self._session() as session:
+                    act(session, self.scenario.organization_id, event.act, person=PERSON, at=self.clock.now())
+        except (ScenarioError, LedgerError, DomainError) as error:
+            raise ScenarioError(f"event {event}: {error}") from error
+
+    def _run_by_hand(self, event: Event, wanted: DagRun) -> None:
+        stage = STAGES.get(wanted.dag_id)
+        if stage is None:
+            raise ScenarioError(f"event {event}: there is no such Dag; there are {', '.join(STAGES)}")
+        self._run(stage, wanted, scheduled_at=None)
+
+    def _run(self, stage: Stage, wanted: DagRun, *, scheduled_at: datetime | None) -> None:
+        """Run a Dag to its end and keep what it came to."""
+        message = ""
+        try:
+            StageRun(self, stage, wanted, scheduled_at).steps()
+        except Exception as error:  # noqa: BLE001 - whatever fails a task fails its run, and the next Dag runs
+            message = str(error) or type(error).__name__
+            self._failed[stage.dag_id] = Matter("failed_run", None, None, None, f"{stage.dag_id}: {message}")
+        else:
+            self._failed.pop(stage.dag_id, None)
+        self.runs.append(Played(self.clock.today, stage.dag_id, not message, message))
+
+    def _watch(self, day: date) -> None:
+        with self._session() as session:
+            self.attention.watch(session, self.scenario.organization_id, day, self._failed.values())
+
+    @contextmanager
+    def _session(self, *, discard: bool = False) -> Iterator[Session]:
+        with open_session(self.engine, discard=discard) as session:
+            yield session
+
+
+@dataclass(slots=True)
+class StageRun:
+    """One run of a Dag."""
+
+    rehearsal: Rehearsal
+    stage: Stage
+    wanted: DagRun
+    scheduled_at: datetime | None
+    _given: dict[str, Any] = field(default_factory=dict)
+    _run_id: str = ""
+
+    def steps(self) -> None:
+        """Do every step in order; what fails is tried again as the Dag would, on the rehearsal's clock."""
+        began, params = self.rehearsal.clock.now(), self.wanted.params
+        self.stage.refuse_unknown(params)
+        self._run_id = (
+            f"{'scheduled' if self.scheduled_at else 'manual'}__{began.isoformat()}__{len(self.rehearsal.runs)}"
+        )
+        for step in self.stage.steps:
+            if isinstance(step, Approval):
+                if not self._approve(step):
+                    return
+            elif isinstance(step, Step) and step.sharded:
+                count = self.rehearsal.scenario.settings.shards
+                self._given[step.name] = [self._try(step, Shard(number, count)) for number in range(count)]
+            else:
+                self._given[step.name] = self._try(step, None)
+
+    def _approve(self, approval: Approval) -> bool:
+        """Let a person answer; return whether the run goes on. Scheduled runs ask nobody."""
+        if self.scheduled_at is None and not self.wanted.approve and approval.stops:
+            return False
+        asked = self.scheduled_at is None and approval.wanted(self._given[approval.about])
+        self._given[approval.name] = None
+        if asked:
+            with self._means(discard=False) as job:
+                answer = approval.answer(job, self._about(None, ""), self.wanted.approve, PERSON)
+            self._given[approval.name] = answer
+        return True
+
+    def _try(self, step: Step | LedgerStep, shard: Shard | None) -> Any:
+        clock, tried = self.rehearsal.clock, 0
+        while True:
+            tried += 1
+            try:
+                return self._do(step, shard, tried)
+            except Exception as error:
+                again = next_try(error, tried, clock.now())
+                if again is None:
+                    raise
+                try:
+                    clock.wait_until(again)
+                except DayOver:
+                    raise error from None
+
+    def _do(self, step: Step | LedgerStep, shard: Shard | None, tried: int) -> Any:
+        place = f"{self.stage.dag_id}/{self._run_id}/{step.name}/{shard.number if shard else -1}/try {tried}"
+        run = self._about(shard, place)
+        if run.dry_run and step.dry_run is DryRun.SKIP:
+            return None
+        if isinstance(step, LedgerStep):
+            with open_session(self.rehearsal.engine, discard=run.dry_run) as session:
+                return step.work(session, run)
+        actor = Actor(self.stage.dag_id, self._run_id, step.name, shard.number if shard else -1)
+        with self._means(discard=run.dry_run, actor=actor) as job:
+            return step.work(job, run)
+
+    def _about(self, shard: Shard | None, owner: str) -> Run:
+        clock, params = self.rehearsal.clock, self.wanted.params
+        settings = self.rehearsal.scenario.settings
+        by_hand = self.scheduled_at is None
+        never_sent = by_hand and not self.wanted.approve and self.stage is not BILL_RANGE
+        return Run(
+            day=clock.today,
+            today=clock.today,
+            window=self.stage.window_of(params, scheduled_at=self.scheduled_at, day=clock.today, settings=settings),
+            dated=bool(params.get("from_date") or params.get("to_date")),
+            contract_ids=tuple(params.get("contract_ids") or ()),
+            settings=settings,
+            trigger=Trigger.HAND if by_hand else Trigger.SCHEDULE,
+            dry_run=never_sent or bool(params.get("dry_run")) or params.get("policy") == BackfillPolicy.DRY_RUN,
+            owner=owner,
+            shard=shard,
+            params=params if by_hand else {"require_approval": False},
+            given=self._given,
+            now=clock.now,
+            tell=lambda _notice: None,
+            open_sgs=self._open_sgs,
+        )
+
+    def _open_sgs(self) -> SgsClient:
+        rehearsal = self.rehearsal
+        return SgsClient(base_url=rehearsal.vendor.url, timeout=TIMEOUT, retries=_retries(rehearsal.clock, attempts=1))
+
+    @contextmanager
+    def _means(self, *, discard: bool, actor: Actor | None = None) -> Iterator[JobContext]:
+        rehearsal = self.rehearsal
+        with open_session(rehearsal.engine, discard=discard) as session:
+            yield JobContext(rehearsal.api, session, actor or Actor(person=PERSON), rehearsal.clock.now)
+
+
+@contextmanager
+def rehearsing(scenario: Scenario) -> Iterator[Rehearsal]:
+    """Start the stand-in with the scenario's state and an empty ledger in a folder of its own; nothing is played yet.
+
+    Raises:
+        ScenarioError: the stand-in does not take the state.
+    """
+    clock = RehearsalClock(scenario.today)
+    with (
+        TemporaryDirectory(prefix="ciclo-rehearsal-") as folder,
+        open_vendor(scenario.state, scenario.today) as vendor,
+        _ledger(Path(folder)) as engine,
+        BillimaticClient(
+            base_url=vendor.url,
+            token=vendor.token,
+            organization_id=scenario.organization_id,
+            timeout=TIMEOUT,
+            requests_per_second=None,
+            retries=_retries(clock),
+        ) as api,
+    ):
+        attention = Attention(scenario.today, scenario.settings.catch_up_days)
+        yield Rehearsal(scenario, vendor, engine, api, clock, attention)
+
+
+@contextmanager
+def _ledger(folder: Path) -> Iterator[Engine]:
+    engine = open_engine(f"sqlite:///{folder / 'ledger.db'}")
+    try:
+        upgrade(engine)
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _retries(clock: RehearsalClock, attempts: int = 5) -> RetryRules:
+    return RetryRules(attempts=attempts, sleep=clock.sleep, clock=clock.seconds, now=clock.now, jitter=lambda: 1.0)
+
+
+def _due(day: date) -> list[tuple[time, Stage]]:
+    """Return the Dags of a day with their times, in order."""
+    due = [(each.at, stage) for stage in STAGES.values() for each in stage.schedules if each.is_due(day)]
+    return sorted(due, key=lambda entry: entry[0])

@@ -1,0 +1,128 @@
+"""A scenario: a state of the vendor, the days to play, and what people do on them; read from JSON and checked."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ciclo.jobs.rehearsal.errors import ScenarioError
+from ciclo.jobs.settings import BillingSettings
+
+
+class Request(BaseModel):
+    """Somebody who uses the vendor's API, or its screens (the stand-in's control plane)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    path: str
+    body: Any = None
+
+
+class DagRun(BaseModel):
+    """A Dag run by hand."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dag_id: str
+    params: dict[str, Any] = Field(default_factory=dict)
+    approve: bool = False
+    """Whether its plan is approved; if not it is shown and nothing is sent."""
+
+
+class Act(BaseModel):
+    """What a person does in the console: about a period or price update by rule and date, or about an invoice."""
+
+    model_config = ConfigDict(frozen=True)
+
+    action: str
+    rule_id: int | None = None
+    issue_date: date | None = None
+    invoice_id: int | None = None
+    note: str = "rehearsal"
+
+
+class Event(BaseModel):
+    """What happens on a day: exactly one of its kinds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    on: date
+    request: Request | None = None
+    control: Request | None = None
+    act: Act | None = None
+    run: DagRun | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if sum(kind is not None for kind in (self.request, self.control, self.act, self.run)) != 1:
+            raise ValueError("an event is one of request, control, act and run")
+        return self
+
+    def __str__(self) -> str:
+        """Name the event in a line."""
+        if self.request or self.control:
+            request = self.request or self.control
+            return f"{self.on} {request.method} {request.path}" if request else str(self.on)
+        if self.act:
+            about = f"rule {self.act.rule_id}, {self.act.issue_date}" if self.act.rule_id else self.act.invoice_id
+            return f"{self.on} {self.act.action} of {about}"
+        return f"{self.on} run of {self.run.dag_id}" if self.run else str(self.on)
+
+
+class Scenario(BaseModel):
+    """What is played. Keys that it does not know (such as `expect`) are passed over."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = ""
+    about: str = ""
+    state: dict[str, Any]
+    today: date
+    until: date
+    settings: BillingSettings = Field(default_factory=BillingSettings)
+    down: tuple[tuple[date, date], ...] = ()
+    events: tuple[Event, ...] = ()
+
+    @model_validator(mode="after")
+    def _can_be_played(self) -> Self:
+        if self.until < self.today:
+            raise ValueError(f"until {self.until} is before today {self.today}")
+        if not self.state.get("organizations"):
+            raise ValueError("state names no organization")
+        return self
+
+    @property
+    def organization_id(self) -> int:
+        """The organization that bills: the first of the state."""
+        return int(self.state["organizations"][0]["id"])
+
+    def is_down(self, day: date) -> bool:
+        """Whether no Dag runs on a day."""
+        return any(first <= day <= last for first, last in self.down)
+
+    def on(self, day: date) -> list[Event]:
+        """Return the events of a day in their order."""
+        return [event for event in self.events if event.on == day]
+
+
+def read_scenario(path: Path) -> Scenario:
+    """Read a scenario from a file.
+
+    Raises:
+        ScenarioError: it cannot be read, is not JSON, or has a field that makes no sense.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ScenarioError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise ScenarioError(f"{path} is not JSON: {error}") from None
+    try:
+        return Scenario.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(step) for step in first["loc"])
+        raise ScenarioError(f"{path}: {place + ': ' if place else ''}{first['msg']}") from None

@@ -1,0 +1,158 @@
+"""The vendor in a rehearsal: its stand-in over HTTP on loopback, its clock, and the people who use it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Any
+
+import httpx
+
+from ciclo.jobs.rehearsal.errors import ScenarioError
+from ciclo.jobs.rehearsal.scenario import Request
+from ciclo.jobs.runs import SAO_PAULO
+
+PLACEHOLDER = re.compile(r"\{invoice:(\d+):(\d{4}-\d{2}-\d{2})\}")
+TOKEN = "sandbox-token"  # noqa: S105 - the stand-in's own default
+SHORTEST = 0.05
+"""Seconds that a fault holds or delays an answer: what it means does not depend on how long it takes."""
+_HELD = ("timeout_before", "timeout_after", "slow", "late_commit")
+
+Json = dict[str, Any]
+
+
+class Vendor:
+    """The stand-in, as everybody but Ciclo uses it. Their requests are neither struck by faults nor counted."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url
+        self.token = token
+        self._http = httpx.Client(base_url=url, timeout=60)
+        self._not_ours = 0
+        """Number of the last request of somebody else's."""
+        self._counts: dict[str, int] = {}
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def set_clock(self, instant: datetime) -> None:
+        """Move the stand-in's clock; what has come due by then happens."""
+        local = instant.astimezone(SAO_PAULO)
+        self._control("PUT", "/_sandbox/clock", {"today": local.date().isoformat()})
+
+    def state(self) -> Json:
+        """Return everything at the vendor, in the shape of a state file."""
+        found: Json = self._control("GET", "/_sandbox/state")
+        return found
+
+    def request(self, request: Request) -> None:
+        """Let somebody use the vendor's API.
+
+        Raises:
+            ScenarioError: the vendor refuses it, or it names an invoice that is not there.
+        """
+        faults = self._control("GET", "/_sandbox/faults")
+        if faults:
+            self._control("DELETE", "/_sandbox/faults")
+        self._count()
+        headers = {"Authorization": f"Token token={self.token}"}
+        answer = self._http.request(request.method, self._path(request.path), json=request.body, headers=headers)
+        self._not_ours = self._newest_request()
+        if faults:
+            self._control("PUT", "/_sandbox/faults", faults)
+        _require_taken(answer)
+
+    def control(self, request: Request) -> None:
+        """Let somebody use the vendor's screens, or break something.
+
+        Raises:
+            ScenarioError: the stand-in refuses it, or it names an invoice that is not there.
+        """
+        body = request.body
+        if request.path == "/_sandbox/faults" and body is not None:
+            body = [_hurried(fault) for fault in (body if isinstance(body, list) else [body])]
+        self._control(request.method, self._path(request.path), body)
+
+    def requests(self) -> dict[str, int]:
+        """Return how many requests Ciclo made of the vendor's API, by method."""
+        self._count()
+        return {method: self._counts.get(method, 0) for method in ("GET", "POST", "PUT", "PATCH")}
+
+    def _count(self) -> None:
+        entries = self._control("GET", f"/_sandbox/requests?since={self._not_ours}")
+        for entry in entries:
+            if entry["path"].startswith("/api/"):
+                self._counts[entry["method"]] = self._counts.get(entry["method"], 0) + 1
+        self._not_ours = max((entry["number"] for entry in entries), default=self._not_ours)
+
+    def _newest_request(self) -> int:
+        entries = self._control("GET", f"/_sandbox/requests?since={self._not_ours}")
+        return max((entry["number"] for entry in entries), default=self._not_ours)
+
+    def _path(self, path: str) -> str:
+        return PLACEHOLDER.sub(lambda found: str(self._invoice(int(found[1]), date.fromisoformat(found[2]))), path)
+
+    def _invoice(self, contract_id: int, day: date) -> int:
+        """Return the living invoice with the lowest id that a contract has on a planned date."""
+        ids = [
+            invoice["id"]
+            for invoice in self.state()["invoices"]
+            if invoice["contract_id"] == contract_id
+            and planned_date(invoice) == day
+            and invoice["state"] != "cancelled"
+        ]
+        if not ids:
+            raise ScenarioError(f"contract {contract_id} has no living invoice planned for {day}")
+        return int(min(ids))
+
+    def _control(self, method: str, path: str, body: Any = None) -> Any:
+        answer = self._http.request(method, path, json=body) if body is not None else self._http.request(method, path)
+        _require_taken(answer)
+        return answer.json() if answer.content else None
+
+
+def planned_date(invoice: Mapping[str, Any]) -> date | None:
+    """Return the day for which an invoice was planned, which billing it late does not move."""
+    return day_of(invoice.get("estimated_issue_date") or invoice.get("issue_date"))
+
+
+def day_of(written: str | None) -> date | None:
+    """Read a date in either of the forms in which the vendor writes one."""
+    if not written:
+        return None
+    day, _, _ = written.partition(" ")
+    return date.fromisoformat("-".join(reversed(day.split("/"))) if "/" in day else day[:10])
+
+
+@contextmanager
+def open_vendor(state: Mapping[str, Any], today: date) -> Iterator[Vendor]:
+    """Start the stand-in with a state in a thread of this process, on a free port of the loopback interface.
+
+    Raises:
+        ScenarioError: the stand-in does not take the state.
+    """
+    from ciclo_sandbox.behaviour import Behaviour  # noqa: PLC0415 - only a rehearsal needs the stand-in
+    from ciclo_sandbox.testing import ControlError, running_sandbox  # noqa: PLC0415
+
+    behaviour = {name: value for name, value in state.get("behaviour", {}).items() if name in Behaviour.model_fields}
+    try:
+        with running_sandbox({**state, "behaviour": behaviour}, today=today) as box:
+            vendor = Vendor(box.url, box.token)
+            try:
+                yield vendor
+            finally:
+                vendor.close()
+    except ControlError as error:
+        raise ScenarioError(f"the stand-in does not take the state: {error}") from error
+
+
+def _hurried(fault: Any) -> Any:
+    """Shorten what a fault waits in real time: the rehearsal's own waiting takes none."""
+    return {**fault, "seconds": SHORTEST} if isinstance(fault, dict) and fault.get("kind") in _HELD else fault
+
+
+def _require_taken(answer: httpx.Response) -> None:
+    if answer.is_error:
+        said = " ".join(answer.text.split())[:300]
+        raise ScenarioError(f"the stand-in answered {answer.status_code}: {said or 'nothing more'}")

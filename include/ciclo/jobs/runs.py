@@ -1,0 +1,250 @@
+"""A run and what it is made of: stages (one a Dag), their schedules, their steps. Times are São Paulo's.
+
+A step is a plain function of a job's means and of the run; between steps only ids and counts travel.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from ciclo.domain.calendar import add_days, first_of_month
+from ciclo.domain.recurrence import DateRange
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.settings import BillingSettings
+from ciclo.ledger.repositories import Scope
+
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+"""The time zone of billing."""
+
+
+class Trigger(StrEnum):
+    """What started a run."""
+
+    SCHEDULE = "schedule"
+    HAND = "hand"
+    ASSET = "asset"
+    """A webhook that named invoices."""
+
+
+class Window(StrEnum):
+    """The issue dates that a run without dates is about, counted from its own day."""
+
+    DAY = "day"
+    CATCH_UP = "catch up"
+    """From `catch_up_days` before the day to `lead_days` after it."""
+    MONTH = "month"
+    LAST_MONTH = "last month"
+
+    def of(self, day: date, settings: BillingSettings) -> DateRange:
+        """Return the window of a run on `day`."""
+        match self:
+            case Window.DAY:
+                return DateRange.days(day, day)
+            case Window.CATCH_UP:
+                return DateRange.days(add_days(day, -settings.catch_up_days), add_days(day, settings.lead_days))
+            case Window.MONTH:
+                return DateRange.month_of(day)
+            case Window.LAST_MONTH:
+                return DateRange.month_of(add_days(first_of_month(day), -1))
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a Dag runs: daily at a time, or on one day of each month; and what such a run is about."""
+
+    at: time
+    window: Window
+    day_of_month: int | None = None
+
+    @property
+    def cron(self) -> str:
+        """The schedule as a cron expression."""
+        return f"{self.at.minute} {self.at.hour} {self.day_of_month or '*'} * *"
+
+    def is_due(self, day: date) -> bool:
+        """Whether it runs on a day."""
+        return self.day_of_month in (None, day.day)
+
+
+class DryRun(StrEnum):
+    """What a step does in a run that only says what it would do."""
+
+    SKIP = "skip"
+    """Nothing; it returns None."""
+    DISCARD = "discard"
+    """Its work, in a ledger that is put back afterwards; a step that sends looks at `Run.dry_run` and only says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of so many parts of an organization's contracts, counted from 0."""
+
+    number: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something to tell people: a subject, and either lines or reminders of price updates to come."""
+
+    subject: str
+    lines: tuple[str, ...] = ()
+    reminders: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What one step of one run is about. Nothing in it is read from a clock or an environment.
+
+    Attributes:
+        day: the day in São Paulo that the run is about (its logical date, or when it was started).
+        today: the day in São Paulo on which it is carried out.
+        window: issue dates, from the params where they are given, else from the schedule.
+        dated: whether a person gave the dates.
+        contract_ids: contracts that the run is restricted to; none means all.
+        owner: a name for claims that no other try of any task uses.
+        params: the Dag's own params.
+        given: results of the steps before this one, by name; of a sharded step a list.
+        reports: folder of the closed months' reports; None writes none.
+        now: returns the current instant, aware.
+        tell: sends a notice.
+        open_sgs: makes a client of the central bank's API.
+    """
+
+    day: date
+    today: date
+    window: DateRange
+    dated: bool = False
+    contract_ids: tuple[int, ...] = ()
+    settings: BillingSettings
+    trigger: Trigger = Trigger.SCHEDULE
+    dry_run: bool = False
+    owner: str
+    shard: Shard | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)
+    reports: Path | None = None
+    now: Callable[[], datetime]
+    tell: Callable[[Notice], None]
+    open_sgs: Callable[[], Any]
+
+    @property
+    def scope(self) -> Scope:
+        """What the step is about: its window, contracts and shard."""
+        if self.shard is None:
+            return Scope(self.window, self.contract_ids)
+        return Scope(self.window, self.contract_ids, self.shard.number, self.shard.of)
+
+    def about(self, window: DateRange) -> "Run":
+        """Return the same run about another window."""
+        return replace(self, window=window)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a Dag: the name of its task, and the job that it does."""
+
+    name: str
+    work: Callable[[JobContext, Run], Any]
+    dry_run: DryRun = DryRun.SKIP
+    sharded: bool = False
+    """Whether it runs once a shard; else once."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerStep:
+    """A step that needs the ledger alone, and no connection to the vendor."""
+
+    name: str
+    work: Callable[[Session, Run], Any]
+    dry_run: DryRun = DryRun.SKIP
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's answer, for which the run waits where one is wanted.
+
+    Attributes:
+        name: of its task.
+        about: name of the step whose result the person is shown.
+        wanted: whether that result needs an answer.
+        answer: records the answer (job, run, whether it is approved, the person's name); returns what travels on.
+        stops: whether a rejection ends the run.
+    """
+
+    name: str
+    about: str
+    wanted: Callable[[Any], bool]
+    answer: Callable[[JobContext, Run, bool, str], Any]
+    stops: bool
+
+
+COMMON_PARAMS = ("from_date", "to_date", "contract_ids", "dry_run", "billimatic_conn_id")
+"""Names of the params that every billing Dag takes."""
+
+
+class UnknownParamError(Exception):
+    """A run was given params that its Dag does not know."""
+
+    def __init__(self, dag_id: str, unknown: Sequence[str], known: Sequence[str]) -> None:
+        names = ", ".join(unknown)
+        super().__init__(f"{dag_id} does not know {names}; it takes {', '.join(known)}. Nothing was read or sent")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A Dag: its id, when it runs, its steps in order, and what it may be told.
+
+    Attributes:
+        window: what a run by hand without dates is about.
+        params: names of its params.
+    """
+
+    dag_id: str
+    schedules: tuple[Schedule, ...]
+    window: Window
+    steps: tuple[Step | LedgerStep | Approval, ...]
+    params: tuple[str, ...] = COMMON_PARAMS
+
+    def __getitem__(self, name: str) -> Step | LedgerStep | Approval:
+        """Return a step by its name."""
+        return next(step for step in self.steps if step.name == name)
+
+    def refuse_unknown(self, given: Iterable[str]) -> None:
+        """Refuse params that the Dag does not take.
+
+        Raises:
+            UnknownParamError: naming them and those that it takes.
+        """
+        unknown = sorted(set(given) - set(self.params))
+        if unknown:
+            raise UnknownParamError(self.dag_id, unknown, self.params)
+
+    def window_of(
+        self, params: Mapping[str, Any], *, scheduled_at: datetime | None, day: date, settings: BillingSettings
+    ) -> DateRange:
+        """Return a run's window of issue dates: its params where they are given, else that of its schedule.
+
+        Args:
+            params: of the run; dates are ISO.
+            scheduled_at: the instant for which the run was scheduled; None for a run by hand.
+            day: the run's own day.
+            settings: how far back and ahead a day reaches.
+
+        Raises:
+            WindowUpsideDown: `to_date` is before `from_date`.
+        """
+        at = scheduled_at.astimezone(SAO_PAULO).time() if scheduled_at is not None else None
+        unit = next((each.window for each in self.schedules if each.at == at and each.is_due(day)), self.window)
+        own = unit.of(day, settings)
+        first = date.fromisoformat(params["from_date"]) if params.get("from_date") else own.start
+        if params.get("to_date"):
+            return DateRange.days(first, date.fromisoformat(params["to_date"]))
+        last = DateRange.month_of(first).last_day if unit is Window.LAST_MONTH else own.last_day
+        return DateRange.days(first, last)
