@@ -10,8 +10,8 @@ from typing import NamedTuple
 from ciclo.billimatic import AuthenticationError, BadRequestError, NotFoundError, RejectedError
 from ciclo.domain.errors import DomainError
 from ciclo.jobs.backfill import PlanChangedError, PlanNotApprovedError
-from ciclo.jobs.claims import LeaseTooShortError
 from ciclo.jobs.closing.close import MonthNotOverError, NotClosedError
+from ciclo.jobs.context import LeaseTooShortError
 from ciclo.jobs.issuing.settle import StillInDoubtError
 from ciclo.jobs.issuing.summary import NothingBilledError
 from ciclo.jobs.periods.expansions import NeverExpandedError

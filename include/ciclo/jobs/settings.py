@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from ciclo.domain.price_index import WindowPolicy
-from ciclo.jobs.issuing.options import IssueOptions
+from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.price_updates import MAX_WAIT_DAYS, UpdateOptions
 
 

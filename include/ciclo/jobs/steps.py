@@ -13,10 +13,10 @@ from typing import Any, TypedDict
 
 from sqlalchemy.orm import Session
 
-from ciclo.billimatic import ApiError
 from ciclo.billimatic.models import RuleFromTemplate
 from ciclo.domain.money import brl, parse_money
 from ciclo.domain.price_index import PriceIndex
+from ciclo.http.errors import ApiError
 from ciclo.jobs.backfill import (
     BackfillPolicy,
     Ceilings,
@@ -27,10 +27,9 @@ from ciclo.jobs.backfill import (
     keep_plan,
 )
 from ciclo.jobs.closing.close import ClosingAttempt, close_month, months_of, refresh_rules, require_closed
-from ciclo.jobs.context import JobContext
+from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext
 from ciclo.jobs.indices import load_shipped, revised_uses, sync_index
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
-from ciclo.jobs.issuing.options import IssueOptions, IssueOutcome
 from ciclo.jobs.issuing.settle import adopt_existing, settle
 from ciclo.jobs.issuing.summary import require_billing, summarize_window
 from ciclo.jobs.periods.expand import expand_rules
@@ -47,8 +46,8 @@ from ciclo.jobs.price_updates import (
     missing_indices,
     previews,
     settle_updates,
-    standing_of_updates,
     taken_reminders,
+    unsettled_updates,
     updates_open,
 )
 from ciclo.jobs.reconciliation.ageing import ageing
@@ -333,7 +332,7 @@ def finish_updates(job: JobContext, run: Run) -> Counts:
     if not run.dry_run:
         _report_updates("finished", _settle_and_apply(job, run, _update_options(run)))
     unknown = updates_open(job, run.scope)
-    summary = standing_of_updates(job, run.scope, on=run.window.last_day)
+    summary = unsettled_updates(job, run.scope, on=run.window.last_day)
     log.info("updates that are not settled:\n%s", "\n".join(summary.lines()) or "  none")
     if not run.dry_run:
         _require_settled(unknown)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import select
@@ -42,14 +43,14 @@ def _invoice(invoice: Json) -> Json:
         "planned_date": _iso(planned_date(invoice)),
         "issue_date": _iso(day_of(invoice.get("issue_date"))),
         "accrual_month": f"{accrual:%Y-%m}" if accrual else None,
-        "gross_value": invoice.get("gross_value"),
+        "gross_value": _money(invoice.get("gross_value")),
         "state": invoice.get("state"),
         "description": invoice.get("description"),
         "comments": invoice.get("comments"),
         "receivables": [
             {
                 "due_date": _iso(day_of(part.get("due_date"))),
-                "gross_value": part.get("gross_value"),
+                "gross_value": _money(part.get("gross_value")),
                 "state": part.get("state"),
             }
             for part in invoice.get("receivables", ())
@@ -86,6 +87,10 @@ def _price_updates(session: Session, organization_id: int) -> Iterator[Json]:
             "prices": [{"old": str(each["old"]), "new": str(each["new"])} for each in evidence.get("prices", ())],
             "applied_on": _iso(execution.changed_at.date()) if applied else None,
         }
+
+
+def _money(written: str | None) -> str | None:
+    return f"{Decimal(written):.2f}" if written is not None else None
 
 
 def _iso(day: date | None) -> str | None:

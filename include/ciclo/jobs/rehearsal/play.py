@@ -5,7 +5,7 @@ would wait moves the clock instead.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
@@ -15,9 +15,10 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from ciclo.billimatic import BillimaticClient, RetryRules, SgsClient
+from ciclo.billimatic import BillimaticClient
 from ciclo.domain.calendar import add_days
 from ciclo.domain.errors import DomainError
+from ciclo.http.retries import RetryRules
 from ciclo.jobs.backfill import BackfillPolicy
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rehearsal.acts import act
@@ -33,6 +34,7 @@ from ciclo.ledger.database import open_engine, open_session
 from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.migrate import upgrade
 from ciclo.ledger.repositories import Actor
+from ciclo.sgs.client import SgsClient
 
 MACHINERY, PEOPLE, BY_HAND = time(0, 5), time(3), time(12)
 PERSON = "rehearsal"
@@ -62,6 +64,7 @@ class Rehearsal:
     vendor: Vendor
     engine: Engine
     api: BillimaticClient
+    sgs: SgsClient
     clock: RehearsalClock
     attention: Attention
     runs: list[Played] = field(default_factory=list)
@@ -229,12 +232,8 @@ class StageRun:
             given=self._given,
             now=clock.now,
             tell=lambda _notice: None,
-            open_sgs=self._open_sgs,
+            open_sgs=lambda: nullcontext(self.rehearsal.sgs),
         )
-
-    def _open_sgs(self) -> SgsClient:
-        rehearsal = self.rehearsal
-        return SgsClient(base_url=rehearsal.vendor.url, timeout=TIMEOUT, retries=_retries(rehearsal.clock, attempts=1))
 
     @contextmanager
     def _means(self, *, discard: bool, actor: Actor | None = None) -> Iterator[JobContext]:
@@ -263,9 +262,10 @@ def rehearsing(scenario: Scenario) -> Iterator[Rehearsal]:
             requests_per_second=None,
             retries=_retries(clock),
         ) as api,
+        SgsClient(base_url=vendor.url, timeout=TIMEOUT, retries=_retries(clock, attempts=1)) as sgs,
     ):
         attention = Attention(scenario.today, scenario.settings.catch_up_days)
-        yield Rehearsal(scenario, vendor, engine, api, clock, attention)
+        yield Rehearsal(scenario, vendor, engine, api, sgs, clock, attention)
 
 
 @contextmanager
