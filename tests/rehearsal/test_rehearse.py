@@ -1,0 +1,97 @@
+"""`ciclo rehearse`: what is played, in which order, and what it says of it."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from conftest import SHARED
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "rehearsal.md"
+
+
+def living(output):
+    return [(each["contract_id"], each["planned_date"], each["gross_value"]) for each in output["invoices"]]
+
+
+def without(scenario, *names):
+    return {name: value for name, value in scenario.items() if name not in names}
+
+
+def test_a_change_of_the_issue_day_itself_is_billed(rehearse, scenario):
+    played = scenario("a_price_raised_in_time") | {"until": "2025-06-10"}
+    played["events"][0]["on"] = "2025-06-10"
+    code, output, err = rehearse(played)
+    assert (code, err) == (0, "")
+    assert living(output) == [(10, "2025-06-10", "175.50")]
+
+
+def test_the_dags_run_in_the_order_of_their_day_and_not_while_down(rehearse, scenario):
+    played = scenario("a_price_raised_in_time") | {"until": "2025-06-02", "down": [["2025-06-02", "2025-06-02"]]}
+    _, output, _ = rehearse(played)
+    assert {run["on"] for run in output["runs"]} == {"2025-06-01"}
+    assert [run["dag_id"] for run in output["runs"]] == [
+        "sync_contracts",
+        "expand_invoice_rules",
+        "apply_price_updates",
+        "issue_invoices",
+        "sync_price_indices",
+        "reconcile_receivables",
+    ]
+
+
+def test_people_at_the_vendor_are_not_counted_and_not_struck_by_faults(rehearse, scenario):
+    played = scenario("a_price_raised_in_time") | {"until": "2025-06-05"}
+    fault = {"kind": "error_before", "method": "PUT"}
+    played["events"].insert(
+        0, {"on": "2025-06-05", "control": {"method": "PUT", "path": "/_sandbox/faults", "body": [fault]}}
+    )
+    code, output, _ = rehearse(played)
+    assert code == 0
+    assert output["requests"]["PUT"] == 0
+
+
+def test_an_invoice_that_is_not_there_is_named_with_the_event(rehearse, scenario):
+    played = scenario("a_price_raised_in_time") | {"until": "2025-06-05"}
+    path = "/_sandbox/invoices/{invoice:10:2025-06-10}/cancel"
+    played["events"] = [{"on": "2025-06-03", "control": {"method": "POST", "path": path, "body": None}}]
+    code, out, err = rehearse(played, as_json=False)
+    assert (code, out) == (2, "")
+    assert err == (f"error: event 2025-06-03 POST {path}: contract 10 has no living invoice planned for 2025-06-10\n")
+
+
+def test_a_scenario_that_makes_no_sense_is_refused_in_a_line(rehearse, scenario):
+    code, _, err = rehearse(scenario("a_price_raised_in_time") | {"until": "2025-05-31"})
+    assert code == 2
+    assert err.startswith("error: ")
+    assert "until 2025-05-31 is before today 2025-06-01" in err
+
+
+def test_a_param_that_a_dag_does_not_know_makes_its_run_red(rehearse, scenario):
+    played = scenario("a_price_raised_in_time") | {"until": "2025-06-01"}
+    run = {"dag_id": "bill_range", "params": {"form_date": "2025-06-01"}, "approve": True}
+    played["events"] = [{"on": "2025-06-01", "run": run}]
+    _, output, _ = rehearse(played)
+    assert output["runs"][-1]["outcome"] == "red"
+    assert "bill_range does not know form_date" in output["runs"][-1]["message"]
+
+
+def test_the_story_tells_the_days_on_which_something_happened(rehearse, scenario):
+    code, out, _ = rehearse(scenario("a_price_raised_in_time"), as_json=False)
+    assert code == 0
+    assert "2025-06-10\n  planned for this day: invoice 2 of contract 10, BRL 175.50" in out
+    assert "2025-06 is closed" in out
+
+
+def test_the_documentation_s_scenario_can_be_played(rehearse):
+    played = json.loads(re.search(r"```json\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)[1])
+    code, output, _ = rehearse(played | {"until": "2025-06-10", "down": []})
+    assert code == 0
+    assert living(output) == [(10, "2025-06-10", "175.50")]
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason=f"no scenarios at {SHARED}")
+def test_the_format_is_that_of_the_shared_folder(rehearse, scenario):
+    _, output, _ = rehearse(without(scenario("an_answer_lost_is_settled_the_same_day"), "expect"))
+    assert set(output) == {"invoices", "attention", "months", "price_updates", "runs", "requests"}
