@@ -1,6 +1,7 @@
 """`ciclo rehearse …`: a scenario played day by day. Mounted by `ciclo.cli`."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ def rehearse(
     from ciclo.jobs.rehearsal.play import rehearsing  # noqa: PLC0415
     from ciclo.jobs.rehearsal.scenario import read_scenario  # noqa: PLC0415
 
+    logging.getLogger("ciclo").addHandler(logging.NullHandler())  # what the Dags log is not what people are shown
     with rehearsing(read_scenario(scenario)) as rehearsal:
         rehearsal.play()
         outcome = outcome_of(rehearsal)

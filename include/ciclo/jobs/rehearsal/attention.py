@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import add_days, first_of_month
 from ciclo.domain.findings import FindingKind
-from ciclo.domain.states import PeriodState
+from ciclo.domain.states import ExecutionState, PeriodState
+from ciclo.domain.wording import said
 from ciclo.jobs.runs import SAO_PAULO
-from ciclo.ledger.repositories.executions import ExecutionState
 from ciclo.ledger.tables import Finding, Invoice, MonthClosing, Period, PriceUpdateExecution, Receivable
 
 _STOPPED_PERIODS = (PeriodState.PARKED.value, PeriodState.IN_DOUBT.value)
@@ -94,7 +94,7 @@ def _periods(session: Session, organization_id: int, overdue_before: date) -> It
     for period in session.scalars(query.order_by(Period.issue_date, Period.id)):
         place = f"contract {period.contract_id}, rule {period.rule_id}, period {period.issue_date}"
         if period.state in _STOPPED_PERIODS:
-            message = period.reason or f"{place}: {period.state}"
+            message = said(period.reason, f"{place}: {period.state}")
             yield Matter(period.state, period.contract_id, period.rule_id, period.issue_date, message)
         elif period.state in _NOT_YET_BILLED and period.issue_date < overdue_before:
             message = f"{place}: overdue, {period.state} and not billed; bill_range for its day bills it"
@@ -109,7 +109,7 @@ def _updates(session: Session, organization_id: int) -> Iterator[Matter]:
     )
     for update in session.scalars(query.order_by(PriceUpdateExecution.execution_date, PriceUpdateExecution.id)):
         place = f"contract {update.contract_id}, rule {update.rule_id}, price update of {update.execution_date}"
-        message = update.reason or f"{place}: {update.state}"
+        message = said(update.reason, f"{place}: {update.state}")
         yield Matter(f"update_{update.state}", update.contract_id, update.rule_id, update.execution_date, message)
 
 
@@ -129,6 +129,10 @@ def _findings(session: Session, organization_id: int, since: date) -> Iterator[M
 
 def _about(session: Session, finding: Finding) -> tuple[int | None, date | None]:
     """Return the rule that a finding is about and the planned date, as far as it is about one."""
+    facts = finding.facts
+    if "rule_id" in facts:
+        day = facts.get("issue_date") or facts.get("execution_date")
+        return int(facts["rule_id"]), date.fromisoformat(day) if day else None
     subject, number = finding.subject, finding.subject_id
     if subject == "rule":
         return number, None

@@ -10,11 +10,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import add_months, first_of_month
+from ciclo.domain.states import IN_PRICES
 from ciclo.jobs.rehearsal.attention import closed_on, newest_attempts, obstacles_of
 from ciclo.jobs.rehearsal.play import Rehearsal
 from ciclo.jobs.rehearsal.vendor import Json, day_of, planned_date
 from ciclo.ledger.database import open_session
-from ciclo.ledger.repositories.executions import IN_PRICES
 from ciclo.ledger.tables import PriceUpdateExecution, ScheduledUpdate
 
 
