@@ -7,7 +7,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AliasChoices, BeforeValidator, Field
+from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 
 from ciclo.billimatic.models.reading import (
     Answer,
@@ -120,6 +120,17 @@ class Receivable(Record):
     )
     invoice: Annotated["Invoice | None", BeforeValidator(_read_invoice_inside)] = None
     """The invoice, without its receivables; only the search of receivables tells it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _put_addresses_where_they_belong(cls, answer: Any) -> Any:
+        # for two days in 2023 the invoice's PDFs stood on the receivable
+        if isinstance(answer, dict) and isinstance(answer.get("invoice"), dict):
+            misplaced = {name: answer[name] for name in ("invoice_url", "nfse_url") if name in answer}
+            if misplaced:
+                invoice = answer["invoice"].get("invoice", answer["invoice"])
+                return {**answer, "invoice": {**misplaced, **invoice}}
+        return answer
 
 
 Receivables = Annotated[tuple[Receivable, ...], BeforeValidator(read_list)]

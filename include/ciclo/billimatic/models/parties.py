@@ -1,7 +1,10 @@
 """Who bills whom: organizations, customers (companies and people), and the contracts between them."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
+from pydantic import BeforeValidator
+
+from ciclo.billimatic.models.invoices import PaymentInformation
 from ciclo.billimatic.models.reading import (
     ContractState,
     OptionalDay,
@@ -10,6 +13,7 @@ from ciclo.billimatic.models.reading import (
     OptionalTimestamp,
     OptionalTruth,
     Record,
+    read_object,
 )
 
 
@@ -119,3 +123,5 @@ class Subscription(Contract):
 
     resource: ClassVar[str] = "subscription"
     plural: ClassVar[str] = "subscriptions"
+
+    payment_information: Annotated[PaymentInformation | None, BeforeValidator(read_object)] = None
