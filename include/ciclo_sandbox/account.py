@@ -149,6 +149,7 @@ class Account:
         self.is_restored = "today" in settings
         if self.is_restored:
             self.clock.today = date.fromisoformat(settings["today"])
+            self.clock.machinery_ran = date.fromisoformat(settings.get("machinery_ran", settings["today"]))
         self.connection.rollback()
 
     def _persist_sequences(self, reserved: dict[str, int]) -> None:

@@ -1,8 +1,10 @@
 """The control plane, under `/_sandbox`: state, clock, faults, what was asked, what customers and operators do.
 
-The rule: it is for the tests and the person at the keyboard; the vendor has nothing of it.
+It is for the tests and the person at the keyboard, on loopback; the vendor has nothing of it. Its endpoints are
+coroutines: they run in the one event loop.
 """
 
+import datetime as dt
 from collections.abc import Awaitable, Callable
 from datetime import date
 from decimal import Decimal
@@ -10,14 +12,14 @@ from functools import partial
 from typing import Annotated, Any
 
 import orjson
-from fastapi import FastAPI, HTTPException, Query, Response
+from fastapi import Body, FastAPI, HTTPException, Query, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request as HttpRequest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ciclo_sandbox import lifecycle, passage
+from ciclo_sandbox import lifecycle, machinery
 from ciclo_sandbox.answers import Json, Refusal
 from ciclo_sandbox.app import Sandbox
 from ciclo_sandbox.behaviour import WebhookTarget
@@ -26,21 +28,29 @@ from ciclo_sandbox.openapi import add_documentation
 from ciclo_sandbox.state import StateError, dump_state, parse_state
 from ciclo_sandbox.state_loading import load_state
 
+_ON_SCREENS_ONLY = ("customer_id", "customer_type")
+
 
 class Today(BaseModel):
-    """The sandbox's date."""
+    """The sandbox's date, and its time of day, which is the wall's unless it is given."""
 
     model_config = ConfigDict(extra="forbid")
 
     today: date
+    time: dt.time | None = None
 
 
-class Receipt(BaseModel):
-    """A receipt: in full and today, unless it says otherwise."""
+class Day(BaseModel):
+    """A day: today, unless it says otherwise."""
 
     model_config = ConfigDict(extra="forbid")
 
     on: date | None = None
+
+
+class Receipt(Day):
+    """A receipt: in full, unless it says otherwise."""
+
     value: Decimal | None = None
 
 
@@ -53,12 +63,12 @@ class Complaint(BaseModel):
 
 
 def control_plane(sandbox: Sandbox) -> ASGIApp:
-    """Return the control plane's application. Its endpoints are coroutines: they run in the one event loop."""
+    """Return the control plane's application."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(StateError, _unreadable)
     app.add_exception_handler(RequestValidationError, _invalid)
-    for add in (_add_state, _add_clock, _add_faults, _add_requests, _add_events, _add_webhooks):
+    for add in (_add_state, _add_clock, _add_faults, _add_requests, _add_invoices, _add_contracts, _add_webhooks):
         add(app, sandbox)
     add_documentation(app)
     return _taking_json(app)
@@ -91,6 +101,11 @@ async def _invalid(_request: HttpRequest, error: Any) -> Response:
 def _add_state(app: FastAPI, sandbox: Sandbox) -> None:
     account = sandbox.account
 
+    def replace_by(content: bytes) -> None:
+        with account.transaction():
+            load_state(account, parse_state(content, source="state"))
+        sandbox.webhooks.forget()
+
     @app.get("/_sandbox/state")
     async def show() -> Response:
         # All of it before anything else is served: a state is of one moment.
@@ -98,30 +113,32 @@ def _add_state(app: FastAPI, sandbox: Sandbox) -> None:
 
     @app.put("/_sandbox/state")
     async def replace(request: HttpRequest) -> Json:
-        state = parse_state(await request.body(), source="state")
-        with account.transaction():
-            load_state(account, state)
+        replace_by(await request.body())
         return {"today": account.clock.today.isoformat()}
 
     @app.delete("/_sandbox/state", status_code=204)
     async def clear() -> None:
-        with account.transaction():
-            load_state(account, parse_state(b"{}", source="state"))
+        replace_by(b"{}")
 
 
 def _add_clock(app: FastAPI, sandbox: Sandbox) -> None:
     account = sandbox.account
 
+    def shown() -> Json:
+        now = account.clock.now()
+        return {"today": now.date().isoformat(), "time": now.time().isoformat(timespec="seconds")}
+
     @app.get("/_sandbox/clock")
     async def show() -> Json:
-        return {"today": account.clock.today.isoformat()}
+        return shown()
 
     @app.put("/_sandbox/clock")
     async def move(clock: Today) -> Json:
         with account.transaction():
-            passage.move(account, clock.today)
+            machinery.move(account, clock.today, clock.time)
         sandbox.tell()
-        return {"today": account.clock.today.isoformat()}
+        sandbox.webhooks.advance(account.clock.now())
+        return shown()
 
 
 def _add_faults(app: FastAPI, sandbox: Sandbox) -> None:
@@ -160,16 +177,23 @@ def _add_requests(app: FastAPI, sandbox: Sandbox) -> None:
         sandbox.requests.clear()
 
 
-def _add_events(app: FastAPI, sandbox: Sandbox) -> None:
+def _add_invoices(app: FastAPI, sandbox: Sandbox) -> None:
     account = sandbox.account
-    on_invoices: dict[str, Callable[..., None]] = {
-        "emit": lambda invoice: lifecycle.emit(account, invoice, account.clock.today),
-        "undo_emission": partial(lifecycle.undo_emission, account),
-        "cancel": partial(lifecycle.cancel, account),
-        "undo_cancellation": partial(lifecycle.undo_cancellation, account),
-    }
-    for name, act in on_invoices.items():
-        app.post(f"/_sandbox/invoices/{{number}}/{name}")(_on_invoice(sandbox, act))
+    for name, act in (
+        ("undo_emission", lifecycle.undo_emission),
+        ("cancel", lifecycle.cancel),
+        ("undo_cancellation", lifecycle.undo_cancellation),
+    ):
+        app.post(f"/_sandbox/invoices/{{number}}/{name}")(_on_invoice(sandbox, partial(act, account)))
+
+    @app.post("/_sandbox/invoices/{number}/emit")
+    async def emit(number: int, day: Day | None = None) -> Json:
+        on = (day and day.on) or account.clock.today
+        return await _on_invoice(sandbox, lambda invoice: lifecycle.emit(account, invoice, on))(number)
+
+    @app.post("/_sandbox/invoices/{number}/edit")
+    async def edit(number: int, changes: Annotated[Json, Body()]) -> Response:
+        return _edited(sandbox, number, changes.get("invoice", changes))
 
     @app.post("/_sandbox/receivables/{number}/receive")
     async def receive(number: int, receipt: Receipt | None = None) -> Json:
@@ -198,6 +222,19 @@ def _on_invoice(sandbox: Sandbox, act: Callable[[Json], None]) -> Callable[[int]
     return endpoint
 
 
+def _edited(sandbox: Sandbox, number: int, changes: Json) -> Response:
+    """Do what a person does on an invoice's screen: what the API takes, and another customer besides."""
+    account = sandbox.account
+    with account.transaction():
+        invoice = lifecycle.find_invoice(account, number)
+        invoice |= {field: changes[field] for field in _ON_SCREENS_ONLY if field in changes}
+        account.invoices.change(invoice)
+    answer = sandbox.operate(
+        "PATCH", f"/api/v1/contracts/{invoice['contract_id']}/invoices/{number}", {"invoice": changes}
+    )
+    return Response(answer.body, answer.status, media_type="application/json")
+
+
 def _on_receivable(sandbox: Sandbox, number: int, act: Callable[[Json, Json], None]) -> Json:
     account = sandbox.account
     with account.transaction():
@@ -207,21 +244,38 @@ def _on_receivable(sandbox: Sandbox, number: int, act: Callable[[Json, Json], No
     return {"invoice": orjson.loads(account.invoices.answer(invoice["id"]) or b"{}")}
 
 
+def _add_contracts(app: FastAPI, sandbox: Sandbox) -> None:
+    account = sandbox.account
+
+    def becomes(state: str) -> Callable[[int], Awaitable[Json]]:
+        async def endpoint(number: int) -> Json:
+            with account.transaction():
+                contract = account.contracts.get(account.contract(number)["id"]) or {}
+                account.contracts.change(contract | {"state": state})
+            return {"contract": orjson.loads(account.contracts.answer(number) or b"{}")}
+
+        return endpoint
+
+    app.post("/_sandbox/contracts/{number}/deactivate")(becomes("inactive"))
+    app.post("/_sandbox/contracts/{number}/activate")(becomes("active"))
+
+
 def _add_webhooks(app: FastAPI, sandbox: Sandbox) -> None:
     account = sandbox.account
 
-    @app.put("/_sandbox/webhook")
-    async def aim(target: WebhookTarget) -> Json:
+    def aim_at(target: WebhookTarget | None) -> None:
         with account.transaction():
             account.behaviour = account.behaviour.model_copy(update={"webhook": target})
             account.remember("behaviour", account.behaviour.model_dump(mode="json"))
+
+    @app.put("/_sandbox/webhook")
+    async def aim(target: WebhookTarget) -> Json:
+        aim_at(target)
         return target.model_dump(exclude={"secret"})
 
     @app.delete("/_sandbox/webhook", status_code=204)
     async def unaim() -> None:
-        with account.transaction():
-            account.behaviour = account.behaviour.model_copy(update={"webhook": None})
-            account.remember("behaviour", account.behaviour.model_dump(mode="json"))
+        aim_at(None)
 
     @app.post("/_sandbox/webhook/test")
     def probe() -> Json:
@@ -232,4 +286,4 @@ def _add_webhooks(app: FastAPI, sandbox: Sandbox) -> None:
 
     @app.get("/_sandbox/webhooks")
     async def deliveries() -> list[Json]:
-        return list(sandbox.webhooks.deliveries)
+        return sandbox.webhooks.deliveries()

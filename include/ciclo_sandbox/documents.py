@@ -13,8 +13,9 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, dele
 from ciclo_sandbox.answers import Json
 
 Columns = Callable[[Json], Json]
-# What the API keeps to itself: of a rule, of a template, of an invoice that may be brought back.
-_KEPT: Final = ("charge_type", "organization_id", "state_before")
+# What the API keeps to itself: of a rule, of a template, of an invoice that may be brought back, of what was generated
+# from what (generation.py), and of who worked on it (people.py).
+_KEPT: Final = ("charge_type", "organization_id", "state_before", "generated", "person")
 
 
 class Documents:

@@ -4,12 +4,13 @@ The rule: what the printed examples and the recordings show is what happens; `do
 contradict each other were read.
 """
 
+from copy import deepcopy
 from decimal import Decimal
 from typing import Any, Final
 
 from fastapi import Request, Response
 
-from ciclo_sandbox import billables, casting, lines
+from ciclo_sandbox import billables, casting, generation, lines
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import (
     BLANK,
@@ -68,12 +69,14 @@ async def show(account: TheAccount, contract_id: Id, invoice_id: Id) -> Response
 async def update(account: TheAccount, contract_id: Id, invoice_id: Id, body: InvoiceBody, request: Request) -> Response:
     """Change an invoice: what the request names, and nested entries by their id."""
     invoice = _find(account, contract_id, invoice_id)
+    before = deepcopy(invoice)
     errors: lines.Errors = {}
     _assign(account, invoice, body.named(), str(request.base_url), errors, creating=False)
     if errors:
         raise ValidationRefusal(errors)
     for receivable in invoice["receivables"]:
         receivable["invoice_id"] = invoice["id"]
+    generation.invoice_edited(before, invoice)
     account.event("update", "Invoice", invoice)
     return ok("invoice", account.invoices.change(invoice))
 

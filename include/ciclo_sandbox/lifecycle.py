@@ -1,6 +1,6 @@
-"""What happens to invoices and receivables: issue, receipt, cancellation, and their undoing.
+"""What happens to invoices and receivables: issue, charge, receipt, cancellation, and their undoing.
 
-The rule: an invoice's state follows its receivables', and every event that the vendor tells is told once.
+An invoice's state follows its receivables', and every event that the vendor tells is told once.
 """
 
 from datetime import date
@@ -8,10 +8,10 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import Final
 
-from ciclo.domain.calendar import add_business_days
 from ciclo_sandbox import casting
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import Json, NotFoundRefusal, ParameterRefusal
+from ciclo_sandbox.calendar import add_business_days
 from ciclo_sandbox.storage import RECEIVABLES
 
 _CHARGE_ERROR: Final = "Ocorreu um erro ao criar a cobrança no Cobrato. Corrija o faturamento e sincronize."
@@ -47,29 +47,49 @@ def find_receivable(account: Account, number: int) -> tuple[Json, Json]:
 
 
 def emit(account: Account, invoice: Json, on: date) -> None:
-    """Issue an invoice: its receivables become due, charges and finance entries are made, and its NFS-e perhaps."""
+    """Mark an invoice as billed on a day: `issue_date` becomes that day, `estimated_issue_date` and due dates stay.
+
+    Its receivables become due, charges and finance entries are made, and its NFS-e perhaps.
+    """
     _require(invoice, "to_emit", "emitido")
-    invoice["state"] = "to_receive"
+    invoice |= {"state": "to_receive", "issue_date": casting.brazilian(on)}
     for line in invoice["receivables"]:
         if line["state"] == "to_emit":
             line["state"] = "to_receive"
-            _charge(account, invoice, line)
+            if not line["cobrato_charge_id"]:
+                _charge(account, invoice, line)
+            _enter_in_finance(account, invoice, line)
     if invoice["issue_nfse"] and not invoice["days_until_automatic_nfe_emission"]:
         issue_nfse(account, invoice, on)
     account.event("emit", "Invoice", invoice)
     account.invoices.change(invoice)
 
 
+def create_charges(account: Account, invoice: Json) -> None:
+    """Ask for the boletos of an invoice's receivables that wait for money; the outcome is told by webhook."""
+    for line in invoice["receivables"]:
+        if line["state"] in ("to_emit", "to_receive"):
+            _charge(account, invoice, line)
+    account.invoices.change(invoice)
+
+
+def create_charge(account: Account, invoice: Json, line: Json) -> None:
+    """Ask for a new boleto of one receivable; the outcome is told by webhook."""
+    _charge(account, invoice, line)
+    account.invoices.change(invoice)
+
+
 def _charge(account: Account, invoice: Json, line: Json) -> None:
-    behaviour = account.behaviour
-    receivable = line | {"contract_id": invoice["contract_id"]}
-    if behaviour.draw("charge", line["id"]) < behaviour.charge_errors:
-        line["cobrato_errors"] = _CHARGE_ERROR
-        account.event("charge_creation_error", "Receivable", receivable, invoice_id=invoice["id"])
-    else:
-        line["cobrato_charge_id"] = account.sequences.next("cobrato_charges")
-        account.event("charge_creation_success", "Receivable", receivable, invoice_id=invoice["id"])
-    if behaviour.draw("finance", line["id"]) < behaviour.finance_errors:
+    refused = account.behaviour.draw("charge", line["id"]) < account.behaviour.charge_errors
+    line["cobrato_errors"] = _CHARGE_ERROR if refused else None
+    line["cobrato_charge_id"] = None if refused else account.sequences.next("cobrato_charges")
+    receivable = {"id": line["id"], "contract_id": invoice["contract_id"]}
+    outcome = "charge_creation_error" if refused else "charge_creation_success"
+    account.event(outcome, "Receivable", receivable, invoice_id=invoice["id"])
+
+
+def _enter_in_finance(account: Account, invoice: Json, line: Json) -> None:
+    if account.behaviour.draw("finance", line["id"]) < account.behaviour.finance_errors:
         line["myfinance_errors"] = _FINANCE_ERROR
         account.event("receivement_error", "Invoice", invoice)
     else:
@@ -88,14 +108,14 @@ def issue_nfse(account: Account, invoice: Json, on: date) -> None:
 
 
 def undo_emission(account: Account, invoice: Json) -> None:
-    """Take back an issue of which nothing was received yet."""
+    """Take back an issue of which nothing was received yet: not issued, it is planned for its planned day again."""
     _require(invoice, "to_receive", "desfeito")
     for line in invoice["receivables"]:
         if line["state"] == "received":
             raise ParameterRefusal("O faturamento não pode ser desfeito.", status=422)
         line |= {"state": "to_emit", "cobrato_charge_id": None, "cobrato_errors": None}
         line |= {"finance_receivable_id": None, "myfinance_errors": None}
-    invoice["state"] = "to_emit"
+    invoice |= {"state": "to_emit", "issue_date": invoice["estimated_issue_date"] or invoice["issue_date"]}
     account.event("undo_emission", "Invoice", invoice)
     account.invoices.change(invoice)
 
@@ -126,9 +146,9 @@ def _plan_nfse(account: Account, invoice: Json, on: date) -> None:
 
 
 def undo_receival(account: Account, invoice: Json, line: Json) -> None:
-    """Take back a receipt."""
+    """Take back a receipt; value and day of it stay in the answer (as documented): the state alone counts."""
     _require(line, "received", "desfeito")
-    line |= {"state": "to_receive", "received_value": None, "received_at": None}
+    line["state"] = "to_receive"
     invoice["state"] = "to_receive"
     account.event("undo_receival", "Invoice", invoice)
     account.invoices.change(invoice)

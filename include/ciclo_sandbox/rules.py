@@ -3,11 +3,12 @@
 The rule: an invalid rule is refused with every message at once, by the dotted path of its field.
 """
 
+from copy import deepcopy
 from typing import Final
 
 from fastapi import Response
 
-from ciclo_sandbox import billables, casting, lines
+from ciclo_sandbox import billables, casting, generation, lines
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import (
     BLANK,
@@ -61,6 +62,7 @@ async def create(account: TheAccount, contract_id: Id, body: InvoiceRuleBody) ->
         errors = {"additional_information.title": BLANK, "additional_information.init_date": BLANK}
     if errors:
         raise ValidationRefusal(errors)
+    generation.rule_created(account, rule)
     return ok("invoice_rule", account.rules.add(rule), status=201)
 
 
@@ -69,17 +71,21 @@ async def create(account: TheAccount, contract_id: Id, body: InvoiceRuleBody) ->
 async def update(account: TheAccount, contract_id: Id, rule_id: Id, body: InvoiceRuleBody) -> Response:
     """Change a rule: what the request names, nested objects partially when they carry their id."""
     rule = _find(account, contract_id, rule_id)
+    before = deepcopy(rule)
     errors: lines.Errors = {}
     _assign(account, rule, body.named(), errors, creating=False)
     if errors:
         raise ValidationRefusal(errors)
+    generation.rule_changed(account, before, rule)
     return ok("invoice_rule", account.rules.change(rule))
 
 
 @router.delete(_RULE, status_code=204, responses=refused(404))
 async def destroy(account: TheAccount, contract_id: Id, rule_id: Id) -> Response:
-    """Remove a rule; its invoices stay."""
-    account.rules.remove(_find(account, contract_id, rule_id)["id"])
+    """Remove a rule; the behaviour says what becomes of its invoices."""
+    rule = _find(account, contract_id, rule_id)
+    generation.rule_deleted(account, rule)
+    account.rules.remove(rule["id"])
     return nothing()
 
 

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.app import Sandbox
 from ciclo_sandbox.control import control_plane
-from ciclo_sandbox.delivery import TRANSPORT
+from ciclo_sandbox.faults import TRANSPORT
 from ciclo_sandbox.state import StateError, StateFile, read_state_file
 from ciclo_sandbox.state_loading import load_state
 from ciclo_sandbox.storage import close_database, open_database

@@ -1,6 +1,7 @@
 """The central bank's SGS API, as far as price indices go, with its bad manners.
 
-The rule: no data is 404 with JSON, an unknown series is 200 with an HTML page, as the real one does.
+A month is there from the day on which it is published, by the sandbox's own clock. No data is 404 with JSON, an unknown
+series is 200 with an HTML page, as the real one does.
 """
 
 from collections.abc import Mapping
@@ -14,9 +15,12 @@ from ciclo.sgs.series import shipped_series
 from ciclo_sandbox import casting
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import Answer
+from ciclo_sandbox.calendar import add_months
 
 PREFIX: Final = "/dados/serie/bcdata.sgs."
 CODES: Final = {189: "igpm", 190: "igpdi", 433: "ipca", 188: "inpc", 193: "ipcfipe"}
+_OUT_ON: Final = {"igpm": 1, "ipcfipe": 8, "igpdi": 9, "ipca": 13, "inpc": 13}
+"""Day of the next month from which an index's value is available."""
 _UNKNOWN: Final = (
     b"<!DOCTYPE html><html><head><title>SGS</title></head><body><h1>Requisi&ccedil;&atilde;o inv&aacute;lida</h1>"
     b"<p>S&eacute;rie n&atilde;o encontrada.</p></body></html>"
@@ -38,8 +42,12 @@ def answer(account: Account, path: str, query: Mapping[str, str]) -> Answer:
 
 
 def values(account: Account, index: str) -> dict[date, Decimal]:
-    """Return a series by first day of month: the shipped one, with the behaviour's own values laid over it."""
-    series = dict(shipped_series()[index])
+    """Return what is published of a series by first day of month, the behaviour's own values laid over it.
+
+    The behaviour's own values are there from the start, so that a value may come early, or be taken back (null).
+    """
+    last = last_published(index, account.clock.today)
+    series = {month: value for month, value in shipped_series()[index].items() if month <= last}
     for month, value in account.behaviour.price_indices.get(index, {}).items():
         first = date.fromisoformat(f"{month}-01")
         if value is None:
@@ -47,6 +55,11 @@ def values(account: Account, index: str) -> dict[date, Decimal]:
         else:
             series[first] = value
     return series
+
+
+def last_published(index: str, day: date) -> date:
+    """Return the first day of the last month of an index that is out on a day."""
+    return add_months(day.replace(day=1), -1 if day.day >= _OUT_ON[index] else -2)
 
 
 def _listed(months: list[tuple[date, Decimal]]) -> Answer:

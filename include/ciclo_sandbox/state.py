@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -45,10 +45,14 @@ class _StateTemplate(InvoiceTemplate):
 
 class _StateRule(InvoiceRule):
     charge_type: str | None = None
+    generated: dict[str, Any] | None = None
     services: list[_KnownService] = Field(default_factory=list)  # type: ignore[assignment]
 
 
 class _StateInvoice(Invoice):
+    generated: dict[str, Any] | None = None
+    person: str | None = None
+    state_before: str | None = None
     services: list[_KnownService] = Field(default_factory=list)  # type: ignore[assignment]
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from ciclo_sandbox import casting, lines
 from ciclo_sandbox.account import DEFAULT_TOKEN, Account
 from ciclo_sandbox.answers import Json
+from ciclo_sandbox.calendar import DAY
 from ciclo_sandbox.models import (
     AdditionalInformation,
     Billable,
@@ -35,6 +36,9 @@ def load_state(account: Account, state: StateFile) -> None:
     account.behaviour = state.behaviour
     if state.today:
         account.clock.today = state.today
+    account.clock.time = None
+    account.clock.machinery_ran = account.clock.today - DAY  # moved to this very day, its machinery runs
+    account.remember("machinery_ran", account.clock.machinery_ran.isoformat())
     account.remember("token", account.token)
     account.remember("behaviour", state.behaviour.model_dump(mode="json", exclude_unset=True))
     account.remember("today", account.clock.today.isoformat())

@@ -49,9 +49,9 @@ class SandboxControl:
         """Return the sandbox's date."""
         return date.fromisoformat(self._call("GET", "/_sandbox/clock")["today"])
 
-    def set_clock(self, today: date) -> None:
-        """Move the sandbox's date and let happen what comes due."""
-        self._call("PUT", "/_sandbox/clock", {"today": today.isoformat()})
+    def set_clock(self, today: date, time: str | None = None) -> None:
+        """Move the sandbox's date and let happen what comes due; `time` (HH:MM) is the wall's if none is given."""
+        self._call("PUT", "/_sandbox/clock", {"today": today.isoformat(), "time": time})
 
     def faults(self, faults: Sequence[Mapping[str, Any]]) -> None:
         """Set the faults in force."""
@@ -83,9 +83,21 @@ class SandboxControl:
         """Take a receipt back. Return its invoice."""
         return self._act(f"receivables/{receivable_id}/undo_receival")
 
-    def emit(self, invoice_id: int) -> Json:
-        """Issue an invoice. Return it."""
-        return self._act(f"invoices/{invoice_id}/emit")
+    def emit(self, invoice_id: int, on: date | None = None) -> Json:
+        """Mark an invoice as billed, today unless `on` says otherwise. Return it."""
+        return self._act(f"invoices/{invoice_id}/emit", {"on": on.isoformat()} if on else None)
+
+    def edit(self, invoice_id: int, **changes: Any) -> Json:
+        """Change an invoice as a person does on the vendor's screens. Return it."""
+        return self._act(f"invoices/{invoice_id}/edit", changes)
+
+    def deactivate(self, contract_id: int) -> None:
+        """Make a contract inactive."""
+        self._call("POST", f"/_sandbox/contracts/{contract_id}/deactivate")
+
+    def activate(self, contract_id: int) -> None:
+        """Make a contract active again."""
+        self._call("POST", f"/_sandbox/contracts/{contract_id}/activate")
 
     def cancel(self, invoice_id: int) -> Json:
         """Cancel an invoice. Return it."""

@@ -4,11 +4,12 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from ciclo_sandbox.behaviour import Behaviour
-from ciclo_sandbox.failures import FAILURES
+from ciclo_sandbox.behaviour import Behaviour, Deed
+from ciclo_sandbox.faults import Kind
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
 
@@ -23,6 +24,6 @@ def test_every_curl_example_works_in_the_order_of_the_page(sandbox):
     assert (invoice["gross_value"], invoice["state"]) == ("14.38", "received")
 
 
-@pytest.mark.parametrize("name", [*Behaviour.model_fields, *FAILURES])
+@pytest.mark.parametrize("name", [*Behaviour.model_fields, *get_args(Deed), *get_args(Kind)])
 def test_every_behaviour_and_every_fault_is_on_the_page(name):
     assert f"`{name}`" in PAGE

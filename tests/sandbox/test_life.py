@@ -193,7 +193,7 @@ def test_the_vendor_readjusts_by_itself_when_the_behaviour_says_so(sandbox):
         "apply_negative_updates": True,
     }
     indices = {"igpm": {"2018-11": "10", "2018-12": "-5"}}
-    behaviour = {"apply_scheduled_updates": True, "price_indices": indices}
+    behaviour = {"readjust": True, "price_indices": indices}
     sandbox.put_state(STATE | {"invoice_rules": [rule], "behaviour": behaviour})
     sandbox.set_clock(date(2019, 1, 15))
     (answered,) = sandbox.call("GET", "contracts/6666/invoice_rules")[1]["invoice_rules"]

@@ -2,6 +2,7 @@ import hmac
 import json
 import threading
 import time
+from datetime import date
 from hashlib import sha1
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -10,14 +11,16 @@ import pytest
 from sandbox.small_state import STATE, invoice_form
 
 SECRET = "shared"
+TEST = b'{"test":true}'
 
 
 class Receiver(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         with self.server.news:
-            self.server.got.append((dict(self.headers), body))
-            status = self.server.answers.pop(0) if self.server.answers else 204
+            (self.server.probes if body == TEST else self.server.got).append((dict(self.headers), body))
+            self.server.order.append(body)
+            status = self.server.answers.pop(0) if self.server.answers else 200
             self.server.news.notify_all()
         self.send_response(status)
         self.send_header("Content-Length", "0")
@@ -30,7 +33,8 @@ class Receiver(BaseHTTPRequestHandler):
 @pytest.fixture
 def receiver():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    server.got, server.answers, server.news = [], [], threading.Condition()
+    server.got, server.probes, server.order, server.answers = [], [], [], []
+    server.news = threading.Condition()
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield server
@@ -47,17 +51,19 @@ def told(receiver, count):
 
 
 def deliveries(account, count):
+    """Return what became of the first `count` events, as soon as it is known."""
     deadline = time.monotonic() + 10
     while len(found := account.deliveries()) < count:
         assert time.monotonic() < deadline, found
+        time.sleep(0.01)
     return found
 
 
 @pytest.fixture
 def account(sandbox, receiver):
     url = f"http://127.0.0.1:{receiver.server_address[1]}/billimatic"
-    target = {"url": url, "secret": SECRET, "retry_seconds": 0.01}
-    sandbox.put_state(STATE | {"behaviour": {"webhook": target}})
+    sandbox.put_state(STATE | {"behaviour": {"webhook": {"url": url, "secret": SECRET}}})
+    sandbox.set_clock(date(2018, 12, 10), "09:00")
     return sandbox
 
 
@@ -92,24 +98,67 @@ def test_every_event_is_told_in_order(account, receiver):
 def test_a_webhook_is_signed_over_request_id_and_body(account, receiver):
     account.emit(create(account)["id"])
     for headers, body in told(receiver, 2):
-        signed = headers["X-Billimatic-Request-Id"].encode() + body
+        signed = headers["X-Billimatic-RequestId"].encode() + body
         assert headers["X-Billimatic-Signature"] == hmac.new(SECRET.encode(), signed, sha1).hexdigest()
 
 
-def test_a_webhook_is_tried_again_until_it_is_taken(account, receiver):
-    receiver.answers = [500, 503]
+def test_every_delivery_is_preceded_by_a_signed_test(account, receiver):
+    account.cancel(create(account)["id"])
+    account.cancel(create(account)["id"])
+    told(receiver, 2)
+    assert [body == TEST for body in receiver.order] == [True, False, True, False]
+    for headers, body in receiver.probes:
+        signed = headers["X-Billimatic-RequestId"].encode() + body
+        assert headers["X-Billimatic-Signature"] == hmac.new(SECRET.encode(), signed, sha1).hexdigest()
+    assert len({headers["X-Billimatic-RequestId"] for headers, _ in receiver.probes + receiver.got}) == 4
+
+
+def test_an_event_is_not_sent_to_a_receiver_that_fails_the_test(account, receiver):
+    receiver.answers = [204]
     before = len(account.deliveries())
     account.cancel(create(account)["id"])
-    bodies = {body for _, body in told(receiver, 3)}
-    assert len(bodies) == 1
-    delivery = deliveries(account, before + 1)[-1]
-    assert (delivery["outcome"], delivery["attempts"], delivery["status"]) == ("delivered", 3, 204)
+    waiting = deliveries(account, before + 1)[-1]
+    assert (waiting["outcome"], waiting["attempts"], waiting["status"]) == ("waiting", 1, 204)
+    assert receiver.got == []
+
+
+def test_a_webhook_is_tried_again_hours_later_by_the_sandboxs_clock(account, receiver):
+    receiver.answers = [200, 500, 200, 202]
+    before = len(account.deliveries())
+    account.cancel(create(account)["id"])
+    deliveries(account, before + 1)
+    account.set_clock(date(2018, 12, 10), "10:59")
+    assert len(receiver.order) == 2
+    account.set_clock(date(2018, 12, 10), "11:01")
+    told(receiver, 2)
+    account.set_clock(date(2018, 12, 10), "15:01")
+    assert len({body for _, body in told(receiver, 3)}) == 1
+    deadline = time.monotonic() + 10
+    while (delivery := account.deliveries()[-1])["outcome"] != "delivered":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert (delivery["attempts"], delivery["status"]) == (3, 200)
+
+
+def test_after_five_more_tries_an_event_is_given_up(account, receiver):
+    receiver.answers = [503] * 6
+    before = len(account.deliveries())
+    account.cancel(create(account)["id"])
+    account.set_clock(date(2018, 12, 13), "00:05")
+    deadline = time.monotonic() + 10
+    while not account.deliveries()[before:] or account.deliveries()[-1]["outcome"] == "waiting":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert account.deliveries()[-1] | {"event": None} == {
+        "event": None, "status": 503, "attempts": 6, "outcome": "failed",
+    }  # fmt: skip
+    assert receiver.got == []
 
 
 def test_the_probe_says_test(account, receiver):
     status, answer = account._send("POST", "/_sandbox/webhook/test", None, {})
-    assert (status, answer["status"]) == (200, 204)
-    assert json.loads(told(receiver, 1)[0][1]) == {"test": True}
+    assert (status, answer["status"]) == (200, 200)
+    assert receiver.order == [TEST]
 
 
 def test_header_names_are_configurable(account, receiver):

@@ -37,7 +37,7 @@ def test_a_vendor_that_counts_other_months_is_adopted_and_the_difference_recorde
     """The sandbox's vendor takes every index from the 13th on: on 10 June it counts to April, Ciclo to May."""
     run = billing(state(), today=date(2025, 6, 10))
     run.sandbox.set_clock(date(2025, 5, 1))
-    run.sandbox.put_state(state() | {"behaviour": {"apply_scheduled_updates": True}})
+    run.sandbox.put_state(state() | {"behaviour": {"readjust": True}})
     run.expand(last=date(2025, 5, 31))
     run.sandbox.set_clock(date(2025, 6, 10))
 
