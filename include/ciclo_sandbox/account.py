@@ -140,10 +140,11 @@ class Account:
     def _restore(self) -> None:
         settings = {row.name: orjson.loads(row.value) for row in self.connection.execute(select(storage.SETTINGS))}
         reserved: dict[str, int] = settings.get("sequences", {})
+        highest: dict[str, int] = {}
         for table in (storage.INVOICES, storage.RECEIVABLES, storage.INVOICE_RULES, storage.CONTRACTS):
             kind = SEQUENCES.get(str(table.name), str(table.name))
-            reserved[kind] = max(reserved.get(kind, 0), self.connection.scalar(select(func.max(table.c.id))) or 0)
-        self.sequences = Sequences(reserved, self._persist_sequences)
+            highest[kind] = max(highest.get(kind, 0), self.connection.scalar(select(func.max(table.c.id))) or 0)
+        self.sequences = Sequences(reserved | highest, self._persist_sequences)
         self.token = settings.get("token", self.token)
         self.behaviour = Behaviour.model_validate(settings.get("behaviour", {}))
         self.is_restored = "today" in settings

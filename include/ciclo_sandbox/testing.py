@@ -13,6 +13,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
+from ciclo_sandbox import casting
 from ciclo_sandbox.account import DEFAULT_TOKEN
 from ciclo_sandbox.server import SandboxServer
 
@@ -83,9 +84,9 @@ class SandboxControl:
         """Take a receipt back. Return its invoice."""
         return self._act(f"receivables/{receivable_id}/undo_receival")
 
-    def emit(self, invoice_id: int, on: date | None = None) -> Json:
-        """Mark an invoice as billed, today unless `on` says otherwise. Return it."""
-        return self._act(f"invoices/{invoice_id}/emit", {"on": on.isoformat()} if on else None)
+    def emit(self, invoice_id: int, on: date | str | None = None) -> Json:
+        """Mark an invoice as billed, today unless `on` (a date, or one as the API answers it) says otherwise."""
+        return self._act(f"invoices/{invoice_id}/emit", {"on": casting.iso(casting.day(str(on)))} if on else None)
 
     def edit(self, invoice_id: int, **changes: Any) -> Json:
         """Change an invoice as a person does on the vendor's screens. Return it."""

@@ -63,7 +63,7 @@ def test_the_ledger_follows_what_the_vendor_answered(billing):
 def test_an_issued_invoice_stays_as_it_is_and_is_named(billing):
     run = billed_at_the_old_price(billing, gross_value="1000.0")
     july = next(i for i in run.sandbox.state()["invoices"] if i["issue_date"] == "10/07/2025")
-    run.sandbox.emit(july["id"])
+    run.sandbox.emit(july["id"], july["issue_date"])
 
     outcome = run.apply()
 

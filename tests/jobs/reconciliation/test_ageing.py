@@ -19,7 +19,7 @@ def half_a_year(billed, reconciled, job):
     for invoice in box.state()["invoices"]:
         day, month, year = (int(part) for part in invoice["issue_date"].split("/"))
         if date(year, month, day) < AS_OF:
-            box.emit(invoice["id"])
+            box.emit(invoice["id"], invoice["issue_date"])
             if invoice["contract_id"] == 11:
                 box.receive(invoice["receivables"][0]["id"], on=f"{year}-{month + 1:02}-05")
     reconciled(ctx, today=AS_OF)

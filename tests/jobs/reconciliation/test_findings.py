@@ -98,7 +98,7 @@ def test_a_due_date_moved_at_the_vendor_is_found_until_it_is_moved_back_or_paid(
         FindingKind.DUE_DATE_CHANGED, "2025-02-01", "2025-02-20",
     )  # fmt: skip
     assert ctx.reconciliation.receivables([invoice["id"]])[invoice["id"]][0].due_date == date(2025, 2, 20)
-    box.emit(invoice["id"])
+    box.emit(invoice["id"], invoice["issue_date"])
     box.receive(line["id"], on="2025-02-20")
     assert reconciled(ctx).closed == 1
 
@@ -214,7 +214,7 @@ def test_a_wrong_amount_received_is_found_until_the_receipt_is_corrected(
     box, ctx = billed(company(rule(1)))
     invoice = first_invoice(box)
     line = invoice["receivables"][0]["id"]
-    box.emit(invoice["id"])
+    box.emit(invoice["id"], invoice["issue_date"])
     box.receive(line, on="2025-02-01", value=paid)
     finding = only(reconciled(ctx).opened)
     assert finding.kind is kind
@@ -228,7 +228,7 @@ def test_money_short_of_the_withheld_taxes_is_the_right_amount(billed, reconcile
     box, ctx = billed(company(rule(1)))
     invoice = box.state()["invoices"][0]
     patch(box, invoice, payment_value="142.50")
-    box.emit(invoice["id"])
+    box.emit(invoice["id"], invoice["issue_date"])
     box.receive(invoice["receivables"][0]["id"], on="2025-02-01", value="142.50")
     assert reconciled(ctx).opened == []
 
@@ -236,7 +236,7 @@ def test_money_short_of_the_withheld_taxes_is_the_right_amount(billed, reconcile
 def test_a_late_payment_is_found_and_forgotten_after_a_month(billed, reconciled, first_invoice):
     box, ctx = billed(company(rule(1)))
     invoice = first_invoice(box)
-    box.emit(invoice["id"])
+    box.emit(invoice["id"], invoice["issue_date"])
     box.receive(invoice["receivables"][0]["id"], on="2025-02-20")
     finding = only(reconciled(ctx, today=date(2025, 2, 21)).opened)
     assert finding.kind is FindingKind.PAID_LATE
@@ -248,7 +248,7 @@ def test_a_late_payment_is_found_and_forgotten_after_a_month(billed, reconciled,
 def test_paying_on_the_next_banking_day_is_not_late(billed, reconciled, first_invoice):
     box, ctx = billed(company(rule(1)))  # due on Saturday 2025-02-01
     invoice = first_invoice(box)
-    box.emit(invoice["id"])
+    box.emit(invoice["id"], invoice["issue_date"])
     box.receive(invoice["receivables"][0]["id"], on="2025-02-03")
     assert reconciled(ctx, today=date(2025, 2, 4)).opened == []
 
@@ -257,7 +257,7 @@ def test_paying_on_the_next_banking_day_is_not_late(billed, reconciled, first_in
 def test_an_error_of_the_finance_system_is_found_until_the_invoice_is_cancelled(billed, reconciled, trouble):
     box, ctx = billed(company(rule(1), behaviour={trouble: 1.0, "seed": 1}))
     invoice = box.state()["invoices"][0]
-    box.emit(invoice["id"])
+    box.emit(invoice["id"], invoice["issue_date"])
     finding = only(reconciled(ctx).opened)
     assert finding.kind is FindingKind.FINANCE_SYSTEM_ERROR
     assert "Ocorreu um erro ao criar" in (finding.found or "")
@@ -271,7 +271,7 @@ def test_money_received_and_then_cancelled_is_illegal_and_the_ledger_stays_until
 ):
     box, ctx = billed(company(rule(1)))
     invoice = first_invoice(box)
-    box.emit(invoice["id"])
+    box.emit(invoice["id"], invoice["issue_date"])
     box.receive(invoice["receivables"][0]["id"])
     reconciled(ctx)
     box.cancel(invoice["id"])
@@ -287,7 +287,7 @@ def test_money_received_and_then_cancelled_is_illegal_and_the_ledger_stays_until
 def test_the_ledger_follows_an_illegal_change_once_a_person_accepts_it(billed, reconciled, first_invoice):
     box, ctx = billed(company(rule(1)))
     invoice = first_invoice(box)
-    box.emit(invoice["id"])
+    box.emit(invoice["id"], invoice["issue_date"])
     box.receive(invoice["receivables"][0]["id"])
     reconciled(ctx)
     box.cancel(invoice["id"])

@@ -50,7 +50,7 @@ def test_a_receipt_undone_a_cancellation_and_its_undoing_are_followed(billed, re
     invoice = box.state()["invoices"][0]
     line = invoice["receivables"][0]["id"]
     steps = [
-        (lambda: box.emit(invoice["id"]), "to_receive", "emit"),
+        (lambda: box.emit(invoice["id"], invoice["issue_date"]), "to_receive", "emit"),
         (lambda: box.receive(line), "received", "confirm_receival"),
         (lambda: box.undo_receival(line), "to_receive", "undo_receival"),
         (lambda: box.cancel(invoice["id"]), "cancelled", "cancel"),
@@ -75,7 +75,7 @@ def test_reconciling_again_changes_nothing(billed, reconciled):
 def test_a_receipt_undone_long_after_is_found_without_a_webhook(billed, reconciled):
     box, ctx = billed(company(rule(1)))
     for invoice in box.state()["invoices"]:
-        box.emit(invoice["id"])
+        box.emit(invoice["id"], invoice["issue_date"])
         box.receive(invoice["receivables"][0]["id"])
     reconciled(ctx)
     line = box.state()["invoices"][0]["receivables"][0]["id"]
