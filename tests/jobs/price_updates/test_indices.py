@@ -64,6 +64,7 @@ def test_the_shipped_values_are_the_ledgers_first_revision(session, clock):
 
 def test_a_newer_value_is_added_with_its_source_and_time(billing, sgs, clock):
     run = billing(state(igpm={"2026-10": "0.44"}))
+    run.sandbox.set_clock(date(2026, 11, 21))
     clock.advance(days=300)
 
     outcome = sync(run, sgs(run.sandbox.url), through=date(2026, 11, 21))
