@@ -59,6 +59,15 @@ def deliveries(account, count):
     return found
 
 
+def settled(account, number):
+    """Return what became of an event (by its number among all) once it is tried no more."""
+    deadline = time.monotonic() + 10
+    while not (found := account.deliveries()[number:]) or found[0]["outcome"] == "waiting":
+        assert time.monotonic() < deadline, found
+        time.sleep(0.01)
+    return found[0]
+
+
 @pytest.fixture
 def account(sandbox, receiver):
     url = f"http://127.0.0.1:{receiver.server_address[1]}/billimatic"
@@ -133,10 +142,7 @@ def test_a_webhook_is_tried_again_hours_later_by_the_sandboxs_clock(account, rec
     told(receiver, 2)
     account.set_clock(date(2018, 12, 10), "15:01")
     assert len({body for _, body in told(receiver, 3)}) == 1
-    deadline = time.monotonic() + 10
-    while (delivery := account.deliveries()[-1])["outcome"] != "delivered":
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    delivery = settled(account, before)
     assert (delivery["attempts"], delivery["status"]) == (3, 200)
 
 
@@ -145,11 +151,7 @@ def test_after_five_more_tries_an_event_is_given_up(account, receiver):
     before = len(account.deliveries())
     account.cancel(create(account)["id"])
     account.set_clock(date(2018, 12, 13), "00:05")
-    deadline = time.monotonic() + 10
-    while not account.deliveries()[before:] or account.deliveries()[-1]["outcome"] == "waiting":
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    assert account.deliveries()[-1] | {"event": None} == {
+    assert settled(account, before) | {"event": None} == {
         "event": None, "status": 503, "attempts": 6, "outcome": "failed",
     }  # fmt: skip
     assert receiver.got == []
