@@ -18,7 +18,7 @@ from ciclo_sandbox.behaviour import Behaviour
 from ciclo_sandbox.clock import Clock
 from ciclo_sandbox.documents import Documents
 from ciclo_sandbox.invoice_documents import InvoiceDocuments
-from ciclo_sandbox.sequences import SEQUENCES, Sequences
+from ciclo_sandbox.sequences import Sequences
 
 DEFAULT_TOKEN: Final = "sandbox-token"  # noqa: S105 - the sandbox's door, not a secret
 
@@ -28,14 +28,17 @@ class Account:
 
     def __init__(self, connection: Connection, *, today: date | None = None) -> None:
         self.connection = connection
-        self.organizations = Documents(connection, storage.ORGANIZATIONS)
+        self.organizations = Documents(connection, storage.ORGANIZATIONS, _registered)
+        self.companies = Documents(connection, storage.COMPANIES, _registered)
+        self.people = Documents(connection, storage.PEOPLE, _registered)
         self.service_items = Documents(connection, storage.SERVICE_ITEMS, lambda item: {"name": item["name"]})
-        self.email_templates = Documents(
-            connection, storage.EMAIL_TEMPLATES, lambda template: {"organization_id": template["company_id"]}
-        )
-        self.invoice_templates = Documents(
-            connection, storage.INVOICE_TEMPLATES, lambda template: {"organization_id": template.get("organization_id")}
-        )
+        self.email_templates = Documents(connection, storage.EMAIL_TEMPLATES, self._of_company)
+        self.nfse_templates = Documents(connection, storage.NFSE_TEMPLATES, self._of_company)
+        self.charge_templates = Documents(connection, storage.CHARGE_TEMPLATES, _of_organization, kept=())
+        self.financial_accounts = Documents(connection, storage.FINANCIAL_ACCOUNTS, _of_organization, kept=())
+        self.nfses = Documents(connection, storage.NFSES, _of_organization, kept=())
+        self.plans = Documents(connection, storage.PLANS, _of_organization)
+        self.invoice_templates = Documents(connection, storage.INVOICE_TEMPLATES, _of_organization)
         self.contracts = Documents(connection, storage.CONTRACTS, self._contract_columns)
         self.rules = Documents(connection, storage.INVOICE_RULES, lambda rule: {"contract_id": rule["contract_id"]})
         self.invoices = InvoiceDocuments(connection, self.organization_of)
@@ -80,6 +83,12 @@ class Account:
         if found is None:
             raise NotFoundRefusal
         return found
+
+    def party(self, kind: str | None, number: int | None) -> Json | None:
+        """Return a customer or supplier to look at: a person, or a company or organization; nothing if unknown."""
+        if kind == "Person":
+            return self.people.peek(number)
+        return self.organizations.peek(number) or self.companies.peek(number)
 
     def organization_of(self, contract_id: int) -> int | None:
         """Return the organization that a contract's invoices belong to."""
@@ -135,16 +144,24 @@ class Account:
             "name": contract["name"],
             "customer_id": contract["customer_id"],
             "kind": contract["kind"],
+            "state": contract["state"],
+            "token": contract["token"],
         }
+
+    def _of_company(self, template: Json) -> Json:
+        # Of a company that the account does not have, it is everybody's: the printed e-mail templates are.
+        organization = self.organizations.peek(template["company_id"])
+        return {"name": template["name"], "organization_id": organization["id"] if organization else None}
 
     def _restore(self) -> None:
         settings = {row.name: orjson.loads(row.value) for row in self.connection.execute(select(storage.SETTINGS))}
         reserved: dict[str, int] = settings.get("sequences", {})
-        highest: dict[str, int] = {}
-        for table in (storage.INVOICES, storage.RECEIVABLES, storage.INVOICE_RULES, storage.CONTRACTS):
-            kind = SEQUENCES.get(str(table.name), str(table.name))
-            highest[kind] = max(highest.get(kind, 0), self.connection.scalar(select(func.max(table.c.id))) or 0)
-        self.sequences = Sequences(reserved | highest, self._persist_sequences)
+        # Of these the highest id that is there is known for sure; the others may skip some of what they reserved.
+        for table in (storage.INVOICES, storage.RECEIVABLES, storage.CONTRACTS):
+            reserved[str(table.name)] = self.connection.scalar(select(func.max(table.c.id))) or 0
+        highest_rule = self.connection.scalar(select(func.max(storage.INVOICE_RULES.c.id))) or 0
+        reserved["invoices"] = max(reserved["invoices"], highest_rule)
+        self.sequences = Sequences(reserved, self._persist_sequences)
         self.token = settings.get("token", self.token)
         self.behaviour = Behaviour.model_validate(settings.get("behaviour", {}))
         self.is_restored = "today" in settings
@@ -158,5 +175,14 @@ class Account:
 
     def _forget(self) -> None:
         self.events = []
-        for documents in (self.organizations, self.service_items, self.contracts):
+        for documents in (self.organizations, self.companies, self.people, self.service_items, self.contracts):
             documents.forget()
+
+
+def _registered(party: Json) -> Json:
+    number = party.get("cnpj") or party.get("cpf") or ""
+    return {"name": party["name"], "number": "".join(filter(str.isdigit, number))}
+
+
+def _of_organization(document: Json) -> Json:
+    return {"name": document.get("name"), "organization_id": document.get("organization_id")}

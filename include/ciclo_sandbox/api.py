@@ -8,10 +8,13 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from ciclo_sandbox import casting
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import Json
 
 PREFIX: Final = "/api/v1"
+PER_PAGE: Final = 50
+MOST_PER_PAGE: Final = 100
 
 Id = Annotated[int, Path(ge=1, le=2**63 - 1, description="Id.")]
 
@@ -57,6 +60,12 @@ class Endpoints(APIRouter):
             return self.put(path, **described)(self.patch(path, **described)(endpoint))
 
         return register
+
+
+def page_asked(number: str | None, per_page: str | None) -> tuple[int, int]:
+    """Return the page and the entries on it that a query asks for; what cannot be read is the default."""
+    entries = casting.integer(per_page) or PER_PAGE
+    return min(max(casting.integer(number) or 1, 1), 2**40), min(max(entries, 1), MOST_PER_PAGE)
 
 
 class Errors(BaseModel):

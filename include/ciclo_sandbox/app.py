@@ -7,6 +7,7 @@ requests are served one at a time and need no lock.
 import asyncio
 import hmac
 import time
+from dataclasses import replace
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -20,6 +21,7 @@ from ciclo_sandbox.api import PREFIX
 from ciclo_sandbox.faults import Exchange, Faults, respond
 from ciclo_sandbox.openapi import vendor_api
 from ciclo_sandbox.request_log import RequestLog
+from ciclo_sandbox.shapes import of_2018
 from ciclo_sandbox.webhooks import Webhooks
 
 PERSON: Final = b"x-sandbox-person"
@@ -87,6 +89,9 @@ class Sandbox:
         content = body.strip()
         answer = _run(self._api, _as_json(scope, headers), b"{}" if content in (b"", b"null") else content)
         self.tell()
+        if self.account.behaviour.shape == 2018 and path.startswith(PREFIX) and answer.status < 300 and answer.body:
+            base_url = f"http://{headers.get(b'host', b'127.0.0.1').decode('latin-1')}"
+            answer = replace(answer, body=of_2018(path, answer.body, base_url))
         return answer
 
     def operate(self, method: str, path: str, body: Json) -> Answer:

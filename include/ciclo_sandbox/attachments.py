@@ -21,7 +21,7 @@ from ciclo_sandbox.clock import SAO_PAULO
 from ciclo_sandbox.lines import Errors, merged
 from ciclo_sandbox.storage import ATTACHMENTS
 
-PREFIX: Final = "/attachments/attachments/"
+PREFIX: Final = "/system/attachments/attachments/"
 
 
 def decoded(content: Any) -> bytes | None:
@@ -36,7 +36,7 @@ def decoded(content: Any) -> bytes | None:
 
 
 def assemble_attachments(
-    account: Account, current: Sequence[Json], changes: Sequence[Json], errors: Errors, base_url: str
+    account: Account, current: Sequence[Json], changes: Sequence[Json], errors: Errors
 ) -> list[Json]:
     """Apply a request's attachments: new ones are stored, `_destroy` removes, an `id` may be renamed."""
 
@@ -52,7 +52,7 @@ def assemble_attachments(
         number = account.sequences.next("attachments")
         row = {"id": number, "filename": filename, "content_type": casting.text(entry["content_type"])}
         account.insert(ATTACHMENTS, row | {"content": content})
-        return {"id": number, "filename": filename, "url": _url(base_url, number, filename)}
+        return {"id": number, "filename": filename, "url": _url(number, filename)}
 
     return merged(current, changes, fill)
 
@@ -69,11 +69,11 @@ def _content(entry: Json, errors: Errors) -> bytes | None:
     return None if any(path.startswith("attachments.") for path in errors) else content
 
 
-def _url(base_url: str, number: int, filename: str) -> str:
+def _url(number: int, filename: str) -> str:
     digits = f"{number:09}"
     folders = f"{digits[:3]}/{digits[3:6]}/{digits[6:]}"
     stamp = int(datetime.now(SAO_PAULO).timestamp())
-    return f"{base_url}{PREFIX}{folders}/original/{quote(filename, safe='')}?{stamp}"
+    return f"{PREFIX}{folders}/original/{quote(filename, safe='')}?{stamp}"
 
 
 router = APIRouter(include_in_schema=False)

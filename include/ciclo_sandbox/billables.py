@@ -9,11 +9,14 @@ from typing import Any, Final
 
 from ciclo_sandbox import casting
 from ciclo_sandbox.account import Account
-from ciclo_sandbox.answers import BLANK, NOT_LISTED, NOT_NUMERIC, Json
+from ciclo_sandbox.answers import BLANK, NOT_LISTED, NOT_NUMERIC, Json, NotFoundRefusal
+from ciclo_sandbox.documents import Documents
 from ciclo_sandbox.lines import Errors
+from ciclo_sandbox.models import PaymentInformation
 
 MANAGEMENT_TYPES: Final = ("manual", "automatic")
-PAYMENT_METHODS: Final = ("billet", "payment_gateway", "transfer")
+# pjbank is in no list of the documents, but in their templates.
+PAYMENT_METHODS: Final = ("billet", "payment_gateway", "transfer", "pjbank")
 
 _CASTS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
     # what the request calls it: (what the answer calls it, how it is read)
@@ -26,8 +29,12 @@ _CASTS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
     "management_type": ("management_type", casting.filled),
     "emites_service_values_id": ("emites_service_values_id", casting.integer),
     "emites_service_value_name": ("emites_service_value_name", casting.text),
+    "nfse_template_id": ("nfse_template_id", casting.integer),
+    "issue_nfse": ("issue_nfse", lambda given: bool(casting.boolean(given))),
     "finance_category": ("finance_category", casting.text),
+    "finance_category_id": ("finance_category_id", casting.integer),
     "finance_revenue_center": ("finance_revenue_center", casting.text),
+    "finance_revenue_center_id": ("finance_revenue_center_id", casting.integer),
     "myfinance_sale_account_id": ("myfinance_sale_account_id", casting.integer),
     "myfinance_sale_account_name": ("myfinance_sale_account_name", casting.text),
     "cobrato_charge_config_id": ("cobrato_charge_config_id", casting.integer),
@@ -38,6 +45,29 @@ _CASTS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
     "automatic_email_template_id": ("automatic_email_template_id", casting.integer),
     "notification_ruler_id": ("notification_ruler_id", casting.integer),
 }
+
+
+# Sent blank, these were answered blank in 2018 and are null since (as printed in 2025).
+_NULL_WHEN_BLANK: Final = frozenset({
+    "finance_category", "finance_revenue_center", "emites_service_value_name", "myfinance_sale_account_name",
+    "cobrato_charge_config_name",
+})  # fmt: skip
+
+
+def asked_of(account: Account, named: Json) -> Json:
+    """Return what a request names, with the blanks that are null by now."""
+    blank = {field for field in _NULL_WHEN_BLANK & named.keys() if casting.filled(named[field]) is None}
+    return named | dict.fromkeys(blank) if account.behaviour.shape == 2026 else named
+
+
+def refuse_unknown(known: Documents) -> None:
+    """Refuse what is not among `known`, unless that is empty: a state that says nothing of a kind takes any.
+
+    Raises:
+        NotFoundRefusal: There are others of its kind.
+    """
+    if next(known.every(), None) is not None:
+        raise NotFoundRefusal
 
 
 def blank_billable(account: Account, contract: Json, number: int) -> Json:
@@ -66,8 +96,11 @@ def blank_billable(account: Account, contract: Json, number: int) -> Json:
         "customer_type": contract["customer_type"],
         "emites_service_values_id": None,
         "emites_service_value_name": None,
+        "nfse_template_id": None,
         "finance_category": None,
+        "finance_category_id": None,
         "finance_revenue_center": None,
+        "finance_revenue_center_id": None,
         "myfinance_sale_account_id": None,
         "myfinance_sale_account_name": None,
         "cobrato_charge_config_id": None,
@@ -79,18 +112,27 @@ def blank_billable(account: Account, contract: Json, number: int) -> Json:
         "automatic_email_template_id": None,
         "approval_status": "approved",
         "notification_ruler_id": None,
+        "issue_nfse": False,
         "receivables": [],
         "services": [],
         "attachments": [],
+        "payment_information": None,
     }
 
 
-def assign(document: Json, params: Json, errors: Errors, *, creating: bool) -> None:
-    """Set the plain fields that the request names, and note what is wrong with them (all of them, when creating)."""
+def assign(account: Account, document: Json, params: Json, errors: Errors, *, creating: bool) -> None:
+    """Set the plain fields that the request names, and note what is wrong with them (all of them, when creating).
+
+    Raises:
+        NotFoundRefusal: The e-mail template is not in the account (one that knows none takes any).
+    """
     asked = _CASTS if creating else params
     for name, (field, cast) in _CASTS.items():
         if name in params:
             document[field] = cast(params[name])
+    template = document["automatic_email_template_id"]
+    if "automatic_email_template_id" in params and template and account.email_templates.peek(template) is None:
+        refuse_unknown(account.email_templates)
     for field in ("description", "nfe_body"):
         if field in asked and not casting.filled(document[field]):
             errors[field] = BLANK
@@ -126,17 +168,26 @@ def set_gross_value(document: Json, params: Json, errors: Errors) -> None:
         document["gross_value"] = casting.amount(casting.cents(given))
 
 
-def blank_payment(account: Account, installments: int | None) -> Json:
-    """Return payment information as the API gives it when the request has none."""
-    return {
-        "id": account.sequences.next("payment_information"),
-        "payment_method": "billet",
-        "cobrato_card_id": "--",
-        "card_expiration_month": "--",
-        "card_expiration_year": "--",
-        "installments": installments,
-        "created_at": account.clock.stamp(),
-    }
+def assign_payment_information(account: Account, document: Json, given: Any, errors: Errors, installments: int) -> None:
+    """Set how a document is paid: sent with its id, changed; sent without, replaced by a new one (as printed).
+
+    `installments` is what answers of 2018 say for a boleto; since 2019 that is null.
+    """
+    params: Json = given if isinstance(given, dict) else {}
+    payment = document["payment_information"]
+    if payment is None or (isinstance(given, dict) and casting.identifier(given.get("id")) is None):
+        payment = PaymentInformation(
+            id=account.sequences.next("payment_information"),
+            installments=installments or None if account.behaviour.shape == 2018 else None,
+            created_at=account.clock.stamp(),
+        ).model_dump()
+    for field in ("financial_charge_template_id", "financial_account_id"):
+        if field in params:
+            payment[field] = casting.identifier(params[field])
+    if "charging_account_id" in params:
+        payment["charging_account_id"] = casting.filled(params["charging_account_id"])
+    assign_payment(payment, params, errors)
+    document["payment_information"] = payment
 
 
 def assign_payment(payment: Json, params: Json, errors: Errors) -> None:

@@ -21,8 +21,15 @@ _KEPT: Final = ("charge_type", "organization_id", "state_before", "generated", "
 class Documents:
     """One resource's documents: `columns` takes the indexed values out of a document."""
 
-    def __init__(self, connection: Connection, table: Table, columns: Columns = lambda _document: {}) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        table: Table,
+        columns: Columns = lambda _document: {},
+        kept: Sequence[str] = _KEPT,
+    ) -> None:
         self._connection = connection
+        self._kept = kept
         self._columns = columns
         self._cache: dict[int, Json | None] = {}
         self.table = table
@@ -101,17 +108,17 @@ class Documents:
         self._cache.clear()
 
     def _row(self, document: Json) -> Json:
-        answer, hidden = split(document)
+        answer, hidden = split(document, self._kept)
         return {"id": document["id"], **self._columns(document), "document": answer, "hidden": hidden}
 
 
-def split(document: Json) -> tuple[bytes, bytes | None]:
+def split(document: Json, kept: Sequence[str] = _KEPT) -> tuple[bytes, bytes | None]:
     """Return a document's answer and its hidden part as JSON."""
-    hidden = {key: document[key] for key in _KEPT if document.get(key) is not None}
+    hidden = {key: document[key] for key in kept if document.get(key) is not None}
     items = {str(line["id"]): line.get("service_item_id") for line in document.get("services") or ()}
     if items:
         hidden["service_items"] = items
-    answer = {key: value for key, value in document.items() if key not in _KEPT}
+    answer = {key: value for key, value in document.items() if key not in kept}
     if items:
         answer["services"] = [_without_item(line) for line in document["services"]]
     return orjson.dumps(answer), orjson.dumps(hidden) if hidden else None

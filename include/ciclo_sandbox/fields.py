@@ -5,7 +5,7 @@ The rule: a state file may write a date or an amount in any form the API takes; 
 
 from collections.abc import Callable
 from datetime import date
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -46,11 +46,7 @@ STATES: Final = ("to_emit", "to_receive", "received", "cancelled")
 def _state(value: Any) -> Any:
     # Answers of 2016 carry the number of the state.
     known = isinstance(value, int) and not isinstance(value, bool) and value in range(len(STATES))
-    written = STATES[value] if known else value
-    if written not in STATES:
-        message = f"{value!r} is not one of {', '.join(STATES)}"
-        raise ValueError(message)
-    return written
+    return STATES[value] if known else value
 
 
 def _contract_state(value: Any) -> Any:
@@ -65,8 +61,11 @@ _PATTERN_ISO: Final = {"anyOf": [{"type": "string", "pattern": r"^\d{4}-\d{2}-\d
 Money = Annotated[str | None, BeforeValidator(_money), WithJsonSchema(_PATTERN_MONEY)]
 BrazilianDay = Annotated[str | None, BeforeValidator(_day(casting.brazilian)), WithJsonSchema(_PATTERN_BRAZILIAN)]
 IsoDay = Annotated[str | None, BeforeValidator(_day(casting.iso)), WithJsonSchema(_PATTERN_ISO)]
-State = Annotated[str, BeforeValidator(_state), WithJsonSchema({"type": "string", "enum": list(STATES)})]
-ContractState = Annotated[str, BeforeValidator(_contract_state)]
+# A state that is not known (a misprint of the documents, a value of tomorrow) is answered as it stands.
+State = Annotated[str | None, BeforeValidator(_state)]
+ContractState = Annotated[str | None, BeforeValidator(_contract_state)]
+_T = TypeVar("_T")
+Many = Annotated[list[_T], BeforeValidator(lambda given: [] if given is None else given)]
 Identifier = Annotated[int | None, Field(gt=0, le=2**63 - 1)]
 
 

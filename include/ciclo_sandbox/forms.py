@@ -51,6 +51,61 @@ class Body(BaseModel):
         return form.model_dump(by_alias=True, exclude_unset=True)
 
 
+class _PartyForm(_Form):
+    name: Text = said("Name; required.")
+    address: Text = said("Street.")
+    number: TextOrWhole = said("House number.")
+    complement: Text = said("Complement of the address.")
+    zipcode: Text = said("Postal code, eight digits.")
+    district: Text = said("District.")
+    city: Text = said("City.")
+    state: Text = said("State, two letters.")
+
+
+class OrganizationForm(_PartyForm):
+    """An organization to create or change."""
+
+    cnpj: Text = said("Registration number, with or without punctuation; required, unique.")
+    company_name: Text = said("Registered name.")
+
+
+class CompanyForm(OrganizationForm):
+    """A company to create or change."""
+
+    state_inscription: Text = said("Registration at the state.")
+    city_inscription: Text = said("Registration at the city.")
+    contacts: Text = said("Whom to talk to.")
+    billing_contacts: Text = said("E-mail addresses for billing.")
+    comments: Text = said("Free text.")
+    client_since: Text = said(f"Customer since, {_DAY}.")
+    nfse_email: Text = said("E-mail address for tax documents.")
+
+
+class PersonForm(_PartyForm):
+    """A person to create or change."""
+
+    cpf: Text = said("Registration number, with or without punctuation; required, unique.")
+    email: Text = said("E-mail address.")
+    comments: Text = said("Free text.")
+    client_since: Text = said(f"Customer since, {_DAY}.")
+    allow_email_on_nfse: Flag = said("Whether the tax document may show the e-mail address.")
+
+
+class PlanForm(_Form):
+    """A plan to create or change; withdrawn in 2023."""
+
+    name: Text = said("Name.")
+    price: Number = said("Price.")
+    billing_period: Whole = said("Months between invoices.")
+
+
+class SubscriptionForm(_Form):
+    """What a subscription call says; all but `new_plan_id` withdrawn in 2023."""
+
+    plan_id: Whole = said("Plan of a new subscription.")
+    new_plan_id: Whole = said("Plan to change to.")
+
+
 class ContractForm(_Form):
     """A contract to create or change."""
 
@@ -65,6 +120,9 @@ class ContractForm(_Form):
     comments: Text = said("Free text.")
     init_date: Text = said(f"First day, {_DAY}.")
     end_date: Text = said(f"Last day, {_DAY}.")
+    cobrato_payment_gateway_charge_config_id: Whole = said("Charge configuration for cards.")
+    cobrato_payment_gateway_charge_config_name: Text = said("Its name.")
+    overdue_automatic_management: Flag = said("Whether automatic billing goes on while the customer is overdue.")
 
 
 class ServiceItemForm(_Form):
@@ -93,7 +151,8 @@ class ReceivableForm(_Form):
 
     id: Whole = said("Id of the receivable to change.")
     due_date: Text = said(f"Due date, {_DAY}.")
-    value: Number = said("Percentage of the gross value; a single receivable without one means 100.")
+    value: Number = said("Percentage of the gross value (wins over gross_value); one alone without either means 100.")
+    gross_value: Number = said("Money; if one receivable of an invoice has it, all must.")
     destroy: Flag = Field(None, alias="_destroy", description="Whether the receivable goes.")
 
 
@@ -115,6 +174,7 @@ class PaymentInformationForm(_Form):
     installments: Whole = said("Installments on the card, from 1; null means 1.")
     financial_charge_template_id: Whole = said("Charge template.")
     financial_account_id: Whole = said("Account that receives.")
+    charging_account_id: Text = said("Charging account (UUID).")
 
 
 class _BillableForm(_Form):
@@ -129,8 +189,12 @@ class _BillableForm(_Form):
     automatic_email_template_id: Whole = said("E-mail template; required for automatic management.")
     days_until_automatic_nfe_emission: Whole = said("Business days after receipt; 0: on the issue date.")
     notification_ruler_id: Whole = said("Dunning schedule.")
+    issue_nfse: Flag = said("Whether an NFS-e is to be issued.")
+    nfse_template_id: Whole = said("NFS-e template.")
     finance_category: Text = said("Category in the finance system.")
+    finance_category_id: Whole = said("Its id.")
     finance_revenue_center: Text = said("Revenue centre in the finance system.")
+    finance_revenue_center_id: Whole = said("Its id.")
     myfinance_sale_account_id: Whole = said("Account for receivables.")
     myfinance_sale_account_name: Text = said("Its name.")
     cobrato_charge_config_id: Whole = said("Charge configuration.")
@@ -149,8 +213,10 @@ class InvoiceForm(_BillableForm):
     accrual_date: Text = said("Competence month, mm/yyyy.")
     approval_status: Text = said("approved or blocked; only when created.")
     payment_value: Number = said("What the customer is to pay; the gross value unless given.")
-    nfse_template_id: Whole = said("NFS-e template.")
-    issue_nfse: Flag = said("Whether an NFS-e is to be issued.")
+    nfe_issued: Flag = said("Whether an NFS-e was issued elsewhere.")
+    nfe_issue_date: Text = said("Day on which it was.")
+    invoice_template_id: Whole = said("A template with periodicity once, that everything not given comes from.")
+    charge_now: Flag = said("Charge in the background right after creation; automatic and billet only.")
     receivables: Entries[ReceivableForm] = said("Due dates; at least one, totalling 100 per cent.", default=[])
     attachments: Entries[AttachmentForm] = said("Files.", default=[])
 
@@ -164,7 +230,7 @@ class AdditionalInformationForm(_Form):
     end_date: Text = said("Last day on which an invoice may be issued.")
     period_unit: TextOrWhole = said("monthly (0) or weekly (1).")
     month_quantity: Whole = said("Periodicity in months: 1, 2, 3, 6 or 12.")
-    accrual_month_quantity: TextOrWhole = said("same_month or previous_month.")
+    accrual_month_quantity: TextOrWhole = said("same_month, previous_month or next_month.")
 
 
 class ScheduledUpdateForm(_Form):
@@ -225,3 +291,46 @@ class InvoiceRuleBody(Body):
     """The body around it."""
 
     invoice_rule: InvoiceRuleForm = Field(description="What is sent.")
+
+
+class ReceiptForm(_Form):
+    """A receipt of a receivable."""
+
+    received_value: Number = said("Money received; in full unless given.")
+    received_at: Text = said(f"Day of the receipt, {_DAY}; today unless given.")
+
+
+class ReceiptBody(Body):
+    """The body around it."""
+
+    receivable: ReceiptForm = Field(description="What is sent.")
+
+
+class OrganizationBody(Body):
+    """The body around it."""
+
+    organization: OrganizationForm = Field(description="What is sent.")
+
+
+class CompanyBody(Body):
+    """The body around it."""
+
+    company: CompanyForm = Field(description="What is sent.")
+
+
+class PersonBody(Body):
+    """The body around it."""
+
+    person: PersonForm = Field(description="What is sent.")
+
+
+class PlanBody(Body):
+    """The body around it."""
+
+    plan: PlanForm = Field(description="What is sent.")
+
+
+class SubscriptionBody(Body):
+    """The body around it."""
+
+    subscription: SubscriptionForm = Field(description="What is sent.")

@@ -5,6 +5,7 @@ The rule: a receivable's row always says what its invoice's document says.
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
+from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select
 
@@ -12,6 +13,8 @@ from ciclo_sandbox import casting
 from ciclo_sandbox.answers import Json
 from ciclo_sandbox.documents import Documents
 from ciclo_sandbox.storage import INVOICES, RECEIVABLES
+
+_BY_DATE: Final = (INVOICES.c.issue_date, INVOICES.c.id)
 
 
 class InvoiceDocuments(Documents):
@@ -45,14 +48,14 @@ class InvoiceDocuments(Documents):
         super().remove(number)
 
     def page(self, conditions: Iterable[ColumnElement[bool]], *, page: int, per_page: int) -> tuple[int, list[bytes]]:
-        """Return how many invoices meet the conditions, and the answers of one page of them, by id."""
+        """Return how many invoices meet the conditions, and the answers of one page of them, by issue date."""
         wanted = tuple(conditions)
         total = self._connection.scalar(select(func.count()).select_from(INVOICES).where(*wanted)) or 0
         offset = (page - 1) * per_page
         if offset >= total:
             return total, []
-        ids = select(INVOICES.c.id).where(*wanted).order_by(INVOICES.c.id).limit(per_page).offset(offset)
-        return total, self.answers(INVOICES.c.id.in_(list(self._connection.scalars(ids))))
+        ids = select(INVOICES.c.id).where(*wanted).order_by(*_BY_DATE).limit(per_page).offset(offset)
+        return total, self.answers(INVOICES.c.id.in_(list(self._connection.scalars(ids))), order=_BY_DATE)
 
     def ids(self, *conditions: ColumnElement[bool]) -> list[int]:
         """Return the ids of the invoices that meet the conditions, by issue date."""
@@ -69,6 +72,8 @@ class InvoiceDocuments(Documents):
         return {
             "organization_id": self._organization_of(invoice["contract_id"]),
             "contract_id": invoice["contract_id"],
+            "customer_id": invoice["customer_id"],
+            "customer_type": invoice["customer_type"],
             "issue_date": casting.iso(casting.day(invoice["issue_date"])),
             "state": invoice["state"],
             "nfe_due": casting.iso(casting.day(invoice["automatic_nfe_issue_date"])),

@@ -5,15 +5,15 @@ contradict each other were read.
 """
 
 from copy import deepcopy
-from decimal import Decimal
 from typing import Any, Final
 
-from fastapi import Request, Response
+from fastapi import Response
 
-from ciclo_sandbox import billables, casting, generation, lines
+from ciclo_sandbox import billables, casting, generation, lifecycle, lines
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import (
     BLANK,
+    INVALID,
     NOT_LISTED,
     Json,
     NotFoundRefusal,
@@ -27,6 +27,7 @@ from ciclo_sandbox.api import Endpoints, Id, TheAccount, refused, under
 from ciclo_sandbox.attachments import assemble_attachments
 from ciclo_sandbox.forms import InvoiceBody
 from ciclo_sandbox.models import Invoice
+from ciclo_sandbox.rule_template import invoice_from_template
 from ciclo_sandbox.storage import INVOICES
 
 router = Endpoints("invoices")
@@ -37,21 +38,30 @@ APPROVAL: Final = ("approved", "blocked")
 
 
 @router.post(_INVOICES, status_code=201, responses=refused(400, 404, 422), response_model=under("invoice", Invoice))
-async def create(account: TheAccount, contract_id: Id, body: InvoiceBody, request: Request) -> Response:
+async def create(account: TheAccount, contract_id: Id, body: InvoiceBody) -> Response:
     """Create an invoice of a contract."""
     contract = account.contract(contract_id)
-    params = body.named()
+    params = billables.asked_of(account, body.named())
+    if casting.filled(params.get("invoice_template_id")):
+        params = invoice_from_template(account, contract, params)
     errors: lines.Errors = {}
     invoice = billables.blank_billable(account, contract, 0)
-    invoice |= {"nfse_template_id": None, "issue_nfse": False, "payment_information": None}
+    invoice |= {"automatic_management_on_business_days": False, "nfse_url": None, "fatura_url": None}
     _set_approval(invoice, params, errors)
-    _assign(account, invoice, params, str(request.base_url), errors, creating=True)
+    _assign(account, invoice, params, errors, creating=True)
+    charge_now = casting.boolean(params.get("charge_now"))
+    method = invoice["payment_information"]["payment_method"]
+    if charge_now and (invoice["management_type"] != "automatic" or method != "billet"):
+        errors["charge_now"] = INVALID
     if errors:
         raise ValidationRefusal(errors)
     invoice["id"] = account.sequences.next("invoices")
     for receivable in invoice["receivables"]:
         receivable["invoice_id"] = invoice["id"]
-    return ok("invoice", account.invoices.add(invoice), status=201)
+    written = account.invoices.add(invoice)
+    if charge_now:
+        lifecycle.create_charges(account, invoice)
+    return ok("invoice", written, status=201)
 
 
 @router.get(_INVOICE, responses=refused(404), response_model=under("invoice", Invoice))
@@ -64,14 +74,13 @@ async def show(account: TheAccount, contract_id: Id, invoice_id: Id) -> Response
     return ok("invoice", found[0])
 
 
-@router.change(_INVOICE, responses=refused(400, 404, 422),
-                  response_model=under("invoice", Invoice))  # fmt: skip
-async def update(account: TheAccount, contract_id: Id, invoice_id: Id, body: InvoiceBody, request: Request) -> Response:
+@router.change(_INVOICE, responses=refused(400, 404, 422), response_model=under("invoice", Invoice))
+async def update(account: TheAccount, contract_id: Id, invoice_id: Id, body: InvoiceBody) -> Response:
     """Change an invoice: what the request names, and nested entries by their id."""
     invoice = _find(account, contract_id, invoice_id)
     before = deepcopy(invoice)
     errors: lines.Errors = {}
-    _assign(account, invoice, body.named(), str(request.base_url), errors, creating=False)
+    _assign(account, invoice, billables.asked_of(account, body.named()), errors, creating=False)
     if errors:
         raise ValidationRefusal(errors)
     for receivable in invoice["receivables"]:
@@ -101,6 +110,13 @@ async def block(account: TheAccount, contract_id: Id, invoice_id: Id) -> Respons
     return _decide(account, _find(account, contract_id, invoice_id), "blocked", "O faturamento não pode ser bloqueado.")
 
 
+@router.change(f"{_INVOICE}/create_charges", status_code=204, responses=refused(404))
+async def create_charges(account: TheAccount, contract_id: Id, invoice_id: Id) -> Response:
+    """Ask for the boletos of all receivables; the outcome is told by webhook."""
+    lifecycle.create_charges(account, _find(account, contract_id, invoice_id))
+    return nothing()
+
+
 def _decide(account: Account, invoice: Json, status: str, refusal: str) -> Response:
     current = invoice["approval_status"] or "approved"
     if invoice["state"] != "to_emit" or current == status:
@@ -124,27 +140,39 @@ def _set_approval(invoice: Json, params: Json, errors: lines.Errors) -> None:
         errors["approval_status"] = NOT_LISTED
 
 
-def _assign(
-    account: Account, invoice: Json, params: Json, base_url: str, errors: lines.Errors, *, creating: bool
-) -> None:
+def _assign(account: Account, invoice: Json, params: Json, errors: lines.Errors, *, creating: bool) -> None:
     before = invoice["gross_value"]
-    _assign_dates(invoice, params, errors, creating=creating)
-    billables.assign(invoice, params, errors, creating=creating)
-    if "issue_nfse" in params:
-        invoice["issue_nfse"] = bool(casting.boolean(params["issue_nfse"]))
+    _assign_dates(account, invoice, params, errors, creating=creating)
+    billables.assign(account, invoice, params, errors, creating=creating)
+    _assign_nfse(account, invoice, params)
     fill = lines.service_filler(account, errors)
     invoice["services"] = lines.merged(invoice["services"], entries(params.get("services")), fill)
     billables.set_gross_value(invoice, params, errors)
-    _assign_receivables(account, invoice, params, errors, creating=creating)
-    _assign_payment_information(account, invoice, params, errors, creating=creating)
-    invoice["attachments"] = assemble_attachments(
-        account, invoice["attachments"], entries(params.get("attachments")), errors, base_url.rstrip("/")
-    )
+    given = entries(params.get("receivables"))
+    by_money = False
+    if creating and not given:
+        # On record, an invoice without receivables is taken for one whose only receivable has no due date.
+        errors["receivables.due_date"] = BLANK
+    elif given:
+        fill = lines.receivable_filler(account, errors, state=invoice["state"])
+        invoice["receivables"] = lines.merged(invoice["receivables"], given, fill)
+        by_money = lines.check_total(invoice["receivables"], invoice["gross_value"], errors)
+    payment = params.get("payment_information")
+    if creating or isinstance(payment, dict):
+        # As printed in 2018: replaced by an update it starts with one installment, created with none.
+        billables.assign_payment_information(account, invoice, payment, errors, installments=0 if creating else 1)
+    attached = entries(params.get("attachments"))
+    invoice["attachments"] = assemble_attachments(account, invoice["attachments"], attached, errors)
     if not errors:
-        _share_out(invoice, params, before, creating=creating)
+        changed = invoice["gross_value"] != before
+        _set_payment_value(invoice, params, changed=changed, creating=creating)
+        if changed or "payment_value" in params or given:
+            lines.share_out(invoice, by_money=by_money)
 
 
-def _assign_dates(invoice: Json, params: Json, errors: lines.Errors, *, creating: bool) -> None:
+def _assign_dates(account: Account, invoice: Json, params: Json, errors: lines.Errors, *, creating: bool) -> None:
+    of_2018 = account.behaviour.shape == 2018
+    follows = invoice["state"] == "to_emit" and invoice["estimated_issue_date"] == invoice["issue_date"]
     if creating or "issue_date" in params:
         issue_date = casting.day(params.get("issue_date"))
         invoice["issue_date"] = casting.brazilian(issue_date)
@@ -152,49 +180,25 @@ def _assign_dates(invoice: Json, params: Json, errors: lines.Errors, *, creating
             errors["issue_date"] = BLANK
     if "estimated_issue_date" in params:
         invoice["estimated_issue_date"] = casting.brazilian(casting.day(params["estimated_issue_date"]))
-    if creating and invoice["estimated_issue_date"] is None:
+        follows = invoice["estimated_issue_date"] is None and (creating or not of_2018)
+    if follows:
+        # Not yet issued, an invoice has one date (as documented); the answers of 2018 say null where it is taken away.
         invoice["estimated_issue_date"] = invoice["issue_date"]
-    if "accrual_date" in params:
-        invoice["accrual_date"] = casting.iso(casting.accrual_month(params["accrual_date"]))
+    if "accrual_date" in params or (creating and not of_2018):
+        month = casting.accrual_month(params.get("accrual_date"))
+        if month is None and not of_2018:
+            month = casting.accrual_month(invoice["issue_date"])
+        invoice["accrual_date"] = casting.iso(month)
 
 
-def _assign_receivables(account: Account, invoice: Json, params: Json, errors: lines.Errors, *, creating: bool) -> None:
-    changes = entries(params.get("receivables"))
-    if creating and not changes:
-        errors["receivables"] = BLANK
-    elif changes:
-        fill = lines.receivable_filler(account, errors, state=invoice["state"])
-        invoice["receivables"] = lines.merged(invoice["receivables"], changes, fill)
-        lines.check_total(invoice["receivables"], errors)
-
-
-def _assign_payment_information(
-    account: Account, invoice: Json, params: Json, errors: lines.Errors, *, creating: bool
-) -> None:
-    given = params.get("payment_information")
-    payment = invoice["payment_information"]
-    if not isinstance(given, dict) and (payment or not creating):
-        return
-    given = given if isinstance(given, dict) else {}
-    if payment is None or casting.identifier(given.get("id")) is None:
-        # As printed: replaced by an update, payment information starts with one installment, created, with none.
-        payment = billables.blank_payment(account, None if creating else 1)
-        payment |= {"financial_charge_template_id": None, "financial_account_id": None}
-    billables.assign_payment(payment, given, errors)
-    for field in ("financial_charge_template_id", "financial_account_id"):
-        if field in given:
-            payment[field] = casting.identifier(given[field])
-    invoice["payment_information"] = payment
-
-
-def _share_out(invoice: Json, params: Json, before: str | None, *, creating: bool) -> None:
-    gross = Decimal(invoice["gross_value"])
-    changed = invoice["gross_value"] != before
-    _set_payment_value(invoice, params, changed=changed, creating=creating)
-    if changed or "payment_value" in params or "receivables" in params:
-        payment = invoice["payment_value"]
-        lines.share_out(invoice["receivables"], "gross_value", gross)
-        lines.share_out(invoice["receivables"], "payment_value", None if payment is None else Decimal(payment))
+def _assign_nfse(account: Account, invoice: Json, params: Json) -> None:
+    if "nfe_issued" in params:
+        invoice["nfe_issued"] = bool(casting.boolean(params["nfe_issued"]))
+    if "nfe_issue_date" in params:
+        invoice["nfe_issue_date"] = casting.brazilian(casting.day(params["nfe_issue_date"]))
+    if account.nfse_templates.peek(invoice["nfse_template_id"]) is None:
+        # As printed, an invoice answers null for a template that its account does not have; a rule answers the id.
+        invoice["nfse_template_id"] = None
 
 
 def _set_payment_value(invoice: Json, params: Json, *, changed: bool, creating: bool) -> None:

@@ -4,18 +4,21 @@ The rule: an entry without `id` is added, one with `id` is changed, one with `id
 does not name stays. Values are units x unit_value, rounded once, half up to cents.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
 from ciclo_sandbox import casting
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import BLANK, NOT_NUMERIC, Json, NotFoundRefusal
+from ciclo_sandbox.models import Receivable
 
 Errors = dict[str, str]
 NOT_TOTAL: Final = "Os vencimentos não totalizam 100%."
 # Thirds are written 33.3333: their sum may miss 100 by less than a hundredth.
 _TOLERANCE: Final = Decimal("0.01")
+_FINEST: Final = Decimal("0.0001")
+_MONEY: Final = "money"
 
 
 def merged(current: Sequence[Json], changes: Sequence[Json], fill: Callable[[Json, Json], Json]) -> list[Json]:
@@ -45,8 +48,12 @@ def merged(current: Sequence[Json], changes: Sequence[Json], fill: Callable[[Jso
     return [line for line in kept if line["id"] not in destroyed] + added
 
 
-def service_filler(account: Account, errors: Errors) -> Callable[[Json, Json], Json]:
-    """Return the function that makes a service line of an entry, noting what is wrong with it in `errors`."""
+def service_filler(account: Account, errors: Errors, *, at_once: bool = False) -> Callable[[Json, Json], Json]:
+    """Return the function that makes a service line of an entry, noting what is wrong with it in `errors`.
+
+    On record, numbers are looked at first and the service item only once they can be read; in a rule from a template
+    everything that is wrong is told `at_once`.
+    """
 
     def fill(line: Json, entry: Json) -> Json:
         units = casting.decimal(entry["units"] if "units" in entry else line.get("units"))
@@ -55,7 +62,7 @@ def service_filler(account: Account, errors: Errors) -> Callable[[Json, Json], J
             entry["service_item_id"] if "service_item_id" in entry else line.get("service_item_id")
         )
         item = account.service_items.peek(item_id)
-        _check_service(units, unit_value, item, errors)
+        _check_service(units, unit_value, item, errors, at_once=at_once)
         if units is None or unit_value is None or item is None:
             return line | {"id": line.get("id") or 0}
         return {
@@ -71,13 +78,14 @@ def service_filler(account: Account, errors: Errors) -> Callable[[Json, Json], J
     return fill
 
 
-def _check_service(units: Decimal | None, unit_value: Decimal | None, item: Json | None, errors: Errors) -> None:
-    # On record, an entry with neither number is refused for its numbers alone; with one of them, for its item too.
+def _check_service(
+    units: Decimal | None, unit_value: Decimal | None, item: Json | None, errors: Errors, *, at_once: bool
+) -> None:
     if units is None:
         errors["services.units"] = NOT_NUMERIC
     if unit_value is None:
         errors["services.unit_value"] = NOT_NUMERIC
-    if item is None and not (units is None and unit_value is None):
+    if item is None and (at_once or (units is not None and unit_value is not None)):
         errors["services.service_item"] = f"{BLANK}."
 
 
@@ -91,67 +99,92 @@ def _described(line: Json, entry: Json, item: Json) -> str | None:
 
 
 def receivable_filler(account: Account, errors: Errors, *, state: str) -> Callable[[Json, Json], Json]:
-    """Return the function that makes a receivable of an entry; its shares in money are `share_out`'s."""
+    """Return the function that makes a receivable of an entry.
+
+    Its share is a percentage (`value`, which wins) or money (`gross_value`, kept as such until `check_total`); a new
+    one with neither means 100 per cent.
+    """
 
     def fill(line: Json, entry: Json) -> Json:
         due = casting.day(entry["due_date"] if "due_date" in entry else line.get("due_date"))
-        given = entry["value"] if "value" in entry else line.get("value")
-        percentage = casting.decimal(given)
         if due is None:
             errors["receivables.due_date"] = BLANK
-        if percentage is None and casting.filled(given) is not None:
-            errors["receivables.value"] = NOT_NUMERIC
-        fresh = line or _new_receivable(account, state)
-        return fresh | {
-            "due_date": casting.brazilian(due),
-            "value": None if percentage is None else casting.amount(percentage),
-        }
+        fresh = (
+            line
+            or Receivable(
+                id=account.sequences.next("receivables"), created_at=account.clock.stamp(), state=state, value="100.0"
+            ).model_dump()
+        )
+        fresh = fresh | {"due_date": casting.brazilian(due)}
+        for field in ("value", "gross_value"):
+            if casting.filled(entry.get(field)) is not None:
+                share = casting.decimal(entry[field])
+                if share is None:
+                    errors[f"receivables.{field}"] = NOT_NUMERIC
+                else:
+                    fresh["value" if field == "value" else _MONEY] = casting.amount(share)
+        if casting.filled(entry.get("value")) is not None:
+            fresh.pop(_MONEY, None)
+        return fresh
 
     return fill
 
 
-def _new_receivable(account: Account, state: str) -> Json:
-    return {
-        "id": account.sequences.next("receivables"),
-        "invoice_id": None,
-        "due_date": None,
-        "value": None,
-        "gross_value": None,
-        "payment_value": None,
-        "received_value": None,
-        "received_at": None,
-        "created_at": account.clock.stamp(),
-        "state": state,
-        "payment_gateway_status": None,
-        "cobrato_charge_id": None,
-        "cobrato_errors": None,
-        "finance_receivable_id": None,
-        "myfinance_sale_id": None,
-        "finance_entity_id": None,
-        "myfinance_errors": None,
-    }
-
-
-def check_total(receivables: Sequence[Json], errors: Errors) -> None:
-    """Note when the percentages do not total 100; a single receivable without one is given 100."""
+def check_total(receivables: Sequence[Json], gross_value: str | None, errors: Errors) -> bool:
+    """Note when the shares do not total 100 per cent or the gross value; tell whether they are money."""
     if not receivables:
         errors["receivables"] = NOT_TOTAL
-    elif len(receivables) == 1 and receivables[0]["value"] is None:
-        receivables[0]["value"] = "100.0"
-    elif not any(path.startswith("receivables.") for path in errors):
-        total = sum((Decimal(line["value"] or 0) for line in receivables), Decimal(0))
-        if abs(total - casting.HUNDRED) >= _TOLERANCE:
+    if not receivables or any(path.startswith("receivables.") for path in errors):
+        return False
+    money = [line.pop(_MONEY, None) for line in receivables]
+    if any(part is not None for part in money):
+        if any(part is None for part in money):
+            errors["receivables.gross_value"] = BLANK
+        elif sum(map(Decimal, money)) != Decimal(gross_value or 0):
             errors["receivables"] = NOT_TOTAL
+        else:
+            shares = list(_percentages([Decimal(part) for part in money]))
+            for line, part, share in zip(receivables, money, shares, strict=True):
+                line |= {"gross_value": part, "value": casting.amount(share)}
+        return True
+    total = sum((Decimal(line["value"] or 0) for line in receivables), Decimal(0))
+    if abs(total - casting.HUNDRED) >= _TOLERANCE:
+        errors["receivables"] = NOT_TOTAL
+    return False
 
 
-def share_out(receivables: Sequence[Json], field: str, whole: Decimal | None) -> None:
-    """Give each receivable its share of `whole` in money, to cents; the last takes what rounding leaves."""
+def _percentages(parts: Sequence[Decimal]) -> Iterator[Decimal]:
+    """Yield the parts in per cent of their sum, with four decimals; the last takes what rounding leaves."""
+    whole, left = sum(parts), casting.HUNDRED
+    for part in parts[:-1]:
+        share = (part * casting.HUNDRED / whole).quantize(_FINEST) if whole else Decimal(0)
+        left -= share
+        yield share
+    yield left
+
+
+def share_out(invoice: Json, *, by_money: bool = False) -> None:
+    """Give each receivable its share of the invoice in money, to cents; the last takes what rounding leaves.
+
+    With `by_money` their gross values were given, and only the payment values are shared out.
+    """
+    receivables = invoice["receivables"]
+    for field in ("gross_value", "payment_value"):
+        if by_money and (field == "gross_value" or invoice["payment_value"] == invoice["gross_value"]):
+            parts = [line["gross_value"] for line in receivables]
+        elif invoice[field] is None:
+            parts = [None for _ in receivables]
+        else:
+            parts = list(_parts(Decimal(invoice[field]), receivables))
+        for line, part in zip(receivables, parts, strict=True):
+            line[field] = part
+
+
+def _parts(whole: Decimal, receivables: Sequence[Json]) -> Iterator[str]:
     left = whole
-    for line in receivables:
-        if whole is None or left is None:
-            line[field] = None
-            continue
-        last = line is receivables[-1]
-        part = left if last else casting.cents(whole * Decimal(line["value"] or 0) / casting.HUNDRED)
+    for line in receivables[:-1]:
+        part = casting.cents(whole * Decimal(line["value"] or 0) / casting.HUNDRED)
         left -= part
-        line[field] = casting.amount(part)
+        yield casting.amount(part)
+    if receivables:
+        yield casting.amount(left)

@@ -9,15 +9,28 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from ciclo_sandbox import attachments, catalogue, contracts, invoices, rules, search
+from ciclo_sandbox import (
+    attachments,
+    catalogue,
+    contracts,
+    customers,
+    invoices,
+    receivables,
+    rules,
+    search,
+    subscriptions,
+)
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import JSON, Answer, Json, ParameterRefusal, Refusal
 
 NOT_JSON: Final = "O corpo da requisição não é um JSON válido."
 # Searches first: their fixed words are not ids.
-_ROUTERS: Final = (search, catalogue, contracts, invoices, rules, attachments)
+_ROUTERS: Final = (
+    search, receivables, catalogue, customers, contracts, invoices, rules, subscriptions, attachments,
+)  # fmt: skip
 
 
 def vendor_api(account: Account | None = None) -> FastAPI:
@@ -26,10 +39,22 @@ def vendor_api(account: Account | None = None) -> FastAPI:
     app.state.account = account
     for module in _ROUTERS:
         app.include_router(module.router)
+    app.get("/health_check", response_model=Health)(check_health)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(HTTPException, _unknown)
     return app
+
+
+class Health(BaseModel):
+    """Whether the vendor is there."""
+
+    status: str = Field(description="ok.")
+
+
+async def check_health() -> Response:
+    """Say that the vendor is there; no token is asked for."""
+    return Response(b'{"status":"ok"}', media_type=JSON)
 
 
 async def _refused(_request: Request, refusal: Any) -> Response:

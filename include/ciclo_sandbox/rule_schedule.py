@@ -15,7 +15,7 @@ PERIODICITIES: Final = (1, 2, 3, 6, 12)
 _PERIOD_UNITS: Final = {None: "monthly", "0": "monthly", "monthly": "monthly", "1": "weekly", "weekly": "weekly"}
 _ACCRUALS: Final = {
     None: "same_month", "0": "same_month", "same_month": "same_month", "1": "previous_month",
-    "previous_month": "previous_month",
+    "previous_month": "previous_month", "2": "next_month", "next_month": "next_month",
 }  # fmt: skip
 _LONGEST: Final = {"monthly": (5, "deve ser no máximo 5 (cinco) anos"), "weekly": (1, "deve ser no máximo 1 (um) ano")}
 NOT_POSITIVE: Final = "o valor deve ser maior do que zero"
@@ -36,9 +36,7 @@ def assemble_schedule(account: Account, rule: Json, given: Any, errors: Errors) 
     schedule = dict(current) if changes_it else _blank_schedule(account)
     _assign_schedule(schedule, given, errors)
     _check_schedule(schedule, given if changes_it else schedule, errors)
-    if "init_date" in given or "end_date" in given:
-        # On record, a span too long is refused when the request sets one of its ends, else left alone.
-        _check_span(schedule, errors)
+    _check_span(schedule, errors, exactly="init_date" in given or "end_date" in given)
     rule["additional_information"] = schedule
 
 
@@ -81,11 +79,13 @@ def _check_schedule(schedule: Json, named: Json, errors: Errors) -> None:
         errors["additional_information.month_quantity"] = "valor deve ser 1, 2, 3, 6 ou 12 (em meses)"
 
 
-def _check_span(schedule: Json, errors: Errors) -> None:
+def _check_span(schedule: Json, errors: Errors, *, exactly: bool) -> None:
+    # On record, a rule of thirteen months became weekly, which may span one year: where the request sets neither end,
+    # whole years count.
     first, last = casting.day(schedule["init_date"]), casting.day(schedule["end_date"])
     if first and last and schedule["period_unit"] in _LONGEST:
         years, refusal = _LONGEST[schedule["period_unit"]]
-        if last > _years_later(first, years):
+        if last > _years_later(first, years) if exactly else last >= _years_later(first, years + 1):
             errors["additional_information.periodicity"] = refusal
 
 

@@ -1,7 +1,7 @@
-"""A rule from a template: the request laid over the template.
+"""A rule or an invoice from a template: the request laid over the template.
 
-The rule: every field comes from the template and what the request gives overrides it; services and updates are
-overridden entry by entry, `receivables_additional_information` and `payment_information` as a whole.
+Every field comes from the template and what the request gives overrides it: nested objects field by field, services and
+scheduled updates entry by entry.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,9 @@ from sqlalchemy import or_
 
 from ciclo_sandbox import casting
 from ciclo_sandbox.account import Account
-from ciclo_sandbox.answers import Json, ValidationRefusal, entries
+from ciclo_sandbox.answers import INVALID, Json, ValidationRefusal, entries
+from ciclo_sandbox.billables import refuse_unknown
+from ciclo_sandbox.catalogue import is_once
 from ciclo_sandbox.storage import INVOICE_TEMPLATES
 
 _COPIED: Final = (
@@ -20,26 +22,32 @@ _COPIED: Final = (
     "emites_service_value_name", "cobrato_charge_config_id", "cobrato_charge_config_name",
     "cobrato_charge_template_id", "cobrato_charge_template_name", "finance_category", "finance_revenue_center",
     "myfinance_sale_account_id", "myfinance_sale_account_name", "notify_customer", "apply_negative_updates",
+    "issue_nfse",
 )  # fmt: skip
 _SCHEDULE: Final = ("month_quantity", "period_unit", "accrual_month_quantity")
 _SERVICE: Final = ("service_item_id", "description", "units", "unit_value")
 _UPDATE: Final = ("service_item_id", "price_index", "month_quantity", "days_until_update", "init_date")
 
 
-def from_template(account: Account, contract: Json, params: Json) -> Json:
+def rule_from_template(account: Account, contract: Json, params: Json) -> Json:
     """Return the parameters of a whole rule: the template's, overridden by the request's.
 
     Raises:
-        ValidationRefusal: The template is not one of the contract's organization.
+        ValidationRefusal: The template is not one of the contract's organization, or serves invoices only.
     """
     template = _template(account, contract, params["invoice_template_id"])
-    whole = {field: template[field] for field in _COPIED} | params
-    whole["additional_information"] = {field: template[field] for field in _SCHEDULE} | _object(
-        params.get("additional_information")
-    )
-    _lay_due_dates(whole, template, params)
-    payment = params.get("payment_information")
-    whole["payment_information"] = payment if isinstance(payment, dict) else _payment_of(template)
+    if template is None or is_once(template):
+        number = casting.text(params["invoice_template_id"])
+        message = f"Não foi possível encontrar o modelo de faturamento com ID {number}"
+        raise ValidationRefusal({"invoice_template_id": message})
+    due = template["receivables_additional_information"] or {}
+    whole = {field: template[field] for field in _COPIED} | {"charge_type": due.get("charge_type")} | params
+    for nested, original in (
+        ("additional_information", {field: template[field] for field in _SCHEDULE}),
+        ("receivables_additional_information", _due_dates_of(due)),
+        ("payment_information", _payment_of(template)),
+    ):
+        whole[nested] = original | (params.get(nested) or {})
     whole["services"] = _overridden(
         template["services"], entries(params.get("services")), _SERVICE, "invoice_template_service_item_id"
     )
@@ -53,35 +61,40 @@ def from_template(account: Account, contract: Json, params: Json) -> Json:
     return whole
 
 
-def _template(account: Account, contract: Json, given: Any) -> Json:
+def invoice_from_template(account: Account, contract: Json, params: Json) -> Json:
+    """Return the parameters of an invoice: those of a template with periodicity once, overridden by the request's.
+
+    Raises:
+        NotFoundRefusal: There is no such template in the account (one that has none takes any).
+        ValidationRefusal: The template serves rules only.
+    """
+    template = _template(account, contract, params["invoice_template_id"])
+    if template is None:
+        refuse_unknown(account.invoice_templates)
+        return params
+    if not is_once(template):
+        raise ValidationRefusal({"invoice_template_id": INVALID})
+    services = [{field: line.get(field) for field in _SERVICE} for line in template["services"]]
+    whole = {field: template[field] for field in _COPIED} | {"services": services} | params
+    whole["payment_information"] = _payment_of(template) | (params.get("payment_information") or {})
+    return whole
+
+
+def _template(account: Account, contract: Json, given: Any) -> Json | None:
     number, owner = casting.identifier(given), account.owner(contract)
     table = INVOICE_TEMPLATES.c
     visible = or_(table.organization_id.is_(None), table.organization_id == owner)
-    found = list(account.invoice_templates.every(table.id == number, visible)) if number else []
-    if not found:
-        message = f"Não foi possível encontrar o modelo de faturamento com ID {casting.text(given)}"
-        raise ValidationRefusal({"invoice_template_id": message})
-    return found[0]
+    return next(account.invoice_templates.every(table.id == number, visible), None) if number else None
 
 
-def _object(given: Any) -> Json:
-    return given if isinstance(given, dict) else {}
+def _due_dates_of(due: Json) -> Json:
+    fields = ("day_number", "day_quantity", "month_quantity", "parcel_number")
+    return {field: due.get(field) for field in fields} | {"only_business_days": bool(due.get("only_business_days"))}
 
 
 def _payment_of(template: Json) -> Json:
-    return {"payment_method": template["payment_method"]}
-
-
-def _lay_due_dates(whole: Json, template: Json, params: Json) -> None:
-    # On record (185006), the request's object replaces the template's: what it leaves out is null, charge type and all.
-    if isinstance(params.get("receivables_additional_information"), dict):
-        return
-    due = template["receivables_additional_information"]
-    whole["receivables_additional_information"] = {
-        field: due[field] for field in ("day_number", "day_quantity", "month_quantity", "parcel_number")
-    } | {"only_business_days": bool(due["only_business_days"])}
-    if "charge_type" not in params:
-        whole["template_charge_type"] = due["charge_type"]
+    fields = ("payment_method", "financial_account_id", "financial_charge_template_id", "charging_account_id")
+    return {field: template[field] for field in fields} | {"installments": template["card_installments"]}
 
 
 def _overridden(originals: Sequence[Json], changes: Sequence[Json], fields: Sequence[str], key: str) -> list[Json]:

@@ -25,7 +25,7 @@ from ciclo_sandbox.api import Endpoints, Id, TheAccount, refused, under
 from ciclo_sandbox.forms import InvoiceRuleBody
 from ciclo_sandbox.models import InvoiceRule
 from ciclo_sandbox.rule_schedule import assemble_due_dates, assemble_schedule
-from ciclo_sandbox.rule_template import from_template
+from ciclo_sandbox.rule_template import rule_from_template
 from ciclo_sandbox.scheduled_updates import assemble_updates
 from ciclo_sandbox.storage import INVOICE_RULES
 
@@ -37,9 +37,11 @@ _FLAGS: Final = ("notify_customer", "apply_negative_updates")
 
 @router.get(_RULES, responses=refused(404), response_model=under("invoice_rules", list[InvoiceRule]))
 async def index(account: TheAccount, contract_id: Id) -> Response:
-    """List the rules of a contract."""
+    """List the rules of a contract, the newest first, as printed."""
     contract = account.contract(contract_id)
-    return collection("invoice_rules", account.rules.answers(INVOICE_RULES.c.contract_id == contract["id"]))
+    newest_first = (INVOICE_RULES.c.id.desc(),)
+    mine = INVOICE_RULES.c.contract_id == contract["id"]
+    return collection("invoice_rules", account.rules.answers(mine, order=newest_first))
 
 
 @router.post(_RULES, status_code=201, responses=refused(400, 404, 422),
@@ -47,16 +49,17 @@ async def index(account: TheAccount, contract_id: Id) -> Response:
 async def create(account: TheAccount, contract_id: Id, body: InvoiceRuleBody) -> Response:
     """Create a rule, whole or from a template."""
     contract = account.contract(contract_id)
-    params = body.named()
-    if casting.filled(params.get("invoice_template_id")):
-        params = from_template(account, contract, params)
+    params = billables.asked_of(account, body.named())
+    from_template = casting.filled(params.get("invoice_template_id")) is not None
+    if from_template:
+        params = rule_from_template(account, contract, params)
     rule = billables.blank_billable(account, contract, account.sequences.next("invoices"))
-    rule |= {"notify_customer": False, "apply_negative_updates": False, "payment_information": None}
+    rule |= {"notify_customer": False, "apply_negative_updates": False}
     rule |= {"additional_information": None, "scheduled_updates": [], "receivables_additional_information": None}
     errors: lines.Errors = {}
     if params.get("approval_status") == "blocked":
         rule["approval_status"] = "blocked"
-    _assign(account, rule, params, errors, creating=True)
+    _assign(account, rule, params, errors, creating=True, at_once=from_template)
     if not errors and rule["additional_information"] is None:
         # On record, a rule wrong in its own fields is not told about the missing ones of its schedule.
         errors = {"additional_information.title": BLANK, "additional_information.init_date": BLANK}
@@ -67,15 +70,17 @@ async def create(account: TheAccount, contract_id: Id, body: InvoiceRuleBody) ->
 
 
 @router.change(_RULE, responses=refused(400, 404, 422),
-                  response_model=under("invoice_rule", InvoiceRule))  # fmt: skip
+               response_model=under("invoice_rule", InvoiceRule))  # fmt: skip
 async def update(account: TheAccount, contract_id: Id, rule_id: Id, body: InvoiceRuleBody) -> Response:
     """Change a rule: what the request names, nested objects partially when they carry their id."""
     rule = _find(account, contract_id, rule_id)
     before = deepcopy(rule)
     errors: lines.Errors = {}
-    _assign(account, rule, body.named(), errors, creating=False)
+    _assign(account, rule, billables.asked_of(account, body.named()), errors, creating=False)
     if errors:
         raise ValidationRefusal(errors)
+    if account.behaviour.shape == 2026:
+        rule["payment_value"] = None  # as printed, since December 2018
     generation.rule_changed(account, before, rule)
     return ok("invoice_rule", account.rules.change(rule))
 
@@ -97,21 +102,23 @@ def _find(account: Account, contract_id: int, rule_id: int) -> Json:
     return rule
 
 
-def _assign(account: Account, rule: Json, params: Json, errors: lines.Errors, *, creating: bool) -> None:
+def _assign(
+    account: Account, rule: Json, params: Json, errors: lines.Errors, *, creating: bool, at_once: bool = False
+) -> None:
     before = rule["gross_value"]
-    billables.assign(rule, params, errors, creating=creating)
+    billables.assign(account, rule, params, errors, creating=creating)
     for flag in _FLAGS:
         if flag in params:
             rule[flag] = bool(casting.boolean(params[flag]))
-    fill = lines.service_filler(account, errors)
+    fill = lines.service_filler(account, errors, at_once=at_once)
     rule["services"] = lines.merged(rule["services"], entries(params.get("services")), fill)
     billables.set_gross_value(rule, params, errors)
     if creating or (rule["payment_value"] is not None and rule["gross_value"] != before):
         rule["payment_value"] = rule["gross_value"]
     _assign_charge(account, rule, params, errors)
     assemble_schedule(account, rule, params.get("additional_information"), errors)
-    assemble_updates(account, rule, entries(params.get("scheduled_updates")), errors)
-    _assign_payment(account, rule, params.get("payment_information"), errors)
+    assemble_updates(account, rule, entries(params.get("scheduled_updates")), errors, at_once=at_once)
+    billables.assign_payment_information(account, rule, params.get("payment_information"), errors, installments=1)
 
 
 def _assign_charge(account: Account, rule: Json, params: Json, errors: lines.Errors) -> None:
@@ -119,15 +126,7 @@ def _assign_charge(account: Account, rule: Json, params: Json, errors: lines.Err
     if charge_type not in (None, "fixed_day", "last_day_of_month", "day_quantity", "fixed_day_and_month_quantity"):
         errors["charge_type"] = NOT_LISTED
         return
-    if charge_type or params.get("template_charge_type"):
-        rule["charge_type"] = charge_type or params["template_charge_type"]
+    if charge_type:
+        rule["charge_type"] = charge_type
     given = params.get("receivables_additional_information")
     assemble_due_dates(account, rule, given if isinstance(given, dict) else None, charge_type, errors)
-
-
-def _assign_payment(account: Account, rule: Json, given: object, errors: lines.Errors) -> None:
-    payment = rule["payment_information"]
-    if payment is None or (isinstance(given, dict) and casting.identifier(given.get("id")) is None):
-        payment = billables.blank_payment(account, 1)
-    billables.assign_payment(payment, given if isinstance(given, dict) else {}, errors)
-    rule["payment_information"] = payment

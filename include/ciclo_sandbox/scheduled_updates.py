@@ -1,7 +1,4 @@
-"""A rule's scheduled updates: readjustments by a price index.
-
-The rule: numbers and dates are checked first; index and service only once those can be read (as recorded).
-"""
+"""A rule's scheduled updates: readjustments by a price index."""
 
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
@@ -19,11 +16,18 @@ _EARLIEST: Final = date(2000, 1, 1)
 _LARGEST_NUMBER: Final = 3650
 
 
-def assemble_updates(account: Account, rule: Json, changes: Sequence[Json], errors: Errors) -> None:
-    """Apply the request's `scheduled_updates` to a rule and check them against its services."""
-    updates = merged(rule["scheduled_updates"], changes, _filler(account, rule, errors))
+def assemble_updates(
+    account: Account, rule: Json, changes: Sequence[Json], errors: Errors, *, at_once: bool = False
+) -> None:
+    """Apply the request's `scheduled_updates` to a rule and check them against its services.
+
+    On record, numbers and dates are looked at first, and index and service only once those can be read; in a rule from
+    a template everything that is wrong is told `at_once`.
+    """
+    updates = merged(rule["scheduled_updates"], changes, _filler(account, rule, errors, at_once=at_once))
     rule["scheduled_updates"] = updates
-    if not any(path.endswith(("_quantity", "_update", "init_date")) for path in errors if path.startswith(_PATH)):
+    unread = (f"{_PATH}{field}" in errors for field in ("month_quantity", "days_until_update", "init_date"))
+    if at_once or not any(unread):
         _check_services(rule, updates, errors)
 
 
@@ -35,12 +39,12 @@ def _check_services(rule: Json, updates: Sequence[Json], errors: Errors) -> None
         errors["scheduled_updates.service_item_id"] = "não pode ter mais de um reajuste sem serviço"
 
 
-def _filler(account: Account, rule: Json, errors: Errors) -> Callable[[Json, Json], Json]:
+def _filler(account: Account, rule: Json, errors: Errors, *, at_once: bool) -> Callable[[Json, Json], Json]:
     def fill(line: Json, entry: Json) -> Json:
         update = dict(line) or _blank_update(account, rule)
         before = update["init_date"]
         _assign(update, entry)
-        _check(update, entry if line else update, errors)
+        _check(update, entry if line else update, errors, at_once=at_once)
         if update["init_date"] != before:
             update["execution_date"] = update["init_date"]
         _set_reminder(update)
@@ -78,14 +82,14 @@ def _assign(update: Json, entry: Json) -> None:
         update["init_date"] = casting.iso(casting.day(entry["init_date"]))
 
 
-def _check(update: Json, named: Json, errors: Errors) -> None:
+def _check(update: Json, named: Json, errors: Errors, *, at_once: bool) -> None:
     found = {
         "month_quantity": _number_error(update["month_quantity"], 1, NOT_POSITIVE),
         "days_until_update": _number_error(update["days_until_update"], 0, INVALID),
         "init_date": _init_date_error(update["init_date"]),
     }
     wrong = {field: error for field, error in found.items() if error and field in named}
-    if not wrong and "price_index" in named and update["price_index"] not in PRICE_INDICES:
+    if (at_once or not wrong) and "price_index" in named and update["price_index"] not in PRICE_INDICES:
         wrong["price_index"] = BLANK if update["price_index"] is None else NOT_LISTED
     errors.update({_PATH + field: error for field, error in wrong.items()})
 

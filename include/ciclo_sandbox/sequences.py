@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 BLOCK: Final = 1000
-# On record, rules and invoices take their ids from one sequence.
-SEQUENCES: Final = {"invoice_rules": "invoices"}
+# On record, rules and invoices take their ids from one sequence; so do organizations and companies.
+SEQUENCES: Final = {"invoice_rules": "invoices", "organizations": "companies"}
 
 
 class Sequences:

@@ -15,14 +15,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import Json
 from ciclo_sandbox.behaviour import Behaviour
-from ciclo_sandbox.fields import Identifier
+from ciclo_sandbox.fields import Identifier, Many
 from ciclo_sandbox.models import (
+    ChargeTemplate,
+    Company,
     Contract,
     EmailTemplate,
+    FinancialAccount,
     Invoice,
     InvoiceRule,
     InvoiceTemplate,
+    Nfse,
+    NfseTemplate,
     Organization,
+    Person,
+    Plan,
     ServiceItem,
 )
 from ciclo_sandbox.models import Service as ServiceLine
@@ -40,20 +47,24 @@ class _KnownService(ServiceLine):
 
 class _StateTemplate(InvoiceTemplate):
     organization_id: Identifier = None
-    services: list[_KnownService] = Field(default_factory=list)  # type: ignore[assignment]
+    services: Many[_KnownService] = Field(default_factory=list)  # type: ignore[assignment]
 
 
 class _StateRule(InvoiceRule):
     charge_type: str | None = None
     generated: dict[str, Any] | None = None
-    services: list[_KnownService] = Field(default_factory=list)  # type: ignore[assignment]
+    services: Many[_KnownService] = Field(default_factory=list)  # type: ignore[assignment]
 
 
 class _StateInvoice(Invoice):
     generated: dict[str, Any] | None = None
     person: str | None = None
     state_before: str | None = None
-    services: list[_KnownService] = Field(default_factory=list)  # type: ignore[assignment]
+    services: Many[_KnownService] = Field(default_factory=list)  # type: ignore[assignment]
+
+
+class _StatePlan(Plan):
+    organization_id: Identifier = None
 
 
 class StateFile(BaseModel):
@@ -64,12 +75,19 @@ class StateFile(BaseModel):
     token: str | None = None
     today: date | None = None
     organizations: list[Organization] | None = None
-    service_items: list[ServiceItem] = Field(default_factory=list)
-    email_templates: list[EmailTemplate] = Field(default_factory=list)
-    contracts: list[Contract] = Field(default_factory=list)
-    invoice_templates: list[_StateTemplate] = Field(default_factory=list)
-    invoice_rules: list[_StateRule] = Field(default_factory=list)
-    invoices: list[_StateInvoice] = Field(default_factory=list)
+    companies: Many[Company] = Field(default_factory=list)
+    people: Many[Person] = Field(default_factory=list)
+    service_items: Many[ServiceItem] = Field(default_factory=list)
+    email_templates: Many[EmailTemplate] = Field(default_factory=list)
+    charge_templates: Many[ChargeTemplate] = Field(default_factory=list)
+    financial_accounts: Many[FinancialAccount] = Field(default_factory=list)
+    nfse_templates: Many[NfseTemplate] = Field(default_factory=list)
+    nfses: Many[Nfse] = Field(default_factory=list)
+    plans: Many[_StatePlan] = Field(default_factory=list)
+    contracts: Many[Contract] = Field(default_factory=list)
+    invoice_templates: Many[_StateTemplate] = Field(default_factory=list)
+    invoice_rules: Many[_StateRule] = Field(default_factory=list)
+    invoices: Many[_StateInvoice] = Field(default_factory=list)
     behaviour: Behaviour = Field(default_factory=Behaviour)
 
 
@@ -127,8 +145,15 @@ def dump_state(account: Account) -> Iterator[bytes]:
     """Yield the account's state as JSON, in pieces, in the shape of the state file."""
     kinds = {
         "organizations": account.organizations,
+        "companies": account.companies,
+        "people": account.people,
         "service_items": account.service_items,
         "email_templates": account.email_templates,
+        "charge_templates": account.charge_templates,
+        "financial_accounts": account.financial_accounts,
+        "nfse_templates": account.nfse_templates,
+        "nfses": account.nfses,
+        "plans": account.plans,
         "contracts": account.contracts,
         "invoice_templates": account.invoice_templates,
         "invoice_rules": account.rules,

@@ -16,9 +16,13 @@ from ciclo_sandbox.calendar import DAY
 from ciclo_sandbox.models import (
     AdditionalInformation,
     Billable,
+    Company,
+    Invoice,
+    InvoiceRule,
+    Organization,
     PaymentInformation,
+    Person,
     ReceivablesAdditionalInformation,
-    RulePaymentInformation,
     ServiceItem,
 )
 from ciclo_sandbox.sequences import SEQUENCES
@@ -55,16 +59,25 @@ class _Loader:
     def load(self, state: StateFile) -> None:
         account = self._account
         contracts = self._numbered("contracts", state.contracts)
-        account.organizations.load(_organizations(state, contracts))
-        account.contracts.load(contracts)
-        account.email_templates.load(self._numbered("email_templates", state.email_templates))
-        templates = self._numbered("invoice_templates", state.invoice_templates)
         rules = self._billables("invoice_rules", state.invoice_rules, contracts)
         invoices = self._billables("invoices", state.invoices, contracts)
+        self._load_parties(state, contracts, (*rules, *invoices))
+        account.contracts.load(contracts)
+        for kind in _CATALOGUES:
+            getattr(account, kind).load(self._numbered(kind, getattr(state, kind)))
+        templates = self._numbered("invoice_templates", state.invoice_templates)
         everything = (*templates, *rules, *invoices)
         items = self._numbered("service_items", state.service_items)
         account.service_items.load(self._with_items_in_use(items, everything))
-        self._complete(templates, rules, invoices)
+        for template in templates:
+            _complete_services(template)
+            for update in template["scheduled_updates"]:
+                update["invoice_template_id"] = template["id"]
+                self._stamp_update(update)
+        for rule, given in zip(rules, state.invoice_rules, strict=True):
+            self._complete_rule(rule, given)
+        for invoice, given_invoice in zip(invoices, state.invoices, strict=True):
+            self._complete_invoice(invoice, given_invoice)
         self._number_nested(everything)
         account.invoice_templates.load(templates)
         account.rules.load(rules)
@@ -76,11 +89,44 @@ class _Loader:
         _check_unique(kind, given)
         sequence = SEQUENCES.get(kind, kind)
         self._sequences.continue_after(sequence, given)
-        for document in documents:
+        for document, resource in zip(documents, resources, strict=True):
             document["id"] = document["id"] or self._sequences.next(sequence)
-            if "created_at" in document:
-                document["created_at"] = document["created_at"] or self._stamp
+            for field in {"created_at", "updated_at"} & document.keys() - resource.model_fields_set:
+                document[field] = self._stamp
         return documents
+
+    def _load_parties(self, state: StateFile, contracts: Sequence[Json], billed: Sequence[Json]) -> None:
+        """Load organizations and customers, and make those that a contract, rule or invoice names besides."""
+        account = self._account
+        organizations = self._numbered("organizations", state.organizations or ())
+        companies = self._numbered("companies", state.companies)
+        people = self._numbered("people", state.people)
+        known = {document["id"] for document in (*organizations, *companies)}
+        if state.organizations is None:
+            # A state without organizations has those that its contracts bill for.
+            sides = {"purchase": "customer_id"}
+            owners = {contract[sides.get(contract["kind"], "supplier_id")] for contract in contracts} - {None} - known
+            organizations += [self._party(Organization, number) for number in sorted(owners)]
+            known |= owners
+        named = {(contract[f"{side}_type"], contract[f"{side}_id"])
+                 for contract in contracts for side in ("customer", "supplier")}  # fmt: skip
+        named |= {(document["customer_type"], document["customer_id"]) for document in billed}
+        missing = {(kind == "Person", number) for kind, number in named if number}
+        known_people = {person["id"] for person in people}
+        for is_person, number in sorted(missing):
+            if is_person and number not in known_people:
+                people.append(self._party(Person, number))
+            elif not is_person and number not in known:
+                companies.append(self._party(Company, number))
+        self._sequences.continue_after("companies", (document["id"] for document in (*organizations, *companies)))
+        self._sequences.continue_after("people", (document["id"] for document in people))
+        account.organizations.load(organizations)
+        account.companies.load(companies)
+        account.people.load(people)
+
+    def _party(self, kind: type[Organization | Company | Person], number: int) -> Json:
+        party: Json = kind(id=number, name=f"{kind.__name__} {number}", created_at=self._stamp).model_dump()
+        return party
 
     def _billables(self, kind: str, resources: Sequence[Billable], contracts: Sequence[Json]) -> list[Json]:
         known = {contract["id"]: contract for contract in contracts}
@@ -90,10 +136,12 @@ class _Loader:
             if contract is None:
                 message = f"{kind}[{position}].contract_id: there is no contract {document['contract_id']}"
                 raise StateError(message)
-            for field in ("customer_id", "customer_type"):
-                document[field] = document[field] or contract[field]
+            for field in {"customer_id", "customer_type"} - resource.model_fields_set:
+                document[field] = contract[field]
             _complete_values(document, resource.model_fields_set)
-            _complete_states(document, resource.receivables)
+            for line, receivable in zip(document["receivables"], resource.receivables, strict=True):
+                if "state" not in receivable.model_fields_set:
+                    line["state"] = document["state"]
         return documents
 
     def _with_items_in_use(self, items: list[Json], documents: Iterable[Json]) -> list[Json]:
@@ -112,49 +160,46 @@ class _Loader:
             line["name"] = line["name"] or known[number]["name"]
         return list(known.values())
 
-    def _complete(self, templates: Iterable[Json], rules: Iterable[Json], invoices: Iterable[Json]) -> None:
-        for template in templates:
-            _complete_services(template)
-            for update in template["scheduled_updates"]:
-                update["invoice_template_id"] = template["id"]
-                self._stamp_update(update)
-        for rule in rules:
-            self._complete_rule(rule)
-        for invoice in invoices:
-            self._complete_invoice(invoice)
-
-    def _complete_rule(self, rule: Json) -> None:
-        rule["payment_information"] = rule["payment_information"] or RulePaymentInformation().model_dump()
-        rule["additional_information"] = (
-            rule["additional_information"]
-            or AdditionalInformation(init_date=self._account.clock.today.isoformat(), month_quantity=1).model_dump()
-        )
-        rule["receivables_additional_information"] = (
-            rule["receivables_additional_information"] or ReceivablesAdditionalInformation(day_number=1).model_dump()
-        )
-        for nested in (rule["payment_information"], rule["additional_information"]):
-            nested["created_at"] = nested["created_at"] or self._stamp
-        for update in (*rule["scheduled_updates"], rule["receivables_additional_information"]):
+    def _complete_rule(self, rule: Json, given: InvoiceRule) -> None:
+        missing = _NESTED_OBJECTS.keys() - given.model_fields_set
+        for field in missing:
+            rule[field] = _NESTED_OBJECTS[field]().model_dump()
+        if "additional_information" in missing:
+            rule["additional_information"] |= {"init_date": self._account.clock.today.isoformat(), "month_quantity": 1}
+        if "receivables_additional_information" in missing:
+            rule["receivables_additional_information"]["day_number"] = 1
+        for field in ("payment_information", "additional_information"):
+            self._stamp_nested(rule[field], getattr(given, field), self._stamp)
+        due = rule["receivables_additional_information"]
+        for update in (*rule["scheduled_updates"], *([due] if due else ())):
             update["invoice_rule_id"] = rule["id"]
             self._stamp_update(update)
-        for update in rule["scheduled_updates"]:
-            update["execution_date"] = update["execution_date"] or update["init_date"]
+        for update, scheduled in zip(rule["scheduled_updates"], given.scheduled_updates, strict=True):
+            if "execution_date" not in scheduled.model_fields_set:
+                update["execution_date"] = update["init_date"]
 
     def _stamp_update(self, update: Json) -> None:
         update["created_at"] = update["created_at"] or self._iso_stamp
         update["updated_at"] = update["updated_at"] or update["created_at"]
 
-    def _complete_invoice(self, invoice: Json) -> None:
-        invoice["payment_information"] = invoice["payment_information"] or PaymentInformation().model_dump()
-        payment = invoice["payment_information"]
-        payment["created_at"] = payment["created_at"] or invoice["created_at"]
-        for receivable in invoice["receivables"]:
-            receivable["invoice_id"] = invoice["id"]
-            receivable["created_at"] = receivable["created_at"] or invoice["created_at"]
-        for field in ("gross_value", "payment_value"):
-            if any(receivable[field] is None for receivable in invoice["receivables"]):
-                whole = invoice[field]
-                lines.share_out(invoice["receivables"], field, None if whole is None else Decimal(whole))
+    @staticmethod
+    def _stamp_nested(nested: Json | None, given: BaseModel | None, stamp: str | None) -> None:
+        if nested and (given is None or "created_at" not in given.model_fields_set):
+            nested["created_at"] = stamp
+
+    def _complete_invoice(self, invoice: Json, given: Invoice) -> None:
+        if "payment_information" not in given.model_fields_set:
+            invoice["payment_information"] = PaymentInformation().model_dump()
+        self._stamp_nested(invoice["payment_information"], given.payment_information, invoice["created_at"])
+        for line, receivable in zip(invoice["receivables"], given.receivables, strict=True):
+            line["invoice_id"] = invoice["id"]
+            self._stamp_nested(line, receivable, invoice["created_at"])
+        asked = [receivable.model_fields_set for receivable in given.receivables]
+        if any(not {"gross_value", "payment_value"} <= fields for fields in asked):
+            shared = {**invoice, "receivables": [dict(line) for line in invoice["receivables"]]}
+            lines.share_out(shared)
+            for line, share, fields in zip(invoice["receivables"], shared["receivables"], asked, strict=True):
+                line |= {field: share[field] for field in {"gross_value", "payment_value"} - fields}
 
     def _number_nested(self, documents: Sequence[Json]) -> None:
         for kind, place in _NESTED.items():
@@ -184,6 +229,14 @@ def _one(field: str) -> Callable[[Json], Iterable[Any]]:
     return lambda document: (document.get(field),)
 
 
+_CATALOGUES: Final = (
+    "email_templates", "charge_templates", "financial_accounts", "nfse_templates", "nfses", "plans",
+)  # fmt: skip
+_NESTED_OBJECTS: Final[dict[str, type[BaseModel]]] = {
+    "payment_information": PaymentInformation,
+    "additional_information": AdditionalInformation,
+    "receivables_additional_information": ReceivablesAdditionalInformation,
+}
 _NESTED: Final[dict[str, Callable[[Json], Iterable[Any]]]] = {
     "services": _many("services"),
     "receivables": _many("receivables"),
@@ -195,15 +248,6 @@ _NESTED: Final[dict[str, Callable[[Json], Iterable[Any]]]] = {
 }
 
 
-def _organizations(state: StateFile, contracts: Iterable[Json]) -> list[Json]:
-    """Return the state's organizations; if it leaves them out, those that its contracts bill for."""
-    if state.organizations is not None:
-        return [organization.model_dump() for organization in state.organizations]
-    sides = {"purchase": "customer_id"}
-    owners = {contract[sides.get(contract["kind"], "supplier_id")] for contract in contracts}
-    return [{"id": number, "name": f"Organization {number}"} for number in sorted(owners - {None})]
-
-
 def _complete_values(document: Json, given: Iterable[str]) -> None:
     _complete_services(document)
     # These two follow another field unless the state says otherwise; null is otherwise.
@@ -212,18 +256,12 @@ def _complete_values(document: Json, given: Iterable[str]) -> None:
             document[field] = document[source]
 
 
-def _complete_states(document: Json, receivables: Sequence[BaseModel]) -> None:
-    for line, receivable in zip(document["receivables"], receivables, strict=True):
-        if "state" not in receivable.model_fields_set:
-            line["state"] = document["state"]
-
-
 def _complete_services(document: Json) -> None:
     for line in document["services"]:
         line["units"] = line["units"] or "1.0"
         line["unit_value"] = line["unit_value"] or line["value"] or "0.0"
         value = casting.cents(Decimal(line["units"]) * Decimal(line["unit_value"]))
         line["value"] = line["value"] or casting.amount(value)
-    if document["gross_value"] is None:
+    if document["gross_value"] is None and document["services"]:
         total = sum((Decimal(line["value"]) for line in document["services"]), Decimal(0))
         document["gross_value"] = casting.amount(total)

@@ -5,6 +5,7 @@ service, `charge_type` of a rule) is in `hidden`. Everything runs on one connect
 """
 
 from typing import Any, Final
+from unicodedata import combining, normalize
 
 from sqlalchemy import (
     Column,
@@ -23,6 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import make_url
 
 METADATA: Final = MetaData()
+# Names in the order of a Portuguese reader: case and accents count for nothing.
+BY_NAME: Final = "by_name"
 
 
 def _documents(name: str, *columns: Column[Any] | Index) -> Table:
@@ -36,22 +39,46 @@ def _documents(name: str, *columns: Column[Any] | Index) -> Table:
     )
 
 
-ORGANIZATIONS: Final = _documents("organizations")
+def _of_organization(name: str) -> Table:
+    return _documents(name, Column("organization_id", Integer, index=True), _name())
+
+
+def _name() -> Column[str]:
+    return Column("name", String(collation=BY_NAME))
+
+
+def _registered(name: str) -> Table:
+    """Return a table of what has a CNPJ or CPF: its digits are in `number`."""
+    return _documents(name, Column("number", String, index=True), _name())
+
+
+ORGANIZATIONS: Final = _registered("organizations")
+COMPANIES: Final = _registered("companies")
+PEOPLE: Final = _registered("people")
 SERVICE_ITEMS: Final = _documents("service_items", Column("name", String, index=True))
-EMAIL_TEMPLATES: Final = _documents("email_templates", Column("organization_id", Integer, index=True))
-INVOICE_TEMPLATES: Final = _documents("invoice_templates", Column("organization_id", Integer, index=True))
+EMAIL_TEMPLATES: Final = _of_organization("email_templates")
+CHARGE_TEMPLATES: Final = _of_organization("charge_templates")
+FINANCIAL_ACCOUNTS: Final = _of_organization("financial_accounts")
+NFSE_TEMPLATES: Final = _of_organization("nfse_templates")
+NFSES: Final = _of_organization("nfses")
+PLANS: Final = _of_organization("plans")
+INVOICE_TEMPLATES: Final = _of_organization("invoice_templates")
 CONTRACTS: Final = _documents(
     "contracts",
     Column("organization_id", Integer, index=True),
     Column("name", String, index=True),
     Column("customer_id", Integer, index=True),
     Column("kind", String),
+    Column("state", String),
+    Column("token", String, index=True),
 )
 INVOICE_RULES: Final = _documents("invoice_rules", Column("contract_id", Integer, index=True))
 INVOICES: Final = _documents(
     "invoices",
     Column("organization_id", Integer),
     Column("contract_id", Integer),
+    Column("customer_id", Integer),
+    Column("customer_type", String),
     Column("issue_date", String),
     Column("state", String),
     Column("nfe_due", String, index=True),
@@ -114,3 +141,13 @@ def _tune(dbapi_connection: Any, _record: Any) -> None:
     # A killed process loses nothing that was committed: the pages are the operating system's by then.
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-65536"):
         dbapi_connection.execute(f"PRAGMA {pragma}")
+    dbapi_connection.create_collation(BY_NAME, _compared)
+
+
+def _compared(one: str, other: str) -> int:
+    first, second = _letters(one), _letters(other)
+    return (first > second) - (first < second)
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in normalize("NFKD", name) if not combining(letter)).casefold()

@@ -44,6 +44,7 @@ def today_of(recorded_at: str) -> str:
 def _account() -> Json:
     return {
         "token": "recorded",
+        "behaviour": {"shape": 2018},
         "organizations": [
             {"id": number, "name": f"Organization {number}"} for number in (ORGANIZATION, 486, 1890, 2052, 1)
         ],
@@ -285,6 +286,7 @@ def _templates(name: str, exchange: Json) -> list[Json]:
         template["description"] = ""
     if name.endswith("with_changed_values"):
         template |= {"automatic_email_template_id": 83, "days_until_automatic_nfe_emission": 0}
+        template["receivables_additional_information"] = {"charge_type": "last_day_of_month", "parcel_number": 2}
     return [template, _template_14(template)]
 
 

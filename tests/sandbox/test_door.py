@@ -83,7 +83,7 @@ def test_a_body_without_an_invoice_is_an_invoice_without_fields(account, body):
         "nfe_body",
         "gross_value",
         "issue_date",
-        "receivables",
+        "receivables.due_date",
     }
 
 

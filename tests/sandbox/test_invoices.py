@@ -79,7 +79,7 @@ def test_percentages_that_do_not_total_100_are_refused(account, percentages):
         ({"issue_date": None}, {"issue_date": BLANK}),
         ({"gross_value": "abc"}, {"gross_value": "deve ser numérico"}),
         ({"gross_value": {}}, {"gross_value": "deve ser numérico"}),
-        ({"receivables": []}, {"receivables": BLANK}),
+        ({"receivables": []}, {"receivables.due_date": BLANK}),
         ({"receivables": [{"due_date": "2019-13-01"}]}, {"receivables.due_date": BLANK}),
         ({"receivables": [{"due_date": "2019-01-01", "value": "x"}]}, {"receivables.value": "deve ser numérico"}),
         (
@@ -119,7 +119,8 @@ def test_dates_are_taken_in_three_forms_and_answered_in_one(account, written, an
 
 
 @pytest.mark.parametrize(
-    ("written", "answered"), [("12/2018", "2018-12-01"), ("13/2018", None), ("", None), ("2018-12-01", "2018-12-01")]
+    ("written", "answered"),
+    [("11/2018", "2018-11-01"), ("13/2018", "2018-12-01"), ("", "2018-12-01"), ("2018-10-31", "2018-10-01")],
 )
 def test_the_accrual_month_is_answered_as_its_first_day(account, written, answered):
     assert create(account, accrual_date=written)["accrual_date"] == answered
@@ -146,7 +147,7 @@ def test_an_attachment_is_served_where_the_answer_says(account):
         "content_type": "application/pdf",
     }
     url = create(account, attachments=[file])["attachments"][0]["url"]
-    with urllib.request.urlopen(url) as answer:
+    with urllib.request.urlopen(account.url + url) as answer:
         assert (answer.read(), answer.headers["Content-Type"]) == (content, "application/pdf")
 
 

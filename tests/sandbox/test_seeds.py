@@ -21,6 +21,11 @@ READ_OTHERWISE = {
     "invoice.emites_service_value_name",
     # What the finance system said an hour later.
     "receivables.myfinance_errors",
+    # What came after 2018 stands in the printed examples too.
+    "invoice.nfse_template_id",
+    "invoice.issue_nfse",
+    "payment_information.financial_charge_template_id",
+    "payment_information.financial_account_id",
     # Printed in another encoding.
     "services.name",
 }
@@ -34,7 +39,7 @@ def printed(number: str) -> list[dict]:
 def differences(example, answer, place=""):
     if isinstance(example, dict) and isinstance(answer, dict):
         for field in example:
-            if field not in answer:
+            if field not in answer and f"{place}.{field}" not in READ_OTHERWISE:
                 yield f"{place}.{field} is missing"
             elif field not in NEW_EVERY_TIME and f"{place}.{field}" not in READ_OTHERWISE:
                 yield from differences(example[field], answer[field], field if field in answer else place)
@@ -50,6 +55,7 @@ def account(sandbox):
     sandbox.put_state(
         {
             "token": "test-token",
+            "behaviour": {"shape": 2018},
             "organizations": [{"id": 486, "name": "Seller"}],
             "contracts": [
                 {"id": 11986, "name": "One", "customer_id": 1954, "supplier_id": 486},

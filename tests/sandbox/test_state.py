@@ -51,7 +51,7 @@ def test_what_a_state_leaves_out_gets_a_default(sandbox):
         "3.0",
     )
     assert (invoice["receivables"][0]["value"], invoice["receivables"][0]["gross_value"]) == ("100.0", "3.0")
-    assert sandbox.state()["organizations"] == [{"id": 1, "name": "Organization 1"}]
+    assert [(each["id"], each["name"]) for each in sandbox.state()["organizations"]] == [(1, "Organization 1")]
     assert sandbox.state()["token"] == "test-token"
 
 
@@ -89,7 +89,6 @@ def test_old_shapes_are_read(sandbox):
         ({"contracts": [{"id": 1}, {"id": 1}]}, "contracts: id 1 is there twice"),
         (one_invoice(issue_date="31/02/2018"), "invoices[0].issue_date: '31/02/2018' is"),
         (one_invoice(gross_value="ten"), "invoices[0].gross_value: 'ten' is"),
-        (one_invoice(state="lost"), "invoices[0].state: 'lost' is not one of"),
         ({"behaviour": {"payment": []}}, "behaviour.payment: Extra inputs are not permitted"),
     ],
 )  # fmt: skip
