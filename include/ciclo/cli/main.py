@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
+from ciclo.cli.doctor import doctor
 from ciclo.cli.ledger import ledger
 from ciclo.cli.parked import parked
 from ciclo.cli.rehearse import rehearse
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.add_typer(ledger, name="db")
 app.add_typer(parked, name="parked")
+app.command()(doctor)
 app.command()(rehearse)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -204,3 +204,6 @@ class Invoice(InvoiceFields):
     def planned_date(self) -> date:
         """The day it was planned for; `issue_date` becomes the day on which it was billed, if that is another one."""
         return self.estimated_issue_date or self.issue_date
+
+
+Receivable.model_rebuild()  # it names Invoice, which holds receivables

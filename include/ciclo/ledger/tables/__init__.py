@@ -11,6 +11,7 @@ from ciclo.ledger.tables.operations import (
     MonthClosing,
     NotItsOwn,
     PlannedInvoice,
+    SeenShape,
     WebhookEvent,
 )
 from ciclo.ledger.tables.pricing import IndexValue, Price, PriceUpdateExecution, ScheduledUpdate
@@ -38,6 +39,7 @@ __all__ = [
     "Rule",
     "RuleVersion",
     "ScheduledUpdate",
+    "SeenShape",
     "WebhookEvent",
     "reason_columns",
 ]

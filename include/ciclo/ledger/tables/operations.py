@@ -185,3 +185,15 @@ class WebhookEvent(Base):
     contract_id: Mapped[int | None]
     received_at: Mapped[datetime]
     handled_at: Mapped[datetime | None]
+
+
+class SeenShape(Base):
+    """A form of the vendor's answers that the client does not know and that was reported: once is enough."""
+
+    __tablename__ = "seen_shapes"
+
+    organization_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True)
+    word: Mapped[str] = mapped_column(primary_key=True)
+    first_seen_at: Mapped[datetime]

@@ -216,12 +216,32 @@ def not_its_own_back() -> None:
     op.drop_table("not_its_own")
 
 
+# -- forms of the vendor's answers that were reported ------------------------------------------------------------------
+
+
+def seen_shapes() -> None:
+    op.create_table(
+        "seen_shapes",
+        sa.Column("organization_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("word", sa.Text(), nullable=False),
+        sa.Column("first_seen_at", ciclo.ledger.types.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "kind", "path", "word", name=op.f("pk_seen_shapes")),
+    )
+
+
+def seen_shapes_back() -> None:
+    op.drop_table("seen_shapes")
+
+
 SUBJECTS = (
     (reasons, reasons_back),
     (findings, findings_back),
     (periods, periods_back),
     (arming, arming_back),
     (not_its_own, not_its_own_back),
+    (seen_shapes, seen_shapes_back),
 )
 """In order; each leaves the others' tables alone."""
 

@@ -1,0 +1,103 @@
+"""`ciclo doctor`: is what the vendor answers still understood? It reads only, and needs only a token."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ciclo.billimatic import BillimaticClient
+
+VENDOR = "https://faturamento.fintera.com.br"
+
+
+def doctor(
+    url: Annotated[str, typer.Option(help="Base URL of the API.")] = VENDOR,
+    organization: Annotated[int | None, typer.Option(help="Id of the organization.")] = None,
+    token_file: Annotated[Path | None, typer.Option(help="File with the token; else it is in CICLO_TOKEN.")] = None,
+    conn: Annotated[str | None, typer.Option(help="An Airflow connection, instead of all of these.")] = None,
+    seen: Annotated[
+        Path | None, typer.Option(help="File that remembers what was reported, so that it is reported once.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Compare the API's answers with what Ciclo knows: fields, words and nulls never seen before.
+
+    Shows no value of a customer's. The exit code is 1 if there is something new or something could not be read.
+    """
+    from ciclo.billimatic.drift import survey  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.http.errors import ApiError  # noqa: PLC0415
+
+    try:
+        with account(url, organization, token_file, conn) as api:
+            healthy = _is_healthy(api)
+            found = survey(api)
+    except ApiError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+    known = set(json.loads(seen.read_text("utf-8"))) if seen is not None and seen.exists() else set()
+    new = [drift for drift in sorted(found.drifts) if str(drift) not in known]
+    if seen is not None:
+        seen.write_text(json.dumps(sorted({*known, *map(str, new)}), indent=2, ensure_ascii=False), "utf-8")
+    if as_json:
+        document = {
+            "healthy": healthy,
+            "records": found.records,
+            "new": [{"kind": drift.kind, "path": drift.path, "word": drift.word} for drift in new],
+            "failures": found.failures,
+        }
+        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        looked_at = ", ".join(f"{number} {resource}" for resource, number in found.records.items())
+        typer.echo(f"health check: {'ok' if healthy else 'not ok'}; looked at {looked_at or 'nothing'}")
+        for line in (*map(str, new), *found.failures):
+            typer.echo(line)
+        typer.echo(f"{len(new)} new, {len(found.failures)} not read")
+    if new or found.failures:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def account(
+    url: str, organization: int | None, token_file: Path | None, conn: str | None
+) -> "Iterator[BillimaticClient]":
+    """Open a client of the account that a command's options name.
+
+    Raises:
+        BadParameter: They do not name one; a token is never repeated.
+    """
+    from ciclo.billimatic import BillimaticClient  # noqa: PLC0415 - a command loads only what it needs
+
+    if conn is not None:
+        from ciclo.provider.hook import BillimaticHook, ConnectionFieldError  # noqa: PLC0415
+
+        try:
+            client = BillimaticHook(billimatic_conn_id=conn).get_conn()
+        except ConnectionFieldError as error:
+            raise typer.BadParameter(str(error), param_hint="--conn") from None
+    else:
+        if organization is None:
+            raise typer.BadParameter("is needed without --conn", param_hint="--organization")
+        try:
+            token = os.environ.get("CICLO_TOKEN", "") if token_file is None else token_file.read_text("utf-8")
+        except OSError as error:
+            raise typer.BadParameter(f"{token_file}: {error.strerror}", param_hint="--token-file") from None
+        try:
+            client = BillimaticClient(base_url=url, token=token.strip(), organization_id=organization)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--url, --token-file or CICLO_TOKEN") from None
+    with client:
+        yield client
+
+
+def _is_healthy(api: "BillimaticClient") -> bool:
+    from ciclo.http.errors import ApiError  # noqa: PLC0415 - a command loads only what it needs
+
+    try:
+        return api.health_check()
+    except ApiError:
+        return False
