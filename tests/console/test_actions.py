@@ -1,19 +1,22 @@
 """What a person does to the ledger: by HTTP, twice, too late, at the same time; each in the audit trail."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from threading import Barrier
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from ciclo.domain.errors import IllegalTransition
+from ciclo.domain.states import Reason, ReasonKind
 from ciclo.domain.wording import said
 from ciclo.ledger import actions
-from ciclo.ledger.actions import NoSuchRow, UnusableNote
+from ciclo.ledger.actions import Matter, NoSuchRow, NotPossible, UnusableNote, act_on
 from ciclo.ledger.database import open_engine
-from ciclo.ledger.tables import AuditEntry, Finding, Period
+from ciclo.ledger.repositories import InvoiceRepository
+from ciclo.ledger.tables import AuditEntry, Finding, Invoice, Period, PriceUpdateExecution, reason_columns
 from console.factories import NOW, ORGANIZATION
 from console.small_year import IN_DOUBT, PARKED, WAITING
 from console.test_access import state_of
@@ -174,3 +177,146 @@ def newest_entry(url: str, subject: str, subject_id: int) -> AuditEntry:
     assert entry is not None
     assert entry.organization_id == ORGANIZATION
     return entry
+
+
+# -- planning again, billing again, what is not its own ----------------------------------------------------------------
+
+
+def a_period(engine, **given):
+    with engine.begin() as connection:
+        row = period_row(**given) | reason_columns(given.pop("reason", None))
+        row.pop("reason", None)
+        return connection.scalar(insert(Period).values(**row).returning(Period.id))
+
+
+def an_invoice(engine, invoice_id, period_id, **given):
+    row = {
+        "organization_id": period_row()["organization_id"], "invoice_id": invoice_id, "contract_id": 10,
+        "period_id": period_id, "issue_date": date(2025, 3, 10), "gross_value": Decimal("150.00"), "state": "to_emit",
+        "adopted": False, "first_seen_at": NOW, "seen_at": NOW,
+    }  # fmt: skip
+    with engine.begin() as connection:
+        connection.execute(insert(Invoice).values(**row | given))
+
+
+def read(engine, table, key):
+    with Session(engine) as session:
+        return session.get(table, key)
+
+
+def test_what_was_cancelled_is_planned_again_once(ledger_engine, parked):
+    act(ledger_engine, actions.cancel_period, parked)
+    assert read(ledger_engine, Period, parked).cancelled_by == "ana"
+
+    first, second = (act(ledger_engine, actions.plan_again, parked, person=who) for who in ("bia", "caio"))
+
+    assert (first.changed, second.changed) == (True, False)
+    assert "already planned again by bia" in second.message
+    period = read(ledger_engine, Period, parked)
+    assert (period.state, period.cancelled_by) == ("planned", None)
+    assert said(period.reason) == "planned again by bia: known"
+
+
+def test_a_cancelled_invoice_is_billed_again_with_a_reference_of_its_own(ledger_engine):
+    period_id = a_period(ledger_engine, state="issued", invoice_id=900)
+    an_invoice(ledger_engine, 900, period_id, state="cancelled")
+
+    first, second = (act(ledger_engine, actions.bill_again, period_id) for _ in range(2))
+
+    assert (first.changed, second.changed) == (True, False)
+    period = read(ledger_engine, Period, period_id)
+    assert (period.state, period.invoice_id, period.reference_sequence) == ("planned", None, 2)
+    assert read(ledger_engine, Invoice, (period.organization_id, 900)).period_id is None
+
+
+def test_an_invoice_that_is_alive_is_not_billed_again(ledger_engine):
+    period_id = a_period(ledger_engine, state="issued", invoice_id=900)
+    an_invoice(ledger_engine, 900, period_id)
+
+    with pytest.raises(NotPossible, match="cancel it there"):
+        act(ledger_engine, actions.bill_again, period_id)
+    assert read(ledger_engine, Period, period_id).state == "issued"
+
+
+def test_an_invoice_that_is_not_its_own_is_remembered_for_its_rule(ledger_engine):
+    maybe = Reason(ReasonKind.MAY_BE_ITS_OWN, {"invoice_ids": [900, 901], "amount": "150.00"})
+    period_id = a_period(ledger_engine, state="parked", reason=maybe)
+
+    first, second = (act(ledger_engine, actions.not_its_own, period_id) for _ in range(2))
+
+    assert (first.changed, second.changed) == (True, False)
+    assert read(ledger_engine, Period, period_id).state == "planned"
+    with Session(ledger_engine) as session:
+        refused = InvoiceRepository(session, period_row()["organization_id"]).not_its_own([900, 901, 902])
+    assert refused == {(900, 1), (901, 1)}
+
+
+def test_a_release_tells_what_it_was_parked_for(ledger_engine):
+    removed = Reason(ReasonKind.REMOVED_AT_VENDOR)
+    period_id = a_period(ledger_engine, state="parked", reason=removed)
+
+    act(ledger_engine, actions.release_period, period_id)
+
+    assert read(ledger_engine, Period, period_id).reason.facts["parked_for"] == "removed_at_vendor"
+
+
+# -- price updates -----------------------------------------------------------------------------------------------------
+
+
+def an_execution(engine, state):
+    row = {
+        "organization_id": period_row()["organization_id"], "scheduled_update_id": 5, "contract_id": 10, "rule_id": 1,
+        "execution_date": date(2025, 6, 10), "state": state, "price_index": "ipca", "policy": "published",
+        "created_at": NOW, "changed_at": NOW,
+    }  # fmt: skip
+    with engine.begin() as connection:
+        return connection.scalar(insert(PriceUpdateExecution).values(**row).returning(PriceUpdateExecution.id))
+
+
+def test_a_proposal_is_approved_once(ledger_engine):
+    execution_id = an_execution(ledger_engine, "proposed")
+
+    first, second = (act(ledger_engine, actions.apply_update, execution_id, person=who) for who in ("ana", "bia"))
+
+    assert (first.changed, second.changed) == (True, False)
+    execution = read(ledger_engine, PriceUpdateExecution, execution_id)
+    assert (execution.state, execution.approved_by) == ("proposed", "ana")
+
+
+def test_a_parked_update_is_computed_again(ledger_engine):
+    execution_id = an_execution(ledger_engine, "parked")
+    assert act(ledger_engine, actions.apply_update, execution_id).changed
+    assert read(ledger_engine, PriceUpdateExecution, execution_id).state == "planned"
+
+
+def test_an_update_is_skipped_once_but_not_after_it_is_in_the_prices(ledger_engine):
+    execution_id = an_execution(ledger_engine, "proposed")
+    assert [act(ledger_engine, actions.skip_update, execution_id).changed for _ in range(2)] == [True, False]
+    assert read(ledger_engine, PriceUpdateExecution, execution_id).state == "cancelled"
+    with ledger_engine.begin() as connection:
+        connection.execute(update(PriceUpdateExecution).values(state="applied"))
+    with pytest.raises(IllegalTransition):
+        act(ledger_engine, actions.skip_update, execution_id)
+
+
+# -- by what it is about -----------------------------------------------------------------------------------------------
+
+
+def test_an_action_finds_its_row_by_rule_and_date_or_by_invoice(ledger_engine):
+    maybe = Reason(ReasonKind.MAY_BE_ITS_OWN, {"invoice_ids": [900]})
+    period_id = a_period(ledger_engine, state="parked", reason=maybe)
+    organization_id = period_row()["organization_id"]
+    finding = {"organization_id": organization_id, "kind": "gap", "subject": "rule", "subject_id": 1, "facts": {},
+               "billing_month": date(2025, 3, 1), "opened_at": NOW, "seen_at": NOW}  # fmt: skip
+    with ledger_engine.begin() as connection:
+        connection.execute(insert(Finding).values(**finding))
+
+    with Session(ledger_engine) as session, session.begin():
+        by = {"person": "ana", "note": "known", "at": NOW}
+        march = Matter(rule_id=1, issue_date=date(2025, 3, 10))
+        assert [each.changed for each in act_on(session, organization_id, "acknowledge", march, **by)] == [True]
+        invoice = Matter(invoice_id=900)
+        assert [each.changed for each in act_on(session, organization_id, "not_its_own", invoice, **by)] == [True]
+        assert session.get(Period, period_id).state == "planned"
+        with pytest.raises(NoSuchRow, match="rule 2"):
+            act_on(session, organization_id, "release", Matter(rule_id=2, issue_date=date(2025, 3, 10)), **by)

@@ -21,6 +21,7 @@ from ciclo.console.database import SessionDep
 from ciclo.console.formats import FILTERS, SAO_PAULO, due_words, index_label, percent
 from ciclo.console.marks import MARKS, mark
 from ciclo.domain.price_index import PriceIndex
+from ciclo.domain.wording import said
 from ciclo.ledger.queries.month import waiting_for_a_person
 from ciclo.ledger.queries.organizations import OrganizationName, organizations
 
@@ -150,7 +151,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= FILTERS
+    made.filters |= FILTERS | {"said": said}
     made.globals |= {
         "mark": mark,
         "marks": MARKS,

@@ -1,27 +1,32 @@
-"""What a person may do to the ledger: release, cancel, settle now, acknowledge. The console and the CLI call these.
+"""What a person may do to the ledger. Console, CLI and rehearsals call these; the caller commits.
 
-The one rule: every action locks its row, checks the change, and adds an audit entry with the person's name and note in
-the same transaction. Clicking twice is harmless: the second answer says who was first. The caller commits.
+Every action locks its row, checks the change, and adds an audit entry with the person's name and note in the same
+transaction. Clicking twice is harmless: the second answer says who was first.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ciclo.domain.calendar import first_of_month
 from ciclo.domain.errors import IllegalTransition
-from ciclo.domain.states import TRANSITIONS, ExecutionState, PeriodState, Reason, ReasonKind
-from ciclo.ledger.errors import LedgerError
-from ciclo.ledger.repositories import (
-    Actor,
-    AuditRepository,
-    Change,
-    ExecutionRepository,
-    PeriodRepository,
+from ciclo.domain.receivables import InvoiceState
+from ciclo.domain.states import (
+    IN_PRICES,
+    TRANSITIONS,
+    ExecutionState,
+    Fact,
+    PeriodState,
+    Reason,
+    ReasonKind,
 )
-from ciclo.ledger.tables import AuditEntry, Finding, Period, PriceUpdateExecution
+from ciclo.ledger.errors import LedgerError
+from ciclo.ledger.repositories import Actor, AuditRepository, Change, ExecutionRepository, PeriodRepository
+from ciclo.ledger.repositories.statements import insert_new
+from ciclo.ledger.tables import AuditEntry, Finding, Invoice, NotItsOwn, Period, PriceUpdateExecution
 
 LONGEST_NOTE = 1000
 
@@ -34,18 +39,15 @@ class ActionOutcome:
     message: str
 
 
+Action = Callable[..., ActionOutcome]
+"""(session, organization_id, row_id, *, person, note, at) → outcome."""
+
+
 class NoSuchRow(LedgerError):
-    """The organization has no such period or finding."""
+    """The organization has no such period, finding or price update."""
 
-    def __init__(self, what: str, row_id: int) -> None:
+    def __init__(self, what: str, row_id: object) -> None:
         super().__init__(f"There is no {what} {row_id} in this organization.")
-
-
-class NoSuchFigure(LedgerError):
-    """A price update shows no figure of the basis that was asked for."""
-
-    def __init__(self, basis: str, shown: Collection[str]) -> None:
-        super().__init__(f"The update shows no figure by {basis}; choose {', '.join(shown) or 'none'}.")
 
 
 class UnusableNote(LedgerError):
@@ -55,20 +57,40 @@ class UnusableNote(LedgerError):
         super().__init__(f"The note {why}.")
 
 
+class NoSuchFigure(LedgerError):
+    """A price update shows no figure of the basis that was asked for."""
+
+    def __init__(self, basis: str, shown: Collection[str]) -> None:
+        super().__init__(f"The update shows no figure by {basis}; choose {', '.join(shown) or 'none'}.")
+
+
+class NotPossible(LedgerError):
+    """The row is in the right state, but what it is about is not as the action needs it."""
+
+
+# -- periods ---------------------------------------------------------------------------------------------------------
+
+
 def release_period(
     session: Session, organization_id: int, period_id: int, *, person: str, note: str, at: datetime
 ) -> ActionOutcome:
     """Put a parked period back to `planned`: the next run of issue_invoices takes it again.
+
+    Its reason then tells what it was parked for, so that nothing parks it for the same again without new facts.
 
     Raises:
         UnusableNote: the note is empty or longer than `LONGEST_NOTE`.
         NoSuchRow: the organization has no such period.
         IllegalTransition: the period is in a state that cannot be released.
     """
-    reason = f"released by {person}: {usable_note(note)}"
+    facts: dict[str, Fact] = {"person": person, "note": usable_note(note)}
     period = _locked_period(session, organization_id, period_id)
     if period.state != PeriodState.PARKED:
-        return _somebody_was_first(session, period, PeriodState.PLANNED)
+        return _somebody_was_first(session, period, "released", PeriodState.PLANNED, [PeriodState.PARKED])
+    if period.reason is not None:
+        facts |= {"parked_for": period.reason.kind.value}
+        facts |= {name: fact for name, fact in period.reason.facts.items() if name == "invoice_ids"}
+    reason = Reason(ReasonKind.RELEASED, facts)
     PeriodRepository(session, organization_id, Actor(person=person)).replan([period], reason=reason, at=at)
     return ActionOutcome(changed=True, message="Released: the next run of issue_invoices will take it.")
 
@@ -76,17 +98,61 @@ def release_period(
 def cancel_period(
     session: Session, organization_id: int, period_id: int, *, person: str, note: str, at: datetime
 ) -> ActionOutcome:
-    """Give a parked period up: it will never be invoiced.
+    """Give a parked or planned period up: it will never be invoiced, unless a person plans it again.
 
     Raises:
         UnusableNote, NoSuchRow, IllegalTransition: as `release_period`.
     """
-    reason = f"cancelled by {person}: {usable_note(note)}"
+    reason = Reason(ReasonKind.CANCELLED, {"person": person, "note": usable_note(note)})
     period = _locked_period(session, organization_id, period_id)
-    if period.state != PeriodState.PARKED:
-        return _somebody_was_first(session, period, PeriodState.CANCELLED)
+    if period.state not in (PeriodState.PARKED, PeriodState.PLANNED):
+        return _somebody_was_first(session, period, "cancelled", PeriodState.CANCELLED, tuple(PeriodState))
     PeriodRepository(session, organization_id, Actor(person=person)).cancel([period], reason=reason, at=at)
     return ActionOutcome(changed=True, message="Cancelled: it will not be invoiced.")
+
+
+def plan_again(
+    session: Session, organization_id: int, period_id: int, *, person: str, note: str, at: datetime
+) -> ActionOutcome:
+    """Put a cancelled period back to `planned`, whoever cancelled it.
+
+    Raises:
+        UnusableNote, NoSuchRow, IllegalTransition: as `release_period`.
+    """
+    reason = Reason(ReasonKind.PLANNED_AGAIN, {"person": person, "note": usable_note(note)})
+    period = _locked_period(session, organization_id, period_id)
+    if period.state != PeriodState.CANCELLED:
+        return _somebody_was_first(session, period, "planned again", PeriodState.PLANNED, [PeriodState.CANCELLED])
+    PeriodRepository(session, organization_id, Actor(person=person)).replan([period], reason=reason, at=at)
+    return ActionOutcome(changed=True, message="Planned again: a run that covers its issue date takes it.")
+
+
+def bill_again(
+    session: Session, organization_id: int, period_id: int, *, person: str, note: str, at: datetime
+) -> ActionOutcome:
+    """Plan a second invoice for an issued period whose invoice is cancelled or deleted at the vendor.
+
+    The next invoice carries a reference of its own (`…:2`); the old one stays in the ledger without a period.
+
+    Raises:
+        UnusableNote, NoSuchRow, IllegalTransition: as `release_period`.
+        NotPossible: the period's invoice is alive, as far as the ledger knows.
+    """
+    text = usable_note(note)
+    period = _locked_period(session, organization_id, period_id)
+    if period.state != PeriodState.ISSUED:
+        return _somebody_was_first(session, period, "billed again", PeriodState.PLANNED, [PeriodState.ISSUED])
+    invoice = session.get(Invoice, (organization_id, period.invoice_id), populate_existing=True)
+    if invoice is not None and invoice.gone_at is None and invoice.state != InvoiceState.CANCELLED:
+        raise NotPossible(
+            f"Invoice {invoice.invoice_id} is {invoice.state} at the vendor: cancel it there, let "
+            "reconcile_receivables see it, then bill again."
+        )
+    facts: dict[str, Fact] = {"person": person, "note": text, "invoice_id": period.invoice_id}
+    PeriodRepository(session, organization_id, Actor(person=person)).bill_again(
+        period, reason=Reason(ReasonKind.BILLED_AGAIN, facts), at=at
+    )
+    return ActionOutcome(changed=True, message="Planned again: its next invoice has a reference of its own.")
 
 
 def settle_now(
@@ -101,10 +167,10 @@ def settle_now(
         UnusableNote, NoSuchRow: as `release_period`.
         IllegalTransition: the period is not, and never was, in doubt.
     """
-    reason = f"grace period ended by {person}: {usable_note(note)}"
+    reason = Reason(ReasonKind.SETTLED_NOW, {"person": person, "note": usable_note(note)})
     period = _locked_period(session, organization_id, period_id)
     if period.state != PeriodState.IN_DOUBT:
-        return _somebody_was_first(session, period, PeriodState.IN_DOUBT)
+        return _somebody_was_first(session, period, "settled", PeriodState.IN_DOUBT, tuple(PeriodState))
     if period.doubt_until is not None and period.doubt_until <= at:
         return ActionOutcome(changed=False, message="Its grace period is over already: the next run settles it.")
     period.doubt_until = at
@@ -112,6 +178,62 @@ def settle_now(
     change = Change(period.id, PeriodState.IN_DOUBT, PeriodState.IN_DOUBT, reason)
     AuditRepository(session, organization_id, Actor(person=person)).record("period", [change], at)
     return ActionOutcome(changed=True, message="Its grace period ends now: the next run settles it.")
+
+
+def not_its_own(
+    session: Session, organization_id: int, period_id: int, *, person: str, note: str, at: datetime
+) -> ActionOutcome:
+    """Say that the invoices a period was parked for are not its own, and plan it again.
+
+    No matching takes one of these invoices for the period's rule any more.
+
+    Raises:
+        UnusableNote, NoSuchRow, IllegalTransition: as `release_period`.
+        NotPossible: the period was not parked for certain invoices.
+    """
+    text = usable_note(note)
+    period = _locked_period(session, organization_id, period_id)
+    if period.state != PeriodState.PARKED:
+        return _somebody_was_first(session, period, "released", PeriodState.PLANNED, [PeriodState.PARKED])
+    invoice_ids = _invoices_in(period.reason)
+    if not invoice_ids:
+        raise NotPossible("This period was not parked for an invoice that may be its own.")
+    for invoice_id in invoice_ids:
+        _remember_not_its_own(session, period, invoice_id, person=person, note=text, at=at)
+    facts: dict[str, Fact] = {"person": person, "note": text, "invoice_ids": invoice_ids}
+    reason = Reason(ReasonKind.NOT_ITS_OWN, facts)
+    PeriodRepository(session, organization_id, Actor(person=person)).replan([period], reason=reason, at=at)
+    return ActionOutcome(changed=True, message="Remembered: the next run of issue_invoices will take the period.")
+
+
+# -- findings --------------------------------------------------------------------------------------------------------
+
+
+def acknowledge_finding(
+    session: Session, organization_id: int, finding_id: int, *, person: str, note: str, at: datetime
+) -> ActionOutcome:
+    """Say that a person has seen a finding and what is done about it; it closes when the disagreement is gone.
+
+    Raises:
+        UnusableNote, NoSuchRow: as `release_period`.
+    """
+    text = usable_note(note)
+    query = select(Finding).where(Finding.organization_id == organization_id, Finding.id == finding_id)
+    finding = session.scalar(query.with_for_update().execution_options(populate_existing=True))
+    if finding is None:
+        raise NoSuchRow("finding", finding_id)
+    if finding.acknowledged_at is not None:
+        who = finding.acknowledged_by or "somebody"
+        return ActionOutcome(changed=False, message=f"Already acknowledged by {who}: {finding.note}")
+    finding.acknowledged_by, finding.acknowledged_at, finding.note = person, at, text
+    session.flush()
+    reason = Reason(ReasonKind.ACKNOWLEDGED, {"person": person, "note": text})
+    change = Change(finding.id, "open", "acknowledged", reason)
+    AuditRepository(session, organization_id, Actor(person=person)).record("finding", [change], at)
+    return ActionOutcome(changed=True, message="Acknowledged.")
+
+
+# -- price updates ---------------------------------------------------------------------------------------------------
 
 
 def apply_update(
@@ -147,7 +269,8 @@ def apply_update(
     wanted = basis or evidence.get("offered_first")
     if wanted is not None and wanted not in figures:
         raise NoSuchFigure(wanted, figures)
-    if execution.state == ExecutionState.PLANNED and execution.approved_by is not None:
+    decided_before = (ExecutionState.PLANNED, ExecutionState.SUBMITTING, *IN_PRICES)
+    if execution.state in decided_before and execution.approved_by is not None:
         return ActionOutcome(changed=False, message=f"Already decided by {execution.approved_by}.")
     decided = {"approved_by": person, "approved_at": at, "proposal_hash": figures[wanted]} if wanted else {}
     reason = Reason(ReasonKind.APPLY_ASKED, {"person": person, "note": text, "basis": wanted})
@@ -176,27 +299,113 @@ def skip_update(
     return ActionOutcome(changed=True, message="Skipped: the price stays, the next execution follows.")
 
 
-def acknowledge_finding(
-    session: Session, organization_id: int, finding_id: int, *, person: str, note: str, at: datetime
-) -> ActionOutcome:
-    """Say that a person has seen a finding and what is done about it; it closes when the disagreement is gone.
+# -- by what it is about ---------------------------------------------------------------------------------------------
+
+PERIOD_ACTIONS: dict[str, Action] = {
+    "release": release_period,
+    "cancel": cancel_period,
+    "plan_again": plan_again,
+    "bill_again": bill_again,
+    "settle_now": settle_now,
+    "not_its_own": not_its_own,
+}
+EXECUTION_ACTIONS: dict[str, Action] = {"apply": apply_update, "skip": skip_update}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matter:
+    """What a person names a matter by: a rule and a date (issue or execution date), or an invoice."""
+
+    rule_id: int | None = None
+    issue_date: date | None = None
+    invoice_id: int | None = None
+
+    def __str__(self) -> str:
+        if self.invoice_id is not None:
+            return f"invoice {self.invoice_id}"
+        return f"rule {self.rule_id}, {self.issue_date or 'any date'}"
+
+
+def act_on(
+    session: Session, organization_id: int, action: str, matter: Matter, *, person: str, note: str, at: datetime
+) -> list[ActionOutcome]:
+    """Carry out an action on everything open that it is about.
+
+    Args:
+        session: the caller commits.
+        organization_id: whose ledger.
+        action: a key of `PERIOD_ACTIONS` or `EXECUTION_ACTIONS`, or `acknowledge`.
+        matter: what it is about.
+        person: who acts.
+        note: why.
+        at: when.
 
     Raises:
-        UnusableNote, NoSuchRow: as `release_period`.
+        NoSuchRow: nothing fits.
+        UnusableNote, IllegalTransition, NotPossible: as the actions say.
     """
-    text = usable_note(note)
-    query = select(Finding).where(Finding.organization_id == organization_id, Finding.id == finding_id)
-    finding = session.scalar(query.with_for_update().execution_options(populate_existing=True))
-    if finding is None:
-        raise NoSuchRow("finding", finding_id)
-    if finding.acknowledged_at is not None:
-        who = finding.acknowledged_by or "somebody"
-        return ActionOutcome(changed=False, message=f"Already acknowledged by {who}: {finding.note}")
-    finding.acknowledged_by, finding.acknowledged_at, finding.note = person, at, text
-    session.flush()
-    change = Change(finding.id, "open", "acknowledged", text)
-    AuditRepository(session, organization_id, Actor(person=person)).record("finding", [change], at)
-    return ActionOutcome(changed=True, message="Acknowledged.")
+    if action == "acknowledge":
+        act, rows = acknowledge_finding, _findings_about(session, organization_id, matter)
+    elif action in EXECUTION_ACTIONS:
+        act, rows = EXECUTION_ACTIONS[action], _executions_about(session, organization_id, matter)
+    elif action in PERIOD_ACTIONS:
+        act, rows = PERIOD_ACTIONS[action], _periods_about(session, organization_id, matter)
+    else:
+        raise NoSuchRow("action", action)
+    if not rows:
+        raise NoSuchRow(f"matter to {action.replace('_', ' ')}:", matter)
+    return [act(session, organization_id, row_id, person=person, note=note, at=at) for row_id in rows]
+
+
+def _periods_about(session: Session, organization_id: int, matter: Matter) -> list[int]:
+    query = select(Period).where(Period.organization_id == organization_id).order_by(Period.issue_date, Period.id)
+    if matter.invoice_id is None:
+        query = query.where(Period.rule_id == matter.rule_id)
+        if matter.issue_date is not None:
+            query = query.where(Period.issue_date == matter.issue_date)
+        return [period.id for period in session.scalars(query)]
+    own = session.scalars(query.where(Period.invoice_id == matter.invoice_id))
+    parked = session.scalars(query.where(Period.state == PeriodState.PARKED))
+    named = (period for period in parked if matter.invoice_id in _invoices_in(period.reason))
+    return [*(period.id for period in own), *(period.id for period in named)]
+
+
+def _executions_about(session: Session, organization_id: int, matter: Matter) -> list[int]:
+    table = PriceUpdateExecution
+    query = select(table.id).where(table.organization_id == organization_id, table.rule_id == matter.rule_id)
+    if matter.issue_date is not None:
+        query = query.where(table.execution_date == matter.issue_date)
+    return list(session.scalars(query.order_by(table.id)))
+
+
+def _findings_about(session: Session, organization_id: int, matter: Matter) -> list[int]:
+    period_ids = _periods_about(session, organization_id, matter)
+    invoice_ids = {matter.invoice_id} - {None}
+    if matter.invoice_id is None:
+        own = select(Period.invoice_id).where(Period.id.in_(period_ids), Period.invoice_id.is_not(None))
+        invoice_ids = set(session.scalars(own))
+
+    def is_about(finding: Finding) -> bool:
+        match finding.subject:
+            case "invoice":
+                return finding.subject_id in invoice_ids
+            case "period":
+                return finding.subject_id in period_ids
+            case "rule" if finding.subject_id == matter.rule_id:
+                month = matter.issue_date and first_of_month(matter.issue_date)
+                return month in (None, finding.billing_month)
+            case _:
+                same_rule = matter.rule_id is not None and finding.facts.get("rule_id") == matter.rule_id
+                day = matter.issue_date and matter.issue_date.isoformat()
+                return finding.facts.get("invoice_id") in invoice_ids or (
+                    same_rule and day in (None, finding.facts.get("issue_date"))
+                )
+
+    open_ones = select(Finding).where(Finding.organization_id == organization_id, Finding.closed_at.is_(None))
+    return [finding.id for finding in session.scalars(open_ones.order_by(Finding.id)) if is_about(finding)]
+
+
+# -- what they share -------------------------------------------------------------------------------------------------
 
 
 def usable_note(note: str) -> str:
@@ -224,15 +433,37 @@ def _locked_period(session: Session, organization_id: int, period_id: int) -> Pe
 
 
 def _locked_execution(session: Session, organization_id: int, execution_id: int) -> PriceUpdateExecution:
-    mine = PriceUpdateExecution.organization_id == organization_id, PriceUpdateExecution.id == execution_id
-    query = select(PriceUpdateExecution).where(*mine).with_for_update()
-    execution = session.scalar(query.execution_options(populate_existing=True))
+    table = PriceUpdateExecution
+    query = select(table).where(table.organization_id == organization_id, table.id == execution_id)
+    execution = session.scalar(query.with_for_update().execution_options(populate_existing=True))
     if execution is None:
         raise NoSuchRow("price update", execution_id)
     return execution
 
 
-def _somebody_was_first(session: Session, period: Period, target: PeriodState) -> ActionOutcome:
+def _invoices_in(reason: Reason | None) -> Sequence[int]:
+    """Return the invoices that a reason names as perhaps the period's own."""
+    ids = reason.facts.get("invoice_ids") if reason is not None else None
+    return [int(each) for each in ids] if isinstance(ids, list | tuple) else []
+
+
+def _remember_not_its_own(
+    session: Session, period: Period, invoice_id: int, *, person: str, note: str, at: datetime
+) -> None:
+    row = {
+        "organization_id": period.organization_id,
+        "invoice_id": invoice_id,
+        "rule_id": period.rule_id,
+        "person": person,
+        "note": note,
+        "at": at,
+    }
+    session.execute(insert_new(session, NotItsOwn), [row])
+
+
+def _somebody_was_first(
+    session: Session, period: Period, done: str, target: PeriodState, sources: Collection[PeriodState]
+) -> ActionOutcome:
     """Answer an action on a period that has moved on, if what was asked for did happen; else refuse it.
 
     Raises:
@@ -243,16 +474,10 @@ def _somebody_was_first(session: Session, period: Period, target: PeriodState) -
         AuditEntry.subject == "period",
         AuditEntry.subject_id == period.id,
         AuditEntry.to_state == target.value,
+        AuditEntry.from_state.in_([source.value for source in sources]),
     )
-    if target == PeriodState.PLANNED:  # any other way to `planned` is no release
-        query = query.where(AuditEntry.from_state == PeriodState.PARKED.value)
-    done = session.execute(query.order_by(AuditEntry.id.desc()).limit(1)).one_or_none()
-    if done is None:
+    entry = session.execute(query.order_by(AuditEntry.id.desc()).limit(1)).one_or_none()
+    if entry is None:
         raise IllegalTransition("period", period.state, target, TRANSITIONS[PeriodState(period.state)])
-    by_whom = f" by {done.person}" if done.person else ""
-    return ActionOutcome(
-        changed=False, message=f"It was already {_DONE[target]}{by_whom}; the period is {period.state} now."
-    )
-
-
-_DONE = {PeriodState.PLANNED: "released", PeriodState.CANCELLED: "cancelled", PeriodState.IN_DOUBT: "settled"}
+    by_whom = f" by {entry.person}" if entry.person else ""
+    return ActionOutcome(changed=False, message=f"It was already {done}{by_whom}; the period is {period.state} now.")

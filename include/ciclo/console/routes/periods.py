@@ -13,6 +13,7 @@ from ciclo.console.routes.parameters import IndexParam, MonthParam, Months, Opti
 from ciclo.console.tables import AsFile, PageDep, table
 from ciclo.domain.calendar import add_months
 from ciclo.domain.recurrence import DateRange
+from ciclo.domain.wording import said
 from ciclo.ledger.actions import NoSuchRow
 from ciclo.ledger.queries.grid import GridFilter, grid
 from ciclo.ledger.queries.periods import PeriodFilter, period_listing, period_page
@@ -31,7 +32,7 @@ COLUMNS = (
     Column("Gross value (BRL)", lambda row: row.gross_value),
     Column("State", lambda row: row.state),
     Column("Invoice", lambda row: row.invoice_id),
-    Column("Reason", lambda row: row.reason),
+    Column("Reason", lambda row: said(row.reason)),
     Column("Changed", lambda row: row.changed_at),
 )
 

@@ -18,6 +18,7 @@ from ciclo.console.tables import AsFile, PageDep, table
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.price_index import PriceIndex, accumulate
 from ciclo.domain.recurrence import DateRange
+from ciclo.domain.wording import said
 from ciclo.ledger.actions import NoSuchRow
 from ciclo.ledger.queries import price_updates as queries
 from ciclo.ledger.queries.paging import Listing
@@ -46,7 +47,7 @@ EXECUTED = (
     *_COMMON,
     Column("State", lambda row: row.state),
     Column("Factor", lambda row: row.factor),
-    Column("Reason", lambda row: row.reason),
+    Column("Reason", lambda row: said(row.reason)),
     Column("Changed", lambda row: row.changed_at),
 )
 

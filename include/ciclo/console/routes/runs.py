@@ -9,6 +9,7 @@ from ciclo.console.csv_export import Column, csv_response
 from ciclo.console.rendering import ViewDep, render
 from ciclo.console.routes.parameters import NameParam, OptionalName
 from ciclo.console.tables import AsFile, PageDep, table
+from ciclo.domain.wording import said
 from ciclo.ledger.queries.trail import RunFilter, run_counts, run_listing
 
 router = APIRouter()
@@ -23,7 +24,7 @@ COLUMNS = (
     Column("Issue date", lambda row: row.issue_date),
     Column("From", lambda row: row.from_state),
     Column("To", lambda row: row.to_state),
-    Column("Reason", lambda row: row.reason),
+    Column("Reason", lambda row: said(row.reason)),
     Column("Dag run", lambda row: row.run_id),
     Column("Task", lambda row: row.task_id),
 )

@@ -96,11 +96,14 @@ class ExecutionRepository:
         self._audit.record("execution", [Change(execution.id, source, target, reason)], at)
         return True
 
-    def approve(self, execution: PriceUpdateExecution, *, person: str, at: datetime) -> None:
+    def approve(
+        self, execution: PriceUpdateExecution, *, person: str, at: datetime, reason: Reason | None = None
+    ) -> None:
         """Record who approved a proposal; its hash says what was approved."""
         execution.approved_by, execution.approved_at = person, at
         self._session.flush()
-        approved = Change(execution.id, _S.PROPOSED, _S.PROPOSED, f"approved by {person}: {execution.proposal_hash}")
+        said = reason or Reason(ReasonKind.APPROVED, {"person": person, "hash": execution.proposal_hash})
+        approved = Change(execution.id, _S.PROPOSED, _S.PROPOSED, said)
         self._audit.record("execution", [approved], at)
 
     def take_reminder(self, execution: PriceUpdateExecution, at: datetime) -> bool:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.recurrence import DateRange
 from ciclo.ledger.repositories.statements import Merge, upsert
-from ciclo.ledger.tables import Invoice, Receivable
+from ciclo.ledger.tables import Invoice, NotItsOwn, Receivable
 
 PERIOD_OF: dict[str, Merge] = {"period_id": func.coalesce, "adopted": or_}
 """A reading that knows no period of an invoice leaves the stored one; an adopted invoice stays adopted."""
@@ -38,6 +38,13 @@ class InvoiceRepository:
             Invoice.period_id.is_not(None),
         )
         return set(self._session.scalars(query))
+
+    def not_its_own(self, invoice_ids: Collection[int]) -> set[tuple[int, int]]:
+        """Return of which of `invoice_ids` a person said that it is not a rule's own: (invoice, rule)."""
+        query = select(NotItsOwn.invoice_id, NotItsOwn.rule_id).where(
+            NotItsOwn.organization_id == self._organization_id, NotItsOwn.invoice_id.in_(list(invoice_ids))
+        )
+        return {(row.invoice_id, row.rule_id) for row in self._session.execute(query)}
 
     def within(self, window: DateRange) -> list[Invoice]:
         """Return the invoices with an issue date in the window, by id."""

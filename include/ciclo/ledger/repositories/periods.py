@@ -20,7 +20,7 @@ from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind, as_reason, check_transition
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.statements import insert_new
-from ciclo.ledger.tables import Period, PlannedInvoice, ScheduledUpdate, reason_columns
+from ciclo.ledger.tables import Invoice, Period, PlannedInvoice, ScheduledUpdate, reason_columns
 
 _BECOME_ISSUED = (
     update(Period)
@@ -219,6 +219,16 @@ class PeriodRepository:
     def replan(self, periods: Iterable[Period], *, reason: Reason | str, at: datetime) -> list[Period]:
         """Put periods back to `planned`: they certainly are not at the vendor, or a person released them."""
         return self._change(periods, PeriodState.PLANNED, reason=reason, at=at)
+
+    def bill_again(self, period: Period, *, reason: Reason, at: datetime) -> None:
+        """Plan an issued period anew, with a reference of its own; its invoice stays in the ledger without a period."""
+        check_transition(PeriodState(period.state), PeriodState.PLANNED)
+        mine = Invoice.organization_id == self._organization_id, Invoice.period_id == period.id
+        self._session.execute(update(Invoice).where(*mine).values(period_id=None))
+        period.invoice_id, period.reference_sequence = None, period.reference_sequence + 1
+        period.state, period.reason, period.changed_at = PeriodState.PLANNED.value, reason, at
+        self._session.flush()
+        self._audit.record("period", [Change(period.id, PeriodState.ISSUED, PeriodState.PLANNED, reason)], at)
 
     def cancel(
         self, periods: Iterable[Period], *, reason: Reason | str, at: datetime, by: str | None = None
