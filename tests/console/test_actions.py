@@ -52,7 +52,7 @@ def test_a_cancelled_period_stays_cancelled(click, own_year):
 
 
 def test_settling_now_ends_the_grace_period(click, own_year):
-    answer = click(f"/periods/{IN_DOUBT}/settle")
+    answer = click(f"/periods/{IN_DOUBT}/settle_now")
 
     assert "the next run settles it" in answer.text
     engine = open_engine(own_year)
@@ -69,8 +69,8 @@ def test_settling_now_ends_the_grace_period(click, own_year):
         ("cancel", ISSUED),
         ("release", IN_DOUBT),
         ("cancel", IN_DOUBT),
-        ("settle", ISSUED),
-        ("settle", WAITING),
+        ("settle_now", ISSUED),
+        ("settle_now", WAITING),
     ],
 )
 def test_what_cannot_be_done_is_a_409_with_a_sentence(click, action, period_id):

@@ -188,3 +188,11 @@ def test_metrics_are_prometheus_text(operator):
 
 def test_health_says_that_the_ledger_can_be_read(operator):
     assert operator.get("/healthz").json()["status"] == "ok"
+
+
+def test_what_waits_is_counted_and_filtered_by_kind(operator):
+    page = operator.get("/attention").text
+    assert "By kind" not in page or "kind=" in page
+    findings = operator.get("/attention?show=findings&kind=not_billed").text
+    assert "No invoice at the vendor for this period." in findings
+    assert "is not the price in force" not in findings

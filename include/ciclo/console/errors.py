@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from ciclo.console.rendering import EmptyLedger, UnknownOrganization, render_message
 from ciclo.domain.errors import DomainError, IllegalTransition
-from ciclo.ledger.actions import NoSuchRow, UnusableNote
+from ciclo.ledger.actions import NoSuchRow, NotPossible, UnusableNote
 from ciclo.ledger.errors import LedgerNotMigratedError, LedgerUrlError
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ def add_error_pages(app: FastAPI) -> None:
         NoSuchRow: _missing,
         UnusableNote: _unusable,
         IllegalTransition: _conflict,
+        NotPossible: _conflict,
         DomainError: _unusable,
     }
     for failure, handler in handlers.items():
@@ -96,4 +97,6 @@ def _unusable(request: Request, error: Exception) -> Response:
 
 
 def _conflict(request: Request, error: Exception) -> Response:
-    return render_message(request, 409, "Not possible any more", f"{str(error).capitalize()}.")
+    return render_message(
+        request, 409, "Not possible any more", f"{str(error)[:1].upper()}{str(error)[1:].rstrip('.')}."
+    )

@@ -21,7 +21,7 @@ from ciclo.console.database import SessionDep
 from ciclo.console.formats import FILTERS, SAO_PAULO, due_words, index_label, percent
 from ciclo.console.marks import MARKS, mark
 from ciclo.domain.price_index import PriceIndex
-from ciclo.domain.wording import said
+from ciclo.domain.wording import kind_words, said
 from ciclo.ledger.queries.month import waiting_for_a_person
 from ciclo.ledger.queries.organizations import OrganizationName, organizations
 
@@ -151,7 +151,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= FILTERS | {"said": said}
+    made.filters |= FILTERS | {"said": said, "kind_words": kind_words}
     made.globals |= {
         "mark": mark,
         "marks": MARKS,

@@ -66,6 +66,10 @@ class Table:
         """URL of the first page with another number of rows."""
         return self._url(replace(self.page.request, number=1, size=size))
 
+    def filter_url(self, **changes: Any) -> str:
+        """URL of the first page with other filters."""
+        return self._url(replace(self.page.request, number=1), **changes)
+
     @property
     def csv_url(self) -> str:
         """URL of the whole table as a file, in the order shown."""
@@ -79,8 +83,7 @@ class Table:
     def _url(self, request: PageRequest, **more: Any) -> str:
         return self.links.url(
             self.path,
-            **self.filters,
-            **more,
+            **{**self.filters, **more},
             sort=request.sort,
             desc=request.descending,
             page=request.number if request.number > 1 else None,

@@ -143,6 +143,11 @@ def said_of_finding(kind: str, facts: Mapping[str, Fact]) -> str:
     return f"{_place(facts, template)}{_WORDS.vformat(template, (), facts)}"
 
 
+def kind_words(kind: str) -> str:
+    """Return a kind of reason or finding as a heading has it."""
+    return "Other reasons" if kind == ReasonKind.SAID else kind.replace("_", " ").capitalize()
+
+
 _NAMED = (
     ("contract_id", "contract {}"),
     ("rule_id", "rule {}"),

@@ -1,11 +1,11 @@
-"""What a person may do: release, cancel, settle now, acknowledge. Each is one transaction of `ciclo.ledger.actions`.
+"""What a person may do with periods, findings and price updates. Each is one transaction of `ciclo.ledger.actions`.
 
-The one rule: an action answers with the thing as it is now and a sentence on what came of it, also the second time.
+An action answers with the thing as it is now and a sentence on what came of it, also the second time.
 """
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Protocol
+from typing import Annotated, Literal, Protocol
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from ciclo.console.access import FormDep
 from ciclo.console.database import LedgerDep
-from ciclo.console.rendering import View, ViewDep, render
+from ciclo.console.rendering import ViewDep, render
 from ciclo.console.routes.parameters import RowId
+from ciclo.console.routes.price_updates import execution_view
 from ciclo.ledger import actions
 from ciclo.ledger.actions import ActionOutcome, NoSuchRow
 from ciclo.ledger.queries.attention import finding_page
@@ -50,22 +51,28 @@ def performer(view: ViewDep, fields: FormDep, ledger: LedgerDep) -> Perform:
 PerformDep = Annotated[Perform, Depends(performer)]
 
 
-@router.post("/periods/{period_id}/release")
-def release(view: ViewDep, perform: PerformDep, period_id: RowId) -> HTMLResponse:
-    """Put a parked period back to planned."""
-    return _period(view, period_id, perform(actions.release_period, period_id))
+PeriodAction = Literal["release", "cancel", "plan_again", "bill_again", "settle_now", "not_its_own"]
+UpdateAction = Literal["apply", "skip"]
 
 
-@router.post("/periods/{period_id}/cancel")
-def cancel(view: ViewDep, perform: PerformDep, period_id: RowId) -> HTMLResponse:
-    """Give a parked period up."""
-    return _period(view, period_id, perform(actions.cancel_period, period_id))
+@router.post("/periods/{period_id}/{action}")
+def act_on_period(view: ViewDep, perform: PerformDep, period_id: RowId, action: PeriodAction) -> HTMLResponse:
+    """Carry out one of the actions on a period, and show it as it is now."""
+    outcome = perform(actions.PERIOD_ACTIONS[action], period_id)
+    view.session.rollback()  # what follows must see what was just committed
+    found = period_page(view.session, view.organization_id, period_id)
+    if found is None:
+        raise NoSuchRow("period", period_id)
+    template = "_period.html" if view.partial else "period.html"
+    return render(view, template, tab="periods", found=found, outcome=outcome)
 
 
-@router.post("/periods/{period_id}/settle")
-def settle(view: ViewDep, perform: PerformDep, period_id: RowId) -> HTMLResponse:
-    """End the grace period of a period in doubt."""
-    return _period(view, period_id, perform(actions.settle_now, period_id))
+@router.post("/price-updates/{execution_id}/{action}")
+def act_on_update(view: ViewDep, perform: PerformDep, execution_id: RowId, action: UpdateAction) -> HTMLResponse:
+    """Carry out one of the actions on an execution of a price update, and show it as it is now."""
+    outcome = perform(actions.EXECUTION_ACTIONS[action], execution_id)
+    view.session.rollback()  # what follows must see what was just committed
+    return execution_view(view, execution_id, outcome)
 
 
 @router.post("/findings/{finding_id}/acknowledge")
@@ -78,12 +85,3 @@ def acknowledge(view: ViewDep, perform: PerformDep, finding_id: RowId) -> HTMLRe
         raise NoSuchRow("finding", finding_id)
     template = "_finding.html" if view.partial else "finding.html"
     return render(view, template, tab="attention", found=found, outcome=outcome)
-
-
-def _period(view: View, period_id: int, outcome: ActionOutcome) -> HTMLResponse:
-    view.session.rollback()  # what follows must see what was just committed
-    found = period_page(view.session, view.organization_id, period_id)
-    if found is None:
-        raise NoSuchRow("period", period_id)
-    template = "_period.html" if view.partial else "period.html"
-    return render(view, template, tab="periods", found=found, outcome=outcome)

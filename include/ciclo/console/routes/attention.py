@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import HTMLResponse
+from sqlalchemy.orm import Session
 
 from ciclo.console.csv_export import Column, csv_response
 from ciclo.console.rendering import ViewDep, render
@@ -14,13 +15,23 @@ from ciclo.console.routes.periods import COLUMNS as PERIOD_COLUMNS
 from ciclo.console.routes.price_updates import EXECUTED
 from ciclo.console.tables import AsFile, PageDep, table
 from ciclo.ledger.actions import NoSuchRow
-from ciclo.ledger.queries.attention import FindingFilter, finding_listing, finding_page, stopped_periods
+from ciclo.ledger.queries.attention import (
+    FindingFilter,
+    KindCount,
+    finding_listing,
+    finding_page,
+    findings_by_kind,
+    stopped_periods,
+    stopped_periods_by_kind,
+    stopped_updates_by_kind,
+)
 from ciclo.ledger.queries.month import UPDATE_NEEDS_A_PERSON
 from ciclo.ledger.queries.paging import Listing
 from ciclo.ledger.queries.price_updates import UpdateFilter, execution_listing
 
 router = APIRouter()
 Show = Annotated[Literal["periods", "findings", "updates"], Query()]
+Kind = Annotated[str, Query(max_length=40, pattern="^[a-z_]*$")]
 Seen = Annotated[Literal["open", "acknowledged", "closed"], Query()]
 _FINDINGS = {
     "open": FindingFilter(),
@@ -52,6 +63,7 @@ class AttentionQuery:
     show: Show = "periods"
     state: StateParam = None
     seen: Seen = "open"
+    kind: Kind = ""
     contract: OptionalId = None
     q: TextParam = ""
 
@@ -63,6 +75,8 @@ class Queue:
     listing: Listing[Any]
     columns: tuple[Column, ...]
     what: str
+    kinds: Callable[[Session], tuple[KindCount, ...]]
+    """How many there are of each kind, whatever else the list is narrowed to."""
 
 
 @router.get("/attention")
@@ -76,9 +90,8 @@ def show_attention(
     filters = {field.name: getattr(query, field.name) for field in fields(query)}
     filters["seen"] = query.seen if query.seen != "open" else None
     rows = table(view, queue.listing.page(view.session, request), "/attention", queue.what, filters)
-    return render(
-        view, "attention.html", tab="attention", table=rows, filters=filters, show=query.show, seen=query.seen
-    )
+    shown: dict[str, Any] = {"table": rows, "filters": filters, "show": query.show, "seen": query.seen}
+    return render(view, "attention.html", tab="attention", kinds=queue.kinds(view.session), **shown)
 
 
 @router.get("/findings/{finding_id}")
@@ -93,17 +106,23 @@ def show_finding(view: ViewDep, finding_id: RowId) -> HTMLResponse:
 
 def _periods(organization_id: int, query: AttentionQuery) -> Queue:
     state = query.state.value if query.state else None
-    return Queue(stopped_periods(organization_id, state=state, text=query.q.strip()), PERIOD_COLUMNS, "period")
+    listing = stopped_periods(organization_id, state=state, kind=query.kind, text=query.q.strip())
+    return Queue(listing, PERIOD_COLUMNS, "period", lambda session: stopped_periods_by_kind(session, organization_id))
 
 
 def _findings(organization_id: int, query: AttentionQuery) -> Queue:
-    wanted = replace(_FINDINGS[query.seen], contract_id=query.contract, text=query.q.strip())
-    return Queue(finding_listing(organization_id, wanted), FINDING_COLUMNS, "finding")
+    every = _FINDINGS[query.seen]
+    wanted = replace(every, kind=query.kind, contract_id=query.contract, text=query.q.strip())
+    listing = finding_listing(organization_id, wanted)
+    return Queue(listing, FINDING_COLUMNS, "finding", lambda session: findings_by_kind(session, organization_id, every))
 
 
 def _updates(organization_id: int, query: AttentionQuery) -> Queue:
-    wanted = UpdateFilter(states=UPDATE_NEEDS_A_PERSON, contract_id=query.contract, text=query.q.strip())
-    return Queue(execution_listing(organization_id, wanted), EXECUTED, "price update")
+    wanted = UpdateFilter(
+        states=UPDATE_NEEDS_A_PERSON, contract_id=query.contract, reason_kind=query.kind, text=query.q.strip()
+    )
+    listing = execution_listing(organization_id, wanted)
+    return Queue(listing, EXECUTED, "price update", lambda session: stopped_updates_by_kind(session, organization_id))
 
 
 _QUEUES: dict[str, Callable[[int, AttentionQuery], Queue]] = {

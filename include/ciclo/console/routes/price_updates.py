@@ -19,7 +19,7 @@ from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.price_index import PriceIndex, accumulate
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.wording import said
-from ciclo.ledger.actions import NoSuchRow
+from ciclo.ledger.actions import ActionOutcome, NoSuchRow
 from ciclo.ledger.queries import price_updates as queries
 from ciclo.ledger.queries.paging import Listing
 
@@ -96,15 +96,26 @@ def show_updates(
 
 @router.get("/{execution_id}")
 def show_execution(view: ViewDep, execution_id: RowId) -> HTMLResponse:
-    """Show one execution with its evidence."""
+    """Show one execution with its evidence; what a person may do about it."""
+    return execution_view(view, execution_id)
+
+
+def execution_view(view: View, execution_id: int, outcome: ActionOutcome | None = None) -> HTMLResponse:
+    """Show one execution as it is now, and what came of an action on it."""
     found = queries.execution_page(view.session, view.organization_id, execution_id)
     if found is None:
         raise NoSuchRow("price update", execution_id)
     prices = queries.prices_of(view.session, view.organization_id, found.execution.rule_id)
     charts = price_charts(prices, view.today)
     months = tuple(zip(queries.evidence_months(found.evidence), found.evidence.get("months", ()), strict=True))
-    template = "price_update.html"
-    return render(view, template, tab="price_updates", found=found, charts=charts, months=months, decimal_of=_decimal)
+    shown: dict[str, Any] = {
+        "found": found,
+        "charts": charts,
+        "months": months,
+        "decimal_of": Decimal,
+        "outcome": outcome,
+    }
+    return render(view, "price_update.html", tab="price_updates", **shown)
 
 
 def price_charts(prices: Sequence[queries.PricePoint], today: date) -> dict[int, Chart]:
@@ -114,10 +125,6 @@ def price_charts(prices: Sequence[queries.PricePoint], today: date) -> dict[int,
         title = f"{formats.brl(point.unit_value)} from {formats.day(point.effective_from)} ({point.source})"
         by_service.setdefault(point.service_id, []).append((point.effective_from, point.unit_value, title))
     return {service: steps_over_time(points, today) for service, points in by_service.items()}
-
-
-def _decimal(text: str) -> Decimal:
-    return Decimal(text)
 
 
 def _listing(view: View, query: UpdateQuery) -> Listing[Any]:

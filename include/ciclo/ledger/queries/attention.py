@@ -1,20 +1,22 @@
 """What waits for a person: periods parked or in doubt, and findings, with reason, age and amount at risk."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Text, and_, cast, or_, select
+from sqlalchemy import Text, and_, cast, func, null, or_, select
 from sqlalchemy.orm import Session
 
+from ciclo.domain.money import ZERO
 from ciclo.domain.wording import said_of_finding
-from ciclo.ledger.queries.expressions import contains
-from ciclo.ledger.queries.month import NEEDS_A_PERSON
+from ciclo.ledger.queries.expressions import contains, not_at_rest
+from ciclo.ledger.queries.month import NEEDS_A_PERSON, UPDATE_NEEDS_A_PERSON
 from ciclo.ledger.queries.paging import Listing, counted
 from ciclo.ledger.queries.periods import PeriodFilter, PeriodRow, period_listing
 from ciclo.ledger.queries.trail import TrailEntry, trail_of
-from ciclo.ledger.tables import Contract, Finding, Payload
+from ciclo.ledger.tables import Contract, Finding, Payload, Period, PriceUpdateExecution
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class FindingFilter:
     acknowledged: bool | None = False
     contract_id: int | None = None
     billing_month: date | None = None
+    kind: str = ""
     text: str = ""
 
 
@@ -56,6 +59,15 @@ class FindingRow:
 
 
 @dataclass(frozen=True, slots=True)
+class KindCount:
+    """How many things stopped for a reason, or disagree in a way. BRL at risk, as far as it is known."""
+
+    kind: str
+    count: int
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class FindingPage:
     """A finding with its trail."""
 
@@ -84,10 +96,37 @@ _COLUMNS: tuple[Any, ...] = (
 _OF_CONTRACT = and_(Contract.organization_id == Finding.organization_id, Contract.contract_id == Finding.contract_id)
 
 
-def stopped_periods(organization_id: int, *, state: str | None = None, text: str = "") -> Listing[PeriodRow]:
+def stopped_periods(
+    organization_id: int, *, state: str | None = None, kind: str = "", text: str = ""
+) -> Listing[PeriodRow]:
     """Return the periods that wait for a person, oldest issue date first."""
     states = (state,) if state in NEEDS_A_PERSON else NEEDS_A_PERSON
-    return period_listing(organization_id, PeriodFilter(states=states, text=text), oldest_first=True)
+    return period_listing(organization_id, PeriodFilter(states=states, reason_kind=kind, text=text), oldest_first=True)
+
+
+def stopped_periods_by_kind(session: Session, organization_id: int) -> tuple[KindCount, ...]:
+    """Count the periods that wait for a person by the kind of their reason."""
+    mine = Period.organization_id == organization_id, Period.state.in_(NEEDS_A_PERSON), not_at_rest()
+    return _by_kind(session, Period.reason_kind, Period.gross_value, mine)
+
+
+def stopped_updates_by_kind(session: Session, organization_id: int) -> tuple[KindCount, ...]:
+    """Count the price updates that wait for a person by the kind of their reason."""
+    table = PriceUpdateExecution
+    mine = table.organization_id == organization_id, table.state.in_(UPDATE_NEEDS_A_PERSON)
+    return _by_kind(session, table.reason_kind, None, mine)
+
+
+def findings_by_kind(session: Session, organization_id: int, wanted: FindingFilter) -> tuple[KindCount, ...]:
+    """Count findings by their kind."""
+    return _by_kind(session, Finding.kind, Finding.amount, _conditions(organization_id, wanted))
+
+
+def _by_kind(session: Session, kind: Any, amount: Any, conditions: Sequence[Any]) -> tuple[KindCount, ...]:
+    total = func.sum(amount) if amount is not None else null()
+    query = select(kind.label("kind"), func.count().label("count"), total.label("amount")).where(*conditions)
+    rows = session.execute(query.group_by(kind).order_by(func.count().desc(), kind))
+    return tuple(KindCount(row.kind, row[1], row.amount or ZERO) for row in rows if row.kind is not None)
 
 
 def finding_listing(organization_id: int, wanted: FindingFilter) -> Listing[FindingRow]:
@@ -119,6 +158,8 @@ def _conditions(organization_id: int, wanted: FindingFilter) -> list[Any]:
     if wanted.acknowledged is not None:
         seen = Finding.acknowledged_at
         conditions.append(seen.is_not(None) if wanted.acknowledged else seen.is_(None))
+    if wanted.kind:
+        conditions.append(Finding.kind == wanted.kind)
     if wanted.contract_id is not None:
         conditions.append(Finding.contract_id == wanted.contract_id)
     if wanted.billing_month is not None:

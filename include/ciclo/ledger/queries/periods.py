@@ -27,6 +27,7 @@ class PeriodFilter:
     states: tuple[str, ...] = ()
     price_index: str | None = None
     text: str = ""
+    reason_kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,8 @@ def _conditions(organization_id: int, wanted: PeriodFilter) -> list[Any]:
         conditions.append(Period.state.in_(wanted.states))
         if not SETTLED.intersection(wanted.states):
             conditions.append(not_at_rest())
+    if wanted.reason_kind:
+        conditions.append(Period.reason_kind == wanted.reason_kind)
     if wanted.price_index:
         conditions.append(Period.rule_id.in_(rules_with_index(organization_id, wanted.price_index)))
     if wanted.text:

@@ -32,6 +32,7 @@ class UpdateFilter:
     contract_id: int | None = None
     rule_id: int | None = None
     text: str = ""
+    reason_kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +173,8 @@ def execution_listing(organization_id: int, wanted: UpdateFilter) -> Listing[Exe
         conditions += [table.execution_date >= wanted.window.start, table.execution_date < wanted.window.end]
     if wanted.states:
         conditions.append(table.state.in_(wanted.states))
+    if wanted.reason_kind:
+        conditions.append(table.reason_kind == wanted.reason_kind)
     rows = _named(select(*_EXECUTION), table).where(*conditions)
     sorts: dict[str, Any] = {
         "execution_date": table.execution_date,
