@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from ciclo.console.rendering import EmptyLedger, UnknownOrganization, render_message
 from ciclo.domain.errors import DomainError, IllegalTransition
-from ciclo.ledger.actions import NoSuchRow, NotPossible, UnusableNote
+from ciclo.ledger.actions import NoSuchFigure, NoSuchRow, NotPossible, UnusableNote
 from ciclo.ledger.errors import LedgerNotMigratedError, LedgerUrlError
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ def add_error_pages(app: FastAPI) -> None:
         DBAPIError: _unreachable,
         NoSuchRow: _missing,
         UnusableNote: _unusable,
+        NoSuchFigure: _unusable,
         IllegalTransition: _conflict,
         NotPossible: _conflict,
         DomainError: _unusable,

@@ -275,6 +275,11 @@ def apply_update(
     decided = {"approved_by": person, "approved_at": at, "proposal_hash": figures[wanted]} if wanted else {}
     reason = Reason(ReasonKind.APPLY_ASKED, {"person": person, "note": text, "basis": wanted})
     executions = ExecutionRepository(session, organization_id, Actor(person=person))
+    if execution.state == ExecutionState.PROPOSED and wanted is None:
+        if execution.approved_at is not None:
+            return ActionOutcome(changed=False, message=f"Already decided by {execution.approved_by}.")
+        executions.approve(execution, person=person, at=at, reason=reason)
+        return ActionOutcome(changed=True, message="Approved: the next run of apply_price_updates applies it.")
     executions.change(execution, ExecutionState.PLANNED, reason=reason, at=at, **decided)
     return ActionOutcome(changed=True, message="The next run of apply_price_updates applies it.")
 

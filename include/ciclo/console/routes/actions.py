@@ -4,12 +4,10 @@ An action answers with the thing as it is now and a sentence on what came of it,
 """
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
-from sqlalchemy.orm import Session
 
 from ciclo.console.access import FormDep
 from ciclo.console.database import LedgerDep
@@ -24,26 +22,17 @@ from ciclo.ledger.queries.periods import period_page
 router = APIRouter()
 
 
-class Act(Protocol):
-    """An action of `ciclo.ledger.actions`."""
-
-    def __call__(
-        self, session: Session, organization_id: int, row_id: int, /, *, person: str, note: str, at: datetime
-    ) -> ActionOutcome:
-        """Act."""
-        ...
-
-
-Perform = Callable[[Act, int], ActionOutcome]
+Perform = Callable[..., ActionOutcome]
+"""(action, row_id, **its own options) → outcome."""
 
 
 def performer(view: ViewDep, fields: FormDep, ledger: LedgerDep) -> Perform:
     """Return what performs an action in this user's name, with the form's note, in a transaction of its own."""
 
-    def perform(act: Act, row_id: int) -> ActionOutcome:
+    def perform(act: actions.Action, row_id: int, **options: str | None) -> ActionOutcome:
         with ledger.writing() as session, session.begin():
             person, note = view.viewer.user.name, fields.get("note", "")
-            return act(session, view.organization_id, row_id, person=person, note=note, at=view.now)
+            return act(session, view.organization_id, row_id, person=person, note=note, at=view.now, **options)
 
     return perform
 
@@ -68,9 +57,12 @@ def act_on_period(view: ViewDep, perform: PerformDep, period_id: RowId, action: 
 
 
 @router.post("/price-updates/{execution_id}/{action}")
-def act_on_update(view: ViewDep, perform: PerformDep, execution_id: RowId, action: UpdateAction) -> HTMLResponse:
+def act_on_update(
+    view: ViewDep, perform: PerformDep, fields: FormDep, execution_id: RowId, action: UpdateAction
+) -> HTMLResponse:
     """Carry out one of the actions on an execution of a price update, and show it as it is now."""
-    outcome = perform(actions.EXECUTION_ACTIONS[action], execution_id)
+    chosen = {"basis": fields.get("basis") or None} if action == "apply" else {}
+    outcome = perform(actions.EXECUTION_ACTIONS[action], execution_id, **chosen)
     view.session.rollback()  # what follows must see what was just committed
     return execution_view(view, execution_id, outcome)
 
