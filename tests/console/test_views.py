@@ -191,8 +191,8 @@ def test_health_says_that_the_ledger_can_be_read(operator):
 
 
 def test_what_waits_is_counted_and_filtered_by_kind(operator):
-    page = operator.get("/attention").text
-    assert "By kind" not in page or "kind=" in page
-    findings = operator.get("/attention?show=findings&kind=not_billed").text
+    every = operator.get("/attention?show=findings").text
+    assert "Deleted remotely <strong>1</strong>" in every
+    findings = operator.get("/attention?show=findings&kind=deleted_remotely").text
     assert "No invoice at the vendor for this period." in findings
     assert "is not the price in force" not in findings
