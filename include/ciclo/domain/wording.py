@@ -10,11 +10,26 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from ciclo.domain.continuity import Break
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import brl
 from ciclo.domain.states import Fact, Reason, ReasonKind
 
 _K, _F = ReasonKind, FindingKind
+
+BREAKS: Mapping[Break, str] = {
+    Break.MONTH_USED_TWICE: "a month is in the price already",
+    Break.MONTH_SKIPPED: "a month would never be used",
+    Break.POLICY_CHANGED: "the months are counted by another policy than before",
+    Break.INDEX_CHANGED: "the index is another one than before",
+    Break.PRICE_CHANGED_BY_HAND: "a person changed the price within these months",
+    Break.YOUNGER_THAN_WINDOW: "the price is younger than these months",
+}
+
+_CONTINUITY = (
+    "{breaks:breaks}: {old:amounts} becomes {letter:amounts} by {letter_months:list}, "
+    "or {continuity:amounts} by {continuity_months:list}; a person decides"
+)
 
 REASONS: Mapping[ReasonKind, str] = {
     _K.SAID: "{text}",
@@ -57,10 +72,38 @@ REASONS: Mapping[ReasonKind, str] = {
     _K.VALUE_MISSING: (
         "the value of {price_index} for {month:month} should be out since {out_from} and is not; waited since {since}"
     ),
-    _K.CONTINUITY: "{why}: {old:brl} becomes {new:brl} by these months; a person decides",
+    _K.UPDATE_UNUSABLE: "{error}",
+    _K.PERIOD_UNSETTLED: "the period of {issue_date} is {state} and has to be settled first",
+    _K.CONTINUITY: _CONTINUITY,
+    _K.CONTINUITY_CHANGED: f"what {{person}} decided was about other figures; {_CONTINUITY}",
+    _K.WAITS_FOR_APPROVAL: "waits for a person's approval",
+    _K.GOES_ON: "goes on",
     _K.PROPOSAL_CHANGED: "rule, prices or index values changed since it was proposed",
+    _K.APPROVAL_REFUSED: (
+        "the approval by {person} is refused: rule, prices or index values changed since it was proposed"
+    ),
     _K.REJECTED: "rejected by {person}",
+    _K.PRICE_NOT_TAKEN: "the vendor was sent {sent:amounts} and shows {shown:amounts}",
+    _K.PRICE_THERE: "the vendor shows the new price",
+    _K.PRICE_NOT_THERE: "the vendor shows the price before after the grace period: planned again",
+    _K.PRICE_UNEXPECTED: (
+        "the vendor shows {shown:amounts}, neither the price before ({before:amounts}) nor the new one ({sent:amounts})"
+    ),
+    _K.INVOICES_PENDING: "invoice {invoice_id} is not at the new price yet: {error}",
+    _K.REPRICED: "{old:brl} to {new:brl} by the price update of {execution_date}",
     _K.VENDOR_READJUSTED: "the vendor has readjusted the price itself: its price counts",
+    _K.VENDOR_DATE_ALONE: (
+        "the vendor moved its execution date to {next_date}, but its price is still {shown:amounts}"
+    ),
+    _K.VENDOR_ON_TOP: (
+        "the vendor shows {shown:amounts} since it readjusted once more than Ciclo; correct the rule at the vendor"
+    ),
+    _K.VENDOR_CHANGED_LATER: (
+        "the vendor shows {shown:amounts}, and the price was changed after the execution date as well"
+    ),
+    _K.VENDOR_AHEAD: (
+        "the vendor's next execution is {next_date}, more than one later; its price of the time between is not known"
+    ),
     _K.UPDATE_ENDED: "the rule, its contract or the update has ended, or it executes on another day by now",
     _K.CAUSE_GONE: "the cause is gone",
     _K.SEEN_ANEW: "{person} acknowledged {was}, now it is {found}",
@@ -91,7 +134,9 @@ FINDINGS: Mapping[FindingKind, str] = {
     _F.DATE_MOVED: "invoice {invoice_id} is issued on {found}, its rule says {expected}",
     _F.SPLIT: "invoice {invoice_id} has {found} receivables, its rule says {expected}",
     _F.DESCRIPTION_DIFFERS: "invoice {invoice_id} has another description than its rule",
-    _F.VENDOR_FACTOR_DIFFERS: "the vendor readjusted to {found:brl}, by the index it is {expected:brl}",
+    _F.VENDOR_FACTOR_DIFFERS: (
+        "the vendor readjusted to {found:amounts}, by the index it is {expected:amounts}; the vendor's price counts"
+    ),
 }
 
 
@@ -101,7 +146,7 @@ class _Words(string.Formatter):
     def get_value(self, key: int | str, args: Any, kwargs: Mapping[str, Any]) -> Any:  # noqa: ARG002 - the base's signature
         return kwargs.get(str(key))
 
-    def format_field(self, value: Any, format_spec: str) -> str:
+    def format_field(self, value: Any, format_spec: str) -> str:  # noqa: PLR0911 - one a format
         if value is None:
             return "?"
         match format_spec:
@@ -110,6 +155,10 @@ class _Words(string.Formatter):
             case "month":
                 year, month = str(value).split("-")[:2]
                 return f"{month}/{year}"
+            case "amounts":
+                return ", ".join(brl(Decimal(str(each))) for each in value)
+            case "breaks":
+                return "; ".join(BREAKS[Break(each)] for each in value)
             case "list":
                 return ", ".join(map(str, [value] if isinstance(value, str | int) else value))
             case _:

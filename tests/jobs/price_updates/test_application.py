@@ -298,9 +298,7 @@ def test_a_refused_price_is_parked_with_the_vendors_words(billing):
 
     assert outcome.parked == 1
     assert run.execution().state == ExecutionState.PARKED
-    assert said(run.execution().reason).startswith(
-        "contract 10, rule 1, update of 2025-06-10: the API refused the new price"
-    )
+    assert said(run.execution().reason).startswith("contract 10, rule 1, update of 2025-06-10: the API refused it")
     assert run.next_execution() == date(2025, 6, 10)
 
 

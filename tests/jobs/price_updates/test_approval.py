@@ -129,7 +129,8 @@ def test_an_approval_is_refused_if_anything_changed_since(run, change):
     assert outcome.applied == 0
     assert (execution.state, execution.approved_by) == (ExecutionState.PLANNED, None)
     assert said(execution.reason) == (
-        "the approval by Marina is refused: rule, prices or index values changed since it was proposed"
+        "contract 10, rule 1, update of 2025-06-10: the approval by Marina is refused: "
+        "rule, prices or index values changed since it was proposed"
     )
     assert run.puts() == []
 
@@ -143,7 +144,7 @@ def test_an_approval_is_withdrawn_if_a_person_changes_the_price_meanwhile(run):
     execution = run.execution()
     assert outcome.applied == 0
     assert (execution.state, execution.approved_by) == (ExecutionState.PARKED, None)
-    assert "price_changed_by_hand" in said(execution.reason)
+    assert "a person changed the price within these months" in said(execution.reason)
     assert "what Marina decided was about other figures" in said(execution.reason)
     assert run.puts() == []
 

@@ -191,6 +191,17 @@ def test_a_rule_that_vanished_while_in_doubt_is_cancelled(run):
     assert run.next_execution() is None
 
 
+def test_one_wrong_empty_answer_settles_nothing(run, clock):
+    run.sandbox.faults([PUT | {"kind": "error_after", "count": 1}])
+    run.apply()
+    run.sandbox.faults([{"method": "GET", "path": "invoice_rules", "kind": "empty_list", "count": 1}])
+
+    first, second = run.settle(), run.settle()
+
+    assert (first.in_doubt, first.cancelled, second.applied) == (1, 0, 1)
+    assert run.prices() == APPLIED
+
+
 def _with_api(ctx, api):
     return type(ctx)(api, ctx.session, ctx.actor, ctx.clock)
 

@@ -131,7 +131,7 @@ def test_a_value_that_should_be_out_makes_the_update_wait_then_park(billing, mis
     waiting = run.execution()
     assert (waiting.state, waiting.waiting_since) == (ExecutionState.WAITING, date(2026, 1, 10))
     month = f"{missing[5:]}/{missing[:4]}"
-    assert said(waiting.reason).startswith(f"the value of IGP-M for {month} should be out since")
+    assert f"the value of IGP-M for {month} should be out since" in said(waiting.reason)
     run.today = date(2026, 1, 19)
     run.apply()
     assert run.execution().state == ExecutionState.WAITING
@@ -176,7 +176,7 @@ def test_the_wait_for_a_month_that_is_not_out_yet_begins_when_it_should_be(billi
     options = UpdateOptions(policy=WindowPolicy.PREVIOUS_MONTH, max_wait_days=3)
 
     run.apply(options=options)
-    assert said(run.execution().reason) == "the value of IPCA for 05/2025 is not out before 2025-06-13"
+    assert said(run.execution().reason).endswith("the value of IPCA for 05/2025 is not out before 2025-06-13")
     assert run.execution().waiting_since == date(2025, 6, 13)
 
     run.today = date(2025, 6, 15)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from ciclo.domain.errors import DomainError
-from ciclo.domain.money import brl
 from ciclo.domain.pricing import next_execution
+from ciclo.domain.states import Reason, ReasonKind
 from ciclo.jobs.price_updates.propose import Proposal
-from ciclo.jobs.price_updates.snapshot import Due, Prices, RuleSnapshot, written
+from ciclo.jobs.price_updates.updated_rule import Due, Prices, UpdatedRule, written
 from ciclo.jobs.rules.prices import readjusted_services
 from ciclo.jobs.rules.schedules import domain_update
 from ciclo.ledger.tables import Payload
@@ -28,7 +28,7 @@ class VendorSign(Enum):
     DATE_ALONE = auto()  # the date moved, the price is the one before, and ours would be another
     ON_TOP = auto()  # the price is the one that the vendor is known to show since it readjusted once more than Ciclo
     CHANGED_LATER = auto()  # the ledger has a price from after the execution date already
-    SKIPPED = auto()  # the vendor is more than one execution ahead
+    AHEAD = auto()  # the vendor is more than one execution ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +42,23 @@ class Adoption:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """Something that a person has to look at, and why."""
-
-    reason: str
-
-
-def judge_vendor(snapshot: RuleSnapshot, due: Due, proposal: Proposal | None) -> Adoption | Doubt | None:
+def judge_vendor(rule: UpdatedRule, due: Due, proposal: Proposal | None) -> Adoption | Reason | None:  # noqa: PLR0911 - one a case
     """Say whether the vendor has executed this update itself, by what it shows now.
 
     Args:
-        snapshot: the rule, just read from the vendor.
+        rule: just read from the vendor.
         due: the execution.
         proposal: ours, or None where it cannot be computed.
 
     Returns:
         None: it has not, the update is ours to apply. `Adoption`: it has, or somebody has set the price since the last
-        sight. `Doubt`: it cannot be told.
+        sight. `Reason`: it cannot be told, and why.
     """
-    remote = _remote(snapshot, due)
-    known = {key: price.unit_value for key, price in snapshot.newest_prices().items() if key in remote}
-    shown = ", ".join(brl(value) for value in remote.values())
-    next_date = due.scheduled.remote_execution_date
-    match vendor_sign(snapshot, due, proposal):
+    remote = _remote(rule, due)
+    known = {key: price.unit_value for key, price in rule.newest_prices().items() if key in remote}
+    shown = [str(value) for value in remote.values()]
+    next_date = due.scheduled.remote_execution_date.isoformat()
+    match vendor_sign(rule, due, proposal):
         case VendorSign.NOTHING:
             return None
         case VendorSign.READJUSTED:
@@ -73,26 +66,22 @@ def judge_vendor(snapshot: RuleSnapshot, due: Due, proposal: Proposal | None) ->
         case VendorSign.PRICE_ALONE:
             return Adoption(remote, known, (UNMOVED,))
         case VendorSign.DATE_ALONE:
-            doubt = f"the vendor moved its execution date to {next_date}, but its price is still {shown}"
+            return rule.reason(ReasonKind.VENDOR_DATE_ALONE, due, next_date=next_date, shown=shown)
         case VendorSign.ON_TOP:
-            doubt = f"the vendor shows {shown} since it readjusted once more than Ciclo; correct the rule at the vendor"
+            return rule.reason(ReasonKind.VENDOR_ON_TOP, due, shown=shown)
         case VendorSign.CHANGED_LATER:
-            doubt = f"the vendor shows {shown}, and the price was changed after the execution date as well"
-        case VendorSign.SKIPPED:
-            doubt = (
-                f"the vendor's next execution is {next_date}, more than one later; "
-                "its price of the time between is not known"
-            )
-    return Doubt(f"{snapshot.place}, update of {due.execution_date}: {doubt}")
+            return rule.reason(ReasonKind.VENDOR_CHANGED_LATER, due, shown=shown)
+        case VendorSign.AHEAD:
+            return rule.reason(ReasonKind.VENDOR_AHEAD, due, next_date=next_date)
 
 
-def vendor_sign(snapshot: RuleSnapshot, due: Due, proposal: Proposal | None) -> VendorSign:
+def vendor_sign(rule: UpdatedRule, due: Due, proposal: Proposal | None) -> VendorSign:
     """Name what the vendor shows about an execution: whether its date has moved past ours, and its price from ours."""
-    remote, newest = _remote(snapshot, due), snapshot.newest_prices()
+    remote, newest = _remote(rule, due), rule.newest_prices()
     known = {key: newest[key] for key in remote if key in newest}
     moved = due.scheduled.remote_execution_date > due.execution_date
     different = [key for key, price in known.items() if remote[key] != price.unit_value]
-    on_top = snapshot.prices_on_top()
+    on_top = rule.prices_on_top()
     if not moved and not different:
         return VendorSign.NOTHING
     if not moved and all(on_top.get(key) == remote[key] for key in different):
@@ -102,7 +91,7 @@ def vendor_sign(snapshot: RuleSnapshot, due: Due, proposal: Proposal | None) -> 
     if not moved:
         return VendorSign.PRICE_ALONE
     if _is_ahead(due):
-        return VendorSign.SKIPPED
+        return VendorSign.AHEAD
     as_ours = proposal is not None and all(proposal.new_prices.get(key) == value for key, value in remote.items())
     taken_over = all(  # by another update of the same day
         price.source == "vendor" and price.effective_from == due.execution_date for price in known.values()
@@ -110,10 +99,10 @@ def vendor_sign(snapshot: RuleSnapshot, due: Due, proposal: Proposal | None) -> 
     return VendorSign.READJUSTED if different or as_ours or taken_over else VendorSign.DATE_ALONE
 
 
-def _remote(snapshot: RuleSnapshot, due: Due) -> Prices:
+def _remote(rule: UpdatedRule, due: Due) -> Prices:
     """Return the unit values at the vendor of what the update readjusts."""
-    keys = readjusted_services(snapshot.terms, due.scheduled)
-    return {key: value for key, value in snapshot.remote_prices().items() if key in keys}
+    keys = readjusted_services(rule.terms.newest, due.scheduled)
+    return {key: value for key, value in rule.remote_prices().items() if key in keys}
 
 
 def _is_ahead(due: Due) -> bool:

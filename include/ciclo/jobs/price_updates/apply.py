@@ -8,8 +8,8 @@ price, record, commit. A crash between any two of them leaves an execution that 
 finds out what became of it. What is PUT is the price in force now: an execution applied late brings no old price back.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import Enum, auto
 from typing import Any
@@ -26,18 +26,18 @@ from ciclo.billimatic.models import InvoiceRule
 from ciclo.domain.calendar import add_days
 from ciclo.domain.continuity import OFFERED_FIRST, Basis, Continuity
 from ciclo.domain.errors import DomainError, MissingIndexValue
-from ciclo.domain.money import brl
 from ciclo.domain.price_index import available_from, price_index
 from ciclo.domain.pricing import WHOLE_RULE, next_execution
-from ciclo.domain.states import ExecutionState, as_reason
+from ciclo.domain.states import ExecutionState, Fact, Reason, ReasonKind
+from ciclo.domain.wording import said
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.price_updates.adopt import Adoption, Doubt, adoption_evidence, judge_vendor
+from ciclo.jobs.price_updates.adopt import Adoption, adoption_evidence, judge_vendor
 from ciclo.jobs.price_updates.outcome import UpdateOptions, UpdateOutcome
 from ciclo.jobs.price_updates.propose import IndexBook, Proposal, propose
 from ciclo.jobs.price_updates.reprice import InvoicesPending
 from ciclo.jobs.price_updates.settle import UNDER_WAY, Completion, complete, hold_periods, periods_from, release_periods
-from ciclo.jobs.price_updates.snapshot import Due, Prices, RuleSnapshot, rule_snapshot, written
+from ciclo.jobs.price_updates.updated_rule import Due, Prices, UpdatedRule, updated_rule, written
 from ciclo.jobs.rules.prices import current_prices
 from ciclo.jobs.rules.schedules import domain_update
 from ciclo.jobs.rules.sync import Problem, sync_rules
@@ -63,28 +63,27 @@ class Run:
     today: date
     proposing: bool
     book: IndexBook
-    unread: frozenset[int]
-    """Rules whose present terms the run could not read."""
+    unread: Mapping[int, str]
+    """Rules whose present terms the run could not read, and why."""
     outcome: UpdateOutcome
 
     def note(self, case: "Case", messages: Iterable[str]) -> None:
         """Tell a person something about a rule."""
-        rule = case.snapshot.rule
-        self.outcome.problems += [Problem(rule.contract_id, rule.rule_id, message) for message in messages]
+        contract_id, rule_id = case.rule.contract_id, case.rule.rule_id
+        self.outcome.problems += [Problem(contract_id, rule_id, message) for message in messages]
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """One execution that is due, with its rule."""
 
-    snapshot: RuleSnapshot
+    rule: UpdatedRule
     due: Due
     execution: PriceUpdateExecution
 
-    @property
-    def name(self) -> str:
-        """Say which execution it is."""
-        return f"{self.snapshot.place}, update of {self.due.execution_date}"
+    def reason(self, kind: ReasonKind, **facts: Fact) -> Reason:
+        """Return a reason that names contract, rule and execution beside its own facts."""
+        return self.rule.reason(kind, self.due, **facts)
 
 
 def apply_price_updates(
@@ -126,39 +125,43 @@ def retire_updates(ctx: JobContext, scope: Scope) -> int:
         ctx.scheduled_updates.move(update.scheduled_update_id, expected=update.next_execution_date, to=None)
     strays = ctx.executions.strays(scope)
     for execution in strays:
-        reason = "the rule, its contract or the update has ended, or it executes on another day by now"
-        ctx.executions.change(execution, ExecutionState.CANCELLED, reason=reason, at=now)
+        ctx.executions.change(execution, ExecutionState.CANCELLED, reason=Reason(ReasonKind.UPDATE_ENDED), at=now)
     ctx.session.commit()
     return len(strays)
 
 
-def _read_rules(ctx: JobContext, contracts: tuple[int, ...], today: date, outcome: UpdateOutcome) -> frozenset[int]:
-    """Read the contracts' rules from the vendor; return those that could not be read."""
+def _read_rules(ctx: JobContext, contracts: tuple[int, ...], today: date, outcome: UpdateOutcome) -> dict[int, str]:
+    """Read the contracts' rules from the vendor; return those that could not be read, and why."""
     if not contracts:
-        return frozenset()
+        return {}
     ctx.session.commit()
     started = ctx.clock()
     synced = sync_rules(ctx, contracts, seen_on=today)
     outcome.problems += synced.problems
     ctx.session.expire_all()
     rules = ctx.catalogue.rules_of(contracts)
-    return frozenset(rule.rule_id for rule in rules if rule.seen_at < started and rule.gone_at is None)
+    why = {problem.rule_id or problem.contract_id: problem.message for problem in synced.problems}
+    return {
+        rule.rule_id: why.get(rule.rule_id) or why.get(rule.contract_id) or "the vendor did not answer it"
+        for rule in rules
+        if rule.seen_at < started and rule.gone_at is None
+    }
 
 
 def _work_off(run: Run, rule_id: int, last: date) -> None:
     """Advance a rule's executions in order, until one cannot be settled now or none is due any more."""
     ctx, policy = run.ctx, run.options.policy.value
-    while (snapshot := rule_snapshot(ctx, rule_id)) is not None:
-        due = snapshot.head()
+    while (rule := updated_rule(ctx, rule_id)) is not None:
+        due = rule.head()
         if due is None or due.execution_date > last:
             return
         execution = ctx.executions.ensure(due.scheduled, due.execution_date, policy=policy, at=ctx.clock())
         ctx.session.commit()
-        match advance(run, Case(snapshot, due, execution)):
+        match advance(run, Case(rule, due, execution)):
             case Step.NEXT | Step.AGAIN:
                 continue
             case Step.STOP:
-                hold_periods(ctx, snapshot, due, execution)
+                hold_periods(ctx, rule, due, execution)
                 return
 
 
@@ -170,7 +173,7 @@ def advance(run: Run, case: Case) -> Step:  # noqa: C901, PLR0911 - the state ma
             return Step.STOP
         case ExecutionState.APPLIED | ExecutionState.ADOPTED | ExecutionState.CANCELLED:
             return _move_on(run, case, next_execution(domain_update(case.due.scheduled), case.due.execution_date))
-        case _ if (ending := case.snapshot.ending(case.due.execution_date)) is not None:
+        case _ if (ending := case.rule.ending(case.due.execution_date)) is not None:
             run.outcome.cancelled += _change(run, case, ExecutionState.CANCELLED, ending)
             return _move_on(run, case, None)
         case ExecutionState.PARKED:
@@ -179,16 +182,16 @@ def advance(run: Run, case: Case) -> Step:  # noqa: C901, PLR0911 - the state ma
     if (blocker := _blocker(run, case)) is not None:
         return _stay(run, case, blocker)
     proposal = _propose(run, case)
-    match judge_vendor(case.snapshot, case.due, proposal if isinstance(proposal, Proposal) else None):
-        case Doubt(reason):
-            return _park(run, case, reason)
+    match judge_vendor(case.rule, case.due, proposal if isinstance(proposal, Proposal) else None):
+        case Reason() as doubt:
+            return _park(run, case, doubt)
         case Adoption() as adoption:
             return _adopt(run, case, adoption, proposal)
     match proposal:
         case MissingIndexValue():
             return _wait(run, case, proposal)
         case DomainError():
-            return _park(run, case, f"{case.name}: {proposal}")
+            return _park(run, case, case.reason(ReasonKind.UPDATE_UNUSABLE, error=str(proposal)))
         case Proposal():
             figure = _figure_to_apply(run, case, proposal)
     if figure is None or (run.options.require_approval and not _is_approved(run, case, figure)):
@@ -196,18 +199,20 @@ def advance(run: Run, case: Case) -> Step:  # noqa: C901, PLR0911 - the state ma
     return _apply(run, case, figure)
 
 
-def _blocker(run: Run, case: Case) -> str | None:
+def _blocker(run: Run, case: Case) -> Reason | None:
     """Say what keeps an execution from being decided now; an invoice has to be found before it can be changed."""
-    if case.snapshot.rule.rule_id in run.unread:
-        return "the rule cannot be read from the vendor now"
-    periods = periods_from(run.ctx, case.snapshot.rule.rule_id, case.due.execution_date)
-    sent = [period for period in periods if period.state in UNDER_WAY]
-    return f"the period of {sent[0].issue_date} is {sent[0].state} and has to be settled first" if sent else None
+    if case.rule.rule_id in run.unread:
+        return case.reason(ReasonKind.UNREAD, error=run.unread[case.rule.rule_id])
+    periods = periods_from(run.ctx, case.rule.rule_id, case.due.execution_date)
+    sent = next((period for period in periods if period.state in UNDER_WAY), None)
+    if sent is None:
+        return None
+    return case.reason(ReasonKind.PERIOD_UNSETTLED, issue_date=sent.issue_date.isoformat(), state=sent.state)
 
 
 def _propose(run: Run, case: Case, basis: Basis = Basis.LETTER) -> Proposal | DomainError:
     try:
-        return propose(case.snapshot, case.due, run.book, run.options.policy, basis)
+        return propose(case.rule, case.due, run.book, run.options.policy, basis)
     except DomainError as error:
         return error
 
@@ -225,9 +230,9 @@ def _figure_to_apply(run: Run, case: Case, letter: Proposal) -> Proposal | None:
     first = figures.get(OFFERED_FIRST[letter.breaks[0]], letter)
     if run.options.continuity is Continuity.APPLY:
         return first
-    reason = f"{case.name}: {continuity_question(letter, figures.get(Basis.CONTINUITY))}"
-    if execution.approved_by:
-        reason = f"{reason}; what {execution.approved_by} decided was about other figures"
+    kind = ReasonKind.CONTINUITY_CHANGED if execution.approved_by else ReasonKind.CONTINUITY
+    facts = continuity_facts(letter, figures.get(Basis.CONTINUITY))
+    reason = case.reason(kind, person=execution.approved_by, **facts)
     evidence = letter.evidence() | {
         "breaks": [each.value for each in letter.breaks],
         "figures": [figure.figure() for figure in figures.values()],
@@ -238,15 +243,19 @@ def _figure_to_apply(run: Run, case: Case, letter: Proposal) -> Proposal | None:
     return None
 
 
-def continuity_question(letter: Proposal, other: Proposal | None) -> str:
-    """Say what does not follow from what was used before, and both figures."""
-    figures = []
+def continuity_facts(letter: Proposal, other: Proposal | None) -> dict[str, Fact]:
+    """Return what does not follow from what was used before, and both figures; a price is a decimal a service."""
+    facts: dict[str, Fact] = {
+        "breaks": [each.value for each in letter.breaks],
+        "old": [str(change.old_unit_value) for change in letter.changes],
+    }
     for figure in (letter, other):
-        for line in figure.lines if figure else ():
-            months = line.evidence()["months"]
-            old, new = brl(line.change.old_unit_value), brl(line.change.new_unit_value)
-            figures.append(f"{old} becomes {new} by {f'{months[0]} to {months[-1]}' if months else 'no month'}")
-    return f"{', '.join(each.value for each in letter.breaks)}: {'; or '.join(figures)}; a person decides"
+        if figure is not None:
+            windows = [line.evidence()["months"] for line in figure.lines]
+            months = [" to ".join(window) if window else "-" for window in windows]
+            facts[figure.basis.value] = [str(change.new_unit_value) for change in figure.changes]
+            facts[f"{figure.basis.value}_months"] = list(dict.fromkeys(months))
+    return facts
 
 
 def _is_approved(run: Run, case: Case, proposal: Proposal) -> bool:
@@ -256,17 +265,16 @@ def _is_approved(run: Run, case: Case, proposal: Proposal) -> bool:
     if same and execution.approved_at is not None and not run.proposing:
         return True
     if execution.state == ExecutionState.PROPOSED and not same:
-        reason = "rule, prices or index values changed since it was proposed"
-        if execution.approved_by:
-            reason = f"the approval by {execution.approved_by} is refused: {reason}"
+        kind = ReasonKind.APPROVAL_REFUSED if execution.approved_by else ReasonKind.PROPOSAL_CHANGED
+        reason = case.reason(kind, person=execution.approved_by)
         withdrawn = {"approved_by": None, "approved_at": None, "proposal_hash": None}
         _change(run, case, ExecutionState.PLANNED, reason, **withdrawn)
-        run.note(case, [f"{case.name}: {reason}"])
+        run.note(case, [said(reason)])
     if run.proposing and execution.state == ExecutionState.WAITING:
         _back_to_planned(run, case)
     if run.proposing and execution.state == ExecutionState.PLANNED and execution.approved_at is None:
         values = _columns(proposal) | {"evidence": proposal.evidence()}
-        _change(run, case, ExecutionState.PROPOSED, "waits for a person's approval", **values)
+        _change(run, case, ExecutionState.PROPOSED, Reason(ReasonKind.WAITS_FOR_APPROVAL), **values)
     run.outcome.proposed += execution.state == ExecutionState.PROPOSED
     return False
 
@@ -279,8 +287,8 @@ def _apply(run: Run, case: Case, proposal: Proposal) -> Step:
     if not _back_to_planned(run, case, keep=ExecutionState.PROPOSED):
         return Step.AGAIN
     ctx, options, now = run.ctx, run.options, run.ctx.clock()
-    sent = prices_to_send(case.snapshot, proposal)
-    seen = {key: value for key, value in case.snapshot.remote_prices().items() if key in sent}
+    sent = prices_to_send(case.rule, proposal)
+    seen = {key: value for key, value in case.rule.remote_prices().items() if key in sent}
     evidence = {**proposal.evidence(), "seen": _written(seen), "sent": _written(sent)}
     if proposal.breaks:
         evidence |= {"breaks": [each.value for each in proposal.breaks], "basis": proposal.basis.value}
@@ -296,30 +304,29 @@ def _apply(run: Run, case: Case, proposal: Proposal) -> Step:
     failpoint("update.claimed")
     if not claimed:
         return Step.AGAIN
-    remote = case.snapshot.remote if sent == seen else _put(run, case, sent)
+    remote = case.rule.remote if sent == seen else _put(run, case, sent)
     if remote is None:
         return Step.STOP
-    case.snapshot.remote = remote
     work = Completion(
-        snapshot=case.snapshot,
+        rule=replace(case.rule, remote=remote),
         due=case.due,
         execution=case.execution,
         target=ExecutionState.APPLIED,
         source="price update",
         evidence=evidence,
-        reason=f"applied: factor {proposal.factor:f}",
+        reason=Reason(ReasonKind.APPLIED, {"factor": f"{proposal.factor:f}"}),
         values={},
     )
     return _complete(run, case, work)
 
 
-def prices_to_send(snapshot: RuleSnapshot, proposal: Proposal) -> Prices:
+def prices_to_send(rule: UpdatedRule, proposal: Proposal) -> Prices:
     """Return the unit values that the vendor is to show: those in force by now, which may be later ones."""
-    newest, day = snapshot.newest_prices(), proposal.due.execution_date
+    newest, day = rule.newest_prices(), proposal.due.execution_date
     return {
         key: newest[key].unit_value if newest[key].effective_from > day else new
         for key, new in proposal.new_prices.items()
-        if key in snapshot.remote_prices()
+        if key in rule.remote_prices()
     }
 
 
@@ -328,7 +335,7 @@ def _put(run: Run, case: Case, sent: Prices) -> InvoiceRule | None:
 
     Other fields of the rule, its scheduled updates above all, are not in the request and stay as they are.
     """
-    rule, options = case.snapshot.rule, run.options
+    rule, options = case.rule, run.options
     within = options.lease.total_seconds() - run.ctx.api.longest_request
     body: dict[str, Any] = {"services": [{"id": key, "unit_value": value} for key, value in sent.items()]}
     if WHOLE_RULE in sent:
@@ -337,20 +344,21 @@ def _put(run: Run, case: Case, sent: Prices) -> InvoiceRule | None:
         answer = run.ctx.api.update_invoice_rule(rule.contract_id, rule.rule_id, body, within=within)
         failpoint("update.put")
     except (RejectedError, BadRequestError) as error:
-        _park(run, case, f"{case.name}: the API refused the new price: {error.reason}")
+        _park(run, case, case.reason(ReasonKind.REFUSED, error=error.reason))
         return None
     except NotFoundError:
-        _park(run, case, f"{case.name}: the rule is no longer at the vendor")
+        _park(run, case, case.reason(ReasonKind.RULE_GONE))
         return None
     except (AuthenticationError, TransientApiError) as error:
-        _doubt(run, case, f"not sent: {error}", timedelta(0))
+        _doubt(run, case, case.reason(ReasonKind.NOT_SENT, error=str(error)), timedelta(0))
         raise
     except ApiError as error:
-        _doubt(run, case, f"sent, answer unknown: {error}", options.grace)
+        _doubt(run, case, case.reason(ReasonKind.NO_ANSWER, error=str(error)), options.grace)
         return None
     shown = {key: value for key, value in current_prices(answer).items() if key in sent}
     if shown != sent:
-        _park(run, case, f"{case.name}: the vendor was sent {_listed(sent)} and shows {_listed(shown)}")
+        given, there = ([str(value) for value in prices.values()] for prices in (sent, shown))
+        _park(run, case, case.reason(ReasonKind.PRICE_NOT_TAKEN, sent=given, shown=there))
         return None
     return answer
 
@@ -361,13 +369,13 @@ def _adopt(run: Run, case: Case, adoption: Adoption, proposal: Proposal | Domain
         return Step.AGAIN
     ours, why_not = (proposal, None) if isinstance(proposal, Proposal) else (None, str(proposal))
     work = Completion(
-        snapshot=case.snapshot,
+        rule=case.rule,
         due=case.due,
         execution=case.execution,
         target=ExecutionState.ADOPTED,
         source="vendor",
         evidence=adoption_evidence(adoption, case.due, ours, why_not),
-        reason="the vendor has readjusted the price itself: its price counts",
+        reason=case.reason(ReasonKind.VENDOR_READJUSTED),
         values=_columns(ours) if ours else {},
     )
     return _complete(run, case, work)
@@ -378,8 +386,10 @@ def _complete(run: Run, case: Case, work: Completion) -> Step:
     try:
         brought = complete(run.ctx, work)
     except (InvoicesPending, AuthenticationError) as error:
+        invoice_id = error.invoice_id if isinstance(error, InvoicesPending) else None
+        reason = case.reason(ReasonKind.INVOICES_PENDING, invoice_id=invoice_id, error=str(error))
         sent = case.execution.state == ExecutionState.SUBMITTING
-        step = _doubt(run, case, str(error), timedelta(0)) if sent else _stay(run, case, str(error))
+        step = _doubt(run, case, reason, timedelta(0)) if sent else _stay(run, case, reason)
         if isinstance(error, AuthenticationError):
             raise
         return step
@@ -388,7 +398,8 @@ def _complete(run: Run, case: Case, work: Completion) -> Step:
     run.outcome.applied += work.target is ExecutionState.APPLIED
     run.outcome.adopted += work.target is ExecutionState.ADOPTED
     run.outcome.invoices += len(brought.entries)
-    run.note(case, (f"{case.name}: {text}" for text in (*work.evidence.get("warnings", ()), *brought.warnings)))
+    place = f"contract {case.rule.contract_id}, rule {case.rule.rule_id}, update of {case.due.execution_date}"
+    run.note(case, (f"{place}: {text}" for text in (*work.evidence.get("warnings", ()), *brought.warnings)))
     return Step.NEXT
 
 
@@ -402,13 +413,18 @@ def _wait(run: Run, case: Case, missing: MissingIndexValue) -> Step:
     out_from = available_from(index, missing.month)
     since = execution.waiting_since or max(run.today, out_from)
     until = add_days(since, run.options.max_wait_days)
-    value = f"the value of {index.label} for {missing.month:%m/%Y}"
+    kind = ReasonKind.VALUE_NOT_OUT if run.today < out_from else ReasonKind.VALUE_LATE
     if run.today >= until:
-        return _park(run, case, f"{case.name}: {value} should be out since {out_from} and is not; waited since {since}")
-    if run.today < out_from:
-        reason = f"{value} is not out before {out_from}"
-    else:
-        reason = f"{value} should be out since {out_from} and is not; parked on {until} if it stays so"
+        kind = ReasonKind.VALUE_MISSING
+    days = {"out_from": out_from, "since": since, "until": until}
+    reason = case.reason(
+        kind,
+        price_index=index.label,
+        month=f"{missing.month:%Y-%m}",
+        **{name: day.isoformat() for name, day in days.items()},
+    )
+    if kind is ReasonKind.VALUE_MISSING:
+        return _park(run, case, reason)
     if execution.state != ExecutionState.WAITING:
         _back_to_planned(run, case)
         _change(run, case, ExecutionState.WAITING, reason, waiting_since=since)
@@ -418,30 +434,30 @@ def _wait(run: Run, case: Case, missing: MissingIndexValue) -> Step:
     return Step.STOP
 
 
-def _park(run: Run, case: Case, reason: str, **values: Any) -> Step:
+def _park(run: Run, case: Case, reason: Reason, **values: Any) -> Step:
     """Stop an execution for a person."""
     _change(run, case, ExecutionState.PARKED, reason, **({"waiting_since": None} | values))
     run.outcome.parked += 1
-    run.note(case, [reason])
+    run.note(case, [said(reason)])
     return Step.STOP
 
 
-def _doubt(run: Run, case: Case, reason: str, grace: timedelta) -> Step:
+def _doubt(run: Run, case: Case, reason: Reason, grace: timedelta) -> Step:
     """Leave an execution unanswered: its absence at the vendor proves nothing before the grace period is over."""
     _change(run, case, ExecutionState.IN_DOUBT, reason, doubt_until=run.ctx.clock() + grace)
     run.outcome.in_doubt += 1
     return Step.STOP
 
 
-def _stay(run: Run, case: Case, reason: str) -> Step:
+def _stay(run: Run, case: Case, reason: Reason) -> Step:
     """Leave an execution as it is for a later run."""
     _say(run, case, reason)
-    run.note(case, [f"{case.name}: {reason}"])
+    run.note(case, [said(reason)])
     return Step.STOP
 
 
-def _say(run: Run, case: Case, reason: str) -> None:
-    case.execution.reason = as_reason(reason)
+def _say(run: Run, case: Case, reason: Reason) -> None:
+    case.execution.reason = reason
     run.ctx.session.commit()
 
 
@@ -457,10 +473,10 @@ def _back_to_planned(run: Run, case: Case, *, keep: ExecutionState | None = None
     """Put an execution that waited or was proposed back to `planned`; False if somebody else changed it."""
     if case.execution.state in (ExecutionState.PLANNED, keep):
         return True
-    return _change(run, case, ExecutionState.PLANNED, "goes on", waiting_since=None)
+    return _change(run, case, ExecutionState.PLANNED, Reason(ReasonKind.GOES_ON), waiting_since=None)
 
 
-def _change(run: Run, case: Case, target: ExecutionState, reason: str, **values: Any) -> bool:
+def _change(run: Run, case: Case, target: ExecutionState, reason: Reason, **values: Any) -> bool:
     """Change an execution's state; False if somebody else did meanwhile."""
     changed = run.ctx.executions.change(case.execution, target, reason=reason, at=run.ctx.clock(), **values)
     run.ctx.session.commit()
@@ -480,7 +496,3 @@ def _columns(proposal: Proposal) -> dict[str, Any]:
 
 def _written(prices: Prices) -> dict[str, str]:
     return {str(key): written(value) for key, value in prices.items()}
-
-
-def _listed(prices: Prices) -> str:
-    return ", ".join(brl(value) for value in prices.values())

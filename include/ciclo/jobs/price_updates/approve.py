@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from ciclo.domain.money import brl
 from ciclo.domain.price_index import price_index
-from ciclo.domain.states import ExecutionState
+from ciclo.domain.states import ExecutionState, Reason, ReasonKind
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.propose import batch_hash
 from ciclo.ledger.repositories import Scope
@@ -95,12 +95,12 @@ def answer_batch(ctx: JobContext, batch: Batch, *, approved: bool, person: str, 
     rows = ctx.executions.some(batch.execution_ids)
     open_rows = [row for row in rows if row.state == ExecutionState.PROPOSED and row.approved_at is None]
     if not approved:
-        reason = f"rejected by {person}"
+        reason = Reason(ReasonKind.REJECTED, {"person": person})
         rejected = sum(ctx.executions.change(r, ExecutionState.PARKED, reason=reason, at=at) for r in open_rows)
         ctx.session.commit()
         return Verdict(rejected=rejected)
     if len(open_rows) != len(batch.execution_ids) or _hash(open_rows) != batch.hash:
-        reason = f"the approval by {person} is refused: the proposals changed since they were shown"
+        reason = Reason(ReasonKind.APPROVAL_REFUSED, {"person": person})
         refused = sum(ctx.executions.change(r, ExecutionState.PLANNED, reason=reason, at=at) for r in open_rows)
         ctx.session.commit()
         return Verdict(refused=refused)

@@ -34,8 +34,8 @@ from ciclo.domain.pricing import (
 )
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.outcome import UpdateOptions
-from ciclo.jobs.price_updates.snapshot import Due, Prices, RuleSnapshot, written
 from ciclo.jobs.price_updates.story import price_story
+from ciclo.jobs.price_updates.updated_rule import Due, Prices, UpdatedRule, written
 from ciclo.jobs.rules.schedules import domain_update
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import IndexValue, Payload, ScheduledUpdate
@@ -160,12 +160,12 @@ class Proposal:
 
 
 def propose(
-    snapshot: RuleSnapshot, due: Due, book: IndexBook, policy: WindowPolicy, basis: Basis = Basis.LETTER
+    rule: UpdatedRule, due: Due, book: IndexBook, policy: WindowPolicy, basis: Basis = Basis.LETTER
 ) -> Proposal:
     """Compute an execution from the prices in force on its day.
 
     Args:
-        snapshot: the rule.
+        rule: the rule.
         due: the execution.
         book: the index values.
         policy: which months the window counts back from.
@@ -180,12 +180,12 @@ def propose(
     update = domain_update(due.scheduled)
     months = window(update.index, due.execution_date, update.month_quantity, policy)
     lines = []
-    for service, old in prices_before(snapshot, Execution(due.execution_date, update)).items():
-        story = price_story(snapshot, due, service, policy)
+    for service, old in prices_before(rule, Execution(due.execution_date, update)).items():
+        story = price_story(rule, due, service, policy)
         onward = continuation(update.index, months, policy, due.execution_date, story)
         index, used = (update.index, months) if basis is Basis.LETTER else (onward.index, onward.months)
         accumulation = accumulate(
-            index, book.values(index), used, apply_negative_updates=snapshot.terms.apply_negative_updates
+            index, book.values(index), used, apply_negative_updates=rule.terms.newest.apply_negative_updates
         )
         change = PriceChange(service, due.execution_date, old, new_unit_value(old, accumulation.factor))
         lines.append(ServiceChange(change, accumulation, onward.breaks))
@@ -198,20 +198,20 @@ def propose(
         basis=basis,
         lines=tuple(lines),
         months=values,
-        warnings=_warnings(snapshot, due),
-        hash=_hash(snapshot, due, policy, lines, values),
+        warnings=_warnings(due),
+        hash=_hash(rule, due, policy, lines, values),
     )
 
 
-def prices_before(snapshot: RuleSnapshot, execution: Execution) -> Prices:
+def prices_before(rule: UpdatedRule, execution: Execution) -> Prices:
     """Return the prices that an execution readjusts; a service that joined the rule later has nothing to readjust.
 
     Raises:
         UnknownServiceItem, NoPriceInForce: see `propose`.
     """
-    day, history = execution.execution_date, snapshot.history
-    wanted = affected_services(execution.update, snapshot.services_from(day))
-    without_services = any(not terms.services for terms in snapshot.terms_from(day))
+    day, history = execution.execution_date, rule.terms.history()
+    wanted = affected_services(execution.update, rule.services_from(day))
+    without_services = any(not terms.services for terms in rule.terms_from(day))
     if without_services and execution.update.service_item_id is None and WHOLE_RULE not in wanted:
         wanted = (*wanted, WHOLE_RULE)
     found = {}
@@ -223,37 +223,35 @@ def prices_before(snapshot: RuleSnapshot, execution: Execution) -> Prices:
     return found
 
 
-def _warnings(snapshot: RuleSnapshot, due: Due) -> tuple[str, ...]:
-    found = [law_warning(due.scheduled.month_quantity), _long_past(snapshot, due)]
+def _warnings(due: Due) -> tuple[str, ...]:
+    found = [law_warning(due.scheduled.month_quantity), _long_past(due)]
     return tuple(warning for warning in found if warning)
 
 
-def _long_past(snapshot: RuleSnapshot, due: Due) -> str | None:
+def _long_past(due: Due) -> str | None:
     """Warn where a rule came to Ciclo with an execution that was more than a period overdue: was it done by hand?"""
     first_seen = due.scheduled.first_seen_at.date()
     overdue = (first_seen.year - due.execution_date.year) * 12 + first_seen.month - due.execution_date.month
     if overdue < due.scheduled.month_quantity:
         return None
     return (
-        f"the update of {due.execution_date} was overdue when {snapshot.place} was first seen on {first_seen}: "
+        f"the update of {due.execution_date} was overdue when the rule was first seen on {first_seen}: "
         "make sure that nobody has readjusted the price by hand"
     )
 
 
-def _hash(
-    snapshot: RuleSnapshot, due: Due, policy: WindowPolicy, lines: list[ServiceChange], used: list[Payload]
-) -> str:
+def _hash(rule: UpdatedRule, due: Due, policy: WindowPolicy, lines: list[ServiceChange], used: list[Payload]) -> str:
     scheduled = due.scheduled
     changes = [line.change for line in lines]
     document: dict[str, Any] = {
-        "rule": snapshot.rule.rule_id,
-        "terms": snapshot.versions[-1][0].terms_hash,
+        "rule": rule.rule_id,
+        "terms": rule.terms.versions[-1][0].terms_hash,
         "update": scheduled.scheduled_update_id,
         "schedule": [scheduled.init_date.isoformat(), scheduled.month_quantity, scheduled.service_item_id],
         "execution_date": due.execution_date.isoformat(),
         "policy": policy.value,
         "prices": [[c.service, f"{c.old_unit_value:f}", f"{c.new_unit_value:f}"] for c in changes],
-        "remote": sorted([key, f"{value.normalize():f}"] for key, value in snapshot.remote_prices().items()),
+        "remote": sorted([key, f"{value.normalize():f}"] for key, value in rule.remote_prices().items()),
         "values": [[entry["month"], entry["value"], entry["revision"]] for entry in used],
     }
     return terms_hash(document)

@@ -16,7 +16,7 @@ from ciclo.domain.states import UNSENT
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.outcome import UpdateOptions
 from ciclo.jobs.price_updates.propose import IndexBook, Proposal, propose
-from ciclo.jobs.price_updates.snapshot import Due, RuleSnapshot, rule_snapshot
+from ciclo.jobs.price_updates.updated_rule import Due, UpdatedRule, updated_rule
 from ciclo.jobs.rules.prices import readjusted_services
 from ciclo.jobs.rules.schedules import domain_update
 from ciclo.ledger.repositories import Scope
@@ -63,10 +63,10 @@ def previews(ctx: JobContext, scope: Scope, options: UpdateOptions, *, on: date)
     book = IndexBook(ctx)
     found = []
     for rule_id in dict.fromkeys(update.rule_id for update in ctx.scheduled_updates.due(on, scope)):
-        snapshot = rule_snapshot(ctx, rule_id)
-        due = snapshot.head() if snapshot else None
-        if snapshot is not None and due is not None and snapshot.ending(due.execution_date) is None:
-            found.append(preview(snapshot, due, book, options.policy))
+        rule = updated_rule(ctx, rule_id)
+        due = rule.head() if rule else None
+        if rule is not None and due is not None and rule.ending(due.execution_date) is None:
+            found.append(preview(rule, due, book, options.policy))
     return tuple(found)
 
 
@@ -111,41 +111,39 @@ def _due_reminders(ctx: JobContext, scope: Scope, today: date) -> list[Due]:
 
 def _reminder(ctx: JobContext, due: Due, options: UpdateOptions) -> Reminder | None:
     """Return the reminder of an execution, or None if it was sent or nothing will happen."""
-    snapshot = rule_snapshot(ctx, due.scheduled.rule_id)
-    if snapshot is None or snapshot.ending(due.execution_date) is not None:
+    rule = updated_rule(ctx, due.scheduled.rule_id)
+    if rule is None or rule.ending(due.execution_date) is not None:
         return None
     execution = ctx.executions.ensure(due.scheduled, due.execution_date, policy=options.policy.value, at=ctx.clock())
     if execution.reminded_at is not None or execution.state not in UNSENT:
         return None
-    return preview(snapshot, due, IndexBook(ctx), options.policy, execution.id)
+    return preview(rule, due, IndexBook(ctx), options.policy, execution.id)
 
 
-def preview(snapshot: RuleSnapshot, due: Due, book: IndexBook, policy: WindowPolicy, execution_id: int = 0) -> Reminder:
+def preview(rule: UpdatedRule, due: Due, book: IndexBook, policy: WindowPolicy, execution_id: int = 0) -> Reminder:
     """Return what an execution will do as far as index values are out."""
     index = price_index(due.scheduled.price_index)
     months = window(index, due.execution_date, due.scheduled.month_quantity, policy)
     values = book.values(index)
-    proposal, note = _attempt(snapshot, due, book, policy)
+    proposal, note = _attempt(rule, due, book, policy)
     return Reminder(
         execution_id=execution_id,
-        contract_id=snapshot.rule.contract_id,
-        contract_name=snapshot.contract.name if snapshot.contract else "",
-        rule_id=snapshot.rule.rule_id,
+        contract_id=rule.contract_id,
+        contract_name=rule.contract.name if rule.contract else "",
+        rule_id=rule.rule_id,
         execution_date=due.execution_date,
         index=index,
         months=tuple(month for month in months if month in values),
         missing=tuple(month for month in months if month not in values),
         factor=proposal.factor if proposal else None,
-        prices=_prices(snapshot, due, proposal),
+        prices=_prices(rule, due, proposal),
         note=note,
     )
 
 
-def _attempt(
-    snapshot: RuleSnapshot, due: Due, book: IndexBook, policy: WindowPolicy
-) -> tuple[Proposal | None, str | None]:
+def _attempt(rule: UpdatedRule, due: Due, book: IndexBook, policy: WindowPolicy) -> tuple[Proposal | None, str | None]:
     try:
-        proposal = propose(snapshot, due, book, policy)
+        proposal = propose(rule, due, book, policy)
     except MissingIndexValue as error:
         return None, f"{error.month:%m/%Y} is not published yet"
     except DomainError as error:
@@ -154,11 +152,11 @@ def _attempt(
     return proposal, "; ".join(notes) or None
 
 
-def _prices(snapshot: RuleSnapshot, due: Due, proposal: Proposal | None) -> tuple[PricePreview, ...]:
+def _prices(rule: UpdatedRule, due: Due, proposal: Proposal | None) -> tuple[PricePreview, ...]:
     if proposal is not None:
         return tuple(
-            PricePreview(snapshot.service_name(c.service), c.old_unit_value, c.new_unit_value) for c in proposal.changes
+            PricePreview(rule.service_name(c.service), c.old_unit_value, c.new_unit_value) for c in proposal.changes
         )
-    newest = snapshot.newest_prices()
-    keys = sorted(readjusted_services(snapshot.terms, due.scheduled) & set(newest))
-    return tuple(PricePreview(snapshot.service_name(key), newest[key].unit_value, None) for key in keys)
+    newest = rule.newest_prices()
+    keys = sorted(readjusted_services(rule.terms.newest, due.scheduled) & set(newest))
+    return tuple(PricePreview(rule.service_name(key), newest[key].unit_value, None) for key in keys)

@@ -15,7 +15,7 @@ from ciclo.domain.errors import DomainError
 from ciclo.domain.money import brl, cents
 from ciclo.domain.pricing import Price, gross_value, price_in_force
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.price_updates.snapshot import RuleSnapshot
+from ciclo.jobs.price_updates.updated_rule import UpdatedRule
 from ciclo.ledger.tables import Payload, Period
 from ciclo.ledger.terms import RuleTerms, ServiceLine
 
@@ -24,8 +24,8 @@ class InvoicesPending(Exception):
     """An invoice could not be brought to the new price now; doing it again later is harmless."""
 
     def __init__(self, invoice_id: int, error: ApiError) -> None:
-        self.error = error
-        super().__init__(f"invoice {invoice_id} is not at the new price yet: {error}")
+        self.invoice_id = invoice_id
+        super().__init__(str(error))
 
 
 @dataclass(slots=True)
@@ -59,14 +59,12 @@ class _Repricing:
         return price_in_force(self.before, day, line.id), price_in_force(self.after, day, line.id)
 
 
-def bring_to_price(
-    ctx: JobContext, snapshot: RuleSnapshot, periods: Iterable[Period], after: Sequence[Price]
-) -> Brought:
+def bring_to_price(ctx: JobContext, rule: UpdatedRule, periods: Iterable[Period], after: Sequence[Price]) -> Brought:
     """Bring the invoices of some issued periods to the prices that are in force after an update. Sends PATCHes.
 
     Args:
         ctx: the run.
-        snapshot: the rule with its prices before the update.
+        rule: the rule with its prices before the update.
         periods: issued periods of the rule from the execution date on.
         after: the rule's prices with those of the update.
 
@@ -75,10 +73,10 @@ def bring_to_price(
         AuthenticationError: the token is not accepted.
     """
     brought = Brought()
-    prices = _Repricing(snapshot.history, after)
+    prices = _Repricing(rule.terms.history(), after)
     for period in periods:
         try:
-            _bring_one(ctx, snapshot.terms_of(period.rule_version), period, prices, brought)
+            _bring_one(ctx, rule.terms.terms_of(period), period, prices, brought)
         except (RejectedError, NotFoundError, DomainError) as error:
             brought.warnings.append(f"invoice {period.invoice_id} could not be brought to the new price: {error}")
         except AuthenticationError:

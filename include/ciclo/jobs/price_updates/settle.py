@@ -9,7 +9,7 @@ vendor is read after `now` is taken, so that whatever was there by then is seen.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,18 +17,18 @@ from typing import Any
 from ciclo.billimatic import NotFoundError
 from ciclo.billimatic.models import InvoiceRule
 from ciclo.domain.errors import DomainError
-from ciclo.domain.money import brl, cents
+from ciclo.domain.money import cents
 from ciclo.domain.price_index import price_index
 from ciclo.domain.pricing import Price, gross_value, next_execution
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.states import ExecutionState, PeriodState, as_reason
+from ciclo.domain.states import ExecutionState, Fact, PeriodState, Reason, ReasonKind
 from ciclo.domain.wording import said
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.record import store_invoices
 from ciclo.jobs.price_updates.outcome import UpdateOptions, UpdateOutcome
 from ciclo.jobs.price_updates.reprice import Brought, InvoicesPending, bring_to_price
-from ciclo.jobs.price_updates.snapshot import Due, Prices, RuleSnapshot, rule_snapshot
+from ciclo.jobs.price_updates.updated_rule import Due, Prices, UpdatedRule, updated_rule
 from ciclo.jobs.rules.prices import current_prices, next_revision
 from ciclo.jobs.rules.schedules import domain_update
 from ciclo.jobs.rules.sync import Problem
@@ -43,14 +43,14 @@ UNDER_WAY = (PeriodState.SUBMITTING, PeriodState.IN_DOUBT)
 class Completion:
     """An execution whose prices the vendor shows: what is left is to bring everything else in line."""
 
-    snapshot: RuleSnapshot
+    rule: UpdatedRule
     due: Due
     execution: PriceUpdateExecution
     target: ExecutionState
     source: str
     """`price update`, or `vendor` where its own readjustment is adopted."""
     evidence: Payload
-    reason: str
+    reason: Reason
     values: Mapping[str, Any]
     """Further columns of the execution to record: factor, policy, hash."""
 
@@ -62,7 +62,7 @@ class Completion:
     def history_after(self) -> list[Price]:
         """Return the rule's prices with those of the execution."""
         day = self.due.execution_date
-        return [*self.snapshot.history, *(Price(key, day, new) for key, new in self.new_prices.items())]
+        return [*self.rule.terms.history(), *(Price(key, day, new) for key, new in self.new_prices.items())]
 
 
 def periods_from(ctx: JobContext, rule_id: int, day: date) -> list[Period]:
@@ -80,10 +80,10 @@ def complete(ctx: JobContext, work: Completion) -> Brought | None:
         InvoicesPending: an invoice could not be changed now; nothing was recorded.
         AuthenticationError: the token is not accepted; nothing was recorded.
     """
-    periods = periods_from(ctx, work.snapshot.rule.rule_id, work.due.execution_date)
+    periods = periods_from(ctx, work.rule.rule_id, work.due.execution_date)
     ctx.session.commit()  # no transaction stays open while requests are under way
     issued = [period for period in periods if period.state == PeriodState.ISSUED]
-    brought = bring_to_price(ctx, work.snapshot, issued, work.history_after())
+    brought = bring_to_price(ctx, work.rule, issued, work.history_after())
     failpoint("update.repriced")
     if not _record(ctx, work, brought, ctx.clock()):
         ctx.session.rollback()
@@ -109,7 +109,7 @@ def _record(ctx: JobContext, work: Completion, brought: Brought, now: datetime) 
         work.due.scheduled.scheduled_update_id, expected=work.due.execution_date, to=_following(work)
     )
     ctx.prices.add([_price_row(ctx, work, key, new, now) for key, new in work.new_prices.items()])
-    work.snapshot.rule.payload = work.snapshot.remote.payload
+    work.rule.terms.rule.payload = work.rule.remote.payload
     _store_invoices(ctx, work, brought, now)
     return True
 
@@ -117,7 +117,7 @@ def _record(ctx: JobContext, work: Completion, brought: Brought, now: datetime) 
 def _following(work: Completion) -> date | None:
     """Return the execution after this one; None if the rule ends before it."""
     following = next_execution(domain_update(work.due.scheduled), work.due.execution_date)
-    end_date = work.snapshot.rule.end_date
+    end_date = work.rule.terms.rule.end_date
     return None if end_date is not None and following > end_date else following
 
 
@@ -125,10 +125,10 @@ def _price_row(ctx: JobContext, work: Completion, service_id: int, new: Decimal,
     day = work.due.execution_date
     return {
         "organization_id": ctx.organization_id,
-        "rule_id": work.snapshot.rule.rule_id,
+        "rule_id": work.rule.rule_id,
         "service_id": service_id,
         "effective_from": day,
-        "revision": next_revision(work.snapshot.prices, service_id, day),
+        "revision": next_revision(work.rule.terms.prices, service_id, day),
         "unit_value": new,
         "source": work.source,
         "execution_id": work.execution.id,
@@ -142,8 +142,9 @@ def _store_invoices(ctx: JobContext, work: Completion, brought: Brought, now: da
     for period, invoice in brought.invoices:
         gross = cents(invoice.gross_value)
         if period.gross_value != gross:
-            was = brl(period.gross_value) if period.gross_value is not None else "unknown"
-            reason = f"{was} to {brl(gross)} by the price update of {work.due.execution_date}"
+            old = str(period.gross_value) if period.gross_value is not None else None
+            day = work.due.execution_date.isoformat()
+            reason = Reason(ReasonKind.REPRICED, {"old": old, "new": str(gross), "execution_date": day})
             changes.append(Change(invoice.id, str(invoice.state), str(invoice.state), reason))
             period.gross_value = gross
     ctx.session.flush()
@@ -153,15 +154,15 @@ def _store_invoices(ctx: JobContext, work: Completion, brought: Brought, now: da
 def _refresh_estimates(ctx: JobContext, work: Completion) -> None:
     """Say of periods that are not sent yet what they will amount to, and let go of those that wait for nothing more."""
     after = work.history_after()
-    for period in periods_from(ctx, work.snapshot.rule.rule_id, work.due.execution_date):
+    for period in periods_from(ctx, work.rule.rule_id, work.due.execution_date):
         if period.state in NOT_SENT:
-            period.gross_value = _estimate(work.snapshot, period, after)
+            period.gross_value = _estimate(work.rule, period, after)
     ctx.session.flush()
 
 
-def _estimate(snapshot: RuleSnapshot, period: Period, prices: list[Price]) -> Decimal | None:
+def _estimate(rule: UpdatedRule, period: Period, prices: list[Price]) -> Decimal | None:
     try:
-        return gross_value(snapshot.terms_of(period.rule_version).priced_services, prices, period.issue_date)
+        return gross_value(rule.terms.terms_of(period).priced_services, prices, period.issue_date)
     except DomainError:
         return period.gross_value
 
@@ -186,7 +187,11 @@ def settle_updates(ctx: JobContext, scope: Scope, options: UpdateOptions) -> Upd
     rules = {contract_id: _rules(ctx, contract_id) for contract_id in {row.contract_id for row in rows}}
     failpoint("update.looked")
     for execution in rows:
-        _settle_one(ctx, execution, rules[execution.contract_id].get(execution.rule_id), outcome, now)
+        answered = rules[execution.contract_id]
+        if answered is None:
+            outcome.in_doubt += 1
+            continue
+        _settle_one(ctx, execution, answered.get(execution.rule_id), outcome, now)
         ctx.session.commit()
     if rows:
         release_periods(ctx, tuple(sorted(rules)))
@@ -196,15 +201,22 @@ def settle_updates(ctx: JobContext, scope: Scope, options: UpdateOptions) -> Upd
 def _abandon(ctx: JobContext, execution: PriceUpdateExecution, grace: timedelta, now: datetime) -> None:
     """Take a claim from a run that is gone: its PUT may have been sent until the lease ended."""
     until = (execution.lease_until or now) + grace
-    reason = f"claimed by {execution.owner}, which never came back"
+    reason = Reason(ReasonKind.CLAIM_EXPIRED, {"owner": execution.owner})
     ctx.executions.change(execution, ExecutionState.IN_DOUBT, reason=reason, at=now, doubt_until=until)
 
 
-def _rules(ctx: JobContext, contract_id: int) -> dict[int, InvoiceRule]:
+def _rules(ctx: JobContext, contract_id: int) -> dict[int, InvoiceRule] | None:
+    """Return a contract's rules; None where all that are known are gone at once: one answer does not prove that.
+
+    A contract that is no longer there has none.
+    """
+    known = [rule.rule_id for rule in ctx.catalogue.rules_of([contract_id]) if rule.gone_at is None]
+    ctx.session.commit()
     try:
-        return {rule.id: rule for rule in ctx.api.invoice_rules(contract_id).whole()}
+        answered = {rule.id: rule for rule in ctx.api.invoice_rules(contract_id).whole()}
     except NotFoundError:
         return {}
+    return answered if answered or not known else None
 
 
 def _settle_one(
@@ -215,7 +227,7 @@ def _settle_one(
     now: datetime,
 ) -> None:
     if remote is None:
-        reason = "the rule is no longer at the vendor"
+        reason = Reason(ReasonKind.RULE_GONE, {"rule_id": execution.rule_id})
         outcome.cancelled += ctx.executions.change(execution, ExecutionState.CANCELLED, reason=reason, at=now)
         ctx.scheduled_updates.move(execution.scheduled_update_id, expected=execution.execution_date, to=None)
         return
@@ -229,7 +241,7 @@ def _settle_one(
     elif execution.doubt_until is not None and now < execution.doubt_until:
         outcome.in_doubt += 1
     else:
-        reason = "the vendor shows the price before after the grace period: planned again"
+        reason = Reason(ReasonKind.PRICE_NOT_THERE)
         outcome.replanned += ctx.executions.change(execution, ExecutionState.PLANNED, reason=reason, at=now)
 
 
@@ -241,28 +253,28 @@ def _read(written: dict[str, str] | None, shown: Prices) -> Prices:
 def _finish(
     ctx: JobContext, execution: PriceUpdateExecution, remote: InvoiceRule, outcome: UpdateOutcome, now: datetime
 ) -> None:
-    snapshot = rule_snapshot(ctx, execution.rule_id)
+    rule = updated_rule(ctx, execution.rule_id)
     scheduled = ctx.scheduled_updates.get(execution.scheduled_update_id)
     current = ctx.executions.get(execution.id)
-    if snapshot is None or scheduled is None or current is None:
+    if rule is None or scheduled is None or current is None:
         raise LookupError(f"execution {execution.id} has no rule or update in the ledger")
     if current.state != ExecutionState.IN_DOUBT:
         return  # another run was faster
-    snapshot.remote = remote
     work = Completion(
-        snapshot=snapshot,
+        rule=replace(rule, remote=remote),
         due=Due(scheduled, current.execution_date),
         execution=current,
         target=ExecutionState.APPLIED,
         source="price update",
         evidence=current.evidence or {},
-        reason="the vendor shows the new price",
+        reason=Reason(ReasonKind.PRICE_THERE),
         values={},
     )
     try:
         brought = complete(ctx, work)
     except InvoicesPending as error:
-        current.reason, current.doubt_until = as_reason(str(error)), now
+        facts: dict[str, Fact] = {"invoice_id": error.invoice_id, "error": str(error)}
+        current.reason, current.doubt_until = rule.reason(ReasonKind.INVOICES_PENDING, work.due, **facts), now
         outcome.in_doubt += 1
         return
     if brought is not None:
@@ -280,43 +292,45 @@ def _park(
     outcome: UpdateOutcome,
     now: datetime,
 ) -> None:
-    reason = (
-        f"contract {execution.contract_id}, rule {execution.rule_id}, update of {execution.execution_date}: the vendor "
-        f"shows {_listed(shown, sent)}, neither the price before ({_listed(seen, sent)}) nor the new one "
-        f"({_listed(sent, sent)})"
-    )
+    facts: dict[str, Fact] = {
+        "contract_id": execution.contract_id,
+        "rule_id": execution.rule_id,
+        "execution_date": execution.execution_date.isoformat(),
+    }
+    for name, prices in (("shown", shown), ("before", seen), ("sent", sent)):
+        facts[name] = [str(prices[key]) for key in sent if key in prices]
+    reason = Reason(ReasonKind.PRICE_UNEXPECTED, facts)
     outcome.parked += ctx.executions.change(execution, ExecutionState.PARKED, reason=reason, at=now)
-    outcome.problems.append(Problem(execution.contract_id, execution.rule_id, reason))
-
-
-def _listed(prices: Prices, keys: Prices) -> str:
-    return ", ".join(brl(prices[key]) for key in keys if key in prices)
+    outcome.problems.append(Problem(execution.contract_id, execution.rule_id, said(reason)))
 
 
 # -- the rule's periods -----------------------------------------------------------------------------------------------
 
 
-def hold_periods(ctx: JobContext, snapshot: RuleSnapshot, due: Due, execution: PriceUpdateExecution) -> None:
+def hold_periods(ctx: JobContext, rule: UpdatedRule, due: Due, execution: PriceUpdateExecution) -> None:
     """Let the rule's periods from an unsettled execution on wait, and say for which update. Commits."""
     reason, now = waiting_reason(due, execution), ctx.clock()
-    periods = periods_from(ctx, snapshot.rule.rule_id, due.execution_date)
+    periods = periods_from(ctx, rule.rule_id, due.execution_date)
     ctx.periods.wait([p for p in periods if p.state == PeriodState.PLANNED], reason=reason, at=now)
     for period in periods:
         if period.state == PeriodState.WAITING:
-            period.reason = as_reason(reason)
+            period.reason = reason
     ctx.session.commit()
 
 
-def waiting_reason(due: Due, execution: PriceUpdateExecution) -> str:
-    """Say which update a period waits for, and how that stands."""
-    label = price_index(due.scheduled.price_index).label
-    why = f": {said(execution.reason)}" if execution.reason else ""
-    return f"waits for the price update of {due.execution_date} by {label}, which is {execution.state}{why}"
+def waiting_reason(due: Due, execution: PriceUpdateExecution) -> Reason:
+    """Return which update a period waits for, and in what state that is."""
+    facts: dict[str, Fact] = {
+        "execution_date": due.execution_date.isoformat(),
+        "price_index": price_index(due.scheduled.price_index).label,
+        "state": execution.state,
+    }
+    return Reason(ReasonKind.UPDATE_UNSETTLED, facts)
 
 
 def release_periods(ctx: JobContext, contract_ids: tuple[int, ...]) -> None:
     """Put back to `planned` the contracts' periods whose price updates are settled by now. Commits."""
     scope = Scope(DateRange(date.min, date.max), contract_ids)
     free = ctx.periods.free_again(scope)
-    ctx.periods.replan(free, reason="the price updates of its rule are settled", at=ctx.clock())
+    ctx.periods.replan(free, reason=Reason(ReasonKind.UPDATE_SETTLED), at=ctx.clock())
     ctx.session.commit()

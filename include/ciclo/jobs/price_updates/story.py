@@ -14,7 +14,7 @@ from ciclo.domain.price_index import MONTHS_BY_LAW, PriceIndex, WindowPolicy, pr
 from ciclo.domain.pricing import WHOLE_RULE
 from ciclo.domain.recurrence import step_on_or_after
 from ciclo.domain.states import IN_PRICES
-from ciclo.jobs.price_updates.snapshot import Due, RuleSnapshot
+from ciclo.jobs.price_updates.updated_rule import Due, UpdatedRule
 from ciclo.ledger.tables import PriceUpdateExecution
 from ciclo.ledger.terms import RuleTerms, ServiceLine
 
@@ -22,34 +22,34 @@ BY_HAND = ("rule changed", "person")
 """Sources of prices that somebody set."""
 
 
-def price_story(snapshot: RuleSnapshot, due: Due, service: int, policy: WindowPolicy) -> PriceStory:
+def price_story(rule: UpdatedRule, due: Due, service: int, policy: WindowPolicy) -> PriceStory:
     """Return what is known of a price that an execution readjusts.
 
     Args:
-        snapshot: the rule.
+        rule: the rule.
         due: the execution.
         service: the service's id, or `WHOLE_RULE`.
         policy: under which policy months are counted that the vendor or people used before Ciclo.
     """
-    keys = set(_known_as(snapshot, service))
+    keys = set(_known_as(rule, service))
     day = due.execution_date
-    uses = [*_own_uses(snapshot, due, keys), *_earlier_uses(snapshot, due, keys, policy)]
+    uses = [*_own_uses(rule, due, keys), *_earlier_uses(rule, due, keys, policy)]
     changed = [
         price.effective_from
-        for price in snapshot.prices
+        for price in rule.terms.prices
         if price.service_id in keys and price.source in BY_HAND and price.effective_from <= day
     ]
     return PriceStory(
-        since=_since(snapshot, service),
+        since=_since(rule, service),
         last_use=max(uses, key=lambda use: (use.last_month, use.execution_date), default=None),
         changed_on=max(changed, default=None),
     )
 
 
-def _own_uses(snapshot: RuleSnapshot, due: Due, keys: set[int]) -> Iterator[Use]:
+def _own_uses(rule: UpdatedRule, due: Due, keys: set[int]) -> Iterator[Use]:
     """Yield what executions that Ciclo applied, adopted or, by a person's word, skipped have used of these prices."""
-    live = {update.scheduled_update_id for update in snapshot.updates} - {due.scheduled.scheduled_update_id}
-    for execution in snapshot.executions:
+    live = {update.scheduled_update_id for update in rule.updates} - {due.scheduled.scheduled_update_id}
+    for execution in rule.executions:
         done = execution.state in IN_PRICES or "skipped" in (execution.evidence or {})
         other = execution.scheduled_update_id in live and execution.price_index != due.scheduled.price_index
         if not done or other or execution.execution_date >= due.execution_date:
@@ -65,11 +65,11 @@ def _use_of(execution: PriceUpdateExecution) -> Use:
     return Use(execution.execution_date, last, index, policy)
 
 
-def _earlier_uses(snapshot: RuleSnapshot, due: Due, keys: set[int], policy: WindowPolicy) -> Iterator[Use]:
+def _earlier_uses(rule: UpdatedRule, due: Due, keys: set[int], policy: WindowPolicy) -> Iterator[Use]:
     """Yield what this update, or one that is gone by now, had used before Ciclo first read it."""
-    live = {update.scheduled_update_id for update in snapshot.updates} - {due.scheduled.scheduled_update_id}
+    live = {update.scheduled_update_id for update in rule.updates} - {due.scheduled.scheduled_update_id}
     seen: set[int] = set()
-    for (_, terms), payload in zip(snapshot.versions, snapshot.payloads, strict=True):
+    for (_, terms), payload in zip(rule.terms.versions, rule.payloads, strict=True):
         for update in InvoiceRule.model_validate(payload).scheduled_updates:
             if update.id in seen or update.id in live or not keys & _readjusted(terms, update.service_item_id):
                 continue
@@ -97,33 +97,31 @@ def _readjusted(terms: RuleTerms, service_item: int | None) -> set[int]:
     return {line.id for line in terms.services if service_item in (None, line.service_item_id)}
 
 
-def _since(snapshot: RuleSnapshot, service: int) -> date:
+def _since(rule: UpdatedRule, service: int) -> date:
     """Return the day from which a price was agreed: the rule's beginning, or that of a service that joined it later."""
-    joined = [
-        number for number, (_, terms) in enumerate(snapshot.versions) if _has(terms, _known_as(snapshot, service))
-    ]
+    joined = [number for number, (_, terms) in enumerate(rule.terms.versions) if _has(terms, _known_as(rule, service))]
     if joined and joined[0] > 0:
-        return snapshot.versions[joined[0]][0].effective_from
-    begun = [terms.recurrence.init_date for _, terms in snapshot.versions]
-    if snapshot.remote.created_at is not None:
-        begun.append(snapshot.remote.created_at.date())
-    contract = Contract.model_validate(snapshot.contract.payload) if snapshot.contract else None
+        return rule.terms.versions[joined[0]][0].effective_from
+    begun = [terms.recurrence.init_date for _, terms in rule.terms.versions]
+    if rule.remote.created_at is not None:
+        begun.append(rule.remote.created_at.date())
+    contract = Contract.model_validate(rule.contract.payload) if rule.contract else None
     if contract is None or contract.init_date is None:
         return min(begun)
     signed = [contract.init_date, *([contract.created_at.date()] if contract.created_at else [])]
     return max(min(begun), min(signed))
 
 
-def _known_as(snapshot: RuleSnapshot, service: int) -> list[int]:
+def _known_as(rule: UpdatedRule, service: int) -> list[int]:
     """Return a service's id and those it had before: a line that was taken out and put in again is the same service."""
     ids = [service]
-    for _, terms in reversed(snapshot.versions):
+    for _, terms in reversed(rule.terms.versions):
         present = {line.id: line for line in terms.services}
         if ids[-1] in present or ids[-1] == WHOLE_RULE:
             continue
-        now = next((line for _, later in snapshot.versions for line in later.services if line.id == ids[-1]), None)
+        now = next((line for _, later in rule.terms.versions for line in later.services if line.id == ids[-1]), None)
         before = [line.id for line in terms.services if now is not None and _same_service(line, now)]
-        if len(before) == 1 and not _still_there(snapshot.terms, before[0]):
+        if len(before) == 1 and not _still_there(rule.terms.newest, before[0]):
             ids.append(before[0])
     return ids
 

@@ -1,21 +1,22 @@
-"""What is known of one rule before an update of it is decided about: terms, prices, updates, the vendor's answer.
+"""What is known of a rule before an update of it is decided about: terms, prices, updates, the vendor's answer.
 
 It is read from the ledger anew for each execution, so that each one starts from what the one before left.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from ciclo.billimatic.models import InvoiceRule
-from ciclo.domain import pricing
 from ciclo.domain.money import cents
 from ciclo.domain.pricing import WHOLE_RULE, Service
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import Fact, Reason, ReasonKind
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.rules.prices import current_prices, history, vendor_after
-from ciclo.ledger.repositories import ACTIVE, KnownPrice, Version
-from ciclo.ledger.tables import Contract, Payload, PriceUpdateExecution, Rule, ScheduledUpdate
+from ciclo.jobs.rules.prices import current_prices, vendor_after
+from ciclo.jobs.rules.snapshot import RuleSnapshot, RuleSnapshots
+from ciclo.ledger.repositories import ACTIVE, KnownPrice
+from ciclo.ledger.tables import Contract, Payload, PriceUpdateExecution, ScheduledUpdate
 from ciclo.ledger.terms import RuleTerms
 
 Prices = dict[int, Decimal]
@@ -41,52 +42,47 @@ class Due:
         return self.execution_date, self.scheduled.scheduled_update_id
 
 
-@dataclass(slots=True)
-class RuleSnapshot:
-    """One rule as the ledger knows it."""
+@dataclass(frozen=True, slots=True)
+class UpdatedRule:
+    """A rule with what its updates need."""
 
-    rule: Rule
+    terms: RuleSnapshot
+    """Its terms and prices."""
     contract: Contract | None
-    versions: list[tuple[Version, RuleTerms]]
     payloads: list[Payload]
     """The vendor's answer of each version: its scheduled updates as they were then."""
-    prices: list[KnownPrice]
     updates: list[ScheduledUpdate]
+    """Those that are still at the vendor."""
     executions: list[PriceUpdateExecution]
     remote: InvoiceRule
     """The rule as the vendor last answered it."""
 
     @property
-    def place(self) -> str:
-        """Say which rule it is."""
-        return f"contract {self.rule.contract_id}, rule {self.rule.rule_id}"
+    def rule_id(self) -> int:
+        """The rule's id."""
+        return self.terms.rule.rule_id
 
     @property
-    def history(self) -> list[pricing.Price]:
-        """The rule's prices in the form that the domain reads."""
-        return history(self.prices)
-
-    @property
-    def terms(self) -> RuleTerms:
-        """The newest terms."""
-        return self.versions[-1][1]
+    def contract_id(self) -> int:
+        """Its contract's id."""
+        return self.terms.rule.contract_id
 
     def head(self) -> Due | None:
         """Return the execution that is next, of all the rule's updates."""
         coming = [Due(u, u.next_execution_date) for u in self.updates if u.next_execution_date is not None]
         return min(coming, key=lambda due: due.order, default=None)
 
-    def ending(self, execution_date: date) -> str | None:
+    def ending(self, execution_date: date) -> Reason | None:
         """Say why no execution is to happen any more, if so."""
-        rule, contract = self.rule, self.contract
+        rule, contract = self.terms.rule, self.contract
         if contract is None or contract.gone_at is not None:
-            return f"contract {rule.contract_id} is no longer at the vendor"
+            return Reason(ReasonKind.CONTRACT_GONE, {"contract_id": rule.contract_id})
         if contract.state != ACTIVE:
-            return f"contract {rule.contract_id} is {contract.state}"
+            return Reason(ReasonKind.CONTRACT_INACTIVE, {"contract_id": rule.contract_id})
         if rule.gone_at is not None:
-            return f"rule {rule.rule_id} is no longer at the vendor"
+            return Reason(ReasonKind.RULE_GONE, {"rule_id": rule.rule_id})
         if rule.end_date is not None and execution_date > rule.end_date:
-            return f"rule {rule.rule_id} ended on {rule.end_date}"
+            return Reason(ReasonKind.RULE_ENDED, {"rule_id": rule.rule_id, "end_date": rule.end_date.isoformat()})
         return None
 
     def services_from(self, day: date) -> list[Service]:
@@ -94,15 +90,9 @@ class RuleSnapshot:
         found = {line.id: line.priced for terms in self.terms_from(day) for line in terms.services}
         return list(found.values())
 
-    def terms_from(self, day: date) -> Sequence[RuleTerms]:
+    def terms_from(self, day: date) -> list[RuleTerms]:
         """Return the terms that are in force on a day or afterwards."""
-        ends = [version.effective_from for version, _ in self.versions[1:]]
-        before = sum(end <= day for end in ends)
-        return [terms for _, terms in self.versions[before:]]
-
-    def terms_of(self, number: int) -> RuleTerms:
-        """Return the terms of a version, or the newest where there is no such one."""
-        return next((terms for version, terms in self.versions if version.version == number), self.terms)
+        return [terms for _, terms, _ in self.terms.parts(DateRange(day, date.max))]
 
     def remote_prices(self) -> Prices:
         """Return the unit values that the vendor shows."""
@@ -110,7 +100,7 @@ class RuleSnapshot:
 
     def newest_prices(self) -> dict[int, KnownPrice]:
         """Return the last price of each service, by service id."""
-        return {price.service_id: price for price in self.prices}
+        return {price.service_id: price for price in self.terms.prices}
 
     def prices_on_top(self) -> Prices:
         """Return the unit values that the vendor is known to show on top of settled updates."""
@@ -118,25 +108,32 @@ class RuleSnapshot:
 
     def service_name(self, service_id: int) -> str | None:
         """Return the name of a service, if it is known."""
-        lines = [line for _, terms in reversed(self.versions) for line in terms.services if line.id == service_id]
+        lines = [line for _, terms in reversed(self.terms.versions) for line in terms.services if line.id == service_id]
         return (lines[0].name or lines[0].description) if lines and service_id != WHOLE_RULE else None
 
+    def reason(self, kind: ReasonKind, due: Due, **facts: Fact) -> Reason:
+        """Return a reason that names contract, rule and execution beside its own facts."""
+        place: dict[str, Fact] = {
+            "contract_id": self.contract_id,
+            "rule_id": self.rule_id,
+            "execution_date": due.execution_date.isoformat(),
+        }
+        return Reason(kind, place | facts)
 
-def rule_snapshot(ctx: JobContext, rule_id: int) -> RuleSnapshot | None:
+
+def updated_rule(ctx: JobContext, rule_id: int) -> UpdatedRule | None:
     """Read a rule from the ledger as it is now; None if the ledger has no such rule."""
     ctx.session.expire_all()
-    rule = ctx.catalogue.rules([rule_id]).get(rule_id)
-    versions = ctx.catalogue.versions([rule_id]).get(rule_id)
-    if rule is None or not versions:
+    snapshots = RuleSnapshots(ctx, [rule_id])
+    if rule_id not in snapshots:
         return None
-    contracts = ctx.catalogue.contracts([rule.contract_id])
-    return RuleSnapshot(
-        rule=rule,
+    snapshot = snapshots[rule_id]
+    contracts = ctx.catalogue.contracts([snapshot.rule.contract_id])
+    return UpdatedRule(
+        terms=snapshot,
         contract=contracts[0] if contracts else None,
-        versions=[(version, RuleTerms.read(version.terms)) for version in versions],
         payloads=ctx.catalogue.version_payloads(rule_id),
-        prices=ctx.prices.histories([rule_id]).get(rule_id, []),
         updates=ctx.scheduled_updates.of_rules([rule_id]).get(rule_id, []),
         executions=ctx.executions.of_rules([rule_id]).get(rule_id, []),
-        remote=InvoiceRule.model_validate(rule.payload),
+        remote=InvoiceRule.model_validate(snapshot.rule.payload),
     )
