@@ -225,14 +225,14 @@ def _on_invoice(sandbox: Sandbox, act: Callable[[Json], None]) -> Callable[[int]
 def _edited(sandbox: Sandbox, number: int, changes: Json) -> Response:
     """Do what a person does on an invoice's screen: what the API takes, and another customer besides."""
     account = sandbox.account
+    contract = lifecycle.find_invoice(account, number)["contract_id"]
+    answer = sandbox.operate("PATCH", f"/api/v1/contracts/{contract}/invoices/{number}", {"invoice": changes})
+    customer = {field: changes[field] for field in _ON_SCREENS_ONLY if field in changes}
+    if answer.status != 200 or not customer:
+        return Response(answer.body, answer.status, media_type="application/json")
     with account.transaction():
-        invoice = lifecycle.find_invoice(account, number)
-        invoice |= {field: changes[field] for field in _ON_SCREENS_ONLY if field in changes}
-        account.invoices.change(invoice)
-    answer = sandbox.operate(
-        "PATCH", f"/api/v1/contracts/{invoice['contract_id']}/invoices/{number}", {"invoice": changes}
-    )
-    return Response(answer.body, answer.status, media_type="application/json")
+        account.invoices.change(lifecycle.find_invoice(account, number) | customer)
+    return Response(b'{"invoice":' + (account.invoices.answer(number) or b"{}") + b"}", media_type="application/json")
 
 
 def _on_receivable(sandbox: Sandbox, number: int, act: Callable[[Json, Json], None]) -> Json:

@@ -2,11 +2,12 @@ import http.client
 import json
 import socket
 import time
+from datetime import date
 from urllib.parse import urlsplit
 
 import pytest
 
-from sandbox.small_state import STATE, invoice_form
+from sandbox.small_state import STATE, invoice_form, rule_form
 
 INVOICES = "contracts/6666/invoices"
 
@@ -150,3 +151,101 @@ def test_a_fault_that_cannot_be_is_refused(account, fault, message):
     status, body = account._send("PUT", "/_sandbox/faults", [fault], {})
     assert status == 422
     assert message in body["errors"]
+
+
+SEARCH = "organizations/564/invoices/search"
+
+
+def many(account, count):
+    for _ in range(count):
+        account.call("POST", INVOICES, invoice_form())
+
+
+def ids(account, page, per_page=2):
+    return [each["id"] for each in account.call("GET", f"{SEARCH}?page={page}&per_page={per_page}")[1]["invoices"]]
+
+
+def test_a_stale_search_leaves_out_what_is_younger_by_the_sandboxs_own_clock(account):
+    account.set_clock(date(2018, 12, 10), "09:00")
+    many(account, 3)
+    account.set_clock(date(2018, 12, 14), "09:00")
+    many(account, 2)
+    account.faults([{"kind": "stale_search", "method": "GET", "path": "/invoices/search$", "seconds": 432000}])
+    assert account.call("GET", f"{SEARCH}?page=1")[1] == {"page": 1, "per_page": 50, "total_pages": 0, "invoices": []}
+    account.set_clock(date(2018, 12, 15), "09:01")
+    assert [ids(account, page) for page in (1, 2, 3)] == [[1, 2], [3], []]
+    assert account.call("GET", f"{SEARCH}?per_page=2")[1]["total_pages"] == 2
+    assert account.call("GET", f"{INVOICES}/5")[0] == 200
+    account.set_clock(date(2018, 12, 20), "09:00")
+    assert len(ids(account, 1, 50)) == 5
+
+
+def test_a_stale_search_works_beside_another_fault(account):
+    account.clear_requests()
+    many(account, 1)
+    stale = {"kind": "stale_search", "seconds": 3600}
+    account.faults([{"kind": "error_after", "method": "GET", "path": "/search$", "count": 1}, stale])
+    assert account.call("GET", SEARCH)[0] == 500
+    assert account.call("GET", SEARCH)[1]["invoices"] == []
+    assert account.call("GET", "contracts/6666/receivables/search")[1]["receivables"] == []
+    assert [entry["fault"] for entry in account.requests(method="GET")] == [
+        "error_after", "stale_search", "stale_search",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "empty"),
+    [
+        (f"{SEARCH}?per_page=2", {"page": 1, "per_page": 2, "total_pages": 0, "invoices": []}),
+        ("organizations/564/contracts", {"contracts": []}),
+    ],
+)
+def test_an_empty_list_is_answered_as_if_nothing_were_there(account, path, empty):
+    many(account, 1)
+    account.faults([{"kind": "empty_list", "method": "GET", "count": 1}])
+    assert account.call("GET", path)[1] == empty
+    assert account.call("GET", path)[1] != empty
+
+
+def test_an_html_page_comes_with_200_and_nothing_is_changed(account):
+    account.faults([{"kind": "html_page", "count": 1}])
+    status, headers, body = raw_post(account)
+    assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert body.startswith(b"<!DOCTYPE html>")
+    assert created(account) == 0
+
+
+def test_one_record_of_a_list_is_odd_and_says_whose_it_is(account):
+    many(account, 5)
+    account.faults([{"kind": "odd_record", "method": "GET", "seed": 4}])
+    invoices = account.call("GET", SEARCH)[1]["invoices"]
+    odd = [each for each in invoices if "odd_field" in each]
+    assert (len(invoices), len(odd)) == (5, 1)
+    assert (odd[0]["contract_id"], odd[0]["state"], odd[0]["gross_value"]) == (6666, "under_review", None)
+    assert odd[0]["receivables"][0]["due_date"] is None
+
+
+def test_an_odd_rule_has_a_period_unit_that_nobody_knows(account):
+    account.call("POST", "contracts/6666/invoice_rules", rule_form())
+    account.faults([{"kind": "odd_record", "path": "/invoice_rules$"}])
+    (rule,) = account.call("GET", "contracts/6666/invoice_rules")[1]["invoice_rules"]
+    assert rule["additional_information"]["period_unit"] == "daily"
+
+
+def test_a_page_shifts_while_it_is_read(account):
+    many(account, 6)
+    account.faults([{"kind": "shifted_page", "method": "GET", "path": "/search$"}])
+    assert [ids(account, page) for page in (1, 2, 3, 4, 5)] == [[1, 2], [2, 3], [4, 5], [6], []]
+
+
+def test_a_faults_path_is_searched_without_the_query(account):
+    account.faults([{"kind": "error_before", "path": "/search$"}])
+    assert account.call("GET", f"{SEARCH}?page=1&per_page=2")[0] == 500
+
+
+def test_what_somebody_else_asks_is_neither_struck_nor_noted(account):
+    account.clear_requests()
+    account.faults([{"kind": "error_before"}])
+    headers = {"Authorization": f"Token token={account.token}", "X-Sandbox-Person": "1"}
+    assert account._send("POST", f"/api/v1/{INVOICES}", invoice_form(), headers)[0] == 201
+    assert account.requests() == []

@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from sandbox.small_state import STATE, invoice_form
+from sandbox.small_state import STATE, invoice_form, rule_form
 
 INVOICES = "contracts/6666/invoices"
 EMITTING = {"emit_on_issue_date": True, "seed": 1}
@@ -199,3 +199,113 @@ def test_the_vendor_readjusts_by_itself_when_the_behaviour_says_so(sandbox):
     (answered,) = sandbox.call("GET", "contracts/6666/invoice_rules")[1]["invoice_rules"]
     assert (answered["services"][0]["unit_value"], answered["gross_value"]) == ("104.5", "209.0")
     assert answered["scheduled_updates"][0]["execution_date"] == "2019-03-15"
+
+
+def rule_with_update(sandbox, init_date, **behaviour):
+    sandbox.put_state(STATE | {"behaviour": {"readjust": True, "price_indices": INDICES} | behaviour})
+    update = {"price_index": "igpm", "init_date": init_date, "month_quantity": 1, "days_until_update": 5}
+    schedule = {"title": "Regra", "init_date": "2018-12-10", "end_date": "2019-04-30", "month_quantity": 1}
+    form = rule_form(scheduled_updates=[update | {"month_quantity": 12}], additional_information=schedule)
+    return sandbox.call("POST", "contracts/6666/invoice_rules", form)[1]["invoice_rule"]
+
+
+INDICES = {"igpm": {f"{year}-{month:02}": "0" for year in (2017, 2018, 2019) for month in range(1, 13)}
+           | {"2018-11": "10", "2018-12": "20"}}  # fmt: skip
+
+
+def values(account):
+    return {each["estimated_issue_date"]: each["gross_value"] for each in account.state()["invoices"]}
+
+
+def test_an_own_readjustment_reaches_what_is_planned_from_its_day_on(sandbox):
+    rule_with_update(sandbox, "2019-02-10")
+    edited = sandbox.state()["invoices"][4]["id"]
+    sandbox.edit(edited, gross_value=77)
+    sandbox.set_clock(date(2019, 2, 9))
+    assert set(values(sandbox).values()) == {"100.0", "77.0"}
+    sandbox.set_clock(date(2019, 2, 10))
+    # Until the 13th the last month counted is December: 1.10 x 1.20.
+    assert values(sandbox) == {
+        "10/12/2018": "100.0", "10/01/2019": "100.0", "10/02/2019": "132.0", "10/03/2019": "132.0",
+        "10/04/2019": "77.0",
+    }  # fmt: skip
+    (update,) = sandbox.state()["invoice_rules"][0]["scheduled_updates"]
+    assert (update["execution_date"], update["remind_at"], update["notified"]) == ("2020-02-10", "2020-02-05", False)
+
+
+def test_the_vendors_own_window_may_end_before_the_published_one(sandbox):
+    def readjusted(**behaviour):
+        rule_with_update(sandbox, "2019-01-05", **behaviour)
+        sandbox.set_clock(date(2019, 1, 5))
+        return sandbox.state()["invoice_rules"][0]["gross_value"]
+
+    assert (readjusted(), readjusted(readjust_window="published")) == ("110.0", "132.0")
+
+
+def test_an_execution_date_that_was_past_stays_in_the_past(sandbox):
+    rule_with_update(sandbox, "2018-06-10")
+    sandbox.set_clock(date(2019, 12, 31))
+    (rule,) = sandbox.state()["invoice_rules"]
+    assert (rule["gross_value"], rule["scheduled_updates"][0]["execution_date"]) == ("100.0", "2018-06-10")
+
+
+def test_billed_on_business_days_the_issue_date_moves_and_the_rest_stays(sandbox):
+    account = account_with(sandbox, bill_on_business_days=True)
+    invoice = create(account, issue_date="2018-12-15")
+    account.set_clock(date(2018, 12, 16))
+    assert shown(account, invoice)["state"] == "to_emit"
+    account.set_clock(date(2018, 12, 20))
+    issued = shown(account, invoice)
+    assert (issued["state"], issued["issue_date"]) == ("to_receive", "17/12/2018")
+    assert issued["estimated_issue_date"] == "15/12/2018"
+    assert issued["receivables"][0]["due_date"] == "20/12/2018"
+
+
+def test_carnival_is_no_national_holiday_for_billing(sandbox):
+    account = account_with(sandbox, bill_on_business_days=True)
+    monday, holiday = create(account, issue_date="2019-03-04"), create(account, issue_date="2018-12-25")
+    account.set_clock(date(2019, 3, 4))
+    assert shown(account, monday)["issue_date"] == "04/03/2019"
+    assert shown(account, holiday)["issue_date"] == "26/12/2018"
+
+
+def test_automatic_billing_waits_for_an_overdue_customer(sandbox):
+    account = account_with(sandbox, wait_while_overdue=True)
+    automatic = {"management_type": "automatic", "automatic_email_template_id": 1}
+    first = create(account)
+    later = create(account, issue_date="2019-01-10", **automatic)
+    by_hand = create(account, issue_date="2019-01-10", receivables=[{"due_date": "2019-02-20"}])
+    account.set_clock(date(2019, 1, 15))
+    assert (shown(account, later)["state"], shown(account, by_hand)["state"]) == ("to_emit", "to_receive")
+    account.receive(first["receivables"][0]["id"])
+    account.set_clock(date(2019, 1, 16))
+    billed = shown(account, later)
+    assert (billed["state"], billed["issue_date"], billed["estimated_issue_date"]) == (
+        "to_receive", "16/01/2019", "10/01/2019",
+    )  # fmt: skip
+
+
+def test_a_receipt_that_is_taken_back_leaves_its_value_and_day(sandbox):
+    account = account_with(sandbox)
+    invoice = create(account)
+    account.emit(invoice["id"])
+    number = invoice["receivables"][0]["id"]
+    account.receive(number, on="2018-12-19")
+    (line,) = account.undo_receival(number)["receivables"]
+    assert (line["state"], line["received_value"], line["received_at"]) == ("to_receive", "100.0", "19/12/2018")
+
+
+@pytest.mark.parametrize(
+    ("code", "day", "last"),
+    [
+        (189, date(2025, 6, 1), "01/05/2025"),
+        (193, date(2025, 6, 7), "01/04/2025"),
+        (190, date(2025, 6, 9), "01/05/2025"),
+        (433, date(2025, 6, 12), "01/04/2025"),
+        (188, date(2025, 6, 13), "01/05/2025"),
+    ],
+)
+def test_sgs_answers_a_month_from_the_day_on_which_it_is_published(sandbox, code, day, last):
+    sandbox.set_clock(day)
+    status, found = sandbox._send("GET", f"/dados/serie/bcdata.sgs.{code}/dados/ultimos/1", None, {})
+    assert (status, found[0]["data"]) == (200, last)

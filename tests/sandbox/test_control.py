@@ -1,0 +1,96 @@
+"""The control plane: clock, screens, contracts."""
+
+from datetime import date
+
+import pytest
+
+from sandbox.small_state import STATE, invoice_form, rule_form
+
+INVOICES = "contracts/6666/invoices"
+
+
+@pytest.fixture
+def account(sandbox):
+    sandbox.put_state(STATE)
+    return sandbox
+
+
+def create(account, **changes):
+    return account.call("POST", INVOICES, invoice_form(**changes))[1]["invoice"]
+
+
+def test_the_clock_shows_the_time_that_it_was_set_to_and_a_second_more_after_each_change(account):
+    account.set_clock(date(2018, 12, 11), "03:00")
+    assert account._call("GET", "/_sandbox/clock") == {"today": "2018-12-11", "time": "03:00:00"}
+    assert [create(account)["created_at"] for _ in range(2)] == [
+        "11/12/2018 03:00:00 -02:00", "11/12/2018 03:00:01 -02:00",
+    ]  # fmt: skip
+    assert account._call("GET", "/_sandbox/clock")["time"] == "03:00:02"
+
+
+def test_billed_on_a_later_day_an_invoice_keeps_its_planned_date_and_due_dates(account):
+    invoice = create(account)
+    issued = account.emit(invoice["id"], date(2018, 12, 17))
+    assert (issued["state"], issued["issue_date"], issued["estimated_issue_date"]) == (
+        "to_receive", "17/12/2018", "10/12/2018",
+    )  # fmt: skip
+    assert issued["receivables"][0]["due_date"] == "20/12/2018"
+    taken_back = account._act(f"invoices/{invoice['id']}/undo_emission")
+    assert (taken_back["state"], taken_back["issue_date"]) == ("to_emit", "10/12/2018")
+
+
+def test_billed_without_a_day_it_is_billed_today(account):
+    invoice = create(account)
+    account.set_clock(date(2018, 12, 12))
+    assert account.emit(invoice["id"])["issue_date"] == "12/12/2018"
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_an_invoice_is_edited_as_on_its_screen(account, wrapped):
+    invoice = create(account)
+    changes = {"description": "Outra", "gross_value": "120.5", "customer_id": 600, "customer_type": "Person"}
+    edited = account.edit(invoice["id"], **({"invoice": changes} if wrapped else changes))
+    assert (edited["description"], edited["gross_value"]) == ("Outra", "120.5")
+    assert (edited["customer_id"], edited["customer_type"]) == (600, "Person")
+    assert edited["receivables"][0]["gross_value"] == "120.5"
+
+
+def test_an_edit_that_the_vendor_refuses_says_why_and_changes_nothing(account):
+    invoice = create(account)
+    body = {"description": "", "customer_id": 600}
+    status, answer = account._send("POST", f"/_sandbox/invoices/{invoice['id']}/edit", body, {})
+    assert (status, list(answer["errors"])) == (422, ["description"])
+    assert account.call("GET", f"{INVOICES}/{invoice['id']}")[1]["invoice"] == invoice
+    assert account._send("POST", "/_sandbox/invoices/99/edit", {}, {})[0] == 404
+
+
+def test_a_contract_is_made_inactive_and_active_again(account):
+    def state():
+        return account.call("GET", "organizations/564/contracts/6666")[1]["contract"]["state"]
+
+    account.deactivate(6666)
+    assert state() == "inactive"
+    account.activate(6666)
+    assert state() == "active"
+    assert account._send("POST", "/_sandbox/contracts/1/deactivate", None, {})[0] == 404
+
+
+def test_screens_are_neither_struck_by_faults_nor_noted(account):
+    invoice = create(account)
+    account.clear_requests()
+    account.faults([{"kind": "error_before"}])
+    assert account.edit(invoice["id"], description="Outra")["description"] == "Outra"
+    account.clear_faults()
+    assert account.requests() == []
+
+
+def test_the_machinery_of_the_very_day_runs_when_the_clock_is_set_to_it(account):
+    update = {"price_index": "igpm", "init_date": "2018-12-10", "month_quantity": 12, "days_until_update": 0}
+    status, _ = account.call("POST", "contracts/6666/invoice_rules", rule_form(scheduled_updates=[update]))
+    assert status == 201
+    state = account.state()
+    account.put_state(state | {"today": "2018-12-10", "behaviour": {"readjust": True}})
+    account.set_clock(date(2018, 12, 10), "00:05")
+    account.set_clock(date(2018, 12, 10), "03:00")
+    (rule,) = account.state()["invoice_rules"]
+    assert rule["scheduled_updates"][0]["execution_date"] == "2019-12-10"
