@@ -172,7 +172,7 @@ def _assign(account: Account, invoice: Json, params: Json, errors: lines.Errors,
 
 def _assign_dates(account: Account, invoice: Json, params: Json, errors: lines.Errors, *, creating: bool) -> None:
     of_2018 = account.behaviour.shape == 2018
-    follows = invoice["state"] == "to_emit" and invoice["estimated_issue_date"] == invoice["issue_date"]
+    follows = creating
     if creating or "issue_date" in params:
         issue_date = casting.day(params.get("issue_date"))
         invoice["issue_date"] = casting.brazilian(issue_date)
@@ -182,7 +182,8 @@ def _assign_dates(account: Account, invoice: Json, params: Json, errors: lines.E
         invoice["estimated_issue_date"] = casting.brazilian(casting.day(params["estimated_issue_date"]))
         follows = invoice["estimated_issue_date"] is None and (creating or not of_2018)
     if follows:
-        # Not yet issued, an invoice has one date (as documented); the answers of 2018 say null where it is taken away.
+        # Created with one date, an invoice is planned for it; one that is moved later keeps the day it was planned for.
+        # Taken away, the answers of 2018 say null.
         invoice["estimated_issue_date"] = invoice["issue_date"]
     if "accrual_date" in params or (creating and not of_2018):
         month = casting.accrual_month(params.get("accrual_date"))

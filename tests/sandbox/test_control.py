@@ -39,6 +39,13 @@ def test_billed_on_a_later_day_an_invoice_keeps_its_planned_date_and_due_dates(a
     assert (taken_back["state"], taken_back["issue_date"]) == ("to_emit", "10/12/2018")
 
 
+def test_an_issue_date_that_is_moved_keeps_the_planned_date(account):
+    invoice = create(account)
+    body = {"invoice": {"issue_date": "2018-12-17"}}
+    moved = account.call("PATCH", f"{INVOICES}/{invoice['id']}", body)[1]["invoice"]
+    assert (moved["issue_date"], moved["estimated_issue_date"]) == ("17/12/2018", "10/12/2018")
+
+
 def test_billed_without_a_day_it_is_billed_today(account):
     invoice = create(account)
     account.set_clock(date(2018, 12, 12))
