@@ -26,8 +26,9 @@ from bench.servers import Sandbox, database, free_port, job_on
 from ciclo.domain.calendar import add_months
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
+from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
-from ciclo.jobs.issuing.settle import adopt_existing, settle
+from ciclo.jobs.issuing.settle import settle
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.periods.expansions import record_expansion
 from ciclo.ledger.repositories import Scope
@@ -85,7 +86,7 @@ def _own_seconds(sandbox: Sandbox, url: str, count: int, month: Scope) -> float:
         began = time.perf_counter()
         with job_on(url, sandbox) as job:
             settle(job, month, OPTIONS)
-            adopt_existing(job, month, owner="bench", lease=OPTIONS.lease)
+            adopt_existing(job, month, OPTIONS, owner="bench")
         created = sum(pool.map(_issue_shard, [sandbox.url] * SHARDS, [url] * SHARDS, shards))
         with job_on(url, sandbox) as job:
             finish_issuing(job, month, OPTIONS, owner="bench")

@@ -42,6 +42,8 @@ POINTS: Final[Mapping[str, str]] = MappingProxyType(
         "adopt.looked": "the vendor was read for what is planned, nothing is changed",
         "adopt.adopting": "what was there is adopted and not committed",
         "adopt.adopted": "what was there is adopted, committed",
+        "stamp.patching": "one adopted invoice is about to get its reference",
+        "stamp.patched": "the vendor has answered the references, nothing is recorded",
         "finish.settled": "a run's doubts are settled, what came back is not sent",
         "update.claimed": "a price update is claimed, committed, nothing is sent",
         "update.put": "the vendor has answered the new price, nothing is recorded",

@@ -26,7 +26,7 @@ def periods(session):
 
 
 def claim(periods, scope=YEAR, limit=100, owner="run 1"):
-    return periods.claim(scope, owner=owner, lease_until=LEASE, at=NOON, limit=limit)
+    return periods.claim_planned(periods.planned(scope)[:limit], owner=owner, lease_until=LEASE, at=NOON)
 
 
 def test_planning_a_period_again_adds_nothing(periods):
@@ -97,8 +97,8 @@ def test_two_runs_at_once_never_hold_the_same_period(ledger_engine):
         taken: list[int] = []
         with Session(ledger_engine, expire_on_commit=False) as own:
             repository = PeriodRepository(own, ORGANIZATION, Actor())
-            while some := claim(repository, limit=7, owner=owner):
-                taken += [period.id for period in some]
+            while repository.planned(YEAR):
+                taken += [period.id for period in claim(repository, limit=7, owner=owner)]
                 own.commit()
         return taken
 

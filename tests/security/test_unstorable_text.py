@@ -17,8 +17,8 @@ from ciclo.console import User, create_app
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.wording import said
 from ciclo.jobs.context import IssueOptions, JobContext
+from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import issue_due_periods
-from ciclo.jobs.issuing.settle import adopt_existing
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.sync import sync_contracts
 from ciclo.ledger.repositories import Actor, Scope
@@ -40,7 +40,7 @@ def bill_march(api, session, clock):
     ctx = JobContext(api, session, Actor(run_id="tests"), clock)
     sync_contracts(ctx)
     expand_rules(ctx, MARCH, seen_on=TODAY)
-    adopt_existing(ctx, MARCH, owner="run 1", lease=LEASE)
+    adopt_existing(ctx, MARCH, OPTIONS, owner="run 1")
     issue_due_periods(ctx, MARCH, OPTIONS, owner="run 1")
     periods = session.execute(select(Period.state, Period.invoice_id)).all()
     return [tuple(period) for period in periods], session.scalars(select(Contract.name)).one()

@@ -22,8 +22,9 @@ from ciclo.billimatic import ApiError, BillimaticClient
 from ciclo.domain.recurrence import DateRange
 from ciclo.http.retries import RetryRules
 from ciclo.jobs.context import IssueOptions, JobContext
+from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
-from ciclo.jobs.issuing.settle import StillInDoubtError, adopt_existing, settle
+from ciclo.jobs.issuing.settle import StillInDoubtError, settle
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.price_updates import UpdateOptions, apply_price_updates, settle_updates
 from ciclo.jobs.rules.sync import sync_contracts
@@ -111,7 +112,7 @@ def _issue(ctx: JobContext, scope: Scope, owner: str) -> None:
     if ctx.api.longest_request >= LEASE.total_seconds():  # an ordinary client, in no hurry
         options = IssueOptions()
     settle(ctx, scope.whole(), options)
-    adopt_existing(ctx, scope.whole(), owner=owner, lease=LEASE)
+    adopt_existing(ctx, scope.whole(), options, owner=owner)
     issue_due_periods(ctx, scope, options, owner=owner)
     finish_issuing(ctx, scope.whole(), options, owner=f"{owner}/finish")
 

@@ -24,8 +24,9 @@ from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.jobs.context import IssueOptions, JobContext
 from ciclo.jobs.indices import load_shipped
+from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
-from ciclo.jobs.issuing.settle import StillInDoubtError, adopt_existing, settle
+from ciclo.jobs.issuing.settle import StillInDoubtError, settle
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.price_updates import UpdateOptions, apply_price_updates, settle_updates
 from ciclo.jobs.rules.sync import sync_contracts
@@ -109,7 +110,7 @@ class Billing:
 
         def job(ctx: JobContext, owner: str) -> None:
             settle(ctx, WINDOW, self.options)
-            adopt_existing(ctx, WINDOW, owner=owner, lease=LEASE)
+            adopt_existing(ctx, WINDOW, self.options, owner=owner)
             issue_due_periods(ctx, WINDOW, self.options, owner=owner)
             finish_issuing(ctx, WINDOW, self.options, owner=f"{owner}/finish")
 

@@ -30,6 +30,14 @@ class InvoiceState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class MadeBy(StrEnum):
+    """Who made an invoice."""
+
+    CICLO = "ciclo"
+    VENDOR = "vendor"
+    """The vendor's own machinery, or a person on its screens."""
+
+
 class BillingEvent(StrEnum):
     """What moves an invoice or receivable on, by the names of the API's webhook events."""
 

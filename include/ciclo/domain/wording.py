@@ -53,7 +53,7 @@ REASONS: Mapping[ReasonKind, str] = {
     _K.SERVICES_ALIKE: "services {services:list} cannot be told apart",
     _K.ANOTHER_AMOUNT_APPROVED: "{approved:brl} was approved, by now it is {amount:brl}",
     _K.UNREAD: "its contract could not be read: {error}",
-    _K.UPDATE_UNSETTLED: "the price update of {execution_date} by {price_index}, which is {state}, is not settled",
+    _K.UPDATE_UNSETTLED: "the price update of {execution_date} by {price_index} is not settled",
     _K.UPDATE_SETTLED: "the price updates of its rule are settled",
     _K.CONTRACT_INACTIVE: "contract {contract_id} is inactive",
     _K.CONTRACT_GONE: "contract {contract_id} is no longer at the vendor",
@@ -128,6 +128,9 @@ FINDINGS: Mapping[FindingKind, str] = {
     _F.OVERDUE: "planned and not issued; it is older than runs catch up: bill_range bills it",
     _F.REMOVED_AT_VENDOR: "the vendor had generated its invoice and somebody removed it",
     _F.CANCELLED_REMOTELY: "invoice {invoice_id} of {amount:brl} is cancelled at the vendor",
+    _F.DUPLICATED_REMOTELY: (
+        "invoice {invoice_id} of {amount:brl} is one too many beside {expected}; cancel one of them at the vendor"
+    ),
     _F.UNEXPLAINED: "invoice {invoice_id} of {amount:brl} is expected by no period",
     _F.CUSTOMER_DIFFERS: "invoice {invoice_id} is for customer {found}, the contract's is {expected}",
     _F.VALUE_EDITED: "invoice {invoice_id} is {found:brl}, its rule says {expected:brl}",

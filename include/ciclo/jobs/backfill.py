@@ -14,12 +14,15 @@ from enum import StrEnum
 
 from ciclo.domain.money import ZERO, brl
 from ciclo.domain.states import PeriodState
+from ciclo.domain.wording import said
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests, Unbillable
-from ciclo.jobs.issuing.settle import CHUNK
 from ciclo.jobs.periods.expand import cancel_open
 from ciclo.ledger.repositories import NewPlan, PlanEntry, Scope
 from ciclo.ledger.tables import BillingPlan, Period
+
+PERIODS_AT_ONCE = 500
+"""Periods given up in one statement."""
 
 LINES_SHOWN = 200
 """Invoices that a plan's text lists before it only counts them."""
@@ -109,7 +112,7 @@ class PlanDraft:
         more = len(self.billed) - LINES_SHOWN
         if more > 0:
             invoices.append(f"  … and {more} more")
-        parked = [f"  would be parked: {entry.reason}" for entry in self.unbillable]
+        parked = [f"  would be parked: {said(entry.reason)}" for entry in self.unbillable]
         left_out = [
             f"  left out: {period.issue_date}  contract {period.contract_id}  rule {period.rule_id}"
             for period in self.left_out[:LINES_SHOWN]
@@ -246,8 +249,8 @@ def require_unchanged(ctx: JobContext, plan: BillingPlan, scope: Scope) -> None:
 def _give_up(ctx: JobContext, plan: BillingPlan, period_ids: Sequence[int]) -> None:
     who = f", approved by {plan.approved_by}" if plan.approved_by else ""
     reason = f"left out by the policy {plan.policy} of run {plan.run_id}{who}"
-    for start in range(0, len(period_ids), CHUNK):
-        cancel_open(ctx, ctx.periods.some(period_ids[start : start + CHUNK]), reason)
+    for start in range(0, len(period_ids), PERIODS_AT_ONCE):
+        cancel_open(ctx, ctx.periods.some(period_ids[start : start + PERIODS_AT_ONCE]), reason)
 
 
 def _difference(period: Period, planned: Decimal | None, now: Decimal | None) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
@@ -152,6 +153,15 @@ class ClaimOptions:
             raise LeaseTooShortError(self.lease, api.longest_request)
 
 
+class Gaps(StrEnum):
+    """What becomes of a period whose invoice somebody removed from among those that the vendor generated."""
+
+    ASK = "ask"
+    """It is parked."""
+    CREATE = "create"
+    """Its invoice is created."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueOptions(ClaimOptions):
     """How a run issues."""
@@ -162,6 +172,9 @@ class IssueOptions(ClaimOptions):
     """Periods claimed at once."""
     approved: Mapping[int, Decimal | None] | None = None
     """Amounts by period of an approved plan, in BRL: a period at another amount is parked, not billed."""
+    gaps: Gaps = Gaps.ASK
+    stamp: bool = True
+    """Whether an adopted invoice gets Ciclo's reference in its comments."""
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from ciclo.domain.price_index import WindowPolicy
-from ciclo.jobs.context import IssueOptions
+from ciclo.jobs.context import Gaps, IssueOptions
 from ciclo.jobs.price_updates import MAX_WAIT_DAYS, UpdateOptions
 
 
@@ -21,15 +21,6 @@ class Continuity(StrEnum):
     """It becomes a proposal that waits for a person."""
     APPLY = "apply"
     """It is applied as computed."""
-
-
-class Gaps(StrEnum):
-    """What becomes of a period whose invoice somebody removed from among those that the vendor generated."""
-
-    ASK = "ask"
-    """It is parked."""
-    CREATE = "create"
-    """Its invoice is created."""
 
 
 class BillingSettings(BaseModel):
@@ -98,4 +89,6 @@ class BillingSettings(BaseModel):
             batch=self.batch,
             lease=timedelta(seconds=self.lease_seconds),
             grace=timedelta(seconds=self.grace_seconds),
+            gaps=self.gaps,
+            stamp=self.stamp,
         )

@@ -29,8 +29,9 @@ from ciclo.jobs.backfill import (
 from ciclo.jobs.closing.close import ClosingAttempt, close_month, months_of, refresh_rules, require_closed
 from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext
 from ciclo.jobs.indices import load_shipped, revised_uses, sync_index
+from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
-from ciclo.jobs.issuing.settle import adopt_existing, settle
+from ciclo.jobs.issuing.settle import settle
 from ciclo.jobs.issuing.summary import require_billing, summarize_window
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.periods.expansions import record_expansion, require_expansion
@@ -111,23 +112,17 @@ def create_rule(job: JobContext, run: Run) -> int:
 
 
 def prepare_invoices(job: JobContext, run: Run) -> Counts:
-    """Settle what earlier runs left without an answer, then adopt what is at the vendor already; return counts.
+    """Settle what earlier runs left without an answer; return counts. What is at the vendor each shard adopts itself.
 
     Refuses a day whose month was never expanded: an empty ledger proves nothing.
     """
     require_expansion(job, run.window.last_day)
-    return _settle_and_adopt(job, run)
-
-
-def _settle_and_adopt(job: JobContext, run: Run) -> Counts:
-    options = run.settings.issue_options
     if run.dry_run:
         draft = draft_plan(job, run.scope, BackfillPolicy.EACH)
         log.info("dry run, nothing is sent:\n%s", "\n".join(draft.lines()))
         return IssueOutcome().counts()
-    outcome = settle(job, run.scope, options)
-    outcome.add(adopt_existing(job, run.scope, owner=run.owner, lease=options.lease))
-    log.info("prepared: %s", outcome.counts())
+    outcome = settle(job, run.scope, run.settings.issue_options)
+    log.info("settled: %s", outcome.counts())
     return outcome.counts()
 
 
@@ -173,7 +168,11 @@ NO_PLAN = 0
 def prepare_range(job: JobContext, run: Run) -> Counts:
     """Remember the months as expanded, settle what is in doubt, adopt what is at the vendor already; return counts."""
     record_expansion(job, run.scope)
-    return _settle_and_adopt(job, run)
+    options = run.settings.issue_options
+    outcome = settle(job, run.scope, options)
+    outcome.add(adopt_existing(job, run.scope, options, owner=run.owner))
+    log.info("prepared: %s", outcome.counts())
+    return outcome.counts()
 
 
 def plan_range(job: JobContext, run: Run) -> PlanToApprove:

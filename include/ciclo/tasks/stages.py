@@ -7,8 +7,9 @@ from airflow.sdk import Asset, get_current_context, task
 
 from ciclo.jobs.backfill import BackfillPolicy, draft_plan
 from ciclo.jobs.context import IssueOutcome
+from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
-from ciclo.jobs.issuing.settle import adopt_existing, settle
+from ciclo.jobs.issuing.settle import settle
 from ciclo.jobs.issuing.summary import require_billing, summarize_window
 from ciclo.jobs.periods.expand import ExpandOutcome, expand_rules
 from ciclo.jobs.periods.expansions import record_expansion, require_expansion
@@ -90,7 +91,7 @@ def prepare_issue(default: DefaultWindow) -> dict[str, int]:
             log.info("dry run, nothing is sent:\n%s", "\n".join(draft.lines()))
             return IssueOutcome().counts()
         outcome = settle(job, scope, options)
-        outcome.add(adopt_existing(job, scope, owner=owner_of(context), lease=options.lease))
+        outcome.add(adopt_existing(job, scope, options, owner=owner_of(context)))
     log.info("prepared: %s", outcome.counts())
     return outcome.counts()
 

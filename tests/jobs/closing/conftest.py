@@ -1,13 +1,13 @@
 """A billed year and the closing of its months."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 
 from ciclo.jobs.closing.close import close_month, refresh_rules
 from ciclo.jobs.context import IssueOptions
+from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import issue_due_periods
-from ciclo.jobs.issuing.settle import adopt_existing
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.reconciliation.reconcile import reconcile
 from ciclo.jobs.rules.sync import sync_contracts
@@ -29,7 +29,7 @@ class Company:
 
     def bill(self, scope=YEAR, seen_on=TODAY):
         self.expand(seen_on, scope)
-        adopt_existing(self.ctx, scope, owner="tests", lease=timedelta(minutes=10))
+        adopt_existing(self.ctx, scope, IssueOptions(), owner="tests")
         return issue_due_periods(self.ctx, scope, IssueOptions(concurrency=1), owner="tests")
 
     def close(self, month=JANUARY, today=TODAY, contract_ids=()):

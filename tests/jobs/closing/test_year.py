@@ -14,8 +14,8 @@ from ciclo.domain.calendar import first_of_month
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.closing.close import close_month, require_closed
 from ciclo.jobs.context import IssueOptions
+from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import issue_due_periods
-from ciclo.jobs.issuing.settle import adopt_existing
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.reconciliation.reconcile import reconcile, reconcile_touched
 from ciclo.jobs.rules.sync import sync_contracts
@@ -78,7 +78,7 @@ class Year:
             sync_contracts(self.ctx)
             expand_rules(self.ctx, Scope(DateRange.month_of(day)), seen_on=day)
         scope = Scope(DateRange.days(day - 7 * DAY, day))
-        adopt_existing(self.ctx, scope, owner=f"run {day}", lease=timedelta(minutes=10))
+        adopt_existing(self.ctx, scope, IssueOptions(), owner=f"run {day}")
         issue_due_periods(self.ctx, scope, IssueOptions(concurrency=1), owner=f"run {day}")
 
     def _people_act(self, day):

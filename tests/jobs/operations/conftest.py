@@ -16,8 +16,9 @@ from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.closing.close import ClosingAttempt, close_month, refresh_rules
 from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext
 from ciclo.jobs.indices import load_shipped
+from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
-from ciclo.jobs.issuing.settle import adopt_existing, settle
+from ciclo.jobs.issuing.settle import settle
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.periods.expansions import record_expansion
 from ciclo.jobs.price_updates import UpdateOptions, UpdateOutcome, apply_price_updates, settle_updates
@@ -71,7 +72,7 @@ class Company:
             updates = settle_updates(ctx, scope, UpdateOptions())
             updates.add(apply_price_updates(ctx, scope, UpdateOptions(), today=self.today, owner=owner))
             outcome = settle(ctx, scope, OPTIONS)
-            outcome.add(adopt_existing(ctx, scope, owner=owner, lease=OPTIONS.lease))
+            outcome.add(adopt_existing(ctx, scope, OPTIONS, owner=owner))
             outcome.add(issue_due_periods(ctx, scope, OPTIONS, owner=owner))
             outcome.add(finish_issuing(ctx, scope, OPTIONS, owner=owner))
         return updates, outcome

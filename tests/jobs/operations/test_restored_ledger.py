@@ -7,7 +7,8 @@ import pytest
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import ExecutionState
 from ciclo.jobs.backfill import BackfillPolicy, Ceilings, draft_plan, keep_plan
-from ciclo.jobs.issuing.settle import adopt_existing
+from ciclo.jobs.context import IssueOptions
+from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.sync import sync_contracts
 from ciclo.ledger.repositories import Scope
@@ -81,7 +82,9 @@ def claim_and_die(running, backup):
         sync_contracts(ctx)
         expand_rules(ctx, scope, seen_on=running.today)
         now = ctx.clock()
-        ctx.periods.claim(scope, owner="dead", lease_until=now + timedelta(minutes=10), at=now, limit=2)
+        ctx.periods.claim_planned(
+            ctx.periods.planned(scope)[:2], owner="dead", lease_until=now + timedelta(minutes=10), at=now
+        )
         ctx.session.commit()
     running.back_up(backup)
 
@@ -168,7 +171,7 @@ def test_what_cannot_be_known_after_a_restore_waits_for_a_person_in_a_plan_with_
     with running.job() as ctx:
         scope = Scope(DateRange.days(*FEBRUARY))
         expand_rules(ctx, scope, seen_on=running.today)
-        adopt_existing(ctx, scope, owner="plan", lease=timedelta(minutes=10))
+        adopt_existing(ctx, scope, IssueOptions(), owner="plan")
         plan = keep_plan(ctx, draft_plan(ctx, scope, BackfillPolicy.EACH), Ceilings(max_invoices=0))
 
     assert (plan.invoices, plan.needs_approval) == (1, True)

@@ -1,12 +1,12 @@
 """A year that was billed: every test of reconciliation begins with invoices at the vendor and in the ledger."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 
 from ciclo.jobs.context import IssueOptions
+from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import issue_due_periods
-from ciclo.jobs.issuing.settle import adopt_existing
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.reconciliation.reconcile import reconcile
 from ciclo.jobs.rules.sync import sync_contracts
@@ -29,7 +29,7 @@ def billed(sandbox, lite_job):
 def bill_scope(ctx, scope, seen_on=TODAY):
     sync_contracts(ctx)
     expand_rules(ctx, scope, seen_on=seen_on)
-    adopt_existing(ctx, scope, owner="tests", lease=timedelta(minutes=10))
+    adopt_existing(ctx, scope, IssueOptions(), owner="tests")
     return issue_due_periods(ctx, scope, IssueOptions(concurrency=1), owner="tests")
 
 

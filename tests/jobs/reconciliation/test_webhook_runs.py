@@ -104,7 +104,7 @@ def test_very_many_events_make_it_a_whole_run_of_few_requests(billed, told):
         told(ctx, number, request_id=f"req-{index}")
     box.clear_requests()
     assert touched(ctx).events == len(numbers)
-    assert box.request_count()["total"] <= 3
+    assert box.request_count()["total"] <= 4  # and the empty page after them
 
 
 def test_an_event_that_comes_while_a_run_reads_waits_for_the_next(billed, told):

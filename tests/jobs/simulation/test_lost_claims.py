@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.jobs.context import IssueOptions, LeaseTooShortError
+from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import issue_due_periods
-from ciclo.jobs.issuing.settle import adopt_existing, settle
+from ciclo.jobs.issuing.settle import settle
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.sync import sync_contracts
 from ciclo.ledger.actions import release_period
@@ -33,7 +34,7 @@ def runs(ledger_engine):
 
 
 def claim(repository):
-    return repository.claim(QUARTER, owner="a run", lease_until=LEASE, at=NOON, limit=10)
+    return repository.claim_planned(repository.planned(QUARTER), owner="a run", lease_until=LEASE, at=NOON)
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ def test_what_a_person_releases_while_a_run_is_under_way_is_looked_for_before_it
     box = sandbox(company(rule(), invoices=[by_hand(900), by_hand(901)]))
     ctx = job(box)
     prepare(ctx)
-    adopt_existing(ctx, QUARTER, owner="first", lease=OPTIONS.lease)
+    adopt_existing(ctx, QUARTER, OPTIONS, owner="first")
     [parked] = ctx.periods.in_state(PeriodState.PARKED)
     ctx.session.commit()
     box.cancel(901)  # the person keeps the other one
@@ -147,11 +148,17 @@ def test_an_invoice_that_the_reconciliation_saw_first_belongs_to_its_period_once
     ctx = job(sandbox(company(rule(), invoices=[by_hand(900)])))
     prepare(ctx)
     seen = {"organization_id": ORGANIZATION, "invoice_id": 900, "contract_id": 10, "period_id": None}
-    seen |= {"issue_date": date(2025, 2, 10), "gross_value": Decimal(150), "state": "to_emit", "adopted": False}
+    seen |= {
+        "issue_date": date(2025, 2, 10),
+        "planned_date": date(2025, 2, 10),
+        "gross_value": Decimal(150),
+        "state": "to_emit",
+        "adopted": False,
+    }
     seen |= {"description": None, "reference": None, "first_seen_at": NOON, "seen_at": NOON, "gone_at": None}
     ctx.invoices.store([seen], [])
     ctx.session.commit()
-    adopt_existing(ctx, QUARTER, owner="run", lease=OPTIONS.lease)
+    adopt_existing(ctx, QUARTER, OPTIONS, owner="run")
     ctx.session.expire_all()
     stored = ctx.session.get(Invoice, (ORGANIZATION, 900))
     assert stored.period_id is not None

@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
-from ciclo.domain.states import PeriodState
-from ciclo.jobs.issuing import issue, match, settle
-from ciclo.jobs.issuing.settle import Looked
+from ciclo.domain.states import PeriodState, Reason, ReasonKind
+from ciclo.jobs.issuing import adopt, issue, match, settle
+from ciclo.jobs.issuing.adopt import Looked
 from ciclo.ledger.repositories.periods import PeriodRepository
 from ciclo.ledger.tables import Period, reason_columns
 from simulated_billing import Billing
@@ -27,7 +27,7 @@ Patch = pytest.MonkeyPatch
 
 def claim_after_post(patch: Patch) -> None:
     """Send first, and say so in the ledger once the answer is there."""
-    claim, record = PeriodRepository.claim_seen, issue._record
+    claim, record = PeriodRepository.claim_planned, issue._record
 
     def pretend(self: PeriodRepository, seen: Any, *, owner: str, lease_until: Any, at: Any) -> list[Period]:
         with self._session.begin_nested() as savepoint:
@@ -43,7 +43,7 @@ def claim_after_post(patch: Patch) -> None:
         ctx.periods.claim_these([p.id for p in sent], owner="late", lease_until=later, at=ctx.clock())
         record(ctx, batch, options, outcome)
 
-    patch.setattr(PeriodRepository, "claim_seen", pretend)
+    patch.setattr(PeriodRepository, "claim_planned", pretend)
     patch.setattr(issue, "_record", claim_and_record)
 
 
@@ -55,7 +55,8 @@ def settle_without_grace(patch: Patch) -> None:
 
 def match_without_reference(patch: Patch) -> None:
     """Recognize invoices by contract, date, value and description alone."""
-    patch.setattr(match, "reference_in", lambda _comments: None)
+    for module in (match, settle):
+        patch.setattr(module, "references_in", lambda _comments: ())
 
 
 def ignore_leases(patch: Patch) -> None:
@@ -65,7 +66,8 @@ def ignore_leases(patch: Patch) -> None:
         return self.in_state(PeriodState.IN_DOUBT, PeriodState.SUBMITTING, scope=scope)
 
     def abandon(ctx: Any, period: Period, grace: timedelta, now: Any) -> None:
-        ctx.periods.doubt([period], reason="taken away", until=now + grace, at=now)
+        reason = Reason(ReasonKind.CLAIM_EXPIRED, {"owner": period.owner})
+        ctx.periods.doubt([period], reason=reason, until=now + grace, at=now)
 
     patch.setattr(PeriodRepository, "unanswered", unanswered)
     patch.setattr(settle, "_abandon", abandon)
@@ -89,11 +91,11 @@ def overwrite_what_others_settled(patch: Patch) -> None:
 def create_without_looking(patch: Patch) -> None:
     """Trust the ledger alone."""
 
-    def blind(ctx: Any, scope: Any, **_given: Any) -> Looked:
-        return Looked(absent=ctx.periods.planned(scope))
+    def blind(_ctx: Any, planned: Any, _options: Any, **_given: Any) -> Looked:
+        return Looked(absent=list(planned))
 
-    patch.setattr(issue, "look", blind)
-    patch.setattr(settle, "look", blind)
+    patch.setattr(issue, "look_for", blind)
+    patch.setattr(adopt, "look_for", blind)
 
 
 class MutantFoundError(BaseException):

@@ -18,17 +18,22 @@ from ciclo.billimatic import (
     NotFoundError,
     OutcomeUnknownError,
     RejectedError,
+    TransientApiError,
 )
 from ciclo.billimatic.models import Invoice
-from ciclo.domain.money import brl
+from ciclo.domain.states import Reason, ReasonKind
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext
+from ciclo.jobs.issuing.adopt import look_for
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests, Unbillable
-from ciclo.jobs.issuing.record import Found, record_issued
-from ciclo.jobs.issuing.settle import StillInDoubtError, look, settle, still_open
+from ciclo.jobs.issuing.record import Found, reason_about, record_issued
+from ciclo.jobs.issuing.settle import StillInDoubtError, settle, still_open
 from ciclo.ledger.repositories import Scope
-from ciclo.ledger.repositories.periods import Seen
+from ciclo.ledger.repositories.periods import PlannedPeriod
 from ciclo.ledger.tables import Period
+
+POSTS_OF_A_LOOK = 20
+"""Invoices created for each request that looking again costs: the vendor is looked at as late as that allows."""
 
 RECORDED_AT_ONCE = 50
 """Answers recorded and committed together: what a crash leaves to be settled, at most, beside what is under way."""
@@ -36,13 +41,11 @@ RECORDED_AT_ONCE = 50
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What came back for one request."""
+    """What came back for one request: an invoice, an error, or neither, where it was never made."""
 
     request: InvoiceRequest
     invoice: Invoice | None = None
     error: ApiError | None = None
-    unsent: str | None = None
-    """Why the request was never made."""
 
 
 @dataclass(slots=True)
@@ -50,9 +53,9 @@ class _Batch:
     """Answers by what they mean for their periods."""
 
     created: list[Found] = field(default_factory=list)
-    refused: list[tuple[Period, str]] = field(default_factory=list)
-    lost: list[tuple[Period, str]] = field(default_factory=list)
-    unsent: list[tuple[Period, str]] = field(default_factory=list)
+    refused: list[tuple[Period, Reason]] = field(default_factory=list)
+    lost: list[tuple[Period, Reason]] = field(default_factory=list)
+    unsent: list[tuple[Period, Reason]] = field(default_factory=list)
     stop: ApiError | None = None
 
 
@@ -71,11 +74,20 @@ def issue_due_periods(ctx: JobContext, scope: Scope, options: IssueOptions, *, o
     """
     options.require_lease(ctx.api)
     outcome = IssueOutcome(waiting=hold_back(ctx, scope))
-    looked = look(ctx, scope, owner=owner, lease=options.lease)
+    planned = ctx.periods.planned(scope)
+    ctx.session.commit()
+    looked = look_for(ctx, planned, options, owner=owner)
     outcome.add(looked.outcome)
+    sent, cost = 0, looked.requests
     for start in range(0, len(looked.absent), options.batch):
-        claimed = _claim(ctx, looked.absent[start : start + options.batch], options, owner)
+        batch = looked.absent[start : start + options.batch]
+        if sent and sent + len(batch) >= cost * POSTS_OF_A_LOOK:
+            again = look_for(ctx, batch, options, owner=owner)
+            outcome.add(again.outcome)
+            batch, sent, cost = again.absent, 0, again.requests
+        claimed = _claim(ctx, batch, options, owner)
         _issue_claimed(ctx, claimed, options, outcome)
+        sent += len(claimed)
         ctx.session.expunge_all()
     return outcome
 
@@ -98,16 +110,25 @@ def finish_issuing(ctx: JobContext, scope: Scope, options: IssueOptions, *, owne
 def hold_back(ctx: JobContext, scope: Scope) -> int:
     """Let periods wait for unsettled price updates of their rule, and let go of those that need no longer. Commits."""
     now = ctx.clock()
-    free = ctx.periods.free_again(scope)
-    ctx.periods.replan(free, reason="the price updates of its rule are settled", at=now)
-    held = ctx.periods.wait(ctx.periods.held_back(scope), reason="a price update of its rule is not settled", at=now)
+    ctx.periods.replan(ctx.periods.free_again(scope), reason=Reason(ReasonKind.UPDATE_SETTLED), at=now)
+    held = ctx.periods.held_back(scope)
+    updates = ctx.scheduled_updates.of_rules({period.rule_id for period in held})
+    waiting = 0
+    for period in held:
+        unsettled = min(
+            (update.next_execution_date, update.price_index)
+            for update in updates[period.rule_id]
+            if update.next_execution_date is not None and update.next_execution_date <= period.issue_date
+        )
+        facts = {"execution_date": unsettled[0].isoformat(), "price_index": unsettled[1]}
+        waiting += len(ctx.periods.wait([period], reason=Reason(ReasonKind.UPDATE_UNSETTLED, facts), at=now))
     ctx.session.commit()
-    return len(held)
+    return waiting
 
 
-def _claim(ctx: JobContext, looked_for: Sequence[Seen], options: IssueOptions, owner: str) -> list[Period]:
+def _claim(ctx: JobContext, looked_for: Sequence[PlannedPeriod], options: IssueOptions, owner: str) -> list[Period]:
     now = ctx.clock()
-    claimed = ctx.periods.claim_seen(looked_for, owner=owner, lease_until=now + options.lease, at=now)
+    claimed = ctx.periods.claim_planned(looked_for, owner=owner, lease_until=now + options.lease, at=now)
     failpoint("issue.claiming")
     ctx.session.commit()  # before any POST: from here on nobody else may send these
     failpoint("issue.claimed")
@@ -142,15 +163,14 @@ def _as_approved(entry: InvoiceRequest | Unbillable, options: IssueOptions) -> I
     approved = options.approved.get(entry.period.id)
     if approved == entry.gross_value:
         return entry
-    place = f"contract {entry.period.contract_id}, rule {entry.period.rule_id}, period {entry.period.issue_date}"
-    was = brl(approved) if approved is not None else "no amount"
-    return Unbillable(entry.period, f"{place}: {was} was approved, by now it is {brl(entry.gross_value)}")
+    amounts = {"approved": str(approved) if approved is not None else None, "amount": str(entry.gross_value)}
+    return Unbillable(entry.period, reason_about(entry.period, ReasonKind.ANOTHER_AMOUNT_APPROVED, **amounts))
 
 
 def _post(ctx: JobContext, requests: Sequence[InvoiceRequest], options: IssueOptions) -> Iterator[list[_Answer]]:
     """Send requests with bounded concurrency and yield their answers in order, some at a time, while others are sent.
 
-    Nothing more is sent once the API refuses the token, or the caller goes no further.
+    Nothing more is sent once the API refuses the token or wants a long pause, or the caller goes no further.
     """
     deadline = _deadline(ctx, requests, options)
     over = Event()
@@ -171,18 +191,23 @@ def _deadline(ctx: JobContext, requests: Sequence[InvoiceRequest], options: Issu
 
 def _send(ctx: JobContext, request: InvoiceRequest, deadline: datetime, over: Event) -> _Answer:
     if over.is_set():
-        return _Answer(request, unsent="the API refused the token, or the run ended")
+        return _Answer(request)
     failpoint("issue.posting")
     try:
         time_left = (deadline - ctx.clock()).total_seconds()  # retries and pauses end with the claim, too
         invoice = ctx.api.create_invoice(request.period.contract_id, request.body, within=time_left)
         failpoint("issue.posted")
         return _Answer(request, invoice=invoice)
-    except AuthenticationError as error:
-        over.set()
-        return _Answer(request, error=error)
     except ApiError as error:
+        if _concerns_all(error):
+            over.set()
         return _Answer(request, error=error)
+
+
+def _concerns_all(error: ApiError) -> bool:
+    """Whether an error would meet every further request: the token is refused, or the vendor wants a long pause."""
+    asked_to_wait = isinstance(error, TransientApiError) and error.retry_after is not None
+    return asked_to_wait or isinstance(error, AuthenticationError)
 
 
 def _sort(answers: Iterable[_Answer]) -> _Batch:
@@ -191,28 +216,25 @@ def _sort(answers: Iterable[_Answer]) -> _Batch:
         period = answer.request.period
         match answer:
             case _Answer(invoice=Invoice() as invoice):
-                batch.created.append(Found(period, invoice, adopted=False, reason=f"invoice {invoice.id} created"))
-            case _Answer(error=RejectedError() | NotFoundError() | BadRequestError() as error):
-                batch.refused.append((period, _refusal(period, error)))
-            case _Answer(error=AuthenticationError() as error):
-                batch.stop = error
-                batch.unsent.append((period, str(error)))
+                reason = Reason(ReasonKind.CREATED, {"invoice_id": invoice.id})
+                batch.created.append(Found(period, invoice, adopted=False, reason=reason))
+            case _Answer(error=NotFoundError()):
+                batch.refused.append((period, reason_about(period, ReasonKind.CONTRACT_GONE)))
+            case _Answer(error=RejectedError() as error):
+                messages = "; ".join(f"{name}: {message}" for name, message in sorted(error.fields.items()))
+                refusal = reason_about(period, ReasonKind.REFUSED, error=messages or error.reason)
+                batch.refused.append((period, refusal))
+            case _Answer(error=BadRequestError() as error):
+                batch.refused.append((period, reason_about(period, ReasonKind.REFUSED, error=error.reason)))
             case _Answer(error=OutcomeUnknownError() as error):
-                batch.lost.append((period, f"sent, answer unknown: {error}"))
+                batch.lost.append((period, Reason(ReasonKind.NO_ANSWER, {"error": str(error)})))
             case _Answer(error=ApiError() as error):
-                batch.unsent.append((period, f"not sent: {error}"))
-            case _Answer(unsent=reason):
-                batch.unsent.append((period, f"not sent: {reason}"))
+                batch.stop = batch.stop or (error if _concerns_all(error) else None)
+                batch.unsent.append((period, Reason(ReasonKind.NOT_SENT, {"error": str(error)})))
+            case _:
+                why = "the vendor refuses the token or wants a pause, or the run ended"
+                batch.unsent.append((period, Reason(ReasonKind.NOT_SENT, {"error": why})))
     return batch
-
-
-def _refusal(period: Period, error: ApiError) -> str:
-    place = f"contract {period.contract_id}, rule {period.rule_id}, period {period.issue_date}"
-    if isinstance(error, NotFoundError):
-        return f"{place}: contract {period.contract_id} is no longer at the vendor"
-    fields = error.fields if isinstance(error, RejectedError) else {}
-    messages = "; ".join(f"{name}: {message}" for name, message in sorted(fields.items()))
-    return f"{place}: the API refused the invoice: {messages or error.reason}"
 
 
 def _record(ctx: JobContext, batch: _Batch, options: IssueOptions, outcome: IssueOutcome) -> None:
@@ -221,11 +243,12 @@ def _record(ctx: JobContext, batch: _Batch, options: IssueOptions, outcome: Issu
         outcome.created += record_issued(ctx, batch.created)
     outcome.parked += _park(ctx, batch.refused)
     for period, reason in batch.lost:
-        outcome.in_doubt += len(ctx.periods.doubt([period], reason=reason, until=now + options.grace, at=now))
+        until = now + options.grace
+        outcome.in_doubt += len(ctx.periods.doubt([period], reason=reason, until=until, at=now, answer_lost=True))
     for period, reason in batch.unsent:
         outcome.in_doubt += len(ctx.periods.doubt([period], reason=reason, until=now, at=now))
 
 
-def _park(ctx: JobContext, refused: Iterable[tuple[Period, str]]) -> int:
+def _park(ctx: JobContext, refused: Iterable[tuple[Period, Reason]]) -> int:
     now = ctx.clock()
     return sum(len(ctx.periods.park([period], reason=reason, at=now)) for period, reason in refused)

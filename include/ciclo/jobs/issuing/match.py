@@ -1,123 +1,392 @@
-"""Which remote invoice is a period's: by reference, else by contract, issue date, gross value and description.
+"""Whose invoice is it: the periods of contracts and the invoices at the vendor, assigned together.
 
-A remote invoice that carries any of Ciclo's references can only be matched by it; a cancelled one only by it, too.
-Each remote invoice is given to at most one period.
+An invoice belongs to at most one period, and no field of the vendor names its rule. Each way to tell is tried in turn,
+on what the ways before it left over; a way that finds one candidate for one period assigns it:
+
+1. the reference that Ciclo wrote, on an invoice of the same contract whose planned date lies in the period's coverage;
+   anywhere else it is a copy, and counts for nothing;
+2. exactly alike: customer, planned date, value and description;
+3. its own, but worked on: same customer, planned date in the coverage, and the description begins with the rule's (or
+   the other way round), or services of the same names, or the value, or created in the same second as the rule.
+
+Several candidates for a period, or one for several periods, are for a person. Only what is created in the same second
+as the rule, or begins as its description does, tells apart what would otherwise be several. A cancelled invoice is
+nobody's but by its reference. The order in which periods and invoices come changes nothing.
 """
 
 import re
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from datetime import date
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Protocol
+from enum import IntEnum
+from functools import lru_cache
+from typing import NamedTuple
 
 from ciclo.billimatic.models import Invoice, InvoiceState
+from ciclo.domain.calendar import next_business_day
+from ciclo.domain.findings import FindingKind
+from ciclo.domain.money import cents
+from ciclo.domain.receivables import MadeBy
+from ciclo.domain.recurrence import DateRange
 
-REFERENCE = re.compile(r"\bciclo:\d+:\d+:\d{4}-\d{2}-\d{2}\b")
-
-Likeness = tuple[int, date, Decimal, str]
-"""Contract, issue date, gross value, description."""
+REFERENCE = re.compile(r"\bciclo:\d+:(?P<rule>\d+):(?P<date>\d{4}-\d{2}-\d{2})(?::(?P<sequence>\d+))?\b")
 
 
-def reference(organization_id: int, rule_id: int, issue_date: date) -> str:
+class PeriodKey(NamedTuple):
+    """What a period is known by."""
+
+    rule_id: int
+    issue_date: date
+
+
+class Reference(NamedTuple):
+    """What Ciclo wrote into an invoice's comments; `sequence` is 2 where a period was billed again."""
+
+    rule_id: int
+    issue_date: date
+    sequence: int = 1
+
+
+def reference(organization_id: int, rule_id: int, issue_date: date, sequence: int = 1) -> str:
     """Return the reference that an invoice carries in `comments`."""
-    return f"ciclo:{organization_id}:{rule_id}:{issue_date.isoformat()}"
+    again = f":{sequence}" if sequence > 1 else ""
+    return f"ciclo:{organization_id}:{rule_id}:{issue_date.isoformat()}{again}"
 
 
 def reference_in(comments: str | None) -> str | None:
-    """Return Ciclo's reference in an invoice's comments, if there is one."""
-    found = REFERENCE.search(comments or "")
-    return found[0] if found else None
+    """Return the last of Ciclo's references in an invoice's comments, if there is one: the others were copied."""
+    found = list(REFERENCE.finditer(comments or ""))
+    return found[-1][0] if found else None
+
+
+def references_in(comments: str | None) -> tuple[Reference, ...]:
+    """Return all of Ciclo's references in an invoice's comments; one with a day that does not exist is none."""
+    found = []
+    for match in REFERENCE.finditer(comments or ""):
+        try:
+            day = date.fromisoformat(match["date"])
+        except ValueError:
+            continue
+        found.append(Reference(int(match["rule"]), day, int(match["sequence"] or 1)))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedInvoice:
+    """A period, and what its invoice would look like by its rule. BRL; `gross_value` None: the price is not known."""
+
+    rule_id: int
+    contract_id: int
+    issue_date: date
+    coverage: DateRange
+    """The days whose invoices may be its own: the months that it bills, or the week."""
+    gross_value: Decimal | None
+    description: str
+    customer_id: int | None = None
+    services: frozenset[str] = frozenset()
+    """Names of the rule's services."""
+    parcels: int = 1
+    rule_created_at: datetime | None = None
+    sequence: int = 1
+    invoice_id: int | None = None
+    """The invoice that it has already, by the ledger."""
+    not_own: frozenset[int] = frozenset()
+    """Invoices of which a person said that they are not its rule's."""
+
+    @property
+    def key(self) -> PeriodKey:
+        """What the period is known by."""
+        return PeriodKey(self.rule_id, self.issue_date)
+
+    def covers(self, day: date) -> bool:
+        """Whether an invoice planned for `day` may be its own: in the coverage, or put off to the next business day."""
+        return day in self.coverage or day == next_business_day(self.issue_date)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteInvoice:
+    """An invoice at the vendor, as far as it matters whose it is. BRL."""
+
+    id: int
+    contract_id: int
+    planned_date: date
+    gross_value: Decimal
+    description: str
+    customer_id: int | None = None
+    services: frozenset[str] = frozenset()
+    parcels: int = 1
+    is_cancelled: bool = False
+    references: tuple[Reference, ...] = ()
+    created_at: datetime | None = None
+
+    @classmethod
+    def of(cls, invoice: Invoice) -> "RemoteInvoice":
+        """Return what matters of an invoice as the API answers it."""
+        return cls(
+            id=invoice.id,
+            contract_id=invoice.contract_id,
+            planned_date=invoice.planned_date,
+            gross_value=cents(invoice.gross_value),
+            description=invoice.description,
+            customer_id=invoice.customer_id,
+            services=frozenset(_plain(line.name) for line in invoice.services if line.name),
+            parcels=len(invoice.receivables),
+            is_cancelled=invoice.state == InvoiceState.CANCELLED,
+            references=references_in(invoice.comments),
+            created_at=invoice.created_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a period's invoice would look like."""
+class Contest:
+    """Why a period got none of the invoices that may be its own."""
 
-    reference: str
-    contract_id: int
-    issue_date: date
-    gross_value: Decimal | None
-    description: str
+    invoice_ids: tuple[int, ...]
+    periods: tuple[PeriodKey, ...]
+    """The periods that they may belong to."""
 
 
-class Place(Protocol):
-    """A period of the ledger, of which no more is known than where its invoice would be."""
+@dataclass(slots=True)
+class Assignment:
+    """Which invoice is which period's."""
 
-    @property
-    def contract_id(self) -> int:
-        """The contract's id."""
-
-    @property
-    def rule_id(self) -> int:
-        """The rule's id."""
-
-    @property
-    def issue_date(self) -> date:
-        """The day on which it is issued."""
+    own: dict[PeriodKey, RemoteInvoice] = field(default_factory=dict)
+    contested: dict[PeriodKey, Contest] = field(default_factory=dict)
+    near: dict[PeriodKey, tuple[RemoteInvoice, ...]] = field(default_factory=dict)
+    """Of the periods without an invoice: what lies in their coverage, unlike them, and is nobody's."""
+    seconds: dict[PeriodKey, tuple[RemoteInvoice, ...]] = field(default_factory=dict)
+    """Of the periods that have one: further invoices that would have been theirs."""
 
 
-class Places:
-    """Where something is looked for: says of an invoice, as it comes, whether it may be one of the wanted."""
+class _Likeness(IntEnum):
+    """How an invoice is a period's, the weakest first."""
 
-    def __init__(self, organization_id: int, places: Iterable[Place]) -> None:
-        """Index the places by reference, and by contract and day."""
-        self._references: set[str] = set()
-        self._days: set[tuple[int, date]] = set()
-        for place in places:
-            self._references.add(reference(organization_id, place.rule_id, place.issue_date))
-            self._days.add((place.contract_id, place.issue_date))
-
-    def __contains__(self, invoice: Invoice) -> bool:
-        found = reference_in(invoice.comments)
-        return found in self._references if found is not None else _day(invoice) in self._days
+    NONE = 0
+    NEAR = 1
+    OWN = 2
+    EXACT = 3
+    REFERENCE = 4
 
 
-def _day(invoice: Invoice) -> tuple[int, date]:
-    return (invoice.contract_id, invoice.issue_date)
+class _Pair(NamedTuple):
+    """How like a period an invoice is, and what speaks for it where several are."""
+
+    likeness: _Likeness
+    same_second: bool = False
+    same_text: bool = False
 
 
-def _likeness(invoice: Invoice) -> Likeness:
-    return (invoice.contract_id, invoice.issue_date, invoice.gross_value, invoice.description)
+_Way = Callable[[_Pair], bool]
+
+_TELLING: tuple[tuple[_Way, bool], ...] = (
+    (lambda pair: pair.likeness is _Likeness.REFERENCE, True),
+    (lambda pair: pair.likeness is _Likeness.EXACT and pair.same_second, False),
+    (lambda pair: pair.likeness is _Likeness.EXACT, True),
+    (lambda pair: pair.likeness is _Likeness.OWN and pair.same_second, False),
+    (lambda pair: pair.likeness is _Likeness.OWN and pair.same_text, False),
+    (lambda pair: pair.likeness is _Likeness.OWN, True),
+)
+"""The ways to tell, in their order, and whether what one leaves open is for a person, or for the next way."""
 
 
-class RemoteInvoices:
-    """The remote invoices of a window, to be looked up by what a period's invoice would look like."""
+def assign(periods: Iterable[WantedInvoice], invoices: Iterable[RemoteInvoice]) -> Assignment:
+    """Assign invoices to periods, each to at most one.
 
-    def __init__(self, invoices: Iterable[Invoice], *, taken: Collection[int] = ()) -> None:
-        """Sort the invoices by reference and likeness; those in `taken` belong to a period already."""
-        self._by_reference: dict[str, list[Invoice]] = {}
-        self._by_likeness: dict[Likeness, list[Invoice]] = {}
-        self._days: set[tuple[int, date]] = set()
-        self._taken = set(taken)
-        for invoice in invoices:
-            if invoice.id not in self._taken:
-                self._sort_in(invoice)
+    Args:
+        periods: all periods of the contracts whose coverage meets the window, with or without an invoice; a period that
+            is left out cannot keep an invoice of its own from another.
+        invoices: those of the same contracts, of the window and one coverage either side.
+    """
+    wanted: dict[int, dict[PeriodKey, WantedInvoice]] = {}
+    for period in periods:
+        wanted.setdefault(period.contract_id, {})[period.key] = period
+    remote: dict[int, dict[int, RemoteInvoice]] = {}
+    for invoice in invoices:
+        remote.setdefault(invoice.contract_id, {})[invoice.id] = invoice
+    result = Assignment()
+    for contract_id, of_contract in sorted(wanted.items()):
+        _assign_contract(dict(sorted(of_contract.items())), dict(sorted(remote.get(contract_id, {}).items())), result)
+    return result
 
-    def _sort_in(self, invoice: Invoice) -> None:
-        found = reference_in(invoice.comments)
-        if found is not None:
-            self._by_reference.setdefault(found, []).append(invoice)
-        elif invoice.state != InvoiceState.CANCELLED:
-            self._by_likeness.setdefault(_likeness(invoice), []).append(invoice)
-            self._days.add(_day(invoice))
 
-    def near(self, place: Place, organization_id: int) -> bool:
-        """Whether any invoice may be the period's, whatever it would look like."""
-        by_reference = reference(organization_id, place.rule_id, place.issue_date) in self._by_reference
-        return by_reference or (place.contract_id, place.issue_date) in self._days
+def _assign_contract(
+    periods: Mapping[PeriodKey, WantedInvoice], invoices: Mapping[int, RemoteInvoice], result: Assignment
+) -> None:
+    rules = {key.rule_id for key in periods}
+    bound = {number: _bound_to(invoice, periods) for number, invoice in invoices.items()}
+    known = {period.invoice_id for period in periods.values()}
+    free = {number: invoice for number, invoice in invoices.items() if number not in known}
+    pairs = {key: _pairs(period, free, bound, rules) for key, period in periods.items()}
+    own = {key: found for key, p in periods.items() if (found := invoices.get(p.invoice_id or 0)) is not None}
+    contested: dict[PeriodKey, Contest] = {}
+    open_periods = [key for key, period in periods.items() if period.invoice_id is None]
+    for way, is_last in _TELLING:
+        candidates = {
+            key: _living([number for number, pair in pairs[key].items() if number in free and way(pair)], free)
+            for key in open_periods
+        }
+        own |= {key: free[number] for key, number in _undisputed(candidates)}
+        if is_last:
+            contested |= {key: _contest(key, candidates) for key, some in candidates.items() if some and key not in own}
+        gone = {number for key in own.keys() | contested.keys() for number in candidates.get(key, ())}
+        free = {number: invoice for number, invoice in free.items() if number not in gone}
+        open_periods = [key for key in open_periods if key not in own and key not in contested]
 
-    def candidates(self, wanted: Wanted) -> list[Invoice]:
-        """Return the free invoices that may be the period's: none, one, or several for a person to choose from."""
-        by_reference = self._free(self._by_reference.get(wanted.reference, []))
-        if by_reference or wanted.gross_value is None:
-            return by_reference
-        likeness = (wanted.contract_id, wanted.issue_date, wanted.gross_value, wanted.description)
-        return self._free(self._by_likeness.get(likeness, []))
+    def left_over(key: PeriodKey, which: Callable[[_Pair], bool]) -> tuple[RemoteInvoice, ...]:
+        return tuple(free[number] for number, pair in pairs[key].items() if number in free and which(pair))
 
-    def take(self, invoice: Invoice) -> None:
-        """Give the invoice to a period: no other gets it."""
-        self._taken.add(invoice.id)
+    result.own |= own
+    result.contested |= contested
+    result.near |= {key: near for key in open_periods if (near := left_over(key, lambda pair: pair == _UNLIKE))}
+    seconds = {key: left_over(key, _is_a_second) for key in own}
+    alive = {key: tuple(each for each in further if not each.is_cancelled) for key, further in seconds.items()}
+    result.seconds |= {key: further for key, further in alive.items() if further}
 
-    def _free(self, invoices: list[Invoice]) -> list[Invoice]:
-        return [invoice for invoice in invoices if invoice.id not in self._taken]
+
+def _undisputed(candidates: Mapping[PeriodKey, Sequence[int]]) -> Iterator[tuple[PeriodKey, int]]:
+    """Yield the periods that have one candidate which is nobody else's."""
+    times = Counter(number for numbers in candidates.values() for number in numbers)
+    for key, numbers in candidates.items():
+        if len(numbers) == 1 and times[numbers[0]] == 1:
+            yield key, numbers[0]
+
+
+def _contest(key: PeriodKey, candidates: Mapping[PeriodKey, Sequence[int]]) -> Contest:
+    mine = set(candidates[key])
+    rivals = [other for other, numbers in candidates.items() if mine & set(numbers)]
+    return Contest(tuple(candidates[key]), tuple(rivals))
+
+
+def _pairs(
+    period: WantedInvoice,
+    invoices: Mapping[int, RemoteInvoice],
+    bound: Mapping[int, frozenset[PeriodKey]],
+    rules: Collection[int],
+) -> dict[int, _Pair]:
+    """Return by id the invoices that may have to do with a period, and how like it they are."""
+    found = {number: _compare(period, invoice, bound[number], rules) for number, invoice in invoices.items()}
+    return {number: pair for number, pair in found.items() if pair.likeness is not _Likeness.NONE}
+
+
+def _is_a_second(pair: _Pair) -> bool:
+    """Whether an invoice beside a period's own would have been its own: what has its value alone may be anything."""
+    return pair.likeness >= _Likeness.EXACT or pair.same_text
+
+
+def _living(numbers: list[int], invoices: Mapping[int, RemoteInvoice]) -> list[int]:
+    """Prefer what is alive; of what is all cancelled the first stands for it."""
+    alive = [number for number in numbers if not invoices[number].is_cancelled]
+    return alive or numbers[:1]
+
+
+def _bound_to(invoice: RemoteInvoice, periods: Mapping[PeriodKey, WantedInvoice]) -> frozenset[PeriodKey]:
+    """Return the periods for which a reference of the invoice counts."""
+    found = set()
+    for named in invoice.references:
+        period = periods.get(PeriodKey(named.rule_id, named.issue_date))
+        if period is None or not period.covers(invoice.planned_date) or invoice.id in period.not_own:
+            continue
+        if named.sequence == period.sequence or (named.sequence < period.sequence and not invoice.is_cancelled):
+            found.add(period.key)
+    return frozenset(found)
+
+
+_NOTHING, _UNLIKE = _Pair(_Likeness.NONE), _Pair(_Likeness.NEAR)
+
+
+def _compare(
+    period: WantedInvoice, invoice: RemoteInvoice, bound: Collection[PeriodKey], rules: Collection[int]
+) -> _Pair:
+    if bound:
+        return _Pair(_Likeness.REFERENCE) if period.key in bound else _NOTHING
+    named = {found.rule_id for found in invoice.references}
+    another_rules_own = bool(named & set(rules)) and period.rule_id not in named
+    if another_rules_own or invoice.is_cancelled or invoice.id in period.not_own:
+        return _NOTHING
+    if not period.covers(invoice.planned_date):
+        return _NOTHING
+    ours, theirs = _plain(period.description), _plain(invoice.description)
+    same_value, same_text = period.gross_value == invoice.gross_value, _begins_alike(ours, theirs)
+    same_second = came_with_its_rule(period, invoice)
+    likeness = _Likeness.NEAR
+    if _same_customer(period, invoice):
+        if same_value and ours == theirs and invoice.planned_date == period.issue_date:
+            likeness = _Likeness.EXACT
+        elif same_text or same_value or same_second or _same_services(period, invoice):
+            likeness = _Likeness.OWN
+    return _Pair(likeness, same_second, same_text) if likeness > _Likeness.NEAR else _UNLIKE
+
+
+def _same_customer(period: WantedInvoice, invoice: RemoteInvoice) -> bool:
+    """Whether both name the same customer; answers of the first years name none."""
+    return period.customer_id is None or invoice.customer_id is None or period.customer_id == invoice.customer_id
+
+
+def _same_services(period: WantedInvoice, invoice: RemoteInvoice) -> bool:
+    ours, theirs = {_plain(name) for name in period.services}, invoice.services
+    return bool(ours and theirs) and (ours <= theirs or theirs <= ours)
+
+
+@lru_cache(maxsize=8192)
+def _plain(text: str | None) -> str:
+    """Return a text without what nobody sees: case, kinds of blanks and how many."""
+    return " ".join(unicodedata.normalize("NFKC", text or "").split()).casefold()
+
+
+def _begins_alike(one: str, other: str) -> bool:
+    """Whether one text begins with the other, at the end of a word: `Plano 1` is not the beginning of `Plano 10`."""
+    shorter, longer = sorted((one, other), key=len)
+    if not shorter or not longer.startswith(shorter):
+        return False
+    return not (longer[len(shorter) :][:1].isalnum() and shorter[-1].isalnum())
+
+
+def came_with_its_rule(period: WantedInvoice, invoice: RemoteInvoice) -> bool:
+    """Whether the invoice came with its rule: the vendor makes a rule's invoices in the request that makes the rule."""
+    born, made = period.rule_created_at, invoice.created_at
+    return born is not None and made is not None and born.replace(microsecond=0) == made.replace(microsecond=0)
+
+
+def made_by(period: WantedInvoice, invoice: RemoteInvoice) -> MadeBy:
+    """Return who made a period's invoice, where the ledger does not know: what has Ciclo's reference may be stamped."""
+    if came_with_its_rule(period, invoice):
+        return MadeBy.VENDOR
+    named = {PeriodKey(found.rule_id, found.issue_date) for found in invoice.references}
+    return MadeBy.CICLO if period.key in named else MadeBy.VENDOR
+
+
+# -- what a person may have meant --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What of a period's own invoice is not as its rule says; `amount` is BRL, where money is concerned."""
+
+    kind: FindingKind
+    expected: str
+    found: str
+    amount: Decimal | None = None
+
+
+def differences(period: WantedInvoice, invoice: RemoteInvoice) -> Sequence[Difference]:
+    """Return how a period's own invoice differs from what its rule says, by what a person may have meant.
+
+    That it was billed on another day than planned is no difference; nor is what was appended to its description.
+    """
+    found: list[Difference] = []
+    if period.gross_value is not None and period.gross_value != invoice.gross_value:
+        off = invoice.gross_value - period.gross_value
+        found.append(Difference(FindingKind.VALUE_EDITED, str(period.gross_value), str(invoice.gross_value), abs(off)))
+    if period.issue_date != invoice.planned_date:
+        days = period.issue_date.isoformat(), invoice.planned_date.isoformat()
+        found.append(Difference(FindingKind.DATE_MOVED, *days))
+    if period.parcels != invoice.parcels:
+        found.append(Difference(FindingKind.SPLIT, str(period.parcels), str(invoice.parcels)))
+    if not _same_customer(period, invoice):
+        found.append(Difference(FindingKind.CUSTOMER_DIFFERS, str(period.customer_id), str(invoice.customer_id)))
+    if not _begins_alike(_plain(period.description), _plain(invoice.description)) and _plain(period.description):
+        found.append(Difference(FindingKind.DESCRIPTION_DIFFERS, period.description, invoice.description))
+    return found

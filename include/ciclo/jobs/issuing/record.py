@@ -8,6 +8,8 @@ from typing import Any
 
 from ciclo.billimatic.models import Invoice, Receivable
 from ciclo.domain.money import cents
+from ciclo.domain.receivables import MadeBy
+from ciclo.domain.states import Fact, Reason, ReasonKind
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.match import reference_in
 from ciclo.ledger.repositories import Issued
@@ -21,7 +23,8 @@ class Found:
     period: Period
     invoice: Invoice
     adopted: bool
-    reason: str | None = None
+    made_by: MadeBy = MadeBy.CICLO
+    reason: Reason | None = None
 
 
 def record_issued(ctx: JobContext, found: Sequence[Found]) -> int:
@@ -58,12 +61,16 @@ def invoice_row(organization_id: int, invoice: Invoice, found: Found | None, now
         "invoice_id": invoice.id,
         "contract_id": invoice.contract_id,
         "period_id": found.period.id if found else None,
+        "customer_id": invoice.customer_id,
         "issue_date": invoice.issue_date,
+        "planned_date": invoice.planned_date,
         "gross_value": cents(invoice.gross_value),
         "state": str(invoice.state),
         "description": invoice.description,
         "reference": reference_in(invoice.comments),
         "adopted": found.adopted if found else False,
+        "made_by": found.made_by.value if found else None,
+        "created_at_vendor": invoice.created_at,
         "first_seen_at": now,
         "seen_at": now,
         "gone_at": None,
@@ -88,3 +95,13 @@ def receivable_row(organization_id: int, invoice: Invoice, part: Receivable, now
         "seen_at": now,
         "gone_at": None,
     }
+
+
+def reason_about(period: Period, kind: ReasonKind, **facts: Fact) -> Reason:
+    """Return a reason that names contract, rule and planned date of a period beside its own facts."""
+    place: dict[str, Fact] = {
+        "contract_id": period.contract_id,
+        "rule_id": period.rule_id,
+        "issue_date": period.issue_date.isoformat(),
+    }
+    return Reason(kind, {**place, **facts})

@@ -1,33 +1,29 @@
-"""Settling: what became of the periods whose request got no answer, and what was at the vendor before we came.
+"""Settling: what became of the periods whose request got no answer.
 
-Absence proves something only after the grace period: until then the vendor may still carry the request out. The
-vendor is read after `now` is taken, so that whatever was there by then is seen.
+Absence proves something only after the grace period: until then the vendor may still carry the request out, and only
+Ciclo's own reference proves that it did. The vendor is read after `now` is taken, so that whatever was there by then is
+seen. What is certainly not there is planned again, once: a second lost answer for a period is for a person, because
+somebody who cannot find what he sent must not go on sending.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from ciclo.billimatic.models import Invoice
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.states import PeriodState
+from ciclo.domain.states import PeriodState, Reason, ReasonKind
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext
-from ciclo.jobs.issuing.invoice_request import InvoiceRequests
-from ciclo.jobs.issuing.match import Place, Places, RemoteInvoices, Wanted
-from ciclo.jobs.issuing.record import Found, record_issued
+from ciclo.jobs.issuing.adopt import contest_reason, record_adopted
+from ciclo.jobs.issuing.look import Look, look_at
+from ciclo.jobs.issuing.match import PeriodKey, references_in
+from ciclo.jobs.issuing.record import Found, reason_about
+from ciclo.jobs.issuing.stamp import stamp
 from ciclo.ledger.repositories import Scope
-from ciclo.ledger.repositories.periods import Seen
 from ciclo.ledger.tables import Period
 
-CHUNK = 500
-"""Periods settled in one transaction."""
-
-LOOK_AT_ONCE = 5000
-"""Planned periods looked for in one reading, and more only if they share a day."""
-
-LONELY = timedelta(days=7)
-"""Days without any period of interest that are not worth reading."""
+LOST_AT_MOST = 2
+"""Answers lost for one period after which a person looks before it is sent again."""
 
 
 class StillInDoubtError(Exception):
@@ -52,19 +48,12 @@ class StillOpen:
         return bool(self.in_doubt or self.submitting)
 
 
-@dataclass(slots=True)
-class Looked:
-    """What a look found: what it adopted or parked, and the planned periods of which nothing is at the vendor."""
-
-    outcome: IssueOutcome = field(default_factory=IssueOutcome)
-    absent: list[Seen] = field(default_factory=list)
-
-
 def settle(ctx: JobContext, scope: Scope, options: IssueOptions) -> IssueOutcome:
     """Find out what became of what is in doubt, and of claims whose lease has run out. Commits.
 
-    One remote invoice: it is adopted. None, after the grace period: the period is planned again. Several: parked.
-    However old a doubt is, it is settled: the scope's window has an end here and no beginning.
+    One remote invoice: it is adopted. Several: parked. None, after the grace period: the period is planned again the
+    first time, and parked the second. However old a doubt is, it is settled: the scope's window has an end here and no
+    beginning.
     """
     now = ctx.clock()
     outcome = IssueOutcome()
@@ -74,167 +63,53 @@ def settle(ctx: JobContext, scope: Scope, options: IssueOptions) -> IssueOutcome
             _abandon(ctx, period, options.grace, now)
     ctx.session.commit()
     failpoint("settle.abandoned")
-    for start in range(0, len(rows), CHUNK):
-        outcome.add(_settle_some(ctx, rows[start : start + CHUNK], now))
+    doubtful = {PeriodKey(row.rule_id, row.issue_date) for row in rows if row.state == PeriodState.IN_DOUBT}
+    places = [row for row in rows if PeriodKey(row.rule_id, row.issue_date) in doubtful]
+    for look in look_at(ctx, places, reached="settle.looked") if places else ():
+        some = [period for key, period in look.periods.items() if key in doubtful]
+        outcome.add(_settle_some(ctx, look, some, now))
         failpoint("settle.settling")
         ctx.session.commit()
         failpoint("settle.settled")
+        stamp(ctx, look, options)
     return outcome
 
 
 def _abandon(ctx: JobContext, period: Period, grace: timedelta, now: datetime) -> None:
     """Take a claim from a run that is gone: its request may have been sent until the lease ended."""
-    lease_until = period.lease_until or now
-    reason = f"claimed by {period.owner}, which never came back"
-    ctx.periods.doubt([period], reason=reason, until=lease_until + grace, at=now)
+    reason = Reason(ReasonKind.CLAIM_EXPIRED, {"owner": period.owner})
+    until = (period.lease_until or now) + grace
+    ctx.periods.doubt([period], reason=reason, until=until, at=now, answer_lost=True)
 
 
-def _settle_some(ctx: JobContext, rows: Sequence[Period], now: datetime) -> IssueOutcome:
+def _settle_some(ctx: JobContext, look: Look, periods: list[Period], now: datetime) -> IssueOutcome:
     outcome = IssueOutcome()
-    wanted = _wanted(ctx, rows)
-    kept = _read_remote(ctx, rows)
-    failpoint("settle.looked")
-    remote = _free(ctx, kept)
     found: list[Found] = []
-    for period in rows:
+    for period in periods:
         if period.state != PeriodState.IN_DOUBT:
             continue  # its run came back while we were about to take its claim
-        match remote.candidates(wanted[period.id]):
-            case [invoice]:
-                remote.take(invoice)
-                found.append(Found(period, invoice, adopted=True, reason=f"invoice {invoice.id} found at the vendor"))
-            case [] if period.doubt_until is not None and now < period.doubt_until:
-                outcome.in_doubt += 1
-            case []:
-                reason = "not at the vendor after the grace period: planned again"
-                outcome.replanned += len(ctx.periods.replan([period], reason=reason, at=now))
-            case several:
-                outcome.parked += len(ctx.periods.park([period], reason=several_reason(period, several), at=now))
-    outcome.adopted += record_issued(ctx, found)
+        key = PeriodKey(period.rule_id, period.issue_date)
+        may_still_come = period.doubt_until is not None and now < period.doubt_until
+        own = look.assignment.own.get(key)
+        if own is not None and (not may_still_come or _is_marked(look.invoices[own.id], key)):
+            found.append(look.found(period, look.invoices[own.id]))
+        elif key in look.assignment.contested and not may_still_come:
+            reason = contest_reason(period, look.assignment.contested[key])
+            outcome.parked += len(ctx.periods.park([period], reason=reason, at=now))
+        elif may_still_come:
+            outcome.in_doubt += 1
+        elif period.lost_answers >= LOST_AT_MOST:
+            reason = reason_about(period, ReasonKind.LOST_TWICE)
+            outcome.parked += len(ctx.periods.park([period], reason=reason, at=now))
+        else:
+            reason = Reason(ReasonKind.NOT_AT_VENDOR)
+            outcome.replanned += len(ctx.periods.replan([period], reason=reason, at=now))
+    outcome.adopted += record_adopted(ctx, look, found)
     return outcome
 
 
-def adopt_existing(ctx: JobContext, scope: Scope, *, owner: str, lease: timedelta) -> IssueOutcome:
-    """Adopt what is at the vendor already for the scope's planned periods, before anything is created; see `look`."""
-    return look(ctx, scope, owner=owner, lease=lease).outcome
-
-
-def look(ctx: JobContext, scope: Scope, *, owner: str, lease: timedelta) -> Looked:
-    """Look first: read the vendor's invoices for the scope's planned periods and adopt what is there. Commits.
-
-    Reads the organization's invoices of those days once, a hundred a page. Several matches for a period: parked. What
-    becomes planned while it reads is not in the result: nobody has looked for that.
-    """
-    looked = Looked()
-    planned = ctx.periods.planned(scope)
-    ctx.session.commit()
-    for part in _by_days(planned):
-        kept = _read_remote(ctx, part)
-        failpoint("adopt.looked")
-        matches = _matches(ctx, part, _free(ctx, kept))
-        looked.outcome.add(_adopt(ctx, matches, owner=owner, lease=lease))
-        looked.absent += [each for each in part if each.period_id not in matches]
-        ctx.session.expunge_all()
-    return looked
-
-
-def _matches(ctx: JobContext, part: Sequence[Seen], remote: RemoteInvoices) -> dict[int, list[Invoice]]:
-    """Return by period the invoices that may be its own; no invoice stands at two periods.
-
-    Most days nothing is there yet: what a period's invoice would look like is asked only where something is.
-    """
-    matches: dict[int, list[Invoice]] = {}
-    near = [each.period_id for each in part if remote.near(each, ctx.organization_id)]
-    periods = ctx.periods.some(near)
-    wanted = _wanted(ctx, periods)
-    for period in periods:
-        candidates = remote.candidates(wanted[period.id])
-        for invoice in candidates:
-            remote.take(invoice)
-        if candidates:
-            matches[period.id] = candidates
-    return matches
-
-
-def _adopt(ctx: JobContext, matches: dict[int, list[Invoice]], *, owner: str, lease: timedelta) -> IssueOutcome:
-    now = ctx.clock()
-    claimed = ctx.periods.claim_these(matches, owner=owner, lease_until=now + lease, at=now) if matches else []
-    outcome = IssueOutcome()
-    found: list[Found] = []
-    for period in claimed:
-        match matches[period.id]:
-            case [invoice]:
-                found.append(Found(period, invoice, adopted=True, reason=f"invoice {invoice.id} was there already"))
-            case several:
-                outcome.parked += len(ctx.periods.park([period], reason=several_reason(period, several), at=now))
-    outcome.adopted += record_issued(ctx, found)
-    failpoint("adopt.adopting")
-    ctx.session.commit()
-    failpoint("adopt.adopted")
-    return outcome
-
-
-def several_reason(period: Period, invoices: Sequence[Invoice]) -> str:
-    """Say that a period has more than one invoice, and which."""
-    ids = ", ".join(str(invoice.id) for invoice in invoices)
-    return (
-        f"contract {period.contract_id}, rule {period.rule_id}, period {period.issue_date}: "
-        f"{len(invoices)} invoices at the vendor may be its own: {ids}"
-    )
-
-
-def _wanted(ctx: JobContext, periods: Iterable[Period]) -> dict[int, Wanted]:
-    """Return by period what its invoice would look like; no transaction is left open."""
-    rows = list(periods)
-    book = InvoiceRequests(ctx, rows)
-    wanted = {period.id: book.wanted(period) for period in rows}
-    ctx.session.commit()
-    return wanted
-
-
-def _read_remote(ctx: JobContext, places: Sequence[Place]) -> list[Invoice]:
-    """Read the invoices of the periods' days and keep those that may be one of theirs."""
-    wanted = Places(ctx.organization_id, places)
-    return [
-        invoice
-        for window in _windows(place.issue_date for place in places)
-        for invoice in ctx.api.search_invoices(issue_date_from=window.start, issue_date_to=window.last_day).whole()
-        if invoice in wanted
-    ]
-
-
-def _free(ctx: JobContext, invoices: Sequence[Invoice]) -> RemoteInvoices:
-    """Return the invoices to match with, without those that belong to a period by now."""
-    taken: set[int] = set()
-    for start in range(0, len(invoices), LOOK_AT_ONCE):
-        taken |= ctx.invoices.taken([invoice.id for invoice in invoices[start : start + LOOK_AT_ONCE]])
-    return RemoteInvoices(invoices, taken=taken)
-
-
-def _windows(days: Iterable[date]) -> Iterator[DateRange]:
-    """Cover days by few windows: one that was left behind years ago does not make us read the years since."""
-    start = last = None
-    for day in sorted(set(days)):
-        if start is None or last is None:
-            start = day
-        elif day - last > LONELY:
-            yield DateRange.days(start, last)
-            start = day
-        last = day
-    if start is not None and last is not None:
-        yield DateRange.days(start, last)
-
-
-def _by_days(planned: Sequence[Seen]) -> Iterator[list[Seen]]:
-    """Split what is planned, which is in order of days, so that no day is read twice."""
-    part: list[Seen] = []
-    for each in planned:
-        if len(part) >= LOOK_AT_ONCE and each.issue_date != part[-1].issue_date:
-            yield part
-            part = []
-        part.append(each)
-    if part:
-        yield part
+def _is_marked(invoice: Invoice, key: PeriodKey) -> bool:
+    return any((found.rule_id, found.issue_date) == key for found in references_in(invoice.comments))
 
 
 def still_open(ctx: JobContext, scope: Scope) -> StillOpen:

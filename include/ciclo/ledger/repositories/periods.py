@@ -60,7 +60,7 @@ class Scope:
         return Scope(self.window, self.contract_ids, plan_id=self.plan_id)
 
 
-class Seen(NamedTuple):
+class PlannedPeriod(NamedTuple):
     """A planned period as it was read: which one, of which rule, on which day, and how often it had been sent."""
 
     period_id: int
@@ -116,35 +116,29 @@ class PeriodRepository:
         query = self._mine().where(Period.rule_id.in_(list(rule_ids)), *_within(window))
         return list(self._session.scalars(query.order_by(Period.rule_id, Period.issue_date)))
 
+    def of_contracts(self, contract_ids: Iterable[int], window: DateRange) -> list[Period]:
+        """Return the periods of some contracts in a window that are not given up, as they are in the ledger now."""
+        wanted = sorted(contract_ids)
+        alive = *_within(window), Period.state != PeriodState.CANCELLED
+        found: list[Period] = []
+        for start in range(0, len(wanted), _IDS_AT_ONCE):
+            query = self._mine().where(Period.contract_id.in_(wanted[start : start + _IDS_AT_ONCE]), *alive)
+            found += self._session.scalars(query.execution_options(populate_existing=True))
+        return found
+
     # -- the protocol --------------------------------------------------------------------------------------------
 
-    def claim(
-        self,
-        scope: Scope,
-        *,
-        owner: str,
-        lease_until: datetime,
-        at: datetime,
-        limit: int,
+    def claim_planned(
+        self, looked_for: Sequence[PlannedPeriod], *, owner: str, lease_until: datetime, at: datetime
     ) -> list[Period]:
-        """Take up to `limit` due periods for `owner`: `planned` becomes `submitting`, oldest issue date first.
+        """Take those periods for `owner` that are still `planned` and were not sent since they were looked for.
 
-        A period waits while an update of its rule with an execution date up to its issue date is not settled.
+        `planned` becomes `submitting`. A period waits while an update of its rule with an execution date up to its
+        planned date is not settled.
         """
-        free = (
-            select(Period.id)
-            .where(*self._due(scope), Period.state == PeriodState.PLANNED, ~_update_unsettled())
-            .order_by(Period.issue_date, Period.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        return self._take(free, owner=owner, lease_until=lease_until, at=at)
-
-    def claim_seen(self, seen: Sequence[Seen], *, owner: str, lease_until: datetime, at: datetime) -> list[Period]:
-        """Take those of `seen` that are still `planned` and were not sent since, as `claim` does."""
-        if not seen:
+        if not looked_for:
             return []
-        unmoved = tuple_(Period.id, Period.attempts).in_([(each.period_id, each.attempts) for each in seen])
+        unmoved = tuple_(Period.id, Period.attempts).in_([(each.period_id, each.attempts) for each in looked_for])
         wanted = self._belongs(), Period.state == PeriodState.PLANNED, unmoved, ~_update_unsettled()
         free = select(Period.id).where(*wanted).with_for_update(skip_locked=True)
         return self._take(free, owner=owner, lease_until=lease_until, at=at)
@@ -152,7 +146,7 @@ class PeriodRepository:
     def claim_these(
         self, period_ids: Iterable[int], *, owner: str, lease_until: datetime, at: datetime
     ) -> list[Period]:
-        """Take those of `period_ids` that are still `planned`, as `claim` does."""
+        """Take those of `period_ids` that are still `planned`, whatever they wait for: nothing is sent for them."""
         wanted = self._belongs(), Period.state == PeriodState.PLANNED, Period.id.in_(list(period_ids))
         free = select(Period.id).where(*wanted).with_for_update(skip_locked=True)
         return self._take(free, owner=owner, lease_until=lease_until, at=at)
@@ -204,9 +198,23 @@ class PeriodRepository:
         self._audit.record("period", changes, at)
         return {outcome.period_id for outcome in held}
 
-    def doubt(self, periods: Iterable[Period], *, reason: Reason | str, until: datetime, at: datetime) -> list[Period]:
-        """Mark what was sent and not answered; before `until` its absence at the vendor proves nothing."""
-        return self._change(periods, PeriodState.IN_DOUBT, reason=reason, at=at, doubt_until=until)
+    def doubt(
+        self, periods: Iterable[Period], *, reason: Reason, until: datetime, at: datetime, answer_lost: bool = False
+    ) -> list[Period]:
+        """Mark what may have been sent; before `until` its absence at the vendor proves nothing.
+
+        Args:
+            periods: those of a claim.
+            reason: why.
+            until: end of the grace period.
+            at: when.
+            answer_lost: whether something was sent, or may have been: the second time is for a person.
+        """
+        doubtful = self._change(periods, PeriodState.IN_DOUBT, reason=reason, at=at, doubt_until=until)
+        for period in doubtful:
+            period.lost_answers += answer_lost
+        self._session.flush()
+        return doubtful
 
     def park(self, periods: Iterable[Period], *, reason: Reason | str, at: datetime) -> list[Period]:
         """Stop periods for a person."""
@@ -291,11 +299,11 @@ class PeriodRepository:
             query = query.where(*self._due(scope))
         return list(self._session.scalars(query.order_by(Period.issue_date, Period.id)))
 
-    def planned(self, scope: Scope) -> list[Seen]:
+    def planned(self, scope: Scope) -> list[PlannedPeriod]:
         """Return what is planned, oldest issue date first, without loading the periods."""
         query = select(Period.id, Period.attempts, Period.issue_date, Period.contract_id, Period.rule_id)
         query = query.where(*self._due(scope), Period.state == PeriodState.PLANNED)
-        return [Seen(*row) for row in self._session.execute(query.order_by(Period.issue_date, Period.id))]
+        return [PlannedPeriod(*row) for row in self._session.execute(query.order_by(Period.issue_date, Period.id))]
 
     def some(self, period_ids: Iterable[int]) -> list[Period]:
         """Return some periods as they are in the ledger now, oldest issue date first."""

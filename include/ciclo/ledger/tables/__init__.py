@@ -1,7 +1,7 @@
 """Every table of the ledger, under one name."""
 
 from ciclo.ledger.tables.base import Base, Payload, Reasoned, reason_columns
-from ciclo.ledger.tables.billing import Invoice, Period, Receivable
+from ciclo.ledger.tables.billing import GeneratedRange, Invoice, Period, Receivable
 from ciclo.ledger.tables.catalogue import Contract, MonthExpansion, Organization, Rule, RuleVersion
 from ciclo.ledger.tables.operations import (
     AuditEntry,
@@ -23,6 +23,7 @@ __all__ = [
     "ClosedInvoice",
     "Contract",
     "Finding",
+    "GeneratedRange",
     "IndexValue",
     "Invoice",
     "MonthClosing",

@@ -88,7 +88,10 @@ class Invoice(Base):
     contract_id: Mapped[int]
     period_id: Mapped[int | None]
     """Null for an invoice that no period expects: somebody's own, or one too many."""
+    customer_id: Mapped[int | None]
     issue_date: Mapped[date]
+    """The day it was billed, once it was; until then the planned date."""
+    planned_date: Mapped[date]
     gross_value: Mapped[Decimal] = mapped_column(Money)
     state: Mapped[str]
     description: Mapped[str | None]
@@ -96,9 +99,25 @@ class Invoice(Base):
     """What stands in `comments`."""
     adopted: Mapped[bool]
     """Found at the vendor, rather than created by the run that recorded it."""
+    made_by: Mapped[str | None]
+    """`ciclo` or `vendor`, which is its machinery or a person there; null while it belongs to no period."""
+    created_at_vendor: Mapped[datetime | None]
     first_seen_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     gone_at: Mapped[datetime | None]
+
+
+class GeneratedRange(Base):
+    """For which days the vendor was seen to have generated a rule's invoices; what was removed since is in it, too."""
+
+    __tablename__ = "generated_ranges"
+
+    organization_id: Mapped[int] = mapped_column(primary_key=True)
+    rule_id: Mapped[int] = mapped_column(primary_key=True)
+    first_date: Mapped[date]
+    last_date: Mapped[date]
+    """Both planned dates, both included."""
+    seen_at: Mapped[datetime]
 
 
 class Receivable(Base):

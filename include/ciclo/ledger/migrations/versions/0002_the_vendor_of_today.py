@@ -235,6 +235,46 @@ def seen_shapes_back() -> None:
     op.drop_table("seen_shapes")
 
 
+# -- invoices: the planned date, whose they are, who made them; what the vendor has generated --------------------------
+
+
+def invoices() -> None:
+    """What a run created was made by Ciclo; of what was found nobody noted who made it, unless it has a reference."""
+    op.add_column("invoices", sa.Column("planned_date", sa.Date(), nullable=True))
+    op.execute("UPDATE invoices SET planned_date = issue_date")
+    with op.batch_alter_table("invoices") as batch_op:
+        batch_op.alter_column("planned_date", existing_type=sa.Date(), nullable=False)
+    op.add_column("invoices", sa.Column("customer_id", sa.BigInteger(), nullable=True))
+    op.add_column("invoices", sa.Column("created_at_vendor", ciclo.ledger.types.UtcDateTime(), nullable=True))
+    op.add_column("invoices", sa.Column("made_by", sa.Text(), nullable=True))
+    op.execute(
+        "UPDATE invoices SET made_by = CASE WHEN adopted AND reference IS NULL THEN 'vendor' ELSE 'ciclo' END "
+        "WHERE period_id IS NOT NULL"
+    )
+
+
+def invoices_back() -> None:
+    with op.batch_alter_table("invoices") as batch_op:
+        for column in ("made_by", "created_at_vendor", "customer_id", "planned_date"):
+            batch_op.drop_column(column)
+
+
+def generated_ranges() -> None:
+    op.create_table(
+        "generated_ranges",
+        sa.Column("organization_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("rule_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("first_date", sa.Date(), nullable=False),
+        sa.Column("last_date", sa.Date(), nullable=False),
+        sa.Column("seen_at", ciclo.ledger.types.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "rule_id", name=op.f("pk_generated_ranges")),
+    )
+
+
+def generated_ranges_back() -> None:
+    op.drop_table("generated_ranges")
+
+
 SUBJECTS = (
     (reasons, reasons_back),
     (findings, findings_back),
@@ -242,6 +282,8 @@ SUBJECTS = (
     (arming, arming_back),
     (not_its_own, not_its_own_back),
     (seen_shapes, seen_shapes_back),
+    (invoices, invoices_back),
+    (generated_ranges, generated_ranges_back),
 )
 """In order; each leaves the others' tables alone."""
 

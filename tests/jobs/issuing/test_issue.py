@@ -11,8 +11,9 @@ from ciclo.billimatic import AuthenticationError, BillimaticClient
 from ciclo.domain.states import PeriodState
 from ciclo.domain.wording import said
 from ciclo.jobs.context import IssueOptions, JobContext
+from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
-from ciclo.jobs.issuing.settle import StillInDoubtError, adopt_existing, settle
+from ciclo.jobs.issuing.settle import StillInDoubtError, settle
 from ciclo.jobs.issuing.summary import NothingBilledError, require_billing, summarize_window
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.sync import sync_contracts
@@ -115,7 +116,7 @@ def test_a_refused_invoice_is_parked_with_the_vendors_words_and_the_others_go_on
     outcome = issue(ctx)
     assert (outcome.created, outcome.parked) == (3, 3)
     reason = summarize_window(ctx, QUARTER).parked[0]
-    assert reason.startswith("contract 10, rule 1, period 2025-01-10: the API refused the invoice: nfe_body: ")
+    assert reason.startswith("contract 10, rule 1, period 2025-01-10: the API refused it: nfe_body: ")
 
 
 def test_a_contract_that_vanished_parks_its_periods(sandbox, lite_job):
@@ -125,7 +126,7 @@ def test_a_contract_that_vanished_parks_its_periods(sandbox, lite_job):
     box.put_state(company(contracts=[contract(11)]))
     issue(ctx)
     assert summarize_window(ctx, QUARTER).parked[0] == (
-        "contract 10, rule 1, period 2025-01-10: contract 10 is no longer at the vendor"
+        "rule 1, period 2025-01-10: contract 10 is no longer at the vendor"
     )
     with pytest.raises(NothingBilledError, match="nothing was billed: 3 periods are parked"):
         require_billing(summarize_window(ctx, QUARTER))
@@ -154,7 +155,7 @@ def test_an_invoice_made_by_hand_is_adopted_instead_of_made_twice(sandbox, job):
     box = sandbox(company(rule(), invoices=[by_hand]))
     ctx = job(box)
     prepare(ctx)
-    assert adopt_existing(ctx, QUARTER, owner="run 1", lease=OPTIONS.lease).adopted == 1
+    assert adopt_existing(ctx, QUARTER, OPTIONS, owner="run 1").adopted == 1
     assert issue(ctx).created == 2
     assert len(invoices(box)) == 3
 
@@ -165,9 +166,9 @@ def test_two_invoices_that_may_be_the_periods_stop_for_a_person(sandbox, lite_jo
     twins = [{"id": number, **twin, "receivables": receivables} for number in (900, 901)]
     ctx = lite_job(sandbox(company(rule(), invoices=twins)))
     prepare(ctx)
-    assert adopt_existing(ctx, QUARTER, owner="run 1", lease=OPTIONS.lease).parked == 1
+    assert adopt_existing(ctx, QUARTER, OPTIONS, owner="run 1").parked == 1
     assert summarize_window(ctx, QUARTER).parked == [
-        "contract 10, rule 1, period 2025-02-10: 2 invoices at the vendor may be its own: 900, 901"
+        "contract 10, rule 1, period 2025-02-10: several invoices may be this period's: 900, 901"
     ]
 
 
@@ -183,7 +184,7 @@ def test_a_lost_ledger_is_rebuilt_from_the_references(sandbox, client, job, sqli
     with Session(engine, expire_on_commit=False) as session:
         second = JobContext(client(box), session, Actor(), clock)
         prepare(second)
-        assert adopt_existing(second, QUARTER, owner="new", lease=OPTIONS.lease).adopted == 6
+        assert adopt_existing(second, QUARTER, OPTIONS, owner="new").adopted == 6
         assert issue(second).created == 0
     engine.dispose()
 
@@ -192,7 +193,9 @@ def test_a_dead_runs_claims_are_settled_once_its_lease_is_over(sandbox, job, clo
     box = sandbox(company(rule()))
     ctx = job(box)
     prepare(ctx)
-    claimed = ctx.periods.claim(QUARTER, owner="dead", lease_until=clock() + OPTIONS.lease, at=clock(), limit=2)
+    claimed = ctx.periods.claim_planned(
+        ctx.periods.planned(QUARTER)[:2], owner="dead", lease_until=clock() + OPTIONS.lease, at=clock()
+    )
     ctx.session.commit()
     ctx.api.create_invoice(10, _body_of(claimed[0]))  # the run died after its first POST
     assert issue(ctx).created == 1
@@ -227,7 +230,7 @@ def test_two_runs_at_once_make_one_invoice_a_period(sandbox, ledger_url, clock):
         ):
             ctx = JobContext(api, own, Actor(run_id=owner), clock)
             prepare(ctx)
-            adopt_existing(ctx, QUARTER, owner=owner, lease=OPTIONS.lease)
+            adopt_existing(ctx, QUARTER, OPTIONS, owner=owner)
             created = issue(ctx, owner=owner).created
         engine.dispose()
         return created
@@ -245,7 +248,7 @@ def test_a_period_waits_while_a_price_update_of_its_rule_is_unsettled(sandbox, l
     outcome = issue(ctx)
     assert (outcome.created, outcome.waiting) == (1, 2)
     waiting = ctx.periods.in_state(PeriodState.WAITING)
-    assert {said(period.reason) for period in waiting} == {"a price update of its rule is not settled"}
+    assert {said(period.reason) for period in waiting} == {"the price update of 2025-02-01 by igpm is not settled"}
 
 
 def test_a_changed_text_reaches_the_invoices_from_the_day_it_was_seen(sandbox, lite_job):
@@ -296,5 +299,5 @@ def test_a_price_from_before_the_first_known_one_is_not_guessed(sandbox, lite_jo
     outcome = issue(ctx)
     assert (outcome.created, outcome.parked) == (2, 1)
     assert summarize_window(ctx, QUARTER).parked == [
-        "contract 10, rule 1, period 2025-01-10: the rule has no price in force on 2025-01-10"
+        "contract 10, rule 1, period 2025-01-10: its price is not known: the rule has no price in force on 2025-01-10"
     ]

@@ -1,0 +1,186 @@
+"""Adopting: what is at the vendor for planned periods is taken over; what cannot be told is parked; the rest is absent.
+
+Looking comes before anything is created, and again as shortly before a batch is sent as the budget of requests allows.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from ciclo.billimatic.models import Invoice
+from ciclo.domain.calendar import first_of_month
+from ciclo.domain.findings import FindingKind
+from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
+from ciclo.failpoints import failpoint
+from ciclo.jobs.context import Gaps, IssueOptions, IssueOutcome, JobContext
+from ciclo.jobs.issuing.look import Look, look_at
+from ciclo.jobs.issuing.match import Contest, Difference, PeriodKey, RemoteInvoice, differences
+from ciclo.jobs.issuing.record import Found, reason_about, record_issued
+from ciclo.jobs.issuing.stamp import stamp
+from ciclo.ledger.repositories import Disagreement, Scope
+from ciclo.ledger.repositories.periods import PlannedPeriod
+from ciclo.ledger.tables import Period
+
+LOOK_AT_ONCE = 5000
+"""Planned periods looked for in one reading, and more only if they share a day."""
+
+DECIDED_BY_A_PERSON = frozenset(
+    {ReasonKind.RELEASED, ReasonKind.PLANNED_AGAIN, ReasonKind.BILLED_AGAIN, ReasonKind.NOT_ITS_OWN}
+)
+"""A period that is planned for one of these was looked at by a person: nobody is asked again whether it is created."""
+
+
+@dataclass(slots=True)
+class Looked:
+    """What a look found: what it adopted or parked, and the planned periods of which nothing is at the vendor."""
+
+    outcome: IssueOutcome = field(default_factory=IssueOutcome)
+    absent: list[PlannedPeriod] = field(default_factory=list)
+    requests: int = 0
+    """What it cost."""
+
+
+def adopt_existing(ctx: JobContext, scope: Scope, options: IssueOptions, *, owner: str) -> IssueOutcome:
+    """Adopt what is at the vendor already for the scope's planned periods; see `look_for`. Commits."""
+    planned = ctx.periods.planned(scope)
+    ctx.session.commit()
+    return look_for(ctx, planned, options, owner=owner).outcome
+
+
+def look_for(ctx: JobContext, planned: Sequence[PlannedPeriod], options: IssueOptions, *, owner: str) -> Looked:
+    """Read the vendor near planned periods, adopt what is theirs, park what cannot be told. Commits.
+
+    What becomes planned while it reads is not in the result: nobody has looked for that.
+    """
+    looked = Looked()
+    for part in _by_days(planned):
+        by_key = {PeriodKey(each.rule_id, each.issue_date): each for each in part}
+        for look in look_at(ctx, part, reached="adopt.looked"):
+            looked.requests += look.requests
+            mine = [by_key[key] for key in look.periods if key in by_key]
+            looked.absent += _decide(ctx, look, mine, options, owner, looked.outcome)
+    looked.absent.sort(key=lambda each: (each.issue_date, each.period_id))
+    return looked
+
+
+def _decide(
+    ctx: JobContext,
+    look: Look,
+    planned: Sequence[PlannedPeriod],
+    options: IssueOptions,
+    owner: str,
+    outcome: IssueOutcome,
+) -> list[PlannedPeriod]:
+    """Adopt and park what a look has found of planned periods; return those that are to be created."""
+    now = ctx.clock()
+    absent: list[PlannedPeriod] = []
+    own: dict[int, Invoice] = {}
+    for each in planned:
+        key = PeriodKey(each.rule_id, each.issue_date)
+        period = look.periods[key]
+        if period.state != PeriodState.PLANNED or period.attempts != each.attempts:
+            continue  # another run has it
+        if key in look.assignment.own:
+            own[period.id] = look.invoices[look.assignment.own[key].id]
+        elif (reason := why_parked(look, period, options)) is not None:
+            outcome.parked += len(ctx.periods.park([period], reason=reason, at=now))
+        else:
+            absent.append(each)
+    claimed = ctx.periods.claim_these(own, owner=owner, lease_until=now + options.lease, at=now) if own else []
+    found = [look.found(period, own[period.id]) for period in claimed]
+    outcome.adopted += record_adopted(ctx, look, found)
+    failpoint("adopt.adopting")
+    ctx.session.commit()
+    failpoint("adopt.adopted")
+    stamp(ctx, look, options)
+    return absent
+
+
+def record_adopted(ctx: JobContext, look: Look, found: Sequence[Found]) -> int:
+    """Record that invoices which were there are periods' own, with what differs as findings; return of how many."""
+    adopted = record_issued(ctx, found)
+    seen = [
+        _finding(key, entry.invoice.contract_id, entry.invoice.id, difference)
+        for entry in found
+        for key in [PeriodKey(entry.period.rule_id, entry.period.issue_date)]
+        for difference in differences(look.wanted[key], RemoteInvoice.of(entry.invoice))
+    ]
+    for key, further in look.assignment.seconds.items():
+        own = look.assignment.own[key]
+        for second in further:
+            said = f"invoice {own.id}", f"invoice {second.id} too"
+            twice = Difference(FindingKind.DUPLICATED_REMOTELY, *said, second.gross_value)
+            seen.append(_finding(key, second.contract_id, second.id, twice))
+    ctx.findings.settle(seen, examined={}, kinds=(), at=ctx.clock())
+    return adopted
+
+
+def _finding(key: PeriodKey, contract_id: int, invoice_id: int, difference: Difference) -> Disagreement:
+    facts: dict[str, Fact] = {
+        "contract_id": contract_id,
+        "rule_id": key.rule_id,
+        "issue_date": key.issue_date.isoformat(),
+        "invoice_id": invoice_id,
+        "expected": difference.expected,
+        "found": difference.found,
+    }
+    if difference.amount is not None:
+        facts["amount"] = str(difference.amount)
+    return Disagreement(
+        kind=difference.kind,
+        subject="invoice",
+        subject_id=invoice_id,
+        contract_id=contract_id,
+        billing_month=first_of_month(key.issue_date),
+        facts=facts,
+        expected=difference.expected,
+        found=difference.found,
+        amount=difference.amount,
+    )
+
+
+# -- why a person is asked ---------------------------------------------------------------------------------------------
+
+
+def why_parked(look: Look, period: Period, options: IssueOptions) -> Reason | None:
+    """Return why a period without an invoice of its own is not created; None if it is."""
+    key = PeriodKey(period.rule_id, period.issue_date)
+    if key in look.assignment.contested:
+        return contest_reason(period, look.assignment.contested[key])
+    if key.rule_id not in look.generated or _is_decided(look, period):
+        return None
+    if near := look.assignment.near.get(key):
+        amount = sum((invoice.gross_value for invoice in near), Decimal(0))
+        return reason_about(period, ReasonKind.MAY_BE_ITS_OWN, invoice_ids=[i.id for i in near], amount=str(amount))
+    if period.issue_date in look.generated[key.rule_id] and options.gaps is Gaps.ASK:
+        return reason_about(period, ReasonKind.REMOVED_AT_VENDOR)
+    return None
+
+
+def _is_decided(look: Look, period: Period) -> bool:
+    """Whether a person looked at the period, or at an invoice of its time, and nothing is left to ask."""
+    wanted = look.wanted[PeriodKey(period.rule_id, period.issue_date)]
+    judged = [look.invoices[number] for number in wanted.not_own if number in look.invoices]
+    by_a_person = period.reason is not None and period.reason.kind in DECIDED_BY_A_PERSON
+    return by_a_person or any(wanted.covers(invoice.planned_date) for invoice in judged)
+
+
+def contest_reason(period: Period, contest: Contest) -> Reason:
+    """Say that a period's invoice cannot be told, and between which invoices and periods."""
+    if len(contest.invoice_ids) > 1:
+        return reason_about(period, ReasonKind.SEVERAL_MATCHES, invoice_ids=list(contest.invoice_ids))
+    days = [f"{key.issue_date.isoformat()} of rule {key.rule_id}" for key in contest.periods]
+    ids = list(contest.invoice_ids)
+    return reason_about(period, ReasonKind.ONE_INVOICE_FOR_SEVERAL, invoice_ids=ids, issue_dates=days)
+
+
+def _by_days(planned: Sequence[PlannedPeriod]) -> Iterator[list[PlannedPeriod]]:
+    """Split what is planned, which is in order of days, so that no day is read twice."""
+    part: list[PlannedPeriod] = []
+    for each in planned:
+        if len(part) >= LOOK_AT_ONCE and each.issue_date != part[-1].issue_date:
+            yield part
+            part = []
+        part.append(each)
+    if part:
+        yield part

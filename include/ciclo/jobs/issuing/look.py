@@ -1,0 +1,319 @@
+"""Looking: what is at the vendor near some periods, whose each invoice is, and what the vendor itself has made.
+
+The invoices of the periods' coverage are read, and one coverage either side: by the organization's search, or contract
+by contract where that takes fewer requests. No transaction is open while the vendor is asked; the ledger is read after
+the vendor, so that what another run has recorded meanwhile is known.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Protocol
+
+from ciclo.billimatic.models import Invoice, OddRecord
+from ciclo.billimatic.models.reading import read_timestamp
+from ciclo.domain.calendar import first_of_month
+from ciclo.domain.coverage import coverage
+from ciclo.domain.errors import DomainError
+from ciclo.domain.findings import FindingKind
+from ciclo.domain.pricing import gross_value
+from ciclo.domain.receivables import MadeBy
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import Reason, ReasonKind
+from ciclo.failpoints import failpoint
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.issuing.match import (
+    Assignment,
+    PeriodKey,
+    RemoteInvoice,
+    WantedInvoice,
+    assign,
+    came_with_its_rule,
+    made_by,
+)
+from ciclo.jobs.issuing.record import Found
+from ciclo.jobs.rules.snapshot import RuleSnapshot, RuleSnapshots
+from ciclo.ledger.repositories import Disagreement
+from ciclo.ledger.tables import Period
+
+CONTRACTS_AT_ONCE = 500
+"""Contracts whose periods are assigned in one transaction."""
+
+PAGE = 100
+"""Invoices of a page."""
+
+PAGES_OF_A_CONTRACT = 2
+"""Requests that the search of one contract takes: its page, and the empty one after it."""
+
+READERS = 8
+"""Contracts searched at once."""
+
+SHORT = timedelta(days=100)
+"""A span of three months or less; rules that bill more months at a time are looked at by themselves."""
+
+
+class Place(Protocol):
+    """A period, of which no more is known than where its invoice would be."""
+
+    @property
+    def contract_id(self) -> int:
+        """The contract's id."""
+
+    @property
+    def rule_id(self) -> int:
+        """The rule's id."""
+
+    @property
+    def issue_date(self) -> date:
+        """The planned date."""
+
+
+@dataclass(slots=True)
+class Look:
+    """What was seen of some contracts."""
+
+    contract_ids: list[int]
+    periods: dict[PeriodKey, Period]
+    """The contracts' periods in the ledger that are not given up."""
+    wanted: dict[PeriodKey, WantedInvoice] = field(default_factory=dict)
+    """Those periods and what else the contracts' rules call for."""
+    invoices: dict[int, Invoice] = field(default_factory=dict)
+    assignment: Assignment = field(default_factory=Assignment)
+    generated: dict[int, DateRange] = field(default_factory=dict)
+    """By rule, the days between the first and the last invoice that the vendor has made of it."""
+    requests: int = 0
+    """What the reading cost, at the first of its looks."""
+
+    def found(self, period: Period, invoice: Invoice) -> Found:
+        """Return that an invoice which was there is a period's own."""
+        wanted = self.wanted[PeriodKey(period.rule_id, period.issue_date)]
+        reason = Reason(ReasonKind.ADOPTED, {"invoice_id": invoice.id})
+        return Found(period, invoice, adopted=True, made_by=made_by(wanted, RemoteInvoice.of(invoice)), reason=reason)
+
+
+def look_at(ctx: JobContext, places: Sequence[Place], *, reached: str) -> Iterator[Look]:
+    """Read the vendor's invoices near some periods and yield whose they are, some hundreds of contracts at a time.
+
+    A contract of which an invoice cannot be read is left out; that is a finding.
+
+    A transaction is open while the caller has a look in hand; he commits it before he asks for the next.
+
+    Args:
+        ctx: the run.
+        places: the periods.
+        reached: name of the failpoint that says that the vendor was read.
+    """
+    spans = _spans(ctx, places)
+    ctx.session.commit()
+    reading = _read(ctx, spans)
+    failpoint(reached)
+    note_unread(ctx, reading.odd, [number for found in reading.invoices.values() for number in found])
+    unread = {odd.contract_id for odd in reading.odd}
+    contract_ids = sorted(spans.keys() - unread)
+    requests = reading.requests
+    for start in range(0, len(contract_ids), CONTRACTS_AT_ONCE):
+        some = contract_ids[start : start + CONTRACTS_AT_ONCE]
+        look = _assign(ctx, {number: spans[number] for number in some}, reading.invoices)
+        look.requests, requests = requests, 0
+        yield look
+        ctx.session.expunge_all()
+
+
+def note_unread(ctx: JobContext, odd: Iterable[OddRecord], read: Iterable[int]) -> None:
+    """Open a finding for each invoice that cannot be read, and close those of invoices that can be again. Commits."""
+    month = first_of_month(ctx.today)
+    seen = [
+        Disagreement(
+            kind=FindingKind.UNREAD,
+            subject="invoice",
+            subject_id=each.id or 0,
+            contract_id=each.contract_id,
+            billing_month=month,
+            facts={"contract_id": each.contract_id, "error": f"invoice {each.id}: {each.problem}"},
+            found=each.problem,
+        )
+        for each in odd
+    ]
+    ctx.findings.settle(seen, examined={"invoice": set(read)}, kinds=(FindingKind.UNREAD,), at=ctx.clock())
+    ctx.session.commit()
+
+
+def _spans(ctx: JobContext, places: Sequence[Place]) -> dict[int, DateRange]:
+    """Return by contract the days to read: the coverage of its periods, and one coverage either side."""
+    snapshots = RuleSnapshots(ctx, {place.rule_id for place in places}, kept=len(places) + 1)
+    spans: dict[int, DateRange] = {}
+    for place in places:
+        covered = _coverage(snapshots[place.rule_id], place.issue_date)
+        length = covered.end - covered.start
+        span = DateRange(covered.start - length, covered.end + length)
+        known = spans.get(place.contract_id, span)
+        spans[place.contract_id] = DateRange(min(known.start, span.start), max(known.end, span.end))
+    return spans
+
+
+def _coverage(snapshot: RuleSnapshot, issue_date: date) -> DateRange:
+    terms = snapshot.terms_on(issue_date)
+    return coverage(terms.recurrence, terms.accrual, issue_date).issued
+
+
+# -- reading the vendor ------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What the vendor answered."""
+
+    invoices: dict[int, dict[int, Invoice]]
+    """By contract and id."""
+    odd: list[OddRecord] = field(default_factory=list)
+    requests: int = 0
+
+
+def _read(ctx: JobContext, spans: Mapping[int, DateRange]) -> _Reading:
+    """Read the invoices of the spans, by whichever search takes fewer requests."""
+    short = {number: span for number, span in spans.items() if span.end - span.start <= SHORT}
+    long = {number: span for number, span in spans.items() if number not in short}
+    reading = _Reading({number: {} for number in spans})
+    for part in (short, long):
+        windows = list(_merged(part.values()))
+        pages = sum(ctx.invoices.count(window) // PAGE + PAGES_OF_A_CONTRACT for window in windows)
+        ctx.session.commit()
+        if PAGES_OF_A_CONTRACT * len(part) < pages:
+            with ThreadPoolExecutor(READERS) as pool:
+                found = list(pool.map(lambda each: _search(ctx, each[1], contract_id=each[0]), part.items()))
+        else:
+            found = [_search(ctx, window) for window in windows]
+        for invoices, odd in found:
+            reading.requests += len(invoices) // PAGE + PAGES_OF_A_CONTRACT
+            reading.odd += odd
+            for invoice in invoices:
+                if invoice.contract_id in spans:
+                    reading.invoices[invoice.contract_id][invoice.id] = invoice
+    return reading
+
+
+def _search(
+    ctx: JobContext, window: DateRange, *, contract_id: int | None = None
+) -> tuple[list[Invoice], list[OddRecord]]:
+    search = ctx.api.search_invoices(
+        issue_date_from=window.start, issue_date_to=window.last_day, contract_id=contract_id
+    )
+    return list(search), search.odd
+
+
+def _merged(spans: Iterable[DateRange]) -> Iterator[DateRange]:
+    """Cover spans by as few windows as do not reach beyond them."""
+    current: DateRange | None = None
+    for span in sorted(spans, key=lambda each: (each.start, each.end)):
+        if current is None:
+            current = span
+        elif span.start <= current.end:
+            current = DateRange(current.start, max(current.end, span.end))
+        else:
+            yield current
+            current = span
+    if current is not None:
+        yield current
+
+
+# -- whose they are ----------------------------------------------------------------------------------------------------
+
+
+def _assign(ctx: JobContext, spans: Mapping[int, DateRange], remote: Mapping[int, Mapping[int, Invoice]]) -> Look:
+    window = DateRange(min(s.start for s in spans.values()), max(s.end for s in spans.values()))
+    periods = {PeriodKey(p.rule_id, p.issue_date): p for p in ctx.periods.of_contracts(spans, window)}
+    look = Look(list(spans), periods)
+    look.invoices = {number: invoice for contract_id in spans for number, invoice in remote[contract_id].items()}
+    rules = [rule for rule in ctx.catalogue.rules_of(spans) if rule.gone_at is None]
+    rule_ids = {rule.rule_id for rule in rules} | {key.rule_id for key in periods}
+    snapshots = RuleSnapshots(ctx, rule_ids, kept=len(rule_ids) + 1)
+    not_own = ctx.invoices.not_own(rule_ids)
+    customers = {contract.contract_id: contract.customer_id for contract in ctx.catalogue.contracts(spans)}
+
+    def add(snapshot: RuleSnapshot, key: PeriodKey, row: Period | None) -> None:
+        customer = customers.get(snapshot.rule.contract_id)
+        look.wanted[key] = wanted_invoice(
+            snapshot, key.issue_date, customer, row, not_own.get(key.rule_id, frozenset())
+        )
+
+    for key, row in periods.items():
+        if key.rule_id in snapshots:
+            add(snapshots[key.rule_id], key, row)
+    for rule in rules:
+        if rule.rule_id in snapshots:
+            snapshot = snapshots[rule.rule_id]
+            for expected in snapshot.periods_by_newest_terms(spans[rule.contract_id]):
+                if PeriodKey(*expected.key) not in look.wanted:
+                    add(snapshot, PeriodKey(*expected.key), None)
+    taken = ctx.invoices.taken(look.invoices) - {row.invoice_id for row in periods.values()}
+    seen = [RemoteInvoice.of(invoice) for invoice in look.invoices.values() if invoice.id not in taken]
+    look.assignment = assign(look.wanted.values(), seen)
+    look.generated = _generated(ctx, look, snapshots)
+    return look
+
+
+def wanted_invoice(
+    snapshot: RuleSnapshot,
+    issue_date: date,
+    customer_id: int | None,
+    row: Period | None = None,
+    not_own: frozenset[int] = frozenset(),
+) -> WantedInvoice:
+    """Return what a period's invoice would look like, also where its price is unknown.
+
+    Args:
+        snapshot: its rule.
+        issue_date: its planned date.
+        customer_id: the contract's customer: the rule's, where it names none of its own.
+        row: the period in the ledger, if it is there.
+        not_own: invoices that a person said are not the rule's.
+    """
+    terms, rule = snapshot.terms_on(issue_date), snapshot.rule
+    try:
+        gross = gross_value(terms.priced_services, snapshot.history(), issue_date)
+    except DomainError:
+        gross = None
+    return WantedInvoice(
+        rule_id=rule.rule_id,
+        contract_id=rule.contract_id,
+        issue_date=issue_date,
+        coverage=snapshot.coverage_of(row).issued if row is not None else _coverage(snapshot, issue_date),
+        gross_value=gross,
+        description=terms.invoice.get("description") or "",
+        customer_id=rule.payload.get("customer_id") or customer_id,
+        services=frozenset(line.name for line in terms.services if line.name),
+        parcels=terms.charge.parcels,
+        rule_created_at=_instant(rule.payload.get("created_at")),
+        sequence=row.reference_sequence if row is not None else 1,
+        invoice_id=row.invoice_id if row is not None else None,
+        not_own=not_own,
+    )
+
+
+def _instant(text: str | None) -> datetime | None:
+    read = read_timestamp(text)
+    return datetime.fromisoformat(read) if isinstance(read, str) else read
+
+
+# -- what the vendor makes ---------------------------------------------------------------------------------------------
+
+
+def _generated(ctx: JobContext, look: Look, snapshots: RuleSnapshots) -> dict[int, DateRange]:
+    """Return by rule what the vendor has generated, by this look and by what earlier ones remember; remember it.
+
+    What was made in the same second as the rule was made from its first day on: a first invoice that is missing was
+    removed like any other.
+    """
+    makers = ctx.invoices.makers(invoice.id for invoice in look.assignment.own.values())
+    seen: dict[int, DateRange] = {}
+    for key, invoice in look.assignment.own.items():
+        wanted = look.wanted[key]
+        if makers.get(invoice.id, made_by(wanted, invoice)) is MadeBy.CICLO:
+            continue
+        first = last = key.issue_date
+        if came_with_its_rule(wanted, invoice):
+            first = min(first, snapshots[key.rule_id].newest.recurrence.init_date)
+        known = seen.get(key.rule_id, DateRange.days(first, last))
+        seen[key.rule_id] = DateRange.days(min(first, known.start), max(last, known.last_day))
+    return ctx.invoices.remember_generated(seen, {key.rule_id for key in look.wanted}, at=ctx.clock())

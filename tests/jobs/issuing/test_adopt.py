@@ -1,0 +1,273 @@
+"""The vendor's own invoices: adopted, parked, found missing, stamped; never made twice."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import select
+
+from ciclo.domain.findings import FindingKind
+from ciclo.domain.states import PeriodState, Reason, ReasonKind
+from ciclo.jobs.context import Gaps, IssueOptions
+from ciclo.jobs.issuing.issue import issue_due_periods
+from ciclo.jobs.periods.expand import expand_rules
+from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.ledger.repositories import Scope
+from ciclo.ledger.tables import Finding, Invoice, NotItsOwn
+from company import ORGANIZATION, TODAY, YEAR, company, rule, service
+
+QUARTER = Scope(YEAR.window.days(date(2025, 1, 1), date(2025, 3, 31)))
+OPTIONS = IssueOptions(concurrency=1, batch=200, lease=timedelta(minutes=10), grace=timedelta(minutes=5))
+MADE = "01/12/2024 10:15:00 -03:00"
+
+
+def generated(number, month, day=10, **given):
+    """Make an invoice as the vendor makes it of rule 1, in the same second as the rule."""
+    due = date(2025, month + 1, 1)
+    return {
+        "id": number,
+        "contract_id": 10,
+        "customer_id": 1010,
+        "customer_type": "Company",
+        "issue_date": f"2025-{month:02}-{day:02}",
+        "estimated_issue_date": f"2025-{month:02}-{day:02}",
+        "gross_value": "150.0",
+        "description": "Mensalidade 1",
+        "nfe_body": "$DESCRICAO",
+        "state": "to_emit",
+        "comments": None,
+        "created_at": MADE,
+        "receivables": [{"id": number * 10, "due_date": due.isoformat(), "value": "100.0"}],
+        **given,
+    }
+
+
+def months(*numbers, **given):
+    return [generated(900 + month, month, **given) for month in numbers]
+
+
+@pytest.fixture
+def bill(sandbox, lite_job):
+    """Return a function that bills a quarter at a vendor with some invoices; the box and the job are its attributes."""
+
+    def run(*invoices, rules=None, options=OPTIONS, scope=QUARTER, **given):
+        run.box = sandbox(company(*(rules or [rule(created_at=MADE)]), invoices=list(invoices), **given))
+        run.ctx = lite_job(run.box)
+        return again(run, options=options, scope=scope)
+
+    return run
+
+
+def again(run, *, options=OPTIONS, scope=QUARTER, owner="run"):
+    sync_contracts(run.ctx)
+    expand_rules(run.ctx, scope, seen_on=TODAY)
+    return issue_due_periods(run.ctx, scope, options, owner=owner)
+
+
+def living(run):
+    return [each for each in run.box.state()["invoices"] if each["state"] != "cancelled"]
+
+
+def reasons(run):
+    return [period.reason.kind for period in run.ctx.periods.in_state(PeriodState.PARKED)]
+
+
+def findings(run):
+    return {(row.kind, row.subject_id) for row in run.ctx.session.scalars(select(Finding))}
+
+
+# -- whose they are ----------------------------------------------------------------------------------------------------
+
+
+def test_what_the_vendor_generated_is_adopted_and_nothing_is_made_beside_it(bill):
+    outcome = bill(*months(1, 2, 3))
+    assert (outcome.adopted, outcome.created, outcome.parked) == (3, 0, 0)
+    assert len(living(bill)) == 3
+    assert findings(bill) == set()
+    rows = bill.ctx.session.scalars(select(Invoice))
+    assert {(row.made_by, row.planned_date.month, row.customer_id) for row in rows} == {
+        ("vendor", month, 1010) for month in (1, 2, 3)
+    }
+
+
+@pytest.mark.parametrize(
+    ("worked_on", "kinds"),
+    [
+        ({"description": "Mensalidade 1 - leitura 4711"}, set()),
+        ({"gross_value": "180.0"}, {FindingKind.VALUE_EDITED}),
+        ({"issue_date": "2025-02-12", "estimated_issue_date": "2025-02-12"}, {FindingKind.DATE_MOVED}),
+        ({"issue_date": "2025-02-20", "state": "to_receive"}, set()),  # billed late
+        (
+            {
+                "receivables": [
+                    {"id": n, "due_date": f"2025-0{n}-01", "value": value}
+                    for n, value in ((3, "33.3333"), (4, "33.3333"), (5, "33.3334"))
+                ]
+            },
+            {FindingKind.SPLIT},
+        ),
+    ],
+)
+def test_what_people_worked_on_is_still_the_periods_and_what_differs_is_said(bill, worked_on, kinds):
+    [january, february, march] = months(1, 2, 3)
+    outcome = bill(january, february | worked_on, march)
+    assert (outcome.adopted, outcome.created) == (3, 0)
+    assert findings(bill) == {(kind.value, 902) for kind in kinds}
+
+
+def test_a_value_that_was_edited_is_said_with_its_amount(bill):
+    bill(*months(1, 3), generated(902, 2, gross_value="180.0"))
+    [finding] = bill.ctx.session.scalars(select(Finding))
+    assert (finding.expected, finding.found, finding.amount) == ("150.00", "180.00", Decimal("30.00"))
+
+
+def test_rules_alike_of_one_contract_are_told_apart_by_their_customers(bill):
+    rules = [rule(1, created_at=MADE), rule(2, created_at=MADE, description="Mensalidade 1", customer_id=2020)]
+    branch = [each | {"id": each["id"] + 50, "customer_id": 2020} for each in months(1, 2, 3)]
+    branch = [each | {"receivables": [each["receivables"][0] | {"id": each["id"] * 10}]} for each in branch]
+    outcome = bill(*months(1, 2, 3), *branch, rules=rules)
+    assert (outcome.adopted, outcome.created, outcome.parked) == (6, 0, 0)
+
+
+def test_a_copy_with_the_reference_of_another_month_is_adopted_for_what_it_looks_like(bill):
+    outcome = bill(generated(902, 2, comments="ciclo:7:1:2025-01-10", created_at="05/01/2025 09:00:00 -03:00"))
+    assert (outcome.adopted, outcome.created) == (1, 2)
+    assert sorted(each["issue_date"] for each in living(bill)) == ["10/01/2025", "10/02/2025", "10/03/2025"]
+
+
+def test_two_for_one_period_are_parked_with_their_ids(bill):
+    bill(*months(1, 2, 3), generated(950, 2))
+    [parked] = bill.ctx.periods.in_state(PeriodState.PARKED)
+    assert (parked.reason.kind, parked.reason.facts["invoice_ids"]) == (ReasonKind.SEVERAL_MATCHES, [902, 950])
+
+
+def test_one_for_two_periods_parks_both(bill):
+    rules = [rule(1, created_at=MADE), rule(2, created_at=MADE, description="Mensalidade 1")]
+    bill(generated(902, 2), rules=rules)
+    assert reasons(bill).count(ReasonKind.ONE_INVOICE_FOR_SEVERAL) == 2
+
+
+# -- what is unlike ----------------------------------------------------------------------------------------------------
+
+UNLIKE = {"description": "Multa", "gross_value": "7.0", "created_at": "05/02/2025 09:00:00 -03:00"}
+
+
+def test_beside_something_unlike_a_rule_that_is_not_generated_is_billed(bill):
+    outcome = bill(generated(950, 2, **UNLIKE))
+    assert (outcome.created, outcome.parked) == (3, 0)
+
+
+def test_beside_something_unlike_a_generated_rule_asks_a_person(bill):
+    bill(*months(1, 3), generated(950, 2, **UNLIKE))
+    [parked] = bill.ctx.periods.in_state(PeriodState.PARKED)
+    assert (parked.reason.kind, parked.reason.facts["invoice_ids"]) == (ReasonKind.MAY_BE_ITS_OWN, [950])
+    release(bill, parked)
+    assert again(bill).created == 1
+
+
+def release(run, period):
+    reason = Reason(ReasonKind.RELEASED, {"person": "Ana", "note": "bill it"})
+    run.ctx.periods.replan([period], reason=reason, at=run.ctx.clock())
+    run.ctx.session.commit()
+
+
+def until(month, day):
+    return Scope(YEAR.window.days(date(2025, 1, 1), date(2025, month, day)))
+
+
+def test_what_a_person_said_is_not_its_own_is_remembered(bill):
+    bill(generated(950, 2, created_at="05/02/2025 09:00:00 -03:00"), scope=until(1, 31))
+    said = {"organization_id": ORGANIZATION, "invoice_id": 950, "rule_id": 1}
+    bill.ctx.session.add(NotItsOwn(**said, person="Ana", note="another deal", at=bill.ctx.clock()))
+    bill.ctx.session.commit()
+    assert again(bill).created == 2
+    assert len([each for each in living(bill) if each["issue_date"] == "10/02/2025"]) == 2
+
+
+# -- who makes it ------------------------------------------------------------------------------------------------------
+
+
+def test_a_generated_invoice_that_somebody_removed_is_not_silently_made_again(bill):
+    outcome = bill(*months(1, 3))
+    assert (outcome.adopted, outcome.created, outcome.parked) == (2, 0, 1)
+    assert reasons(bill) == [ReasonKind.REMOVED_AT_VENDOR]
+
+
+def test_the_first_of_a_rule_is_missed_like_any_other(bill):
+    bill(*months(2, 3))
+    assert reasons(bill) == [ReasonKind.REMOVED_AT_VENDOR]
+
+
+def test_a_removed_invoice_is_made_where_the_setting_says_so(bill):
+    outcome = bill(*months(1, 3), options=IssueOptions(gaps=Gaps.CREATE))
+    assert (outcome.adopted, outcome.created, outcome.parked) == (2, 1, 0)
+
+
+def test_a_removed_invoice_is_made_once_a_person_released_its_period(bill):
+    bill(*months(1, 3))
+    [parked] = bill.ctx.periods.in_state(PeriodState.PARKED)
+    release(bill, parked)
+    assert again(bill).created == 1
+
+
+def test_beyond_what_the_vendor_generated_ciclo_creates(bill):
+    outcome = bill(*months(1, 2))
+    assert (outcome.adopted, outcome.created) == (2, 1)
+
+
+def test_the_last_one_is_missed_too_where_it_was_seen_before_it_was_removed(bill):
+    bill(*months(1, 2, 3), scope=until(2, 28))
+    bill.ctx.api.delete_invoice(10, 903)
+    again(bill)
+    assert reasons(bill) == [ReasonKind.REMOVED_AT_VENDOR]
+
+
+def test_what_the_vendor_makes_beside_ciclos_own_is_shown_the_same_day(bill):
+    bill(scope=until(2, 28))
+    extended = {name: value for name, value in generated(0, 2).items() if name not in ("id", "created_at", "state")}
+    receivables = [{"due_date": "2025-03-01", "value": Decimal(100)}]
+    values = {"gross_value": Decimal(150), "comments": "x", "receivables": receivables}
+    made = bill.ctx.api.create_invoice(10, extended | values)
+    again(bill)
+    assert (FindingKind.DUPLICATED_REMOTELY.value, made.id) in findings(bill)
+
+
+# -- stamping ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_adopted_invoice_gets_the_reference_behind_what_stands_there(bill):
+    bill(generated(901, 1, comments="Pedido 12"), *months(2, 3))
+    comments = {each["id"]: each["comments"] for each in living(bill)}
+    assert comments == {
+        901: "Pedido 12\nciclo:7:1:2025-01-10",
+        902: "ciclo:7:1:2025-02-10",
+        903: "ciclo:7:1:2025-03-10",
+    }
+
+
+def test_what_was_not_stamped_is_stamped_by_a_later_look_and_once(bill):
+    bill(*months(1, 2, 3), options=IssueOptions(stamp=False))
+    assert {each["comments"] for each in living(bill)} == {None}
+    for month in (4, 5):
+        again(bill, scope=until(month, 30))
+    march = next(each for each in living(bill) if each["id"] == 903)
+    assert march["comments"] == "ciclo:7:1:2025-03-10"
+
+
+def test_a_stamp_whose_answer_was_lost_is_not_written_again(bill):
+    bill(*months(1, 2, 3, 4), scope=until(1, 31), options=IssueOptions(stamp=False))
+    bill.box.faults([{"method": "PATCH", "path": "/invoices/", "kind": "reset_after", "count": 2}])
+    again(bill, scope=until(2, 28))
+    again(bill, scope=until(3, 31))
+    assert {each["comments"] for each in living(bill) if each["id"] < 904} == {
+        f"ciclo:7:1:2025-0{month}-10" for month in (1, 2, 3)
+    }
+
+
+# -- limits ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_total_that_is_not_positive_is_not_sent(bill):
+    bill(rules=[rule(services=[service(5, "100.0"), service(6, "-150.0")])])
+    assert reasons(bill) == [ReasonKind.TOTAL_NOT_POSITIVE] * 3
+    assert living(bill) == []
