@@ -240,8 +240,10 @@ class NewInvoice(InvoiceChange):
 
     def _gross_value(self) -> Decimal | None:
         """What the API will take as gross value, where that can be known: a template may add services of its own."""
+        if self.invoice_template_id is not None:
+            return None
         if not self.services:
-            return self.gross_value if self.invoice_template_id is None else None
+            return self.gross_value
         values = [
             each.units * each.unit_value
             for each in self.services
