@@ -110,10 +110,11 @@ def sync_index(session: Session, sgs: SgsClient, index: PriceIndex, *, through: 
         UnreadableAnswerError: an entry of the series cannot be read; the ledger stays as it is.
     """
     last = first_of_month(through)
+    first = add_months(last, -MONTHS_BACK)
     session.commit()  # no transaction stays open while a request is under way
-    answered = sgs.values(index, add_months(last, -MONTHS_BACK), last)
+    answered = sgs.values(index, first, last)
     repository = IndexValueRepository(session)
-    known = repository.newest(index)
+    known = repository.newest(index, since=first)
     outcome = _compared(index, answered, known)
     repository.add(_new_rows(index, answered, known, at))
     outcome.newest = max([*known, *(value.month for value in answered)], default=None)

@@ -41,9 +41,9 @@ class IndexValueRepository:
         statement = insert_new(self._session, IndexValue).returning(IndexValue.id)
         return len(self._session.connection().execute(statement, rows).all())
 
-    def newest(self, price_index: str) -> dict[date, IndexValue]:
-        """Return the newest revision of each month, oldest month first."""
-        query = select(IndexValue).where(IndexValue.price_index == price_index)
+    def newest(self, price_index: str, *, since: date = date.min) -> dict[date, IndexValue]:
+        """Return the newest revision of each month from `since` on, oldest month first."""
+        query = select(IndexValue).where(IndexValue.price_index == price_index, IndexValue.month >= since)
         rows = self._session.scalars(query.order_by(IndexValue.month, IndexValue.revision))
         return {row.month: row for row in rows}
 
