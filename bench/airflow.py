@@ -29,8 +29,7 @@ from ciclo.domain.states import PeriodState
 from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.settle import settle
-from ciclo.jobs.periods.expand import expand_rules
-from ciclo.jobs.periods.expansions import record_expansion
+from ciclo.jobs.periods.expand import expand_rules, record_expansion
 from ciclo.ledger.repositories import Scope
 from demo.airflow_api import AirflowApi
 from demo.processes import Processes

@@ -23,7 +23,7 @@ from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.repositories import Scope
 
 MEGABYTE = 1024 * 1024
@@ -162,7 +162,7 @@ def _in_a_process(job: str, sandbox: Sandbox, ledger_url: str, *, done: int) -> 
 
 
 def _expand(job: JobContext) -> int:
-    sync_contracts(job)
+    read_contract_list(job)
     return expand_rules(job, MONTH, seen_on=SEEN_ON).planned
 
 

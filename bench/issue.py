@@ -26,9 +26,8 @@ from ciclo.http.json_bodies import written
 from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests
 from ciclo.jobs.issuing.issue import issue_due_periods
-from ciclo.jobs.periods.expand import expand_rules
-from ciclo.jobs.periods.expansions import record_expansion
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.periods.expand import expand_rules, record_expansion
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.repositories import Scope
 
 MONTH = Scope(DateRange.days(date(2025, 3, 1), date(2025, 3, 31)))
@@ -70,7 +69,7 @@ def planned_month(sandbox: Sandbox, server: str | None, count: int) -> Iterator[
     sandbox.put_state(company(count))
     with fresh_ledger(server) as url:
         with job_on(url, sandbox) as job:
-            sync_contracts(job)
+            read_contract_list(job)
             expand_rules(job, MONTH, seen_on=SEEN_ON)
             record_expansion(job, MONTH)
         yield url

@@ -20,10 +20,9 @@ from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.closing.close import close_month, require_closed
 from ciclo.jobs.context import IssueOptions, JobContext
 from ciclo.jobs.issuing.issue import issue_due_periods
-from ciclo.jobs.periods.expand import expand_rules
-from ciclo.jobs.periods.expansions import record_expansion
+from ciclo.jobs.periods.expand import expand_rules, record_expansion
 from ciclo.jobs.reconciliation.reconcile import reconcile
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Scope
 
@@ -80,7 +79,7 @@ def _live(job: JobContext, sandbox: Sandbox, month: date) -> None:
     _set_clock(sandbox, month)
     window = DateRange.month_of(month)
     scope = Scope(window)
-    sync_contracts(job)
+    read_contract_list(job)
     expand_rules(job, scope, seen_on=month)
     record_expansion(job, scope)
     issue_due_periods(job, scope, IssueOptions(), owner=f"bench {month}")

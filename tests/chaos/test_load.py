@@ -19,7 +19,7 @@ from ciclo.jobs.context import IssueOptions, JobContext
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.settle import StillInDoubtError
 from ciclo.jobs.periods.expand import expand_rules
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Actor, Scope
 from ciclo_sandbox.testing import running_sandbox
@@ -55,7 +55,7 @@ def simulated(sqlite_url):
         with vendor.client(requests_per_second=requests_per_second) as api, Session(engine) as session:
             session.expire_on_commit = False
             ctx = JobContext(api, session, Actor(), clock)
-            sync_contracts(ctx)
+            read_contract_list(ctx)
             expand_rules(ctx, scope, seen_on=TODAY)
             vendor.going_wrong = lambda request: "slow" if slow and request.method == "POST" else None
             if taken_a_second is not None:
@@ -143,7 +143,7 @@ def test_a_vendor_that_takes_five_seconds_for_each_answer_is_waited_for(sqlite_u
         with BillimaticClient(base_url=vendor.url, token=TOKEN, organization_id=ORGANIZATION) as api:
             ctx = JobContext(api, session, Actor(), lambda: datetime.now(UTC))
             scope = Scope(DateRange.month_of(date(2025, 1, 1)))
-            sync_contracts(ctx)
+            read_contract_list(ctx)
             expand_rules(ctx, scope, seen_on=TODAY)
             vendor.faults([{"path": "invoices", "kind": "slow", "probability": 1, "seconds": 5}])
             outcome = issue_due_periods(ctx, scope, IssueOptions(concurrency=8), owner="run")

@@ -14,7 +14,7 @@ from ciclo.jobs.context import IssueOptions, JobContext
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.reconciliation.reconcile import reconcile
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.database import ledger_session
 from ciclo.ledger.repositories import Actor, Scope
 from ciclo_sandbox.testing import SandboxControl, running_sandbox
@@ -55,7 +55,7 @@ def ledger(sqlite_url: str) -> Iterator[LedgerView]:
 def bill(api: BillimaticClient, url: str) -> int:
     with ledger_session(url) as session:
         ctx = context(api, session)
-        sync_contracts(ctx)
+        read_contract_list(ctx)
         expand_rules(ctx, YEAR, seen_on=YEAR_END)
         return issue_due_periods(ctx, YEAR, OPTIONS, owner=f"run at {datetime.now(UTC)}").created
 

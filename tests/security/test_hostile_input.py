@@ -14,7 +14,7 @@ from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.issuing.settle import settle
 from ciclo.jobs.issuing.summary import summarize_window
 from ciclo.jobs.periods.expand import expand_rules
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Actor, Scope
 from ciclo.ledger.tables import Base, Contract, Period
@@ -57,7 +57,7 @@ def bill(ledger_url):
         vendors.append(vendor)
         with vendor.client() as api, Session(engine, expire_on_commit=False) as session:
             ctx = JobContext(api, session, Actor(run_id="tests"), clock)
-            sync_contracts(ctx)
+            read_contract_list(ctx)
             expand_rules(ctx, MARCH, seen_on=TODAY)
             issue_due_periods(ctx, MARCH, OPTIONS, owner="run 1")
             settle(ctx, MARCH, OPTIONS)

@@ -20,7 +20,7 @@ from ciclo.jobs.context import IssueOptions, JobContext
 from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.repositories import Actor, Scope
 from ciclo.ledger.tables import Contract, Period, RuleVersion, WebhookEvent
 from ciclo.webhooks import WebhookSettings, create_webhook_app
@@ -38,7 +38,7 @@ NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
 def bill_march(api, session, clock):
     """Synchronise, expand, adopt and issue; return the periods' states and invoices, and the contract's name."""
     ctx = JobContext(api, session, Actor(run_id="tests"), clock)
-    sync_contracts(ctx)
+    read_contract_list(ctx)
     expand_rules(ctx, MARCH, seen_on=TODAY)
     adopt_existing(ctx, MARCH, OPTIONS, owner="run 1")
     issue_due_periods(ctx, MARCH, OPTIONS, owner="run 1")

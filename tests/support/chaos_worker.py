@@ -27,7 +27,7 @@ from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.settle import StillInDoubtError, settle
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.price_updates import UpdateOptions, apply_price_updates, settle_updates
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Actor, Scope
 
@@ -103,7 +103,7 @@ def _work(command: dict[str, Any]) -> None:
 
 
 def _expand(ctx: JobContext, scope: Scope, _owner: str) -> None:
-    sync_contracts(ctx)
+    read_contract_list(ctx)
     expand_rules(ctx, scope, seen_on=TODAY)
 
 

@@ -29,7 +29,7 @@ from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.settle import StillInDoubtError, settle
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.price_updates import UpdateOptions, apply_price_updates, settle_updates
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.actions import cancel_period, release_period
 from ciclo.ledger.repositories import Actor, Scope
 from ciclo.ledger.tables import Period, PriceUpdateExecution
@@ -100,7 +100,7 @@ class Billing:
 
     def expand(self, *script: Interruption) -> None:
         def job(ctx: JobContext, _owner: str) -> None:
-            sync_contracts(ctx)
+            read_contract_list(ctx)
             expand_rules(ctx, WINDOW, seen_on=TODAY)
 
         self._run(job, script)

@@ -1,7 +1,8 @@
 """A backfill under control: a plan with amounts, ceilings, a person's approval, and nothing but that plan carried out.
 
-The one rule: what was approved is what is applied. The plan's hash is of every rule, day and amount in it; it is
-computed again from the prices in force before anything is sent, and a period at another amount is not billed.
+What was approved is what is applied. The plan's hash is of every rule, day and amount in it; it is computed again from
+the prices in force before anything is sent, and a period at another amount is not billed. The first plan of an
+organization is always approved by a person, who arms it thereby.
 """
 
 import hashlib
@@ -12,12 +13,14 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+from ciclo.domain.calendar import add_days
 from ciclo.domain.money import ZERO, brl
-from ciclo.domain.states import PeriodState
+from ciclo.domain.states import PeriodState, Reason, ReasonKind
 from ciclo.domain.wording import said
+from ciclo.jobs.arming import arm, is_armed
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests, Unbillable
-from ciclo.jobs.periods.expand import cancel_open
+from ciclo.jobs.periods.plan import cancel_open
 from ciclo.ledger.repositories import NewPlan, PlanEntry, Scope
 from ciclo.ledger.tables import BillingPlan, Period
 
@@ -164,8 +167,27 @@ def _superseded(ctx: JobContext, scope: Scope) -> list[Period]:
     return [p for p in periods if p.state in missed and p.issue_date < newest[p.rule_id]]
 
 
-def keep_plan(ctx: JobContext, draft: PlanDraft, ceilings: Ceilings) -> BillingPlan:
-    """Keep a draft in the ledger with its hash, and whether a person has to approve it. Commits."""
+def why_ask(ctx: JobContext, draft: PlanDraft, ceilings: Ceilings, *, lead_days: int = 0) -> str | None:
+    """Say why a person has to approve a plan, in words; None if nobody has to.
+
+    Args:
+        ctx: the run.
+        draft: the plan.
+        ceilings: above which a person decides.
+        lead_days: how far ahead of today a planned date may lie without being asked about.
+    """
+    why = [ceilings.exceeded_by(len(draft.billed), draft.total)]
+    if not is_armed(ctx):
+        why.append("it is the organization's first: approving it lets Ciclo bill from its first month on")
+    ahead = [request for request in draft.billed if request.period.issue_date > add_days(ctx.today, lead_days)]
+    if ahead:
+        last = max(request.period.issue_date for request in ahead)
+        why.append(f"{len(ahead)} are of days to come, up to {last:%d/%m/%Y}")
+    return "; ".join(each for each in why if each) or None
+
+
+def keep_plan(ctx: JobContext, draft: PlanDraft, ceilings: Ceilings, *, lead_days: int = 0) -> BillingPlan:
+    """Keep a draft in the ledger with its hash, and whether a person has to approve it (`why_ask`). Commits."""
     window = draft.scope.window
     entries = [
         *(PlanEntry(request.period.id, request.gross_value) for request in draft.billed),
@@ -180,7 +202,7 @@ def keep_plan(ctx: JobContext, draft: PlanDraft, ceilings: Ceilings) -> BillingP
             plan_hash=draft.plan_hash,
             invoices=len(draft.billed),
             total=draft.total,
-            needs_approval=ceilings.exceeded_by(len(draft.billed), draft.total) is not None,
+            needs_approval=why_ask(ctx, draft, ceilings, lead_days=lead_days) is not None,
             entries=entries,
         ),
         at=ctx.clock(),
@@ -191,6 +213,8 @@ def keep_plan(ctx: JobContext, draft: PlanDraft, ceilings: Ceilings) -> BillingP
 
 def apply_plan(ctx: JobContext, plan_id: int, plan_hash: str, *, scope: Scope, approved_by: str | None) -> None:
     """Let a plan be carried out: record the approval, check the hash again, give up what it leaves out. Commits.
+
+    The approval of an organization's first plan arms it, from the month of the plan's first day on.
 
     Args:
         ctx: the run.
@@ -213,6 +237,9 @@ def apply_plan(ctx: JobContext, plan_id: int, plan_hash: str, *, scope: Scope, a
     require_unchanged(ctx, plan, scope)
     entries = ctx.plans.entries(plan_id)
     _give_up(ctx, plan, [entry.period_id for entry in entries if entry.left_out])
+    person = approved_by or plan.approved_by
+    if person is not None and not is_armed(ctx):
+        arm(ctx, plan.from_date, person=person)
     ctx.plans.applied(plan, at=ctx.clock())
     ctx.session.commit()
 
@@ -247,10 +274,10 @@ def require_unchanged(ctx: JobContext, plan: BillingPlan, scope: Scope) -> None:
 
 
 def _give_up(ctx: JobContext, plan: BillingPlan, period_ids: Sequence[int]) -> None:
-    who = f", approved by {plan.approved_by}" if plan.approved_by else ""
-    reason = f"left out by the policy {plan.policy} of run {plan.run_id}{who}"
+    reason = Reason(ReasonKind.LEFT_OUT_BY_POLICY, {"policy": plan.policy, "run_id": plan.run_id})
+    by = plan.approved_by or f"run {plan.run_id}"
     for start in range(0, len(period_ids), PERIODS_AT_ONCE):
-        cancel_open(ctx, ctx.periods.some(period_ids[start : start + PERIODS_AT_ONCE]), reason)
+        cancel_open(ctx, ctx.periods.some(period_ids[start : start + PERIODS_AT_ONCE]), reason, by=by)
 
 
 def _difference(period: Period, planned: Decimal | None, now: Decimal | None) -> str:

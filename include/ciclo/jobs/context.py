@@ -24,9 +24,11 @@ from ciclo.ledger.repositories import (
     FindingRepository,
     IndexValueRepository,
     InvoiceRepository,
+    OrganizationRepository,
     PeriodRepository,
     PlanRepository,
     PriceRepository,
+    ReadingRepository,
     ReconciliationRepository,
     ScheduledUpdateRepository,
     WebhookRepository,
@@ -62,6 +64,16 @@ class JobContext:
     def catalogue(self) -> CatalogueRepository:
         """Contracts and rules."""
         return CatalogueRepository(self.session, self.organization_id)
+
+    @cached_property
+    def organizations(self) -> OrganizationRepository:
+        """The organization that bills."""
+        return OrganizationRepository(self.session, self.organization_id, self.actor)
+
+    @cached_property
+    def readings(self) -> ReadingRepository:
+        """When contracts were read, and their states."""
+        return ReadingRepository(self.session, self.organization_id)
 
     @cached_property
     def periods(self) -> PeriodRepository:

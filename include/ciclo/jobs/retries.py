@@ -14,7 +14,7 @@ from ciclo.jobs.closing.close import MonthNotOverError, NotClosedError
 from ciclo.jobs.context import LeaseTooShortError
 from ciclo.jobs.issuing.settle import StillInDoubtError
 from ciclo.jobs.issuing.summary import NothingBilledError
-from ciclo.jobs.periods.expansions import NeverExpandedError
+from ciclo.jobs.periods.expand import NeverExpandedError
 from ciclo.jobs.runs import UnknownParamError
 from ciclo.ledger.errors import LedgerError
 

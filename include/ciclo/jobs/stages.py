@@ -16,8 +16,8 @@ SYNC_CONTRACTS = Stage(
     Window.MONTH,
     (
         Step("read_contracts", steps.read_contracts, DryRun.DISCARD),
-        Step("expand", steps.expand, DryRun.DISCARD, sharded=True),
-        Step("report", steps.record_expanded),
+        Step("sync", steps.sync, DryRun.DISCARD, sharded=True),
+        Step("report", steps.record_synced),
     ),
 )
 
@@ -97,7 +97,7 @@ BILL_RANGE = Stage(
     Window.MONTH,
     (
         Step("read_contracts", steps.read_contracts, DryRun.DISCARD),
-        Step("expand", steps.expand, sharded=True),
+        Step("expand", steps.expand_range, sharded=True),
         Step("update_prices", steps.update_prices_of_range, DryRun.DISCARD, sharded=True),
         Step("prepare", steps.prepare_range),
         Step("plan", steps.plan_range, DryRun.DISCARD),

@@ -17,6 +17,7 @@ from ciclo.billimatic.models import RuleFromTemplate
 from ciclo.domain.money import brl, parse_money
 from ciclo.domain.price_index import PriceIndex
 from ciclo.http.errors import ApiError
+from ciclo.jobs.arming import is_armed
 from ciclo.jobs.backfill import (
     BackfillPolicy,
     Ceilings,
@@ -25,6 +26,7 @@ from ciclo.jobs.backfill import (
     approved_amounts,
     draft_plan,
     keep_plan,
+    why_ask,
 )
 from ciclo.jobs.closing.close import ClosingAttempt, close_month, months_of, refresh_rules, require_closed
 from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext
@@ -33,8 +35,9 @@ from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.settle import settle
 from ciclo.jobs.issuing.summary import require_billing, summarize_window
-from ciclo.jobs.periods.expand import expand_rules
-from ciclo.jobs.periods.expansions import record_expansion, require_expansion
+from ciclo.jobs.periods.expand import ExpandOutcome, expand_rules, record_expansion, require_expansion
+from ciclo.jobs.periods.plan import Backdated
+from ciclo.jobs.periods.sync import read_due, record_sync, sync_contracts
 from ciclo.jobs.price_updates import (
     Batch,
     UpdateOptions,
@@ -54,7 +57,8 @@ from ciclo.jobs.price_updates import (
 from ciclo.jobs.reconciliation.ageing import ageing
 from ciclo.jobs.reconciliation.reconcile import reconcile, reconcile_touched
 from ciclo.jobs.rules.create import create_rule_from_template
-from ciclo.jobs.rules.sync import Problem, sync_contracts
+from ciclo.jobs.rules.read import ANEW, CURRENT, read_contract_list
+from ciclo.jobs.rules.store import Problem
 from ciclo.jobs.runs import Notice, Run, Trigger
 from ciclo.ledger.repositories import Scope
 
@@ -71,14 +75,39 @@ SHOWN = 100
 
 def read_contracts(job: JobContext, _run: Run) -> int:
     """Bring the organization's contracts into the ledger; return how many may be billed."""
-    billable = sync_contracts(job)
+    billable = read_contract_list(job)
     log.info("%d contracts may be billed", billable)
     return billable
 
 
 def expand(job: JobContext, run: Run) -> Counts:
     """Read the rules of a shard of contracts and plan their periods in the run's window; return counts."""
-    outcome = expand_rules(job, run.scope, seen_on=run.today)
+    current = CURRENT if run.trigger is Trigger.SCHEDULE else ANEW
+    outcome = expand_rules(job, run.scope, seen_on=run.today, not_older_than=current)
+    return _report_expansion(outcome)
+
+
+def expand_range(job: JobContext, run: Run) -> Counts:
+    """Read the rules of a shard of contracts and plan their periods, those of days before a rule was seen, too."""
+    outcome = expand_rules(job, run.scope, seen_on=run.today, backdated=Backdated.PLAN)
+    return _report_expansion(outcome)
+
+
+def sync(job: JobContext, run: Run) -> Counts:
+    """Read a shard's contracts within the budget of a day and plan what is new for the open months; return counts."""
+    shard, of = (run.shard.number, run.shard.of) if run.shard is not None else (0, 1)
+    days = run.settings.read_within_days
+    outcome = sync_contracts(job, today=run.today, read_within_days=days, shard=shard, shards=of)
+    return _report_expansion(outcome)
+
+
+def record_synced(job: JobContext, run: Run) -> Counts:
+    """Remember the open months as expanded; return what the run's shards did, added up."""
+    record_sync(job, run.today)
+    return _added_up(run.given.get("sync"))
+
+
+def _report_expansion(outcome: ExpandOutcome) -> Counts:
     log.info("expanded: %s", outcome.counts())
     _warn(outcome.problems)
     return outcome.counts()
@@ -87,8 +116,11 @@ def expand(job: JobContext, run: Run) -> Counts:
 def record_expanded(job: JobContext, run: Run) -> Counts:
     """Remember which months the run has expanded; return what its shards did, added up."""
     record_expansion(job, run.scope)
-    shards: list[Counts] = run.given.get("expand") or []
-    return {name: sum(counts[name] for counts in shards) for name in (shards[0] if shards else ())}
+    return _added_up(run.given.get("expand"))
+
+
+def _added_up(shards: list[Counts] | None) -> Counts:
+    return {name: sum(counts[name] for counts in shards) for name in shards[0]} if shards else {}
 
 
 def create_rule(job: JobContext, run: Run) -> int:
@@ -114,12 +146,21 @@ def create_rule(job: JobContext, run: Run) -> int:
 def prepare_invoices(job: JobContext, run: Run) -> Counts:
     """Settle what earlier runs left without an answer; return counts. What is at the vendor each shard adopts itself.
 
-    Refuses a day whose month was never expanded: an empty ledger proves nothing.
+    Refuses a day whose month was never expanded: an empty ledger proves nothing. The contracts that have something due
+    are read first, so that what is issued comes from the reading of the same run.
     """
     require_expansion(job, run.window.last_day)
-    if run.dry_run:
+    if not run.dry_run:
+        readings = read_due(job, job.periods.open_contracts(run.scope), today=run.today)
+        log.info("read %d contracts with something due, %d cannot be read", len(readings.read), len(readings.unread))
+    return _settle(job, run)
+
+
+def _settle(job: JobContext, run: Run) -> Counts:
+    if run.dry_run or not is_armed(job):
         draft = draft_plan(job, run.scope, BackfillPolicy.EACH)
-        log.info("dry run, nothing is sent:\n%s", "\n".join(draft.lines()))
+        why = "dry run" if run.dry_run else "not armed (bill_range with a person's approval arms it)"
+        log.info("%s, nothing is sent:\n%s", why, "\n".join(draft.lines()))
         return IssueOutcome().counts()
     outcome = settle(job, run.scope, run.settings.issue_options)
     log.info("settled: %s", outcome.counts())
@@ -128,6 +169,8 @@ def prepare_invoices(job: JobContext, run: Run) -> Counts:
 
 def issue(job: JobContext, run: Run) -> Counts:
     """Create the invoices of a shard that are due in the window; return counts by outcome."""
+    if not is_armed(job):
+        return IssueOutcome().counts()
     outcome = issue_due_periods(job, run.scope, run.settings.issue_options, owner=run.owner)
     log.info("issued: %s", outcome.counts())
     return outcome.counts()
@@ -135,7 +178,7 @@ def issue(job: JobContext, run: Run) -> Counts:
 
 def finish_invoices(job: JobContext, run: Run) -> dict[str, Any]:
     """Settle the window, issue what came back, and report how it stands; fail if something is in doubt."""
-    if not run.dry_run:
+    if not run.dry_run and is_armed(job):
         finish_issuing(job, run.scope, run.settings.issue_options, owner=run.owner)
     return _report_window(job, run)
 
@@ -143,7 +186,7 @@ def finish_invoices(job: JobContext, run: Run) -> dict[str, Any]:
 def _report_window(job: JobContext, run: Run) -> dict[str, Any]:
     summary, window = summarize_window(job, run.scope), run.window
     log.info("periods of %s to %s:\n%s", window.start, window.last_day, "\n".join(summary.lines()))
-    if not run.dry_run:
+    if not run.dry_run and is_armed(job):
         require_billing(summary)
     return {**summary.counts(), "billed": str(summary.billed)}
 
@@ -168,6 +211,8 @@ NO_PLAN = 0
 def prepare_range(job: JobContext, run: Run) -> Counts:
     """Remember the months as expanded, settle what is in doubt, adopt what is at the vendor already; return counts."""
     record_expansion(job, run.scope)
+    if not is_armed(job):
+        return IssueOutcome().counts()  # nothing is sent, stamps neither, before a person has approved a plan
     options = run.settings.issue_options
     outcome = settle(job, run.scope, options)
     outcome.add(adopt_existing(job, run.scope, options, owner=run.owner))
@@ -179,15 +224,16 @@ def plan_range(job: JobContext, run: Run) -> PlanToApprove:
     """Keep what would be billed, with amounts and a hash; a dry run says it and keeps nothing."""
     policy, ceilings = BackfillPolicy(run.params.get("policy", BackfillPolicy.EACH)), _ceilings(run)
     if run.dry_run:
-        sync_contracts(job)
-        expand_rules(job, run.scope, seen_on=run.today)
+        read_contract_list(job)
+        expand_rules(job, run.scope, seen_on=run.today, backdated=Backdated.PLAN)
         draft = draft_plan(job, run.scope, BackfillPolicy.EACH if policy is BackfillPolicy.DRY_RUN else policy)
         log.info("dry run, nothing is sent:\n%s", "\n".join(draft.lines()))
         return _to_approve(draft, NO_PLAN, "")
     draft = draft_plan(job, run.scope, policy)
-    plan = keep_plan(job, draft, ceilings)
+    lead_days = run.settings.lead_days
+    plan = keep_plan(job, draft, ceilings, lead_days=lead_days)
     log.info("plan %d, %s:\n%s", plan.id, plan.plan_hash, "\n".join(draft.lines()))
-    why = ceilings.exceeded_by(plan.invoices, plan.total)
+    why = why_ask(job, draft, ceilings, lead_days=lead_days)
     ask = why if plan.needs_approval and plan.approved_by is None else None
     return _to_approve(draft, plan.id, ask or "")
 
@@ -291,7 +337,7 @@ def prepare_updates(job: JobContext, run: Run) -> dict[str, Any]:
     if run.dry_run:
         _show_previews(job, run, options)
         return nobody
-    sync_contracts(job)
+    read_contract_list(job)
     _fetch_missing_values(job, run, options)
     if not options.require_approval:
         return nobody

@@ -24,12 +24,14 @@ from ciclo.jobs.backfill import (
     approved_amounts,
     draft_plan,
     keep_plan,
+    why_ask,
 )
 from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.summary import require_billing, summarize_window
 from ciclo.jobs.periods.expand import expand_rules
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.periods.plan import Backdated
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.repositories import Scope
 from ciclo.tasks.alerts import telling_what_stopped
 from ciclo.tasks.price_stages import options_of, propose_or_apply_shard, show_previews
@@ -121,7 +123,7 @@ def ceilings_of(context: Context) -> Ceilings:
 
 def expand_range(shard: int) -> dict[str, int]:
     """Plan the periods of one shard of contracts; in a dry run the plan's own task does it, and leaves no trace."""
-    return {} if is_dry_run(get_current_context()) else expand_shard(shard, RUN_MONTH)
+    return {} if is_dry_run(get_current_context()) else expand_shard(shard, RUN_MONTH, backdated=Backdated.PLAN)
 
 
 def update_prices_of_range(shard: int) -> dict[str, int]:
@@ -157,15 +159,15 @@ def plan_range() -> PlanToApprove:
     with open_job(context) as job:
         draft = draft_plan(job, scope, policy)
         plan = keep_plan(job, draft, ceilings)
+        why = why_ask(job, draft, ceilings)
     log.info("plan %d, %s:\n%s", plan.id, plan.plan_hash, "\n".join(draft.lines()))
-    why = ceilings.exceeded_by(plan.invoices, plan.total)
     ask = why if plan.needs_approval and plan.approved_by is None else None
     return _to_approve(draft, plan.id, ask or "")
 
 
 def _dry_draft(job: JobContext, scope: Scope, policy: BackfillPolicy) -> PlanDraft:
-    sync_contracts(job)
-    expand_rules(job, scope, seen_on=today())
+    read_contract_list(job)
+    expand_rules(job, scope, seen_on=today(), backdated=Backdated.PLAN)
     return draft_plan(job, scope, BackfillPolicy.EACH if policy is BackfillPolicy.DRY_RUN else policy)
 
 

@@ -30,7 +30,8 @@ from ciclo.jobs.price_updates import (
     unsettled_updates,
     updates_open,
 )
-from ciclo.jobs.rules.sync import Problem, sync_contracts
+from ciclo.jobs.rules.read import read_contract_list
+from ciclo.jobs.rules.store import Problem
 from ciclo.ledger.database import ledger_session
 from ciclo.ledger.repositories import Scope
 from ciclo.provider.notifier import BillingNotifier, PriceUpdatePreview
@@ -117,7 +118,7 @@ def prepare_updates(default: DefaultWindow) -> dict[str, Any]:
         if context["params"]["dry_run"]:
             show_previews(job, scope, options)
             return {"execution_ids": [], "hash": ""}
-        sync_contracts(job)
+        read_contract_list(job)
         fetch_missing_values(job, scope, options)
         if not options.require_approval:
             return {"execution_ids": [], "hash": ""}

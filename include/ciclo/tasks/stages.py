@@ -11,9 +11,9 @@ from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.settle import settle
 from ciclo.jobs.issuing.summary import require_billing, summarize_window
-from ciclo.jobs.periods.expand import ExpandOutcome, expand_rules
-from ciclo.jobs.periods.expansions import record_expansion, require_expansion
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.periods.expand import ExpandOutcome, expand_rules, record_expansion, require_expansion
+from ciclo.jobs.periods.plan import Backdated
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.tasks.alerts import telling_what_stopped
 from ciclo.tasks.metrics import report_standing, reporting_doubts
 from ciclo.tasks.retries import RETRYING
@@ -45,16 +45,16 @@ def shards() -> list[int]:
 def read_contracts() -> int:
     """Bring the organization's contracts into the ledger; return how many may be billed."""
     with open_job(get_current_context()) as job:
-        billable = sync_contracts(job)
+        billable = read_contract_list(job)
     log.info("%d contracts may be billed", billable)
     return billable
 
 
-def expand_shard(shard: int, default: DefaultWindow) -> dict[str, int]:
+def expand_shard(shard: int, default: DefaultWindow, *, backdated: Backdated = Backdated.SHOW) -> dict[str, int]:
     """Read the rules of one shard of contracts and plan their periods in the run's window; return counts."""
     context = get_current_context()
     with open_job(context, discard=context["params"]["dry_run"]) as job:
-        outcome = expand_rules(job, scope_of(context, default, shard), seen_on=today())
+        outcome = expand_rules(job, scope_of(context, default, shard), seen_on=today(), backdated=backdated)
     _report_expansion(outcome)
     return outcome.counts()
 

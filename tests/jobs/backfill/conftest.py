@@ -2,11 +2,13 @@
 
 import pytest
 
+from ciclo.jobs.arming import arm
 from ciclo.jobs.backfill import apply_plan, approved_amounts, draft_plan, keep_plan
 from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.periods.plan import Backdated
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.repositories import Scope
 from company import TODAY, YEAR
 
@@ -18,8 +20,8 @@ class Backfill:
         self.box, self.ctx = box, ctx
 
     def expand(self, seen_on=TODAY, scope=YEAR):
-        sync_contracts(self.ctx)
-        return expand_rules(self.ctx, scope, seen_on=seen_on)
+        read_contract_list(self.ctx)
+        return expand_rules(self.ctx, scope, seen_on=seen_on, backdated=Backdated.PLAN)
 
     def plan(self, policy, ceilings, scope=YEAR):
         return keep_plan(self.ctx, draft_plan(self.ctx, scope, policy), ceilings)
@@ -40,9 +42,11 @@ class Backfill:
 def backfill(sandbox, lite_job):
     """Start a company whose periods are planned and not billed."""
 
-    def start(state, job=lite_job):
+    def start(state, *, job=lite_job, armed=True):
         box = sandbox(state)
         place = Backfill(box, job(box))
+        if armed:
+            arm(place.ctx, YEAR.window.start, person="Ana")
         place.expand()
         return place
 

@@ -8,6 +8,7 @@ import pytest
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.domain.wording import said
+from ciclo.jobs.arming import is_armed, responsible_from
 from ciclo.jobs.backfill import (
     BackfillPolicy,
     Ceilings,
@@ -15,6 +16,7 @@ from ciclo.jobs.backfill import (
     PlanNotApprovedError,
     draft_plan,
     require_unchanged,
+    why_ask,
 )
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Scope
@@ -35,6 +37,30 @@ def test_each_bills_every_missed_period(backfill, job):
     place.apply(plan)
     assert place.issue(plan).created == 16
     assert states(place) == {PeriodState.ISSUED: 16}
+
+
+def test_the_first_plan_is_approved_by_a_person_who_arms_the_organization_thereby(backfill):
+    place = backfill(company(rule(1)), armed=False)
+    plan = place.plan(EACH, NO_CEILINGS)
+    assert plan.needs_approval
+    assert "first" in why_ask(place.ctx, draft_plan(place.ctx, YEAR, EACH), NO_CEILINGS)
+    with pytest.raises(PlanNotApprovedError):
+        place.apply(plan)
+    assert not is_armed(place.ctx)
+    place.apply(plan, approved_by="Ana")
+    assert is_armed(place.ctx)
+    assert responsible_from(place.ctx) == date(2025, 1, 1)
+    later = place.plan(EACH, NO_CEILINGS, scope=Scope(DateRange.days(date(2025, 6, 1), date(2025, 6, 30))))
+    assert not later.needs_approval
+
+
+def test_days_to_come_are_approved_by_a_person_whatever_the_ceilings(backfill):
+    place = backfill(company(rule(1)))
+    place.ctx.clock.now = place.ctx.clock.now.replace(year=2025, month=12, day=8)
+    december = Scope(DateRange.month_of(date(2025, 12, 1)))
+    draft = draft_plan(place.ctx, december, EACH)
+    assert why_ask(place.ctx, draft, NO_CEILINGS) == "1 are of days to come, up to 10/12/2025"
+    assert why_ask(place.ctx, draft, NO_CEILINGS, lead_days=2) is None
 
 
 def test_current_only_bills_the_newest_period_of_each_rule_and_gives_the_older_ones_up(backfill, job):
@@ -200,7 +226,7 @@ def test_a_dry_run_plans_with_amounts_and_leaves_nothing(sandbox, client, sqlite
 
     from ciclo.jobs.context import JobContext
     from ciclo.jobs.periods.expand import expand_rules
-    from ciclo.jobs.rules.sync import sync_contracts
+    from ciclo.jobs.rules.read import read_contract_list
     from ciclo.ledger.database import ledger_session
     from ciclo.ledger.repositories import Actor
     from ciclo.ledger.tables import Contract, Period
@@ -208,7 +234,7 @@ def test_a_dry_run_plans_with_amounts_and_leaves_nothing(sandbox, client, sqlite
     box = sandbox(company(rule(1)))
     with ledger_session(sqlite_url, discard=True) as session:
         ctx = JobContext(client(box), session, Actor(run_id="dry"), clock)
-        sync_contracts(ctx)
+        read_contract_list(ctx)
         expand_rules(ctx, YEAR, seen_on=TODAY)
         draft = draft_plan(ctx, YEAR, EACH)
     assert draft.summary().startswith("12 invoices, R$ 1.800,00; 0 would be parked")

@@ -9,8 +9,9 @@ from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules
+from ciclo.jobs.periods.plan import Backdated
 from ciclo.jobs.reconciliation.reconcile import reconcile
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.tables import Finding
 from company import TODAY, YEAR
 
@@ -24,8 +25,8 @@ class Company:
         self.box, self.ctx, self.folder = box, ctx, folder
 
     def expand(self, seen_on=TODAY, scope=YEAR):
-        sync_contracts(self.ctx)
-        return expand_rules(self.ctx, scope, seen_on=seen_on)
+        read_contract_list(self.ctx)
+        return expand_rules(self.ctx, scope, seen_on=seen_on, backdated=Backdated.PLAN)
 
     def bill(self, scope=YEAR, seen_on=TODAY):
         self.expand(seen_on, scope)

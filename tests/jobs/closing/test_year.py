@@ -18,7 +18,7 @@ from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.reconciliation.reconcile import reconcile, reconcile_touched
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import MonthClosing, Receivable, WebhookEvent
@@ -75,7 +75,7 @@ class Year:
 
     def _bill(self, day):
         if day.day == 1:
-            sync_contracts(self.ctx)
+            read_contract_list(self.ctx)
             expand_rules(self.ctx, Scope(DateRange.month_of(day)), seen_on=day)
         scope = Scope(DateRange.days(day - 7 * DAY, day))
         adopt_existing(self.ctx, scope, IssueOptions(), owner=f"run {day}")

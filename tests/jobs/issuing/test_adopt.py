@@ -11,7 +11,7 @@ from ciclo.domain.states import PeriodState, Reason, ReasonKind
 from ciclo.jobs.context import Gaps, IssueOptions
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import Finding, Invoice, NotItsOwn
 from company import ORGANIZATION, TODAY, YEAR, company, rule, service
@@ -59,7 +59,7 @@ def bill(sandbox, lite_job):
 
 
 def again(run, *, options=OPTIONS, scope=QUARTER, owner="run"):
-    sync_contracts(run.ctx)
+    read_contract_list(run.ctx)
     expand_rules(run.ctx, scope, seen_on=TODAY)
     return issue_due_periods(run.ctx, scope, options, owner=owner)
 

@@ -16,7 +16,7 @@ from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.settle import StillInDoubtError, settle
 from ciclo.jobs.issuing.summary import NothingBilledError, require_billing, summarize_window
 from ciclo.jobs.periods.expand import expand_rules
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.actions import release_period
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Actor, Scope
@@ -27,7 +27,7 @@ OPTIONS = IssueOptions(concurrency=4, batch=5, lease=timedelta(minutes=10), grac
 
 
 def prepare(ctx, scope=QUARTER):
-    sync_contracts(ctx)
+    read_contract_list(ctx)
     expand_rules(ctx, scope, seen_on=TODAY)
 
 
@@ -251,11 +251,11 @@ def test_a_period_waits_while_a_price_update_of_its_rule_is_unsettled(sandbox, l
     assert {said(period.reason) for period in waiting} == {"the price update of 2025-02-01 by igpm is not settled"}
 
 
-def test_a_changed_text_reaches_the_invoices_from_the_day_it_was_seen(sandbox, lite_job):
+def test_a_changed_text_reaches_the_invoices_from_the_day_after_it_was_last_seen_as_it_was(sandbox, lite_job):
     box = sandbox(company(rule()))
     ctx = lite_job(box)
-    sync_contracts(ctx)
-    expand_rules(ctx, QUARTER, seen_on=date(2025, 1, 2))
+    read_contract_list(ctx)
+    expand_rules(ctx, QUARTER, seen_on=date(2025, 1, 31))
     box.put_state(company(rule(description="Mensalidade nova")))
     expand_rules(ctx, QUARTER, seen_on=date(2025, 2, 1))
     issue(ctx)

@@ -19,10 +19,9 @@ from ciclo.jobs.indices import load_shipped
 from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.settle import settle
-from ciclo.jobs.periods.expand import expand_rules
-from ciclo.jobs.periods.expansions import record_expansion
+from ciclo.jobs.periods.expand import expand_rules, record_expansion
 from ciclo.jobs.price_updates import UpdateOptions, UpdateOutcome, apply_price_updates, settle_updates
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Actor, Scope
 from ciclo_sandbox.testing import SandboxControl
@@ -66,7 +65,7 @@ class Company:
         owner = f"{self.today}-{self.hour}"
         with self.job() as ctx:
             load_shipped(ctx.session, at=ctx.clock())
-            sync_contracts(ctx)
+            read_contract_list(ctx)
             expand_rules(ctx, scope, seen_on=self.today)
             record_expansion(ctx, scope)
             updates = settle_updates(ctx, scope, UpdateOptions())

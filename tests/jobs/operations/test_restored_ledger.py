@@ -10,7 +10,7 @@ from ciclo.jobs.backfill import BackfillPolicy, Ceilings, draft_plan, keep_plan
 from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.periods.expand import expand_rules
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.repositories import Scope
 from company import company, rule, scheduled_update, service
 
@@ -79,7 +79,7 @@ def claim_and_die(running, backup):
     """Back the ledger up between the claim of January's periods and the answers."""
     scope = Scope(DateRange.days(*JANUARY))
     with running.job() as ctx:
-        sync_contracts(ctx)
+        read_contract_list(ctx)
         expand_rules(ctx, scope, seen_on=running.today)
         now = ctx.clock()
         ctx.periods.claim_planned(

@@ -9,13 +9,13 @@ from ciclo.billimatic import AuthenticationError
 from ciclo.domain.states import PeriodState
 from ciclo.domain.wording import said
 from ciclo.jobs.periods.expand import expand_rules
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.repositories import Scope
 from company import TODAY, YEAR, company, contract, rule, service
 
 
 def expand(ctx, scope=YEAR, seen_on=TODAY):
-    sync_contracts(ctx)
+    read_contract_list(ctx)
     return expand_rules(ctx, scope, seen_on=seen_on)
 
 
@@ -27,7 +27,8 @@ def test_a_year_of_a_monthly_rule_is_twelve_periods(sandbox, job):
     ctx = job(sandbox(company(rule(init_date="2025-01-31", charge={"day_number": 5}))))
     outcome = expand(ctx)
     assert outcome.counts() == {
-        "contracts": 1, "rules": 1, "expected": 12, "planned": 12, "cancelled": 0, "problems": 0,
+        "contracts": 1, "rules": 1, "expected": 12, "planned": 12, "parked": 0, "cancelled": 0, "unread": 0,
+        "problems": 0,
     }  # fmt: skip
     february = planned(ctx)[1]
     assert (february.issue_date, february.first_due_date) == (date(2025, 2, 28), date(2025, 3, 5))
@@ -89,22 +90,22 @@ def test_a_rule_that_ends_earlier_gives_up_the_periods_after_its_end(sandbox, li
     assert [p.issue_date.month for p in planned(ctx)] == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_changed_day_counts_from_the_day_it_was_seen(sandbox, lite_job):
+def test_a_changed_day_counts_from_the_day_after_it_was_last_seen_as_it_was(sandbox, lite_job):
     box = sandbox(company(rule(init_date="2025-01-10")))
     ctx = lite_job(box)
-    expand(ctx, seen_on=date(2025, 1, 2))
+    expand(ctx, seen_on=date(2025, 4, 14))
     box.put_state(company(rule(init_date="2025-01-20")))
-    expand(ctx, seen_on=date(2025, 4, 15))
+    expand(ctx, seen_on=date(2025, 4, 20))
     days = [(p.issue_date.month, p.issue_date.day) for p in planned(ctx)]
-    assert days == [(1, 10), (2, 10), (3, 10), (4, 10), (4, 20), *[(month, 20) for month in range(5, 13)]]
+    assert days == [(1, 10), (2, 10), (3, 10), (4, 10), *[(month, 20) for month in range(5, 13)]]
 
 
-def test_a_changed_price_counts_from_the_day_it_was_seen(sandbox, lite_job):
+def test_a_changed_price_counts_from_the_day_after_it_was_last_seen_as_it_was(sandbox, lite_job):
     box = sandbox(company(rule(services=[service(5, "100.0")])))
     ctx = lite_job(box)
-    expand(ctx, Scope(YEAR.window.days(date(2025, 1, 1), date(2025, 3, 31))), seen_on=date(2025, 1, 2))
+    expand(ctx, Scope(YEAR.window.days(date(2025, 1, 1), date(2025, 3, 31))), seen_on=date(2025, 3, 31))
     box.put_state(company(rule(services=[service(5, "120.0")])))
-    expand(ctx, seen_on=date(2025, 4, 1))
+    expand(ctx, seen_on=date(2025, 4, 10))
     prices = [period.gross_value for period in planned(ctx)]
     assert prices == [Decimal("100.00")] * 3 + [Decimal("120.00")] * 9
 
@@ -124,7 +125,7 @@ def test_a_rule_that_cannot_be_billed_is_named_and_the_others_go_on(sandbox, lit
 def test_a_contract_that_vanished_is_named_and_the_others_go_on(sandbox, lite_job):
     box = sandbox(company(rule(1, 10), rule(2, 11)))
     ctx = lite_job(box)
-    sync_contracts(ctx)
+    read_contract_list(ctx)
     box.put_state(company(rule(2, 11)))
     outcome = expand_rules(ctx, YEAR, seen_on=TODAY)
     assert [problem.message for problem in outcome.problems] == ["contract 10 is no longer at the vendor"]
@@ -134,4 +135,4 @@ def test_a_contract_that_vanished_is_named_and_the_others_go_on(sandbox, lite_jo
 def test_a_wrong_token_stops_at_once(sandbox, lite_job):
     ctx = lite_job(sandbox(company(rule())), token="wrong")
     with pytest.raises(AuthenticationError):
-        sync_contracts(ctx)
+        read_contract_list(ctx)

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from ciclo.domain.recurrence import DateRange
-from ciclo.jobs.periods.expansions import NeverExpandedError, record_expansion, require_expansion
+from ciclo.jobs.periods.expand import NeverExpandedError, record_expansion, require_expansion
 from ciclo.ledger.repositories import Scope
 from company import company
 

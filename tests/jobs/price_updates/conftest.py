@@ -19,7 +19,7 @@ from ciclo.jobs.indices import load_shipped
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.price_updates import UpdateOptions, UpdateOutcome, apply_price_updates, settle_updates
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.migrate import upgrade
 from ciclo.ledger.repositories import Actor, Scope
@@ -39,7 +39,7 @@ class Billing:
     today: date = date(2026, 1, 10)
 
     def expand(self, first: date = date(2025, 1, 1), last: date = LAST) -> Any:
-        sync_contracts(self.ctx)
+        read_contract_list(self.ctx)
         return expand_rules(self.ctx, Scope(DateRange.days(first, last)), seen_on=self.today)
 
     def apply(self, last: date = LAST, options: UpdateOptions | None = None, **given: Any) -> UpdateOutcome:

@@ -9,7 +9,7 @@ from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.reconciliation.reconcile import reconcile
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.rules.read import read_contract_list
 from company import TODAY, YEAR
 
 
@@ -27,7 +27,7 @@ def billed(sandbox, lite_job):
 
 
 def bill_scope(ctx, scope, seen_on=TODAY):
-    sync_contracts(ctx)
+    read_contract_list(ctx)
     expand_rules(ctx, scope, seen_on=seen_on)
     adopt_existing(ctx, scope, IssueOptions(), owner="tests")
     return issue_due_periods(ctx, scope, IssueOptions(concurrency=1), owner="tests")

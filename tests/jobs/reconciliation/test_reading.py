@@ -9,7 +9,7 @@ from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.reconciliation.reconcile import FOR_EVER, READ_THROUGH, reading_plan
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.repositories import MonthOfInvoices, Scope
 from company import ORGANIZATION, TODAY, company, rule
 
@@ -70,7 +70,7 @@ def ten_thousand(sandbox, lite_job):
     ]
     box = sandbox(company(*rules, invoices=invoices))
     ctx = lite_job(box)
-    sync_contracts(ctx)
+    read_contract_list(ctx)
     expand_rules(ctx, Scope(WEEKS), seen_on=TODAY)
     assert adopt_existing(ctx, Scope(WEEKS), IssueOptions(), owner="tests").adopted == 10_000
     return box, ctx

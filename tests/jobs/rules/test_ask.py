@@ -58,7 +58,7 @@ def test_a_contract_that_cannot_be_read_is_an_entry_of_its_batch(sandbox, client
     api = client(sandbox(company(*rules_of([11, 13]))))
     (batch,) = rule_batches(api, [11, 12, 13])
     assert batch.answered == [11, 13]
-    ((contract_id, error),) = batch.unread_contracts
+    ((contract_id, error),) = batch.unread_contracts.items()
     assert (contract_id, type(error)) == (12, NotFoundError)
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from ciclo.domain.states import PeriodState
 from ciclo.jobs.periods.expand import expand_rules
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.jobs.rules.snapshot import RuleSnapshots
-from ciclo.jobs.rules.sync import sync_contracts
 from company import TODAY, YEAR, company, rule
 
 
@@ -13,7 +13,7 @@ from company import TODAY, YEAR, company, rule
 def periods(sandbox, lite_job):
     """Yield the job and its periods by rule."""
     ctx = lite_job(sandbox(company(*[rule(number, 10 + number) for number in (1, 2, 3)])))
-    sync_contracts(ctx)
+    read_contract_list(ctx)
     expand_rules(ctx, YEAR, seen_on=TODAY)
     return ctx, {period.rule_id: period for period in ctx.periods.in_state(PeriodState.PLANNED)}
 

@@ -13,7 +13,7 @@ from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.issuing.settle import settle
 from ciclo.jobs.periods.expand import expand_rules
-from ciclo.jobs.rules.sync import sync_contracts
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.actions import release_period
 from ciclo.ledger.repositories import Actor, Issued, PeriodRepository, Scope
 from ciclo.ledger.tables import Invoice
@@ -105,7 +105,7 @@ def test_an_expansion_cannot_cancel_what_a_run_is_sending(runs):
 
 
 def prepare(ctx, scope=QUARTER):
-    sync_contracts(ctx)
+    read_contract_list(ctx)
     expand_rules(ctx, scope, seen_on=TODAY)
 
 

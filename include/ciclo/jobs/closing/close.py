@@ -16,7 +16,7 @@ from ciclo.jobs.closing.proof import MonthProof, Verdict, never_billed, prove_mo
 from ciclo.jobs.closing.report import MonthReport, ReportFiles, contract_totals, write_report
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.reconciliation.reconcile import reconcile
-from ciclo.jobs.rules.sync import sync_contracts, sync_in_batches
+from ciclo.jobs.rules.read import read_contract_list, read_in_batches
 
 LINES_SHOWN = 50
 
@@ -52,9 +52,9 @@ class ClosingAttempt:
 
 def refresh_rules(ctx: JobContext, *, seen_on: date, contract_ids: Sequence[int] = ()) -> None:
     """Read contracts and rules as they are now, so that the proof expects what the vendor's rules call for. Commits."""
-    sync_contracts(ctx)
+    read_contract_list(ctx)
     contracts = ctx.catalogue.billable_contracts(contract_ids=contract_ids)
-    for _ in sync_in_batches(ctx, contracts, seen_on=seen_on):
+    for _ in read_in_batches(ctx, contracts, seen_on=seen_on):
         ctx.session.commit()
         ctx.session.expunge_all()
 

@@ -39,8 +39,9 @@ from ciclo.jobs.price_updates.reprice import InvoicesPending
 from ciclo.jobs.price_updates.settle import UNDER_WAY, Completion, complete, hold_periods, periods_from, release_periods
 from ciclo.jobs.price_updates.updated_rule import Due, Prices, UpdatedRule, updated_rule, written
 from ciclo.jobs.rules.prices import current_prices
+from ciclo.jobs.rules.read import read_contracts
 from ciclo.jobs.rules.schedules import domain_update
-from ciclo.jobs.rules.sync import Problem, sync_rules
+from ciclo.jobs.rules.store import Problem
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import PriceUpdateExecution
 
@@ -136,7 +137,7 @@ def _read_rules(ctx: JobContext, contracts: tuple[int, ...], today: date, outcom
         return {}
     ctx.session.commit()
     started = ctx.clock()
-    synced = sync_rules(ctx, contracts, seen_on=today)
+    synced = read_contracts(ctx, contracts, seen_on=today)
     outcome.problems += synced.problems
     ctx.session.expire_all()
     rules = ctx.catalogue.rules_of(contracts)

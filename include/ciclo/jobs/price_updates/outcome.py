@@ -10,7 +10,7 @@ from ciclo.domain.states import IN_FLIGHT, ExecutionState
 from ciclo.domain.wording import said
 from ciclo.jobs.context import ClaimOptions, JobContext
 from ciclo.jobs.issuing.settle import StillInDoubtError
-from ciclo.jobs.rules.sync import Problem
+from ciclo.jobs.rules.store import Problem
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import PriceUpdateExecution
 

@@ -31,7 +31,7 @@ from ciclo.jobs.price_updates.reprice import Brought, InvoicesPending, bring_to_
 from ciclo.jobs.price_updates.updated_rule import Due, Prices, UpdatedRule, updated_rule
 from ciclo.jobs.rules.prices import current_prices, next_revision
 from ciclo.jobs.rules.schedules import domain_update
-from ciclo.jobs.rules.sync import Problem
+from ciclo.jobs.rules.store import Problem
 from ciclo.ledger.repositories import Change, Scope
 from ciclo.ledger.tables import Payload, Period, PriceUpdateExecution
 

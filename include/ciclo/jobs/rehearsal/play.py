@@ -19,6 +19,7 @@ from ciclo.billimatic import BillimaticClient
 from ciclo.domain.calendar import add_days
 from ciclo.domain.errors import DomainError
 from ciclo.http.retries import RetryRules
+from ciclo.jobs.arming import arm
 from ciclo.jobs.backfill import BackfillPolicy
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rehearsal.acts import act
@@ -78,6 +79,8 @@ class Rehearsal:
             ScenarioError: an event cannot happen; the message names it.
         """
         day = self.scenario.today
+        with self._session() as session:
+            arm(JobContext(self.api, session, Actor(person=PERSON), self.clock.now), day, person=PERSON)
         while day <= self.scenario.until:
             self._play_day(day)
             day = add_days(day, 1)

@@ -1,11 +1,11 @@
 """The rules of many contracts as the API answers them, in batches that fit into memory.
 
-The one rule: a contract's answer is never split between two batches, so that what is missing from it is known to be
-gone; and answers are read ahead of their use only so far.
+A contract's answer is never split between two batches, so that what is missing from it is known to be gone; and answers
+are read ahead of their use only so far.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -41,19 +41,57 @@ class ReadRule:
 class RuleBatch:
     """What was answered about some contracts."""
 
+    service_items: Mapping[str, int] = field(default_factory=dict)
+    """Ids of the account's service items by name: a rule's answer names a service but not its item."""
     contract_ids: list[int] = field(default_factory=list)
     """The contracts that were asked about."""
-    answered: list[int] = field(default_factory=list)
-    """Those of them whose rules are all here."""
     read: list[ReadRule] = field(default_factory=list)
-    unread_contracts: list[tuple[int, ApiError]] = field(default_factory=list)
     unread_rules: list[tuple[InvoiceRule, DomainError]] = field(default_factory=list)
     """Rules that cannot be billed by."""
+    without_recurrence: list[InvoiceRule] = field(default_factory=list)
+    """Rules that issue nothing by themselves."""
+    unread_contracts: dict[int, ApiError] = field(default_factory=dict)
+    gone: list[int] = field(default_factory=list)
+    """Contracts that the vendor no longer has."""
+    disbelieved: dict[int, tuple[set[int], set[int]]] = field(default_factory=dict)
+    """Contracts whose answer lacks too many of the rules that are known: the missing ones, and all known ones."""
+
+    @property
+    def answered(self) -> list[int]:
+        """The contracts whose rules are all here."""
+        away = {*self.unread_contracts, *self.gone}
+        return [contract_id for contract_id in self.contract_ids if contract_id not in away]
 
     @property
     def rows(self) -> int:
         """How many contracts and rules it holds."""
         return len(self.contract_ids) + len(self.read) + len(self.unread_rules)
+
+    def rules_by_contract(self) -> dict[int, set[int]]:
+        """Return the ids of the rules that were answered, by contract."""
+        found: dict[int, set[int]] = {}
+        rules = [*(entry.rule for entry in self.read), *(rule for rule, _ in self.unread_rules)]
+        for rule in [*rules, *self.without_recurrence]:
+            found.setdefault(rule.contract_id, set()).add(rule.id)
+        return found
+
+    def take(self, contract_id: int, answer: Sequence[InvoiceRule] | ApiError) -> None:
+        """Take in the answer about a contract, instead of an earlier one."""
+        self.read = [entry for entry in self.read if entry.rule.contract_id != contract_id]
+        self.without_recurrence = [rule for rule in self.without_recurrence if rule.contract_id != contract_id]
+        self.unread_rules = [entry for entry in self.unread_rules if entry[0].contract_id != contract_id]
+        self.unread_contracts.pop(contract_id, None)
+        if isinstance(answer, ApiError):
+            self.unread_contracts[contract_id] = answer
+            return
+        for rule in answer:
+            if not rule.recurs:
+                self.without_recurrence.append(rule)
+                continue
+            try:
+                self.read.append(ReadRule(rule, read_terms(rule, self.service_items)))
+            except DomainError as error:
+                self.unread_rules.append((rule, error))
 
 
 def rule_batches(
@@ -64,30 +102,18 @@ def rule_batches(
     Raises:
         ApiError: what concerns more than one contract: the token is refused, the API does not answer.
     """
-    items = {item.name: item.id for item in api.service_items() if item.name} if contract_ids else {}
-    batch = RuleBatch()
+    if not contract_ids:
+        return
+    items = {item.name: item.id for item in api.service_items() if item.name}
+    batch = RuleBatch(items)
     for contract_id, answer in _each(lambda contract_id: api.invoice_rules(contract_id).whole(), contract_ids):
         batch.contract_ids.append(contract_id)
-        if isinstance(answer, ApiError):
-            batch.unread_contracts.append((contract_id, answer))
-        else:
-            batch.answered.append(contract_id)
-            _read_terms(batch, answer, items)
+        batch.take(contract_id, answer)
         if batch.rows >= rows:
             yield batch
-            batch = RuleBatch()
+            batch = RuleBatch(items)
     if batch.contract_ids:
         yield batch
-
-
-def _read_terms(batch: RuleBatch, rules: Iterable[InvoiceRule], items: dict[str, int]) -> None:
-    for rule in rules:
-        if not rule.recurs:
-            continue
-        try:
-            batch.read.append(ReadRule(rule, read_terms(rule, items)))
-        except DomainError as error:
-            batch.unread_rules.append((rule, error))
 
 
 def _each(ask: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[tuple[Item, Answer | ApiError]]:

@@ -84,7 +84,13 @@ class _Difference:
     remote: Decimal
 
 
-def read_prices(ctx: JobContext, rules: Sequence[tuple[InvoiceRule, RuleTerms]], *, seen_on: date) -> PriceReading:
+def read_prices(
+    ctx: JobContext,
+    rules: Sequence[tuple[InvoiceRule, RuleTerms]],
+    *,
+    seen_on: date,
+    changed_from: Mapping[int, date] | None = None,
+) -> PriceReading:
     """Return the prices to add: those of services never seen, and those that a person changed at the vendor.
 
     Call it before the scheduled updates are stored: it compares them with what was known. A price that a scheduled
@@ -92,7 +98,7 @@ def read_prices(ctx: JobContext, rules: Sequence[tuple[InvoiceRule, RuleTerms]],
     the price update job decides about it. One that moved together with an execution which Ciclo has settled already is
     the vendor's second readjustment: it is reported and does not count.
     """
-    reading = PriceReading()
+    reading, from_days = PriceReading(), changed_from or {}
     histories = ctx.prices.histories([rule.id for rule, _ in rules])
     different = []
     for rule, terms in rules:
@@ -100,12 +106,12 @@ def read_prices(ctx: JobContext, rules: Sequence[tuple[InvoiceRule, RuleTerms]],
         for service_id, unit_value in current_prices(rule).items():
             known = newest.get(service_id)
             if known is None:
-                since = seen_on if newest else first_day_of_price(rule, terms)
+                since = from_days.get(rule.id, seen_on) if newest else first_day_of_price(rule, terms)
                 reading.rows.append(_row(ctx, rule.id, service_id, since, unit_value, "rule"))
             elif known.unit_value != unit_value:
                 different.append(_Difference(rule, terms, known, unit_value))
     if different:
-        _judge(ctx, different, reading, histories, seen_on)
+        _judge(ctx, different, reading, histories, seen_on, from_days)
     return reading
 
 
@@ -115,6 +121,7 @@ def _judge(
     reading: PriceReading,
     histories: Mapping[int, Sequence[KnownPrice]],
     seen_on: date,
+    changed_from: Mapping[int, date],
 ) -> None:
     rule_ids = {entry.rule.id for entry in different}
     scheduled = ctx.scheduled_updates.of_rules(rule_ids)
@@ -133,7 +140,7 @@ def _judge(
         elif updates and vendor_after(executions.get(rule_id, [])).get(service_id) == entry.remote:
             reading.disagreements.append(_disagreement(entry, updates[0], remote))
         else:
-            since = max(seen_on, entry.known.effective_from)
+            since = max(changed_from.get(rule_id, seen_on), entry.known.effective_from)
             revision = next_revision(histories[rule_id], service_id, since)
             row = _row(ctx, rule_id, service_id, since, entry.remote, "rule changed", revision)
             reading.rows.append(row)

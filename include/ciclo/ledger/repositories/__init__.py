@@ -7,9 +7,11 @@ from ciclo.ledger.repositories.executions import ExecutionRepository
 from ciclo.ledger.repositories.findings import Disagreement, FindingRepository, Settled
 from ciclo.ledger.repositories.indices import IndexValueRepository
 from ciclo.ledger.repositories.invoices import InvoiceRepository
+from ciclo.ledger.repositories.organizations import OrganizationRepository
 from ciclo.ledger.repositories.periods import Issued, PeriodRepository, Scope, StateCount
 from ciclo.ledger.repositories.plans import NewPlan, PlanEntry, PlanRepository
 from ciclo.ledger.repositories.prices import KnownPrice, PriceRepository, ScheduledUpdateRepository
+from ciclo.ledger.repositories.readings import ReadingRepository
 from ciclo.ledger.repositories.reconciliation import MonthOfInvoices, ReconciliationRepository
 from ciclo.ledger.repositories.webhooks import ReceivedEvent, WebhookRepository
 
@@ -30,10 +32,12 @@ __all__ = [
     "KnownPrice",
     "MonthOfInvoices",
     "NewPlan",
+    "OrganizationRepository",
     "PeriodRepository",
     "PlanEntry",
     "PlanRepository",
     "PriceRepository",
+    "ReadingRepository",
     "ReceivedEvent",
     "ReconciliationRepository",
     "ScheduledUpdateRepository",

@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, select, update
+from sqlalchemy import ColumnElement, Select, func, select, tuple_, update
 from sqlalchemy.orm import Session, defer
 
+from ciclo.domain.calendar import add_months
 from ciclo.ledger.repositories.statements import insert_new, upsert
-from ciclo.ledger.tables import Contract, MonthExpansion, Organization, Payload, Rule, RuleVersion
+from ciclo.ledger.tables import Contract, MonthClosing, MonthExpansion, Payload, Rule, RuleVersion
 
 ACTIVE = "active"
 _IDS_AT_ONCE = 1000
@@ -42,11 +43,6 @@ class CatalogueRepository:
         self._session = session
         self._organization_id = organization_id
 
-    def see_organization(self, *, at: datetime, name: str | None = None) -> None:
-        """Remember the organization."""
-        row = {"organization_id": self._organization_id, "name": name, "first_seen_at": at}
-        self._session.execute(insert_new(self._session, Organization), [row])
-
     # -- contracts -----------------------------------------------------------------------------------------------
 
     def store_contracts(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -54,14 +50,10 @@ class CatalogueRepository:
         if rows:
             self._session.execute(upsert(self._session, Contract, keep=["first_seen_at"]), rows)
 
-    def mark_contracts_gone(self, present: Collection[int], at: datetime) -> None:
-        """Mark every contract that is not in `present` as gone."""
-        there = select(Contract.contract_id).where(
-            Contract.organization_id == self._organization_id, Contract.gone_at.is_(None)
-        )
-        lost = [contract_id for contract_id in self._session.scalars(there) if contract_id not in present]
-        for start in range(0, len(lost), _IDS_AT_ONCE):
-            some = Contract.contract_id.in_(lost[start : start + _IDS_AT_ONCE])
+    def mark_gone(self, contract_ids: Sequence[int], at: datetime) -> None:
+        """Mark contracts that the vendor no longer has for the organization."""
+        for start in range(0, len(contract_ids), _IDS_AT_ONCE):
+            some = Contract.contract_id.in_(contract_ids[start : start + _IDS_AT_ONCE])
             gone = update(Contract).where(Contract.organization_id == self._organization_id, some)
             self._session.execute(gone.values(gone_at=at))
 
@@ -93,18 +85,31 @@ class CatalogueRepository:
 
     # -- expansion -----------------------------------------------------------------------------------------------
 
-    def record_expansions(self, months: Iterable[date], *, run_id: str | None, at: datetime) -> None:
-        """Remember that months (their first days) were expanded for every contract."""
-        rows = [
-            {"organization_id": self._organization_id, "billing_month": month, "run_id": run_id, "expanded_at": at}
-            for month in months
-        ]
+    def record_expansions(self, months: Iterable[date], *, run_id: str | None, unread: int, at: datetime) -> None:
+        """Remember that months (their first days) were expanded for every contract, but for so many `unread` ones."""
+        row = {"organization_id": self._organization_id, "run_id": run_id, "unread": unread, "expanded_at": at}
+        rows = [row | {"billing_month": month} for month in months]
         if rows:
             self._session.execute(upsert(self._session, MonthExpansion), rows)
 
     def is_expanded(self, month: date) -> bool:
-        """Whether a month (its first day) was ever expanded for every contract."""
+        """Whether a month (its first day) was ever expanded, whatever could not be read then."""
         return self._session.get(MonthExpansion, (self._organization_id, month)) is not None
+
+    def last_expanded(self) -> date | None:
+        """Return the first day of the last month that was expanded."""
+        mine = MonthExpansion.organization_id == self._organization_id
+        return self._session.scalar(select(func.max(MonthExpansion.billing_month)).where(mine))
+
+    def first_open_month(self, since: date) -> date:
+        """Return the first day of the first month from `since` on that was never closed."""
+        closed = select(MonthClosing.billing_month).where(
+            MonthClosing.organization_id == self._organization_id, MonthClosing.closed.is_(True)
+        )
+        months = set(self._session.scalars(closed.where(MonthClosing.billing_month >= since)))
+        while since in months:
+            since = add_months(since, 1)
+        return since
 
     # -- rules ---------------------------------------------------------------------------------------------------
 
@@ -117,6 +122,14 @@ class CatalogueRepository:
         """Add versions of rules' terms."""
         if rows:
             self._session.execute(insert_new(self._session, RuleVersion), rows)
+
+    def see_versions(self, numbers: Mapping[int, int], at: datetime) -> None:
+        """Remember when versions of rules' terms, the number by rule, were last seen."""
+        pairs = sorted(numbers.items())
+        for start in range(0, len(pairs), _IDS_AT_ONCE):
+            seen = tuple_(RuleVersion.rule_id, RuleVersion.version).in_(pairs[start : start + _IDS_AT_ONCE])
+            mine = update(RuleVersion).where(RuleVersion.organization_id == self._organization_id, seen)
+            self._session.execute(mine.values(last_seen_at=at), execution_options={"synchronize_session": False})
 
     def mark_rules_gone(self, contract_ids: Iterable[int], present: Collection[int], at: datetime) -> None:
         """Mark the contracts' rules that are not in `present` as gone."""

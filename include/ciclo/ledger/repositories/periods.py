@@ -126,6 +126,42 @@ class PeriodRepository:
             found += self._session.scalars(query.execution_options(populate_existing=True))
         return found
 
+    def follow_terms(self, terms: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
+        """Let periods that were never sent follow the terms of their rule: version, months, due dates, estimate.
+
+        Args:
+            terms: by period, the columns to set; all with the same names.
+        """
+        if not terms:
+            return
+        names = list(terms[0][1])
+        unsent = (PeriodState.PLANNED, PeriodState.WAITING, PeriodState.PARKED)
+        mine = self._belongs(), Period.id == bindparam("id_"), or_(*(Period.state == state.value for state in unsent))
+        statement = update(Period).where(*mine).values({name: bindparam(f"{name}_") for name in names})
+        rows = [{"id_": period_id, **{f"{name}_": value for name, value in row.items()}} for period_id, row in terms]
+        self._session.flush()
+        self._session.connection().execute(statement, rows)
+
+    def issued_since(self, since: Mapping[int, datetime]) -> list[Period]:
+        """Return the periods of some rules that were issued after an instant, given by rule."""
+        found: list[Period] = []
+        rules = sorted(since)
+        for start in range(0, len(rules), _IDS_AT_ONCE):
+            query = self._mine().where(
+                Period.rule_id.in_(rules[start : start + _IDS_AT_ONCE]),
+                Period.state == PeriodState.ISSUED,
+                Period.changed_at > min(since.values()),
+            )
+            found += [each for each in self._session.scalars(query) if each.changed_at > since[each.rule_id]]
+        return found
+
+    def open_contracts(self, scope: Scope) -> list[int]:
+        """Return the contracts that have something planned, or waiting, in a scope."""
+        query = select(Period.contract_id).where(
+            *self._due(scope), Period.state.in_([PeriodState.PLANNED.value, PeriodState.WAITING.value])
+        )
+        return list(self._session.scalars(query.distinct()))
+
     # -- the protocol --------------------------------------------------------------------------------------------
 
     def claim_planned(

@@ -2,7 +2,15 @@
 
 from ciclo.ledger.tables.base import Base, Payload, Reasoned, reason_columns
 from ciclo.ledger.tables.billing import GeneratedRange, Invoice, Period, Receivable
-from ciclo.ledger.tables.catalogue import Contract, MonthExpansion, Organization, Rule, RuleVersion
+from ciclo.ledger.tables.catalogue import (
+    Contract,
+    ContractState,
+    MonthExpansion,
+    Organization,
+    Reading,
+    Rule,
+    RuleVersion,
+)
 from ciclo.ledger.tables.operations import (
     AuditEntry,
     BillingPlan,
@@ -22,6 +30,7 @@ __all__ = [
     "BillingPlan",
     "ClosedInvoice",
     "Contract",
+    "ContractState",
     "Finding",
     "GeneratedRange",
     "IndexValue",
@@ -35,6 +44,7 @@ __all__ = [
     "PlannedInvoice",
     "Price",
     "PriceUpdateExecution",
+    "Reading",
     "Reasoned",
     "Receivable",
     "Rule",

@@ -1,6 +1,6 @@
 """What the vendor knows and the ledger remembers: organizations, contracts, rules. The API's full payload is kept.
 
-A rule that changes gets a new version with the day on which the change was seen; older versions stay.
+A rule that changes gets a new version, dated by the readings on either side of the change; older versions stay.
 """
 
 from datetime import date, datetime
@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ciclo.ledger.tables.base import Base, Payload
+from ciclo.ledger.tables.base import ROW_ID, Base, Payload, Reasoned
 
 
 class Organization(Base):
@@ -24,6 +24,8 @@ class Organization(Base):
     armed_by: Mapped[str | None]
     responsible_from: Mapped[date | None]
     """First day of the month from which Ciclo answers for what is billed."""
+    contracts_read_at: Mapped[datetime | None]
+    """When the list of its contracts was last read."""
 
 
 class Contract(Base):
@@ -45,6 +47,43 @@ class Contract(Base):
     """When the contract was no longer among the vendor's; null while it is there."""
 
 
+class ContractState(Base):
+    """A stretch of days in which a contract was seen in one state: `active`, or another in which it is not billed."""
+
+    __tablename__ = "contract_states"
+    __table_args__ = (Index(None, "organization_id", "contract_id"),)  # a contract's stretches
+
+    id: Mapped[int] = mapped_column(ROW_ID, primary_key=True, autoincrement=True)
+    organization_id: Mapped[int]
+    contract_id: Mapped[int]
+    from_date: Mapped[date]
+    """The day in São Paulo on which it was first seen so."""
+    to_date: Mapped[date | None]
+    """The day on which it was first seen in another state, no longer part of the stretch; null while it lasts."""
+    state: Mapped[str]
+    first_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+
+
+class Reading(Reasoned, Base):
+    """When a contract was last read with all its rules, and whether it can be read. One row a contract.
+
+    What its readings found is in the stretches of its states and in the versions of its rules.
+    """
+
+    __tablename__ = "readings"
+    __table_args__ = (Index(None, "organization_id", "read_at"),)  # those not read for longest come first
+
+    organization_id: Mapped[int] = mapped_column(primary_key=True)
+    contract_id: Mapped[int] = mapped_column(primary_key=True)
+    read_at: Mapped[datetime | None]
+    """When all of it was last read; null if it never was."""
+    read_on: Mapped[date | None]
+    """The same, as a day in São Paulo."""
+    unread_since: Mapped[datetime | None]
+    """Since when it cannot be read, with the reason; null where the last reading was whole."""
+
+
 class Rule(Base):
     """An invoice rule, as last seen."""
 
@@ -60,6 +99,11 @@ class Rule(Base):
     init_date: Mapped[date]
     end_date: Mapped[date | None]
     payload: Mapped[Payload]
+    new_since: Mapped[date | None]
+    """The day on which it was first seen, where its contract had been read before without it: what it calls for before
+    that day was never planned. Null for a rule that was there when Ciclo first looked."""
+    seen_on: Mapped[date | None]
+    """The day in São Paulo on which it was last seen."""
     first_seen_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     gone_at: Mapped[datetime | None]
@@ -74,7 +118,7 @@ class RuleVersion(Base):
     rule_id: Mapped[int] = mapped_column(primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)
     effective_from: Mapped[date]
-    """First issue date that follows these terms: the day on which the change was seen."""
+    """First issue date that follows these terms: the day after the one on which the terms before were last seen."""
     terms: Mapped[Payload]
     """What shapes an invoice, as `ciclo.ledger.terms.RuleTerms` writes it: recurrence, charge, services, texts.
 
@@ -83,6 +127,9 @@ class RuleVersion(Base):
     terms_hash: Mapped[str]
     payload: Mapped[Payload]
     seen_at: Mapped[datetime]
+    """When they were first seen."""
+    last_seen_at: Mapped[datetime | None]
+    """When they were last seen."""
 
 
 class MonthExpansion(Base):
@@ -95,3 +142,5 @@ class MonthExpansion(Base):
     """First day of the month."""
     run_id: Mapped[str | None]
     expanded_at: Mapped[datetime]
+    unread: Mapped[int] = mapped_column(server_default="0", default=0)
+    """Contracts that could not be read: while there are any, the month does not count as expanded for its close."""

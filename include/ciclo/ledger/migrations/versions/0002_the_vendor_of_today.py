@@ -275,6 +275,59 @@ def generated_ranges_back() -> None:
     op.drop_table("generated_ranges")
 
 
+# -- readings: when a contract was read, its states, terms dated by readings -------------------------------------------
+
+
+def readings() -> None:
+    instant = ciclo.ledger.types.UtcDateTime
+    op.add_column("organizations", sa.Column("contracts_read_at", instant(), nullable=True))
+    op.add_column("rules", sa.Column("new_since", sa.Date(), nullable=True))
+    op.add_column("rules", sa.Column("seen_on", sa.Date(), nullable=True))
+    op.add_column("rule_versions", sa.Column("last_seen_at", instant(), nullable=True))
+    op.add_column("month_expansions", sa.Column("unread", sa.BigInteger(), nullable=False, server_default="0"))
+    op.create_table(
+        "contract_states",
+        sa.Column("id", row_id(), autoincrement=True, nullable=False),
+        sa.Column("organization_id", sa.BigInteger(), nullable=False),
+        sa.Column("contract_id", sa.BigInteger(), nullable=False),
+        sa.Column("from_date", sa.Date(), nullable=False),
+        sa.Column("to_date", sa.Date(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("first_seen_at", instant(), nullable=False),
+        sa.Column("last_seen_at", instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_contract_states")),
+    )
+    op.create_index(
+        op.f("ix_contract_states_organization_id_contract_id"), "contract_states", ["organization_id", "contract_id"]
+    )
+    op.create_table(
+        "readings",
+        sa.Column("organization_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("contract_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("read_at", instant(), nullable=True),
+        sa.Column("read_on", sa.Date(), nullable=True),
+        sa.Column("unread_since", instant(), nullable=True),
+        sa.Column("reason_kind", sa.Text(), nullable=True),
+        json_column("reason_facts", nullable=True),
+        sa.PrimaryKeyConstraint("organization_id", "contract_id", name=op.f("pk_readings")),
+    )
+    op.create_index(op.f("ix_readings_organization_id_read_at"), "readings", ["organization_id", "read_at"])
+
+
+def readings_back() -> None:
+    op.drop_table("readings")
+    op.drop_table("contract_states")
+    op.drop_column("month_expansions", "unread")
+    op.drop_column("rule_versions", "last_seen_at")
+    op.drop_column("rules", "seen_on")
+    op.drop_column("rules", "new_since")
+    op.drop_column("organizations", "contracts_read_at")
+
+
+def row_id() -> sa.types.TypeEngine:
+    return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
 SUBJECTS = (
     (reasons, reasons_back),
     (findings, findings_back),
@@ -284,6 +337,7 @@ SUBJECTS = (
     (seen_shapes, seen_shapes_back),
     (invoices, invoices_back),
     (generated_ranges, generated_ranges_back),
+    (readings, readings_back),
 )
 """In order; each leaves the others' tables alone."""
 

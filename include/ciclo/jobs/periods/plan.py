@@ -1,0 +1,495 @@
+"""Planning: what the rules of some contracts call for in a window, against what the ledger has of them.
+
+A period that nothing calls for any more is cancelled, and planned again when something does; one that would be paid for
+again is parked; what nobody bills is a finding. What is issued, or on its way, is never touched.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from enum import Enum, auto
+from typing import Any
+
+from ciclo.domain.calendar import add_months, first_of_month
+from ciclo.domain.coverage import Coverage, gaps, months_of, pays_again
+from ciclo.domain.findings import FindingKind
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import PeriodState, Reason, ReasonKind
+from ciclo.jobs.arming import responsible_from
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshot, RuleSnapshots
+from ciclo.ledger.repositories import ACTIVE, Disagreement
+from ciclo.ledger.tables import Contract, Period, Rule
+
+CONTRACTS_AT_ONCE = 500
+LONGEST_PERIOD = 13
+"""Months around a window in which a period may lie that pays for part of it, and one."""
+
+UNSENT = (PeriodState.PLANNED, PeriodState.WAITING)
+BILLED = (PeriodState.ISSUED, PeriodState.SUBMITTING, PeriodState.IN_DOUBT)
+DECIDED = (ReasonKind.RELEASED, ReasonKind.PLANNED_AGAIN, ReasonKind.BILLED_AGAIN)
+"""Why a period is planned that a person has decided about: no machine takes that back."""
+
+
+class Backdated(Enum):
+    """What is done about periods that a rule calls for on days before it, or its terms, were first seen."""
+
+    SHOW = auto()
+    """They are findings: a person decides."""
+    PLAN = auto()
+    """They are planned: a person asked for their days by name, and approves the plan."""
+
+
+@dataclass(slots=True)
+class PlanOutcome:
+    """What planning did, by number of periods."""
+
+    rules: int = 0
+    expected: int = 0
+    """Periods that the rules call for in the window."""
+    planned: int = 0
+    """Those of them that are new in the ledger, or called for again."""
+    parked: int = 0
+    cancelled: int = 0
+    findings: int = 0
+    """Gaps and backdated periods, new ones and others."""
+
+
+@dataclass(slots=True)
+class _Changes:
+    """What planning is about to do to the ledger."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    terms: list[tuple[Period, ExpectedPeriod]] = field(default_factory=list)
+    again: list[Period] = field(default_factory=list)
+    parked: list[tuple[Period, Reason]] = field(default_factory=list)
+    cancelled: list[tuple[Period, Reason]] = field(default_factory=list)
+    seen: list[Disagreement] = field(default_factory=list)
+    examined: dict[int, date] = field(default_factory=dict)
+    """Rules whose coverage was looked at, and from which month on."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Paid:
+    """What a period pays for, and the period that does."""
+
+    coverage: Coverage
+    rule_id: int
+    issue_date: date
+    invoice_id: int | None
+
+
+def plan_periods(
+    ctx: JobContext, contract_ids: Iterable[int], window: DateRange, *, backdated: Backdated = Backdated.SHOW
+) -> PlanOutcome:
+    """Bring the periods of some contracts in a window to what their rules call for. Commits after every few hundred.
+
+    Args:
+        ctx: the run.
+        contract_ids: contracts whose last reading is current.
+        window: issue dates.
+        backdated: what to do about days before a rule, or its present terms, were first seen.
+    """
+    outcome = PlanOutcome()
+    wanted = sorted(set(contract_ids))
+    for start in range(0, len(wanted), CONTRACTS_AT_ONCE):
+        some = wanted[start : start + CONTRACTS_AT_ONCE]
+        changes = _Changes()
+        _compare(ctx, some, window, backdated, changes, outcome)
+        _write(ctx, changes, outcome)
+        ctx.session.commit()
+        ctx.session.expunge_all()
+    return outcome
+
+
+def _compare(
+    ctx: JobContext,
+    contract_ids: Sequence[int],
+    window: DateRange,
+    backdated: Backdated,
+    changes: _Changes,
+    outcome: PlanOutcome,
+) -> None:
+    contracts = {contract.contract_id: contract for contract in ctx.catalogue.contracts(contract_ids)}
+    pauses = ctx.readings.pauses(contract_ids)
+    rules = [rule.rule_id for rule in ctx.catalogue.rules_of(contract_ids)]
+    snapshots = RuleSnapshots(ctx, rules, kept=len(rules))
+    since = responsible_from(ctx) or first_of_month(window.start)
+    if backdated is Backdated.PLAN:
+        since = min(since, window.start)
+    by_contract: dict[int, list[RuleSnapshot]] = {}
+    for snapshot in snapshots:
+        by_contract.setdefault(snapshot.rule.contract_id, []).append(snapshot)
+    before = {each.rule.rule_id: _rules_before(each, by_contract[each.rule.contract_id], contracts, ctx.today)
+              for each in snapshots}  # fmt: skip
+    changed = {each.rule.rule_id for each in snapshots
+               if len(each.versions) > 1 or each.rule.new_since is not None or before[each.rule.rule_id]}  # fmt: skip
+    periods = _periods(ctx, rules, changed, before, window, since)
+    for snapshot in snapshots:
+        rule, own = snapshot.rule, periods.get(snapshot.rule.rule_id, {})
+        over = _is_over(contracts[rule.contract_id], rule)
+        if over is not None:
+            changes.cancelled += [(each, over) for day, each in own.items() if day in window and _is_open(each)]
+            continue
+        paused = pauses.get(rule.contract_id, ())
+        expected = {
+            each.issue_date: each
+            for each in snapshot.periods(window)
+            if not _within(each.issue_date, paused) and (rule.new_since is None or each.issue_date >= rule.new_since)
+        }
+        paid: list[_Paid] = []
+        if rule.rule_id in changed:
+            followed = [each for each in before[rule.rule_id] if not _side_by_side(snapshot, own, each, periods)]
+            chain = [(snapshot, own), *((each, periods.get(each.rule.rule_id, {})) for each in followed)]
+            paid = [_paid(each, period) for each, known in chain for period in known.values() if _pays(period)]
+            missing = list(_missing(snapshot, chain, expected, paused, since))
+            if backdated is Backdated.PLAN:
+                expected |= {each.issue_date: each for each in missing if each.issue_date in window}
+                missing = [each for each in missing if each.issue_date not in window]
+            _show(changes, snapshot, chain, [*expected.values(), *missing], missing, paused, since, window)
+        outcome.rules += 1
+        outcome.expected += len(expected)
+        _sort_in(ctx, changes, snapshot, own, expected, paid, paused, window)
+
+
+def _periods(
+    ctx: JobContext,
+    rules: Sequence[int],
+    changed: Collection[int],
+    before: Mapping[int, Sequence[RuleSnapshot]],
+    window: DateRange,
+    since: date,
+) -> dict[int, dict[date, Period]]:
+    """Read the periods of the window, and of rules whose coverage matters those around it."""
+    wide = set(changed) | {each.rule.rule_id for rule_id in changed for each in before[rule_id]}
+    first = min(since, add_months(first_of_month(window.start), -LONGEST_PERIOD))
+    around = DateRange(first, add_months(window.end, LONGEST_PERIOD))
+    found: dict[int, dict[date, Period]] = {}
+    rows = ctx.periods.of_rules([each for each in rules if each not in wide], window)
+    for period in [*rows, *(ctx.periods.of_rules(wide, around) if wide else [])]:
+        found.setdefault(period.rule_id, {})[period.issue_date] = period
+    return found
+
+
+# -- what a rule's coverage continues ----------------------------------------------------------------------------------
+
+
+def _rules_before(
+    snapshot: RuleSnapshot, others: Sequence[RuleSnapshot], contracts: Mapping[int, Contract], today: date
+) -> list[RuleSnapshot]:
+    """Return the rules of the same contract that this one follows: they are gone or ended, and bill the same."""
+    rule, starts = snapshot.rule, snapshot.newest.recurrence.init_date
+    found = []
+    for other in others:
+        if other.rule.rule_id >= rule.rule_id or _customer(other, contracts) != _customer(snapshot, contracts):
+            continue
+        end = other.newest.recurrence.end_date
+        over = other.rule.gone_at is not None or (end is not None and (end < today or end < starts))
+        if over and _bills_the_same(snapshot, other):
+            found.append(other)
+    return found
+
+
+def _customer(snapshot: RuleSnapshot, contracts: Mapping[int, Contract]) -> Any:
+    rule = snapshot.rule
+    return rule.payload.get("customer_id") or contracts[rule.contract_id].customer_id
+
+
+def _bills_the_same(one: RuleSnapshot, other: RuleSnapshot) -> bool:
+    """Whether two rules have the same services, or the same title or description."""
+    services = [{line.service_item_id or line.name for line in each.newest.services} for each in (one, other)]
+    if services[0] and services[0] == services[1]:
+        return True
+    texts = [
+        {text for text in (each.rule.title, each.newest.invoice.get("description")) if text} for each in (one, other)
+    ]
+    return bool(texts[0] & texts[1])
+
+
+def _side_by_side(
+    snapshot: RuleSnapshot,
+    own: Mapping[date, Period],
+    other: RuleSnapshot,
+    periods: Mapping[int, Mapping[date, Period]],
+) -> bool:
+    """Whether two rules have been billed for the same time: then one does not follow the other."""
+    mine = [snapshot.coverage_of(each) for each in own.values() if each.state in BILLED]
+    theirs = [other.coverage_of(p) for p in periods.get(other.rule.rule_id, {}).values() if p.state in BILLED]
+    return any(pays_again(one, another) for one in mine for another in theirs)
+
+
+def _pays(period: Period) -> bool:
+    """Whether a period is billed, or would be once a person lets it: nothing else may be billed for its time."""
+    if period.state == PeriodState.PARKED:
+        return period.reason is None or period.reason.kind is not ReasonKind.COVERED_ALREADY
+    return period.state in BILLED
+
+
+def _paid(snapshot: RuleSnapshot, period: Period) -> _Paid:
+    return _Paid(snapshot.coverage_of(period), period.rule_id, period.issue_date, period.invoice_id)
+
+
+# -- gaps --------------------------------------------------------------------------------------------------------------
+
+_Chain = Sequence[tuple[RuleSnapshot, Mapping[date, Period]]]
+"""A rule, then those that it follows, each with its periods."""
+
+
+def _missing(
+    snapshot: RuleSnapshot,
+    chain: _Chain,
+    expected: Collection[date],
+    paused: Sequence[DateRange],
+    since: date,
+) -> Iterator[ExpectedPeriod]:
+    """Yield what the present terms call for on days before they, or the rule, were first seen, and nothing covers."""
+    seen = max(snapshot.versions[-1][0].effective_from if len(snapshot.versions) > 1 else date.min,
+               snapshot.rule.new_since or date.min)  # fmt: skip
+    covered = [each for _, each in _known(chain)]
+    for period in snapshot.periods_by_newest_terms(DateRange(since, max(since, seen))):
+        if period.issue_date in expected or _within(period.issue_date, paused):
+            continue
+        if not any(pays_again(period.coverage, each) for each in covered):
+            covered.append(period.coverage)
+            yield period
+
+
+def _known(chain: _Chain) -> Iterator[tuple[Period, Coverage]]:
+    """Yield the periods that are billed, planned, stopped, or given up by a person, with what they pay for."""
+    for snapshot, periods in chain:
+        for period in periods.values():
+            if period.state != PeriodState.CANCELLED or period.cancelled_by is not None:
+                yield period, snapshot.coverage_of(period)
+
+
+def _show(
+    changes: _Changes,
+    snapshot: RuleSnapshot,
+    chain: _Chain,
+    called_for: Sequence[ExpectedPeriod],
+    missing: Sequence[ExpectedPeriod],
+    paused: Sequence[DateRange],
+    since: date,
+    window: DateRange,
+) -> None:
+    """Note what nobody bills: backdated periods, and the months between two periods."""
+    rule = snapshot.rule
+    days = {each.issue_date for each in called_for}
+    covered = [
+        each for period, each in _known(chain)
+        if period.rule_id != rule.rule_id or period.state not in UNSENT or period.issue_date in days
+        or period.issue_date not in window
+    ]  # fmt: skip
+    following = DateRange(window.end, add_months(window.end, LONGEST_PERIOD))
+    after = next((each for each in snapshot.periods(following) if not _within(each.issue_date, paused)), None)
+    covered += [each.coverage for each in [*called_for, *([after] if after else [])]]
+    for period in missing:
+        backdated = rule.new_since is not None and period.issue_date < rule.new_since
+        kind = FindingKind.BACKDATED if backdated else FindingKind.GAP
+        changes.seen.append(_finding(kind, rule, period.issue_date, period))
+    for stretch in gaps(covered):
+        for month in months_of(stretch):
+            part = DateRange(month, add_months(month, 1))
+            if month >= since and not any(part.intersection(each) for each in paused):
+                changes.seen.append(_finding(FindingKind.GAP, rule, month, None))
+    changes.examined[rule.rule_id] = since
+
+
+def _finding(kind: FindingKind, rule: Rule, day: date, period: ExpectedPeriod | None) -> Disagreement:
+    facts: dict[str, Any] = {"contract_id": rule.contract_id, "rule_id": rule.rule_id}
+    if period is not None:
+        facts["issue_date"] = period.issue_date.isoformat()
+    if rule.new_since is not None:
+        facts["first_seen"] = rule.new_since.isoformat()
+    facts["covered"] = list(period.coverage.months) if period is not None else [f"{day:%Y-%m}"]
+    return Disagreement(
+        kind=kind,
+        subject=month_of_rule(day),
+        subject_id=rule.rule_id,
+        contract_id=rule.contract_id,
+        billing_month=first_of_month(day),
+        facts=facts,
+        amount=period.gross_value if period is not None else None,
+    )
+
+
+def month_of_rule(day: date) -> str:
+    """Return the subject of a finding about a month of a rule; its id is the rule's."""
+    return f"rule {day:%Y-%m}"
+
+
+# -- what the ledger has against what is called for --------------------------------------------------------------------
+
+
+def _sort_in(
+    ctx: JobContext,
+    changes: _Changes,
+    snapshot: RuleSnapshot,
+    own: Mapping[date, Period],
+    expected: Mapping[date, ExpectedPeriod],
+    paid: list[_Paid],
+    paused: Sequence[DateRange],
+    window: DateRange,
+) -> None:
+    for day, wanted in sorted(expected.items()):
+        known = own.get(day)
+        covered = _covered(wanted, paid)
+        if known is None:
+            changes.rows.append(_row(ctx, wanted, covered))
+        elif known.state in UNSENT and covered is not None and not _is_decided(known):
+            changes.parked.append((known, covered))
+        elif known.state == PeriodState.CANCELLED and known.cancelled_by is None and covered is None:
+            changes.again.append(known)
+        if known is not None and known.state not in BILLED:
+            changes.terms.append((known, wanted))
+        if covered is None:
+            paid.append(_Paid(wanted.coverage, wanted.rule_id, day, known.invoice_id if known else None))
+    for day, known in own.items():
+        if day in expected or day not in window:
+            continue
+        if _is_open(known) or (known.state == PeriodState.PARKED and not _pays(known)):
+            changes.cancelled.append((known, _why_not(snapshot, day, paused)))
+
+
+def _is_open(period: Period) -> bool:
+    return period.state in UNSENT and not _is_decided(period)
+
+
+def _is_decided(period: Period) -> bool:
+    return period.reason is not None and period.reason.kind in DECIDED
+
+
+def _is_over(contract: Contract, rule: Rule) -> Reason | None:
+    """Say why nothing of a rule is to be billed any more, if so."""
+    if contract.gone_at is not None:
+        return Reason(ReasonKind.CONTRACT_GONE, {"contract_id": contract.contract_id})
+    if contract.state != ACTIVE:
+        return Reason(ReasonKind.CONTRACT_INACTIVE, {"contract_id": contract.contract_id})
+    if rule.gone_at is not None:
+        return Reason(ReasonKind.RULE_GONE, {"contract_id": contract.contract_id, "rule_id": rule.rule_id})
+    return None
+
+
+def _why_not(snapshot: RuleSnapshot, day: date, paused: Sequence[DateRange]) -> Reason:
+    facts = {"contract_id": snapshot.rule.contract_id, "rule_id": snapshot.rule.rule_id}
+    end = snapshot.newest.recurrence.end_date
+    if _within(day, paused):
+        return Reason(ReasonKind.CONTRACT_INACTIVE, facts)
+    if end is not None and end < day:
+        return Reason(ReasonKind.RULE_ENDED, {**facts, "end_date": end.isoformat()})
+    return Reason(ReasonKind.NOT_ON_THIS_DAY, facts)
+
+
+def _covered(wanted: ExpectedPeriod, paid: Sequence[_Paid]) -> Reason | None:
+    """Say which other period pays for the time of one, if any does."""
+    others = (each for each in paid if (each.rule_id, each.issue_date) != wanted.key)
+    first = next((each for each in others if pays_again(each.coverage, wanted.coverage)), None)
+    if first is None:
+        return None
+    facts: dict[str, Any] = {
+        "contract_id": wanted.contract_id,
+        "rule_id": wanted.rule_id,
+        "issue_date": wanted.issue_date.isoformat(),
+        "covered": list(wanted.coverage.months),
+        "invoice_id": first.invoice_id,
+        "billed_on": first.issue_date.isoformat(),
+    }
+    return Reason(ReasonKind.COVERED_ALREADY, facts)
+
+
+def _row(ctx: JobContext, wanted: ExpectedPeriod, covered: Reason | None) -> dict[str, Any]:
+    now = ctx.clock()
+    return {
+        "organization_id": ctx.organization_id,
+        "contract_id": wanted.contract_id,
+        "rule_id": wanted.rule_id,
+        **_terms(wanted),
+        "issue_date": wanted.issue_date,
+        "state": PeriodState.PARKED.value if covered else PeriodState.PLANNED.value,
+        "reason": covered,
+        "attempts": 0,
+        "planned_by": ctx.actor.label,
+        "created_at": now,
+        "changed_at": now,
+    }
+
+
+def _terms(wanted: ExpectedPeriod) -> dict[str, Any]:
+    return {
+        "rule_version": wanted.version,
+        "accrual_month": wanted.accrual_month,
+        "first_due_date": wanted.due_dates[0],
+        "parcel_number": len(wanted.due_dates),
+        "gross_value": wanted.gross_value,
+    }
+
+
+def _within(day: date, stretches: Sequence[DateRange]) -> bool:
+    return any(day in stretch for stretch in stretches)
+
+
+def _write(ctx: JobContext, changes: _Changes, outcome: PlanOutcome) -> None:
+    now = ctx.clock()
+    planned = [row for row in changes.rows if row["state"] == PeriodState.PLANNED]
+    outcome.planned += ctx.periods.plan(planned)
+    outcome.parked += ctx.periods.plan([row for row in changes.rows if row["state"] != PeriodState.PLANNED])
+    cancelled = [(each, reason) for each, reason in changes.cancelled if each.state == PeriodState.PARKED]
+    for period, reason in cancelled:
+        outcome.cancelled += len(ctx.periods.cancel([period], reason=reason, at=now))
+    by_reason: dict[str, tuple[Reason, list[Period]]] = {}
+    for period, reason in changes.cancelled:
+        if period.state in UNSENT:
+            by_reason.setdefault(repr(reason), (reason, []))[1].append(period)
+    for reason, periods in by_reason.values():
+        outcome.cancelled += cancel_open(ctx, periods, reason)
+    for period, reason in changes.parked:
+        unsent = _planned_again(ctx, [period], reason) if period.state == PeriodState.WAITING else [period]
+        outcome.parked += len(ctx.periods.park(unsent, reason=reason, at=now))
+    for period in changes.again:
+        reason = Reason(ReasonKind.CALLED_FOR_AGAIN, {"contract_id": period.contract_id, "rule_id": period.rule_id})
+        outcome.planned += len(ctx.periods.replan([period], reason=reason, at=now))
+    ctx.periods.follow_terms(
+        [(each.id, _terms(wanted)) for each, wanted in changes.terms if _differs(each, _terms(wanted))]
+    )
+    outcome.findings += len(changes.seen)
+    _settle(ctx, changes)
+
+
+def _differs(period: Period, terms: Mapping[str, Any]) -> bool:
+    return any(getattr(period, name) != value for name, value in terms.items())
+
+
+def _planned_again(ctx: JobContext, periods: Sequence[Period], reason: Reason) -> list[Period]:
+    return ctx.periods.replan(periods, reason=reason, at=ctx.clock())
+
+
+def _settle(ctx: JobContext, changes: _Changes) -> None:
+    """Open and keep what nobody bills; close it for the rules and months that were looked at and are covered now."""
+    kinds = (FindingKind.GAP, FindingKind.BACKDATED)
+    examined: dict[str, set[int]] = {}
+    for kind in kinds if changes.examined else ():
+        for (subject, subject_id), finding in ctx.findings.open_of_kind(kind).items():
+            since = changes.examined.get(subject_id)
+            if since is not None and finding.billing_month is not None and finding.billing_month >= since:
+                examined.setdefault(subject, set()).add(subject_id)
+    if changes.seen or examined:
+        ctx.findings.settle(changes.seen, examined=examined, kinds=kinds, at=ctx.clock())
+
+
+def cancel_open(ctx: JobContext, periods: Iterable[Period], reason: Reason | str, *, by: str | None = None) -> int:
+    """Cancel those of `periods` that were never sent; return how many.
+
+    Args:
+        ctx: the run.
+        periods: as they were read.
+        reason: why.
+        by: who decided it, for good; nobody where nothing calls for them any more, so that they may come back.
+    """
+    now = ctx.clock()
+    unsent = [period for period in periods if period.state in UNSENT]
+    waiting = [period for period in unsent if period.state == PeriodState.WAITING]
+    if waiting:
+        ctx.periods.replan(waiting, reason=reason, at=now)
+    if unsent:
+        ctx.periods.cancel(unsent, reason=reason, at=now, by=by)
+    return len(unsent)

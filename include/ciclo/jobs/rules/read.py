@@ -1,0 +1,331 @@
+"""Reading: the one door through which contracts and rules come from the vendor into the ledger.
+
+The list holds active contracts only: one that is missing from it is asked for by itself before it counts as inactive or
+gone, and a rule that is missing is asked for a second time. What disappears in bulk is not believed. A contract that
+cannot be read stops alone: it is tried again, and then it is a finding `unread`.
+
+No transaction is open while the vendor is asked.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from ciclo.billimatic import ApiError, NotFoundError, RejectedError, UnreadableAnswerError
+from ciclo.billimatic.models import Contract
+from ciclo.domain.calendar import first_of_month
+from ciclo.domain.findings import FindingKind
+from ciclo.domain.states import Reason, ReasonKind
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.rules.ask import ROWS_AT_ONCE, RuleBatch, rule_batches
+from ciclo.jobs.rules.store import Problem, store_rules
+from ciclo.ledger.repositories import ACTIVE, Disagreement
+
+ANEW = timedelta(0)
+"""Read whatever was read before."""
+
+CURRENT = timedelta(hours=1)
+"""How long a reading counts as that of the same run."""
+
+LEAST_DISAPPEARED = 5
+MOST_DISAPPEARED_PERCENT = 20
+
+GONE = "gone"
+"""The state of a contract that the vendor no longer has for this organization."""
+
+
+class DisappearedError(Exception):
+    """The vendor's answer lacks so many of the known contracts that it is not believed: nothing was changed by it."""
+
+    def __init__(self, missing: int, known: int) -> None:
+        super().__init__(
+            f"{missing} of {known} known contracts are missing from the vendor's list, twice: nothing was changed. "
+            "If they were really ended, acknowledge the finding that says so and run again"
+        )
+
+
+@dataclass(slots=True)
+class Readings:
+    """What was read."""
+
+    contract_ids: list[int] = field(default_factory=list)
+    """The contracts that were asked about, or whose last reading still counts."""
+    rules: int = 0
+    unread: dict[int, Reason] = field(default_factory=dict)
+    """Contracts that could not be read, and why: nothing may be created, changed or cancelled for them."""
+    problems: list[Problem] = field(default_factory=list)
+    """What a person has to look at, in words."""
+
+    @property
+    def read(self) -> list[int]:
+        """The contracts whose terms are known as they are now."""
+        return [contract_id for contract_id in self.contract_ids if contract_id not in self.unread]
+
+    def add(self, other: "Readings") -> None:
+        """Take in what else was read."""
+        self.contract_ids += other.contract_ids
+        self.rules += other.rules
+        self.unread |= other.unread
+        self.problems += other.problems
+
+
+# -- the list of contracts ---------------------------------------------------------------------------------------------
+
+
+def read_contract_list(ctx: JobContext, *, not_older_than: timedelta = ANEW) -> int:
+    """Bring every contract of the organization into the ledger; return how many may be billed. Commits.
+
+    Args:
+        ctx: the run.
+        not_older_than: a list that was read so short a time ago is not read again.
+
+    Raises:
+        DisappearedError: too many of the known contracts are missing from the list.
+        ApiError: the list cannot be read.
+    """
+    organization = ctx.organizations.get()
+    read_at = organization.contracts_read_at if organization is not None else None
+    active = set(ctx.catalogue.billable_contracts())
+    believed = _disappearance_believed(ctx, "organization", ctx.organization_id)
+    ctx.session.commit()
+    if read_at is not None and ctx.clock() - read_at < not_older_than:
+        return len(active)
+    listed = _listed(ctx)
+    if _too_many(active - listed.keys(), active) and not believed:
+        listed = _listed(ctx)  # a wrong answer is not given twice
+        if _too_many(active - listed.keys(), active):
+            _note_disappearance(ctx, "organization", ctx.organization_id, None, active - listed.keys(), active)
+            raise DisappearedError(len(active - listed.keys()), len(active))
+    gone, unread = [], {}
+    for contract_id in sorted(active - listed.keys()):
+        try:
+            alone = ctx.api.contract(contract_id)
+        except NotFoundError:
+            gone.append(contract_id)
+        except UnreadableAnswerError as error:
+            unread[contract_id] = error
+        else:
+            if _sells(alone, ctx.organization_id):
+                listed[contract_id] = alone
+            else:
+                gone.append(contract_id)
+    _store_contracts(ctx, listed, gone, unread)
+    ctx.session.commit()
+    return sum(contract.is_active for contract in listed.values())
+
+
+def _listed(ctx: JobContext) -> dict[int, Contract]:
+    return {contract.id: contract for contract in ctx.api.contracts() if _sells(contract, ctx.organization_id)}
+
+
+def _sells(contract: Contract, organization_id: int) -> bool:
+    """Whether the organization is the supplier: what it buys is not its to bill."""
+    return contract.supplier_id in (None, organization_id)
+
+
+def _store_contracts(
+    ctx: JobContext, found: Mapping[int, Contract], gone: Sequence[int], unread: Mapping[int, ApiError]
+) -> None:
+    now = ctx.clock()
+    ctx.organizations.see(at=now)
+    rows: list[dict[str, Any]] = [
+        {
+            "organization_id": ctx.organization_id,
+            "contract_id": contract.id,
+            "name": contract.name or contract.title or f"contract {contract.id}",
+            "customer_id": contract.customer_id,
+            "state": ACTIVE if contract.is_active else contract.state,
+            "payload": contract.model_dump(mode="json"),
+            "first_seen_at": now,
+            "seen_at": now,
+            "gone_at": None,
+        }
+        for contract in found.values()
+    ]
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        ctx.catalogue.store_contracts(rows[start : start + ROWS_AT_ONCE])
+    ctx.catalogue.mark_gone(gone, now)
+    states = {row["contract_id"]: str(row["state"]) for row in rows} | dict.fromkeys(gone, GONE)
+    ctx.readings.see_states(states, on=ctx.today, at=now)
+    _settle_unread(ctx, {each: _unread(each, error) for each, error in unread.items()}, [*gone, *unread])
+    examined = {"organization": {ctx.organization_id}}
+    ctx.findings.settle([], examined=examined, kinds=(FindingKind.UNREAD,), at=now)
+    ctx.organizations.list_read(at=now)
+
+
+# -- rules -------------------------------------------------------------------------------------------------------------
+
+
+def read_contracts(
+    ctx: JobContext, contract_ids: Sequence[int], *, seen_on: date, not_older_than: timedelta = ANEW
+) -> Readings:
+    """Bring the rules of some contracts into the ledger, as `read_in_batches` does. Commits after each batch."""
+    readings = Readings()
+    for batch in read_in_batches(ctx, contract_ids, seen_on=seen_on, not_older_than=not_older_than):
+        readings.add(batch)
+    return readings
+
+
+def read_in_batches(
+    ctx: JobContext, contract_ids: Sequence[int], *, seen_on: date, not_older_than: timedelta = ANEW
+) -> Iterator[Readings]:
+    """Bring the rules of some contracts into the ledger, with versions, prices and scheduled updates.
+
+    Yields after every few hundred rules, committed. The caller commits what it adds before it goes on.
+
+    Args:
+        ctx: the run.
+        contract_ids: contracts of the organization.
+        seen_on: the day in São Paulo on which the API is asked.
+        not_older_than: a contract that was read whole so short a time ago is not asked about again.
+
+    Raises:
+        ApiError: what concerns more than one contract: the token is refused, the API does not answer.
+    """
+    earliest = ctx.clock() - not_older_than
+    last = ctx.readings.of(contract_ids)
+    current = [
+        each for each in contract_ids
+        if each in last and not last[each].unread_since and (last[each].read_at or earliest) > earliest
+    ]  # fmt: skip
+    ctx.session.commit()
+    if current:
+        yield Readings(contract_ids=current)
+    wanted = set(contract_ids) - set(current)
+    for batch in rule_batches(ctx.api, [each for each in contract_ids if each in wanted]):
+        _ask_again(ctx, batch)
+        readings = _store(ctx, batch, seen_on)
+        ctx.session.commit()
+        yield readings
+
+
+def _ask_again(ctx: JobContext, batch: RuleBatch) -> None:
+    """Ask a second time about what could not be read and about contracts of which known rules are missing."""
+    known = _known_rules(ctx, batch.answered)
+    ctx.session.commit()
+    answered = batch.rules_by_contract()
+    doubtful = [each for each, rules in known.items() if rules - answered.get(each, set())]
+    for contract_id in [*batch.unread_contracts, *doubtful]:
+        try:
+            batch.take(contract_id, ctx.api.invoice_rules(contract_id).whole())
+        except (NotFoundError, RejectedError, UnreadableAnswerError) as error:
+            batch.take(contract_id, error)
+    missing_ones = [each for each, error in batch.unread_contracts.items() if isinstance(error, NotFoundError)]
+    for contract_id in missing_ones:  # its rules are not there; it is gone only if it is not there itself, either
+        try:
+            ctx.api.contract(contract_id)
+        except NotFoundError:
+            batch.gone.append(contract_id)
+            del batch.unread_contracts[contract_id]
+        except (RejectedError, UnreadableAnswerError):
+            continue
+    believed = {each for each in doubtful if _disappearance_believed(ctx, "contract", each)}
+    ctx.session.commit()
+    for contract_id in doubtful:
+        missing = known[contract_id] - batch.rules_by_contract().get(contract_id, set())
+        answered_now = contract_id not in batch.unread_contracts and contract_id not in batch.gone
+        if answered_now and _too_many(missing, known[contract_id]) and contract_id not in believed:
+            batch.disbelieved[contract_id] = missing, known[contract_id]
+
+
+def _known_rules(ctx: JobContext, contract_ids: Sequence[int]) -> dict[int, set[int]]:
+    known: dict[int, set[int]] = {}
+    for rule in ctx.catalogue.rules_of(contract_ids):
+        if rule.gone_at is None:
+            known.setdefault(rule.contract_id, set()).add(rule.rule_id)
+    return known
+
+
+def _store(ctx: JobContext, batch: RuleBatch, seen_on: date) -> Readings:
+    now = ctx.clock()
+    unread = {each: _unread(each, error) for each, error in batch.unread_contracts.items()}
+    for contract_id, (missing, known) in batch.disbelieved.items():
+        unread[contract_id] = _disappeared(contract_id, missing, known)
+    for rule, rule_error in batch.unread_rules:
+        facts: dict[str, Any] = {"contract_id": rule.contract_id, "rule_id": rule.id, "error": str(rule_error)}
+        unread.setdefault(rule.contract_id, Reason(ReasonKind.UNREAD, facts))
+    problems = store_rules(ctx, batch, unread, seen_on)
+    ctx.catalogue.mark_gone(batch.gone, now)
+    ctx.readings.see_states(dict.fromkeys(batch.gone, GONE), on=seen_on, at=now)
+    whole = [each for each in batch.contract_ids if each not in unread and each not in batch.gone]
+    ctx.readings.record(whole, unread, on=seen_on, at=now)
+    _settle_unread(ctx, unread, batch.contract_ids)
+    return Readings(batch.contract_ids, len(batch.read), unread, [*_problems(batch), *problems])
+
+
+def _problems(batch: RuleBatch) -> Iterator[Problem]:
+    for contract_id in batch.gone:
+        yield Problem(contract_id, None, f"contract {contract_id} is no longer at the vendor")
+    for contract_id, error in batch.unread_contracts.items():
+        yield Problem(contract_id, None, str(error))
+    for contract_id, (missing, known) in batch.disbelieved.items():
+        yield Problem(contract_id, None, f"contract {contract_id}: {len(missing)} of {len(known)} rules are missing")
+    for rule, rule_error in batch.unread_rules:
+        yield Problem(rule.contract_id, rule.id, str(rule_error))
+
+
+# -- what cannot be read, and what is not believed ---------------------------------------------------------------------
+
+
+def _too_many(missing: Collection[int], known: Collection[int]) -> bool:
+    return len(missing) >= LEAST_DISAPPEARED and len(missing) * 100 > len(known) * MOST_DISAPPEARED_PERCENT
+
+
+def _unread(contract_id: int, error: ApiError) -> Reason:
+    return Reason(ReasonKind.UNREAD, {"contract_id": contract_id, "error": error.reason})
+
+
+def _disappeared(contract_id: int, missing: Collection[int], known: Collection[int]) -> Reason:
+    error = f"{len(missing)} of its {len(known)} rules are missing: acknowledge this if they were really deleted"
+    return Reason(ReasonKind.UNREAD, {"contract_id": contract_id, "error": error, "missing": sorted(missing)})
+
+
+def _settle_unread(ctx: JobContext, unread: Mapping[int, Reason], examined: Collection[int]) -> None:
+    """Open, keep and close the findings `unread` of some contracts."""
+    ctx.findings.settle(
+        [
+            Disagreement(
+                kind=FindingKind.UNREAD,
+                subject="contract",
+                subject_id=contract_id,
+                contract_id=contract_id,
+                billing_month=first_of_month(ctx.today),
+                facts=reason.facts,
+                found=str(reason.facts.get("missing") or ""),
+            )
+            for contract_id, reason in unread.items()
+        ],
+        examined={"contract": set(examined)},
+        kinds=(FindingKind.UNREAD,),
+        at=ctx.clock(),
+    )
+
+
+def _note_disappearance(
+    ctx: JobContext,
+    subject: str,
+    subject_id: int,
+    contract_id: int | None,
+    missing: Collection[int],
+    known: Collection[int],
+) -> None:
+    error = f"{len(missing)} of {len(known)} known contracts are missing from the vendor's list"
+    facts: dict[str, Any] = {"error": error, "missing": sorted(missing)}
+    disagreement = Disagreement(
+        kind=FindingKind.UNREAD,
+        subject=subject,
+        subject_id=subject_id,
+        contract_id=contract_id,
+        billing_month=first_of_month(ctx.today),
+        facts=facts,
+        found=str(facts["missing"]),
+    )
+    ctx.findings.settle([disagreement], examined={}, kinds=(), at=ctx.clock())
+    ctx.session.commit()
+
+
+def _disappearance_believed(ctx: JobContext, subject: str, subject_id: int) -> bool:
+    """Whether a person has acknowledged that so much is missing."""
+    finding = ctx.findings.open_of_kind(FindingKind.UNREAD).get((subject, subject_id))
+    return finding is not None and finding.acknowledged_at is not None
