@@ -20,7 +20,7 @@ from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind, as_reason, check_transition
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.statements import insert_new
-from ciclo.ledger.tables import Invoice, Period, PlannedInvoice, ScheduledUpdate, reason_columns
+from ciclo.ledger.tables import Invoice, Period, PlannedInvoice, Reading, ScheduledUpdate, reason_columns
 
 _BECOME_ISSUED = (
     update(Period)
@@ -175,7 +175,8 @@ class PeriodRepository:
         if not looked_for:
             return []
         unmoved = tuple_(Period.id, Period.attempts).in_([(each.period_id, each.attempts) for each in looked_for])
-        wanted = self._belongs(), Period.state == PeriodState.PLANNED, unmoved, ~_update_unsettled()
+        settled = ~_update_unsettled(), ~_contract_unread()
+        wanted = self._belongs(), Period.state == PeriodState.PLANNED, unmoved, *settled
         free = select(Period.id).where(*wanted).with_for_update(skip_locked=True)
         return self._take(free, owner=owner, lease_until=lease_until, at=at)
 
@@ -336,9 +337,9 @@ class PeriodRepository:
         return list(self._session.scalars(query.order_by(Period.issue_date, Period.id)))
 
     def planned(self, scope: Scope) -> list[PlannedPeriod]:
-        """Return what is planned, oldest issue date first, without loading the periods."""
+        """Return what is planned of contracts that could be read, oldest issue date first, without loading it."""
         query = select(Period.id, Period.attempts, Period.issue_date, Period.contract_id, Period.rule_id)
-        query = query.where(*self._due(scope), Period.state == PeriodState.PLANNED)
+        query = query.where(*self._due(scope), Period.state == PeriodState.PLANNED, ~_contract_unread())
         return [PlannedPeriod(*row) for row in self._session.execute(query.order_by(Period.issue_date, Period.id))]
 
     def some(self, period_ids: Iterable[int]) -> list[Period]:
@@ -398,6 +399,19 @@ def _billed_by(plan_id: int) -> Select[int]:
 
 def _within(window: DateRange) -> list[ColumnElement[bool]]:
     return [Period.issue_date >= window.start, Period.issue_date < window.end]
+
+
+def _contract_unread() -> ColumnElement[bool]:
+    return (
+        select(Reading.contract_id)
+        .where(
+            Reading.organization_id == Period.organization_id,
+            Reading.contract_id == Period.contract_id,
+            Reading.unread_since.is_not(None),
+        )
+        .correlate(Period)
+        .exists()
+    )
 
 
 def _update_unsettled() -> ColumnElement[bool]:
