@@ -27,26 +27,28 @@ from ciclo.billimatic.models.catalogues import (
 )
 from ciclo.billimatic.models.invoices import Invoice, Receivable
 from ciclo.billimatic.models.parties import Company, Contract, Organization, Person, Subscription
-from ciclo.billimatic.models.reading import Listing, Model
-from ciclo.billimatic.models.requests import (
+from ciclo.billimatic.models.party_requests import (
     CompanyChange,
     ContractChange,
-    FilterValue,
-    InvoiceChange,
-    InvoiceRuleChange,
     NewCompany,
     NewContract,
-    NewInvoice,
-    NewInvoiceRule,
     NewOrganization,
     NewPerson,
     NewServiceItem,
     OrganizationChange,
-    Payment,
     PersonChange,
+    ServiceItemChange,
+)
+from ciclo.billimatic.models.reading import Listing, Model
+from ciclo.billimatic.models.requests import (
+    FilterValue,
+    InvoiceChange,
+    InvoiceRuleChange,
+    NewInvoice,
+    NewInvoiceRule,
+    Payment,
     Request,
     RuleFromTemplate,
-    ServiceItemChange,
     nfse_params,
 )
 from ciclo.billimatic.models.rules import InvoiceRule, InvoiceTemplate

@@ -13,32 +13,34 @@ from ciclo.billimatic.models.catalogues import (
 )
 from ciclo.billimatic.models.invoices import Attachment, Invoice, InvoiceState, PaymentInformation, Receivable, Service
 from ciclo.billimatic.models.parties import Company, Contract, Organization, Person, Subscription
-from ciclo.billimatic.models.reading import Answer, Listing, OddRecord, Record
-from ciclo.billimatic.models.requests import (
+from ciclo.billimatic.models.party_requests import (
     CompanyChange,
     ContractChange,
+    NewCompany,
+    NewContract,
+    NewOrganization,
+    NewPerson,
+    NewServiceItem,
+    OrganizationChange,
+    PersonChange,
+    ServiceItemChange,
+)
+from ciclo.billimatic.models.reading import Answer, Listing, OddRecord, Record
+from ciclo.billimatic.models.requests import (
     InvoiceChange,
     InvoiceRuleChange,
     NewAttachment,
-    NewCompany,
-    NewContract,
     NewInvoice,
     NewInvoiceRule,
-    NewOrganization,
     NewPaymentInformation,
-    NewPerson,
     NewReceivable,
     NewService,
-    NewServiceItem,
-    OrganizationChange,
     Payment,
-    PersonChange,
     RuleDueDates,
     RuleFromTemplate,
     RuleService,
     RuleTiming,
     RuleUpdate,
-    ServiceItemChange,
 )
 from ciclo.billimatic.models.rules import (
     AdditionalInformation,
