@@ -181,7 +181,7 @@ class Account:
 
 def _registered(party: Json) -> Json:
     number = party.get("cnpj") or party.get("cpf") or ""
-    return {"name": party["name"], "number": "".join(filter(str.isdigit, number))}
+    return {"name": party["name"], "registration": "".join(filter(str.isdigit, number))}
 
 
 def _of_organization(document: Json) -> Json:

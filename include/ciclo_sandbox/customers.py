@@ -75,7 +75,7 @@ async def organizations(account: TheAccount) -> Response:
 @router.get("/organizations/search", responses=refused(400, 404), response_model=under("organization", Organization))
 async def search_organization(account: TheAccount, cnpj: Cnpj = None) -> Response:
     """Find the organization of a CNPJ."""
-    found = account.organizations.answers(_numbered(_ORGANIZATION, cnpj, ORGANIZATIONS.c.number))
+    found = account.organizations.answers(_numbered(_ORGANIZATION, cnpj, ORGANIZATIONS.c.registration))
     if not found:
         raise NotFoundRefusal
     return ok("organization", found[0])
@@ -110,7 +110,7 @@ async def companies(account: TheAccount) -> Response:
 @router.get("/companies/search", responses=refused(400), response_model=under("companies", list[Company]))
 async def search_companies(account: TheAccount, cnpj: Cnpj = None) -> Response:
     """Find companies by CNPJ."""
-    return collection("companies", account.companies.answers(_numbered(_COMPANY, cnpj, COMPANIES.c.number)))
+    return collection("companies", account.companies.answers(_numbered(_COMPANY, cnpj, COMPANIES.c.registration)))
 
 
 @router.get("/companies/{company_id}", responses=refused(404), response_model=under("company", Company))
@@ -146,7 +146,7 @@ async def people(account: TheAccount) -> Response:
 @router.get("/people/search", responses=refused(400), response_model=under("people", list[Person]))
 async def search_people(account: TheAccount, cpf: Cpf = None) -> Response:
     """Find people by CPF."""
-    return collection("people", account.people.answers(_numbered(_PERSON, cpf, PEOPLE.c.number)))
+    return collection("people", account.people.answers(_numbered(_PERSON, cpf, PEOPLE.c.registration)))
 
 
 @router.get("/people/{person_id}", responses=refused(404), response_model=under("person", Person))
@@ -234,7 +234,7 @@ def _assign(account: Account, kind: _Kind, party: Json, params: Json, *, asked: 
         errors["name"] = [BLANK]
     if kind.document in asked and (message := _document_error(account, kind, party)):
         errors[kind.document] = [message]
-    if "zipcode" in asked and casting.filled(party["zipcode"]) and len(_digits(party["zipcode"])) != 8:
+    if "zipcode" in params and casting.filled(party["zipcode"]) and len(_digits(party["zipcode"])) != 8:
         errors["zipcode"] = [INVALID]
     if errors:
         raise ValidationRefusal(errors)
@@ -247,7 +247,7 @@ def _document_error(account: Account, kind: _Kind, party: Json) -> str | None:
     if not _is_valid(kind.document, digits):
         return INVALID
     table = kind.of(account).table
-    query = select(table.c.id).where(table.c.number == digits, table.c.id != party["id"])
+    query = select(table.c.id).where(table.c.registration == digits, table.c.id != party["id"])
     return "já está em uso" if account.connection.execute(query).first() else None
 
 

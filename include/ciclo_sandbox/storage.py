@@ -48,8 +48,8 @@ def _name() -> Column[str]:
 
 
 def _registered(name: str) -> Table:
-    """Return a table of what has a CNPJ or CPF: its digits are in `number`."""
-    return _documents(name, Column("number", String, index=True), _name())
+    """Return a table of what has a CNPJ or CPF: its digits are in `registration`."""
+    return _documents(name, Column("registration", String, index=True), _name())
 
 
 ORGANIZATIONS: Final = _registered("organizations")

@@ -119,3 +119,44 @@ def test_templates_without_an_organization_are_everybody_s(sandbox):
     assert sorted(template["id"] for template in body["invoice_templates"]) == [1, 3]
     assert sandbox.call("GET", "organizations/564/invoice_templates/2") == (404, None)
     assert "organization_id" not in body["invoice_templates"][0]
+
+
+@pytest.mark.parametrize("side", ["customer_id", "supplier_id"])
+def test_a_contract_with_somebody_who_is_not_in_the_account_is_not_found(account, side):
+    sale = SALE | {"customer_id": 574, "customer_type": "Company", side: 50000}
+    assert account.call("POST", "contracts", sale) == (404, None)
+    assert account.call("PUT", "contracts/6666", {side: 50000}) == (404, None)
+
+
+def test_a_list_has_active_contracts_alone(account):
+    account.put_state(
+        STATE | {"contracts": [*STATE["contracts"], {"id": 9, "name": "Off", "supplier_id": 564, "state": "inactive"}]}
+    )
+    listed = account.call("GET", "organizations/564/contracts")[1]["contracts"]
+    assert [contract["id"] for contract in listed] == [6666, 8818]
+    assert account.call("GET", "organizations/564/contracts/9")[1]["contract"]["state"] == "inactive"
+    assert account.call("GET", "contracts/search?name=Off")[1]["contracts"][0]["id"] == 9
+
+
+def test_name_and_customer_narrow_a_search_together(account):
+    def found(query):
+        return [contract["name"] for contract in account.call("GET", f"contracts/search?{query}")[1]["contracts"]]
+
+    assert found("name=O&customer_id=574") == ["One"]
+    assert found("name=Tw&customer_id=574") == []
+
+
+def test_service_items_are_listed_from_the_last_name_to_the_first(account):
+    items = account.call("GET", "service_items")[1]["service_items"]
+    assert [item["name"] for item in items] == ["Support", "Online"]
+
+
+def test_overdue_management_is_never_on_for_a_subscription(sandbox):
+    contracts = [{"id": 1, "name": "S", "supplier_id": 564, "registration_method": "subscription", "token": "t"}]
+    sandbox.put_state(STATE | {"contracts": [*STATE["contracts"], *contracts], "plans": [{"id": 792, "name": "P"}]})
+    for number, answered in ((6666, True), (1, False)):
+        _, body = sandbox.call("PATCH", f"contracts/{number}", {"overdue_automatic_management": True})
+        assert body["contract"]["overdue_automatic_management"] is answered
+    status, body = sandbox.call("PATCH", "subscriptions/t/change_plan", {"subscription": {"new_plan_id": 792}})
+    assert (status, body["subscription"]["plan"]["id"]) == (200, 792)
+    assert sandbox.call("PATCH", "subscriptions/x/change_plan", {"subscription": {"new_plan_id": 792}}) == (404, None)

@@ -185,3 +185,38 @@ def test_an_update_that_names_an_unknown_line_is_not_found(account):
 def test_a_refused_invoice_uses_up_no_id(account):
     refusal(account, description="")
     assert create(account)["id"] == 1
+
+
+def test_a_boleto_is_charged_right_away_only_where_that_is_possible(account):
+    automatic = {"management_type": "automatic", "automatic_email_template_id": 1, "charge_now": True}
+    invoice = create(account, **automatic)
+    shown = account.call("GET", f"{INVOICES}/{invoice['id']}")[1]["invoice"]
+    assert (invoice["receivables"][0]["cobrato_charge_id"], shown["receivables"][0]["cobrato_charge_id"]) == (None, 1)
+    assert refusal(account, charge_now=True) == {"charge_now": "não é válido"}
+
+
+def test_an_invoice_not_yet_issued_has_one_date(account):
+    invoice = create(account)
+    moved = update(account, invoice, issue_date="2018-12-15")
+    assert (moved["issue_date"], moved["estimated_issue_date"]) == ("15/12/2018", "15/12/2018")
+    account.emit(invoice["id"])
+    issued = update(account, invoice, issue_date="2018-12-17")
+    assert (issued["issue_date"], issued["estimated_issue_date"]) == ("17/12/2018", "15/12/2018")
+
+
+@pytest.mark.parametrize(("shape", "answered"), [(2018, ""), (2026, None)])
+def test_a_blank_name_is_answered_as_its_year_does(account, shape, answered):
+    account.put_state(STATE | {"behaviour": {"shape": shape}})
+    assert create(account, finance_category="")["finance_category"] == answered
+
+
+def test_the_shape_of_2018_leaves_out_what_came_later(account):
+    account.put_state(STATE | {"behaviour": {"shape": 2018}})
+    file = {"filename": "a", "content": "aGk=", "content_type": "text/plain"}
+    invoice = create(account, accrual_date="", attachments=[file])
+    later = {"issue_nfse", "nfse_template_id", "finance_category_id", "nfse_url", "fatura_url"}
+    assert not later & invoice.keys()
+    assert not {"billet_url", "myfinance_receivable_account_id"} & invoice["receivables"][0].keys()
+    assert "charging_account_id" not in invoice["payment_information"]
+    assert invoice["accrual_date"] is None
+    assert invoice["attachments"][0]["url"].startswith(account.url)

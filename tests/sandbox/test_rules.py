@@ -210,3 +210,107 @@ def test_new_prices_are_taken_by_the_line_s_id(account):
     rule = create(account, services=services((31, 2, 30), (57, 1, 5)))
     _, body = update(account, rule, services=[{"id": rule["services"][0]["id"], "unit_value": 33.33}])
     assert body["invoice_rule"]["gross_value"] == "71.66"
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({"period_unit": "weekly"}, True),  # two years and a half of weeks
+        ({"end_date": "2023-12-11"}, True),
+        ({"init_date": "2015-01-01"}, True),
+        ({"title": "New"}, False),
+    ],
+)
+def test_a_span_is_checked_on_the_rule_as_it_would_be(account, changes, refused):
+    schedule = {"title": "T", "init_date": "2018-12-10", "month_quantity": 1, "end_date": "2021-06-10"}
+    rule = create(account, additional_information=schedule)
+    number = rule["additional_information"]["id"]
+    status, body = update(account, rule, additional_information={"id": number} | changes)
+    assert (status, "additional_information.periodicity" in body.get("errors", {})) == (
+        422 if refused else 200,
+        refused,
+    )
+
+
+def test_a_nested_object_is_laid_over_its_template_s_field_by_field(account):
+    _, body = from_template(
+        account,
+        receivables_additional_information={"day_number": 20},
+        payment_information={"financial_account_id": 7},
+    )
+    rule = body["invoice_rule"]
+    due = rule["receivables_additional_information"]
+    assert (due["day_number"], due["parcel_number"]) == (20, 2)
+    assert rule["payment_information"]["payment_method"] == "transfer"
+    assert rule["payment_information"]["financial_account_id"] == 7
+
+
+def test_what_names_no_entry_of_the_template_is_new_and_all_that_is_wrong_is_told_at_once(account):
+    status, body = from_template(
+        account,
+        services=[{"invoice_template_service_item_id": 999, "units": "two"}, {"unit_value": "one"}],
+        scheduled_updates=[
+            {"invoice_template_scheduled_update_id": 999, "init_date": "20/12/2019", "price_index": "x"},
+            {"price_index": "igpm", "month_quantity": 12, "service_item_id": 777},
+        ],
+    )
+    assert status == 422
+    assert body["errors"] == {
+        "services.units": "deve ser numérico",
+        "services.unit_value": "deve ser numérico",
+        "services.service_item": "não pode ficar em branco.",
+        "scheduled_updates.month_quantity": "deve ser numérico",
+        "scheduled_updates.days_until_update": "deve ser numérico",
+        "scheduled_updates.init_date": "deve ser a partir de 01/01/2000",
+        "scheduled_updates.price_index": "não está incluído na lista",
+        "scheduled_updates.service_item_id": "deve estar entre os serviços da regra recorrente",
+    }
+
+
+def test_an_unknown_e_mail_template_is_not_found_where_the_account_has_any(account):
+    automatic = {"management_type": "automatic", "automatic_email_template_id": 9}
+    create(account, **automatic)
+    account.put_state(STATE | {"email_templates": [{"id": 10}]})
+    assert account.call("POST", RULES, rule_form(**automatic)) == (404, None)
+    create(account, **(automatic | {"automatic_email_template_id": 10}))
+
+
+def test_a_template_for_invoices_makes_no_rule_and_one_for_rules_no_invoice(account):
+    once = {"id": 30, "name": "Once", "period_unit": "once", "description": "Setup", "gross_value": 80}
+    account.put_state(STATE | {"invoice_templates": [copy.deepcopy(TEMPLATE), once]})
+    body = {
+        "invoice": {"invoice_template_id": 30, "issue_date": "2018-12-10", "receivables": [{"due_date": "2018-12-20"}]}
+    }
+    status, answered = account.call("POST", "contracts/6666/invoices", body)
+    assert (status, answered["invoice"]["description"], answered["invoice"]["gross_value"]) == (201, "Setup", "80.0")
+    rule = {
+        "invoice_rule": {"invoice_template_id": 30, "additional_information": {"title": "T", "init_date": "2018-12-10"}}
+    }
+    assert list(account.call("POST", RULES, rule)[1]["errors"]) == ["invoice_template_id"]
+    body["invoice"]["invoice_template_id"] = 26
+    assert list(account.call("POST", "contracts/6666/invoices", body)[1]["errors"]) == ["invoice_template_id"]
+    body["invoice"]["invoice_template_id"] = 404
+    assert account.call("POST", "contracts/6666/invoices", body) == (404, None)
+
+
+def test_rules_are_listed_from_the_newest_to_the_oldest(account):
+    numbers = [create(account)["id"] for _ in range(3)]
+    listed = account.call("GET", RULES)[1]["invoice_rules"]
+    assert [rule["id"] for rule in listed] == numbers[::-1]
+
+
+def test_next_month_is_an_accrual_month(account):
+    schedule = {"title": "T", "init_date": "2018-12-10", "month_quantity": 1, "accrual_month_quantity": "next_month"}
+    assert (
+        create(account, additional_information=schedule)["additional_information"]["accrual_month_quantity"]
+        == "next_month"
+    )
+
+
+def test_rules_and_invoices_take_their_ids_from_one_sequence(account):
+    account.put_state(STATE | {"behaviour": {"generate_invoices": False}})
+    first = create(account)["id"]
+    form = {"invoice": {"gross_value": 1, "issue_date": "2018-12-10", "description": "D", "nfe_body": "B",
+                        "receivables": [{"due_date": "2018-12-20"}]}}  # fmt: skip
+    assert account.call("POST", "contracts/6666/invoices", form)[1]["invoice"]["id"] == first + 1
+    assert create(account)["id"] == first + 2

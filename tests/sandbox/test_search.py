@@ -51,6 +51,9 @@ def found(account, path):
         ("q[state_eq]=cancelled", [2]),
         ("q[state_eq]=to_receive", [4]),
         ("q[state_eq]=late", [4]),
+        ("q[contract_id_eq]=8818", [3]),
+        ("q[customer_id_eq]=574&q[customer_type_eq]=Company", [1, 2, 4]),
+        ("q[customer_type_eq]=Person", []),
         ("q[receivables_due_date_gteq]=01-05-2018&q[receivables_due_date_lteq]=30-06-2018", [4]),
         # Both ends hold for one and the same receivable: 4 has one before and one after, none between.
         ("q[receivables_due_date_gteq]=02-04-2018&q[receivables_due_date_lteq]=31-05-2018", []),
@@ -100,6 +103,7 @@ def test_a_search_brings_the_comments_back(account):
     [
         ("q[issue_date_gteq]=yesterday", "issue_date_gteq"),
         ("q[state_eq]=lost", "state_eq"),
+        ("q[contract_id_eq]=x&q[customer_type_eq]=Dog", "contract_id_eq, customer_type_eq"),
         ("q[issue_date_lteq]=31-02-2018&q[state_eq]=0", "issue_date_lteq, state_eq"),
     ],
 )
