@@ -25,8 +25,7 @@ from ciclo_sandbox.app import Sandbox
 from ciclo_sandbox.behaviour import WebhookTarget
 from ciclo_sandbox.faults import Fault
 from ciclo_sandbox.openapi import add_documentation
-from ciclo_sandbox.state import StateError, dump_state, parse_state
-from ciclo_sandbox.state_loading import load_state
+from ciclo_sandbox.state import StateError, dump_state, load_state, parse_state
 
 _ON_SCREENS_ONLY = ("customer_id", "customer_type")
 

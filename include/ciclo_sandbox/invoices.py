@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from fastapi import Response
 
-from ciclo_sandbox import billables, casting, generation, lifecycle, lines
+from ciclo_sandbox import billables, casting, generation, lifecycle
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import (
     BLANK,
@@ -44,7 +44,7 @@ async def create(account: TheAccount, contract_id: Id, body: InvoiceBody) -> Res
     params = billables.asked_of(account, body.named())
     if casting.filled(params.get("invoice_template_id")):
         params = invoice_from_template(account, contract, params)
-    errors: lines.Errors = {}
+    errors: billables.Errors = {}
     invoice = billables.blank_billable(account, contract, 0)
     invoice |= {"automatic_management_on_business_days": False, "nfse_url": None, "fatura_url": None}
     _set_approval(invoice, params, errors)
@@ -79,7 +79,7 @@ async def update(account: TheAccount, contract_id: Id, invoice_id: Id, body: Inv
     """Change an invoice: what the request names, and nested entries by their id."""
     invoice = _find(account, contract_id, invoice_id)
     before = deepcopy(invoice)
-    errors: lines.Errors = {}
+    errors: billables.Errors = {}
     _assign(account, invoice, billables.asked_of(account, body.named()), errors, creating=False)
     if errors:
         raise ValidationRefusal(errors)
@@ -134,19 +134,19 @@ def _find(account: Account, contract_id: int, invoice_id: int) -> Json:
     return invoice
 
 
-def _set_approval(invoice: Json, params: Json, errors: lines.Errors) -> None:
+def _set_approval(invoice: Json, params: Json, errors: billables.Errors) -> None:
     invoice["approval_status"] = casting.filled(params.get("approval_status")) or "approved"
     if invoice["approval_status"] not in APPROVAL:
         errors["approval_status"] = NOT_LISTED
 
 
-def _assign(account: Account, invoice: Json, params: Json, errors: lines.Errors, *, creating: bool) -> None:
+def _assign(account: Account, invoice: Json, params: Json, errors: billables.Errors, *, creating: bool) -> None:
     before = invoice["gross_value"]
     _assign_dates(account, invoice, params, errors, creating=creating)
     billables.assign(account, invoice, params, errors, creating=creating)
     _assign_nfse(account, invoice, params)
-    fill = lines.service_filler(account, errors)
-    invoice["services"] = lines.merged(invoice["services"], entries(params.get("services")), fill)
+    fill = billables.service_filler(account, errors)
+    invoice["services"] = billables.merged(invoice["services"], entries(params.get("services")), fill)
     billables.set_gross_value(invoice, params, errors)
     given = entries(params.get("receivables"))
     by_money = False
@@ -154,9 +154,9 @@ def _assign(account: Account, invoice: Json, params: Json, errors: lines.Errors,
         # On record, an invoice without receivables is taken for one whose only receivable has no due date.
         errors["receivables.due_date"] = BLANK
     elif given:
-        fill = lines.receivable_filler(account, errors, state=invoice["state"])
-        invoice["receivables"] = lines.merged(invoice["receivables"], given, fill)
-        by_money = lines.check_total(invoice["receivables"], invoice["gross_value"], errors)
+        fill = billables.receivable_filler(account, errors, state=invoice["state"])
+        invoice["receivables"] = billables.merged(invoice["receivables"], given, fill)
+        by_money = billables.check_total(invoice["receivables"], invoice["gross_value"], errors)
     payment = params.get("payment_information")
     if creating or isinstance(payment, dict):
         # As printed in 2018: replaced by an update it starts with one installment, created with none.
@@ -167,10 +167,10 @@ def _assign(account: Account, invoice: Json, params: Json, errors: lines.Errors,
         changed = invoice["gross_value"] != before
         _set_payment_value(invoice, params, changed=changed, creating=creating)
         if changed or "payment_value" in params or given:
-            lines.share_out(invoice, by_money=by_money)
+            billables.share_out(invoice, by_money=by_money)
 
 
-def _assign_dates(account: Account, invoice: Json, params: Json, errors: lines.Errors, *, creating: bool) -> None:
+def _assign_dates(account: Account, invoice: Json, params: Json, errors: billables.Errors, *, creating: bool) -> None:
     of_2018 = account.behaviour.shape == 2018
     follows = creating
     if creating or "issue_date" in params:

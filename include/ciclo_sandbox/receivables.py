@@ -12,9 +12,9 @@ from ciclo_sandbox import casting, lifecycle
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import JSON, Json, NotFoundRefusal, ParameterRefusal, nothing, ok
 from ciclo_sandbox.api import Endpoints, Id, TheAccount, refused, under
+from ciclo_sandbox.documents import past_due
 from ciclo_sandbox.fields import STATES
 from ciclo_sandbox.forms import ReceiptBody
-from ciclo_sandbox.invoice_documents import past_due
 from ciclo_sandbox.models import Invoice, Receivable
 from ciclo_sandbox.storage import INVOICES, RECEIVABLES
 

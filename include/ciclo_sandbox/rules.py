@@ -8,7 +8,7 @@ from typing import Final
 
 from fastapi import Response
 
-from ciclo_sandbox import billables, casting, generation, lines
+from ciclo_sandbox import billables, casting, generation
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import (
     BLANK,
@@ -24,9 +24,8 @@ from ciclo_sandbox.answers import (
 from ciclo_sandbox.api import Endpoints, Id, TheAccount, refused, under
 from ciclo_sandbox.forms import InvoiceRuleBody
 from ciclo_sandbox.models import InvoiceRule
-from ciclo_sandbox.rule_schedule import assemble_due_dates, assemble_schedule
 from ciclo_sandbox.rule_template import rule_from_template
-from ciclo_sandbox.scheduled_updates import assemble_updates
+from ciclo_sandbox.rule_terms import assemble_due_dates, assemble_schedule, assemble_updates
 from ciclo_sandbox.storage import INVOICE_RULES
 
 router = Endpoints("invoice rules")
@@ -56,7 +55,7 @@ async def create(account: TheAccount, contract_id: Id, body: InvoiceRuleBody) ->
     rule = billables.blank_billable(account, contract, account.sequences.next("invoices"))
     rule |= {"notify_customer": False, "apply_negative_updates": False}
     rule |= {"additional_information": None, "scheduled_updates": [], "receivables_additional_information": None}
-    errors: lines.Errors = {}
+    errors: billables.Errors = {}
     if params.get("approval_status") == "blocked":
         rule["approval_status"] = "blocked"
     _assign(account, rule, params, errors, creating=True, at_once=from_template)
@@ -75,7 +74,7 @@ async def update(account: TheAccount, contract_id: Id, rule_id: Id, body: Invoic
     """Change a rule: what the request names, nested objects partially when they carry their id."""
     rule = _find(account, contract_id, rule_id)
     before = deepcopy(rule)
-    errors: lines.Errors = {}
+    errors: billables.Errors = {}
     _assign(account, rule, billables.asked_of(account, body.named()), errors, creating=False)
     if errors:
         raise ValidationRefusal(errors)
@@ -103,15 +102,15 @@ def _find(account: Account, contract_id: int, rule_id: int) -> Json:
 
 
 def _assign(
-    account: Account, rule: Json, params: Json, errors: lines.Errors, *, creating: bool, at_once: bool = False
+    account: Account, rule: Json, params: Json, errors: billables.Errors, *, creating: bool, at_once: bool = False
 ) -> None:
     before = rule["gross_value"]
     billables.assign(account, rule, params, errors, creating=creating)
     for flag in _FLAGS:
         if flag in params:
             rule[flag] = bool(casting.boolean(params[flag]))
-    fill = lines.service_filler(account, errors, at_once=at_once)
-    rule["services"] = lines.merged(rule["services"], entries(params.get("services")), fill)
+    fill = billables.service_filler(account, errors, at_once=at_once)
+    rule["services"] = billables.merged(rule["services"], entries(params.get("services")), fill)
     billables.set_gross_value(rule, params, errors)
     if creating or (rule["payment_value"] is not None and rule["gross_value"] != before):
         rule["payment_value"] = rule["gross_value"]
@@ -121,7 +120,7 @@ def _assign(
     billables.assign_payment_information(account, rule, params.get("payment_information"), errors, installments=1)
 
 
-def _assign_charge(account: Account, rule: Json, params: Json, errors: lines.Errors) -> None:
+def _assign_charge(account: Account, rule: Json, params: Json, errors: billables.Errors) -> None:
     charge_type = casting.filled(params.get("charge_type"))
     if charge_type not in (None, "fixed_day", "last_day_of_month", "day_quantity", "fixed_day_and_month_quantity"):
         errors["charge_type"] = NOT_LISTED

@@ -14,8 +14,8 @@ from ciclo_sandbox import casting
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import Json, ParameterRefusal, collection, page
 from ciclo_sandbox.api import Endpoints, Id, TheAccount, page_asked, paged, refused, under
+from ciclo_sandbox.documents import past_due, with_receivable
 from ciclo_sandbox.fields import STATES
-from ciclo_sandbox.invoice_documents import past_due, with_receivable
 from ciclo_sandbox.models import Invoice
 from ciclo_sandbox.storage import INVOICES, RECEIVABLES
 

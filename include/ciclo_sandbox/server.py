@@ -20,8 +20,7 @@ from ciclo_sandbox.account import Account
 from ciclo_sandbox.app import Sandbox
 from ciclo_sandbox.control import control_plane
 from ciclo_sandbox.faults import TRANSPORT
-from ciclo_sandbox.state import StateError, StateFile, read_state_file
-from ciclo_sandbox.state_loading import load_state
+from ciclo_sandbox.state import StateError, StateFile, load_state, read_state_file
 from ciclo_sandbox.storage import close_database, open_database
 
 HOST: Final = "127.0.0.1"

@@ -10,8 +10,8 @@ from datetime import date
 
 import pytest
 
-from ciclo_sandbox.load import request_bytes, run
 from ciclo_sandbox.testing import ControlError, running_sandbox
+from load_generator import request_bytes, run
 from sandbox.small_state import STATE, invoice_form, rule_form, services
 
 FULL = STATE | {

@@ -17,8 +17,7 @@ from ciclo.billimatic import BillimaticClient
 from ciclo.http.retries import RetryRules
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.app import Sandbox
-from ciclo_sandbox.state import dump_state, parse_state
-from ciclo_sandbox.state_loading import load_state
+from ciclo_sandbox.state import dump_state, load_state, parse_state
 from ciclo_sandbox.storage import close_database, open_database
 from company import ORGANIZATION, TODAY, TOKEN
 

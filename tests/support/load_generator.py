@@ -1,6 +1,6 @@
-"""A load generator for the sandbox: `python -m ciclo_sandbox.load URL --token T --contract ID --invoices N`.
+"""A load generator for the sandbox: `python tests/support/load_generator.py URL --token T --contract ID --invoices N`.
 
-The rule: it is lighter than what it measures: prepared bytes over keep-alive sockets, nothing parsed but the status.
+It is lighter than what it measures: prepared bytes over keep-alive sockets, nothing parsed but the status.
 """
 
 import argparse
