@@ -1,7 +1,7 @@
 """The Billimatic API as methods, one per endpoint of its reference.
 
 A method returns what the API promises or raises an `ApiError` whose class says what to do next. Reads are retried here;
-a write is sent again only if it certainly did not reach the application (DESIGN 4.4), and with `within` no attempt
+a write is sent again only if it certainly did not reach the application, and with `within` no attempt
 begins later than so many seconds from now, so that a claim's lease is never outlived.
 
 A list is a `Listing` and a paginated search a `Search`: both give the records that could be read and keep those that

@@ -27,7 +27,7 @@ class NotSentError(TransientApiError):
 
 
 class OutcomeUnknownError(ApiError):
-    """A write that may have been carried out: it must be looked for, never sent again (DESIGN 4.4)."""
+    """A write that may have been carried out: it must be looked for, never sent again."""
 
 
 class RejectedError(ApiError):

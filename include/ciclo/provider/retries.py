@@ -36,7 +36,7 @@ API_RETRIES = ExceptionRetryPolicy(
         RetryRule(
             exception=OutcomeUnknownError,
             action=RetryAction.RETRY,
-            reason="A write may have happened; the next try looks for it before anything is sent (DESIGN 4.5).",
+            reason="A write may have happened; the next try looks for it before anything is sent.",
         ),
         RetryRule(
             exception=UnreadableAnswerError,

@@ -28,7 +28,7 @@ from ciclo.billimatic.models.reading import (
 
 
 class InvoiceState(StrEnum):
-    """The stored states of an invoice and of a receivable (REFERENCE.md, "Invoice")."""
+    """The stored states of an invoice and of a receivable."""
 
     TO_EMIT = "to_emit"
     TO_RECEIVE = "to_receive"

@@ -197,7 +197,7 @@ class NewInvoice(InvoiceChange):
     """An invoice to create; what is left out or None gets the API's default.
 
     `accrual_date` is any day of the accrual month. With services the API computes `gross_value` from them.
-    `comments` carries Ciclo's reference (DESIGN 4.2). `approval_status` is taken at creation only. `charge_now` starts
+    `comments` carries Ciclo's reference. `approval_status` is taken at creation only. `charge_now` starts
     charging right after creation; it needs `management_type` automatic and payment by billet.
     """
 

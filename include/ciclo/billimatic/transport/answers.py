@@ -49,7 +49,7 @@ class Reply:
 
 
 def error_for(reply: Reply) -> ApiError | None:
-    """Return the error that the status of an answer stands for, or None for success (REFERENCE.md, "Conventions")."""
+    """Return the error that the status of an answer stands for, or None for success."""
     if reply.status in _FAILURES:
         return _FAILURES[reply.status](reply)
     if 200 <= reply.status < 300:

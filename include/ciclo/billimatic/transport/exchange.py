@@ -1,7 +1,7 @@
 """One HTTP exchange with the API: budget, sending, decoding, trying again.
 
 `_send` decides whether a failure is safe to repeat, `repeating` only obeys. A read is safe. A write is safe if it
-certainly did not reach the application: no connection was made, or it answered 429 (DESIGN 4.4). Anything else about a
+certainly did not reach the application: no connection was made, or it answered 429. Anything else about a
 write is an `OutcomeUnknownError` at once. That includes a pooled connection the server closes without an answer: it
 may have read the request first.
 """
