@@ -24,8 +24,7 @@ from sqlalchemy.orm import Session
 from bench.portfolio import ORGANIZATION, TOKEN
 from ciclo.billimatic import BillimaticClient
 from ciclo.jobs.context import JobContext
-from ciclo.ledger.database import open_engine
-from ciclo.ledger.migrate import upgrade
+from ciclo.ledger.database import open_engine, upgrade
 from ciclo.ledger.repositories import Actor
 
 TODAY = date(2026, 1, 10)

@@ -15,8 +15,7 @@ from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import ExecutionState, PeriodState
 from ciclo.domain.wording import said
 from ciclo.ledger.database import open_engine
-from ciclo.ledger.queries.closings import ClosingRow, closing_listing
-from ciclo.ledger.queries.month import Share
+from ciclo.ledger.queries.months import ClosingRow, Share, closing_listing
 from ciclo.ledger.queries.paging import PageRequest
 from ciclo.ledger.queries.receivables import ReceivableFilter, ageing, receivable_listing
 from ciclo.ledger.repositories import Actor, ExecutionRepository, PeriodRepository, Scope

@@ -20,7 +20,7 @@ from ciclo.domain.receivables import AgeingBucket
 from ciclo.domain.states import PeriodState
 from ciclo.ledger.actions import release_period
 from ciclo.ledger.database import open_engine
-from ciclo.ledger.queries.month import Share
+from ciclo.ledger.queries.months import Share
 from demo.company import COLLECTED_BY, ORGANIZATION_ID, TOKEN, YEAR_END, YEAR_START, company
 from demo.ledger_view import LedgerView, Readjustment, Stopped
 from demo.processes import Processes

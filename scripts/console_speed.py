@@ -18,8 +18,7 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 
 from ciclo.console import User, create_app
-from ciclo.ledger.database import open_engine
-from ciclo.ledger.migrate import upgrade
+from ciclo.ledger.database import open_engine, upgrade
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 

@@ -20,8 +20,7 @@ import uvicorn
 from playwright.sync_api import Page, sync_playwright
 
 from ciclo.console import User, create_app
-from ciclo.ledger.database import open_engine
-from ciclo.ledger.migrate import upgrade
+from ciclo.ledger.database import open_engine, upgrade
 
 ROOT = Path(__file__).resolve().parents[1]
 VIEWS = {

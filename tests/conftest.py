@@ -11,8 +11,7 @@ import pytest
 from sqlalchemy import Engine, make_url, text
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.database import open_engine
-from ciclo.ledger.migrate import upgrade
+from ciclo.ledger.database import open_engine, upgrade
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Recordings, seeds and vectors: beside the checkout here and in CI, absent on a user's machine."""

@@ -16,8 +16,7 @@ from sqlalchemy import make_url
 from chaos_campaign import Campaign, campaign, restart_postgres
 from ciclo.domain.recurrence import DateRange
 from ciclo.failpoints import POINTS
-from ciclo.ledger.database import open_engine
-from ciclo.ledger.migrate import upgrade
+from ciclo.ledger.database import open_engine, upgrade
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 

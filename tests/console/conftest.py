@@ -10,8 +10,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from ciclo.console import User, create_app
-from ciclo.ledger.database import open_engine
-from ciclo.ledger.migrate import upgrade
+from ciclo.ledger.database import open_engine, upgrade
 from console.factories import NOW
 from console.small_year import IN_DOUBT, fill_small_year
 

@@ -16,8 +16,7 @@ from urllib.request import Request, urlopen
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
-from ciclo.ledger.database import open_engine
-from ciclo.ledger.migrate import upgrade
+from ciclo.ledger.database import open_engine, upgrade
 from console.conftest import console
 from console.small_year import PARKED, fill_small_year
 from console.test_access import every_route, filled_in, state_of

@@ -3,8 +3,7 @@
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from ciclo.ledger.database import open_engine
-from ciclo.ledger.migrate import upgrade
+from ciclo.ledger.database import open_engine, upgrade
 from console.conftest import console
 from console.small_year import fill_small_year
 

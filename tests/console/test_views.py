@@ -7,8 +7,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import event
 
 from ciclo.console import create_app
-from ciclo.ledger.database import open_engine
-from ciclo.ledger.migrate import upgrade
+from ciclo.ledger.database import open_engine, upgrade
 from console.conftest import can_act, console, current_user
 from console.factories import NOW
 from console.large_ledger import fill_large_ledger

@@ -10,8 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.database import open_engine
-from ciclo.ledger.migrate import upgrade
+from ciclo.ledger.database import open_engine, upgrade
 from ciclo.ledger.tables import BillingPlan, Invoice
 from ciclo_sandbox.testing import running_sandbox
 from company import ORGANIZATION, TODAY, TOKEN, company, rule

@@ -13,8 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.recurrence import DateRange
-from ciclo.ledger.database import open_engine
-from ciclo.ledger.migrate import upgrade
+from ciclo.ledger.database import open_engine, upgrade
 from ciclo.ledger.tables import Invoice, Period, Receivable
 from ciclo_sandbox.testing import running_sandbox
 from company import ORGANIZATION, TODAY

@@ -7,8 +7,7 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.database import open_engine
-from ciclo.ledger.existing import UnusableLedgerError
+from ciclo.ledger.database import UnusableLedgerError, open_engine
 from ciclo.ledger.maintenance.backup import BackupError, back_up
 from ciclo.ledger.tables import Period
 from factories import period_row

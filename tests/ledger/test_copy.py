@@ -7,8 +7,7 @@ import pytest
 from sqlalchemy import JSON, BigInteger, Boolean, Date, Text, insert, null, select, text
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.database import open_engine
-from ciclo.ledger.existing import UnusableLedgerError
+from ciclo.ledger.database import UnusableLedgerError, open_engine
 from ciclo.ledger.maintenance import copy
 from ciclo.ledger.maintenance.copy import (
     BillingUnderWayError,

@@ -9,9 +9,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, text
 
-from ciclo.ledger.database import ledger_session, open_engine, require_migrated
-from ciclo.ledger.errors import LedgerNotMigratedError, LedgerUrlError
-from ciclo.ledger.migrate import newest_revision, upgrade
+from ciclo.ledger.database import (
+    LedgerNotMigratedError,
+    LedgerUrlError,
+    ledger_session,
+    newest_revision,
+    open_engine,
+    require_migrated,
+    upgrade,
+)
 from ciclo.ledger.tables import Base, Organization
 
 

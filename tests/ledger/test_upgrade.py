@@ -12,8 +12,7 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.states import Reason, ReasonKind
-from ciclo.ledger.database import current_revision, open_engine
-from ciclo.ledger.migrate import downgrade, upgrade
+from ciclo.ledger.database import current_revision, downgrade, open_engine, upgrade
 from ciclo.ledger.tables import AuditEntry, Base, Finding, Organization, Period
 from factories import period_row
 from ledgers import administer

@@ -5,8 +5,7 @@ import stat
 
 from sqlalchemy import text
 
-from ciclo.ledger.database import open_engine
-from ciclo.ledger.migrate import upgrade
+from ciclo.ledger.database import open_engine, upgrade
 
 
 def test_the_ledger_and_its_journals_are_readable_by_their_owner_only(tmp_path):

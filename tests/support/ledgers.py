@@ -8,8 +8,7 @@ from typing import Any
 
 from sqlalchemy import create_engine, make_url, select, text
 
-from ciclo.ledger.database import open_engine
-from ciclo.ledger.migrate import upgrade
+from ciclo.ledger.database import open_engine, upgrade
 from ciclo.ledger.tables import Base
 
 

@@ -19,7 +19,7 @@ COPY_URL = "CICLO_LEDGER_COPY_URL"
 def upgrade() -> None:
     """Create the ledger's tables or bring them to this version (CICLO_LEDGER_URL)."""
     from ciclo.ledger.database import open_engine  # noqa: PLC0415 - a command loads only what it needs
-    from ciclo.ledger.migrate import upgrade as migrate  # noqa: PLC0415
+    from ciclo.ledger.database import upgrade as migrate  # noqa: PLC0415
 
     engine = open_engine()
     typer.echo(f"The ledger ({engine.dialect.name}) is at migration {migrate(engine)}.")

@@ -104,7 +104,7 @@ class InputError(Exception):
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; errors go to stderr in one line, exit code 0, 1 (failed) or 2 (wrong use)."""
     from ciclo.jobs.rehearsal.errors import ScenarioError  # noqa: PLC0415 - nothing is loaded before it is needed
-    from ciclo.ledger.errors import LedgerError  # noqa: PLC0415 - SQLAlchemy is loaded only when it is needed
+    from ciclo.ledger.database import LedgerError  # noqa: PLC0415 - SQLAlchemy is loaded only when it is needed
 
     try:
         code = app(args=list(argv) if argv is not None else None, standalone_mode=False)

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from ciclo.console.rendering import EmptyLedger, UnknownOrganization, render_message
 from ciclo.domain.errors import DomainError, IllegalTransition
 from ciclo.ledger.actions import NoSuchFigure, NoSuchRow, NotPossible, UnusableNote
-from ciclo.ledger.errors import LedgerNotMigratedError, LedgerUrlError
+from ciclo.ledger.database import LedgerNotMigratedError, LedgerUrlError
 
 log = logging.getLogger(__name__)
 _TITLES = {

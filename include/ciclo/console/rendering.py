@@ -22,8 +22,8 @@ from ciclo.console.formats import FILTERS, SAO_PAULO, due_words, index_label, pe
 from ciclo.console.marks import MARKS, mark
 from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.wording import kind_words, said
-from ciclo.ledger.queries.month import waiting_for_a_person
-from ciclo.ledger.queries.organizations import OrganizationName, organizations
+from ciclo.ledger.queries.months import waiting_for_a_person
+from ciclo.ledger.queries.search import OrganizationName, organizations
 
 HERE = Path(__file__).parent
 MOUNTED_AT = "/billing"

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.price_index import PriceIndex, price_index
 from ciclo.ledger.repositories import IndexValueRepository
-from ciclo.ledger.repositories.executions import executions_using
+from ciclo.ledger.repositories.price_updates import executions_using
 from ciclo.ledger.tables import IndexValue
 from ciclo.sgs.client import MonthlyValue, SgsClient
 from ciclo.sgs.series import ShippedValue, months_between, shipped_values

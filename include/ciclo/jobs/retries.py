@@ -16,7 +16,7 @@ from ciclo.jobs.issuing.settle import StillInDoubtError
 from ciclo.jobs.issuing.summary import NothingBilledError
 from ciclo.jobs.periods.expand import NeverExpandedError
 from ciclo.jobs.runs import UnknownParamError
-from ciclo.ledger.errors import LedgerError
+from ciclo.ledger.database import LedgerError
 
 RETRIES = 5
 FIRST_DELAY = timedelta(seconds=20)

@@ -12,7 +12,7 @@ from typing import Any
 from ciclo.domain.money import brl
 from ciclo.domain.wording import said
 from ciclo.jobs.context import JobContext
-from ciclo.ledger.repositories.stopped import StoppedRepository
+from ciclo.ledger.repositories.audit import StoppedRepository
 from ciclo.ledger.tables import Period, PriceUpdateExecution
 from ciclo.provider.notifier import BillingNotifier
 from ciclo.tasks.runs import Context

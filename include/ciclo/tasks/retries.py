@@ -9,7 +9,7 @@ from ciclo.jobs.context import LeaseTooShortError
 from ciclo.jobs.issuing.settle import StillInDoubtError
 from ciclo.jobs.issuing.summary import NothingBilledError
 from ciclo.jobs.periods.expand import NeverExpandedError
-from ciclo.ledger.errors import LedgerError
+from ciclo.ledger.database import LedgerError
 from ciclo.provider.retries import API_RETRIES
 from ciclo.tasks.settings import settings
 

@@ -14,8 +14,7 @@ from airflow.sdk import Asset, AssetWatcher
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from sqlalchemy.exc import SQLAlchemyError
 
-from ciclo.ledger.database import ledger_session
-from ciclo.ledger.errors import LedgerError
+from ciclo.ledger.database import LedgerError, ledger_session
 from ciclo.ledger.repositories import WebhookRepository
 
 log = logging.getLogger("ciclo.webhooks")

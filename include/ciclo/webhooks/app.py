@@ -19,8 +19,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.database import ledger_session
-from ciclo.ledger.errors import LedgerError
+from ciclo.ledger.database import LedgerError, ledger_session
 from ciclo.ledger.repositories import ReceivedEvent, WebhookRepository
 from ciclo.webhooks.checks import is_fresh, is_signed, is_usable_id
 from ciclo.webhooks.event import is_probe, read_event

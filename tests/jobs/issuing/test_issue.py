@@ -178,7 +178,7 @@ def test_a_lost_ledger_is_rebuilt_from_the_references(sandbox, client, job, sqli
     prepare(first)
     issue(first)
     engine = open_engine(sqlite_url.replace("ledger.db", "second.db"))
-    from ciclo.ledger.migrate import upgrade
+    from ciclo.ledger.database import upgrade
 
     upgrade(engine)
     with Session(engine, expire_on_commit=False) as session:

@@ -20,8 +20,7 @@ from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.price_updates import UpdateOptions, UpdateOutcome, apply_price_updates, settle_updates
 from ciclo.jobs.rules.read import read_contract_list
-from ciclo.ledger.database import open_engine
-from ciclo.ledger.migrate import upgrade
+from ciclo.ledger.database import open_engine, upgrade
 from ciclo.ledger.repositories import Actor, Scope
 from ciclo.ledger.tables import Period, PriceUpdateExecution
 from ciclo_sandbox.testing import SandboxControl

@@ -25,7 +25,7 @@ from ciclo.ledger.queries.attention import (
     stopped_periods_by_kind,
     stopped_updates_by_kind,
 )
-from ciclo.ledger.queries.month import UPDATE_NEEDS_A_PERSON
+from ciclo.ledger.queries.months import UPDATE_NEEDS_A_PERSON
 from ciclo.ledger.queries.paging import Listing
 from ciclo.ledger.queries.price_updates import UpdateFilter, execution_listing
 

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from ciclo.console.csv_export import Column, csv_response
 from ciclo.console.rendering import ViewDep, render, render_message
 from ciclo.console.tables import AsFile, PageDep, table
-from ciclo.ledger.queries.closings import closing_listing, closings_of
+from ciclo.ledger.queries.months import closing_listing, closings_of
 
 router = APIRouter(prefix="/months")
 COLUMNS = (

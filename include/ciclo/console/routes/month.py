@@ -11,8 +11,8 @@ from ciclo.console.rendering import View, ViewDep, render
 from ciclo.console.routes.parameters import MonthParam
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.recurrence import DateRange
-from ciclo.ledger.queries.month import MonthGlance, month_glance, waiting_for_a_person
-from ciclo.ledger.queries.organizations import newest_issue_date
+from ciclo.ledger.queries.months import MonthGlance, month_glance, waiting_for_a_person
+from ciclo.ledger.queries.search import newest_issue_date
 
 router = APIRouter()
 

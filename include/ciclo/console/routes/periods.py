@@ -15,8 +15,7 @@ from ciclo.domain.calendar import add_months
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.wording import said
 from ciclo.ledger.actions import NoSuchRow
-from ciclo.ledger.queries.grid import GridFilter, grid
-from ciclo.ledger.queries.periods import PeriodFilter, period_listing, period_page
+from ciclo.ledger.queries.periods import GridFilter, PeriodFilter, grid, period_listing, period_page
 
 router = APIRouter(prefix="/periods")
 

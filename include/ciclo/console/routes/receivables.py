@@ -15,7 +15,7 @@ from ciclo.console.tables import AsFile, PageDep, table
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.receivables import AgeingBucket, ReceivableState
 from ciclo.domain.recurrence import DateRange
-from ciclo.ledger.queries.month import Share
+from ciclo.ledger.queries.months import Share
 from ciclo.ledger.queries.receivables import ReceivableFilter, ageing, collected, receivable_listing
 
 router = APIRouter(prefix="/receivables")

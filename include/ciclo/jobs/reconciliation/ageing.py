@@ -13,7 +13,7 @@ from ciclo.domain.calendar import first_of_month
 from ciclo.domain.money import ZERO, brl
 from ciclo.domain.receivables import AgeingBucket, ageing_bucket, days_to_receive
 from ciclo.jobs.context import JobContext
-from ciclo.ledger.repositories.ageing import AgeingRepository, OwedSum, ReceivedSum
+from ciclo.ledger.repositories.invoices import AgeingRepository, OwedSum, ReceivedSum
 
 TENTH = Decimal("0.1")
 Key = TypeVar("Key", int, date)

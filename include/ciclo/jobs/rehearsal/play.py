@@ -31,9 +31,7 @@ from ciclo.jobs.rehearsal.vendor import Vendor, open_vendor
 from ciclo.jobs.retries import next_try
 from ciclo.jobs.runs import SAO_PAULO, Approval, DryRun, LedgerStep, Run, Shard, Stage, Step, Trigger
 from ciclo.jobs.stages import BILL_RANGE, STAGES
-from ciclo.ledger.database import open_engine, open_session
-from ciclo.ledger.errors import LedgerError
-from ciclo.ledger.migrate import upgrade
+from ciclo.ledger.database import LedgerError, open_engine, open_session, upgrade
 from ciclo.ledger.repositories import Actor
 from ciclo.sgs.client import SgsClient
 

@@ -15,7 +15,7 @@ from ciclo.domain.states import IN_FLIGHT, IN_PRICES, ExecutionState
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.prices import VendorDisagreement
 from ciclo.ledger import tables
-from ciclo.ledger.repositories.prices import Schedule
+from ciclo.ledger.repositories.price_updates import Schedule
 
 SETTLED = (*IN_PRICES, ExecutionState.CANCELLED)
 

@@ -19,7 +19,7 @@ from ciclo.jobs.rules.ask import ReadRule, RuleBatch
 from ciclo.jobs.rules.prices import read_prices
 from ciclo.jobs.rules.schedules import follow_schedules, note_disagreements
 from ciclo.ledger.repositories import Disagreement
-from ciclo.ledger.repositories.catalogue import NewestVersion
+from ciclo.ledger.repositories.contracts import NewestVersion
 from ciclo.ledger.tables import Rule
 from ciclo.ledger.terms import RuleTerms, terms_hash
 

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from ciclo.ledger.errors import LedgerError
-from ciclo.ledger.existing import existing_ledger
+from ciclo.ledger.database import LedgerError, existing_ledger
 
 
 class BackupError(LedgerError):

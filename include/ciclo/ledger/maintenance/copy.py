@@ -15,8 +15,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, Connection, Engine, Insert, Row, Select, Table, Text, bindparam, cast, func, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from ciclo.ledger.errors import LedgerError
-from ciclo.ledger.existing import existing_ledger
+from ciclo.ledger.database import LedgerError, existing_ledger
 from ciclo.ledger.tables import AuditEntry, Base, Period, PriceUpdateExecution
 
 ROWS_AT_ONCE = 1000

@@ -1,4 +1,4 @@
-"""Alembic's environment: the connection comes from `ciclo.ledger.migrate`, the tables from `ciclo.ledger.tables`."""
+"""Alembic's environment: the connection comes from `ciclo.ledger.database`, the tables from `ciclo.ledger.tables`."""
 
 from alembic import context
 

@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.money import ZERO
 from ciclo.domain.wording import said_of_finding
-from ciclo.ledger.queries.expressions import contains, not_at_rest
-from ciclo.ledger.queries.month import NEEDS_A_PERSON, UPDATE_NEEDS_A_PERSON
-from ciclo.ledger.queries.paging import Listing, counted
+from ciclo.ledger.queries.months import NEEDS_A_PERSON, UPDATE_NEEDS_A_PERSON
+from ciclo.ledger.queries.paging import Listing, contains, counted, not_at_rest
 from ciclo.ledger.queries.periods import PeriodFilter, PeriodRow, period_listing
 from ciclo.ledger.queries.trail import TrailEntry, trail_of
 from ciclo.ledger.tables import Contract, Finding, Payload, Period, PriceUpdateExecution

@@ -8,9 +8,8 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.money import ZERO
-from ciclo.ledger.queries.expressions import contains
-from ciclo.ledger.queries.month import Share
-from ciclo.ledger.queries.paging import Listing, counted
+from ciclo.ledger.queries.months import Share
+from ciclo.ledger.queries.paging import Listing, contains, counted
 from ciclo.ledger.queries.price_updates import PricePoint, prices_of
 from ciclo.ledger.tables import Contract, Payload, Period, Rule, RuleVersion, ScheduledUpdate
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.money import ZERO
 from ciclo.domain.states import PeriodState
-from ciclo.ledger.queries.expressions import not_at_rest
+from ciclo.ledger.queries.paging import not_at_rest
 from ciclo.ledger.tables import Finding, Period, PriceUpdateExecution
 
 UPDATES_UNDER_WAY = ("waiting", "proposed", "submitting", "in_doubt", "parked")

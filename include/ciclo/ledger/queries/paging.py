@@ -1,15 +1,50 @@
-"""Pages of a list: the sort keys a list allows, and the rows of one page with the total.
+"""Pages of a list, and the SQL that lists share.
 
-The one rule: a sort key is looked up in the list's own table of columns, never taken from a request into SQL; every
-order ends in the row's key, so that pages neither share nor lose a row.
+A sort key is looked up in the list's own table of columns, never taken from a request into SQL; every order ends in the
+row's key, so that pages neither share nor lose a row. SQL that databases spell differently is here only.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, Integer, TextClause, func, text
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class days_between(FunctionElement[int]):  # noqa: N801 - it reads as the SQL function it is
+    """Whole days from the second date to the first."""
+
+    type = Integer()
+    inherit_cache = True
+    name = "days_between"
+
+
+@compiles(days_between, "postgresql")
+def _days_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    later, earlier = list(element.clauses)
+    return f"({compiler.process(later, **options)} - {compiler.process(earlier, **options)})"
+
+
+@compiles(days_between, "sqlite")
+def _days_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    later, earlier = (compiler.process(day, **options) for day in element.clauses)
+    return f"CAST(julianday({later}) - julianday({earlier}) AS INTEGER)"
+
+
+def not_at_rest() -> TextClause:
+    """Condition of the partial index over open periods: SQLite uses it only if the query repeats it word for word."""
+    return text("periods.state NOT IN ('issued','cancelled')")
+
+
+def contains(column: ColumnElement[str] | Any, wanted: str) -> ColumnElement[bool]:
+    """Whether a text contains another, whatever the case; `%` and `_` are themselves."""
+    escaped = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    condition: ColumnElement[bool] = column.ilike(f"%{escaped}%", escape="\\")
+    return condition
+
 
 Row = TypeVar("Row")
 Query = Any

@@ -12,8 +12,7 @@ from sqlalchemy.orm import Session
 from ciclo.domain.calendar import first_of_month
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Reason
-from ciclo.ledger.queries.expressions import contains
-from ciclo.ledger.queries.paging import Listing, Query, counted
+from ciclo.ledger.queries.paging import Listing, Query, contains, counted
 from ciclo.ledger.queries.trail import TrailEntry, trail_of
 from ciclo.ledger.tables import Contract, IndexValue, Price, PriceUpdateExecution, Rule, ScheduledUpdate
 

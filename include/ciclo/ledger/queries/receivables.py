@@ -16,9 +16,8 @@ from ciclo.domain.calendar import first_of_month
 from ciclo.domain.money import ZERO
 from ciclo.domain.receivables import AgeingBucket, ReceivableState, ageing_bucket, days_late
 from ciclo.domain.recurrence import DateRange
-from ciclo.ledger.queries.expressions import contains, days_between
-from ciclo.ledger.queries.month import Share
-from ciclo.ledger.queries.paging import Listing, counted
+from ciclo.ledger.queries.months import Share
+from ciclo.ledger.queries.paging import Listing, contains, counted, days_between
 from ciclo.ledger.tables import Contract, Invoice, Receivable
 
 

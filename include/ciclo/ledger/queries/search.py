@@ -1,14 +1,36 @@
-"""The search box: a number is an id of anything, a text is part of a contract's or rule's name."""
+"""Finding one's way: the organizations of the ledger, and contracts, rules, periods and invoices by what is typed."""
 
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.queries.expressions import contains
-from ciclo.ledger.tables import Contract, Invoice, Period, Rule
+from ciclo.ledger.queries.paging import contains
+from ciclo.ledger.tables import Contract, Invoice, Organization, Period, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationName:
+    """An organization by id; the name is the vendor's, or its id where none is known."""
+
+    organization_id: int
+    name: str
+
+
+def organizations(session: Session) -> tuple[OrganizationName, ...]:
+    """Return every organization of the ledger, by id."""
+    query = select(Organization.organization_id, Organization.name).order_by(Organization.organization_id)
+    return tuple(OrganizationName(key, name or f"Organization {key}") for key, name in session.execute(query))
+
+
+def newest_issue_date(session: Session, organization_id: int, up_to: date) -> date | None:
+    """Return the last issue date on or before a day, else the first after it, or None if nothing was ever planned."""
+    mine = Period.organization_id == organization_id
+    before = session.scalar(select(func.max(Period.issue_date)).where(mine, Period.issue_date <= up_to))
+    return before or session.scalar(select(func.min(Period.issue_date)).where(mine))
+
 
 MOST = 20
 LARGEST_ID = 2**63 - 1

@@ -1,18 +1,16 @@
 """One repository a resource, with named queries. Repositories flush, the caller commits."""
 
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
-from ciclo.ledger.repositories.catalogue import ACTIVE, CatalogueRepository, Version, version_on
 from ciclo.ledger.repositories.closings import AsClosed, ClosingRepository
-from ciclo.ledger.repositories.executions import ExecutionRepository
+from ciclo.ledger.repositories.contracts import ACTIVE, CatalogueRepository, Version, version_on
 from ciclo.ledger.repositories.findings import Disagreement, FindingRepository, Settled
-from ciclo.ledger.repositories.indices import IndexValueRepository
-from ciclo.ledger.repositories.invoices import InvoiceRepository
+from ciclo.ledger.repositories.invoices import InvoiceRepository, MonthOfInvoices, ReconciliationRepository
 from ciclo.ledger.repositories.organizations import OrganizationRepository
 from ciclo.ledger.repositories.periods import Issued, PeriodRepository, Scope, StateCount
 from ciclo.ledger.repositories.plans import NewPlan, PlanEntry, PlanRepository
-from ciclo.ledger.repositories.prices import KnownPrice, PriceRepository, ScheduledUpdateRepository
+from ciclo.ledger.repositories.price_updates import ExecutionRepository, ScheduledUpdateRepository
+from ciclo.ledger.repositories.prices import IndexValueRepository, KnownPrice, PriceRepository
 from ciclo.ledger.repositories.readings import ReadingRepository
-from ciclo.ledger.repositories.reconciliation import MonthOfInvoices, ReconciliationRepository
 from ciclo.ledger.repositories.webhooks import ReceivedEvent, WebhookRepository
 
 __all__ = [

@@ -1,15 +1,15 @@
-"""The audit trail: every change of state is added, nothing is ever changed or removed."""
+"""The audit trail: every change of state is added, nothing is ever changed or removed; what a run stopped, by it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, Select, insert, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.states import Reason
-from ciclo.ledger.tables import AuditEntry, reason_columns
+from ciclo.ledger.tables import AuditEntry, Period, PriceUpdateExecution, reason_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +79,38 @@ class AuditRepository:
             AuditEntry.subject_id == subject_id,
         )
         return list(self._session.scalars(query.order_by(AuditEntry.id)))
+
+
+STOPPED = ("parked", "in_doubt")
+
+Stoppable = type[Period] | type[PriceUpdateExecution]
+
+
+class StoppedRepository:
+    """What one organization's runs stopped."""
+
+    def __init__(self, session: Session, organization_id: int) -> None:
+        self._session = session
+        self._organization_id = organization_id
+
+    def periods(self, run_id: str) -> list[Period]:
+        """Return the periods that a run stopped, oldest issue date first."""
+        mine = select(Period).where(Period.id.in_(self._ids("period", run_id)), *self._still(Period))
+        return list(self._session.scalars(mine.order_by(Period.issue_date, Period.id)))
+
+    def price_updates(self, run_id: str) -> list[PriceUpdateExecution]:
+        """Return the price updates that a run stopped, in order of execution date."""
+        stopped = PriceUpdateExecution.id.in_(self._ids("execution", run_id))
+        query = select(PriceUpdateExecution).where(stopped, *self._still(PriceUpdateExecution))
+        return list(self._session.scalars(query.order_by(PriceUpdateExecution.execution_date, PriceUpdateExecution.id)))
+
+    def _ids(self, subject: str, run_id: str) -> Select[int]:
+        return select(AuditEntry.subject_id).where(
+            AuditEntry.organization_id == self._organization_id,
+            AuditEntry.subject == subject,
+            AuditEntry.run_id == run_id,
+            AuditEntry.to_state.in_(STOPPED),
+        )
+
+    def _still(self, table: Stoppable) -> tuple[ColumnElement[bool], ...]:
+        return table.organization_id == self._organization_id, table.state.in_(STOPPED)

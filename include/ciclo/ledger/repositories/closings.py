@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, defer
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.domain.wording import said
+from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.tables import (
     AuditEntry,
@@ -28,9 +29,6 @@ from ciclo.ledger.tables import (
     PriceUpdateExecution,
     Rule,
 )
-
-IDS_AT_ONCE = 5000
-ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +82,8 @@ class ClosingRepository:
         return attempt
 
     def _hold(self, closing_id: int, held: Sequence[Mapping[str, Any]]) -> None:
-        for start in range(0, len(held), ROWS_AT_ONCE):
-            rows = [{"closing_id": closing_id, **row} for row in held[start : start + ROWS_AT_ONCE]]
-            self._session.execute(insert(ClosedInvoice), rows)
+        for part in in_parts(held):
+            self._session.execute(insert(ClosedInvoice), [{"closing_id": closing_id, **row} for row in part])
 
     def last_attempt(self, month: date) -> MonthClosing | None:
         """Return the newest attempt to close a month."""
@@ -108,12 +105,9 @@ class ClosingRepository:
         months = {closing_id: month for month, closing_id in self.closed_months().items()}
         if not months:
             return {}
-        wanted = sorted(set(invoice_ids))
         found: dict[int, AsClosed] = {}
-        for start in range(0, len(wanted), IDS_AT_ONCE):
-            query = select(ClosedInvoice).where(
-                ClosedInvoice.closing_id.in_(months), ClosedInvoice.invoice_id.in_(wanted[start : start + IDS_AT_ONCE])
-            )
+        for ids in in_parts(sorted(set(invoice_ids))):
+            query = select(ClosedInvoice).where(ClosedInvoice.closing_id.in_(months), ClosedInvoice.invoice_id.in_(ids))
             for row in self._session.scalars(query):
                 found[row.invoice_id] = AsClosed(
                     row.invoice_id, row.contract_id, months[row.closing_id], row.gross_value, row.cancelled
@@ -145,9 +139,7 @@ class ClosingRepository:
     def given_up_by(self, period_ids: Iterable[int]) -> dict[int, str]:
         """Return the cancelled periods of some that a person gave up: by hand, or by the policy of a backfill."""
         found: dict[int, str] = {}
-        wanted = sorted(set(period_ids))
-        for start in range(0, len(wanted), IDS_AT_ONCE):
-            ids = wanted[start : start + IDS_AT_ONCE]
+        for ids in in_parts(sorted(set(period_ids))):
             by_hand = select(AuditEntry.subject_id, AuditEntry.reason).where(
                 AuditEntry.organization_id == self._organization_id,
                 AuditEntry.subject == "period",
@@ -165,7 +157,9 @@ class ClosingRepository:
                     PlannedInvoice.period_id.in_(ids),
                 )
             )
-            found |= {row[0]: f"left out by the policy of run {row[1]}" for row in self._session.execute(by_policy)}
+            found |= {
+                row.period_id: f"left out by the policy of run {row.run_id}" for row in self._session.execute(by_policy)
+            }
             found |= {row.subject_id: said(row.reason, "by a person") for row in self._session.execute(by_hand)}
         return found
 

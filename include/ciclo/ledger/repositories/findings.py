@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.states import Fact, Reason, ReasonKind
 from ciclo.domain.wording import said_of_finding
+from ciclo.ledger.database import insert_new
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
-from ciclo.ledger.repositories.statements import insert_new
 from ciclo.ledger.tables import Finding
 
 Subject = tuple[str, int]

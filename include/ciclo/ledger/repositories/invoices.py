@@ -1,22 +1,28 @@
-"""Invoices and receivables as last seen at the vendor."""
+"""Invoices and receivables as last seen at the vendor; what is owed, and how long money took to come.
+
+Rows are asked for by the ids of a part, never one by one, so that the cost follows the pages read. Lateness is as of a
+day that the caller names: due dates and receipts are stored, ages never.
+"""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from ciclo.domain.receivables import MadeBy
+from ciclo.domain.calendar import first_of_month
+from ciclo.domain.findings import AT_REST
+from ciclo.domain.receivables import MadeBy, ReceivableState
 from ciclo.domain.recurrence import DateRange
-from ciclo.ledger.repositories.statements import Merge, upsert
-from ciclo.ledger.tables import GeneratedRange, Invoice, NotItsOwn, Receivable
+from ciclo.domain.states import PeriodState
+from ciclo.ledger.database import Merge, in_parts, upsert
+from ciclo.ledger.tables import Contract, GeneratedRange, Invoice, NotItsOwn, Period, Receivable
 
 PERIOD_OF: dict[str, Merge] = {"period_id": func.coalesce, "adopted": or_, "made_by": func.coalesce}
 """A reading that knows no period of an invoice leaves the stored one, and who made it; an adopted one stays adopted."""
-
-_IDS_AT_ONCE = 5000
-"""Ids in one statement: databases limit its parameters."""
 
 
 class InvoiceRepository:
@@ -39,7 +45,7 @@ class InvoiceRepository:
         """Return those of `invoice_ids` that belong to a period already."""
         return {
             invoice_id
-            for ids in _chunks(invoice_ids)
+            for ids in in_parts(sorted(set(invoice_ids)))
             for invoice_id in self._session.scalars(self._some(ids).where(Invoice.period_id.is_not(None)))
         }
 
@@ -50,7 +56,7 @@ class InvoiceRepository:
         )
         rows = (
             row
-            for ids in _chunks(invoice_ids)
+            for ids in in_parts(sorted(set(invoice_ids)))
             for row in self._session.execute(query.where(Invoice.invoice_id.in_(ids)))
         )
         return {row.invoice_id: MadeBy(row.made_by) for row in rows}
@@ -76,7 +82,7 @@ class InvoiceRepository:
             NotItsOwn.organization_id == self._organization_id
         )
         found: dict[int, set[int]] = {}
-        for ids in _chunks(rule_ids):
+        for ids in in_parts(sorted(set(rule_ids))):
             for rule_id, invoice_id in self._session.execute(query.where(NotItsOwn.rule_id.in_(ids))):
                 found.setdefault(rule_id, set()).add(invoice_id)
         return {rule_id: frozenset(ids) for rule_id, ids in found.items()}
@@ -96,7 +102,7 @@ class InvoiceRepository:
         query = select(GeneratedRange).where(GeneratedRange.organization_id == self._organization_id)
         rows = {
             row.rule_id: row
-            for ids in _chunks(rule_ids)
+            for ids in in_parts(sorted(set(rule_ids)))
             for row in self._session.scalars(query.where(GeneratedRange.rule_id.in_(ids)))
         }
         for rule_id, days in seen.items():
@@ -136,7 +142,224 @@ class InvoiceRepository:
         return select(Invoice.invoice_id).where(*mine)
 
 
-def _chunks(ids: Iterable[int]) -> Iterator[list[int]]:
-    rows = sorted(set(ids))
-    for start in range(0, len(rows), _IDS_AT_ONCE):
-        yield rows[start : start + _IDS_AT_ONCE]
+@dataclass(slots=True)
+class MonthOfInvoices:
+    """How many invoices the ledger has of an issue month, and how many of them are not at rest."""
+
+    invoices: int = 0
+    open: int = 0
+
+
+class ReconciliationRepository:
+    """The invoices of one organization, seen from the vendor's side."""
+
+    def __init__(self, session: Session, organization_id: int) -> None:
+        self._session = session
+        self._organization_id = organization_id
+
+    def months(self) -> dict[date, MonthOfInvoices]:
+        """Return the issue months of the invoices that are still at the vendor, by first day."""
+        is_open = case((Invoice.state.in_([state.value for state in AT_REST]), 0), else_=1)
+        query = (
+            select(Invoice.issue_date, func.count(), func.sum(is_open))
+            .where(Invoice.organization_id == self._organization_id, Invoice.gone_at.is_(None))
+            .group_by(Invoice.issue_date)
+        )
+        months: dict[date, MonthOfInvoices] = {}
+        for issue_date, invoices, still_open in self._session.execute(query):
+            month = months.setdefault(first_of_month(issue_date), MonthOfInvoices())
+            month.invoices += invoices
+            month.open += still_open
+        return months
+
+    def first_period_of_contracts(self) -> dict[int, date]:
+        """Return the first issue date that the ledger knows of each contract: before it, Ciclo did not bill."""
+        query = select(Period.contract_id, func.min(Period.issue_date)).where(
+            Period.organization_id == self._organization_id
+        )
+        rows = self._session.execute(query.group_by(Period.contract_id))
+        return {row[0]: row[1] for row in rows}
+
+    def sellers(self) -> set[int]:
+        """Return the contracts that the ledger knows."""
+        query = select(Contract.contract_id).where(Contract.organization_id == self._organization_id)
+        return set(self._session.scalars(query))
+
+    def invoices(self, invoice_ids: Iterable[int]) -> dict[int, Invoice]:
+        """Return some invoices by id."""
+        found: dict[int, Invoice] = {}
+        for ids in in_parts(sorted(set(invoice_ids))):
+            query = select(Invoice).where(Invoice.organization_id == self._organization_id, Invoice.invoice_id.in_(ids))
+            found |= {invoice.invoice_id: invoice for invoice in self._session.scalars(query)}
+        return found
+
+    def receivables(self, invoice_ids: Iterable[int]) -> dict[int, list[Receivable]]:
+        """Return the receivables of some invoices that are still at the vendor, by due date."""
+        found: dict[int, list[Receivable]] = {}
+        for ids in in_parts(sorted(set(invoice_ids))):
+            query = select(Receivable).where(
+                Receivable.organization_id == self._organization_id, Receivable.invoice_id.in_(ids)
+            )
+            for receivable in self._session.scalars(query.order_by(Receivable.due_date, Receivable.receivable_id)):
+                found.setdefault(receivable.invoice_id, []).append(receivable)
+        return found
+
+    def periods(self, period_ids: Iterable[int]) -> dict[int, Period]:
+        """Return some periods by id."""
+        found: dict[int, Period] = {}
+        for ids in in_parts(sorted(set(period_ids))):
+            query = select(Period).where(Period.organization_id == self._organization_id, Period.id.in_(ids))
+            found |= {period.id: period for period in self._session.scalars(query)}
+        return found
+
+    def periods_on(self, contract_ids: Iterable[int], days: Iterable[date]) -> list[Period]:
+        """Return the periods of some contracts on some issue dates."""
+        wanted = set(days)
+        if not wanted:
+            return []
+        query = select(Period).where(
+            Period.organization_id == self._organization_id,
+            Period.issue_date >= min(wanted),
+            Period.issue_date <= max(wanted),
+        )
+        contracts = set(contract_ids)
+        rows = (
+            row
+            for ids in in_parts(sorted(set(contracts)))
+            for row in self._session.scalars(query.where(Period.contract_id.in_(ids)))
+        )
+        return [period for period in rows if period.issue_date in wanted]
+
+    def present_ids(self, window: DateRange, contract_ids: Collection[int] = ()) -> set[int]:
+        """Return the invoices with an issue date in the window that were at the vendor when last seen."""
+        return set(self._session.scalars(self._within(window, contract_ids).where(Invoice.gone_at.is_(None))))
+
+    def all_ids(self, window: DateRange, contract_ids: Collection[int] = ()) -> set[int]:
+        """Return every invoice with an issue date in the window, those that are gone too."""
+        return set(self._session.scalars(self._within(window, contract_ids)))
+
+    def _within(self, window: DateRange, contract_ids: Collection[int]) -> Select[int]:
+        query = select(Invoice.invoice_id).where(
+            Invoice.organization_id == self._organization_id,
+            Invoice.issue_date >= window.start,
+            Invoice.issue_date < window.end,
+        )
+        return query.where(Invoice.contract_id.in_(contract_ids)) if contract_ids else query
+
+    def gone(self, invoice_ids: Iterable[int]) -> list[Invoice]:
+        """Return those of some invoices that are no longer at the vendor."""
+        mine = Invoice.organization_id == self._organization_id, Invoice.gone_at.is_not(None)
+        query = select(Invoice).where(*mine)
+        return [
+            row
+            for ids in in_parts(sorted(set(invoice_ids)))
+            for row in self._session.scalars(query.where(Invoice.invoice_id.in_(ids)))
+        ]
+
+    def receivable_ids(self, invoice_ids: Iterable[int]) -> set[int]:
+        """Return the receivables of some invoices, those that are gone too."""
+        query = select(Receivable.receivable_id).where(Receivable.organization_id == self._organization_id)
+        return {
+            line
+            for ids in in_parts(sorted(set(invoice_ids)))
+            for line in self._session.scalars(query.where(Receivable.invoice_id.in_(ids)))
+        }
+
+    def each(self, invoice_ids: Iterable[int]) -> Iterator[Invoice]:
+        """Yield some invoices, some thousands at a time, without keeping them."""
+        for ids in in_parts(sorted(set(invoice_ids))):
+            rows = list(self.invoices(ids).values())
+            yield from rows
+            for row in rows:
+                self._session.expunge(row)
+
+    def touch(self, invoice_ids: Sequence[int], at: datetime) -> None:
+        """Say that invoices and their receivables were seen unchanged."""
+        for ids in in_parts(sorted(set(invoice_ids))):
+            for table in (Invoice, Receivable):
+                mine = and_(table.organization_id == self._organization_id, table.invoice_id.in_(ids))
+                statement: Any = update(table).where(mine, table.gone_at.is_(None)).values(seen_at=at)
+                self._session.execute(statement.execution_options(synchronize_session=False))
+
+    def stand_in(self, period: Period, old_invoice_id: int | None, new_invoice_id: int, at: datetime) -> None:
+        """Let an issued period have another invoice: its own is deleted or cancelled at the vendor."""
+        rows = self.invoices([new_invoice_id, *([old_invoice_id] if old_invoice_id is not None else [])])
+        if old_invoice_id is not None and old_invoice_id in rows:
+            rows[old_invoice_id].period_id = None
+            self._session.flush()  # a period has one invoice at any time
+        new = rows[new_invoice_id]
+        new.period_id, new.adopted = period.id, True
+        period.invoice_id, period.changed_at = new_invoice_id, at
+        self._session.flush()
+
+    def unbilled(self, window: DateRange) -> list[Period]:
+        """Return the window's periods that are not invoices, whatever their state."""
+        query = select(Period).where(
+            Period.organization_id == self._organization_id,
+            Period.issue_date >= window.start,
+            Period.issue_date < window.end,
+            Period.state != PeriodState.ISSUED.value,
+        )
+        return list(self._session.scalars(query.order_by(Period.issue_date, Period.id)))
+
+
+class OwedSum(NamedTuple):
+    """Receivables of a contract that were issued on a day, fall due on another and are not received. BRL."""
+
+    contract_id: int
+    issue_date: date
+    due_date: date
+    receivables: int
+    amount: Decimal
+
+
+class ReceivedSum(NamedTuple):
+    """Receivables of a contract that were issued on a day and received on another. BRL."""
+
+    contract_id: int
+    issue_date: date
+    received_at: date
+    receivables: int
+    amount: Decimal
+
+
+class AgeingRepository:
+    """The receivables of one organization, summed up."""
+
+    def __init__(self, session: Session, organization_id: int) -> None:
+        self._session = session
+        self._organization_id = organization_id
+
+    def owed(self) -> list[OwedSum]:
+        """Return what is issued and not received, by contract, issue date and due date."""
+        group = Receivable.contract_id, Invoice.issue_date, Receivable.due_date
+        query = (
+            select(*group, func.count(), func.sum(Receivable.gross_value))
+            .join(Invoice, self._same_invoice())
+            .where(*self._at_vendor(ReceivableState.TO_RECEIVE))
+            .group_by(*group)
+        )
+        return [OwedSum(*row) for row in self._session.execute(query)]
+
+    def received(self) -> list[ReceivedSum]:
+        """Return what came in, by contract, issue date and day of receipt."""
+        group = Receivable.contract_id, Invoice.issue_date, Receivable.received_at
+        query = (
+            select(*group, func.count(), func.sum(func.coalesce(Receivable.received_value, Receivable.gross_value)))
+            .join(Invoice, self._same_invoice())
+            .where(*self._at_vendor(ReceivableState.RECEIVED), Receivable.received_at.is_not(None))
+            .group_by(*group)
+        )
+        rows = self._session.execute(query)
+        return [ReceivedSum(row[0], row[1], row[2], row[3], row[4]) for row in rows if row[2] is not None]
+
+    @staticmethod
+    def _same_invoice() -> ColumnElement[bool]:
+        return and_(Invoice.organization_id == Receivable.organization_id, Invoice.invoice_id == Receivable.invoice_id)
+
+    def _at_vendor(self, state: ReceivableState) -> tuple[ColumnElement[bool], ...]:
+        return (
+            Receivable.organization_id == self._organization_id,
+            Receivable.state == state.value,
+            Receivable.gone_at.is_(None),
+        )

@@ -5,8 +5,8 @@ from datetime import date, datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from ciclo.ledger.database import insert_new
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
-from ciclo.ledger.repositories.statements import insert_new
 from ciclo.ledger.tables import Organization
 
 UNARMED, ARMED = "unarmed", "armed"

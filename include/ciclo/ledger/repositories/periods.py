@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind, as_reason, check_transition
+from ciclo.ledger.database import in_parts, insert_new
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
-from ciclo.ledger.repositories.statements import insert_new
 from ciclo.ledger.tables import Invoice, Period, PlannedInvoice, Reading, ScheduledUpdate, reason_columns
 
 _BECOME_ISSUED = (
@@ -37,9 +37,6 @@ _BECOME_ISSUED = (
         changed_at=bindparam("changed_at"),
     )
 )
-
-_IDS_AT_ONCE = 10_000
-"""Ids in one statement: PostgreSQL's protocol takes 65,535 parameters, SQLite 32,766 by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +118,8 @@ class PeriodRepository:
         wanted = sorted(contract_ids)
         alive = *_within(window), Period.state != PeriodState.CANCELLED
         found: list[Period] = []
-        for start in range(0, len(wanted), _IDS_AT_ONCE):
-            query = self._mine().where(Period.contract_id.in_(wanted[start : start + _IDS_AT_ONCE]), *alive)
+        for part in in_parts(wanted):
+            query = self._mine().where(Period.contract_id.in_(part), *alive)
             found += self._session.scalars(query.execution_options(populate_existing=True))
         return found
 
@@ -146,9 +143,9 @@ class PeriodRepository:
         """Return the periods of some rules that were issued after an instant, given by rule."""
         found: list[Period] = []
         rules = sorted(since)
-        for start in range(0, len(rules), _IDS_AT_ONCE):
+        for part in in_parts(rules):
             query = self._mine().where(
-                Period.rule_id.in_(rules[start : start + _IDS_AT_ONCE]),
+                Period.rule_id.in_(part),
                 Period.state == PeriodState.ISSUED,
                 Period.changed_at > min(since.values()),
             )
@@ -318,8 +315,8 @@ class PeriodRepository:
     def _locked(self, period_ids: Iterable[int]) -> Iterator[Period]:
         """Yield some periods as they are in the ledger now; nobody else changes them before the commit."""
         wanted = sorted(period_ids)  # everybody locks in the same order: no deadlocks
-        for start in range(0, len(wanted), _IDS_AT_ONCE):
-            query = self._mine().where(Period.id.in_(wanted[start : start + _IDS_AT_ONCE])).order_by(Period.id)
+        for part in in_parts(wanted):
+            query = self._mine().where(Period.id.in_(part)).order_by(Period.id)
             fresh = query.with_for_update().execution_options(populate_existing=True)
             yield from self._session.scalars(fresh).all()
 
@@ -346,8 +343,8 @@ class PeriodRepository:
         """Return some periods as they are in the ledger now, oldest issue date first."""
         wanted = list(period_ids)
         found: list[Period] = []
-        for start in range(0, len(wanted), _IDS_AT_ONCE):
-            query = self._mine().where(Period.id.in_(wanted[start : start + _IDS_AT_ONCE]))
+        for part in in_parts(wanted):
+            query = self._mine().where(Period.id.in_(part))
             found += self._session.scalars(query.execution_options(populate_existing=True))
         return sorted(found, key=lambda period: (period.issue_date, period.id))
 

@@ -12,10 +12,10 @@ from decimal import Decimal
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.tables import BillingPlan, PlannedInvoice
 
-ROWS_AT_ONCE = 1000
 PROPOSED, APPROVED, APPLIED = "proposed", "approved", "applied"
 
 
@@ -83,7 +83,7 @@ class PlanRepository:
         return plan
 
     def _keep_entries(self, plan_id: int, entries: Sequence[PlanEntry]) -> None:
-        for start in range(0, len(entries), ROWS_AT_ONCE):
+        for part in in_parts(entries):
             rows = [
                 {
                     "plan_id": plan_id,
@@ -91,7 +91,7 @@ class PlanRepository:
                     "gross_value": entry.gross_value,
                     "left_out": entry.left_out,
                 }
-                for entry in entries[start : start + ROWS_AT_ONCE]
+                for entry in part
             ]
             self._session.execute(insert(PlannedInvoice), rows)
 

@@ -1,18 +1,20 @@
-"""Effective-dated prices and scheduled updates: what a period costs on its issue date, and when that changes."""
+"""Effective-dated prices, and the index values that move them.
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+A value is never changed in place: another price begins on a day, another index value is a further revision of its
+month, of which the newest counts for what is not applied yet. Index values are shared by all organizations.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, exists, or_, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.repositories.catalogue import ACTIVE
-from ciclo.ledger.repositories.executions import within_scope
-from ciclo.ledger.repositories.periods import Scope
-from ciclo.ledger.repositories.statements import insert_new, upsert
-from ciclo.ledger.tables import Contract, Price, Rule, ScheduledUpdate
+from ciclo.ledger.database import insert_new
+from ciclo.ledger.tables import IndexValue, Price
 
 
 class KnownPrice(NamedTuple):
@@ -51,116 +53,51 @@ class PriceRepository:
         return found
 
 
-class Schedule(NamedTuple):
-    """When an update executes."""
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """A month of an index whose value was changed by its publisher after it was out."""
 
-    init_date: date
-    month_quantity: int
-    next_execution_date: date | None
-
-    @classmethod
-    def of(cls, row: ScheduledUpdate) -> "Schedule":
-        """Take it from a row."""
-        return cls(row.init_date, row.month_quantity, row.next_execution_date)
+    price_index: str
+    month: date
+    first: Decimal
+    newest: Decimal
+    revisions: int
 
 
-class ScheduledUpdateRepository:
-    """The scheduled updates of one organization's rules."""
+class IndexValueRepository:
+    """The values of the price indices."""
 
-    def __init__(self, session: Session, organization_id: int) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
-        self._organization_id = organization_id
 
-    def store(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert or update scheduled updates; where the ledger stands (`next_execution_date`) is kept."""
-        if rows:
-            keep = ["first_seen_at", "next_execution_date"]
-            self._session.execute(upsert(self._session, ScheduledUpdate, keep=keep), rows)
+    def add(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Add values and return how many are new; a known revision of a month stays as it is."""
+        if not rows:
+            return 0
+        statement = insert_new(self._session, IndexValue).returning(IndexValue.id)
+        return len(self._session.connection().execute(statement, rows).all())
 
-    def of_rules(self, rule_ids: Iterable[int]) -> dict[int, list[ScheduledUpdate]]:
-        """Return the scheduled updates of some rules that are still at the vendor, by id."""
-        query = select(ScheduledUpdate).where(
-            ScheduledUpdate.organization_id == self._organization_id,
-            ScheduledUpdate.rule_id.in_(list(rule_ids)),
-            ScheduledUpdate.gone_at.is_(None),
+    def newest(self, price_index: str, *, since: date = date.min) -> dict[date, IndexValue]:
+        """Return the newest revision of each month from `since` on, oldest month first."""
+        query = select(IndexValue).where(IndexValue.price_index == price_index, IndexValue.month >= since)
+        rows = self._session.scalars(query.order_by(IndexValue.month, IndexValue.revision))
+        return {row.month: row for row in rows}
+
+    def months(self) -> set[tuple[str, date]]:
+        """Return every index and month that has a value."""
+        query = select(IndexValue.price_index, IndexValue.month).distinct()
+        return {(price_index, month) for price_index, month in self._session.execute(query)}
+
+    def revised(self, price_index: str) -> list[Revised]:
+        """Return the months of an index that have been revised, oldest first."""
+        many = (
+            select(IndexValue.month)
+            .where(IndexValue.price_index == price_index)
+            .group_by(IndexValue.month)
+            .having(func.count() > 1)
         )
-        found: dict[int, list[ScheduledUpdate]] = {}
-        for scheduled in self._session.scalars(_fresh(query.order_by(ScheduledUpdate.scheduled_update_id))):
-            found.setdefault(scheduled.rule_id, []).append(scheduled)
-        return found
-
-    def known(self, scheduled_update_ids: Iterable[int]) -> dict[int, Schedule]:
-        """Return when some updates execute, by id: a snapshot that a later `store` does not change."""
-        query = select(ScheduledUpdate).where(
-            ScheduledUpdate.organization_id == self._organization_id,
-            ScheduledUpdate.scheduled_update_id.in_(list(scheduled_update_ids)),
-        )
-        return {row.scheduled_update_id: Schedule.of(row) for row in self._session.scalars(_fresh(query))}
-
-    def mark_gone(self, rule_ids: Iterable[int], present: Collection[int], at: datetime) -> None:
-        """Mark the rules' scheduled updates that are not in `present` as gone."""
-        for updates in self.of_rules(rule_ids).values():
-            for scheduled in updates:
-                if scheduled.scheduled_update_id not in present:
-                    scheduled.gone_at = at
-        self._session.flush()
-
-    def get(self, scheduled_update_id: int) -> ScheduledUpdate | None:
-        """Return one update, also one that is gone, or None if the organization has no such one."""
-        query = select(ScheduledUpdate).where(
-            ScheduledUpdate.organization_id == self._organization_id,
-            ScheduledUpdate.scheduled_update_id == scheduled_update_id,
-        )
-        return self._session.scalar(_fresh(query))
-
-    def due(self, on: date, scope: Scope) -> list[ScheduledUpdate]:
-        """Return the scope's updates with a next execution up to `on` (its window aside), by execution date."""
-        query = self._coming(scope).where(ScheduledUpdate.next_execution_date <= on)
-        order = ScheduledUpdate.next_execution_date, ScheduledUpdate.rule_id, ScheduledUpdate.scheduled_update_id
-        return list(self._session.scalars(_fresh(query.order_by(*order))))
-
-    def without_rule(self, scope: Scope) -> list[ScheduledUpdate]:
-        """Return the scope's updates with a next execution whose rule or contract is gone or no longer billed."""
-        rule_is_there = and_(
-            Rule.organization_id == ScheduledUpdate.organization_id,
-            Rule.rule_id == ScheduledUpdate.rule_id,
-            Rule.gone_at.is_(None),
-        )
-        contract_is_active = and_(
-            Contract.organization_id == ScheduledUpdate.organization_id,
-            Contract.contract_id == ScheduledUpdate.contract_id,
-            Contract.gone_at.is_(None),
-            Contract.state == ACTIVE,
-        )
-        billed = exists().where(rule_is_there).correlate(ScheduledUpdate)
-        active = exists().where(contract_is_active).correlate(ScheduledUpdate)
-        query = self._coming(scope).where(or_(~billed, ~active))
-        return list(self._session.scalars(_fresh(query)))
-
-    def move(self, scheduled_update_id: int, *, expected: date | None, to: date | None) -> bool:
-        """Let an update's next execution be another day; False if it is no longer the `expected` one."""
-        statement = (
-            update(ScheduledUpdate)
-            .where(
-                ScheduledUpdate.organization_id == self._organization_id,
-                ScheduledUpdate.scheduled_update_id == scheduled_update_id,
-                ScheduledUpdate.next_execution_date.is_not_distinct_from(expected),
-            )
-            .values(next_execution_date=to)
-            .returning(ScheduledUpdate.scheduled_update_id)
-            .execution_options(synchronize_session=False)
-        )
-        return self._session.scalar(statement) is not None
-
-    def _coming(self, scope: Scope) -> Select[ScheduledUpdate]:
-        return select(ScheduledUpdate).where(
-            ScheduledUpdate.organization_id == self._organization_id,
-            ScheduledUpdate.gone_at.is_(None),
-            ScheduledUpdate.next_execution_date.is_not(None),
-            *within_scope(ScheduledUpdate, scope),
-        )
-
-
-def _fresh(query: Select[ScheduledUpdate]) -> Select[ScheduledUpdate]:
-    """Read rows as they are now: updates are stored and moved by statements that the session's objects do not see."""
-    return query.execution_options(populate_existing=True)
+        query = select(IndexValue).where(IndexValue.price_index == price_index, IndexValue.month.in_(many))
+        history: dict[date, list[Decimal]] = {}
+        for row in self._session.scalars(query.order_by(IndexValue.month, IndexValue.revision)):
+            history.setdefault(row.month, []).append(row.value)
+        return [Revised(price_index, month, v[0], v[-1], len(v)) for month, v in history.items()]

@@ -1,6 +1,6 @@
 """Readings: when a contract was last read, whether it can be read, and in which state it was seen from when to when."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 
 from sqlalchemy import select, update
@@ -8,15 +8,12 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Reason
-from ciclo.ledger.repositories.catalogue import ACTIVE
-from ciclo.ledger.repositories.statements import upsert
+from ciclo.ledger.database import upsert
+from ciclo.ledger.repositories.contracts import ACTIVE
 from ciclo.ledger.tables import Contract, ContractState, Reading
 from ciclo.ledger.tables.base import reason_columns
 
 _SAME_CONTRACT = (Reading.organization_id == Contract.organization_id) & (Reading.contract_id == Contract.contract_id)
-
-IDS_AT_ONCE = 1000
-"""Ids in one statement: databases limit its parameters."""
 
 
 class ReadingRepository:
@@ -36,7 +33,7 @@ class ReadingRepository:
             on: the day in São Paulo.
             at: the instant.
         """
-        for some in _chunks(states):
+        for some in in_parts(sorted(states)):
             query = select(ContractState).where(
                 ContractState.organization_id == self._organization_id,
                 ContractState.contract_id.in_(some),
@@ -70,7 +67,7 @@ class ReadingRepository:
     def pauses(self, contract_ids: Iterable[int]) -> dict[int, tuple[DateRange, ...]]:
         """Return by contract the stretches of days in which it was seen in another state than active, in order."""
         found: dict[int, tuple[DateRange, ...]] = {}
-        for some in _chunks(contract_ids):
+        for some in in_parts(sorted(contract_ids)):
             query = select(ContractState.contract_id, ContractState.from_date, ContractState.to_date).where(
                 ContractState.organization_id == self._organization_id,
                 ContractState.contract_id.in_(some),
@@ -103,7 +100,7 @@ class ReadingRepository:
     def of(self, contract_ids: Iterable[int]) -> dict[int, Reading]:
         """Return the last reading of some contracts, by contract."""
         found: dict[int, Reading] = {}
-        for some in _chunks(contract_ids):
+        for some in in_parts(sorted(contract_ids)):
             query = select(Reading).where(
                 Reading.organization_id == self._organization_id, Reading.contract_id.in_(some)
             )
@@ -133,8 +130,3 @@ class ReadingRepository:
             query = query.where(Contract.contract_id.in_(contract_ids))
         never_read_first = Reading.read_at.is_not(None), Reading.read_at, Contract.contract_id
         return list(self._session.scalars(query.order_by(*never_read_first)))
-
-
-def _chunks(ids: Iterable[int]) -> Iterable[Sequence[int]]:
-    wanted = sorted(ids)
-    return (wanted[start : start + IDS_AT_ONCE] for start in range(0, len(wanted), IDS_AT_ONCE))

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.repositories.statements import insert_new
+from ciclo.ledger.database import insert_new
 from ciclo.ledger.tables import SeenShape
 
 

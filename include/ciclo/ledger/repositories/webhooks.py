@@ -10,10 +10,8 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.repositories.statements import insert_new
+from ciclo.ledger.database import in_parts, insert_new
 from ciclo.ledger.tables import Contract, WebhookEvent
-
-IDS_AT_ONCE = 5000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +67,5 @@ class WebhookRepository:
 
     def handled(self, event_ids: Iterable[int], *, at: datetime) -> None:
         """Say that events need nothing more."""
-        ids = list(event_ids)
-        for start in range(0, len(ids), IDS_AT_ONCE):
-            these = WebhookEvent.id.in_(ids[start : start + IDS_AT_ONCE])
-            self._session.execute(update(WebhookEvent).where(these).values(handled_at=at))
+        for ids in in_parts(event_ids):
+            self._session.execute(update(WebhookEvent).where(WebhookEvent.id.in_(ids)).values(handled_at=at))

@@ -11,12 +11,10 @@ from sqlalchemy import ColumnElement, Select, func, select, tuple_, update
 from sqlalchemy.orm import Session, defer
 
 from ciclo.domain.calendar import add_months
-from ciclo.ledger.repositories.statements import insert_new, upsert
+from ciclo.ledger.database import in_parts, insert_new, upsert
 from ciclo.ledger.tables import Contract, MonthClosing, MonthExpansion, Payload, Rule, RuleVersion
 
 ACTIVE = "active"
-_IDS_AT_ONCE = 1000
-"""Ids in one statement: databases limit its parameters."""
 
 
 class NewestVersion(NamedTuple):
@@ -52,8 +50,8 @@ class CatalogueRepository:
 
     def mark_gone(self, contract_ids: Sequence[int], at: datetime) -> None:
         """Mark contracts that the vendor no longer has for the organization."""
-        for start in range(0, len(contract_ids), _IDS_AT_ONCE):
-            some = Contract.contract_id.in_(contract_ids[start : start + _IDS_AT_ONCE])
+        for part in in_parts(contract_ids):
+            some = Contract.contract_id.in_(part)
             gone = update(Contract).where(Contract.organization_id == self._organization_id, some)
             self._session.execute(gone.values(gone_at=at))
 
@@ -126,8 +124,8 @@ class CatalogueRepository:
     def see_versions(self, numbers: Mapping[int, int], at: datetime) -> None:
         """Remember when versions of rules' terms, the number by rule, were last seen."""
         pairs = sorted(numbers.items())
-        for start in range(0, len(pairs), _IDS_AT_ONCE):
-            seen = tuple_(RuleVersion.rule_id, RuleVersion.version).in_(pairs[start : start + _IDS_AT_ONCE])
+        for part in in_parts(pairs):
+            seen = tuple_(RuleVersion.rule_id, RuleVersion.version).in_(part)
             mine = update(RuleVersion).where(RuleVersion.organization_id == self._organization_id, seen)
             self._session.execute(mine.values(last_seen_at=at), execution_options={"synchronize_session": False})
 

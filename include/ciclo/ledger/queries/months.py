@@ -1,8 +1,9 @@
-"""A billing month at a glance: what was expected, what became of it, what came in, what waits for a person."""
+"""A billing month: what was expected, what became of it, what came in, what waits for a person; its closings."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
@@ -11,8 +12,8 @@ from ciclo.domain.money import ZERO
 from ciclo.domain.receivables import ReceivableState
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
-from ciclo.ledger.queries.expressions import not_at_rest
-from ciclo.ledger.tables import Finding, Invoice, MonthClosing, Period, PriceUpdateExecution, Receivable
+from ciclo.ledger.queries.paging import Listing, counted, not_at_rest
+from ciclo.ledger.tables import Finding, Invoice, MonthClosing, Payload, Period, PriceUpdateExecution, Receivable
 
 NEEDS_A_PERSON = (PeriodState.PARKED.value, PeriodState.IN_DOUBT.value)
 UPDATE_NEEDS_A_PERSON = ("parked", "in_doubt", "proposed")
@@ -150,3 +151,49 @@ def _closed(session: Session, organization_id: int, month: date) -> bool | None:
         MonthClosing.organization_id == organization_id, MonthClosing.billing_month == month
     )
     return session.scalar(query.order_by(MonthClosing.id.desc()).limit(1))
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingRow:
+    """One attempt to close a month, with its report."""
+
+    id: int
+    billing_month: date
+    closed: bool
+    run_id: str | None
+    created_at: datetime
+    report: Payload
+
+
+_COLUMNS: tuple[Any, ...] = (
+    MonthClosing.id,
+    MonthClosing.billing_month,
+    MonthClosing.closed,
+    MonthClosing.run_id,
+    MonthClosing.created_at,
+    MonthClosing.report,
+)
+
+
+def closing_listing(organization_id: int) -> Listing[ClosingRow]:
+    """Return the newest attempt of each month, newest month first."""
+    newest = (
+        select(func.max(MonthClosing.id))
+        .where(MonthClosing.organization_id == organization_id)
+        .group_by(MonthClosing.billing_month)
+    )
+    rows = select(*_COLUMNS).where(MonthClosing.id.in_(newest))
+    sorts: dict[str, Any] = {"month": MonthClosing.billing_month, "at": MonthClosing.created_at}
+    return Listing(
+        count=counted(rows), rows=rows, build=ClosingRow, sorts=sorts, key=(MonthClosing.id,), descending=True
+    )
+
+
+def closings_of(session: Session, organization_id: int, month: date) -> tuple[ClosingRow, ...]:
+    """Return every attempt to close a month, newest first."""
+    query = (
+        select(*_COLUMNS)
+        .where(MonthClosing.organization_id == organization_id, MonthClosing.billing_month == month)
+        .order_by(MonthClosing.id.desc())
+    )
+    return tuple(ClosingRow(*row) for row in session.execute(query))
