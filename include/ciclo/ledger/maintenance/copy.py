@@ -12,14 +12,26 @@ from decimal import Decimal
 from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import JSON, Column, Connection, Engine, Insert, Row, Select, Table, Text, bindparam, cast, func, select
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    Engine,
+    Insert,
+    Row,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    collate,
+    func,
+    select,
+)
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from ciclo.ledger.database import LedgerError, existing_ledger
+from ciclo.ledger.database import ROWS_AT_ONCE, LedgerError, existing_ledger
 from ciclo.ledger.tables import AuditEntry, Base, Period, PriceUpdateExecution
-
-ROWS_AT_ONCE = 1000
-"""Rows held in memory: read, written and compared together."""
 
 
 class TransferError(LedgerError):
@@ -146,16 +158,23 @@ def _copy(old: Connection, new: Connection, table: Table) -> int:
     rows = 0
     insert = _insert(table, new.dialect.name)
     with _rows_of(table):
-        for part in old.execute(_query(table)).mappings().partitions():
+        for part in old.execute(_query(table, old.dialect.name)).mappings().partitions():
             new.execute(insert, [dict(row) for row in part])
             rows += len(part)
     return rows
 
 
-def _query(table: Table) -> Select[Any]:
-    """Read a table in the order of its key, documents as their text: no number in them becomes a float."""
+def _query(table: Table, dialect: str) -> Select[Any]:
+    """Read a table in the order of its key, documents as their text: no number in them becomes a float.
+
+    A text in a key is ordered by its bytes, as SQLite does: both sides are read in the same order.
+    """
     columns = [cast(column, Text).label(column.name) if _is_document(column) else column for column in table.columns]
-    return select(*columns).order_by(*table.primary_key.columns).execution_options(yield_per=ROWS_AT_ONCE)
+    key = [
+        collate(column, "C") if isinstance(column.type, Text) and dialect == "postgresql" else column
+        for column in table.primary_key.columns
+    ]
+    return select(*columns).order_by(*key).execution_options(yield_per=ROWS_AT_ONCE)
 
 
 def _insert(table: Table, dialect: str) -> Insert:
@@ -190,10 +209,10 @@ def _continue_numbering(new: Connection) -> None:
 
 
 def _require_same(old: Connection, new: Connection, table: Table) -> None:
-    """Read a table on both sides in the order of its key, a whole number or day: it sorts alike everywhere."""
+    """Read a table on both sides in the order of its key and compare row by row."""
     documents = [position for position, column in enumerate(table.columns) if _is_document(column)]
     with _rows_of(table):
-        for mine, copied in zip_longest(old.execute(_query(table)), new.execute(_query(table))):
+        for mine, copied in zip_longest(*(side.execute(_query(table, side.dialect.name)) for side in (old, new))):
             if mine is None or copied is None or not _same(mine, copied, documents):
                 raise CopyDiffersError(table.name, _key(mine if mine is not None else copied, table))
 
