@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.receivables import AgeingBucket, ReceivableState, ageing_bucket
 from ciclo.domain.recurrence import DateRange
-from ciclo.ledger.queries import attention, contracts, grid, measures, month, periods, price_updates, receivables
+from ciclo.ledger.queries import attention, contracts, measures, months, periods, price_updates, receivables
 from ciclo.ledger.queries.paging import PageRequest
 from ciclo.ledger.queries.search import search
 from ciclo.ledger.tables import Period, PriceUpdateExecution, Receivable
@@ -94,7 +94,7 @@ def test_a_month_adds_up_by_state_and_by_day(year):
     october = DateRange.month_of(date(2025, 10, 1))
     rows = year.scalars(select(Period).where(Period.issue_date >= october.start, Period.issue_date < october.end)).all()
 
-    glance = month.month_glance(year, ORGANIZATION, october)
+    glance = months.month_glance(year, ORGANIZATION, october)
 
     assert {state.value: share.count for state, share in glance.states.items() if share.count} == Counter(
         row.state for row in rows
@@ -105,7 +105,7 @@ def test_a_month_adds_up_by_state_and_by_day(year):
 
 
 def test_what_waits_for_a_person_is_counted_once(year):
-    waiting = month.waiting_for_a_person(year, ORGANIZATION)
+    waiting = months.waiting_for_a_person(year, ORGANIZATION)
 
     assert (waiting.parked.count, waiting.in_doubt.count, waiting.updates, waiting.findings.count) == (1, 1, 1, 2)
     assert waiting.total == 5
@@ -134,9 +134,9 @@ def test_filters_of_periods(year, wanted, ids):
 
 def test_the_grid_holds_every_period_of_its_rules_in_its_window(year):
     window = DateRange(date(2025, 1, 1), date(2025, 12, 1))
-    wanted = grid.GridFilter(window, price_index="ipca")
+    wanted = periods.GridFilter(window, price_index="ipca")
 
-    page, rows = grid.grid(year, ORGANIZATION, wanted, PageRequest(size=50))
+    page, rows = periods.grid(year, ORGANIZATION, wanted, PageRequest(size=50))
 
     in_window = select(Period.id).where(
         Period.rule_id.in_([rule.rule_id for rule in page.rows]),
@@ -151,7 +151,7 @@ def test_the_grid_holds_every_period_of_its_rules_in_its_window(year):
 def test_the_grid_finds_the_rules_with_a_state(year):
     window = DateRange(date(2025, 1, 1), date(2025, 12, 1))
 
-    page, _ = grid.grid(year, ORGANIZATION, grid.GridFilter(window, state="parked"), PageRequest())
+    page, _ = periods.grid(year, ORGANIZATION, periods.GridFilter(window, state="parked"), PageRequest())
 
     assert page.total == 1
 
