@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Reason
-from ciclo.ledger.database import upsert
+from ciclo.ledger.database import in_parts, upsert
 from ciclo.ledger.repositories.contracts import ACTIVE
 from ciclo.ledger.tables import Contract, ContractState, Reading
 from ciclo.ledger.tables.base import reason_columns
