@@ -12,6 +12,7 @@ from ciclo_sandbox import casting
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import Json, NotFoundRefusal, ParameterRefusal
 from ciclo_sandbox.calendar import add_business_days
+from ciclo_sandbox.models import Nfse
 from ciclo_sandbox.storage import RECEIVABLES
 
 _CHARGE_ERROR: Final = "Ocorreu um erro ao criar a cobrança no Cobrato. Corrija o faturamento e sincronize."
@@ -105,6 +106,21 @@ def issue_nfse(account: Account, invoice: Json, on: date) -> None:
     invoice["number"] = invoice["number"] or str(number)
     invoice["nfe_service"] = invoice["nfe_service"] or "1.05"
     invoice["nfe_verification"] = blake2b(f"nfse:{number}".encode(), digest_size=4).hexdigest().upper()
+    document = Nfse(
+        id=number,
+        nfse_number=invoice["number"],
+        generated_at=account.clock.stamp(),
+        value=invoice["gross_value"],
+        verification_code=invoice["nfe_verification"],
+        invoice_id=invoice["id"],
+        customer_id=invoice["customer_id"],
+        customer_type=invoice["customer_type"],
+        organization_id=account.organization_of(invoice["contract_id"]),
+        accrual_date=invoice["accrual_date"] or invoice["issue_date"],
+        created_at=account.clock.stamp(),
+        updated_at=account.clock.stamp(),
+    )
+    account.nfses.add(document.model_dump())
 
 
 def undo_emission(account: Account, invoice: Json) -> None:

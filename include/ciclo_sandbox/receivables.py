@@ -99,12 +99,13 @@ async def receive(account: TheAccount, contract_id: Id, receivable_id: Id, body:
 @router.change(f"{_RECEIVABLE}/undo_receipt", responses=refused(404, 422),
                response_model=under("receivable", Receivable))  # fmt: skip
 async def undo_receipt(account: TheAccount, contract_id: Id, receivable_id: Id) -> Response:
-    """Take a payment back; as documented, its value and its day stay, only the state changes."""
+    """Take a payment back; as documented, its value and its day stay. What waits for money is answered as it is."""
     invoice, line = _find(account, contract_id, receivable_id)
-    kept = {field: line[field] for field in ("received_value", "received_at")}
-    lifecycle.undo_receival(account, invoice, line)
-    line |= kept
-    account.invoices.change(invoice)
+    if line["state"] != "to_receive":
+        kept = {field: line[field] for field in ("received_value", "received_at")}
+        lifecycle.undo_receival(account, invoice, line)
+        line |= kept
+        account.invoices.change(invoice)
     return ok("receivable", orjson.dumps(line))
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from sandbox.small_state import STATE
+from sandbox.small_state import STATE, invoice_form
 
 ORGANIZATION = "organizations/564"
 
@@ -107,3 +107,13 @@ def test_a_rule_that_never_recurs_is_listed_as_it_is(sandbox):
     (found,) = sandbox.call("GET", "contracts/6666/invoice_rules")[1]["invoice_rules"]
     assert (found["additional_information"], found["payment_information"]) == (None, None)
     assert found["receivables_additional_information"]["only_business_days"] is None
+
+
+def test_an_issued_tax_document_is_found_by_its_invoice(sandbox):
+    sandbox.put_state(STATE)
+    invoice = sandbox.call("POST", "contracts/6666/invoices", invoice_form(issue_nfse=True))[1]["invoice"]
+    issued = sandbox.emit(invoice["id"])
+    query = f"q[invoice_id_eq]={invoice['id']}&q[status_eq]=1"
+    (found,) = sandbox.call("GET", f"{ORGANIZATION}/nfses/search?{query}")[1]["nfses"]
+    assert (found["nfse_number"], found["verification_code"]) == (issued["number"], issued["nfe_verification"])
+    assert (found["value"], found["accrual_date"], found["customer_id"]) == ("100.0", "01/12/2018", 574)
