@@ -195,6 +195,12 @@ class InvoiceDocuments(Documents):
         query = select(*columns).where(*conditions).order_by(RECEIVABLES.c.due_date, RECEIVABLES.c.id)
         return [(row.id, row.invoice_id, row.due_date) for row in self._connection.execute(query)]
 
+    def unpaid_past(self, day: date, contract_id: int | None = None) -> list[tuple[int, int]]:
+        """Return (contract id, receivable id) of what is unpaid past its due date on a day, of one contract or all."""
+        of_contract = () if contract_id is None else (RECEIVABLES.c.contract_id == contract_id,)
+        query = select(RECEIVABLES.c.contract_id, RECEIVABLES.c.id).where(*past_due(day), *of_contract)
+        return [(row.contract_id, row.id) for row in self._connection.execute(query)]
+
     def _invoice_columns(self, invoice: Json) -> Json:
         return {
             "organization_id": self._organization_of(invoice["contract_id"]),

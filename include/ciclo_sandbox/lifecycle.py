@@ -148,6 +148,13 @@ def receive(account: Account, invoice: Json, line: Json, on: date, value: Decima
         _plan_nfse(account, invoice, on)
     account.event("confirm_receival", "Invoice", invoice)
     account.invoices.change(invoice)
+    _clear_overdue(account, invoice["contract_id"])
+
+
+def _clear_overdue(account: Account, contract_id: int) -> None:
+    contract = account.contracts.peek(contract_id)
+    if contract and contract["overdue"] and not account.invoices.unpaid_past(account.clock.today, contract_id):
+        account.contracts.change(contract | {"overdue": False})
 
 
 def _plan_nfse(account: Account, invoice: Json, on: date) -> None:
@@ -181,6 +188,7 @@ def cancel(account: Account, invoice: Json, *, automatically: bool = False) -> N
         line["state"] = "received" if line["state"] == "received" else "cancelled"
     account.event("cancel", "Invoice", invoice)
     account.invoices.change(invoice)
+    _clear_overdue(account, invoice["contract_id"])
 
 
 def undo_cancellation(account: Account, invoice: Json) -> None:

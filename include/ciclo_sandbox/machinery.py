@@ -36,6 +36,7 @@ def move(account: Account, today: date, at: time | None = None) -> None:
     clock.today, clock.time, clock.machinery_ran = today, OWN_MACHINERY, today
     _pay(account, today)
     _issue_nfses(account, today)
+    _mark_overdue(account, today)
     clock.time = at
     account.remember("today", today.isoformat())
     account.remember("machinery_ran", today.isoformat())
@@ -182,9 +183,7 @@ def _is_overdue(account: Account, contract_id: int, day: date) -> bool:
     contract = account.contracts.peek(contract_id) or {}
     if contract.get("overdue_automatic_management") and contract.get("registration_method") != "subscription":
         return False
-    columns = RECEIVABLES.c
-    unpaid = (columns.contract_id == contract_id, columns.due_date < day.isoformat(), columns.state == "to_receive")
-    return bool(account.invoices.receivable_rows(*unpaid))
+    return any(number == contract_id for number, _ in account.invoices.unpaid_past(day, contract_id))
 
 
 def _pay(account: Account, today: date) -> None:
@@ -213,3 +212,11 @@ def _issue_nfses(account: Account, today: date) -> None:
         invoice = lifecycle.find_invoice(account, number)
         lifecycle.issue_nfse(account, invoice, casting.day(invoice["automatic_nfe_issue_date"]) or today)
         account.invoices.change(invoice)
+
+
+def _mark_overdue(account: Account, today: date) -> None:
+    """Let the contracts say so whose customer is in arrears; a receipt takes it back (lifecycle.py)."""
+    for number in {contract for contract, _ in account.invoices.unpaid_past(today)}:
+        contract = account.contracts.get(number)
+        if contract and not contract["overdue"]:
+            account.contracts.change(contract | {"overdue": True})

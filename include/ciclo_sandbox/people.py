@@ -104,7 +104,7 @@ def _cancel_and_copy(account: Account, invoice: Json, _day: date) -> None:
     copy = deepcopy(invoice)
     lifecycle.cancel(account, invoice)
     number = account.sequences.next("invoices")
-    copy |= {"id": number, "created_at": account.clock.stamp(), "person": _COPY, "generated": None}
+    copy |= {"id": number, "created_at": account.clock.stamp(), "person": _COPY, "generated": None, "attachments": []}
     for kind in ("services", "receivables"):
         for line in copy[kind]:
             line["id"] = account.sequences.next(kind)

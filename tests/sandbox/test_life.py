@@ -309,3 +309,18 @@ def test_sgs_answers_a_month_from_the_day_on_which_it_is_published(sandbox, code
     sandbox.set_clock(day)
     status, found = sandbox._send("GET", f"/dados/serie/bcdata.sgs.{code}/dados/ultimos/1", None, {})
     assert (status, found[0]["data"]) == (200, last)
+
+
+def test_a_contract_is_overdue_while_a_receivable_is_unpaid_past_its_due_date(sandbox):
+    account = account_with(sandbox)
+    invoice = create(account)
+
+    def overdue():
+        return account.call("GET", "organizations/564/contracts/6666")[1]["contract"]["overdue"]
+
+    account.set_clock(date(2018, 12, 20))
+    assert overdue() is False
+    account.set_clock(date(2018, 12, 21))
+    assert overdue() is True
+    account.receive(invoice["receivables"][0]["id"])
+    assert overdue() is False
