@@ -27,9 +27,9 @@ from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import JSON, Answer, Json, ParameterRefusal, Refusal
 
 NOT_JSON: Final = "O corpo da requisição não é um JSON válido."
-# Searches first: their fixed words are not ids.
+# Searches before what is shown by id: their fixed words are not ids. What is asked most comes first.
 _ROUTERS: Final = (
-    search, receivables, catalogue, customers, contracts, invoices, rules, subscriptions, attachments,
+    search, invoices, rules, receivables, contracts, catalogue, customers, subscriptions, attachments,
 )  # fmt: skip
 
 
