@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from ciclo_sandbox import casting
+from ciclo_sandbox import parsing
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import Json
 
@@ -64,8 +64,8 @@ class Endpoints(APIRouter):
 
 def page_asked(number: str | None, per_page: str | None) -> tuple[int, int]:
     """Return the page and the entries on it that a query asks for; what cannot be read is the default."""
-    entries = casting.integer(per_page) or PER_PAGE
-    return min(max(casting.integer(number) or 1, 1), 2**40), min(max(entries, 1), MOST_PER_PAGE)
+    entries = parsing.integer(per_page) or PER_PAGE
+    return min(max(parsing.integer(number) or 1, 1), 2**40), min(max(entries, 1), MOST_PER_PAGE)
 
 
 class Errors(BaseModel):

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Response
 from sqlalchemy import select
 
-from ciclo_sandbox import casting
+from ciclo_sandbox import parsing
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import BLANK, INVALID, Json, NotFoundRefusal
 from ciclo_sandbox.api import TheAccount
@@ -41,7 +41,7 @@ def assemble_attachments(
     """Apply a request's attachments: new ones are stored, `_destroy` removes, an `id` may be renamed."""
 
     def fill(line: Json, entry: Json) -> Json:
-        filename = casting.filled(entry.get("filename", line.get("filename")))
+        filename = parsing.filled(entry.get("filename", line.get("filename")))
         if filename is None:
             errors["attachments.filename"] = BLANK
         if line:
@@ -50,7 +50,7 @@ def assemble_attachments(
         if filename is None or content is None:
             return {"id": 0}
         number = account.sequences.next("attachments")
-        row = {"id": number, "filename": filename, "content_type": casting.text(entry["content_type"])}
+        row = {"id": number, "filename": filename, "content_type": parsing.text(entry["content_type"])}
         account.insert(ATTACHMENTS, row | {"content": content})
         return {"id": number, "filename": filename, "url": _url(number, filename)}
 
@@ -58,9 +58,9 @@ def assemble_attachments(
 
 
 def _content(entry: Json, errors: Errors) -> bytes | None:
-    if casting.filled(entry.get("content_type")) is None:
+    if parsing.filled(entry.get("content_type")) is None:
         errors["attachments.content_type"] = BLANK
-    if casting.filled(entry.get("content")) is None:
+    if parsing.filled(entry.get("content")) is None:
         errors["attachments.content"] = BLANK
         return None
     content = decoded(entry["content"])
@@ -82,7 +82,7 @@ router = APIRouter(include_in_schema=False)
 @router.get(PREFIX + "{millions}/{thousands}/{ones}/original/{filename:path}")
 async def serve(account: TheAccount, millions: str, thousands: str, ones: str) -> Response:
     """Serve the file at an attachment's URL; like the vendor's file store, to anybody."""
-    number = casting.identifier(millions + thousands + ones)
+    number = parsing.identifier(millions + thousands + ones)
     row = account.connection.execute(select(ATTACHMENTS).where(ATTACHMENTS.c.id == number)).first()
     if number is None or row is None:
         raise NotFoundRefusal

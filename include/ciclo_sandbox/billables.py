@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from ciclo_sandbox import casting
+from ciclo_sandbox import parsing
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import BLANK, NOT_LISTED, NOT_NUMERIC, Json, NotFoundRefusal
 from ciclo_sandbox.documents import Documents
@@ -36,8 +36,8 @@ def merged(current: Sequence[Json], changes: Sequence[Json], fill: Callable[[Jso
     destroyed: set[int] = set()
     added: list[Json] = []
     for entry in changes:
-        number = casting.identifier(entry.get("id"))
-        if casting.boolean(entry.get("_destroy")):
+        number = parsing.identifier(entry.get("id"))
+        if parsing.boolean(entry.get("_destroy")):
             destroyed.add(number or 0)
         elif number is None:
             added.append(fill({}, entry))
@@ -58,9 +58,9 @@ def service_filler(account: Account, errors: Errors, *, at_once: bool = False) -
     """
 
     def fill(line: Json, entry: Json) -> Json:
-        units = casting.decimal(entry["units"] if "units" in entry else line.get("units"))
-        unit_value = casting.decimal(entry["unit_value"] if "unit_value" in entry else line.get("unit_value"))
-        item_id = casting.identifier(
+        units = parsing.decimal(entry["units"] if "units" in entry else line.get("units"))
+        unit_value = parsing.decimal(entry["unit_value"] if "unit_value" in entry else line.get("unit_value"))
+        item_id = parsing.identifier(
             entry["service_item_id"] if "service_item_id" in entry else line.get("service_item_id")
         )
         item = account.service_items.peek(item_id)
@@ -71,9 +71,9 @@ def service_filler(account: Account, errors: Errors, *, at_once: bool = False) -
             "id": line.get("id") or account.sequences.next("services"),
             "name": item["name"],
             "description": _described(line, entry, item),
-            "unit_value": casting.amount(unit_value),
-            "units": casting.amount(units),
-            "value": casting.amount(casting.cents(units * unit_value)),
+            "unit_value": parsing.amount(unit_value),
+            "units": parsing.amount(units),
+            "value": parsing.amount(parsing.cents(units * unit_value)),
             "service_item_id": item_id,
         }
 
@@ -92,7 +92,7 @@ def _check_service(
 
 
 def _described(line: Json, entry: Json, item: Json) -> str | None:
-    given = casting.text(entry.get("description"))
+    given = parsing.text(entry.get("description"))
     if given is not None:
         return given
     same_item = line.get("service_item_id") == item["id"]
@@ -108,7 +108,7 @@ def receivable_filler(account: Account, errors: Errors, *, state: str) -> Callab
     """
 
     def fill(line: Json, entry: Json) -> Json:
-        due = casting.day(entry["due_date"] if "due_date" in entry else line.get("due_date"))
+        due = parsing.day(entry["due_date"] if "due_date" in entry else line.get("due_date"))
         if due is None:
             errors["receivables.due_date"] = BLANK
         fresh = (
@@ -117,15 +117,15 @@ def receivable_filler(account: Account, errors: Errors, *, state: str) -> Callab
                 id=account.sequences.next("receivables"), created_at=account.clock.stamp(), state=state, value="100.0"
             ).model_dump()
         )
-        fresh = fresh | {"due_date": casting.brazilian(due)}
+        fresh = fresh | {"due_date": parsing.brazilian(due)}
         for field in ("value", "gross_value"):
-            if casting.filled(entry.get(field)) is not None:
-                share = casting.decimal(entry[field])
+            if parsing.filled(entry.get(field)) is not None:
+                share = parsing.decimal(entry[field])
                 if share is None:
                     errors[f"receivables.{field}"] = NOT_NUMERIC
                 else:
-                    fresh["value" if field == "value" else _MONEY] = casting.amount(share)
-        if casting.filled(entry.get("value")) is not None:
+                    fresh["value" if field == "value" else _MONEY] = parsing.amount(share)
+        if parsing.filled(entry.get("value")) is not None:
             fresh.pop(_MONEY, None)
         return fresh
 
@@ -147,19 +147,19 @@ def check_total(receivables: Sequence[Json], gross_value: str | None, errors: Er
         else:
             shares = list(_percentages([Decimal(part) for part in money]))
             for line, part, share in zip(receivables, money, shares, strict=True):
-                line |= {"gross_value": part, "value": casting.amount(share)}
+                line |= {"gross_value": part, "value": parsing.amount(share)}
         return True
     total = sum((Decimal(line["value"] or 0) for line in receivables), Decimal(0))
-    if abs(total - casting.HUNDRED) >= _TOLERANCE:
+    if abs(total - parsing.HUNDRED) >= _TOLERANCE:
         errors["receivables"] = NOT_TOTAL
     return False
 
 
 def _percentages(parts: Sequence[Decimal]) -> Iterator[Decimal]:
     """Yield the parts in per cent of their sum, with four decimals; the last takes what rounding leaves."""
-    whole, left = sum(parts), casting.HUNDRED
+    whole, left = sum(parts), parsing.HUNDRED
     for part in parts[:-1]:
-        share = (part * casting.HUNDRED / whole).quantize(_FINEST) if whole else Decimal(0)
+        share = (part * parsing.HUNDRED / whole).quantize(_FINEST) if whole else Decimal(0)
         left -= share
         yield share
     yield left
@@ -185,11 +185,11 @@ def share_out(invoice: Json, *, by_money: bool = False) -> None:
 def _parts(whole: Decimal, receivables: Sequence[Json]) -> Iterator[str]:
     left = whole
     for line in receivables[:-1]:
-        part = casting.cents(whole * Decimal(line["value"] or 0) / casting.HUNDRED)
+        part = parsing.cents(whole * Decimal(line["value"] or 0) / parsing.HUNDRED)
         left -= part
-        yield casting.amount(part)
+        yield parsing.amount(part)
     if receivables:
-        yield casting.amount(left)
+        yield parsing.amount(left)
 
 
 MANAGEMENT_TYPES: Final = ("manual", "automatic")
@@ -198,30 +198,30 @@ PAYMENT_METHODS: Final = ("billet", "payment_gateway", "transfer", "pjbank")
 
 _CASTS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
     # what the request calls it: (what the answer calls it, how it is read)
-    "description": ("description", casting.text),
-    "nfe_body": ("nfe_body", casting.text),
-    "comments": ("comments", casting.text),
-    "number": ("number", casting.filled),
-    "nfse_service": ("nfe_service", casting.filled),
-    "nfse_verification": ("nfe_verification", casting.filled),
-    "management_type": ("management_type", casting.filled),
-    "emites_service_values_id": ("emites_service_values_id", casting.integer),
-    "emites_service_value_name": ("emites_service_value_name", casting.text),
-    "nfse_template_id": ("nfse_template_id", casting.integer),
-    "issue_nfse": ("issue_nfse", lambda given: bool(casting.boolean(given))),
-    "finance_category": ("finance_category", casting.text),
-    "finance_category_id": ("finance_category_id", casting.integer),
-    "finance_revenue_center": ("finance_revenue_center", casting.text),
-    "finance_revenue_center_id": ("finance_revenue_center_id", casting.integer),
-    "myfinance_sale_account_id": ("myfinance_sale_account_id", casting.integer),
-    "myfinance_sale_account_name": ("myfinance_sale_account_name", casting.text),
-    "cobrato_charge_config_id": ("cobrato_charge_config_id", casting.integer),
-    "cobrato_charge_config_name": ("cobrato_charge_config_name", casting.text),
-    "cobrato_charge_template_id": ("cobrato_charge_template_id", casting.integer),
-    "cobrato_charge_template_name": ("cobrato_charge_template_name", casting.text),
-    "days_until_automatic_nfe_emission": ("days_until_automatic_nfe_emission", casting.integer),
-    "automatic_email_template_id": ("automatic_email_template_id", casting.integer),
-    "notification_ruler_id": ("notification_ruler_id", casting.integer),
+    "description": ("description", parsing.text),
+    "nfe_body": ("nfe_body", parsing.text),
+    "comments": ("comments", parsing.text),
+    "number": ("number", parsing.filled),
+    "nfse_service": ("nfe_service", parsing.filled),
+    "nfse_verification": ("nfe_verification", parsing.filled),
+    "management_type": ("management_type", parsing.filled),
+    "emites_service_values_id": ("emites_service_values_id", parsing.integer),
+    "emites_service_value_name": ("emites_service_value_name", parsing.text),
+    "nfse_template_id": ("nfse_template_id", parsing.integer),
+    "issue_nfse": ("issue_nfse", lambda given: bool(parsing.boolean(given))),
+    "finance_category": ("finance_category", parsing.text),
+    "finance_category_id": ("finance_category_id", parsing.integer),
+    "finance_revenue_center": ("finance_revenue_center", parsing.text),
+    "finance_revenue_center_id": ("finance_revenue_center_id", parsing.integer),
+    "myfinance_sale_account_id": ("myfinance_sale_account_id", parsing.integer),
+    "myfinance_sale_account_name": ("myfinance_sale_account_name", parsing.text),
+    "cobrato_charge_config_id": ("cobrato_charge_config_id", parsing.integer),
+    "cobrato_charge_config_name": ("cobrato_charge_config_name", parsing.text),
+    "cobrato_charge_template_id": ("cobrato_charge_template_id", parsing.integer),
+    "cobrato_charge_template_name": ("cobrato_charge_template_name", parsing.text),
+    "days_until_automatic_nfe_emission": ("days_until_automatic_nfe_emission", parsing.integer),
+    "automatic_email_template_id": ("automatic_email_template_id", parsing.integer),
+    "notification_ruler_id": ("notification_ruler_id", parsing.integer),
 }
 
 
@@ -234,7 +234,7 @@ _NULL_WHEN_BLANK: Final = frozenset({
 
 def asked_of(account: Account, named: Json) -> Json:
     """Return what a request names, with the blanks that are null by now."""
-    blank = {field for field in _NULL_WHEN_BLANK & named.keys() if casting.filled(named[field]) is None}
+    blank = {field for field in _NULL_WHEN_BLANK & named.keys() if parsing.filled(named[field]) is None}
     return named | dict.fromkeys(blank) if account.behaviour.shape == 2026 else named
 
 
@@ -312,7 +312,7 @@ def assign(account: Account, document: Json, params: Json, errors: Errors, *, cr
     if "automatic_email_template_id" in params and template and account.email_templates.peek(template) is None:
         refuse_unknown(account.email_templates)
     for field in ("description", "nfe_body"):
-        if field in asked and not casting.filled(document[field]):
+        if field in asked and not parsing.filled(document[field]):
             errors[field] = BLANK
     if "management_type" in asked or "automatic_email_template_id" in asked:
         _check_management(document, errors)
@@ -329,7 +329,7 @@ def _check_management(document: Json, errors: Errors) -> None:
 
 def _default_days(document: Json, params: Json, errors: Errors) -> None:
     document["days_until_automatic_nfe_emission"] = 0
-    if casting.filled(params.get("days_until_automatic_nfe_emission")):
+    if parsing.filled(params.get("days_until_automatic_nfe_emission")):
         errors["days_until_automatic_nfe_emission"] = NOT_NUMERIC
 
 
@@ -337,13 +337,13 @@ def set_gross_value(document: Json, params: Json, errors: Errors) -> None:
     """Set the gross value: the sum of the services; without any, what the request gives, else what it was."""
     if services := document["services"]:
         if not any(path.startswith("services.") for path in errors):
-            document["gross_value"] = casting.amount(sum((Decimal(line["value"]) for line in services), Decimal(0)))
+            document["gross_value"] = parsing.amount(sum((Decimal(line["value"]) for line in services), Decimal(0)))
         return
-    given = casting.decimal(params["gross_value"] if "gross_value" in params else document["gross_value"])
+    given = parsing.decimal(params["gross_value"] if "gross_value" in params else document["gross_value"])
     if given is None:
         errors["gross_value"] = NOT_NUMERIC
     else:
-        document["gross_value"] = casting.amount(casting.cents(given))
+        document["gross_value"] = parsing.amount(parsing.cents(given))
 
 
 def assign_payment_information(account: Account, document: Json, given: Any, errors: Errors, installments: int) -> None:
@@ -353,7 +353,7 @@ def assign_payment_information(account: Account, document: Json, given: Any, err
     """
     params: Json = given if isinstance(given, dict) else {}
     payment = document["payment_information"]
-    if payment is None or (isinstance(given, dict) and casting.identifier(given.get("id")) is None):
+    if payment is None or (isinstance(given, dict) and parsing.identifier(given.get("id")) is None):
         payment = PaymentInformation(
             id=account.sequences.next("payment_information"),
             installments=installments or None if account.behaviour.shape == 2018 else None,
@@ -361,21 +361,21 @@ def assign_payment_information(account: Account, document: Json, given: Any, err
         ).model_dump()
     for field in ("financial_charge_template_id", "financial_account_id"):
         if field in params:
-            payment[field] = casting.identifier(params[field])
+            payment[field] = parsing.identifier(params[field])
     if "charging_account_id" in params:
-        payment["charging_account_id"] = casting.filled(params["charging_account_id"])
+        payment["charging_account_id"] = parsing.filled(params["charging_account_id"])
     assign_payment(payment, params, errors)
     document["payment_information"] = payment
 
 
 def assign_payment(payment: Json, params: Json, errors: Errors) -> None:
     """Set the payment method and the installments, which only a card has (null means one)."""
-    method = casting.filled(params.get("payment_method", payment["payment_method"])) or "billet"
+    method = parsing.filled(params.get("payment_method", payment["payment_method"])) or "billet"
     payment["payment_method"] = method
     if method not in PAYMENT_METHODS:
         errors["payment_information.payment_method"] = NOT_LISTED
     if method == "payment_gateway":
         given = params.get("installments", payment["installments"])
-        payment["installments"] = 1 if given is None else casting.integer(given)
+        payment["installments"] = 1 if given is None else parsing.integer(given)
         if (payment["installments"] or 0) < 1:
             errors["payment_information.installments"] = "deve ser maior ou igual a 1"

@@ -10,7 +10,7 @@ import orjson
 from fastapi import Query, Request, Response
 from sqlalchemy import ColumnElement, or_
 
-from ciclo_sandbox import casting
+from ciclo_sandbox import parsing
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import (
     BLANK,
@@ -203,13 +203,13 @@ def _meets(nfse: Json, field: str, suffix: str, values: list[str]) -> bool:
 
 def _comparable(answered: Any, asked: str) -> tuple[Any, Any]:
     """Return a field's value and a filter's as two days, two numbers, or else two texts."""
-    days = casting.day(str(answered)[:10]), casting.day(asked[:10])
+    days = parsing.day(str(answered)[:10]), parsing.day(asked[:10])
     if isinstance(days[0], date) and isinstance(days[1], date):
         return days
-    numbers = casting.decimal(answered), casting.decimal(asked)
+    numbers = parsing.decimal(answered), parsing.decimal(asked)
     if isinstance(numbers[0], Decimal) and isinstance(numbers[1], Decimal):
         return numbers
-    return casting.text(answered) or "", asked
+    return parsing.text(answered) or "", asked
 
 
 # --- Service items
@@ -282,13 +282,13 @@ def _assign(account: Account, item: Json, params: Json) -> None:
     errors: dict[str, str | list[str]] = {}
     for field in ("name", "description", "unit"):
         if field in params:
-            item[field] = casting.text(params[field])
+            item[field] = parsing.text(params[field])
     if "value" in params:
-        number = casting.decimal(params["value"])
-        item["value"] = None if number is None else casting.amount(number)
-        if number is None and casting.filled(params["value"]):
+        number = parsing.decimal(params["value"])
+        item["value"] = None if number is None else parsing.amount(number)
+        if number is None and parsing.filled(params["value"]):
             errors["value"] = ["não é um número"]
-    if not casting.filled(item["name"]):
+    if not parsing.filled(item["name"]):
         errors["name"] = [BLANK]
     elif account.service_items.answers(SERVICE_ITEMS.c.name == item["name"], SERVICE_ITEMS.c.id != item["id"]):
         errors["name"] = ["já está em uso"]

@@ -11,7 +11,7 @@ import orjson
 from fastapi import Query, Response
 from sqlalchemy import ColumnElement, and_, delete, or_
 
-from ciclo_sandbox import casting
+from ciclo_sandbox import parsing
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import (
     BLANK,
@@ -36,12 +36,12 @@ _ORGANIZATION: Final = "/organizations/{organization_id}/contracts"
 _REQUIRED: Final = ("name", "title", "kind", "customer_id", "supplier_id")
 _CASTS: Final[dict[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(
-        ("name", "title", "description", "comments", "kind", "customer_type", "supplier_type"), casting.text
+        ("name", "title", "description", "comments", "kind", "customer_type", "supplier_type"), parsing.text
     ),
-    "cobrato_payment_gateway_charge_config_name": casting.text,
-    **dict.fromkeys(("customer_id", "supplier_id"), casting.identifier),
-    "cobrato_payment_gateway_charge_config_id": casting.identifier,
-    **dict.fromkeys(("init_date", "end_date"), lambda given: casting.brazilian(casting.day(given))),
+    "cobrato_payment_gateway_charge_config_name": parsing.text,
+    **dict.fromkeys(("customer_id", "supplier_id"), parsing.identifier),
+    "cobrato_payment_gateway_charge_config_id": parsing.identifier,
+    **dict.fromkeys(("init_date", "end_date"), lambda given: parsing.brazilian(parsing.day(given))),
 }
 # On record (2016), the answer to a creation comes before the account gives the contract its token and status.
 _GIVEN_LATER: Final = ("token", "status")
@@ -73,7 +73,7 @@ async def search(
 ) -> Response:
     """Search the account's contracts by a part of their name, by customer, or both; by name's order."""
     conditions: list[ColumnElement[bool]] = []
-    customer = casting.identifier(customer_id)
+    customer = parsing.identifier(customer_id)
     # On record a name that is asked for must be one; the customer's id may stand alone.
     if not name and (name is not None or customer_id is None):
         raise ParameterRefusal("Parâmetro(s) inválido(s) para busca: name")
@@ -133,7 +133,7 @@ def _assign(account: Account, contract: Json, params: Json, *, named: Container[
             contract[field] = cast(params[field])
     if "overdue_automatic_management" in params:
         contract["overdue_automatic_management"] = (
-            bool(casting.boolean(params["overdue_automatic_management"]))
+            bool(parsing.boolean(params["overdue_automatic_management"]))
             and contract["registration_method"] != "subscription"
         )
     for side in ("customer", "supplier"):
@@ -155,7 +155,7 @@ def _find_party(account: Account, kind: str | None, number: int | None) -> None:
 def _errors(account: Account, contract: Json) -> dict[str, str | list[str]]:
     errors: dict[str, str | list[str]] = {}
     for field in _REQUIRED:
-        if not casting.filled(contract[field]):
+        if not parsing.filled(contract[field]):
             errors[field] = [BLANK]
     if contract["kind"] not in ("sale", "purchase") and "kind" not in errors:
         errors["kind"] = [NOT_LISTED]

@@ -12,7 +12,7 @@ from fastapi import Query, Response
 from pydantic import BaseModel
 from sqlalchemy import ColumnElement, select
 
-from ciclo_sandbox import casting
+from ciclo_sandbox import parsing
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import (
     BLANK,
@@ -223,18 +223,18 @@ def _assign(account: Account, kind: _Kind, party: Json, params: Json, *, asked: 
     errors: dict[str, str | list[str]] = {}
     for field in params.keys() & party.keys() - _KEPT_BY_THE_VENDOR:
         if field == "client_since":
-            party[field] = casting.brazilian(casting.day(params[field]))
+            party[field] = parsing.brazilian(parsing.day(params[field]))
         elif field == "allow_email_on_nfse":
-            party[field] = bool(casting.boolean(params[field]))
+            party[field] = bool(parsing.boolean(params[field]))
         elif field == kind.document:
-            party[field] = _written(kind.document, casting.text(params[field]))
+            party[field] = _written(kind.document, parsing.text(params[field]))
         else:
-            party[field] = casting.text(params[field])
-    if "name" in asked and not casting.filled(party["name"]):
+            party[field] = parsing.text(params[field])
+    if "name" in asked and not parsing.filled(party["name"]):
         errors["name"] = [BLANK]
     if kind.document in asked and (message := _document_error(account, kind, party)):
         errors[kind.document] = [message]
-    if "zipcode" in params and casting.filled(party["zipcode"]) and len(_digits(party["zipcode"])) != 8:
+    if "zipcode" in params and parsing.filled(party["zipcode"]) and len(_digits(party["zipcode"])) != 8:
         errors["zipcode"] = [INVALID]
     if errors:
         raise ValidationRefusal(errors)

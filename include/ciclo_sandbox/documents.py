@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import ColumnElement, Connection, Select, Table, bindparam, delete, func, insert, select, update
 
-from ciclo_sandbox import casting
+from ciclo_sandbox import parsing
 from ciclo_sandbox.answers import Json
 from ciclo_sandbox.storage import INVOICES, RECEIVABLES
 
@@ -207,9 +207,9 @@ class InvoiceDocuments(Documents):
             "contract_id": invoice["contract_id"],
             "customer_id": invoice["customer_id"],
             "customer_type": invoice["customer_type"],
-            "issue_date": casting.iso(casting.day(invoice["issue_date"])),
+            "issue_date": parsing.iso(parsing.day(invoice["issue_date"])),
             "state": invoice["state"],
-            "nfe_due": casting.iso(casting.day(invoice["automatic_nfe_issue_date"])),
+            "nfe_due": parsing.iso(parsing.day(invoice["automatic_nfe_issue_date"])),
         }
 
     def _add_receivables(self, invoices: Iterable[Json]) -> None:
@@ -219,7 +219,7 @@ class InvoiceDocuments(Documents):
                 "invoice_id": invoice["id"],
                 "organization_id": self._organization_of(invoice["contract_id"]),
                 "contract_id": invoice["contract_id"],
-                "due_date": casting.iso(casting.day(receivable["due_date"])),
+                "due_date": parsing.iso(parsing.day(receivable["due_date"])),
                 "state": receivable["state"],
             }
             for invoice in invoices

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from ciclo_sandbox import casting
+from ciclo_sandbox import parsing
 
 
 class Resource(BaseModel):
@@ -21,18 +21,18 @@ class Resource(BaseModel):
 def _money(value: Any) -> str | None:
     if value is None:
         return None
-    number = casting.decimal(value)
+    number = parsing.decimal(value)
     if number is None:
         message = f"{value!r} is not a decimal number"
         raise ValueError(message)
-    return casting.amount(number)
+    return parsing.amount(number)
 
 
 def _day(form: Callable[[date | None], str | None]) -> Callable[[Any], str | None]:
     def read(value: Any) -> str | None:
         if value is None or value == "":
             return None
-        if found := casting.day(value):
+        if found := parsing.day(value):
             return form(found)
         message = f"{value!r} is not a date (dd/mm/yyyy or yyyy-mm-dd)"
         raise ValueError(message)
@@ -59,8 +59,8 @@ _PATTERN_BRAZILIAN: Final = {"anyOf": [{"type": "string", "pattern": r"^\d{2}/\d
 _PATTERN_ISO: Final = {"anyOf": [{"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}, {"type": "null"}]}
 
 Money = Annotated[str | None, BeforeValidator(_money), WithJsonSchema(_PATTERN_MONEY)]
-BrazilianDay = Annotated[str | None, BeforeValidator(_day(casting.brazilian)), WithJsonSchema(_PATTERN_BRAZILIAN)]
-IsoDay = Annotated[str | None, BeforeValidator(_day(casting.iso)), WithJsonSchema(_PATTERN_ISO)]
+BrazilianDay = Annotated[str | None, BeforeValidator(_day(parsing.brazilian)), WithJsonSchema(_PATTERN_BRAZILIAN)]
+IsoDay = Annotated[str | None, BeforeValidator(_day(parsing.iso)), WithJsonSchema(_PATTERN_ISO)]
 # A state that is not known (a misprint of the documents, a value of tomorrow) is answered as it stands.
 State = Annotated[str | None, BeforeValidator(_state)]
 ContractState = Annotated[str | None, BeforeValidator(_contract_state)]

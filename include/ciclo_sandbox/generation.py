@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from ciclo_sandbox import casting
+from ciclo_sandbox import parsing
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import Json
 from ciclo_sandbox.calendar import add_months, due_dates, months_between
@@ -42,7 +42,7 @@ def rule_created(account: Account, rule: Json) -> None:
     if not account.behaviour.generate_invoices or not _may_generate(account, rule):
         return
     dates = issue_dates(rule, horizon(rule))
-    rule["generated"] = {"until": casting.iso(horizon(rule))}
+    rule["generated"] = {"until": parsing.iso(horizon(rule))}
     account.invoices.load([new_invoice(account, rule, day, rule["created_at"]) for day in dates])
 
 
@@ -80,13 +80,13 @@ def extend(account: Account, rule: Json) -> None:
     schedule = rule["additional_information"]
     if not schedule or schedule["end_date"] or not _may_generate(account, rule):
         return
-    until = casting.day((rule.get("generated") or {}).get("until")) or _last_on_record(account, rule)
+    until = parsing.day((rule.get("generated") or {}).get("until")) or _last_on_record(account, rule)
     if until is None:
         return
     last = horizon(rule, account.clock.today)
     dates = [day for day in issue_dates(rule, last) if day > until]
     if dates:
-        rule["generated"] = {"until": casting.iso(last)}
+        rule["generated"] = {"until": parsing.iso(last)}
         account.rules.change(rule)
         account.invoices.load([new_invoice(account, rule, day, account.clock.stamp()) for day in dates])
 
@@ -101,22 +101,22 @@ def waiting_invoices(account: Account, rule: Json) -> Iterator[Json]:
 
 def planned_date(invoice: Json) -> date | None:
     """Return the day an invoice was planned for: `estimated_issue_date`, else `issue_date`."""
-    return casting.day(invoice["estimated_issue_date"]) or casting.day(invoice["issue_date"])
+    return parsing.day(invoice["estimated_issue_date"]) or parsing.day(invoice["issue_date"])
 
 
 def horizon(rule: Json, start: date | None = None) -> date:
     """Return the last day up to which a rule generates, counted from `start`, or from its `init_date` (as recorded)."""
     schedule = rule["additional_information"] or {}
-    first = start or casting.day(schedule.get("init_date")) or date.min
+    first = start or parsing.day(schedule.get("init_date")) or date.min
     months = WEEKLY_HORIZON_MONTHS if schedule.get("period_unit") == "weekly" else HORIZON_MONTHS
-    return casting.day(schedule.get("end_date")) or add_months(first, months)
+    return parsing.day(schedule.get("end_date")) or add_months(first, months)
 
 
 def issue_dates(rule: Json, until: date) -> list[date]:
     """Return a rule's issue dates up to and including a day; none for a rule that says no period unit that is known."""
     schedule = rule["additional_information"] or {}
     start, unit, months = (
-        casting.day(schedule.get("init_date")),
+        parsing.day(schedule.get("init_date")),
         schedule.get("period_unit"),
         schedule.get("month_quantity"),
     )
@@ -136,7 +136,7 @@ def new_invoice(account: Account, rule: Json, day: date, created_at: str) -> Jso
     invoice = Invoice(id=account.sequences.next("invoices"), contract_id=rule["contract_id"]).model_dump(by_alias=True)
     invoice |= {field: deepcopy(rule[field]) for field in invoice if field in rule and field not in _OWN}
     invoice |= {"created_at": created_at, "gross_value": rule["gross_value"], "payment_value": rule["gross_value"]}
-    invoice["issue_date"] = invoice["estimated_issue_date"] = casting.brazilian(day)
+    invoice["issue_date"] = invoice["estimated_issue_date"] = parsing.brazilian(day)
     invoice["accrual_date"] = _accrual(rule, day)
     invoice["services"] = [line | {"id": account.sequences.next("services")} for line in rule["services"]]
     _set_receivables(account, rule, invoice)
@@ -216,22 +216,22 @@ def _accrual_months(rule: Json) -> int:
 
 
 def _accrual(rule: Json, day: date) -> str | None:
-    return casting.iso(add_months(day.replace(day=1), _accrual_months(rule)))
+    return parsing.iso(add_months(day.replace(day=1), _accrual_months(rule)))
 
 
 def _set_receivables(account: Account, rule: Json, invoice: Json) -> None:
     """Give an invoice the due dates of its rule; receivables that are there keep their ids."""
     terms: Mapping[str, Any] = rule["receivables_additional_information"] or {}
     dues = due_dates(terms, rule.get("charge_type"), planned_date(invoice) or account.clock.today)
-    share = (casting.HUNDRED / len(dues)).quantize(_PARCEL_UNIT)
+    share = (parsing.HUNDRED / len(dues)).quantize(_PARCEL_UNIT)
     kept = [line["id"] for line in invoice["receivables"]]
     invoice["receivables"] = []
     for parcel, due in enumerate(dues):
         last = parcel == len(dues) - 1
-        value = casting.HUNDRED - share * parcel if last else share
+        value = parsing.HUNDRED - share * parcel if last else share
         number = kept[parcel] if parcel < len(kept) else account.sequences.next("receivables")
         line = Receivable(id=number, invoice_id=invoice["id"], created_at=invoice["created_at"]).model_dump()
-        line |= {"due_date": casting.brazilian(due), "value": casting.amount(value)}
+        line |= {"due_date": parsing.brazilian(due), "value": parsing.amount(value)}
         invoice["receivables"].append(line)
     share_out(invoice)
 
@@ -242,9 +242,9 @@ def share_out(invoice: Json) -> None:
         left = whole = Decimal(invoice[field] or 0)
         for line in invoice["receivables"]:
             last = line is invoice["receivables"][-1]
-            part = left if last else casting.cents(whole * Decimal(line["value"] or 0) / casting.HUNDRED)
+            part = left if last else parsing.cents(whole * Decimal(line["value"] or 0) / parsing.HUNDRED)
             left -= part
-            line[field] = casting.amount(part)
+            line[field] = parsing.amount(part)
 
 
 def _follow_schedule(account: Account, rule: Json, invoices: list[Json]) -> list[Json]:
@@ -269,7 +269,7 @@ def _follow_schedule(account: Account, rule: Json, invoices: list[Json]) -> list
             left.append(_moved(account, rule, invoice, day))
     taken = {_period(day, weekly=weekly) for day in _billed_days(account, rule)}
     new = [day for period, day in wanted.items() if day >= account.clock.today and period not in taken]
-    rule["generated"] = {"until": casting.iso(horizon(rule))}
+    rule["generated"] = {"until": parsing.iso(horizon(rule))}
     account.invoices.load([new_invoice(account, rule, day, account.clock.stamp()) for day in new])
     return left
 
@@ -280,7 +280,7 @@ def _period(day: date, *, weekly: bool) -> tuple[int, int]:
 
 def _moved(account: Account, rule: Json, invoice: Json, day: date) -> Json:
     if planned_date(invoice) != day:
-        invoice["issue_date"] = invoice["estimated_issue_date"] = casting.brazilian(day)
+        invoice["issue_date"] = invoice["estimated_issue_date"] = parsing.brazilian(day)
         edited = frozenset(invoice["generated"]["edited"] if account.behaviour.keep_hand_edits else ())
         if "accrual_date" not in edited:
             invoice["accrual_date"] = _accrual(rule, day)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from fastapi import Response
 
-from ciclo_sandbox import billables, casting, generation, lifecycle
+from ciclo_sandbox import billables, generation, lifecycle, parsing
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import (
     BLANK,
@@ -42,14 +42,14 @@ async def create(account: TheAccount, contract_id: Id, body: InvoiceBody) -> Res
     """Create an invoice of a contract."""
     contract = account.contract(contract_id)
     params = billables.asked_of(account, body.named())
-    if casting.filled(params.get("invoice_template_id")):
+    if parsing.filled(params.get("invoice_template_id")):
         params = invoice_from_template(account, contract, params)
     errors: billables.Errors = {}
     invoice = billables.blank_billable(account, contract, 0)
     invoice |= {"automatic_management_on_business_days": False, "nfse_url": None, "fatura_url": None}
     _set_approval(invoice, params, errors)
     _assign(account, invoice, params, errors, creating=True)
-    charge_now = casting.boolean(params.get("charge_now"))
+    charge_now = parsing.boolean(params.get("charge_now"))
     method = invoice["payment_information"]["payment_method"]
     if charge_now and (invoice["management_type"] != "automatic" or method != "billet"):
         errors["charge_now"] = INVALID
@@ -135,7 +135,7 @@ def _find(account: Account, contract_id: int, invoice_id: int) -> Json:
 
 
 def _set_approval(invoice: Json, params: Json, errors: billables.Errors) -> None:
-    invoice["approval_status"] = casting.filled(params.get("approval_status")) or "approved"
+    invoice["approval_status"] = parsing.filled(params.get("approval_status")) or "approved"
     if invoice["approval_status"] not in APPROVAL:
         errors["approval_status"] = NOT_LISTED
 
@@ -174,29 +174,29 @@ def _assign_dates(account: Account, invoice: Json, params: Json, errors: billabl
     of_2018 = account.behaviour.shape == 2018
     follows = creating
     if creating or "issue_date" in params:
-        issue_date = casting.day(params.get("issue_date"))
-        invoice["issue_date"] = casting.brazilian(issue_date)
+        issue_date = parsing.day(params.get("issue_date"))
+        invoice["issue_date"] = parsing.brazilian(issue_date)
         if issue_date is None:
             errors["issue_date"] = BLANK
     if "estimated_issue_date" in params:
-        invoice["estimated_issue_date"] = casting.brazilian(casting.day(params["estimated_issue_date"]))
+        invoice["estimated_issue_date"] = parsing.brazilian(parsing.day(params["estimated_issue_date"]))
         follows = invoice["estimated_issue_date"] is None and (creating or not of_2018)
     if follows:
         # Created with one date, an invoice is planned for it; one that is moved later keeps the day it was planned for.
         # Taken away, the answers of 2018 say null.
         invoice["estimated_issue_date"] = invoice["issue_date"]
     if "accrual_date" in params or (creating and not of_2018):
-        month = casting.accrual_month(params.get("accrual_date"))
+        month = parsing.accrual_month(params.get("accrual_date"))
         if month is None and not of_2018:
-            month = casting.accrual_month(invoice["issue_date"])
-        invoice["accrual_date"] = casting.iso(month)
+            month = parsing.accrual_month(invoice["issue_date"])
+        invoice["accrual_date"] = parsing.iso(month)
 
 
 def _assign_nfse(account: Account, invoice: Json, params: Json) -> None:
     if "nfe_issued" in params:
-        invoice["nfe_issued"] = bool(casting.boolean(params["nfe_issued"]))
+        invoice["nfe_issued"] = bool(parsing.boolean(params["nfe_issued"]))
     if "nfe_issue_date" in params:
-        invoice["nfe_issue_date"] = casting.brazilian(casting.day(params["nfe_issue_date"]))
+        invoice["nfe_issue_date"] = parsing.brazilian(parsing.day(params["nfe_issue_date"]))
     if account.nfse_templates.peek(invoice["nfse_template_id"]) is None:
         # As printed, an invoice answers null for a template that its account does not have; a rule answers the id.
         invoice["nfse_template_id"] = None
@@ -204,10 +204,10 @@ def _assign_nfse(account: Account, invoice: Json, params: Json) -> None:
 
 def _set_payment_value(invoice: Json, params: Json, *, changed: bool, creating: bool) -> None:
     given: Any = params.get("payment_value")
-    number = casting.decimal(given)
+    number = parsing.decimal(given)
     if number is not None:
-        invoice["payment_value"] = casting.amount(casting.cents(number))
-    elif creating and casting.filled(given):
+        invoice["payment_value"] = parsing.amount(parsing.cents(number))
+    elif creating and parsing.filled(given):
         # As printed: `"payment_value": "decimal"` creates an invoice of which nothing is to be paid.
         invoice["payment_value"] = "0.0"
     elif creating or (changed and invoice["payment_value"] is not None):

@@ -8,7 +8,7 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import Final
 
-from ciclo_sandbox import casting
+from ciclo_sandbox import parsing
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import Json, NotFoundRefusal, ParameterRefusal
 from ciclo_sandbox.calendar import add_business_days
@@ -53,7 +53,7 @@ def emit(account: Account, invoice: Json, on: date) -> None:
     Its receivables become due, charges and finance entries are made, and its NFS-e perhaps.
     """
     _require(invoice, "to_emit", "emitido")
-    invoice |= {"state": "to_receive", "issue_date": casting.brazilian(on)}
+    invoice |= {"state": "to_receive", "issue_date": parsing.brazilian(on)}
     for line in invoice["receivables"]:
         if line["state"] == "to_emit":
             line["state"] = "to_receive"
@@ -101,7 +101,7 @@ def issue_nfse(account: Account, invoice: Json, on: date) -> None:
     """Give the invoice its NFS-e: number, verification code and day of issue."""
     number = account.sequences.next("nfses")
     invoice["nfe_issued"] = True
-    invoice["nfe_issue_date"] = casting.brazilian(on)
+    invoice["nfe_issue_date"] = parsing.brazilian(on)
     invoice["automatic_nfe_issue_date"] = None
     invoice["number"] = invoice["number"] or str(number)
     invoice["nfe_service"] = invoice["nfe_service"] or "1.05"
@@ -141,8 +141,8 @@ def receive(account: Account, invoice: Json, line: Json, on: date, value: Decima
     _require(line, "to_receive", "recebido")
     full = line["payment_value"] or line["gross_value"]
     line["state"] = "received"
-    line["received_value"] = full if value is None else casting.amount(casting.cents(value))
-    line["received_at"] = casting.brazilian(on)
+    line["received_value"] = full if value is None else parsing.amount(parsing.cents(value))
+    line["received_at"] = parsing.brazilian(on)
     if all(each["state"] in ("received", "cancelled") for each in invoice["receivables"]):
         invoice["state"] = "received"
         _plan_nfse(account, invoice, on)
@@ -165,7 +165,7 @@ def _plan_nfse(account: Account, invoice: Json, on: date) -> None:
     if due <= account.clock.today:
         issue_nfse(account, invoice, due)
     else:
-        invoice["automatic_nfe_issue_date"] = casting.brazilian(due)
+        invoice["automatic_nfe_issue_date"] = parsing.brazilian(due)
 
 
 def undo_receival(account: Account, invoice: Json, line: Json) -> None:

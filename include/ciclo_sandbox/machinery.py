@@ -10,7 +10,7 @@ from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Final
 
-from ciclo_sandbox import casting, generation, lifecycle, people
+from ciclo_sandbox import generation, lifecycle, parsing, people
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import Json
 from ciclo_sandbox.calendar import DAY, add_months, months_between, next_business_day
@@ -53,10 +53,10 @@ def _agenda(account: Account, ran: date, today: date) -> dict[date, list[int]]:
 
 def _days(update: Json, ran: date, today: date) -> Iterator[date]:
     """Yield the days up to today on which an update reminds (what is overdue: at once) or is executed."""
-    remind_at = casting.day(update["remind_at"])
+    remind_at = parsing.day(update["remind_at"])
     if remind_at and remind_at <= today and not update["notified"]:
         yield max(remind_at, min(ran + DAY, today))
-    execution, first = casting.day(update["execution_date"]), casting.day(update["init_date"])
+    execution, first = parsing.day(update["execution_date"]), parsing.day(update["init_date"])
     while execution and execution <= today:
         if execution > ran:
             yield execution
@@ -103,7 +103,7 @@ def _live(account: Account, day: date, rules: Iterable[int], *, is_new: bool) ->
 def _remind(rule: Json, day: date) -> bool:
     due = False
     for update in rule["scheduled_updates"]:
-        remind_at = casting.day(update["remind_at"])
+        remind_at = parsing.day(update["remind_at"])
         if not update["notified"] and remind_at is not None and remind_at <= day:
             update["notified"] = due = True
     return due
@@ -111,13 +111,13 @@ def _remind(rule: Json, day: date) -> bool:
 
 def _readjust(account: Account, rule: Json, day: date) -> bool:
     """Apply the updates whose execution date is this day; carry the new prices into invoices planned from it on."""
-    due = [update for update in rule["scheduled_updates"] if casting.day(update["execution_date"]) == day]
+    due = [update for update in rule["scheduled_updates"] if parsing.day(update["execution_date"]) == day]
     for update in due:
         factor = _factor(account, update, day)
         _reprice_rule(rule, update, factor if rule["apply_negative_updates"] else max(factor, Decimal(1)))
-        execution = _next_execution(update, casting.day(update["init_date"]) or day, day)
-        update |= {"execution_date": casting.iso(execution), "updated_at": account.clock.iso_stamp()}
-        update |= {"remind_at": casting.iso(_remind_at(update, execution)), "notified": False}
+        execution = _next_execution(update, parsing.day(update["init_date"]) or day, day)
+        update |= {"execution_date": parsing.iso(execution), "updated_at": account.clock.iso_stamp()}
+        update |= {"remind_at": parsing.iso(_remind_at(update, execution)), "notified": False}
     if due:
         _reprice_invoices(account, rule, day)
     return bool(due)
@@ -126,14 +126,14 @@ def _readjust(account: Account, rule: Json, day: date) -> bool:
 def _reprice_rule(rule: Json, update: Json, factor: Decimal) -> None:
     for line in rule["services"]:
         if update["service_item_id"] in (None, line.get("service_item_id")):
-            unit_value = casting.cents(Decimal(line["unit_value"]) * factor)
-            line["unit_value"] = casting.amount(unit_value)
-            line["value"] = casting.amount(casting.cents(unit_value * Decimal(line["units"])))
+            unit_value = parsing.cents(Decimal(line["unit_value"]) * factor)
+            line["unit_value"] = parsing.amount(unit_value)
+            line["value"] = parsing.amount(parsing.cents(unit_value * Decimal(line["units"])))
     if rule["services"]:
         total = sum((Decimal(line["value"]) for line in rule["services"]), Decimal(0))
     else:
-        total = casting.cents(Decimal(rule["gross_value"]) * factor)
-    rule["gross_value"] = rule["payment_value"] = casting.amount(total)
+        total = parsing.cents(Decimal(rule["gross_value"]) * factor)
+    rule["gross_value"] = rule["payment_value"] = parsing.amount(total)
 
 
 def _reprice_invoices(account: Account, rule: Json, day: date) -> None:
@@ -166,7 +166,7 @@ def _emit(account: Account, day: date) -> None:
     due = (INVOICES.c.state == "to_emit", INVOICES.c.issue_date <= day.isoformat())
     for number in account.invoices.ids(*due):
         invoice = lifecycle.find_invoice(account, number)
-        on = casting.day(invoice["issue_date"]) or day
+        on = parsing.day(invoice["issue_date"]) or day
         if behaviour.bill_on_business_days:
             on = next_business_day(on, national=True)
         if on > day or invoice["approval_status"] == "blocked" or people.bills_late(account, invoice):
@@ -202,7 +202,7 @@ def _pay(account: Account, today: date) -> None:
         invoice, line = lifecycle.find_receivable(account, number)
         # Money for which no charge could be created does not arrive until somebody acts.
         if not line["cobrato_errors"] and invoice["state"] == "to_receive":
-            issued = casting.day(invoice["issue_date"]) or paid_on
+            issued = parsing.day(invoice["issue_date"]) or paid_on
             lifecycle.receive(account, invoice, line, max(paid_on, issued))
 
 
@@ -210,7 +210,7 @@ def _issue_nfses(account: Account, today: date) -> None:
     due = (INVOICES.c.nfe_due <= today.isoformat(), INVOICES.c.nfe_due.is_not(None))
     for number in account.invoices.ids(*due):
         invoice = lifecycle.find_invoice(account, number)
-        lifecycle.issue_nfse(account, invoice, casting.day(invoice["automatic_nfe_issue_date"]) or today)
+        lifecycle.issue_nfse(account, invoice, parsing.day(invoice["automatic_nfe_issue_date"]) or today)
         account.invoices.change(invoice)
 
 

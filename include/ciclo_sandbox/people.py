@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from ciclo_sandbox import casting, lifecycle
+from ciclo_sandbox import lifecycle, parsing
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import Json
 from ciclo_sandbox.behaviour import Deed
@@ -73,14 +73,14 @@ def _append_description(account: Account, invoice: Json, day: date) -> None:
 def _change_value(account: Account, invoice: Json, _day: date) -> None:
     factor = Decimal(account.behaviour.days("value", invoice["id"], 80, 150)) / 100
     for line in invoice["services"][:1]:
-        units = casting.cents(Decimal(line["units"]) * factor)
-        line["units"] = casting.amount(units)
-        line["value"] = casting.amount(casting.cents(units * Decimal(line["unit_value"])))
+        units = parsing.cents(Decimal(line["units"]) * factor)
+        line["units"] = parsing.amount(units)
+        line["value"] = parsing.amount(parsing.cents(units * Decimal(line["unit_value"])))
     if invoice["services"]:
         total = sum((Decimal(line["value"]) for line in invoice["services"]), Decimal(0))
     else:
-        total = casting.cents(Decimal(invoice["gross_value"] or 0) * factor)
-    invoice["gross_value"] = invoice["payment_value"] = casting.amount(total)
+        total = parsing.cents(Decimal(invoice["gross_value"] or 0) * factor)
+    invoice["gross_value"] = invoice["payment_value"] = parsing.amount(total)
     share_out(invoice)
 
 
@@ -88,7 +88,7 @@ def _move_date(account: Account, invoice: Json, day: date) -> None:
     """Move both dates to a business day after the planned one; due dates stay."""
     planned = planned_date(invoice) or day
     moved = next_business_day(planned + DAY * account.behaviour.days("moved", invoice["id"], 1, 4))
-    invoice["issue_date"] = invoice["estimated_issue_date"] = casting.brazilian(moved)
+    invoice["issue_date"] = invoice["estimated_issue_date"] = parsing.brazilian(moved)
 
 
 def _bill_late(account: Account, invoice: Json, day: date) -> None:
@@ -121,10 +121,10 @@ def _split(account: Account, invoice: Json, day: date) -> None:
     if first is None:
         return
     parcels = account.behaviour.days("parcels", invoice["id"], 2, 3)
-    due = casting.day(first["due_date"]) or day
+    due = parsing.day(first["due_date"]) or day
     invoice["receivables"] = []
     for parcel in range(parcels):
-        line = first | {"due_date": casting.brazilian(due + DAY * 30 * parcel)}
+        line = first | {"due_date": parsing.brazilian(due + DAY * 30 * parcel)}
         line["value"] = "50.0" if parcels == 2 else "33.3333"
         line["id"] = line["id"] if parcel == 0 else account.sequences.next("receivables")
         invoice["receivables"].append(line)

@@ -8,7 +8,7 @@ from fastapi import Query, Response
 from pydantic import Field
 from sqlalchemy import ColumnElement, select
 
-from ciclo_sandbox import casting, lifecycle
+from ciclo_sandbox import lifecycle, parsing
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import JSON, Json, NotFoundRefusal, ParameterRefusal, nothing, ok
 from ciclo_sandbox.api import Endpoints, Id, TheAccount, refused, under
@@ -59,16 +59,16 @@ async def search(
 
 
 def _filters(account: Account, query: Mapping[str, Any]) -> Iterator[ColumnElement[bool]]:
-    days = {name: casting.day(query.get(name)) for name in ("due_date_from", "due_date_to")}
+    days = {name: parsing.day(query.get(name)) for name in ("due_date_from", "due_date_to")}
     bad = [name for name, found in days.items() if found is None and query.get(name)]
     state = query.get("state")
     if state and state not in (*STATES, "late"):
         bad.append("state")
     if bad:
         raise ParameterRefusal("Parâmetro(s) inválido(s) para busca: " + ", ".join(bad))
-    if first := casting.iso(days["due_date_from"]):
+    if first := parsing.iso(days["due_date_from"]):
         yield RECEIVABLES.c.due_date >= first
-    if last := casting.iso(days["due_date_to"]):
+    if last := parsing.iso(days["due_date_to"]):
         yield RECEIVABLES.c.due_date <= last
     if state == "late":
         yield from past_due(account.clock.today)
@@ -91,8 +91,8 @@ async def receive(account: TheAccount, contract_id: Id, receivable_id: Id, body:
     params = body.named()
     if line["state"] == "received":
         line["state"] = "to_receive"
-    day = casting.day(params.get("received_at")) or account.clock.today
-    lifecycle.receive(account, invoice, line, day, casting.decimal(params.get("received_value")))
+    day = parsing.day(params.get("received_at")) or account.clock.today
+    lifecycle.receive(account, invoice, line, day, parsing.decimal(params.get("received_value")))
     return ok("receivable", orjson.dumps(line))
 
 

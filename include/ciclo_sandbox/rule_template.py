@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import or_
 
-from ciclo_sandbox import casting
+from ciclo_sandbox import parsing
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import INVALID, Json, ValidationRefusal, entries
 from ciclo_sandbox.billables import refuse_unknown
@@ -37,7 +37,7 @@ def rule_from_template(account: Account, contract: Json, params: Json) -> Json:
     """
     template = _template(account, contract, params["invoice_template_id"])
     if template is None or is_once(template):
-        number = casting.text(params["invoice_template_id"])
+        number = parsing.text(params["invoice_template_id"])
         message = f"Não foi possível encontrar o modelo de faturamento com ID {number}"
         raise ValidationRefusal({"invoice_template_id": message})
     due = template["receivables_additional_information"] or {}
@@ -81,7 +81,7 @@ def invoice_from_template(account: Account, contract: Json, params: Json) -> Jso
 
 
 def _template(account: Account, contract: Json, given: Any) -> Json | None:
-    number, owner = casting.identifier(given), account.owner(contract)
+    number, owner = parsing.identifier(given), account.owner(contract)
     table = INVOICE_TEMPLATES.c
     visible = or_(table.organization_id.is_(None), table.organization_id == owner)
     return next(account.invoice_templates.every(table.id == number, visible), None) if number else None
@@ -102,12 +102,12 @@ def _overridden(originals: Sequence[Json], changes: Sequence[Json], fields: Sequ
     known = {line["id"]: {field: line.get(field) for field in fields} for line in originals}
     laid: dict[Any, Json] = {}
     for position, entry in enumerate(changes):
-        number = casting.identifier(entry.get(key))
+        number = parsing.identifier(entry.get(key))
         slot = number if number in known else f"new {position}"
         base = laid.get(slot) or known.get(number or 0, {"template": None})
         laid[slot] = base | {name: value for name, value in entry.items() if name != "id"}
     rest = [line | {"untouched": True} for number, line in known.items() if number not in laid]
-    return [line for line in (*laid.values(), *rest) if not casting.boolean(line.get("_destroy"))]
+    return [line for line in (*laid.values(), *rest) if not parsing.boolean(line.get("_destroy"))]
 
 
 def _joins(update: Json) -> bool:

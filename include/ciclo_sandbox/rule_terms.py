@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
-from ciclo_sandbox import casting
+from ciclo_sandbox import parsing
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import BLANK, INVALID, NOT_LISTED, NOT_NUMERIC, Json
 from ciclo_sandbox.billables import Errors, merged
@@ -33,7 +33,7 @@ def assemble_schedule(account: Account, rule: Json, given: Any, errors: Errors) 
     if not isinstance(given, dict):
         return
     current = rule["additional_information"]
-    changes_it = current is not None and casting.identifier(given.get("id")) is not None
+    changes_it = current is not None and parsing.identifier(given.get("id")) is not None
     schedule = dict(current) if changes_it else _blank_schedule(account)
     _assign_schedule(schedule, given, errors)
     _check_schedule(schedule, given if changes_it else schedule, errors)
@@ -57,20 +57,20 @@ def _blank_schedule(account: Account) -> Json:
 def _assign_schedule(schedule: Json, given: Json, errors: Errors) -> None:
     for field in ("init_date", "end_date"):
         if field in given:
-            schedule[field] = casting.iso(casting.day(given[field]))
+            schedule[field] = parsing.iso(parsing.day(given[field]))
     if "title" in given:
-        schedule["title"] = casting.text(given["title"])
+        schedule["title"] = parsing.text(given["title"])
     if "month_quantity" in given:
-        schedule["month_quantity"] = casting.integer(given["month_quantity"])
+        schedule["month_quantity"] = parsing.integer(given["month_quantity"])
     for field, known in (("period_unit", _PERIOD_UNITS), ("accrual_month_quantity", _ACCRUALS)):
         if field in given:
-            schedule[field] = known.get(casting.filled(given[field]))
+            schedule[field] = known.get(parsing.filled(given[field]))
             if schedule[field] is None:
                 errors[f"additional_information.{field}"] = NOT_LISTED
 
 
 def _check_schedule(schedule: Json, named: Json, errors: Errors) -> None:
-    if "title" in named and not casting.filled(schedule["title"]):
+    if "title" in named and not parsing.filled(schedule["title"]):
         errors["additional_information.title"] = BLANK
     if "init_date" in named and schedule["init_date"] is None:
         errors["additional_information.init_date"] = BLANK
@@ -83,7 +83,7 @@ def _check_schedule(schedule: Json, named: Json, errors: Errors) -> None:
 def _check_span(schedule: Json, errors: Errors, *, exactly: bool) -> None:
     # On record, a rule of thirteen months became weekly, which may span one year: where the request sets neither end,
     # whole years count.
-    first, last = casting.day(schedule["init_date"]), casting.day(schedule["end_date"])
+    first, last = parsing.day(schedule["init_date"]), parsing.day(schedule["end_date"])
     if first and last and schedule["period_unit"] in _LONGEST:
         years, refusal = _LONGEST[schedule["period_unit"]]
         if last > _years_later(first, years) if exactly else last >= _years_later(first, years + 1):
@@ -105,7 +105,7 @@ def assemble_due_dates(
     current = rule["receivables_additional_information"]
     if given is None and charge_type is None and current is not None:
         return
-    changes_it = current is not None and (given is None or casting.identifier(given.get("id")) is not None)
+    changes_it = current is not None and (given is None or parsing.identifier(given.get("id")) is not None)
     due = dict(current) if changes_it else _blank_due_dates(account, rule, charge_type)
     _assign_due_dates(due, given or {})
     if charge_type:
@@ -134,9 +134,9 @@ def _blank_due_dates(account: Account, rule: Json, charge_type: str | None) -> J
 def _assign_due_dates(due: Json, given: Json) -> None:
     for field in ("day_number", "day_quantity", "month_quantity", "parcel_number"):
         if field in given:
-            due[field] = casting.integer(given[field])
+            due[field] = parsing.integer(given[field])
     if "only_business_days" in given:
-        due["only_business_days"] = casting.boolean(given["only_business_days"])
+        due["only_business_days"] = parsing.boolean(given["only_business_days"])
 
 
 def _check_due_dates(due: Json, charge_type: str, errors: Errors) -> None:
@@ -216,11 +216,11 @@ def _blank_update(account: Account, rule: Json) -> Json:
 def _assign_update(update: Json, entry: Json) -> None:
     for field in ("month_quantity", "days_until_update", "service_item_id"):
         if field in entry:
-            update[field] = casting.integer(entry[field])
+            update[field] = parsing.integer(entry[field])
     if "price_index" in entry:
-        update["price_index"] = casting.filled(entry["price_index"])
+        update["price_index"] = parsing.filled(entry["price_index"])
     if "init_date" in entry:
-        update["init_date"] = casting.iso(casting.day(entry["init_date"]))
+        update["init_date"] = parsing.iso(parsing.day(entry["init_date"]))
 
 
 def _check_update(update: Json, named: Json, errors: Errors, *, at_once: bool) -> None:
@@ -244,11 +244,11 @@ def _number_error(number: int | None, least: int, too_small: str) -> str | None:
 
 
 def _init_date_error(written: str | None) -> str | None:
-    first = casting.day(written)
+    first = parsing.day(written)
     return "deve ser a partir de 01/01/2000" if first is None or first < _EARLIEST else None
 
 
 def _set_reminder(update: Json) -> None:
-    execution, notice = casting.day(update["execution_date"]), update["days_until_update"]
+    execution, notice = parsing.day(update["execution_date"]), update["days_until_update"]
     if execution and notice is not None and 0 <= notice <= _LARGEST_NUMBER:
-        update["remind_at"] = casting.iso(execution - timedelta(days=notice))
+        update["remind_at"] = parsing.iso(execution - timedelta(days=notice))

@@ -8,7 +8,7 @@ from typing import Final
 
 from fastapi import Response
 
-from ciclo_sandbox import billables, casting, generation
+from ciclo_sandbox import billables, generation, parsing
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import (
     BLANK,
@@ -49,7 +49,7 @@ async def create(account: TheAccount, contract_id: Id, body: InvoiceRuleBody) ->
     """Create a rule, whole or from a template."""
     contract = account.contract(contract_id)
     params = billables.asked_of(account, body.named())
-    from_template = casting.filled(params.get("invoice_template_id")) is not None
+    from_template = parsing.filled(params.get("invoice_template_id")) is not None
     if from_template:
         params = rule_from_template(account, contract, params)
     rule = billables.blank_billable(account, contract, account.sequences.next("invoices"))
@@ -108,7 +108,7 @@ def _assign(
     billables.assign(account, rule, params, errors, creating=creating)
     for flag in _FLAGS:
         if flag in params:
-            rule[flag] = bool(casting.boolean(params[flag]))
+            rule[flag] = bool(parsing.boolean(params[flag]))
     fill = billables.service_filler(account, errors, at_once=at_once)
     rule["services"] = billables.merged(rule["services"], entries(params.get("services")), fill)
     billables.set_gross_value(rule, params, errors)
@@ -121,7 +121,7 @@ def _assign(
 
 
 def _assign_charge(account: Account, rule: Json, params: Json, errors: billables.Errors) -> None:
-    charge_type = casting.filled(params.get("charge_type"))
+    charge_type = parsing.filled(params.get("charge_type"))
     if charge_type not in (None, "fixed_day", "last_day_of_month", "day_quantity", "fixed_day_and_month_quantity"):
         errors["charge_type"] = NOT_LISTED
         return

@@ -10,7 +10,7 @@ from fastapi import Query, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement
 
-from ciclo_sandbox import casting
+from ciclo_sandbox import parsing
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import Json, ParameterRefusal, collection, page
 from ciclo_sandbox.api import Endpoints, Id, TheAccount, page_asked, paged, refused, under
@@ -40,10 +40,10 @@ async def in_contract(
 ) -> Response:
     """Search a contract's invoices by issue date, both days required and included."""
     contract = account.contract(contract_id)
-    days = {"issue_date_from": casting.day(issue_date_from), "issue_date_to": casting.day(issue_date_to)}
+    days = {"issue_date_from": parsing.day(issue_date_from), "issue_date_to": parsing.day(issue_date_to)}
     if missing := [name for name, found in days.items() if found is None]:
         raise ParameterRefusal(_UNREADABLE + ", ".join(missing))
-    first, last = (casting.iso(found) for found in days.values())
+    first, last = (parsing.iso(found) for found in days.values())
     between = INVOICES.c.issue_date.between(first, last)
     order = (INVOICES.c.issue_date,)
     return collection(
@@ -95,19 +95,19 @@ async def in_organization(
 
 
 def _filters(account: Account, organization: Json, query: Mapping[str, Any]) -> Iterator[ColumnElement[bool]]:
-    bad = [name for name in _BOUNDS if query.get(f"q[{name}]") and casting.day(query[f"q[{name}]"]) is None]
+    bad = [name for name in _BOUNDS if query.get(f"q[{name}]") and parsing.day(query[f"q[{name}]"]) is None]
     state, kind = query.get("q[state_eq]"), query.get("q[customer_type_eq]")
     if state and state not in (*STATES, "late"):
         bad.append("state_eq")
     ids = {name: query[f"q[{name}_eq]"] for name in ("contract_id", "customer_id") if query.get(f"q[{name}_eq]")}
-    bad += [f"{name}_eq" for name, given in ids.items() if casting.identifier(given) is None]
+    bad += [f"{name}_eq" for name, given in ids.items() if parsing.identifier(given) is None]
     if kind and kind not in ("Company", "Person"):
         bad.append("customer_type_eq")
     if bad:
         raise ParameterRefusal(_INVALID + ", ".join(bad))
     yield from _bounds(query, INVOICES.c.issue_date, "issue_date")
     for name, given in ids.items():
-        yield INVOICES.c[name] == casting.identifier(given)
+        yield INVOICES.c[name] == parsing.identifier(given)
     if kind:
         yield INVOICES.c.customer_type == kind
     mine = RECEIVABLES.c.organization_id == organization["id"]
@@ -123,7 +123,7 @@ _BOUNDS: Final = ("issue_date_gteq", "issue_date_lteq", "receivables_due_date_gt
 
 
 def _bounds(query: Mapping[str, Any], column: Any, name: str) -> Iterator[ColumnElement[bool]]:
-    if first := casting.day(query.get(f"q[{name}_gteq]")):
+    if first := parsing.day(query.get(f"q[{name}_gteq]")):
         yield column >= first.isoformat()
-    if last := casting.day(query.get(f"q[{name}_lteq]")):
+    if last := parsing.day(query.get(f"q[{name}_lteq]")):
         yield column <= last.isoformat()

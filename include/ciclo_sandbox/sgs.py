@@ -12,7 +12,7 @@ from typing import Final
 import orjson
 
 from ciclo.sgs.series import shipped_series
-from ciclo_sandbox import casting
+from ciclo_sandbox import parsing
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import Answer
 from ciclo_sandbox.calendar import add_months
@@ -30,14 +30,14 @@ _UNKNOWN: Final = (
 def answer(account: Account, path: str, query: Mapping[str, str]) -> Answer:
     """Answer `bcdata.sgs.{code}/dados` (a range) or `…/dados/ultimos/{n}` (the last n)."""
     code, _, rest = path.removeprefix(PREFIX).partition("/")
-    index = CODES.get(casting.integer(code) or 0)
+    index = CODES.get(parsing.integer(code) or 0)
     if index is None:
         return Answer(200, _UNKNOWN, b"text/html; charset=utf-8")
     months = sorted(values(account, index).items())
     if rest.startswith("dados/ultimos/"):
-        last = casting.identifier(rest.removeprefix("dados/ultimos/")) or 0
+        last = parsing.identifier(rest.removeprefix("dados/ultimos/")) or 0
         return _listed(months[-last:] if last else [])
-    first, until = casting.day(query.get("dataInicial")), casting.day(query.get("dataFinal"))
+    first, until = parsing.day(query.get("dataInicial")), parsing.day(query.get("dataFinal"))
     return _listed([(m, v) for m, v in months if (first or m) <= m <= (until or m)])
 
 
@@ -65,4 +65,4 @@ def last_published(index: str, day: date) -> date:
 def _listed(months: list[tuple[date, Decimal]]) -> Answer:
     if not months:
         return Answer(404, orjson.dumps({"error": {"detail": "Value(s) not found"}}))
-    return Answer(200, orjson.dumps([{"data": casting.brazilian(m), "valor": f"{v:f}"} for m, v in months]))
+    return Answer(200, orjson.dumps([{"data": parsing.brazilian(m), "valor": f"{v:f}"} for m, v in months]))

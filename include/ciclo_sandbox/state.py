@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ciclo_sandbox import billables, casting
+from ciclo_sandbox import billables, parsing
 from ciclo_sandbox.account import DEFAULT_TOKEN, SEQUENCES, Account
 from ciclo_sandbox.answers import Json
 from ciclo_sandbox.behaviour import Behaviour
@@ -412,8 +412,8 @@ def _complete_services(document: Json) -> None:
     for line in document["services"]:
         line["units"] = line["units"] or "1.0"
         line["unit_value"] = line["unit_value"] or line["value"] or "0.0"
-        value = casting.cents(Decimal(line["units"]) * Decimal(line["unit_value"]))
-        line["value"] = line["value"] or casting.amount(value)
+        value = parsing.cents(Decimal(line["units"]) * Decimal(line["unit_value"]))
+        line["value"] = line["value"] or parsing.amount(value)
     if document["gross_value"] is None and document["services"]:
         total = sum((Decimal(line["value"]) for line in document["services"]), Decimal(0))
-        document["gross_value"] = casting.amount(total)
+        document["gross_value"] = parsing.amount(total)

@@ -12,7 +12,7 @@ from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import or_
 
-from ciclo_sandbox import casting
+from ciclo_sandbox import parsing
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import BLANK, Json, NotFoundRefusal, ValidationRefusal, collection, ok
 from ciclo_sandbox.api import Endpoints, Id, TheAccount, refused, under
@@ -78,8 +78,8 @@ async def create(account: TheAccount, body: SubscriptionBody) -> Response:
     seller = next(account.organizations.every(), None)
     if seller is None:
         raise NotFoundRefusal
-    stamp, today = account.clock.stamp(), casting.brazilian(account.clock.today)
-    company = Company(id=account.sequences.next("companies"), name=casting.text(customer.get("name")), created_at=stamp)
+    stamp, today = account.clock.stamp(), parsing.brazilian(account.clock.today)
+    company = Company(id=account.sequences.next("companies"), name=parsing.text(customer.get("name")), created_at=stamp)
     account.companies.add(company.model_dump())
     name = f"Assinatura {company.name or ''} - {plan['name']}"
     contract = Contract(id=account.sequences.next("contracts"), name=name, title=name, created_at=stamp).model_dump()
@@ -111,7 +111,7 @@ async def change_plan(account: TheAccount, token: str, body: SubscriptionBody) -
 async def cancel(account: TheAccount, token: str) -> Response:
     """Cancel a subscription (withdrawn): it ends with what is paid."""
     contract = _found(account, token)
-    contract["end_date"] = contract["valid_until"] or casting.brazilian(account.clock.today)
+    contract["end_date"] = contract["valid_until"] or parsing.brazilian(account.clock.today)
     return ok("subscription", _shown(account.contracts.change(contract)))
 
 
@@ -135,7 +135,7 @@ async def pay_otherwise(account: TheAccount, token: str, body: SubscriptionBody)
 
 def _method(body: SubscriptionBody) -> str:
     given = body.named().get("payment_information")
-    return (casting.filled(given.get("type")) if isinstance(given, dict) else None) or "billet"
+    return (parsing.filled(given.get("type")) if isinstance(given, dict) else None) or "billet"
 
 
 def _of_2019(payment: Json) -> Json:
@@ -157,7 +157,7 @@ def _shown(contract: bytes, **more: Any) -> bytes:
 
 def _plan(account: Account, given: Any) -> Json:
     """Return a plan of the account; one that only its contracts know counts too."""
-    number = casting.identifier(given)
+    number = parsing.identifier(given)
     plans = (*account.plans.every(), *(contract["plan"] for contract in account.contracts.every() if contract["plan"]))
     plan = next((plan for plan in plans if plan["id"] == number), None)
     if plan is None:
@@ -169,16 +169,16 @@ def _assign(plan: Json, params: Json) -> None:
     unchanging = {"id", "created_at", "features", "products", "translated_billing_period", "translated_charging_method"}
     for field in plan.keys() & params.keys() - unchanging:
         if field == "price":
-            plan[field] = casting.amount(casting.decimal(params[field]) or casting.CENTS * 0)
+            plan[field] = parsing.amount(parsing.decimal(params[field]) or parsing.CENTS * 0)
         elif field.endswith(_WHOLE):
-            number = casting.integer(params[field])
+            number = parsing.integer(params[field])
             # As printed: a plan without readjustment has no periodicity of it, and no notice.
             plan[field] = None if field.startswith("readjustment") and not number else number
         elif isinstance(plan[field], bool):
-            plan[field] = bool(casting.boolean(params[field]))
+            plan[field] = bool(parsing.boolean(params[field]))
         else:
-            given = casting.text(params[field])
+            given = parsing.text(params[field])
             plan[field] = (given or None) if plan[field] is None else given
     plan["translated_billing_period"] = _PERIODS.get(plan["billing_period"] or 1, "Mensalmente")
-    if not casting.filled(plan["name"]):
+    if not parsing.filled(plan["name"]):
         raise ValidationRefusal({"name": [BLANK]})

@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
-from ciclo_sandbox import casting
+from ciclo_sandbox import parsing
 from ciclo_sandbox.account import DEFAULT_TOKEN
 from ciclo_sandbox.server import SandboxServer
 
@@ -86,7 +86,7 @@ class SandboxControl:
 
     def emit(self, invoice_id: int, on: date | str | None = None) -> Json:
         """Mark an invoice as billed, today unless `on` (a date, or one as the API answers it) says otherwise."""
-        return self._act(f"invoices/{invoice_id}/emit", {"on": casting.iso(casting.day(str(on)))} if on else None)
+        return self._act(f"invoices/{invoice_id}/emit", {"on": parsing.iso(parsing.day(str(on)))} if on else None)
 
     def edit(self, invoice_id: int, **changes: Any) -> Json:
         """Change an invoice as a person does on the vendor's screens. Return it."""

@@ -195,13 +195,13 @@ def test_a_boleto_is_charged_right_away_only_where_that_is_possible(account):
     assert refusal(account, charge_now=True) == {"charge_now": "não é válido"}
 
 
-def test_an_invoice_not_yet_issued_has_one_date(account):
+def test_a_new_invoice_is_planned_for_its_date_and_keeps_that_day_when_it_is_moved(account):
     invoice = create(account)
+    assert invoice["estimated_issue_date"] == invoice["issue_date"] == "10/12/2018"
     moved = update(account, invoice, issue_date="2018-12-15")
-    assert (moved["issue_date"], moved["estimated_issue_date"]) == ("15/12/2018", "15/12/2018")
-    account.emit(invoice["id"])
-    issued = update(account, invoice, issue_date="2018-12-17")
-    assert (issued["issue_date"], issued["estimated_issue_date"]) == ("17/12/2018", "15/12/2018")
+    assert (moved["issue_date"], moved["estimated_issue_date"]) == ("15/12/2018", "10/12/2018")
+    planned = update(account, invoice, estimated_issue_date="2018-12-15")
+    assert planned["estimated_issue_date"] == "15/12/2018"
 
 
 @pytest.mark.parametrize(("shape", "answered"), [(2018, ""), (2026, None)])
