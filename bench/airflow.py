@@ -26,6 +26,7 @@ from bench.servers import Sandbox, database, free_port, job_on
 from ciclo.domain.calendar import add_months
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
+from ciclo.jobs.arming import arm
 from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.settle import settle
@@ -69,6 +70,7 @@ def _plan_more(plan: Plan, url: str) -> Iterator[Scope]:
     starts = [add_months(MONTH.window.start, 1 + number) for number in range(2 * plan.runs)]
     whole = Scope(DateRange(starts[0], add_months(starts[-1], 1)))
     with job_on(url, plan.sandbox) as job:
+        arm(job, starts[0], person="bench")
         expand_rules(job, whole, seen_on=SEEN_ON)
         record_expansion(job, whole)
     return (Scope(DateRange.month_of(start)) for start in starts)

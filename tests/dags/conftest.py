@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from ciclo.ledger.database import open_engine
 from ciclo_sandbox.testing import running_sandbox
 from company import ORGANIZATION, TODAY
+from ledgers import arm
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 
@@ -60,7 +61,8 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[dict[str, Any
 
 @pytest.fixture
 def ledger(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
-    """A session on the ledger that the Dags use; invoices are created one after the other, in order of their days."""
+    """A session on the armed ledger that the Dags use; invoices are created one after the other, in order of days."""
+    arm(sqlite_url)
     monkeypatch.setenv("CICLO_LEDGER_URL", sqlite_url)
     monkeypatch.setenv("CICLO_CONCURRENCY", "1")
     engine = open_engine(sqlite_url, read_only=True)

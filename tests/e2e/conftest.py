@@ -21,6 +21,7 @@ from demo.airflow_api import AirflowApi
 from demo.processes import Child, Processes
 from demo.site import Site, airflow_environment, write_configuration
 from demo.stack import COMPONENTS, HEALTH_NAMES, free_port, wait_until
+from ledgers import arm
 
 PROJECT = Path(__file__).resolve().parents[2]
 DAG_IDS = sorted(file.stem for file in (PROJECT / "dags").glob("*.py"))
@@ -121,6 +122,7 @@ def airflow(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> I
     latch.touch()
     with running_sandbox(STATE, today=TODAY) as vendor, Processes(site.logs) as processes:
         ledger_url = _database(postgres_server, "real_airflow_ledger", template="ciclo_template")
+        arm(ledger_url)
         metadata_url = _database(postgres_server, "real_airflow_metadata")
         port = free_port()
         write_configuration(site, port)

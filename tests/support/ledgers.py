@@ -3,13 +3,17 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine, make_url, select, text
+from sqlalchemy.orm import Session
 
 from ciclo.ledger.database import open_engine, upgrade
+from ciclo.ledger.repositories import Actor, OrganizationRepository
 from ciclo.ledger.tables import Base
+from factories import NOON, ORGANIZATION
 
 
 @contextmanager
@@ -32,6 +36,16 @@ def empty_ledger(kind: str, folder: Path, server: str | None = None) -> Iterator
 def migrate(url: str) -> None:
     engine = open_engine(url)
     upgrade(engine)
+    engine.dispose()
+
+
+def arm(url: str, *, responsible_from: date = date(2025, 1, 1)) -> None:
+    """Let the tests' organization bill in a ledger, as approving its first plan does."""
+    engine = open_engine(url)
+    with Session(engine) as session:
+        organization = OrganizationRepository(session, ORGANIZATION, Actor(person="tests"))
+        organization.arm(responsible_from=responsible_from, person="tests", at=NOON)
+        session.commit()
     engine.dispose()
 
 

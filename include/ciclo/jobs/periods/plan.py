@@ -301,7 +301,7 @@ def _finding(kind: FindingKind, rule: Rule, day: date, period: ExpectedPeriod | 
         facts["issue_date"] = period.issue_date.isoformat()
     if rule.new_since is not None:
         facts["first_seen"] = rule.new_since.isoformat()
-    facts["covered"] = list(period.coverage.months) if period is not None else [f"{day:%Y-%m}"]
+    facts["covered"] = ", ".join(period.coverage.months) if period is not None else f"{day:%Y-%m}"
     return Disagreement(
         kind=kind,
         subject=month_of_rule(day),
@@ -390,7 +390,7 @@ def _covered(wanted: ExpectedPeriod, paid: Sequence[_Paid]) -> Reason | None:
         "contract_id": wanted.contract_id,
         "rule_id": wanted.rule_id,
         "issue_date": wanted.issue_date.isoformat(),
-        "covered": list(wanted.coverage.months),
+        "covered": ", ".join(wanted.coverage.months),
         "invoice_id": first.invoice_id,
         "billed_on": first.issue_date.isoformat(),
     }

@@ -1,0 +1,245 @@
+"""Planning day by day: changes at the vendor are followed, nothing is paid for twice, what nobody bills is shown."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from ciclo.domain.findings import FindingKind
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import PeriodState
+from ciclo.domain.wording import said
+from ciclo.jobs.arming import arm
+from ciclo.jobs.context import IssueOptions
+from ciclo.jobs.issuing.issue import issue_due_periods
+from ciclo.jobs.periods.expand import expand_rules, record_expansion
+from ciclo.jobs.periods.plan import Backdated
+from ciclo.jobs.periods.sync import open_window, read_due, record_sync, sync_contracts
+from ciclo.jobs.rules.read import read_contract_list
+from ciclo.ledger.actions import release_period
+from ciclo.ledger.repositories import Scope
+from company import ORGANIZATION, company, contract, rule
+
+JUNE = DateRange.month_of(date(2025, 6, 1))
+
+
+class Days:
+    """A company that is billed from June 2025 on, a day at a time."""
+
+    def __init__(self, box, ctx, state):
+        self.box, self.ctx = box, ctx
+        self.box.put_state(state)
+        self.at(date(2025, 6, 1))
+        arm(ctx, date(2025, 6, 1), person="Ana")
+        self.expand(JUNE)
+
+    def at(self, day):
+        self.ctx.clock.now = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+
+    def expand(self, window, backdated=Backdated.SHOW):
+        read_contract_list(self.ctx)
+        outcome = expand_rules(self.ctx, Scope(window), seen_on=self.ctx.today, backdated=backdated)
+        record_expansion(self.ctx, Scope(window))
+        return outcome
+
+    def sync(self, day, state=None):
+        """A day's reading, of another state at the vendor if one is given; its invoices stay."""
+        self.at(day)
+        if state is not None:
+            self.box.put_state({**state, "invoices": self.box.state()["invoices"]})
+        if day.day == 1:
+            self.expand(DateRange.month_of(day))
+        read_contract_list(self.ctx)
+        outcome = sync_contracts(self.ctx, today=day)
+        record_sync(self.ctx, day)
+        return outcome
+
+    def issue(self, day):
+        """A day's issuing: what has something due is read, then billed."""
+        self.at(day)
+        scope = Scope(DateRange.days(date(2025, 6, 1), day))
+        read_due(self.ctx, self.ctx.periods.open_contracts(scope), today=day)
+        return issue_due_periods(self.ctx, scope, IssueOptions(concurrency=1), owner=f"tests {day}")
+
+    def days(self, *wanted):
+        return [f"{p.issue_date:%m-%d}" for p in self.ctx.periods.in_state(*wanted)]
+
+    @property
+    def planned(self):
+        return self.days(PeriodState.PLANNED)
+
+    @property
+    def parked(self):
+        return self.days(PeriodState.PARKED)
+
+    def shown(self, kind=FindingKind.GAP):
+        return [finding.message for finding in self.ctx.findings.open_of_kind(kind).values()]
+
+
+@pytest.fixture
+def days(sandbox, job):
+    return lambda *rules, **given: Days(box := sandbox(company(*rules, **given)), job(box), company(*rules, **given))
+
+
+@pytest.fixture
+def lite_days(sandbox, lite_job):
+    return lambda *rules, **given: Days(
+        box := sandbox(company(*rules, **given)), lite_job(box), company(*rules, **given)
+    )
+
+
+def test_what_a_machine_cancelled_is_planned_again_when_its_rule_calls_for_it(days):
+    place = days(rule())
+    place.sync(date(2025, 6, 5), company(rule(), contracts=[contract(10, state="inactive")]))
+    assert (place.planned, place.days(PeriodState.CANCELLED)) == ([], ["06-10"])
+    place.sync(date(2025, 6, 6), company(rule()))
+    assert place.planned == ["06-10"]
+
+
+def test_what_lies_in_a_pause_is_not_planned_afterwards_either(lite_days):
+    place = lite_days(rule())
+    place.sync(date(2025, 6, 5), company(rule(), contracts=[contract(10, state="inactive")]))
+    place.sync(date(2025, 6, 20), company(rule()))
+    place.expand(DateRange(date(2025, 6, 1), date(2025, 8, 1)), Backdated.PLAN)
+    assert place.planned == ["07-10"]
+    assert place.ctx.readings.pauses([10]) == {10: (DateRange(date(2025, 6, 5), date(2025, 6, 20)),)}
+
+
+def test_a_rule_that_is_gone_ended_or_moved_is_read_before_it_is_billed(lite_days):
+    place = lite_days(rule(1, 10), rule(2, 11), rule(3, 12), rule(4, 13))
+    moved = [rule(2, 11, timing={"end_date": "2025-06-05"}), rule(3, 12, init_date="2025-01-20"), rule(4, 13)]
+    place.box.put_state(company(*moved, contracts=[contract(each) for each in (10, 11, 12, 13)]))
+    assert place.issue(date(2025, 6, 10)).created == 1
+    assert place.planned == ["06-20"]
+    reasons = {said(p.reason) for p in place.ctx.periods.in_state(PeriodState.CANCELLED)}
+    assert {each.split(": ")[-1] for each in reasons} == {
+        "rule 1 is no longer at the vendor",
+        "rule 2 ended on 2025-06-05",
+        "rule 3 no longer issues on this day",
+    }
+
+
+def test_terms_that_changed_before_the_issue_day_are_those_of_the_invoice(lite_days):
+    place = lite_days(rule())
+    changed = rule(
+        gross_value="175.50", description="Mensalidade nova", timing={"accrual_month_quantity": "previous_month"}
+    )
+    place.box.put_state(company(changed))
+    assert place.issue(date(2025, 6, 10)).created == 1
+    (invoice,) = place.box.state()["invoices"]
+    assert (invoice["gross_value"], invoice["description"], invoice["accrual_date"]) == (
+        "175.5", "Mensalidade nova", "2025-05-01",
+    )  # fmt: skip
+
+
+def test_a_month_that_is_billed_is_not_billed_again_when_the_day_moves(days):
+    place = days(rule())
+    place.issue(date(2025, 6, 10))
+    place.sync(date(2025, 6, 12), company(rule(init_date="2025-01-20")))
+    assert (place.planned, place.parked) == ([], ["06-20"])
+    (parked,) = place.ctx.periods.in_state(PeriodState.PARKED)
+    assert "2025-06" in said(parked.reason)
+    assert str(place.box.state()["invoices"][0]["id"]) in said(parked.reason)
+    place.sync(date(2025, 7, 1))
+    assert place.planned == ["07-20"]
+    assert place.shown() == []
+
+
+def test_what_a_person_released_is_not_parked_again(lite_days):
+    place = lite_days(rule())
+    place.issue(date(2025, 6, 10))
+    place.sync(date(2025, 6, 12), company(rule(init_date="2025-01-20")))
+    (parked,) = place.ctx.periods.in_state(PeriodState.PARKED)
+    now = place.ctx.clock()
+    release_period(place.ctx.session, ORGANIZATION, parked.id, person="Ana", note="a second visit", at=now)
+    place.ctx.session.commit()
+    place.sync(date(2025, 6, 13))
+    assert (place.planned, place.parked) == (["06-20"], [])
+
+
+def test_a_day_that_moved_back_takes_what_was_parked_along(lite_days):
+    place = lite_days(rule())
+    place.issue(date(2025, 6, 10))
+    place.sync(date(2025, 6, 12), company(rule(init_date="2025-01-20")))
+    place.sync(date(2025, 6, 13), company(rule()))
+    assert (place.planned, place.parked) == ([], [])
+
+
+def test_a_month_that_falls_between_is_shown_the_day_it_is_known(lite_days):
+    place = lite_days(rule(timing={"end_date": "2025-06-30"}))
+    place.issue(date(2025, 6, 10))
+    place.sync(date(2025, 8, 7))
+    place.sync(date(2025, 8, 8), company(rule(timing={"end_date": "2026-06-30"})))
+    shown = ["contract 10, rule 1, period 2025-07-10: nobody bills 2025-07"]
+    assert (place.planned, place.shown()) == (["08-10"], shown)
+    place.expand(DateRange.month_of(date(2025, 7, 1)), Backdated.PLAN)
+    assert (place.planned, place.shown()) == (["07-10", "08-10"], [])
+
+
+def test_a_competence_month_that_falls_between_is_shown(lite_days):
+    place = lite_days(rule(timing={"accrual_month_quantity": "previous_month"}))
+    place.issue(date(2025, 6, 10))
+    place.sync(date(2025, 6, 15), company(rule()))
+    assert place.shown() == ["contract 10, rule 1: nobody bills 2025-06"]
+
+
+def test_months_before_a_new_rule_was_seen_are_shown_and_not_planned(lite_days):
+    place = lite_days(rule())
+    place.sync(date(2025, 8, 1))
+    place.sync(date(2025, 8, 5), company(rule(), rule(2, init_date="2025-06-10", description="Visita")))
+    assert place.planned == ["06-10", "07-10", "08-10", "08-10"]
+    shown = place.shown(FindingKind.BACKDATED)
+    assert [message.split(":")[0] for message in shown] == [
+        "contract 10, rule 2, period 2025-06-10", "contract 10, rule 2, period 2025-07-10",
+    ]  # fmt: skip
+
+
+def test_a_rule_made_anew_continues_the_one_that_is_gone(lite_days):
+    place = lite_days(rule(1))
+    place.issue(date(2025, 6, 10))
+    anew = rule(2, init_date="2025-06-20", description="Mensalidade 1")
+    place.sync(date(2025, 6, 15), company(anew))
+    assert (place.planned, place.parked) == ([], ["06-20"])
+    place.sync(date(2025, 7, 1))
+    assert place.planned == ["07-20"]
+
+
+def test_two_rules_side_by_side_do_not_follow_one_another(lite_days):
+    place = lite_days(rule(1), rule(2, init_date="2025-01-20", description="Mensalidade 1"))
+    place.issue(date(2025, 6, 20))
+    place.sync(date(2025, 7, 1), company(rule(2, init_date="2025-01-20", description="Mensalidade 1")))
+    assert (place.planned, place.parked) == (["07-20"], [])
+
+
+def test_a_contract_that_cannot_be_read_is_left_as_it_is_and_nothing_of_it_is_claimed(lite_days):
+    place = lite_days(rule(1, 10), rule(2, 11))
+    place.box.faults([{"kind": "html_page", "method": "GET", "path": "contracts/10/invoice_rules$"}])
+    assert place.issue(date(2025, 6, 10)).created == 1
+    assert [p.contract_id for p in place.ctx.periods.in_state(PeriodState.PLANNED)] == [10]
+    place.box.faults([])
+    assert place.issue(date(2025, 6, 11)).created == 1
+
+
+def test_reading_before_issuing_costs_one_request_a_contract_due(lite_days):
+    place = lite_days(*[rule(number, 10 + number) for number in range(1, 21)], rule(21, 99, init_date="2025-01-25"))
+    place.at(date(2025, 6, 10))
+    before = len(place.box.requests(path="invoice_rules$"))
+    assert place.issue(date(2025, 6, 10)).created == 20
+    assert len(place.box.requests(path="invoice_rules$")) - before == 20
+
+
+def test_a_budget_reads_those_that_were_not_read_for_longest(lite_days):
+    place = lite_days(*[rule(number, 10 + number) for number in range(1, 10)])
+    read = []
+    for day in (5, 6, 7):
+        place.at(date(2025, 6, day))
+        before = len(place.box.requests(path="invoice_rules$"))
+        sync_contracts(place.ctx, today=date(2025, 6, day), read_within_days=3)
+        asked = place.box.requests(path="invoice_rules$")[before:]
+        read.append(sorted(int(each["path"].split("/")[4]) for each in asked))
+    assert sorted(contract_id for each in read for contract_id in each) == list(range(11, 20))
+
+
+def test_the_open_months_end_with_the_one_that_was_expanded(lite_days):
+    place = lite_days(rule())
+    assert open_window(place.ctx, date(2025, 7, 1)) == JUNE
+    assert open_window(place.ctx, date(2025, 7, 2)) == DateRange(date(2025, 6, 1), date(2025, 8, 1))

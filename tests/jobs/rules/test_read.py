@@ -1,0 +1,160 @@
+"""Reading: what the vendor says is followed, what it says wrongly once is not, and what cannot be read stops alone."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from ciclo.domain.findings import FindingKind
+from ciclo.jobs.rules.read import CURRENT, DisappearedError, read_contract_list, read_contracts
+from company import company, contract, rule
+
+DAY = date(2025, 6, 5)
+
+
+def states(ctx):
+    return {row.contract_id: (row.state, row.gone_at is not None) for row in ctx.catalogue.contracts()}
+
+
+def alive(ctx, contract_id=10):
+    return {row.rule_id for row in ctx.catalogue.rules_of([contract_id]) if row.gone_at is None}
+
+
+def unread(ctx):
+    return {subject_id for _, subject_id in ctx.findings.open_of_kind(FindingKind.UNREAD)}
+
+
+def empty(path, count=None):
+    return {"kind": "empty_list", "method": "GET", "path": path} | ({"count": count} if count else {})
+
+
+def test_a_contract_that_is_missing_from_the_list_is_asked_for_by_itself(sandbox, job):
+    box = sandbox(company(rule(1, 10), rule(2, 11), rule(3, 12)))
+    ctx = job(box)
+    assert read_contract_list(ctx) == 3
+    state = company(rule(1, 10), rule(2, 11), contracts=[contract(10), contract(11, state="inactive")])
+    box.put_state(state)
+    assert read_contract_list(ctx) == 1
+    assert states(ctx) == {10: ("active", False), 11: ("inactive", False), 12: ("active", True)}
+    asked = [each["path"] for each in box.requests(path=r"organizations/7/contracts/\d+$")]
+    assert [path.rsplit("/", 1)[1] for path in asked] == ["11", "12"]
+
+
+def test_an_empty_list_of_contracts_costs_nothing(sandbox, lite_job):
+    box = sandbox(company(*[rule(number, 10 + number) for number in range(1, 9)]))
+    ctx = lite_job(box)
+    read_contract_list(ctx)
+    box.faults([empty("organizations/7/contracts$", count=1)])
+    assert read_contract_list(ctx) == 8
+    assert {state for state, _ in states(ctx).values()} == {"active"}
+
+
+def test_contracts_that_disappear_in_bulk_are_not_believed_until_a_person_says_so(sandbox, lite_job):
+    box = sandbox(company(*[rule(number, 10 + number) for number in range(1, 9)]))
+    ctx = lite_job(box)
+    read_contract_list(ctx)
+    box.put_state(company(rule(1, 11)))
+    with pytest.raises(DisappearedError, match="7 of 8 known contracts"):
+        read_contract_list(ctx)
+    assert len(ctx.catalogue.billable_contracts()) == 8
+    (finding,) = ctx.findings.open_of_kind(FindingKind.UNREAD).values()
+    finding.acknowledged_by, finding.acknowledged_at = "Ana", ctx.clock()
+    ctx.session.commit()
+    assert read_contract_list(ctx) == 1
+    assert ctx.findings.open_of_kind(FindingKind.UNREAD) == {}
+
+
+def test_a_few_contracts_may_end_without_anybody_being_asked(sandbox, lite_job):
+    box = sandbox(company(*[rule(number, 10 + number) for number in range(1, 9)]))
+    ctx = lite_job(box)
+    read_contract_list(ctx)
+    box.put_state(company(*[rule(number, 10 + number) for number in range(1, 5)]))
+    assert read_contract_list(ctx) == 4
+
+
+def test_one_empty_answer_about_a_contracts_rules_costs_nothing(sandbox, job):
+    box = sandbox(company(rule(1), rule(2)))
+    ctx = job(box)
+    read_contract_list(ctx)
+    read_contracts(ctx, [10], seen_on=DAY)
+    box.faults([empty("/invoice_rules$", count=1)])
+    assert read_contracts(ctx, [10], seen_on=DAY).unread == {}
+    assert alive(ctx) == {1, 2}
+
+
+def test_a_large_contracts_rules_that_disappear_in_bulk_are_not_believed_until_a_person_says_so(sandbox, lite_job):
+    box = sandbox(company(*[rule(number) for number in range(1, 11)]))
+    ctx = lite_job(box)
+    read_contract_list(ctx)
+    read_contracts(ctx, [10], seen_on=DAY)
+    box.put_state(company(*[rule(number) for number in range(1, 5)]))
+    assert set(read_contracts(ctx, [10], seen_on=DAY).unread) == {10}
+    assert len(alive(ctx)) == 10
+    (finding,) = ctx.findings.open_of_kind(FindingKind.UNREAD).values()
+    assert "6 of its 10 rules are missing" in finding.message
+    finding.acknowledged_by, finding.acknowledged_at = "Ana", ctx.clock()
+    ctx.session.commit()
+    assert read_contracts(ctx, [10], seen_on=DAY).unread == {}
+    assert len(alive(ctx)) == 4
+    assert unread(ctx) == set()
+
+
+@pytest.mark.parametrize("kind", ["html_page", "malformed"])
+def test_a_contract_that_cannot_be_read_stops_alone_and_is_a_finding_until_it_is_read_again(sandbox, lite_job, kind):
+    box = sandbox(company(rule(1, 10), rule(2, 11)))
+    ctx = lite_job(box)
+    read_contract_list(ctx)
+    read_contracts(ctx, [10, 11], seen_on=DAY)
+    box.faults([{"kind": kind, "method": "GET", "path": "contracts/10/invoice_rules$"}])
+    readings = read_contracts(ctx, [10, 11], seen_on=DAY)
+    assert (set(readings.unread), readings.read, unread(ctx)) == ({10}, [11], {10})
+    assert [row.contract_id for row in ctx.readings.unread()] == [10]
+    box.faults([])
+    assert read_contracts(ctx, [10, 11], seen_on=DAY).unread == {}
+    assert (unread(ctx), ctx.readings.unread()) == (set(), [])
+
+
+def test_a_rule_that_cannot_be_billed_by_stops_its_whole_contract(sandbox, lite_job):
+    ctx = lite_job(sandbox(company(rule(1), rule(2, timing={"month_quantity": 5}), rule(3, 11))))
+    read_contract_list(ctx)
+    readings = read_contracts(ctx, [10, 11], seen_on=DAY)
+    assert (set(readings.unread), readings.read) == ({10}, [11])
+    assert "rule 2, additional_information.month_quantity" in str(readings.unread[10].facts["error"])
+
+
+def test_a_reading_that_is_current_is_not_made_again(sandbox, lite_job):
+    box = sandbox(company(rule(1, 10), rule(2, 11)))
+    ctx = lite_job(box)
+    read_contract_list(ctx, not_older_than=CURRENT)
+    read_contracts(ctx, [10, 11], seen_on=DAY, not_older_than=CURRENT)
+    before = len(box.requests(path="^/api/"))
+    read_contract_list(ctx, not_older_than=CURRENT)
+    assert sorted(read_contracts(ctx, [10, 11], seen_on=DAY, not_older_than=CURRENT).read) == [10, 11]
+    assert len(box.requests(path="^/api/")) == before
+    ctx.clock.now += timedelta(hours=2)
+    read_contracts(ctx, [10, 11], seen_on=DAY, not_older_than=CURRENT)
+    assert len(box.requests(path="invoice_rules$")) == 4
+
+
+def test_terms_are_dated_by_the_readings_on_either_side_of_the_change(sandbox, lite_job):
+    box = sandbox(company(rule(1)))
+    ctx = lite_job(box)
+    read_contract_list(ctx)
+    read_contracts(ctx, [10], seen_on=date(2025, 6, 1))
+    box.put_state(company(rule(1, description="Mensalidade nova")))
+    read_contracts(ctx, [10], seen_on=date(2025, 6, 9))
+    first, second = ctx.catalogue.versions([1])[1]
+    assert (first.effective_from, second.effective_from) == (date(2025, 1, 10), date(2025, 6, 2))
+
+
+def test_the_vendor_is_never_asked_while_a_transaction_is_open(sandbox, lite_job, monkeypatch):
+    ctx = lite_job(sandbox(company(rule(1, 10), rule(2, 11))))
+    asked = []
+    for name in ("contracts", "contract", "service_items"):
+        ask = getattr(ctx.api, name)
+        monkeypatch.setattr(
+            ctx.api, name, lambda *given, ask=ask: (asked.append(ctx.session.in_transaction()), ask(*given))[1]
+        )
+    for _ in range(2):
+        read_contract_list(ctx)
+        read_contracts(ctx, [10, 11], seen_on=DAY)
+    assert asked == [False] * 4
