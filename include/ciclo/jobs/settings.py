@@ -4,23 +4,14 @@
 """
 
 from datetime import timedelta
-from enum import StrEnum
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ciclo.domain.continuity import Continuity
 from ciclo.domain.price_index import WindowPolicy
 from ciclo.jobs.context import Gaps, IssueOptions
 from ciclo.jobs.price_updates import MAX_WAIT_DAYS, UpdateOptions
-
-
-class Continuity(StrEnum):
-    """What becomes of a price update whose window counts a month twice, skips one, or is older than what it prices."""
-
-    ASK = "ask"
-    """It becomes a proposal that waits for a person."""
-    APPLY = "apply"
-    """It is applied as computed."""
 
 
 class BillingSettings(BaseModel):
@@ -62,7 +53,7 @@ class BillingSettings(BaseModel):
     )
     continuity: Continuity = Field(
         Continuity.ASK,
-        description="Whether an update that counts a month twice or skips one waits for a person: ask or apply.",
+        description="Whether an update that does not follow from the one before waits for a person: ask or apply.",
     )
     max_wait_days: int = Field(
         MAX_WAIT_DAYS, ge=0, le=366, description="How long an update waits for a late index value before it is parked."
@@ -75,6 +66,7 @@ class BillingSettings(BaseModel):
         """Return the settings in the form that the price update jobs take."""
         return UpdateOptions(
             policy=self.window_policy,
+            continuity=self.continuity,
             max_wait_days=self.max_wait_days,
             require_approval=self.approve_price_updates if require_approval is None else require_approval,
             lease=timedelta(seconds=self.lease_seconds),

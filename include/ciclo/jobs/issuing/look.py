@@ -120,6 +120,18 @@ def look_at(ctx: JobContext, places: Sequence[Place], *, reached: str) -> Iterat
         ctx.session.expunge_all()
 
 
+def look_at_contract(ctx: JobContext, contract_id: int, window: DateRange) -> Look | None:
+    """Read one contract's invoices of a window and say whose they are; None where one of them cannot be read.
+
+    A transaction is open while the caller has the look in hand.
+    """
+    ctx.session.commit()
+    invoices, odd = _search(ctx, window, contract_id=contract_id)
+    note_unread(ctx, odd, [invoice.id for invoice in invoices])
+    mine = {invoice.id: invoice for invoice in invoices if invoice.contract_id == contract_id}
+    return None if odd else _assign(ctx, {contract_id: window}, {contract_id: mine})
+
+
 def note_unread(ctx: JobContext, odd: Iterable[OddRecord], read: Iterable[int]) -> None:
     """Open a finding for each invoice that cannot be read, and close those of invoices that can be again. Commits."""
     month = first_of_month(ctx.today)

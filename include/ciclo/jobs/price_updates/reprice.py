@@ -4,26 +4,36 @@ A price is changed only where it is the one that was in force. What a person cha
 is and is noted; absolute values are sent, so that sending them again is harmless.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from ciclo.billimatic import ApiError, AuthenticationError, NotFoundError, RejectedError
 from ciclo.billimatic.models import Invoice, InvoiceState, Service
+from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.errors import DomainError
+from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import brl, cents
 from ciclo.domain.pricing import Price, gross_value, price_in_force
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import Fact, PeriodState
 from ciclo.jobs.context import JobContext
+from ciclo.jobs.issuing.look import look_at_contract
 from ciclo.jobs.price_updates.updated_rule import UpdatedRule
+from ciclo.ledger.repositories import Disagreement
 from ciclo.ledger.tables import Payload, Period
 from ciclo.ledger.terms import RuleTerms, ServiceLine
+
+GENERATED_AHEAD = 36
+"""Months ahead in which a rule without an end may have invoices: the vendor generates 24, and may extend them."""
 
 
 class InvoicesPending(Exception):
     """An invoice could not be brought to the new price now; doing it again later is harmless."""
 
-    def __init__(self, invoice_id: int, error: ApiError) -> None:
+    def __init__(self, invoice_id: int | None, error: ApiError | str) -> None:
         self.invoice_id = invoice_id
         super().__init__(str(error))
 
@@ -32,11 +42,23 @@ class InvoicesPending(Exception):
 class Brought:
     """What became of the invoices that were there already."""
 
-    invoices: list[tuple[Period, Invoice]] = field(default_factory=list)
-    """Those at the new price now, as the vendor answered them."""
+    invoices: list[tuple[Period | None, Invoice]] = field(default_factory=list)
+    """Those at the new price now, as the vendor answered them, with the period that they are adopted by, if any."""
     entries: list[Payload] = field(default_factory=list)
     """For the evidence: `{"invoice_id", "old", "new"}`."""
     warnings: list[str] = field(default_factory=list)
+    findings: list[Disagreement] = field(default_factory=list)
+    """Those that a person had changed and that stay as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Owned:
+    """One of the rule's invoices, with the planned date and terms that it is of."""
+
+    invoice: Invoice
+    planned_date: date
+    terms: RuleTerms
+    period: Period | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,64 +68,131 @@ class _Repricing:
     before: Sequence[Price]
     after: Sequence[Price]
 
-    def gross(self, terms: RuleTerms, period: Period) -> tuple[Decimal, Decimal]:
-        services, day = terms.priced_services, period.issue_date
+    def gross(self, owned: _Owned) -> tuple[Decimal, Decimal]:
+        services, day = owned.terms.priced_services, owned.planned_date
         return gross_value(services, self.before, day), gross_value(services, self.after, day)
 
-    def differ(self, terms: RuleTerms, period: Period) -> bool:
-        pairs = [self.line(line, period) for line in terms.services] or [self.gross(terms, period)]
+    def differ(self, owned: _Owned) -> bool:
+        pairs = [self.line(line, owned.planned_date) for line in owned.terms.services] or [self.gross(owned)]
         return any(old != new for old, new in pairs)
 
-    def line(self, line: ServiceLine, period: Period) -> tuple[Decimal, Decimal]:
-        day = period.issue_date
+    def line(self, line: ServiceLine, day: date) -> tuple[Decimal, Decimal]:
         return price_in_force(self.before, day, line.id), price_in_force(self.after, day, line.id)
 
 
-def bring_to_price(ctx: JobContext, rule: UpdatedRule, periods: Iterable[Period], after: Sequence[Price]) -> Brought:
-    """Bring the invoices of some issued periods to the prices that are in force after an update. Sends PATCHes.
+def bring_to_price(ctx: JobContext, rule: UpdatedRule, day: date, after: Sequence[Price]) -> Brought:
+    """Bring the rule's invoices from a day on to the prices that are in force after an update. Commits, sends PATCHes.
+
+    Whose an invoice is, is told as when one is adopted: those that the vendor generated are the rule's too.
 
     Args:
         ctx: the run.
         rule: the rule with its prices before the update.
-        periods: issued periods of the rule from the execution date on.
+        day: the execution date.
         after: the rule's prices with those of the update.
 
     Raises:
-        InvoicesPending: the API does not answer; nothing is lost, call it again later.
+        InvoicesPending: the API does not answer, or one of the contract's invoices cannot be read; nothing is lost,
+            call it again later.
         AuthenticationError: the token is not accepted.
     """
     brought = Brought()
     prices = _Repricing(rule.terms.history(), after)
-    for period in periods:
+    for owned in _invoices_from(ctx, rule, day, brought):
         try:
-            _bring_one(ctx, rule.terms.terms_of(period), period, prices, brought)
+            _bring_one(ctx, rule, owned, prices, brought)
         except (RejectedError, NotFoundError, DomainError) as error:
-            brought.warnings.append(f"invoice {period.invoice_id} could not be brought to the new price: {error}")
+            brought.warnings.append(f"invoice {owned.invoice.id} could not be brought to the new price: {error}")
         except AuthenticationError:
             raise
         except ApiError as error:
-            raise InvoicesPending(period.invoice_id or 0, error) from error
+            raise InvoicesPending(owned.invoice.id, error) from error
     return brought
 
 
-def _bring_one(ctx: JobContext, terms: RuleTerms, period: Period, prices: _Repricing, brought: Brought) -> None:
-    if period.invoice_id is None or not prices.differ(terms, period):
+def _invoices_from(ctx: JobContext, rule: UpdatedRule, day: date, brought: Brought) -> list[_Owned]:
+    """Return the rule's invoices with a planned date from a day on, adopted or not, as the vendor shows them now."""
+    length = rule.terms.newest.recurrence.month_quantity or 1
+    last = rule.terms.rule.end_date or add_months(day, GENERATED_AHEAD)
+    window = DateRange(add_months(first_of_month(day), -length), add_months(first_of_month(max(last, day)), length + 1))
+    look = look_at_contract(ctx, rule.contract_id, window)
+    if look is None:
+        raise InvoicesPending(None, "an invoice of its contract cannot be read")
+    periods = {(p.rule_id, p.issue_date): p for p in ctx.periods.of_rules([rule.rule_id], DateRange(day, date.max))}
+    ctx.session.commit()
+    found = [
+        _Owned(look.invoices[invoice.id], key.issue_date, rule.terms.terms_on(key.issue_date), periods.get(key))
+        for key, invoice in look.assignment.own.items()
+        if key.rule_id == rule.rule_id and key.issue_date >= day
+    ]
+    there = {owned.invoice.id for owned in found}
+    for period in periods.values():  # adopted, and moved out of the window or not yet found by the search
+        if period.state == PeriodState.ISSUED and period.invoice_id and period.invoice_id not in there:
+            invoice = _still_there(ctx, period, brought)
+            if invoice is not None:
+                found.append(_Owned(invoice, period.issue_date, rule.terms.terms_of(period), period))
+    for key, contest in look.assignment.contested.items():
+        if key.rule_id == rule.rule_id and key.issue_date >= day:
+            ids = ", ".join(map(str, contest.invoice_ids))
+            brought.warnings.append(f"it cannot be told which invoice of {key.issue_date} is its own: {ids} stay")
+    return sorted(found, key=lambda owned: owned.planned_date)
+
+
+def _still_there(ctx: JobContext, period: Period, brought: Brought) -> Invoice | None:
+    invoice_id = period.invoice_id or 0
+    try:
+        return ctx.api.invoice(period.contract_id, invoice_id)
+    except NotFoundError as error:
+        brought.warnings.append(f"invoice {invoice_id} could not be brought to the new price: {error}")
+    except AuthenticationError:
+        raise
+    except ApiError as error:
+        raise InvoicesPending(invoice_id, error) from error
+    return None
+
+
+def _bring_one(ctx: JobContext, rule: UpdatedRule, owned: _Owned, prices: _Repricing, brought: Brought) -> None:
+    invoice = owned.invoice
+    if not prices.differ(owned) or invoice.state == InvoiceState.CANCELLED:
         return
-    old, new = prices.gross(terms, period)
-    invoice = ctx.api.invoice(period.contract_id, period.invoice_id)
-    if invoice.state == InvoiceState.CANCELLED:
-        return
+    old, new = prices.gross(owned)
     if invoice.state != InvoiceState.TO_EMIT:
         if cents(invoice.gross_value) != new:
             brought.warnings.append(_too_late(invoice, new))
         return
-    change, by_hand = _change(invoice, terms, period, prices)
-    brought.warnings += by_hand
+    change, by_hand = _change(owned, prices)
+    if by_hand:
+        brought.warnings += by_hand
+        brought.findings.append(_left_as_it_is(rule, owned, new))
     if change:
-        invoice = ctx.api.update_invoice(period.contract_id, invoice.id, change)
+        invoice = ctx.api.update_invoice(rule.contract_id, invoice.id, change)
     if change or cents(invoice.gross_value) == new:
-        brought.invoices.append((period, invoice))
+        brought.invoices.append((owned.period, invoice))
         brought.entries.append({"invoice_id": invoice.id, "old": f"{old:f}", "new": f"{cents(invoice.gross_value):f}"})
+
+
+def _left_as_it_is(rule: UpdatedRule, owned: _Owned, new: Decimal) -> Disagreement:
+    found = cents(owned.invoice.gross_value)
+    facts: dict[str, Fact] = {
+        "contract_id": rule.contract_id,
+        "rule_id": rule.rule_id,
+        "issue_date": owned.planned_date.isoformat(),
+        "invoice_id": owned.invoice.id,
+        "expected": str(new),
+        "found": str(found),
+        "amount": str(abs(found - new)),
+    }
+    return Disagreement(
+        kind=FindingKind.VALUE_EDITED,
+        subject="invoice",
+        subject_id=owned.invoice.id,
+        contract_id=rule.contract_id,
+        billing_month=first_of_month(owned.planned_date),
+        facts=facts,
+        expected=str(new),
+        found=str(found),
+        amount=abs(found - new),
+    )
 
 
 def _too_late(invoice: Invoice, new: Decimal) -> str:
@@ -113,19 +202,20 @@ def _too_late(invoice: Invoice, new: Decimal) -> str:
     )
 
 
-def _change(invoice: Invoice, terms: RuleTerms, period: Period, prices: _Repricing) -> tuple[dict[str, Any], list[str]]:
+def _change(owned: _Owned, prices: _Repricing) -> tuple[dict[str, Any], list[str]]:
     """Return the fields to send, empty if there are none, and what a person changed by hand."""
+    invoice, lines = owned.invoice, owned.terms.services
     if not invoice.services:
-        old, new = prices.gross(terms, period)
+        old, new = prices.gross(owned)
         if cents(invoice.gross_value) not in (old, new):
             return {}, [f"invoice {invoice.id}: {brl(invoice.gross_value)} was set by hand and stays"]
         return ({} if cents(invoice.gross_value) == new else {"gross_value": new}), []
-    pairs = _pairs(invoice.services, terms.services)
+    pairs = _pairs(invoice.services, lines)
     if pairs is None:
         return {}, [f"invoice {invoice.id}: its services are not the rule's; it stays as it is"]
     changed, by_hand = [], []
     for service, line in pairs:
-        old, new = prices.line(line, period)
+        old, new = prices.line(line, owned.planned_date)
         if service.unit_value not in (old, new):
             by_hand.append(f"invoice {invoice.id}: {brl(service.unit_value)} of {line.name} was set by hand and stays")
         elif service.unit_value != new:

@@ -16,7 +16,9 @@ from typing import Any
 
 from ciclo.billimatic import NotFoundError
 from ciclo.billimatic.models import InvoiceRule
+from ciclo.domain.calendar import first_of_month
 from ciclo.domain.errors import DomainError
+from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import cents
 from ciclo.domain.price_index import price_index
 from ciclo.domain.pricing import Price, gross_value, next_execution
@@ -32,7 +34,7 @@ from ciclo.jobs.price_updates.updated_rule import Due, Prices, UpdatedRule, upda
 from ciclo.jobs.rules.prices import current_prices, next_revision
 from ciclo.jobs.rules.schedules import domain_update
 from ciclo.jobs.rules.store import Problem
-from ciclo.ledger.repositories import Change, Scope
+from ciclo.ledger.repositories import Change, Disagreement, Scope
 from ciclo.ledger.tables import Payload, Period, PriceUpdateExecution
 
 NOT_SENT = (PeriodState.PLANNED, PeriodState.WAITING)
@@ -80,10 +82,7 @@ def complete(ctx: JobContext, work: Completion) -> Brought | None:
         InvoicesPending: an invoice could not be changed now; nothing was recorded.
         AuthenticationError: the token is not accepted; nothing was recorded.
     """
-    periods = periods_from(ctx, work.rule.rule_id, work.due.execution_date)
-    ctx.session.commit()  # no transaction stays open while requests are under way
-    issued = [period for period in periods if period.state == PeriodState.ISSUED]
-    brought = bring_to_price(ctx, work.rule, issued, work.history_after())
+    brought = bring_to_price(ctx, work.rule, work.due.execution_date, work.history_after())
     failpoint("update.repriced")
     if not _record(ctx, work, brought, ctx.clock()):
         ctx.session.rollback()
@@ -111,7 +110,40 @@ def _record(ctx: JobContext, work: Completion, brought: Brought, now: datetime) 
     ctx.prices.add([_price_row(ctx, work, key, new, now) for key, new in work.new_prices.items()])
     work.rule.terms.rule.payload = work.rule.remote.payload
     _store_invoices(ctx, work, brought, now)
+    seen = [*brought.findings, *([adopted] if (adopted := _vendors_own(work)) is not None else [])]
+    ctx.findings.settle(seen, examined={}, kinds=(), at=now)
     return True
+
+
+def _vendors_own(work: Completion) -> Disagreement | None:
+    """Return the finding about the vendor's own readjustment; None where it is what ours would have been."""
+    evidence = work.evidence
+    if work.target is not ExecutionState.ADOPTED:
+        return None
+    differences = [Decimal(value) for value in evidence["vendor"]["difference"].values()]
+    if len(differences) == len(evidence["prices"]) and not any(differences) and not evidence["warnings"]:
+        return None
+    found = [entry["new"] for entry in evidence["prices"]]
+    expected = [entry["ours"] for entry in evidence["prices"] if "ours" in entry]
+    facts: dict[str, Fact] = {
+        "contract_id": work.rule.contract_id,
+        "rule_id": work.rule.rule_id,
+        "execution_date": work.due.execution_date.isoformat(),
+        "expected": expected,
+        "found": found,
+        "difference": [str(value) for value in differences],
+    }
+    return Disagreement(
+        kind=FindingKind.VENDOR_FACTOR_DIFFERS,
+        subject="execution",
+        subject_id=work.execution.id,
+        contract_id=work.rule.contract_id,
+        billing_month=first_of_month(work.due.execution_date),
+        facts=facts,
+        expected=", ".join(expected) or None,
+        found=", ".join(found),
+        amount=sum(map(abs, differences), Decimal(0)),
+    )
 
 
 def _following(work: Completion) -> date | None:
@@ -137,9 +169,10 @@ def _price_row(ctx: JobContext, work: Completion, service_id: int, new: Decimal,
 
 
 def _store_invoices(ctx: JobContext, work: Completion, brought: Brought, now: datetime) -> None:
-    store_invoices(ctx, [invoice for _, invoice in brought.invoices], {}, now)
+    adopted = [(period, invoice) for period, invoice in brought.invoices if period and period.invoice_id == invoice.id]
+    store_invoices(ctx, [invoice for _, invoice in adopted], {}, now)
     changes = []
-    for period, invoice in brought.invoices:
+    for period, invoice in adopted:
         gross = cents(invoice.gross_value)
         if period.gross_value != gross:
             old = str(period.gross_value) if period.gross_value is not None else None

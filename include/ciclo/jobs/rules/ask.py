@@ -4,7 +4,7 @@ A contract's answer is never split between two batches, so that what is missing 
 are read ahead of their use only so far.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -104,7 +104,9 @@ def rule_batches(
     """
     if not contract_ids:
         return
-    items = {item.name: item.id for item in api.service_items() if item.name}
+    catalogue = [item for item in api.service_items() if item.name]
+    times = Counter(item.name for item in catalogue)
+    items = {item.name: item.id for item in catalogue if item.name and times[item.name] == 1}  # others are nobody's
     batch = RuleBatch(items)
     for contract_id, answer in _each(lambda contract_id: api.invoice_rules(contract_id).whole(), contract_ids):
         batch.contract_ids.append(contract_id)
