@@ -1,4 +1,4 @@
-"""What answers of different years call differently. The newest shape wins: the sandbox answers that one.
+"""What answers up to 2018 call differently among themselves. The sandbox answers the shape of December 2018.
 
 `DROPPED` fields are in old recordings only, `ADDED` ones in the sandbox's answers only; `REWRITTEN` values are the same
 thing in another form. Each says for which years' recordings that holds, and why.
@@ -38,8 +38,6 @@ ADDED: dict[str, tuple[Years, str]] = {
         )),
         (_SINCE_2018, "came in 2018"),
     ),
-    "invoice.nfse_template_id": (_SINCE_2018, "in the create example of the documents"),
-    "invoice.issue_nfse": (_SINCE_2018, "in the create example of the documents"),
     "invoice.payment_information": (_SINCE_2018, "came in 2018"),
     "rule.notify_customer": (_SINCE_2018, "came in December 2018"),
     "rule.apply_negative_updates": (_SINCE_2018, "came in December 2018"),
