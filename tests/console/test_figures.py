@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ciclo.console import formats
 from ciclo.console.charts import HEIGHT, WIDTH, bars_and_line, round_steps, share_of_width, steps_over_time
-from ciclo.console.marks import MARKS, mark
+from ciclo.console.formats import MARKS, mark
 from ciclo.domain.due_dates import Charge, ChargeType
 
 NOW = datetime(2025, 11, 21, 12, 30, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciclo.console.csv_export import Column, cell, csv_chunks
+from ciclo.console.formats import Column, cell, csv_chunks
 from console.small_year import HOSTILE_NAME
 from console.views import PAGES
 

@@ -6,7 +6,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session
 
 from ciclo.console import User, create_app
-from ciclo.console.access import CSRF_COOKIE, LARGEST_BODY, TokenSigner
+from ciclo.console.security import CSRF_COOKIE, LARGEST_BODY, TokenSigner
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.tables import Period
 from console.conftest import token_in

@@ -10,12 +10,10 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
 
-from ciclo.console.access import TokenSigner, User, remember_viewer
 from ciclo.console.database import Ledger
-from ciclo.console.errors import add_error_pages
-from ciclo.console.headers import SecurityHeaders
-from ciclo.console.rendering import environment
+from ciclo.console.pages import add_error_pages, environment
 from ciclo.console.routes import ROUTERS
+from ciclo.console.security import SecurityHeaders, TokenSigner, User, remember_viewer
 
 
 def _now() -> datetime:

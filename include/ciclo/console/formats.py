@@ -1,12 +1,20 @@
-"""Numbers and dates as Brazil writes them, in English sentences.
+"""Values as they are shown: numbers and dates as Brazil writes them, states as word, shape and colour, CSV files.
 
-The one rule: a value is formatted here and nowhere else, and what is not there is an em dash, never a zero.
+A value is formatted here and nowhere else, and what is not there is an em dash, never a zero. Every state of the ledger
+has its own shape, so that no colour carries the meaning alone.
 """
 
+import csv
+import io
 import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
+
+from fastapi.responses import StreamingResponse
 
 from ciclo.domain.due_dates import Charge, ChargeType
 from ciclo.domain.money import brl as _brl
@@ -150,3 +158,102 @@ FILTERS = {
     "age": age,
     "count_of": count,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A state's word for people, the symbol of `icons.svg` that stands for it, its colour class, and what it means."""
+
+    label: str
+    icon: str
+    tone: str
+    meaning: str = ""
+
+
+MARKS = {
+    "planned": Mark(
+        "Planned", "circle", "planned", "Expected; its issue date has not come, or no run has taken it yet."
+    ),
+    "waiting": Mark("Waiting", "pause", "waiting", "Waits for a price update of its rule."),
+    "submitting": Mark("Submitting", "up", "running", "A run holds it and is sending it."),
+    "in_doubt": Mark("In doubt", "question", "doubt", "Sent, answer unknown: never sent again before it is settled."),
+    "issued": Mark("Issued", "check", "success", "Exactly one invoice exists."),
+    "parked": Mark("Parked", "hand", "failed", "Stopped for a person."),
+    "cancelled": Mark("Cancelled", "cross", "muted", "Will not be invoiced."),
+    "to_emit": Mark("To emit", "circle", "planned"),
+    "to_receive": Mark("To receive", "clock", "running"),
+    "received": Mark("Received", "check", "success"),
+    "late": Mark("Late", "alert", "failed"),
+    "proposed": Mark("Proposed", "question", "doubt"),
+    "applied": Mark("Applied", "check", "success"),
+    "adopted": Mark("Adopted", "check-double", "success"),
+    "open": Mark("Open", "alert", "failed"),
+    "acknowledged": Mark("Acknowledged", "eye", "running"),
+    "closed": Mark("Closed", "check", "success"),
+    "active": Mark("Active", "check", "success"),
+    "inactive": Mark("Inactive", "cross", "muted"),
+}
+
+
+def mark(state: str) -> Mark:
+    """Return how a state is shown."""
+    return MARKS.get(state) or Mark(state.replace("_", " ").capitalize(), "circle", "muted")
+
+
+_CALCULATED = ("=", "+", "-", "@", "\t", "\r", "\n")
+_ROWS_A_CHUNK = 500
+
+
+class Column(NamedTuple):
+    """A column of an export: its header and where its value comes from."""
+
+    header: str
+    value: Callable[[Any], object]
+
+
+def csv_response(name: str, columns: Sequence[Column], rows: Iterable[Any]) -> StreamingResponse:
+    """Answer with a file `name`.csv, written as its rows are read."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"', "Cache-Control": "no-store"}
+    return StreamingResponse(csv_chunks(columns, rows), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def csv_chunks(columns: Sequence[Column], rows: Iterable[Any]) -> Iterator[str]:
+    """Yield the file's text, some hundred rows at a time."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter=";", lineterminator="\r\n")
+    buffer.write("\N{ZERO WIDTH NO-BREAK SPACE}")
+    writer.writerow([column.header for column in columns])
+    for number, row in enumerate(rows, start=1):
+        writer.writerow([cell(column.value(row)) for column in columns])
+        if number % _ROWS_A_CHUNK == 0:
+            yield _drain(buffer)
+    yield _drain(buffer)
+
+
+def cell(value: object) -> str:
+    """Write one value: money and decimals with a comma, dates day first, texts harmless."""
+    match value:
+        case None:
+            return ""
+        case Decimal():
+            return f"{value:f}".replace(".", ",")
+        case datetime():
+            return f"{value.astimezone(SAO_PAULO):%d/%m/%Y %H:%M:%S}"
+        case date():
+            return f"{value:%d/%m/%Y}"
+        case int():
+            return str(value).lower()
+        case _:
+            return harmless(str(value))
+
+
+def harmless(text: str) -> str:
+    """Return a text that no spreadsheet calculates."""
+    return f"'{text}" if text.lstrip(" ").startswith(_CALCULATED) else text
+
+
+def _drain(buffer: io.StringIO) -> str:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text

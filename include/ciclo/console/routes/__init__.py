@@ -3,10 +3,9 @@
 from ciclo.console.routes import (
     actions,
     attention,
-    closings,
     contracts,
     health,
-    month,
+    months,
     periods,
     price_updates,
     receivables,
@@ -16,13 +15,12 @@ from ciclo.console.routes import (
 )
 
 ROUTERS = (
-    month.router,
+    months.router,
     periods.router,
     receivables.router,
     price_updates.router,
     attention.router,
     contracts.router,
-    closings.router,
     search.router,
     runs.router,
     actions.router,

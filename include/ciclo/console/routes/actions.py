@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
 
-from ciclo.console.access import FormDep
 from ciclo.console.database import LedgerDep
-from ciclo.console.rendering import ViewDep, render
+from ciclo.console.pages import ViewDep, render
 from ciclo.console.routes.parameters import RowId
 from ciclo.console.routes.price_updates import execution_view
+from ciclo.console.security import FormDep
 from ciclo.ledger import actions
 from ciclo.ledger.actions import ActionOutcome, NoSuchRow
 from ciclo.ledger.queries.attention import finding_page

@@ -8,12 +8,11 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import HTMLResponse
 from sqlalchemy.orm import Session
 
-from ciclo.console.csv_export import Column, csv_response
-from ciclo.console.rendering import ViewDep, render
+from ciclo.console.formats import Column, csv_response
+from ciclo.console.pages import AsFile, PageDep, ViewDep, render, table
 from ciclo.console.routes.parameters import OptionalId, RowId, StateParam, TextParam
 from ciclo.console.routes.periods import COLUMNS as PERIOD_COLUMNS
 from ciclo.console.routes.price_updates import EXECUTED
-from ciclo.console.tables import AsFile, PageDep, table
 from ciclo.ledger.actions import NoSuchRow
 from ciclo.ledger.queries.attention import (
     FindingFilter,

@@ -6,11 +6,10 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BeforeValidator
 
-from ciclo.console.csv_export import Column, csv_response
-from ciclo.console.rendering import View, ViewDep, render
+from ciclo.console.formats import Column, csv_response
+from ciclo.console.pages import AsFile, PageDep, View, ViewDep, render, table
 from ciclo.console.routes.parameters import RowId, TextParam
 from ciclo.console.routes.price_updates import price_charts
-from ciclo.console.tables import AsFile, PageDep, table
 from ciclo.domain.errors import DomainError
 from ciclo.domain.price_index import law_warning
 from ciclo.ledger.actions import NoSuchRow

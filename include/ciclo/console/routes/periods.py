@@ -6,11 +6,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 from fastapi.responses import HTMLResponse
 
-from ciclo.console.csv_export import Column, csv_response
-from ciclo.console.rendering import ViewDep, render
-from ciclo.console.routes.month import chosen_month
+from ciclo.console.formats import Column, csv_response
+from ciclo.console.pages import AsFile, PageDep, ViewDep, render, table
+from ciclo.console.routes.months import chosen_month
 from ciclo.console.routes.parameters import IndexParam, MonthParam, Months, OptionalId, RowId, StateParam, TextParam
-from ciclo.console.tables import AsFile, PageDep, table
 from ciclo.domain.calendar import add_months
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.wording import said

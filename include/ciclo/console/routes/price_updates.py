@@ -11,10 +11,9 @@ from fastapi.responses import HTMLResponse
 
 from ciclo.console import formats
 from ciclo.console.charts import Chart, bars_and_line, steps_over_time
-from ciclo.console.csv_export import Column, csv_response
-from ciclo.console.rendering import View, ViewDep, render
+from ciclo.console.formats import Column, csv_response
+from ciclo.console.pages import AsFile, PageDep, View, ViewDep, render, table
 from ciclo.console.routes.parameters import IndexParam, MonthParam, OptionalId, RowId, TextParam
-from ciclo.console.tables import AsFile, PageDep, table
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.price_index import PriceIndex, accumulate
 from ciclo.domain.recurrence import DateRange

@@ -8,10 +8,9 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BeforeValidator
 
-from ciclo.console.csv_export import Column, csv_response
-from ciclo.console.rendering import ViewDep, render
+from ciclo.console.formats import Column, csv_response
+from ciclo.console.pages import AsFile, PageDep, ViewDep, render, table
 from ciclo.console.routes.parameters import DayParam, OptionalId, TextParam
-from ciclo.console.tables import AsFile, PageDep, table
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.receivables import AgeingBucket, ReceivableState
 from ciclo.domain.recurrence import DateRange

@@ -5,10 +5,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from ciclo.console.csv_export import Column, csv_response
-from ciclo.console.rendering import ViewDep, render
+from ciclo.console.formats import Column, csv_response
+from ciclo.console.pages import AsFile, PageDep, ViewDep, render, table
 from ciclo.console.routes.parameters import NameParam, OptionalName
-from ciclo.console.tables import AsFile, PageDep, table
 from ciclo.domain.wording import said
 from ciclo.ledger.queries.trail import RunFilter, run_counts, run_listing
 

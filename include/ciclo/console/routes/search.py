@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from ciclo.console.rendering import ViewDep, render
+from ciclo.console.pages import ViewDep, render
 from ciclo.console.routes.parameters import TextParam
 from ciclo.ledger.queries.search import search
 

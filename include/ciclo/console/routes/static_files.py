@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Path
 from fastapi.responses import FileResponse
 
-from ciclo.console.rendering import HERE
+from ciclo.console.pages import HERE
 
 router = APIRouter()
 _FOLDER = HERE / "static"

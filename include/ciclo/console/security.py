@@ -1,7 +1,8 @@
-"""Who is looking, what they may do, and whether a form comes from a page of ours.
+"""Who is looking, what they may do, whether a form comes from a page of ours, and the headers of every answer.
 
-The one rule: the console decides nothing about identity; whoever mounts it injects that. A form is taken only with a
-token signed for this user and this browser's cookie (a signed double submit), and only from our own origin.
+The console decides nothing about identity; whoever mounts it injects that. A form is taken only with a token signed for
+this user and this browser's cookie (a signed double submit), and only from our own origin. Nothing is loaded from
+elsewhere, and nobody else may frame the console.
 """
 
 import hmac
@@ -12,6 +13,8 @@ from typing import Annotated, cast
 from urllib.parse import parse_qs
 
 from fastapi import Depends, HTTPException, Request, Response
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CSRF_COOKIE = "ciclo_csrf"
 CSRF_FIELD = "csrf"
@@ -113,3 +116,33 @@ def _fields(body: bytes, content_type: str) -> dict[str, str]:
     except ValueError as error:
         raise HTTPException(400, "The form cannot be read.") from error
     return {name: values[-1] for name, values in parsed.items()}
+
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
+    ),
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+}
+
+
+class SecurityHeaders:
+    """Adds the headers to every answer of an app."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)

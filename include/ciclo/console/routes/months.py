@@ -1,17 +1,19 @@
-"""The month at a glance: tiles, amounts, progress, what waits for a person."""
+"""Billing months: one at a glance, and the attempts to close them with their reports."""
 
 from datetime import date
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path, Response
 from fastapi.responses import HTMLResponse
 
 from ciclo.console import formats
 from ciclo.console.charts import Chart, bars_and_line
-from ciclo.console.rendering import View, ViewDep, render
+from ciclo.console.formats import Column, csv_response
+from ciclo.console.pages import AsFile, PageDep, View, ViewDep, render, render_message, table
 from ciclo.console.routes.parameters import MonthParam
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.recurrence import DateRange
-from ciclo.ledger.queries.months import MonthGlance, month_glance, waiting_for_a_person
+from ciclo.ledger.queries.months import MonthGlance, closing_listing, closings_of, month_glance, waiting_for_a_person
 from ciclo.ledger.queries.search import newest_issue_date
 
 router = APIRouter()
@@ -49,3 +51,36 @@ def _chart(glance: MonthGlance) -> Chart:
         ],
         tones=["success" if entry.issued.count == entry.expected.count else "planned" for entry in days],
     )
+
+
+COLUMNS = (
+    Column("Month", lambda row: row.billing_month),
+    Column("Closed", lambda row: row.closed),
+    Column("Dag run", lambda row: row.run_id),
+    Column("At", lambda row: row.created_at),
+)
+MonthPath = Annotated[str, Path(pattern=r"^(19|20|21)\d\d-(0[1-9]|1[0-2])$")]
+
+
+@router.get("/months")
+def list_closings(
+    view: ViewDep,
+    request: PageDep,
+    as_file: AsFile,
+) -> Response:
+    """List the newest attempt of each month, as a page or as a file."""
+    listing = closing_listing(view.organization_id)
+    if as_file:
+        return csv_response("closed-months", COLUMNS, listing.every(view.session, request))
+    months = table(view, listing.page(view.session, request), "/months", "month")
+    return render(view, "closings.html", tab="closings", table=months)
+
+
+@router.get("/months/{month}")
+def show_closing(view: ViewDep, month: MonthPath) -> HTMLResponse:
+    """Show the report of a month's newest attempt, and the earlier attempts."""
+    start = date.fromisoformat(f"{month}-01")
+    attempts = closings_of(view.session, view.organization_id, start)
+    if not attempts:
+        return render_message(view.request, 404, "Not closed", f"Nobody has tried to close {start:%m/%Y} yet.")
+    return render(view, "closing.html", tab="closings", month=start, attempts=attempts)
