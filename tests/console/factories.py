@@ -164,6 +164,7 @@ def an_invoice(
         contract_id=contract_id,
         period_id=period_id,
         issue_date=issue_date,
+        planned_date=issue_date,
         gross_value=amount,
         state=state,
         description="Mensalidade de suporte",
