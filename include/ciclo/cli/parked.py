@@ -24,7 +24,7 @@ def list_parked(
     """List parked periods: number, age, amount at risk, contract, rule, issue date, reason; the oldest first."""
     from ciclo.domain.money import brl  # noqa: PLC0415 - a command loads only what it needs
     from ciclo.ledger.database import ledger_session  # noqa: PLC0415
-    from ciclo.ledger.parked import at_risk, parked_periods  # noqa: PLC0415
+    from ciclo.ledger.queries.attention import at_risk, parked_periods  # noqa: PLC0415
 
     now = datetime.now(UTC)
     with ledger_session() as session:
@@ -54,8 +54,8 @@ def cancel(period: PeriodNumber, note: Note) -> None:
 
 
 def _decide(action: object, period_id: int, note: str) -> None:
-    from ciclo.ledger.database import ledger_session  # noqa: PLC0415 - a command loads only what it needs
-    from ciclo.ledger.parked import decide  # noqa: PLC0415
+    from ciclo.ledger.actions import decide  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.database import ledger_session  # noqa: PLC0415
 
     with ledger_session() as session:
         outcome = decide(session, action, period_id, person=getpass.getuser(), note=note, at=datetime.now(UTC))  # type: ignore[arg-type]

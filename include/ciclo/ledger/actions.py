@@ -409,6 +409,21 @@ def _findings_about(session: Session, organization_id: int, matter: Matter) -> l
     return [finding.id for finding in session.scalars(open_ones.order_by(Finding.id)) if is_about(finding)]
 
 
+def decide(session: Session, action: Action, period_id: int, *, person: str, note: str, at: datetime) -> ActionOutcome:
+    """Carry out a person's decision about a period, of whatever organization, and commit it.
+
+    Raises:
+        NoSuchRow: there is no such period.
+        UnusableNote, IllegalTransition: as the action says.
+    """
+    organization_id = session.scalar(select(Period.organization_id).where(Period.id == period_id))
+    if organization_id is None:
+        raise NoSuchRow("period", period_id)
+    outcome = action(session, organization_id, period_id, person=person, note=note, at=at)
+    session.commit()
+    return outcome
+
+
 # -- what they share -------------------------------------------------------------------------------------------------
 
 
