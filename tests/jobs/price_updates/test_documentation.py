@@ -55,7 +55,9 @@ def test_ten_rounded_units_are_worth_what_the_page_says():
     assert brl(10 * Decimal("21.39")) in PAGE
 
 
-@pytest.mark.parametrize("name", ["sgs_url", "window_policy", "max_wait_days", "approve_price_updates", "notify"])
+@pytest.mark.parametrize(
+    "name", ["sgs_url", "window_policy", "continuity", "max_wait_days", "approve_price_updates", "notify"]
+)
 def test_a_setting_is_documented_with_its_default(name):
     default = Settings.model_fields[name].default
     shown = {True: "`true`", False: "`false`", "": "empty"}.get(default, f"`{default}`")
