@@ -298,6 +298,27 @@ def test_after_the_vendors_own_readjustment_the_next_year_is_an_ordinary_one(bil
     assert [execution.state for execution in run.executions()] == ["adopted", "applied"]
 
 
+@pytest.mark.parametrize(("gross", "breaks"), [("1070.26", []), ("1200.0", ["price_changed_by_hand"])])
+def test_a_rule_made_anew_goes_on_from_the_months_of_the_former(billing, gross, breaks):
+    run = billing(company(yearly()), today=date(2025, 6, 1))
+    on(run, EXECUTION)
+    state = run.sandbox.state()
+    anew = yearly(
+        init_date="2026-06-20", gross_value=gross, scheduled_updates=[scheduled_update(501, init_date="2026-06-10")]
+    )
+    state["invoice_rules"] = [anew | {"id": 2}]
+    run.sandbox.put_state(state)
+    run.today = date(2026, 5, 1)
+    run.expand(date(2025, 1, 1), date(2026, 5, 1))
+    run.expand(date(2025, 1, 1), date(2026, 5, 1))
+
+    on(run, NEXT_YEAR)
+
+    [execution] = run.executions(2)
+    assert (execution.evidence or {}).get("breaks", []) == breaks
+    assert execution.state == ("parked" if breaks else "applied")
+
+
 def test_the_ordinary_year_asks_nobody(billing):
     run = billing(company(yearly()), today=date(2025, 6, 1))
 

@@ -5,6 +5,7 @@ is in the rule's first version. Nothing is asked where nothing contradicts.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date
 
 from ciclo.billimatic.models import Contract, InvoiceRule, ScheduledUpdate
@@ -39,11 +40,35 @@ def price_story(rule: UpdatedRule, due: Due, service: int, policy: WindowPolicy)
         for price in rule.terms.prices
         if price.service_id in keys and price.source in BY_HAND and price.effective_from <= day
     ]
-    return PriceStory(
+    story = PriceStory(
         since=_since(rule, service),
         last_use=max(uses, key=lambda use: (use.last_month, use.execution_date), default=None),
         changed_on=max(changed, default=None),
     )
+    return story if story.last_use is not None or rule.follows is None else _goes_on(rule, due, service, policy, story)
+
+
+def _goes_on(rule: UpdatedRule, due: Due, service: int, policy: WindowPolicy, story: PriceStory) -> PriceStory:
+    """Let a price of a rule that was made anew go on from its former one; another price was set by a person."""
+    former = rule.follows
+    before = _service_of(former.terms.newest, rule.terms.newest, service) if former is not None else None
+    if former is None or before is None:
+        return story
+    earlier = price_story(replace(former, updates=[], follows=None), due, before, policy)
+    last = [price.unit_value for price in former.terms.prices if price.service_id == before][-1:]
+    first = [price for price in rule.terms.prices if price.service_id == service][:1]
+    reset = [min(story.since, due.execution_date)] if first and last and first[0].unit_value != last[0] else []
+    changed = [day for day in (earlier.changed_on, story.changed_on, *reset) if day is not None]
+    return PriceStory(min(earlier.since, story.since), earlier.last_use, max(changed, default=None))
+
+
+def _service_of(former: RuleTerms, now: RuleTerms, service: int) -> int | None:
+    """Return which service of a former rule a service is; None where it is none of them, or cannot be told."""
+    if service == WHOLE_RULE:
+        return WHOLE_RULE if not former.services else None
+    mine = next((line for line in now.services if line.id == service), None)
+    found = [line.id for line in former.services if mine is not None and _same_service(line, mine)]
+    return found[0] if len(found) == 1 else None
 
 
 def _own_uses(rule: UpdatedRule, due: Due, keys: set[int]) -> Iterator[Use]:

@@ -56,6 +56,8 @@ class UpdatedRule:
     executions: list[PriceUpdateExecution]
     remote: InvoiceRule
     """The rule as the vendor last answered it."""
+    follows: "UpdatedRule | None" = None
+    """The rule that this one was made anew from, if any: gone or ended, of the same text or services."""
 
     @property
     def rule_id(self) -> int:
@@ -127,7 +129,32 @@ def updated_rule(ctx: JobContext, rule_id: int) -> UpdatedRule | None:
     snapshots = RuleSnapshots(ctx, [rule_id])
     if rule_id not in snapshots:
         return None
-    snapshot = snapshots[rule_id]
+    former = _made_anew_from(ctx, snapshots[rule_id])
+    return _updated_rule(ctx, snapshots[rule_id], _updated_rule(ctx, former) if former is not None else None)
+
+
+def _made_anew_from(ctx: JobContext, snapshot: RuleSnapshot) -> RuleSnapshot | None:
+    """Return the rule of the same contract, gone or ended by now, whose text or services a rule has taken over."""
+    rule, begun = snapshot.rule, snapshot.newest.recurrence.init_date
+    over = [
+        each.rule_id
+        for each in ctx.catalogue.rules_of([rule.contract_id])
+        if each.rule_id != rule.rule_id
+        and each.init_date < begun
+        and (each.gone_at is not None or (each.end_date is not None and each.end_date < begun))
+    ]
+    alike = [each for each in RuleSnapshots(ctx, over) if _texts(each) & _texts(snapshot)]
+    return max(alike, key=lambda each: (each.rule.init_date, each.rule.rule_id), default=None)
+
+
+def _texts(snapshot: RuleSnapshot) -> set[object]:
+    services = frozenset(line.name for line in snapshot.newest.services if line.name)
+    texts: set[object] = {snapshot.rule.title, snapshot.newest.invoice.get("description"), services}
+    return texts - {None, "", frozenset()}
+
+
+def _updated_rule(ctx: JobContext, snapshot: RuleSnapshot, follows: UpdatedRule | None = None) -> UpdatedRule:
+    rule_id = snapshot.rule.rule_id
     contracts = ctx.catalogue.contracts([snapshot.rule.contract_id])
     return UpdatedRule(
         terms=snapshot,
@@ -136,4 +163,5 @@ def updated_rule(ctx: JobContext, rule_id: int) -> UpdatedRule | None:
         updates=ctx.scheduled_updates.of_rules([rule_id]).get(rule_id, []),
         executions=ctx.executions.of_rules([rule_id]).get(rule_id, []),
         remote=InvoiceRule.model_validate(snapshot.rule.payload),
+        follows=follows,
     )
