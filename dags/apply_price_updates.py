@@ -3,22 +3,12 @@
 from datetime import timedelta
 
 import pendulum
-from airflow.sdk import CronTriggerTimetable, dag, task
+from airflow.sdk import CronTriggerTimetable, dag
 
-from ciclo.tasks.alerts import alerts
-from ciclo.tasks.params import window_params
-from ciclo.tasks.price_approval import PriceUpdateApproval
-from ciclo.tasks.price_stages import (
-    PRICES,
-    UPDATES_DUE,
-    apply_updates_shard,
-    finish_updates,
-    prepare_updates,
-    remind_of_updates,
-    update_params,
-)
-from ciclo.tasks.retries import RETRYING
-from ciclo.tasks.stages import SHARD_NAME, shards
+from ciclo.tasks.notify import alerts
+from ciclo.tasks.params import update_params, window_params
+from ciclo.tasks.prices import PriceUpdateApproval, apply, finish, prepare, remind
+from ciclo.tasks.run import shards
 
 DOCS = """
 ### Apply price updates
@@ -50,27 +40,6 @@ Rules, windows and sources: `docs/price-updates.md`.
 )
 def apply_price_updates() -> None:
     """Prepare, remind, ask, apply each shard, finish."""
-
-    @task(**RETRYING)
-    def prepare() -> dict[str, object]:
-        """Refresh contracts and index values; return the proposals that a person has to approve."""
-        return prepare_updates(UPDATES_DUE)
-
-    @task(**RETRYING)
-    def remind() -> int:
-        """Send the reminders whose day has come; return how many."""
-        return remind_of_updates(UPDATES_DUE)
-
-    @task(map_index_template=SHARD_NAME, **RETRYING)
-    def apply(shard: int) -> dict[str, int]:
-        """Settle and apply the updates of one shard; return counts by outcome."""
-        return apply_updates_shard(shard, UPDATES_DUE)
-
-    @task(outlets=[PRICES], **RETRYING)
-    def finish() -> dict[str, int]:
-        """Settle this run's doubts, report what is not settled."""
-        return finish_updates(UPDATES_DUE)
-
     prepared = prepare()
     prepared >> remind()
     approved = PriceUpdateApproval(task_id="approve", batch=prepared, response_timeout=timedelta(hours=20))

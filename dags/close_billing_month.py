@@ -1,11 +1,11 @@
 """The proof that a month was billed: every period once, at its price, and nothing else."""
 
 import pendulum
-from airflow.sdk import CronTriggerTimetable, dag, task
+from airflow.sdk import CronTriggerTimetable, dag
 
-from ciclo.tasks.alerts import alerts
-from ciclo.tasks.close_stages import CLOSED_MONTHS, CLOSING, close_months, refresh
+from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import window_params
+from ciclo.tasks.proving import close, read_rules
 
 DOCS = """
 ### Close a billing month
@@ -33,17 +33,6 @@ What closes, what does not and who decides: `docs/closing.md`.
 )
 def close_billing_month() -> None:
     """Read the rules, prove each month."""
-
-    @task(**CLOSING)
-    def read_rules() -> None:
-        """Read contracts and rules as they are now."""
-        refresh()
-
-    @task(outlets=[CLOSED_MONTHS], **CLOSING)
-    def close() -> dict[str, str]:
-        """Reconcile, prove and report each month; fail unless all of them close."""
-        return close_months()
-
     read_rules() >> close()
 
 

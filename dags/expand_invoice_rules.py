@@ -1,21 +1,12 @@
 """Contracts and rules from the API, and the periods that they expect, into the ledger."""
 
 import pendulum
-from airflow.sdk import CronTriggerTimetable, dag, task
+from airflow.sdk import CronTriggerTimetable, dag
 
-from ciclo.tasks.alerts import alerts
+from ciclo.tasks.contracts import expand, read_contracts, report
+from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import window_params
-from ciclo.tasks.retries import RETRYING
-from ciclo.tasks.stages import (
-    PERIODS,
-    RUN_MONTH,
-    SHARD_NAME,
-    expand_shard,
-    read_contracts,
-    record_expanded,
-    shards,
-    total,
-)
+from ciclo.tasks.run import shards
 
 DOCS = """
 ### Expand invoice rules
@@ -42,18 +33,6 @@ cancelled; issued ones are never touched.
 )
 def expand_invoice_rules() -> None:
     """Read contracts, expand each shard's rules, report."""
-
-    @task(map_index_template=SHARD_NAME, **RETRYING)
-    def expand(shard: int) -> dict[str, int]:
-        """Read the rules of one shard of contracts and plan their periods; return counts."""
-        return expand_shard(shard, RUN_MONTH)
-
-    @task(outlets=[PERIODS], **RETRYING)
-    def report(counts: list[dict[str, int]]) -> dict[str, int]:
-        """Record the month as expanded and add up what the shards did."""
-        record_expanded(RUN_MONTH)
-        return total(counts)
-
     expanded = expand.expand(shard=shards())
     read_contracts() >> expanded
     report(expanded)

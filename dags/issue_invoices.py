@@ -1,21 +1,12 @@
 """Create the invoices whose issue date has come, each period exactly once."""
 
 import pendulum
-from airflow.sdk import CronTriggerTimetable, dag, task
+from airflow.sdk import CronTriggerTimetable, dag
 
-from ciclo.tasks.alerts import alerts
+from ciclo.tasks.issuing import finish, issue, prepare
+from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import window_params
-from ciclo.tasks.retries import RETRYING
-from ciclo.tasks.stages import (
-    INVOICES,
-    RUN_DAY,
-    SHARD_NAME,
-    finish_issue,
-    issue_shard,
-    prepare_issue,
-    require_expanded,
-    shards,
-)
+from ciclo.tasks.run import shards
 
 DOCS = """
 ### Issue invoices
@@ -46,23 +37,6 @@ of `finish`: they wait for a person.
 )
 def issue_invoices() -> None:
     """Prepare, issue each shard, finish."""
-
-    @task(**RETRYING)
-    def prepare() -> dict[str, int]:
-        """Settle what is in doubt and adopt what is at the vendor already; return counts."""
-        require_expanded(RUN_DAY)
-        return prepare_issue(RUN_DAY)
-
-    @task(map_index_template=SHARD_NAME, **RETRYING)
-    def issue(shard: int) -> dict[str, int]:
-        """Create the invoices of one shard that are due in the window; return counts by outcome."""
-        return issue_shard(shard, RUN_DAY)
-
-    @task(outlets=[INVOICES], **RETRYING)
-    def finish() -> dict[str, str | int]:
-        """Settle, issue what came back, report how the window stands."""
-        return finish_issue(RUN_DAY)
-
     prepare() >> issue.expand(shard=shards()) >> finish()
 
 

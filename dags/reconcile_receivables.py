@@ -1,13 +1,12 @@
 """What was billed against what the vendor has and what was received."""
 
 import pendulum
-from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
+from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag
 
-from ciclo.tasks.alerts import alerts
+from ciclo.tasks.assets import WEBHOOKS
+from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import window_params
-from ciclo.tasks.reconcile_stages import RECEIVABLES, reconcile_run, report_ageing
-from ciclo.tasks.retries import RETRYING
-from ciclo.tasks.webhook_trigger import WEBHOOKS
+from ciclo.tasks.proving import age, reconcile
 
 DOCS = """
 ### Reconcile receivables
@@ -38,17 +37,6 @@ Kinds of findings and their cures: `docs/reconciliation.md`.
 )
 def reconcile_receivables() -> None:
     """Reconcile, then say what is owed."""
-
-    @task(outlets=[RECEIVABLES], **RETRYING)
-    def reconcile() -> dict[str, int]:
-        """Follow the vendor in the ledger and settle the findings; return counts."""
-        return reconcile_run()
-
-    @task(**RETRYING)
-    def age() -> dict[str, str]:
-        """Say what is owed and since when; return the amounts by age."""
-        return report_ageing()
-
     reconcile() >> age()
 
 

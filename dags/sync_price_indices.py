@@ -1,11 +1,11 @@
 """Price-index values from the central bank into the ledger, an asset per index."""
 
 import pendulum
-from airflow.sdk import CronTriggerTimetable, Param, dag, task
+from airflow.sdk import CronTriggerTimetable, Param, dag
 
-from ciclo.tasks.alerts import alerts
-from ciclo.tasks.price_stages import PRICE_INDICES, load_shipped_indices, sync_price_index
-from ciclo.tasks.retries import RETRYING
+from ciclo.tasks.assets import PRICE_INDICES
+from ciclo.tasks.notify import alerts
+from ciclo.tasks.prices import load_shipped, sync
 
 DOCS = """
 ### Sync price indices
@@ -35,20 +35,9 @@ an update that needs a missing month waits. Settings: `CICLO_SGS_URL`, `CICLO_NO
 )
 def sync_price_indices() -> None:
     """Load what is shipped, then ask SGS for each index."""
-
-    @task(**RETRYING)
-    def load_shipped() -> int:
-        """Bring shipped values that the ledger has not into it; return how many."""
-        return load_shipped_indices()
-
-    @task(**RETRYING)
-    def sync(index: str) -> dict[str, int]:
-        """Bring an index's newer values and revisions into the ledger; return counts."""
-        return sync_price_index(index)
-
     loaded = load_shipped()
-    for index, asset in PRICE_INDICES.items():
-        loaded >> sync.override(task_id=f"sync_{index}", outlets=[asset])(index)
+    for task_id, asset in PRICE_INDICES.items():
+        loaded >> sync.override(task_id=task_id, outlets=[asset])()
 
 
 sync_price_indices()

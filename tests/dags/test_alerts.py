@@ -43,13 +43,15 @@ def test_what_a_run_parks_is_told_once_with_contract_and_amount(sandbox, ledger,
 
 
 def test_a_mail_server_that_is_away_fails_nothing(monkeypatch, caplog, airflow_database):
-    from ciclo.tasks.alerts import _send
+    from ciclo.jobs.runs import Notice
+    from ciclo.tasks import notify
 
     monkeypatch.setenv("CICLO_NOTIFY", "finance@example.com")
     monkeypatch.setenv(
         "AIRFLOW_CONN_SMTP_DEFAULT", "smtp://127.0.0.1:9/?disable_ssl=true&disable_tls=true&retry_limit=1"
     )
-    _send("Ciclo: 1 stopped for a person", ["Contract 10"], {})
+    monkeypatch.setattr(notify, "get_current_context", lambda: {"params": {}})
+    notify._try_to_send(Notice(subject="Ciclo: 1 stopped for a person", lines=("Contract 10",)))
     assert "the alert could not be sent" in caplog.text
 
 

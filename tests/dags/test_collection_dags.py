@@ -106,7 +106,7 @@ def test_current_only_bills_one_invoice_a_rule(sandbox, ledger, run_dag):
 @pytest.fixture
 def approval(sandbox, ledger, run_dag):
     """The approval of a plan, outside of a run: `ask` says what the plan's task told."""
-    from ciclo.tasks.backfill_stages import PlanApproval
+    from ciclo.tasks.backfill import PlanApproval
 
     def make(*, ask):
         plan = {"plan_id": 1, "plan_hash": "x", "invoices": 12, "total": "1800.00", "ask": ask, "body": "…"}
@@ -131,7 +131,7 @@ def test_a_plan_that_was_not_approved_is_not_applied_whatever_was_skipped(sandbo
 
 @pytest.mark.parametrize(("chosen", "name"), [("Approve", "Ana"), ("Reject", None)])
 def test_the_approver_is_whoever_answered_approve(approval, chosen, name):
-    from ciclo.tasks.backfill_stages import approver
+    from ciclo.tasks.backfill import approver
 
     operator, context = approval(ask=True)
     answered_at = datetime(2026, 1, 10, tzinfo=UTC)
@@ -165,7 +165,7 @@ def first_of(trigger):
 
 
 def test_a_recorded_webhook_fires_the_watcher(ledger, sqlite_url):
-    from ciclo.tasks.webhook_trigger import WebhookEventsTrigger
+    from ciclo.tasks.assets import WebhookEventsTrigger
 
     record(sqlite_url, 1)
     assert first_of(WebhookEventsTrigger(poll_seconds=0.05)) == {"newest_event": 1}
@@ -174,7 +174,7 @@ def test_a_recorded_webhook_fires_the_watcher(ledger, sqlite_url):
 def test_the_watcher_can_be_made_again_by_the_triggerer():
     from airflow.sdk.module_loading import import_string
 
-    from ciclo.tasks.webhook_trigger import WEBHOOKS, WebhookEventsTrigger
+    from ciclo.tasks.assets import WEBHOOKS, WebhookEventsTrigger
 
     path, given = WEBHOOKS.watchers[0].trigger.serialize()
     assert isinstance(import_string(path)(**given), WebhookEventsTrigger)
@@ -190,14 +190,14 @@ def test_the_watcher_can_be_made_again_by_the_triggerer():
     ],
 )
 def test_events_are_announced_once_and_again_if_nobody_handles_them(looks, announced):
-    from ciclo.tasks.webhook_trigger import Announcements
+    from ciclo.tasks.assets import Announcements
 
     state = Announcements()
     assert [state.due(waiting, 10.0) for waiting in looks] == announced
 
 
 def test_a_ledger_that_is_away_does_not_stop_the_watcher(monkeypatch, tmp_path):
-    from ciclo.tasks.webhook_trigger import newest_waiting
+    from ciclo.tasks.assets import newest_waiting
 
     monkeypatch.setenv("CICLO_LEDGER_URL", f"sqlite:///{tmp_path}/none.db")
     assert newest_waiting() is None

@@ -106,7 +106,7 @@ def pass_by(dag_bag):
 
 def answer(execution, chosen):
     from ciclo.jobs.price_updates.propose import batch_hash
-    from ciclo.tasks.price_approval import PriceUpdateApproval
+    from ciclo.tasks.prices import PriceUpdateApproval
 
     shown = batch_hash([f"{execution.id}:{execution.proposal_hash}"])
     operator = PriceUpdateApproval(task_id="approve", batch={"execution_ids": [execution.id], "hash": shown})

@@ -216,6 +216,10 @@ class Stage:
         """Return a step by its name."""
         return next(step for step in self.steps if step.name == name)
 
+    def approval(self) -> Approval:
+        """Return the person's answer that its runs wait for."""
+        return next(step for step in self.steps if isinstance(step, Approval))
+
     def refuse_unknown(self, given: Iterable[str]) -> None:
         """Refuse params that the Dag does not take.
 

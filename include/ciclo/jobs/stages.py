@@ -109,7 +109,13 @@ BILL_RANGE = Stage(
     params=(*COMMON_PARAMS, "policy", "max_invoices", "max_total"),
 )
 
-CREATE_INVOICE_RULE = Stage("create_invoice_rule", (), Window.MONTH, (Step("create", steps.create_rule),))
+CREATE_INVOICE_RULE = Stage(
+    "create_invoice_rule",
+    (),
+    Window.MONTH,
+    (Step("create", steps.create_rule), Step("read_and_expand", steps.read_and_expand)),
+    params=(*steps.RULE_PARAMS, "billimatic_conn_id"),
+)
 
 STAGES = {
     stage.dag_id: stage

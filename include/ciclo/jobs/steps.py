@@ -123,21 +123,59 @@ def _added_up(shards: list[Counts] | None) -> Counts:
     return {name: sum(counts[name] for counts in shards) for name in shards[0]} if shards else {}
 
 
+_TIMING = ("title", "init_date", "end_date", "period_unit", "month_quantity", "accrual_month_quantity")
+_DUE_DATES = {
+    "day_number": "day_number",
+    "day_quantity": "day_quantity",
+    "due_month_quantity": "month_quantity",
+    "parcel_number": "parcel_number",
+    "only_business_days": "only_business_days",
+}
+_OF_THE_RULE = (
+    "invoice_template_id",
+    "gross_value",
+    "description",
+    "nfe_body",
+    "charge_type",
+    "notify_customer",
+    "apply_negative_updates",
+    "services",
+    "scheduled_updates",
+    "payment_information",
+)
+RULE_PARAMS = ("contract_id", *_OF_THE_RULE, *_TIMING, *_DUE_DATES)
+"""Names of the fields of a new rule's form."""
+
+
 def create_rule(job: JobContext, run: Run) -> int:
     """Create the rule that the form asks for, unless the contract has it; return its id."""
-    params = run.params
-    wanted = RuleFromTemplate.model_validate(
-        {
-            "invoice_template_id": params["invoice_template_id"],
-            "additional_information": {name: params[name] for name in ("title", "init_date", "month_quantity")},
-            "scheduled_updates": params["scheduled_updates"],
-            **({"description": params["description"]} if params["description"] else {}),
-        }
-    )
-    created = create_rule_from_template(job, params["contract_id"], wanted)
+    wanted = rule_request(run.params)
+    created = create_rule_from_template(job, run.params["contract_id"], wanted)
     what = "was there already" if created.existed else "created"
     log.info("rule %d of contract %d %s", created.rule.id, created.rule.contract_id, what)
     return created.rule.id
+
+
+def rule_request(params: Mapping[str, Any]) -> RuleFromTemplate:
+    """Return the request that a form asks for: what was left empty is the template's, and is not sent.
+
+    Raises:
+        ValidationError: a field cannot be right; the message names its path.
+    """
+    filled = {name: value for name, value in params.items() if value not in (None, "", [], {})}
+    rule: dict[str, Any] = {name: filled[name] for name in _OF_THE_RULE if name in filled}
+    rule["additional_information"] = {name: filled[name] for name in _TIMING if name in filled}
+    due = {name: filled[param] for param, name in _DUE_DATES.items() if param in filled}
+    return RuleFromTemplate.model_validate(rule | ({"receivables_additional_information": due} if due else {}))
+
+
+def read_and_expand(job: JobContext, run: Run) -> Counts:
+    """Read the contract of the new rule and plan the rule's periods of the open month; return counts."""
+    sync_contracts(job)
+    outcome = expand_rules(job, Scope(run.window, (run.params["contract_id"],)), seen_on=run.today)
+    log.info("expanded: %s", outcome.counts())
+    _warn(outcome.problems)
+    return outcome.counts()
 
 
 # -- issuing -----------------------------------------------------------------------------------------------------------
@@ -424,12 +462,8 @@ def _fetch_missing_values(job: JobContext, run: Run, options: UpdateOptions) -> 
 
 def _show_previews(job: JobContext, run: Run, options: UpdateOptions) -> None:
     found = previews(job, run.scope, options, on=min(run.window.last_day, run.today))
-    lines = [
-        f"  contract {each.contract_id}, rule {each.rule_id}, {each.execution_date}: "
-        + "; ".join(f"{brl(price.old)} → {brl(price.new) if price.new is not None else '?'}" for price in each.prices)
-        for each in found
-    ]
-    log.info("dry run, nothing is sent:\n%s", "\n".join(lines) or "  no price update is due")
+    subject = "dry run, nothing is sent:" if found else "dry run, nothing is sent: no price update is due"
+    run.tell(Notice(subject=subject, reminders=tuple(found)))
 
 
 def _require_settled(unknown: UpdatesOpen) -> None:

@@ -1,4 +1,5 @@
-"""What the Dag files share: settings, params, windows, and the tasks that more than one Dag runs.
+"""The tasks of the Dags, a file a noun, and what they share: run, retries, notify, params, settings, assets.
 
-A task here opens a hook and a session and calls one job; rules live in `ciclo.domain`, use cases in `ciclo.jobs`.
+A task opens a hook and a session and does one step of `ciclo.jobs.stages`; rules live in `ciclo.domain`, use cases in
+`ciclo.jobs`.
 """

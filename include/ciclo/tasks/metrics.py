@@ -1,7 +1,4 @@
-"""How billing stands, as Airflow metrics: gauges that an alert can watch.
-
-The one rule: they are read from the ledger at the end of a run, for the run's own window.
-"""
+"""How billing stands, as Airflow metrics: gauges that an alert can watch, read at the end of a run for its window."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +8,8 @@ from airflow.sdk.observability import stats
 
 from ciclo.domain.states import PeriodState
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.issuing.settle import StillInDoubtError
 from ciclo.jobs.issuing.summary import WindowSummary, summarize_window
-from ciclo.ledger.repositories import Scope
+from ciclo.jobs.runs import Run
 
 PERIODS = "ciclo.periods"
 """Gauge of the window's periods, tagged with `state`."""
@@ -24,13 +20,13 @@ OLDEST_DOUBT = "ciclo.oldest_doubt_seconds"
 
 
 @contextmanager
-def reporting_doubts(job: JobContext, scope: Scope) -> Iterator[None]:
-    """Report how the window stands where what is done inside leaves doubts."""
+def reporting_window(job: JobContext, run: Run) -> Iterator[None]:
+    """Report how the run's window stands after a step, however it ended."""
     try:
         yield
-    except StillInDoubtError:
-        report_standing(summarize_window(job, scope), job.clock())
-        raise
+    finally:
+        job.session.rollback()
+        report_standing(summarize_window(job, run.scope), job.clock())
 
 
 def report_standing(standing: WindowSummary, now: datetime) -> None:

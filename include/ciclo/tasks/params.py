@@ -1,8 +1,40 @@
 """Params of the Dags, typed, with a form in the UI. The same name means the same in every Dag."""
 
+from typing import Any
+
 from airflow.sdk import Param
 
+from ciclo.jobs.backfill import BackfillPolicy
 from ciclo.provider.hook import BillimaticHook
+from ciclo.tasks.settings import settings
+
+MONEY = r"^\d{1,12}(\.\d{1,2})?$"
+
+_DESTROYED = {"id": {"type": "integer"}, "_destroy": {"type": "boolean"}}
+_SERVICE = {
+    **_DESTROYED,
+    "invoice_template_service_item_id": {"type": "integer"},
+    "service_item_id": {"type": "integer"},
+    "description": {"type": "string"},
+    "units": {"type": ["string", "integer"]},
+    "unit_value": {"type": ["string", "integer"]},
+}
+_UPDATE = {
+    **_DESTROYED,
+    "invoice_template_scheduled_update_id": {"type": "integer"},
+    "price_index": {"enum": ["igpm", "ipca", "igpdi", "inpc", "ipcfipe"]},
+    "init_date": {"type": "string", "format": "date"},
+    "month_quantity": {"type": "integer", "minimum": 1},
+    "days_until_update": {"type": "integer", "minimum": 0},
+    "service_item_id": {"type": "integer"},
+}
+_PAYMENT = {
+    "payment_method": {"enum": ["billet", "payment_gateway", "transfer"]},
+    "installments": {"type": "integer", "minimum": 1},
+    "financial_charge_template_id": {"type": "integer"},
+    "financial_account_id": {"type": "integer"},
+    "charging_account_id": {"type": "string"},
+}
 
 
 def window_params() -> dict[str, Param]:
@@ -43,3 +75,96 @@ def connection_param() -> dict[str, Param]:
             description="Airflow connection of type Billimatic.",
         )
     }
+
+
+def backfill_params() -> dict[str, Param]:
+    """Return the params that `bill_range` takes besides those of every billing Dag."""
+    return {
+        "policy": Param(
+            BackfillPolicy.EACH.value,
+            enum=[policy.value for policy in BackfillPolicy],
+            title="Policy",
+            description="each: every missed period. current_only: the newest of each rule, older ones are given up. "
+            "dry_run: a plan with amounts.",
+        ),
+        "max_invoices": Param(
+            settings().max_invoices,
+            type=["null", "integer"],
+            minimum=0,
+            title="Invoices",
+            description="A plan of more invoices waits for a person's approval. Empty: any number.",
+        ),
+        "max_total": Param(
+            settings().max_total,
+            type=["null", "string", "integer"],
+            pattern=MONEY,
+            title="Total in BRL",
+            description="A plan of more money waits for a person's approval, as 250000.00. Empty: any amount.",
+        ),
+    }
+
+
+def update_params() -> dict[str, Param]:
+    """Return the params of `apply_price_updates` that no other Dag has."""
+    return {
+        "require_approval": Param(
+            settings().approve_price_updates,
+            type="boolean",
+            title="Approval",
+            description="Let a person approve the proposals before they are applied.",
+        )
+    }
+
+
+def rule_params() -> dict[str, Param]:
+    """Return the form of a new rule: what is left empty comes from the template, and is not sent."""
+    return {
+        "contract_id": Param(type="integer", minimum=1, title="Contract"),
+        "invoice_template_id": Param(type="integer", minimum=1, title="Template"),
+        "title": Param(type="string", minLength=1, title="Title"),
+        "init_date": Param(type="string", format="date", title="First issue date"),
+        "end_date": _empty("string", "Last issue date", format="date"),
+        "period_unit": _choice("Unit of a period", "monthly", "weekly"),
+        "month_quantity": _choice("Months a period", 1, 2, 3, 6, 12),
+        "accrual_month_quantity": _choice("Competence", "same_month", "previous_month", "next_month"),
+        "gross_value": _empty("string", "Gross value in BRL", pattern=MONEY),
+        "description": _empty("string", "Description"),
+        "nfe_body": _empty("string", "Text of the NFS-e"),
+        "charge_type": _choice(
+            "Due dates", "fixed_day", "last_day_of_month", "day_quantity", "fixed_day_and_month_quantity"
+        ),
+        "day_number": _empty("integer", "Due on day", minimum=1, maximum=31),
+        "day_quantity": _empty("integer", "Due days after issue", minimum=0),
+        "due_month_quantity": _empty("integer", "Due months after issue", minimum=1),
+        "parcel_number": _empty("integer", "Receivables", minimum=1),
+        "only_business_days": _empty("boolean", "Business days only"),
+        "notify_customer": _empty("boolean", "Notify the customer"),
+        "apply_negative_updates": _empty("boolean", "Let a negative index lower the price"),
+        "services": _entries("Services", _SERVICE, '[{"invoice_template_service_item_id": 12, "unit_value": "95.00"}]'),
+        "scheduled_updates": _entries(
+            "Price updates",
+            _UPDATE,
+            '[{"invoice_template_scheduled_update_id": 490, "init_date": "2019-12-20", "month_quantity": 12}]',
+        ),
+        "payment_information": Param(
+            None,
+            type=["null", "object"],
+            properties=_PAYMENT,
+            additionalProperties=False,
+            title="Payment",
+            description='Example: {"payment_method": "payment_gateway", "installments": 3}',
+        ),
+    }
+
+
+def _empty(kind: str, title: str, **schema: Any) -> Param:
+    return Param(None, type=["null", kind], title=title, **schema)
+
+
+def _choice(title: str, *values: str | int) -> Param:
+    return Param(None, enum=[None, *values], title=title)
+
+
+def _entries(title: str, properties: dict[str, Any], example: str) -> Param:
+    item = {"type": "object", "properties": properties, "additionalProperties": False}
+    return Param([], type="array", items=item, title=title, description=f"Example: {example}")

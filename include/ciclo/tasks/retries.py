@@ -1,19 +1,14 @@
-"""When a task tries again: by exception, each with its written reason; a task in doubt waits for its grace period."""
+"""When a task tries again: the rules of the vendor's API and those of billing, as Airflow's retry policy."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryDecision, RetryRule
 
-from ciclo.jobs.context import LeaseTooShortError
 from ciclo.jobs.issuing.settle import StillInDoubtError
-from ciclo.jobs.issuing.summary import NothingBilledError
-from ciclo.jobs.periods.expand import NeverExpandedError
-from ciclo.ledger.database import LedgerError
+from ciclo.jobs.retries import FIRST_DELAY, LONGEST_DELAY, MARGIN, RETRIES, RULES, Next
 from ciclo.provider.retries import API_RETRIES
 from ciclo.tasks.settings import settings
-
-MARGIN = timedelta(seconds=2)
 
 
 class BillingRetries(ExceptionRetryPolicy):
@@ -27,37 +22,20 @@ class BillingRetries(ExceptionRetryPolicy):
         return super().evaluate(exception, try_number, max_tries, context)
 
 
+_ACTIONS = {Next.RETRY: RetryAction.RETRY, Next.FAIL: RetryAction.FAIL}
+
 BILLING_RETRIES = BillingRetries(
     rules=[
+        *(RetryRule(exception=rule.exception, action=_ACTIONS[rule.next], reason=rule.reason) for rule in RULES),
         *API_RETRIES.rules,
-        RetryRule(
-            exception=NothingBilledError,
-            action=RetryAction.FAIL,
-            reason="Everything that was due is parked or waits: a person decides, waiting does not help.",
-        ),
-        RetryRule(
-            exception=NeverExpandedError,
-            action=RetryAction.RETRY,
-            reason="The month's expansion may still be running; if it never ran, the last try says so.",
-        ),
-        RetryRule(
-            exception=LeaseTooShortError,
-            action=RetryAction.FAIL,
-            reason="A claim has to outlast a request; raise CICLO_LEASE_SECONDS or lower the connection's time-out.",
-        ),
-        RetryRule(
-            exception=LedgerError,
-            action=RetryAction.FAIL,
-            reason="The ledger is not reachable or not migrated; correct CICLO_LEDGER_URL or run ciclo db upgrade.",
-        ),
     ]
 )
 
 RETRYING: dict[str, Any] = {
-    "retries": 5,
-    "retry_delay": timedelta(seconds=20),
+    "retries": RETRIES,
+    "retry_delay": FIRST_DELAY,
     "retry_exponential_backoff": 2.0,
-    "max_retry_delay": timedelta(minutes=15),
+    "max_retry_delay": LONGEST_DELAY,
     "retry_policy": BILLING_RETRIES,
     "pool": settings().pool,
 }

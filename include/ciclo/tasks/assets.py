@@ -1,7 +1,7 @@
-"""From a recorded webhook to an asset event: a watcher on the triggerer asks the ledger for events that wait.
+"""What the Dags leave behind for one another: Airflow draws its graph from these, and webhooks start a run by one.
 
-The one rule: the ledger is the queue. The receiver only writes to it, so it needs no access to Airflow, an event
-survives a restart of either, and one that is announced and not handled is announced again.
+Between a recorded webhook and an asset event stands a watcher on the triggerer, which asks the ledger for events that
+wait. The ledger is the queue: an event survives a restart of either, and one that nobody handled is announced again.
 """
 
 import asyncio
@@ -14,10 +14,20 @@ from airflow.sdk import Asset, AssetWatcher
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from sqlalchemy.exc import SQLAlchemyError
 
+from ciclo.domain.price_index import PriceIndex
 from ciclo.ledger.database import LedgerError, ledger_session
 from ciclo.ledger.repositories import WebhookRepository
 
 log = logging.getLogger("ciclo.webhooks")
+
+CONTRACTS = Asset("ciclo://contracts")
+PERIODS = Asset("ciclo://periods")
+INVOICES = Asset("ciclo://invoices")
+PRICES = Asset("ciclo://prices")
+PRICE_INDICES = {f"sync_{index.value}": Asset(f"ciclo://price-index/{index.value}") for index in PriceIndex}
+"""One asset per index, by the task that brings its values: what depends on them follows it in Airflow's graph."""
+RECEIVABLES = Asset("ciclo://receivables")
+CLOSED_MONTHS = Asset("ciclo://closed-months")
 
 POLL_SECONDS = 10.0
 REMIND_SECONDS = 300.0

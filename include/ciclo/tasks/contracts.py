@@ -1,0 +1,42 @@
+"""Tasks that read contracts and rules, plan periods from them, and create rules."""
+
+from airflow.sdk import task
+
+from ciclo.tasks.assets import CONTRACTS, PERIODS
+from ciclo.tasks.retries import RETRYING
+from ciclo.tasks.run import SHARD_NAME, run_step
+
+Counts = dict[str, int]
+
+
+@task(**RETRYING)
+def read_contracts() -> int:
+    """Bring the organization's contracts into the ledger; return how many may be billed."""
+    return int(run_step() or 0)
+
+
+@task(map_index_template=SHARD_NAME, **RETRYING)
+def expand(shard: list[int]) -> Counts | None:
+    """Read the rules of one shard of contracts and plan their periods in the run's window; return counts."""
+    counts: Counts | None = run_step(shard=shard)
+    return counts
+
+
+@task(outlets=[PERIODS], **RETRYING)
+def report(expanded: list[Counts]) -> Counts | None:
+    """Record the month as expanded and add up what the shards did."""
+    counts: Counts | None = run_step(expand=list(expanded))
+    return counts
+
+
+@task(outlets=[CONTRACTS], **RETRYING)
+def create() -> int:
+    """Create the rule of the form, unless the contract has it; return its id."""
+    return int(run_step())
+
+
+@task(outlets=[PERIODS], **RETRYING)
+def read_and_expand(rule_id: int) -> Counts:
+    """Read the new rule's contract and plan the rule's periods of the open month; return counts."""
+    counts: Counts = run_step(create=rule_id)
+    return counts

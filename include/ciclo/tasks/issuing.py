@@ -1,0 +1,34 @@
+"""Tasks that create the invoices of what is due, each period exactly once."""
+
+from typing import Any
+
+from airflow.sdk import task
+
+from ciclo.tasks.assets import INVOICES
+from ciclo.tasks.metrics import reporting_window
+from ciclo.tasks.notify import telling_what_stopped
+from ciclo.tasks.retries import RETRYING
+from ciclo.tasks.run import SHARD_NAME, run_step
+
+Counts = dict[str, int]
+
+
+@task(**RETRYING)
+def prepare() -> Counts | None:
+    """Settle what is in doubt and adopt what is at the vendor already; return counts."""
+    counts: Counts | None = run_step()
+    return counts
+
+
+@task(map_index_template=SHARD_NAME, **RETRYING)
+def issue(shard: list[int]) -> Counts | None:
+    """Create the invoices of one shard that are due in the window; return counts by outcome."""
+    counts: Counts | None = run_step(shard=shard)
+    return counts
+
+
+@task(outlets=[INVOICES], **RETRYING)
+def finish() -> dict[str, Any] | None:
+    """Settle, issue what came back, report how the window stands."""
+    counts: dict[str, Any] | None = run_step(around=(reporting_window, telling_what_stopped))
+    return counts

@@ -1,0 +1,107 @@
+"""What people are told: a task that failed, what a run stopped for a person, reminders of price updates.
+
+A message is sent once, to `CICLO_NOTIFY`, through Airflow's SMTP connection; without recipients it stands in the log.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from airflow.sdk import get_current_context
+
+from ciclo.domain.money import brl
+from ciclo.domain.wording import said
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.price_updates import Reminder
+from ciclo.jobs.runs import Notice, Run
+from ciclo.ledger.repositories.audit import StoppedRepository
+from ciclo.ledger.tables import Period, PriceUpdateExecution
+from ciclo.provider.notifier import BillingNotifier, PriceUpdatePreview
+from ciclo.tasks.settings import settings
+
+log = logging.getLogger("ciclo")
+
+SHOWN = 100
+
+
+def alerts() -> dict[str, Any]:
+    """Return arguments for `@dag`: tell of a failed task.
+
+    No deadline: with one counted from the time of queueing, Airflow 3.3.2 answers 500 when a task is cleared.
+    """
+    return {"default_args": {"on_failure_callback": BillingNotifier(to=settings().notified)}}
+
+
+def send(notice: Notice, context: Mapping[str, Any]) -> None:
+    """Send a notice; in a dry run it stands in the log."""
+    previews = [preview for reminder in notice.reminders for preview in _previews(reminder)]
+    if context["params"].get("dry_run"):
+        lines = [*notice.lines, *(preview.line() for preview in previews)]
+        log.info("%s\n%s", notice.subject, "\n".join(lines))
+        return
+    message = BillingNotifier(to=settings().notified, subject=notice.subject, lines=notice.lines, previews=previews)
+    message.notify(context)
+
+
+@contextmanager
+def telling_what_stopped(job: JobContext, _run: Run) -> Iterator[None]:
+    """Tell, after the block, what the run has parked or left in doubt; a block that is tried again tells only once.
+
+    A message that cannot be sent fails nothing: the run's own outcome stands.
+    """
+    context = get_current_context()
+    try:
+        yield
+    finally:
+        if context["ti"].try_number <= 1:
+            job.session.rollback()
+            lines = _stopped(StoppedRepository(job.session, job.organization_id), context["ti"].run_id)
+            job.session.rollback()
+            if lines:
+                _try_to_send(Notice(subject=f"Ciclo: {len(lines)} stopped for a person", lines=_shortened(lines)))
+
+
+def _stopped(found: StoppedRepository, run_id: str) -> list[str]:
+    return [*map(_period, found.periods(run_id)), *map(_price_update, found.price_updates(run_id))]
+
+
+def _shortened(lines: list[str]) -> tuple[str, ...]:
+    more = [f"… and {len(lines) - SHOWN} more; the console lists them"] if len(lines) > SHOWN else []
+    return (*lines[:SHOWN], *more)
+
+
+def _try_to_send(notice: Notice) -> None:
+    try:
+        send(notice, get_current_context())
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with the mail, the run's own outcome stands
+        log.warning("the alert could not be sent (%s); it is in the log", type(error).__name__)
+
+
+def _period(period: Period) -> str:
+    amount = brl(period.gross_value) if period.gross_value is not None else "amount unknown"
+    state = period.state.replace("_", " ")
+    return f"Contract {period.contract_id}, {amount}, {state}: {said(period.reason, 'no reason given')}"
+
+
+def _price_update(update: PriceUpdateExecution) -> str:
+    state = update.state.replace("_", " ")
+    place = f"Contract {update.contract_id}, rule {update.rule_id}, price update of {update.execution_date}"
+    return f"{place}, {state}: {said(update.reason, 'no reason given')}"
+
+
+def _previews(reminder: Reminder) -> Iterable[PriceUpdatePreview]:
+    for price in reminder.prices:
+        yield PriceUpdatePreview(
+            contract_id=reminder.contract_id,
+            contract_name=reminder.contract_name,
+            rule_id=reminder.rule_id,
+            execution_date=reminder.execution_date,
+            index=reminder.index.label,
+            months=reminder.months,
+            factor=reminder.factor,
+            old_price=price.old,
+            new_price=price.new,
+            service=price.service,
+            warning=reminder.note,
+        )

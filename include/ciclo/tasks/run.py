@@ -1,0 +1,153 @@
+"""A step of a Dag as an Airflow task: from Airflow's context to a run's value, with hook and session around it.
+
+A scheduled or back-filled run takes its day from the logical date in São Paulo; a manual run may have none in Airflow
+3: then it is the day on which the run was started. Which step a task does is said by its Dag's and its own id.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import uuid4
+
+from airflow.sdk import get_current_context
+from airflow.utils.types import DagRunType
+
+from ciclo.jobs.backfill import BackfillPolicy
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.runs import SAO_PAULO, Approval, DryRun, LedgerStep, Run, Shard, Stage, Trigger
+from ciclo.jobs.stages import STAGES
+from ciclo.ledger.database import ledger_session
+from ciclo.ledger.repositories import Actor
+from ciclo.provider.hook import BillimaticHook
+from ciclo.sgs.client import SgsClient
+from ciclo.tasks.notify import send
+from ciclo.tasks.settings import settings
+
+Context = Mapping[str, Any]
+Around = Callable[[JobContext, Run], AbstractContextManager[None]]
+"""What is told of a step when it ends, well or not."""
+
+SHARD_NAME = "shard {{ task.op_kwargs['shard'][0] + 1 }} of {{ task.op_kwargs['shard'][1] }}"
+"""How a mapped task is called in the UI."""
+
+_TRIGGERS = {DagRunType.MANUAL.value: Trigger.HAND, DagRunType.ASSET_TRIGGERED.value: Trigger.ASSET}
+"""By value: `str()` of a run's type is its name in the enum, and the SDK has an enum of its own."""
+
+
+def shards() -> list[list[int]]:
+    """Return the shards over which a run spreads its contracts, each as its number and of how many."""
+    count = settings().shards
+    return [[number, count] for number in range(count)]
+
+
+def run_step(*, shard: list[int] | None = None, around: Sequence[Around] = (), **given: Any) -> Any:
+    """Do the step that the current task is named for; return what travels to the next ones.
+
+    Args:
+        shard: number and of how many, of a mapped task.
+        around: what is told of the step, unless it is a dry run.
+        given: results of earlier steps that it needs, by their names.
+
+    Raises:
+        UnknownParamError: the run was given params that its Dag does not take; nothing was read.
+    """
+    context = get_current_context()
+    stage = stage_of(context)
+    stage.refuse_unknown(_conf(context))
+    step = stage[context["ti"].task_id]
+    run = run_of(context, shard=Shard(*shard) if shard is not None else None, given=given)
+    if isinstance(step, Approval) or (run.dry_run and step.dry_run is DryRun.SKIP):
+        return None
+    if isinstance(step, LedgerStep):
+        with ledger_session(discard=run.dry_run) as session:
+            return step.work(session, run)
+    with open_job(context, discard=run.dry_run) as job, ExitStack() as stack:
+        for telling in () if run.dry_run else around:
+            stack.enter_context(telling(job, run))
+        return step.work(job, run)
+
+
+@contextmanager
+def open_job(context: Context, *, discard: bool = False) -> Iterator[JobContext]:
+    """Open the connection and the ledger of a task; with `discard` the ledger stays as it was."""
+    hook = BillimaticHook(billimatic_conn_id=context["params"]["billimatic_conn_id"])
+    with hook.get_conn() as api, ledger_session(discard=discard) as session:
+        yield JobContext(api, session, actor_of(context), now)
+
+
+def stage_of(context: Context) -> Stage:
+    """Return the stage of the table that the current task's Dag is."""
+    return STAGES[context["ti"].dag_id]
+
+
+def run_of(context: Context, *, shard: Shard | None = None, given: Mapping[str, Any] | None = None) -> Run:
+    """Return what the current task is about.
+
+    Raises:
+        WindowUpsideDown: `to_date` is before `from_date`.
+    """
+    params, dag_run, ours = context["params"], context.get("dag_run"), settings()
+    trigger = _TRIGGERS.get(dag_run.run_type.value, Trigger.SCHEDULE) if dag_run is not None else Trigger.HAND
+    day = run_day(context)
+    scheduled_at = dag_run.logical_date if dag_run is not None and trigger is Trigger.SCHEDULE else None
+    return Run(
+        day=day,
+        today=today(),
+        window=stage_of(context).window_of(params, scheduled_at=scheduled_at, day=day, settings=ours),
+        dated=bool(params.get("from_date") or params.get("to_date")),
+        contract_ids=tuple(params.get("contract_ids") or ()),
+        settings=ours,
+        trigger=trigger,
+        dry_run=bool(params.get("dry_run")) or params.get("policy") == BackfillPolicy.DRY_RUN,
+        owner=owner_of(context),
+        shard=shard,
+        params=params,
+        given=given or {},
+        reports=ours.reports_folder,
+        now=now,
+        tell=lambda notice: send(notice, context),
+        open_sgs=lambda: SgsClient(base_url=ours.sgs_url),
+    )
+
+
+def now() -> datetime:
+    """Return the current instant."""
+    return datetime.now(UTC)
+
+
+def today() -> date:
+    """Return the current day in São Paulo."""
+    return datetime.now(SAO_PAULO).date()
+
+
+def run_day(context: Context) -> date:
+    """Return the day in São Paulo that a run is about."""
+    run = context.get("dag_run")
+    instant: datetime | None = (run.logical_date or run.run_after or run.start_date) if run is not None else None
+    return instant.astimezone(SAO_PAULO).date() if instant is not None else today()
+
+
+def actor_of(context: Context) -> Actor:
+    """Return who acts, for the audit trail."""
+    task = context["ti"]
+    return Actor(task.dag_id, task.run_id, task.task_id, task.map_index)
+
+
+def owner_of(context: Context) -> str:
+    """Return a name for claims that no other try of any task uses."""
+    task = context["ti"]
+    tried = getattr(task, "try_number", 0)
+    return f"{task.dag_id}/{task.run_id}/{task.task_id}/{task.map_index}/try {tried}/{uuid4().hex[:8]}"
+
+
+def person_of(answer: Mapping[str, Any]) -> str:
+    """Return who answered a question in the Airflow UI."""
+    user = answer.get("responded_by_user")
+    name = user.get("name") or user.get("id") if isinstance(user, Mapping) else getattr(user, "name", None)
+    return str(name or "unknown")
+
+
+def _conf(context: Context) -> Mapping[str, Any]:
+    run = context.get("dag_run")
+    return (run.conf if run is not None else None) or {}

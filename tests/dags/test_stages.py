@@ -1,0 +1,40 @@
+"""The table of stages is what the Dags are: the same Dags, at the same times, with the same steps in the same order."""
+
+import pytest
+
+from ciclo.jobs.runs import Step
+from ciclo.jobs.stages import STAGES
+
+
+def crons(dag):
+    timetable = dag.timetable
+    timetable = getattr(timetable, "timetable", timetable)  # of a Dag that an asset starts, too
+    return sorted(
+        each._expression for each in getattr(timetable, "_timetables", [timetable]) if hasattr(each, "_expression")
+    )
+
+
+def test_the_table_has_every_dag_and_no_other(dag_bag):
+    assert sorted(STAGES) == sorted(dag_bag.dags)
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.dag_id)
+def test_a_dag_runs_when_the_table_says(dag_bag, stage):
+    assert crons(dag_bag.dags[stage.dag_id]) == sorted(schedule.cron for schedule in stage.schedules)
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.dag_id)
+def test_a_dag_has_the_steps_of_the_table_in_their_order(dag_bag, stage):
+    dag = dag_bag.dags[stage.dag_id]
+    names = [step.name for step in stage.steps]
+    assert sorted(dag.task_ids) == sorted(names)
+    for task in dag.tasks:
+        before = {name for name in names if names.index(name) < names.index(task.task_id)}
+        assert task.get_flat_relative_ids(upstream=True) <= before, task.task_id
+    sharded = {step.name for step in stage.steps if isinstance(step, Step) and step.sharded}
+    assert {task.task_id for task in dag.tasks if task.is_mapped} == sharded
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.dag_id)
+def test_a_dag_takes_the_params_of_the_table(dag_bag, stage):
+    assert sorted(dag_bag.dags[stage.dag_id].params) == sorted(stage.params)
