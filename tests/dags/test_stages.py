@@ -9,9 +9,8 @@ from ciclo.jobs.stages import STAGES
 def crons(dag):
     timetable = dag.timetable
     timetable = getattr(timetable, "timetable", timetable)  # of a Dag that an asset starts, too
-    return sorted(
-        each._expression for each in getattr(timetable, "_timetables", [timetable]) if hasattr(each, "_expression")
-    )
+    several = getattr(timetable, "timetables", [timetable])
+    return sorted(each.expression for each in several if hasattr(each, "expression"))
 
 
 def test_the_table_has_every_dag_and_no_other(dag_bag):
