@@ -3,7 +3,7 @@
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag
 
-from ciclo.tasks.contracts import expand, read_contracts, report
+from ciclo.tasks.contracts import look_for_drift, read_contracts, report_synced, sync
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import window_params
 from ciclo.tasks.run import shards
@@ -11,12 +11,13 @@ from ciclo.tasks.run import shards
 DOCS = """
 ### Sync contracts
 
-Reads every contract and its invoice rules, daily, and plans what is new in the open month: a rule that was created,
-renewed or moved after `expand_invoice_rules` ran. Periods that no rule expects any more are cancelled; issued ones are
-never touched.
+Reads every contract and its invoice rules, those not read for longest first and all within `CICLO_READ_WITHIN_DAYS`,
+and plans what is new in the open months: a rule that was created, renewed or moved after `expand_invoice_rules` ran.
+Periods that no rule expects any more are cancelled; issued ones are never touched. What nobody bills between two rules,
+what lies before a rule was first seen and what cannot be read become findings.
 
-**Window**: the month of the run's day in São Paulo, or `from_date` … `to_date`.
-**What to look at**: the log of `report` for the counts, those of `expand` for rules that need a person.
+**What to look at**: the log of `report` for the counts, those of `sync` for rules that need a person, that of
+`look_for_drift` for fields and values of the vendor's API that were never seen before.
 """
 
 
@@ -31,10 +32,10 @@ never touched.
     **alerts(),
 )
 def sync_contracts() -> None:
-    """Read contracts, read each shard's rules and plan what is new, report."""
-    expanded = expand.expand(shard=shards())
-    read_contracts() >> expanded
-    report(expanded)
+    """Read contracts, read each shard's rules and plan what is new, report, look for what the vendor has changed."""
+    synced = sync.expand(shard=shards())
+    read_contracts() >> synced
+    report_synced(synced) >> look_for_drift()
 
 
 sync_contracts()

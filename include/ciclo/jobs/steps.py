@@ -30,6 +30,7 @@ from ciclo.jobs.backfill import (
 )
 from ciclo.jobs.closing.close import ClosingAttempt, close_month, months_of, refresh_rules, require_closed
 from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext
+from ciclo.jobs.drift import report_drift
 from ciclo.jobs.indices import load_shipped, revised_uses, sync_index
 from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
@@ -107,6 +108,11 @@ def record_synced(job: JobContext, run: Run) -> Counts:
     return _added_up(run.given.get("sync"))
 
 
+def look_for_drift(job: JobContext, _run: Run) -> Counts:
+    """Compare the vendor's answers with what is known of them, and log what was never seen before; return counts."""
+    return report_drift(job).counts()
+
+
 def _report_expansion(outcome: ExpandOutcome) -> Counts:
     log.info("expanded: %s", outcome.counts())
     _warn(outcome.problems)
@@ -171,11 +177,9 @@ def rule_request(params: Mapping[str, Any]) -> RuleFromTemplate:
 
 def read_and_expand(job: JobContext, run: Run) -> Counts:
     """Read the contract of the new rule and plan the rule's periods of the open month; return counts."""
-    sync_contracts(job)
+    read_contract_list(job)
     outcome = expand_rules(job, Scope(run.window, (run.params["contract_id"],)), seen_on=run.today)
-    log.info("expanded: %s", outcome.counts())
-    _warn(outcome.problems)
-    return outcome.counts()
+    return _report_expansion(outcome)
 
 
 # -- issuing -----------------------------------------------------------------------------------------------------------

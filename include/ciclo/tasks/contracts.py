@@ -22,6 +22,27 @@ def expand(shard: list[int]) -> Counts | None:
     return counts
 
 
+@task(map_index_template=SHARD_NAME, **RETRYING)
+def sync(shard: list[int]) -> Counts | None:
+    """Read one shard of contracts, those not read for longest first, and plan what is new in the open months."""
+    counts: Counts | None = run_step(shard=shard)
+    return counts
+
+
+@task(task_id="report", outlets=[CONTRACTS, PERIODS], **RETRYING)
+def report_synced(synced: list[Counts]) -> Counts | None:
+    """Record the open months as expanded and add up what the shards did."""
+    counts: Counts | None = run_step(sync=list(synced))
+    return counts
+
+
+@task(**RETRYING)
+def look_for_drift() -> Counts | None:
+    """Compare the vendor's answers with what is known of them; return how much was never seen before."""
+    counts: Counts | None = run_step()
+    return counts
+
+
 @task(outlets=[PERIODS], **RETRYING)
 def report(expanded: list[Counts]) -> Counts | None:
     """Record the month as expanded and add up what the shards did."""
