@@ -4,18 +4,9 @@ import json
 import os
 from datetime import UTC, datetime
 
-from sqlalchemy import select
-
-from ciclo.ledger.tables import Period
 from company import company, rule
 
 YEAR = {"from_date": "2025-01-01", "to_date": "2025-12-31"}
-
-
-def periods(ledger):
-    ledger.rollback()
-    columns = Period.rule_id, Period.issue_date, Period.gross_value, Period.state
-    return sorted(tuple(row) for row in ledger.execute(select(*columns)))
 
 
 def references(box):
