@@ -1,7 +1,7 @@
 """Issuing: the periods that are due become invoices, each exactly once (DESIGN, section 4).
 
-The order is the protocol: look, claim, commit, POST, record, commit. Only what was looked for is claimed. A crash
-between any two steps leaves rows that are `submitting` under a lease; `settle` finds out what became of them. No row is
+The order is the protocol: read the contracts that are due, look, claim, commit, POST, record, commit. Only what was read
+and looked for is claimed. A crash between any two steps leaves rows that are `submitting` under a lease; `settle` finds out what became of them. No row is
 sent twice on a guess.
 """
 
@@ -28,6 +28,7 @@ from ciclo.jobs.issuing.adopt import look_for
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests, Unbillable
 from ciclo.jobs.issuing.record import Found, reason_about, record_issued
 from ciclo.jobs.issuing.settle import StillInDoubtError, settle, still_open
+from ciclo.jobs.periods.sync import read_due
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.repositories.periods import PlannedPeriod
 from ciclo.ledger.tables import Period
@@ -60,7 +61,7 @@ class _Batch:
 
 
 def issue_due_periods(ctx: JobContext, scope: Scope, options: IssueOptions, *, owner: str) -> IssueOutcome:
-    """Create the invoices of the scope's planned periods whose turn it is.
+    """Create the invoices of the scope's planned periods whose turn it is, by the contracts' terms as they are now.
 
     Args:
         ctx: the run; its session is committed at every step of the protocol.
@@ -73,8 +74,11 @@ def issue_due_periods(ctx: JobContext, scope: Scope, options: IssueOptions, *, o
         LeaseTooShortError: the options and the connection do not fit together.
     """
     options.require_lease(ctx.api)
+    due = ctx.periods.contracts_due(scope)
+    ctx.session.commit()
+    unread = read_due(ctx, due, today=ctx.today).unread
     outcome = IssueOutcome(waiting=hold_back(ctx, scope))
-    planned = ctx.periods.planned(scope)
+    planned = [each for each in ctx.periods.planned(scope) if each.contract_id not in unread]
     ctx.session.commit()
     looked = look_for(ctx, planned, options, owner=owner)
     outcome.add(looked.outcome)

@@ -101,8 +101,8 @@ def _of_invoice(compared: _Compared) -> Iterator[Disagreement]:
     elif expected is not None and _parts_total(invoice) != found:
         what = "its receivables do not total the gross value"
         yield compared.about_invoice(FindingKind.AMOUNT_DIFFERS, what, found, _parts_total(invoice))
-    if invoice.issue_date != compared.period.issue_date:
-        days = compared.period.issue_date, invoice.issue_date
+    if invoice.planned_date != compared.period.issue_date:
+        days = compared.period.issue_date, invoice.planned_date
         yield compared.about_invoice(FindingKind.DATE_MOVED, "the issue date changed", *days)
 
 

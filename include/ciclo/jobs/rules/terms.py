@@ -26,7 +26,9 @@ CARRIED_OVER = (
     "issue_nfse",
     "nfse_template_id",
     "finance_category",
+    "finance_category_id",
     "finance_revenue_center",
+    "finance_revenue_center_id",
     "myfinance_sale_account_id",
     "myfinance_sale_account_name",
     "cobrato_charge_config_id",
@@ -120,7 +122,11 @@ def _carried_over(rule: InvoiceRule) -> dict[str, Any]:
             "installments": payment.installments if payment.payment_method == "payment_gateway" else None,
             "financial_charge_template_id": payment.financial_charge_template_id,
             "financial_account_id": payment.financial_account_id,
+            "charging_account_id": payment.charging_account_id,
         }
+    for name in ("finance_category", "finance_revenue_center"):
+        if fields[f"{name}_id"] is not None:  # which of the two wins is not documented: one is sent
+            fields[name] = None
     return {name: value for name, value in fields.items() if value is not None}
 
 
