@@ -1,5 +1,6 @@
 """The vendor's own invoices: adopted, parked, found missing, stamped; never made twice."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -9,6 +10,7 @@ from sqlalchemy import select
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.states import PeriodState, Reason, ReasonKind
 from ciclo.jobs.context import Gaps, IssueOptions
+from ciclo.jobs.issuing import adopt, match
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.read import read_contract_list
@@ -119,6 +121,12 @@ def test_a_value_that_was_edited_is_said_with_its_amount(bill):
     bill(*months(1, 3), generated(902, 2, gross_value="180.0"))
     [finding] = bill.ctx.session.scalars(select(Finding))
     assert (finding.expected, finding.found, finding.amount) == ("150.00", "180.00", Decimal("30.00"))
+
+
+def test_an_invoice_of_another_time_is_left_alone(bill):
+    over = rule(created_at=MADE, timing={"end_date": "2025-03-31"})
+    outcome = bill(generated(904, 4, created_at="05/01/2025 09:00:00 -03:00"), rules=[over])
+    assert (outcome.created, outcome.adopted, outcome.parked) == (3, 0, 0)
 
 
 def test_rules_alike_of_one_contract_are_told_apart_by_their_customers(bill):
@@ -271,3 +279,54 @@ def test_a_total_that_is_not_positive_is_not_sent(bill):
     bill(rules=[rule(services=[service(5, "100.0"), service(6, "-150.0")])])
     assert reasons(bill) == [ReasonKind.TOTAL_NOT_POSITIVE] * 3
     assert living(bill) == []
+
+
+# -- broken on purpose -------------------------------------------------------------------------------------------------
+
+
+def match_without_customer(patch: pytest.MonkeyPatch) -> None:
+    """Take an invoice for a period's own whomever it bills."""
+    patch.setattr(match, "_same_customer", lambda _period, _invoice: True)
+
+
+def match_without_coverage(patch: pytest.MonkeyPatch) -> None:
+    """Take an invoice for a period's own whenever it is planned for."""
+    patch.setattr(match.WantedInvoice, "covers", lambda _self, _day: True)
+
+
+def believe_a_reference_anywhere(patch: pytest.MonkeyPatch) -> None:
+    """Believe Ciclo's reference on a copy in another month."""
+    real = match._bound_to
+
+    def bound(invoice, periods):
+        anywhere = {
+            key: replace(period, coverage=match.DateRange(match.date.min, match.date.max))
+            for key, period in periods.items()
+        }
+        return real(invoice, anywhere)
+
+    patch.setattr(match, "_bound_to", bound)
+
+
+def create_inside_the_generated_range(patch: pytest.MonkeyPatch) -> None:
+    """Make again what somebody removed."""
+    patch.setattr(adopt, "why_parked", lambda *_given: None)
+
+
+@pytest.mark.parametrize(
+    ("mutate", "killer"),
+    [
+        (match_without_customer, test_rules_alike_of_one_contract_are_told_apart_by_their_customers),
+        (match_without_coverage, test_an_invoice_of_another_time_is_left_alone),
+        (
+            believe_a_reference_anywhere,
+            test_a_copy_with_the_reference_of_another_month_is_adopted_for_what_it_looks_like,
+        ),
+        (create_inside_the_generated_range, test_a_generated_invoice_that_somebody_removed_is_not_silently_made_again),
+    ],
+    ids=lambda given: given.__name__,
+)
+def test_adoption_that_is_broken_on_purpose_is_found(monkeypatch, bill, mutate, killer):
+    mutate(monkeypatch)
+    with pytest.raises(AssertionError):
+        killer(bill)

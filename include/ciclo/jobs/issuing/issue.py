@@ -1,8 +1,8 @@
-"""Issuing: the periods that are due become invoices, each exactly once (DESIGN, section 4).
+"""Issuing: the periods that are due become invoices, each exactly once.
 
-The order is the protocol: read the contracts that are due, look, claim, commit, POST, record, commit. Only what was read
-and looked for is claimed. A crash between any two steps leaves rows that are `submitting` under a lease; `settle` finds out what became of them. No row is
-sent twice on a guess.
+The order is the protocol: read the contracts that are due, look, claim, commit, POST, record, commit. Only what was
+read and looked for is claimed. A crash between any two steps leaves rows that are `submitting` under a lease; `settle`
+finds out what became of them. No row is sent twice on a guess.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -74,11 +74,11 @@ def issue_due_periods(ctx: JobContext, scope: Scope, options: IssueOptions, *, o
         LeaseTooShortError: the options and the connection do not fit together.
     """
     options.require_lease(ctx.api)
-    due = ctx.periods.contracts_due(scope)
+    due = ctx.periods.open_contracts(scope)
     ctx.session.commit()
-    unread = read_due(ctx, due, today=ctx.today).unread
+    read = set(read_due(ctx, due, today=ctx.today).read)
     outcome = IssueOutcome(waiting=hold_back(ctx, scope))
-    planned = [each for each in ctx.periods.planned(scope) if each.contract_id not in unread]
+    planned = [each for each in ctx.periods.planned(scope) if each.contract_id in read]
     ctx.session.commit()
     looked = look_for(ctx, planned, options, owner=owner)
     outcome.add(looked.outcome)

@@ -339,12 +339,6 @@ class PeriodRepository:
         query = query.where(*self._due(scope), Period.state == PeriodState.PLANNED, ~_contract_unread())
         return [PlannedPeriod(*row) for row in self._session.execute(query.order_by(Period.issue_date, Period.id))]
 
-    def contracts_due(self, scope: Scope) -> list[int]:
-        """Return the contracts of which something is planned, or waits for a price update, by id."""
-        states = (PeriodState.PLANNED, PeriodState.WAITING)
-        query = select(Period.contract_id).where(*self._due(scope), Period.state.in_(states)).distinct()
-        return list(self._session.scalars(query.order_by(Period.contract_id)))
-
     def some(self, period_ids: Iterable[int]) -> list[Period]:
         """Return some periods as they are in the ledger now, oldest issue date first."""
         wanted = list(period_ids)

@@ -1,0 +1,148 @@
+"""The protocol's limits: lost answers, long pauses, what appears between looking and sending, what it costs."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from ciclo import failpoints
+from ciclo.billimatic import TransientApiError
+from ciclo.domain.findings import FindingKind
+from ciclo.domain.states import PeriodState, ReasonKind
+from ciclo.jobs.context import IssueOptions
+from ciclo.jobs.issuing import settle as settling
+from ciclo.jobs.issuing.issue import issue_due_periods
+from ciclo.jobs.issuing.settle import settle
+from ciclo.jobs.periods.expand import expand_rules
+from ciclo.jobs.rules.read import read_contract_list
+from ciclo.ledger.repositories import Scope
+from ciclo.ledger.repositories.periods import PeriodRepository
+from company import TODAY, YEAR, company, contract, rule
+
+JANUARY = Scope(YEAR.window.days(date(2025, 1, 1), date(2025, 1, 31)))
+OPTIONS = IssueOptions(concurrency=1, batch=50, lease=timedelta(minutes=10), grace=timedelta(minutes=5))
+
+
+@pytest.fixture
+def prepared(sandbox, lite_job):
+    """Return a function that plans January of some rules: a box and a job."""
+
+    def prepare(*rules, **given):
+        box = sandbox(company(*rules, **given))
+        ctx = lite_job(box)
+        read_contract_list(ctx)
+        expand_rules(ctx, JANUARY, seen_on=TODAY)
+        return box, ctx
+
+    return prepare
+
+
+def issue(ctx, options=OPTIONS):
+    return issue_due_periods(ctx, JANUARY, options, owner="run")
+
+
+def test_a_second_lost_answer_is_for_a_person(prepared, clock):
+    box, ctx = prepared(rule())
+    box.faults([{"method": "POST", "path": "/invoices$", "kind": "error_before", "status": 502}])
+    for _ in range(3):
+        issue(ctx)
+        clock.advance(minutes=6)
+        settle(ctx, JANUARY, OPTIONS)
+    [parked] = ctx.periods.in_state(PeriodState.PARKED)
+    assert (parked.reason.kind, parked.attempts) == (ReasonKind.LOST_TWICE, 2)
+
+
+def test_a_search_that_lags_makes_a_second_invoice_at_most(prepared, clock):
+    box, ctx = prepared(rule())
+    lags = {"method": "GET", "path": "/invoices/search$", "kind": "stale_search", "seconds": 432_000}
+    box.faults([lags, {"method": "POST", "path": "/invoices$", "kind": "reset_after"}])
+    for _ in range(4):
+        issue(ctx)
+        clock.advance(minutes=6)
+        settle(ctx, JANUARY, OPTIONS)
+    assert len(box.state()["invoices"]) <= 2
+    assert len(ctx.periods.in_state(PeriodState.PARKED)) == 1
+
+
+def test_before_the_grace_period_is_over_only_the_reference_proves_anything(prepared):
+    box, ctx = prepared(rule())
+    box.faults([{"method": "POST", "path": "/invoices$", "kind": "error_before", "status": 502, "count": 1}])
+    issue(ctx)
+    [doubtful] = ctx.periods.in_state(PeriodState.IN_DOUBT)
+    ctx.session.commit()
+    due = [{"due_date": doubtful.first_due_date.isoformat()}]
+    alike = {"description": "Mensalidade 1", "nfe_body": "x", "issue_date": "2025-01-10", "receivables": due}
+    ctx.api.create_invoice(10, alike | {"gross_value": 150})
+    assert settle(ctx, JANUARY, OPTIONS).in_doubt == 1
+
+
+def test_a_long_pause_stops_the_sending_for_everybody(prepared):
+    box, ctx = prepared(*[rule(number, 10 + number) for number in range(1, 9)])
+    box.faults([{"method": "POST", "path": "/invoices$", "kind": "rate_limit", "seconds": 3600}])
+    with pytest.raises(TransientApiError) as stopped:
+        issue(ctx)
+    assert stopped.value.retry_after == 3600
+    posts = [each for each in box.requests() if each["method"] == "POST"]
+    assert len(posts) == 1
+    box.faults([])
+    assert settle(ctx, JANUARY, OPTIONS).replanned == 8
+    assert issue(ctx).created == 8
+
+
+def test_what_appears_while_a_run_is_under_way_is_adopted_by_it(prepared, monkeypatch):
+    box, ctx = prepared(*[rule(number, 10 + number) for number in range(1, 101)])
+    made = []
+
+    def a_person(name):
+        if name == "issue.recorded" and not made:
+            bill = {"description": "Mensalidade 100", "nfe_body": "x", "gross_value": 150, "issue_date": "2025-01-10"}
+            made.append(ctx.api.create_invoice(110, bill | {"receivables": [{"due_date": "2025-02-01"}]}))
+
+    monkeypatch.setattr(failpoints, "_at_failpoint", a_person)
+    outcome = issue(ctx)
+    assert (outcome.created, outcome.adopted) == (99, 1)
+    assert len(box.state()["invoices"]) == 100
+
+
+def test_an_invoice_that_cannot_be_read_stops_its_own_contract_alone(prepared):
+    odd = {"id": 900, "contract_id": 10, "issue_date": "2025-01-20", "gross_value": "7.0", "description": "x"}
+    _box, ctx = prepared(rule(1), rule(2, 11), invoices=[odd | {"receivables": [{"id": 1, "due_date": None}]}])
+    assert issue(ctx).created == 1
+    assert [each.contract_id for each in ctx.periods.in_state(PeriodState.PLANNED, scope=JANUARY)] == [10]
+    assert [finding.contract_id for finding in ctx.findings.open_of_kind(FindingKind.UNREAD).values()] == [10]
+
+
+def test_a_contract_that_ended_this_morning_is_not_billed(prepared, clock):
+    box, ctx = prepared(rule(1), rule(2, 11))
+    box.put_state(company(rule(1), rule(2, 11), contracts=[contract(10, state="inactive"), contract(11)]))
+    clock.advance(minutes=90)
+    assert issue(ctx).created == 1
+    assert [each["contract_id"] for each in box.state()["invoices"]] == [11]
+
+
+def test_an_issue_day_costs_one_post_an_invoice_one_reading_a_contract_and_a_page_a_hundred(prepared):
+    box, ctx = prepared(*[rule(number, 10 + number) for number in range(1, 61)])
+    box.clear_requests()
+    assert issue(ctx).created == 60
+    assert box.request_count()["total"] <= 60 + 60 + 5
+
+
+def send_after_a_third_lost_answer(patch: pytest.MonkeyPatch) -> None:
+    """Believe the search however often it did not show what was sent."""
+    patch.setattr(settling, "LOST_AT_MOST", 99)
+
+
+def forget_lost_answers(patch: pytest.MonkeyPatch) -> None:
+    """Do not count what was lost."""
+    real = PeriodRepository.doubt
+
+    def doubt(self, periods, *, answer_lost=False, **given):
+        return real(self, periods, answer_lost=answer_lost and False, **given)
+
+    patch.setattr(PeriodRepository, "doubt", doubt)
+
+
+@pytest.mark.parametrize("mutate", [send_after_a_third_lost_answer, forget_lost_answers], ids=lambda it: it.__name__)
+def test_a_protocol_that_sends_again_and_again_is_found(monkeypatch, prepared, clock, mutate):
+    mutate(monkeypatch)
+    with pytest.raises((AssertionError, ValueError)):
+        test_a_second_lost_answer_is_for_a_person(prepared, clock)
