@@ -3,11 +3,12 @@
 `ciclo.tasks.settings` fills it from `CICLO_…` of the environment, a rehearsal from its scenario.
 """
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ciclo.domain.calendar import NO_HOLIDAYS, read_holidays
 from ciclo.domain.continuity import Continuity
 from ciclo.domain.price_index import WindowPolicy
 from ciclo.jobs.context import Gaps, IssueOptions
@@ -34,6 +35,9 @@ class BillingSettings(BaseModel):
         ge=31,
         le=4000,
         description="How far back the daily reconciliation reads even what is received or cancelled.",
+    )
+    holidays_file: Path | None = Field(
+        None, description="Text file of the company's own holidays, one day a line; they are no business days."
     )
     stamp: bool = Field(default=True, description="Whether an adopted invoice gets Ciclo's reference in its remarks.")
     gaps: Gaps = Field(Gaps.ASK, description="What happens where somebody removed a generated invoice: ask or create.")
@@ -84,3 +88,13 @@ class BillingSettings(BaseModel):
             gaps=self.gaps,
             stamp=self.stamp,
         )
+
+    def own_holidays(self) -> frozenset[date]:
+        """Read the company's own holidays.
+
+        Raises:
+            InvalidHolidays: a line of the file is no date.
+        """
+        if self.holidays_file is None:
+            return NO_HOLIDAYS
+        return read_holidays(self.holidays_file.read_text(encoding="utf-8").splitlines())

@@ -73,7 +73,7 @@ def open_job(context: Context, *, discard: bool = False) -> Iterator[JobContext]
     """Open the connection and the ledger of a task; with `discard` the ledger stays as it was."""
     hook = BillimaticHook(billimatic_conn_id=context["params"]["billimatic_conn_id"])
     with hook.get_conn() as api, ledger_session(discard=discard) as session:
-        yield JobContext(api, session, actor_of(context), now)
+        yield JobContext(api, session, actor_of(context), now, settings().own_holidays())
 
 
 def stage_of(context: Context) -> Stage:

@@ -240,7 +240,8 @@ class StageRun:
     def _means(self, *, discard: bool, actor: Actor | None = None) -> Iterator[JobContext]:
         rehearsal = self.rehearsal
         with open_session(rehearsal.engine, discard=discard) as session:
-            yield JobContext(rehearsal.api, session, actor or Actor(person=PERSON), rehearsal.clock.now)
+            holidays = rehearsal.scenario.settings.own_holidays()
+            yield JobContext(rehearsal.api, session, actor or Actor(person=PERSON), rehearsal.clock.now, holidays)
 
 
 @contextmanager
