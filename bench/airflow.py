@@ -1,8 +1,8 @@
 """On a real Airflow: what a Dag adds to a job, and what one mapped task per invoice would cost.
 
-The one rule: LocalExecutor and PostgreSQL for both, the Dags as they ship; times are wall times from the trigger to the
-end of the run. Each run has a month of its own to bill, all of one ledger and one Airflow. The naive peer is measured
-on a few invoices and compared per invoice.
+LocalExecutor and PostgreSQL for both, the Dags as they ship; times are wall times from the trigger to the end of the
+run. Each run has a month of its own to bill, all of one ledger and one Airflow. The naive peer (`naive_dag.py`) is
+measured on a few invoices and compared per invoice.
 """
 
 import json
@@ -18,26 +18,23 @@ from statistics import median
 
 from sqlalchemy import make_url
 
-from bench.figures import Figure
-from bench.issue import MONTH, OPTIONS, SEEN_ON, planned_month, requests_of
-from bench.plan import Plan
-from bench.portfolio import ORGANIZATION, TOKEN
-from bench.servers import Sandbox, database, free_port, job_on
+from bench.figures import Bench, Figure
+from bench.servers import ORGANIZATION, TODAY, TOKEN, Sandbox, database, free_port, job_on
+from bench.vendor import MONTH, OPTIONS, SHARDS, Request, invoice_requests, planned_month
 from ciclo.domain.calendar import add_months
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.jobs.arming import arm
-from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.settle import settle
 from ciclo.jobs.periods.expand import expand_rules, record_expansion
+from ciclo.jobs.periods.sync import read_due
+from ciclo.jobs.rules.read import ANEW
 from ciclo.ledger.repositories import Scope
 from demo.airflow_api import AirflowApi
 from demo.processes import Processes
 from demo.site import Site, airflow_environment, project_folder, write_configuration
 
-SHARDS = 2
-"""As `CICLO_SHARDS` by default."""
 COMPONENTS = (
     ("airflow", "api-server"),
     ("airflow", "scheduler", "--skip-serve-logs"),
@@ -48,15 +45,15 @@ RUN_SECONDS = 1800
 INVOICES_OF_THE_PEER = 40
 
 
-def measure(plan: Plan) -> list[Figure]:
+def measure(bench: Bench) -> list[Figure]:
     """Measure the job's own time, then the same on an Airflow and what the naive peer takes there, month by month."""
-    count, few = plan.size(5_000), max(20, plan.size(INVOICES_OF_THE_PEER))
-    with planned_month(plan.sandbox, plan.postgres, count) as url:
-        months = _plan_more(plan, url)
-        own = [_own_seconds(plan.sandbox, url, count, next(months)) for _ in range(plan.runs)]
-        with _airflow(plan, url, requests_of(plan.sandbox, url)[:few]) as airflow:
-            naive = [_seconds(airflow, "naive_invoices", {}) for _ in range(plan.runs)]
-            whole = [_whole_seconds(airflow, plan.sandbox, url, count, next(months)) for _ in range(plan.runs)]
+    count, few = bench.size(5_000), bench.size(INVOICES_OF_THE_PEER)
+    with planned_month(bench.sandbox, bench.postgres, count) as url:
+        months = _plan_more(bench, url)
+        own = [_own_seconds(bench.sandbox, url, count, next(months)) for _ in range(bench.runs)]
+        with _airflow(bench, url, invoice_requests(bench.sandbox, url)[:few]) as airflow:
+            naive = [_seconds(airflow, "naive_invoices", {}) for _ in range(bench.runs)]
+            whole = [_whole_seconds(airflow, bench.sandbox, url, count, next(months)) for _ in range(bench.runs)]
     return [
         Figure("naive peer", f"issue_invoices, {count:,} invoices", "/s", [count / seconds for seconds in whole],
                f"a mapped task each, {few} invoices", [few / seconds for seconds in naive], at_least=50),
@@ -65,13 +62,13 @@ def measure(plan: Plan) -> list[Figure]:
     ]  # fmt: skip
 
 
-def _plan_more(plan: Plan, url: str) -> Iterator[Scope]:
+def _plan_more(bench: Bench, url: str) -> Iterator[Scope]:
     """Plan the months after the planned one, two a run, and yield them: that one is the naive peer's."""
-    starts = [add_months(MONTH.window.start, 1 + number) for number in range(2 * plan.runs)]
+    starts = [add_months(MONTH.window.start, 1 + number) for number in range(2 * bench.runs)]
     whole = Scope(DateRange(starts[0], add_months(starts[-1], 1)))
-    with job_on(url, plan.sandbox) as job:
-        arm(job, starts[0], person="bench")
-        expand_rules(job, whole, seen_on=SEEN_ON)
+    with job_on(url, bench.sandbox) as job:
+        arm(job, TODAY, person="bench")
+        expand_rules(job, whole, seen_on=TODAY)
         record_expansion(job, whole)
     return (Scope(DateRange.month_of(start)) for start in starts)
 
@@ -86,8 +83,8 @@ def _own_seconds(sandbox: Sandbox, url: str, count: int, month: Scope) -> float:
         list(pool.map(_warm, range(SHARDS)))
         began = time.perf_counter()
         with job_on(url, sandbox) as job:
+            read_due(job, job.periods.open_contracts(month), today=TODAY, not_older_than=ANEW)
             settle(job, month, OPTIONS)
-            adopt_existing(job, month, OPTIONS, owner="bench")
         created = sum(pool.map(_issue_shard, [sandbox.url] * SHARDS, [url] * SHARDS, shards))
         with job_on(url, sandbox) as job:
             finish_issuing(job, month, OPTIONS, owner="bench")
@@ -110,13 +107,13 @@ def _issue_shard(sandbox_url: str, url: str, shard: Scope) -> int:
 
 
 @contextmanager
-def _airflow(plan: Plan, ledger_url: str, invoices: list[tuple[str, bytes]]) -> Iterator[AirflowApi]:
+def _airflow(bench: Bench, ledger_url: str, invoices: list[Request]) -> Iterator[AirflowApi]:
     """Yield a running Airflow that knows Ciclo's Dags and the naive one."""
-    with tempfile.TemporaryDirectory(prefix="ciclo-bench-") as name, database(plan.postgres, "airflow") as metadata:
+    with tempfile.TemporaryDirectory(prefix="ciclo-bench-") as name, database(bench.postgres, "airflow") as metadata:
         site = _site(Path(name), invoices)
         port = free_port()
         write_configuration(site, port, by_schedule=False)
-        environment = airflow_environment(site, plan.sandbox.url) | _settings(site, plan, ledger_url, metadata)
+        environment = airflow_environment(site, bench.sandbox.url) | _settings(site, bench, ledger_url, metadata)
         with Processes(site.logs) as processes, AirflowApi(f"http://127.0.0.1:{port}") as airflow:
             migration = processes.start("migrate", ("airflow", "db", "migrate"), environment)
             processes.finish(migration, START_SECONDS)
@@ -128,22 +125,22 @@ def _airflow(plan: Plan, ledger_url: str, invoices: list[tuple[str, bytes]]) -> 
             yield airflow
 
 
-def _site(folder: Path, invoices: list[tuple[str, bytes]]) -> Site:
+def _site(folder: Path, invoices: list[Request]) -> Site:
     """Lay out a project whose Dag folder holds Ciclo's Dags and the naive one."""
     site = Site(folder, folder)
     site.logs.mkdir()
     site.airflow_home.mkdir()
     shutil.copytree(project_folder() / "dags", folder / "dags", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(Path(__file__).with_name("naive_dag.py"), folder / "dags" / "naive_invoices.py")
-    ready = [{"path": path, "body": json.loads(body)} for path, body in invoices]
-    (folder / "invoices.json").write_text(json.dumps(ready), encoding="utf-8")
+    ready = [{"path": path, "body": body} for path, body in invoices]
+    (folder / "invoices.json").write_text(json.dumps(ready, default=str), encoding="utf-8")
     return site
 
 
-def _settings(site: Site, plan: Plan, ledger_url: str, metadata: str) -> dict[str, str]:
+def _settings(site: Site, bench: Bench, ledger_url: str, metadata: str) -> dict[str, str]:
     connection = {
         "conn_type": "billimatic",
-        "host": plan.sandbox.url,
+        "host": bench.sandbox.url,
         "password": TOKEN,
         "extra": {"organization_id": ORGANIZATION, "requests_per_second": 0},
     }

@@ -1,13 +1,40 @@
-"""A figure: what Ciclo does and what a baseline does, measured in turn in one run, and what it has to reach.
-
-The one rule: nothing is compared with a number from another day or another machine. A figure is the median of several
-runs, shown with its smallest and its largest.
-"""
+"""A figure of the table: medians of runs, beside a baseline that is measured in turn with it, never on another day."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
+
+from bench.servers import Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a benchmark has to work with.
+
+    Attributes:
+        sandbox: the vendor's API, in a process of its own.
+        postgres: URL of a PostgreSQL server.
+        runs: how often each figure is measured.
+        scale: 1 is the size that the documentation's table was measured at; a test takes a hundredth.
+    """
+
+    sandbox: Sandbox
+    postgres: str
+    runs: int
+    scale: float = 1.0
+
+    def size(self, count: int) -> int:
+        """Return a size at the run's scale, at least 20."""
+        return max(20, int(count * self.scale))
+
+    def in_turn(self, ours: Callable[[], float], baseline: Callable[[], float]) -> tuple[list[float], list[float]]:
+        """Measure two ways of doing the same work one after the other, so that a slow moment hits both."""
+        mine, theirs = [], []
+        for _ in range(self.runs):
+            theirs.append(baseline())
+            mine.append(ours())
+        return mine, theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +42,7 @@ class Figure:
     """One line of the table. Without `baseline`, what counts is `ours` itself.
 
     Attributes:
-        benchmark: which of the suite's benchmarks it belongs to.
+        benchmark: which of the benchmarks it belongs to.
         title: what was measured.
         unit: of `ours` and `baseline`.
         ours: one value a run.
@@ -53,33 +80,4 @@ class Figure:
 
     def document(self) -> dict[str, Any]:
         """Return the figure as JSON values."""
-        return {
-            "benchmark": self.benchmark,
-            "title": self.title,
-            "unit": self.unit,
-            "ours": list(self.ours),
-            "baseline_title": self.baseline_title,
-            "baseline": list(self.baseline),
-            "ratios": self.ratios,
-            "result": self.result,
-            "at_least": self.at_least,
-            "at_most": self.at_most,
-            "met": self.met,
-        }
-
-
-@dataclass(slots=True)
-class InTurn:
-    """Two ways of doing the same work, measured one after the other, so that a slow moment hits both."""
-
-    ours: list[float] = field(default_factory=list)
-    baseline: list[float] = field(default_factory=list)
-
-    @classmethod
-    def measure(cls, runs: int, ours: Callable[[], float], baseline: Callable[[], float]) -> "InTurn":
-        """Call both `runs` times in turn; each returns its figure."""
-        pair = cls()
-        for _ in range(runs):
-            pair.baseline.append(baseline())
-            pair.ours.append(ours())
-        return pair
+        return asdict(self) | {"ratios": self.ratios, "result": self.result, "met": self.met}

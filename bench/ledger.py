@@ -1,84 +1,72 @@
-"""Writing planned periods: the repository against the driver's own bulk insert of the same rows.
-
-The one rule: same table, same constraints and indexes, one commit, and both begin with the same Python rows.
-"""
+"""The ledger: how fast planned periods are written, and how much room a year of billing takes up."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
-from bench.figures import Figure, InTurn
-from bench.plan import Plan
-from bench.portfolio import ORGANIZATION, rules
-from bench.servers import fresh_ledger
+from bench.domain import rules
+from bench.figures import Bench, Figure
+from bench.servers import ORGANIZATION, TODAY, Sandbox, company, fresh_ledger, job_on, running_sandbox
+from ciclo.domain.calendar import add_months
 from ciclo.domain.recurrence import DateRange, expand
+from ciclo.jobs.closing.close import close_month, require_closed
+from ciclo.jobs.context import IssueOptions
+from ciclo.jobs.issuing.issue import issue_due_periods
+from ciclo.jobs.periods.expand import expand_rules, record_expansion
+from ciclo.jobs.reconciliation.reconcile import reconcile
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.database import open_engine
-from ciclo.ledger.repositories import Actor, PeriodRepository
-
-AT = datetime(2026, 1, 10, 12, tzinfo=UTC)
-YEAR = DateRange.days(date(2021, 1, 1), date(2021, 12, 31))
+from ciclo.ledger.repositories import Actor, PeriodRepository, Scope
 
 Row = dict[str, Any]
 
-
-def measure(plan: Plan) -> list[Figure]:
-    """Measure executemany on both databases, and PostgreSQL's COPY for comparison."""
-    rows = expanded_rows(plan.size(12_000))
-    server = plan.postgres
-    return [
-        _compare(plan, rows, "PostgreSQL", server, "psycopg executemany", partial(_driver, server, rows), needed=0.5),
-        _compare(plan, rows, "SQLite", None, "sqlite3 executemany", partial(_driver, None, rows), needed=0.5),
-        _compare(plan, rows, "PostgreSQL", server, "COPY", partial(_copy, server, rows)),
-    ]
+AT: Final = datetime(2026, 1, 10, 12, tzinfo=UTC)
+YEAR: Final = DateRange.days(date(2021, 1, 1), date(2021, 12, 31))
 
 
-def _compare(
-    plan: Plan,
-    rows: Sequence[Row],
-    name: str,
-    server: str | None,
-    peer: str,
-    write: Callable[[], float],
-    needed: float | None = None,
-) -> Figure:
-    pair = InTurn.measure(plan.runs, partial(_repository, server, rows), write)
-    return Figure("ledger", f"{len(rows):,} periods, {name}", "/s", pair.ours, peer, pair.baseline, at_least=needed)
+# -- writing periods ---------------------------------------------------------------------------------------------------
+
+
+def measure_writing(bench: Bench) -> list[Figure]:
+    """Measure the repository against the driver's `executemany` into the same table, both from the same rows."""
+    rows = expanded_rows(bench.size(12_000))
+    figures = []
+    for name, server, driver in (("PostgreSQL", bench.postgres, "psycopg"), ("SQLite", None, "sqlite3")):
+        ours, theirs = bench.in_turn(partial(_by_repository, server, rows), partial(_by_driver, server, rows))
+        title = f"{len(rows):,} periods, {name}"
+        figures.append(Figure("ledger", title, "/s", ours, f"{driver} executemany", theirs, at_least=0.5))
+    return figures
 
 
 def expanded_rows(count: int) -> list[Row]:
     """Return about `count` rows as expansion writes them."""
-    rows = []
-    for number, (recurrence, charge, accrual) in enumerate(rules(count // 12)):
-        for issued, month, due in expand(recurrence, charge, accrual, YEAR):
-            rows.append(_row(number, issued, month, due[0]))
-    return rows
-
-
-def _row(number: int, issued: date, accrual_month: date, first_due_date: date) -> Row:
-    return {
-        "organization_id": ORGANIZATION,
-        "contract_id": number // 20,
-        "rule_id": number,
-        "rule_version": 1,
-        "issue_date": issued,
-        "accrual_month": accrual_month,
-        "first_due_date": first_due_date,
-        "parcel_number": 1,
-        "gross_value": Decimal("150.00"),
-        "state": "planned",
-        "reason": None,
-        "attempts": 0,
-        "planned_by": "bench",
-        "created_at": AT,
-        "changed_at": AT,
-    }
+    return [
+        {
+            "organization_id": ORGANIZATION,
+            "contract_id": number // 20,
+            "rule_id": number,
+            "rule_version": 1,
+            "issue_date": issued,
+            "accrual_month": month,
+            "first_due_date": due[0],
+            "parcel_number": 1,
+            "gross_value": Decimal("150.00"),
+            "state": "planned",
+            "attempts": 0,
+            "planned_by": "bench",
+            "created_at": AT,
+            "changed_at": AT,
+        }
+        for number, (recurrence, charge, accrual) in enumerate(rules(count // 12))
+        for issued, month, due in expand(recurrence, charge, accrual, YEAR)
+    ]
 
 
 @contextmanager
@@ -90,7 +78,8 @@ def _connected(server: str | None) -> Iterator[Connection]:
         engine.dispose()
 
 
-def _repository(server: str | None, rows: Sequence[Row]) -> float:
+def _by_repository(server: str | None, rows: Sequence[Row]) -> float:
+    """Return rows a second, written in one commit."""
     with _connected(server) as connection, Session(connection) as session:
         periods = PeriodRepository(session, ORGANIZATION, Actor("bench"))
         began = time.perf_counter()
@@ -102,43 +91,98 @@ def _repository(server: str | None, rows: Sequence[Row]) -> float:
     return len(rows) / seconds
 
 
-def _driver(server: str | None, rows: Sequence[Row]) -> float:
+def _by_driver(server: str | None, rows: Sequence[Row]) -> float:
+    """Return rows a second, written in one commit."""
+    names, held = list(rows[0]), "?" if server is None else "%s"
     with _connected(server) as connection:
+        # columns that a plain insert has to give, as the tables have no defaults of the database's own
+        statement = f"INSERT INTO periods ({', '.join(names)}) VALUES ({', '.join([held] * len(names))})"  # noqa: S608
         cursor = connection.connection.cursor()
         began = time.perf_counter()
         if server is None:
             cursor.execute("BEGIN IMMEDIATE")  # as the engine does; sqlite3 would commit each row
-            cursor.executemany(_insert("?", rows[0]), [_for_sqlite(row) for row in rows])
+            cursor.executemany(statement, [[_for_sqlite(value) for value in row.values()] for row in rows])
         else:
-            cursor.executemany(_insert("%s", rows[0]), [tuple(row.values()) for row in rows])
+            cursor.executemany(statement, [tuple(row.values()) for row in rows])
         connection.connection.commit()
         return len(rows) / (time.perf_counter() - began)
 
 
-def _copy(server: str, rows: Sequence[Row]) -> float:
-    with _connected(server) as connection:
-        cursor: Any = connection.connection.cursor()
-        began = time.perf_counter()
-        with cursor.copy(f"COPY periods ({', '.join(rows[0])}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(list(row.values()))
-        connection.connection.commit()
-        return len(rows) / (time.perf_counter() - began)
-
-
-def _insert(placeholder: str, row: Row) -> str:
-    values = ", ".join([placeholder] * len(row))
-    return f"INSERT INTO periods ({', '.join(row)}) VALUES ({values})"  # noqa: S608 - names of our own columns
-
-
-def _for_sqlite(row: Row) -> list[Any]:
-    """Return a row's values in the form that the ledger stores: sqlite3 knows neither decimals nor dates."""
-    return [_stored(value) for value in row.values()]
-
-
-def _stored(value: Any) -> Any:
+def _for_sqlite(value: Any) -> Any:
+    """Return a value in the form that the ledger stores: sqlite3 knows neither decimals nor dates."""
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S.%f")
     if isinstance(value, date):
         return value.isoformat()
     return int(value * 100) if isinstance(value, Decimal) else value
+
+
+# -- size --------------------------------------------------------------------------------------------------------------
+
+RULES: Final = 300
+"""At scale 1. Size grows with the rules, so that fewer than a thousand are measured and multiplied."""
+MEGABYTE: Final = 1024 * 1024
+CUSTOMERS: Final = {
+    "emit_on_issue_date": True,
+    "payments": [{"share": 0.8, "days_after_due": 0}, {"share": 0.15, "days_after_due": 20}],
+    "seed": 1,
+}
+SIZES: Final = {
+    "sqlite": "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+    "postgresql": "SELECT sum(pg_total_relation_size(oid)) FROM pg_class "
+    "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace",
+}
+"""Bytes of the ledger's tables, their indexes, and what is free inside them."""
+PACKED: Final = {"sqlite": "VACUUM", "postgresql": "VACUUM FULL"}
+"""Writes everything anew, without gaps."""
+
+
+def measure_size(bench: Bench) -> list[Figure]:
+    """Measure once on each database what a year of the real jobs leaves: it does not depend on the machine's mood."""
+    rules_ = bench.size(RULES)
+    figures = []
+    for name, server in (("PostgreSQL", bench.postgres), ("SQLite", None)):
+        grown, packed = (size * 1000 / rules_ for size in _year(server, rules_))
+        title = f"a year of 1,000 rules on {name}"
+        figures.append(Figure("size", title, "MB", [grown], "the same, packed", [packed]))
+    return figures
+
+
+def _year(server: str | None, rules_: int) -> tuple[float, float]:
+    """Return by how many megabytes a year of `rules_` rules lets an empty ledger grow: as it is, and packed."""
+    with running_sandbox() as sandbox, fresh_ledger(server) as url:
+        sandbox.control("PUT", "state", company(rules_, behaviour=CUSTOMERS))
+        engine = open_engine(url)
+        empty = _megabytes(engine)
+        for month in range(12):
+            _bill_and_close(url, sandbox, add_months(TODAY, month + 1))
+        grown = _megabytes(engine)
+        with closing(engine.raw_connection()) as pooled:
+            connection: Any = pooled.driver_connection
+            if engine.dialect.name == "postgresql":  # SQLite's begins nothing by itself
+                connection.autocommit = True
+            connection.execute(PACKED[engine.dialect.name])
+        packed = _megabytes(engine)
+        engine.dispose()
+        return grown - empty, packed - empty
+
+
+def _bill_and_close(url: str, sandbox: Sandbox, month: date) -> None:
+    """Bill a month, let its customers pay, and close it on the first day of the next."""
+    scope = Scope(DateRange.month_of(month))
+    sandbox.control("PUT", "clock", {"today": month.isoformat()})
+    with job_on(url, sandbox, day=month) as job:
+        read_contract_list(job)
+        expand_rules(job, scope, seen_on=month)
+        record_expansion(job, scope)
+        issue_due_periods(job, scope, IssueOptions(), owner=f"bench {month}")
+    over = scope.window.end
+    sandbox.control("PUT", "clock", {"today": over.isoformat()})
+    with job_on(url, sandbox, day=over) as job:
+        reconcile(job, today=over, recheck_days=62)
+        require_closed([close_month(job, month, today=over + timedelta(days=1), reports=None)])
+
+
+def _megabytes(engine: Engine) -> float:
+    with engine.connect() as connection:
+        return float(connection.execute(text(SIZES[engine.dialect.name])).scalar_one()) / MEGABYTE

@@ -1,7 +1,7 @@
 """The naive peer: one mapped task per invoice, each of which makes one HTTP request. Never loaded by an installation.
 
-The one rule: nothing is held against it: the invoices are ready in a file, and it looks for nothing, claims nothing and
-records nothing. The suite copies this file into the Dag folder of its own Airflow.
+Nothing is held against it: the invoices are ready in a file, and it looks for nothing, claims nothing and records
+nothing. `bench/airflow.py` copies this file into the Dag folder of its own Airflow.
 """
 
 import json

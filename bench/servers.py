@@ -1,34 +1,42 @@
-"""What the benchmarks run against: the sandbox in a process of its own, PostgreSQL from a wheel, fresh ledgers.
+"""What the benchmarks run against: the sandbox with a company in it, PostgreSQL from a wheel, fresh ledgers.
 
-The one rule: both sides of a comparison use the same server, on loopback, and whatever is started here is ended here.
+The sandbox is a process of its own. Everything listens on loopback and is ended by what started it.
 """
 
-import gc
 import os
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import httpx
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.orm import Session
 
-from bench.portfolio import ORGANIZATION, TOKEN
 from ciclo.billimatic import BillimaticClient
 from ciclo.jobs.context import JobContext
 from ciclo.ledger.database import open_engine, upgrade
 from ciclo.ledger.repositories import Actor
 
-TODAY = date(2026, 1, 10)
-START_SECONDS = 30
+TODAY: Final = date(2025, 3, 1)
+"""The first day of every benchmark, at the vendor and in the jobs."""
+TOKEN: Final = "token-of-the-benchmarks"  # noqa: S105 - of a sandbox that lives for a minute
+ORGANIZATION: Final = 7
+RULES_A_CONTRACT: Final = 20
+START_SECONDS: Final = 30
+
+Json = dict[str, Any]
+
+
+# -- the vendor --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +45,15 @@ class Sandbox:
 
     url: str
 
-    def put_state(self, state: dict[str, Any]) -> None:
-        """Replace everything it holds."""
-        httpx.put(f"{self.url}/_sandbox/state", json=state, timeout=600, trust_env=False).raise_for_status()
-
-    def state(self) -> dict[str, Any]:
-        """Return everything it holds."""
-        found: dict[str, Any] = httpx.get(f"{self.url}/_sandbox/state", timeout=600, trust_env=False).json()
-        return found
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        """Call its control plane and return what it answers, if anything."""
+        answer = httpx.request(method, f"{self.url}/_sandbox/{path}", json=body, timeout=600, trust_env=False)
+        return answer.raise_for_status().json() if answer.content else None
 
     def take_longer(self, seconds: float) -> None:
         """Let every answer of the API take that long; 0 is as fast as it can."""
         fault = {"path": "^/api/", "kind": "slow", "seconds": seconds}
-        faults = f"{self.url}/_sandbox/faults"
-        httpx.put(faults, json=[fault] if seconds else [], timeout=30, trust_env=False).raise_for_status()
+        self.control("PUT", "faults", [fault] if seconds else [])
 
     def client(self) -> BillimaticClient:
         """Return Ciclo's own client of it, without a budget of requests."""
@@ -77,7 +80,7 @@ def _await(sandbox: Sandbox, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            httpx.get(f"{sandbox.url}/_sandbox/clock", trust_env=False).raise_for_status()
+            sandbox.control("GET", "clock")
         except httpx.HTTPError:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise
@@ -86,12 +89,58 @@ def _await(sandbox: Sandbox, process: subprocess.Popen[bytes]) -> None:
             return
 
 
+def company(count: int, *, behaviour: Mapping[str, Any] | None = None) -> Json:
+    """Return a sandbox state with `count` monthly rules of one receivable, twenty a contract, and no invoice."""
+    contracts = -(-count // RULES_A_CONTRACT)
+    return {
+        "token": TOKEN,
+        "organizations": [{"id": ORGANIZATION, "name": "Luz do Sul Serviços Ltda."}],
+        "contracts": [_contract(number) for number in range(1, contracts + 1)],
+        "invoice_rules": [_rule(number) for number in range(1, count + 1)],
+        "behaviour": {"generate_invoices": False, **(behaviour or {"emit_on_issue_date": False})},
+    }
+
+
+def _contract(number: int) -> Json:
+    return {
+        "id": number,
+        "name": f"Contrato {number}",
+        "supplier_id": ORGANIZATION,
+        "supplier_type": "Company",
+        "customer_id": number,
+        "customer_type": "Company",
+        "state": "active",
+    }
+
+
+def _rule(number: int) -> Json:
+    return {
+        "id": number,
+        "contract_id": (number - 1) // RULES_A_CONTRACT + 1,
+        "gross_value": f"{100 + number % 900}.5",
+        "description": f"Mensalidade {number}",
+        "nfe_body": "$DESCRICAO",
+        "additional_information": {
+            "title": f"Regra {number}",
+            "init_date": f"2025-01-{number % 28 + 1:02}",
+            "period_unit": "monthly",
+            "month_quantity": 1,
+            "end_date": None,
+            "accrual_month_quantity": "same_month",
+        },
+        "receivables_additional_information": {"day_number": number % 28 + 1},
+    }
+
+
 def free_port() -> int:
     """Return a port on loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+# -- the ledger --------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -106,25 +155,6 @@ def running_postgres() -> Iterator[str]:
             yield str(server.get_uri())
         finally:
             server.cleanup()
-
-
-@contextmanager
-def fresh_ledger(server: str | None) -> Iterator[str]:
-    """Yield the URL of a migrated ledger: a database of the PostgreSQL `server`, or a SQLite file without one."""
-    with tempfile.TemporaryDirectory(prefix="ciclo-ledger-") as folder:
-        if server is None:
-            url = f"sqlite:///{Path(folder) / 'ledger.db'}"
-        else:
-            url = make_url(server).set(database="ledger").render_as_string(hide_password=False)
-            _administer(server, "CREATE DATABASE ledger")
-        try:
-            engine = open_engine(url)
-            upgrade(engine)
-            engine.dispose()
-            yield url
-        finally:
-            if server is not None:
-                _administer(server, "DROP DATABASE ledger WITH (FORCE)")
 
 
 @contextmanager
@@ -145,10 +175,30 @@ def _administer(server: str, statement: str) -> None:
 
 
 @contextmanager
-def job_on(url: str, sandbox: Sandbox) -> Iterator[JobContext]:
-    """Yield a job's context on a ledger and a sandbox, as a task opens it."""
-    gc.freeze()
+def fresh_ledger(server: str | None) -> Iterator[str]:
+    """Yield the URL of a migrated ledger: a database of the PostgreSQL `server`, or a SQLite file without one."""
+    if server is None:
+        with tempfile.TemporaryDirectory(prefix="ciclo-ledger-") as folder:
+            yield _migrated(f"sqlite:///{Path(folder) / 'ledger.db'}")
+    else:
+        with database(server, "ledger") as url:
+            yield _migrated(url)
+
+
+def _migrated(url: str) -> str:
+    engine = open_engine(url)
+    upgrade(engine)
+    engine.dispose()
+    return url
+
+
+@contextmanager
+def job_on(url: str, sandbox: Sandbox, *, day: date = TODAY) -> Iterator[JobContext]:
+    """Yield a job's context on a ledger and a sandbox, as a task opens it, from the morning of `day` on."""
+    morning = datetime(day.year, day.month, day.day, 6, tzinfo=ZoneInfo("America/Sao_Paulo")).astimezone(UTC)
+    opened = time.monotonic()
     engine = open_engine(url)
     with sandbox.client() as api, Session(engine, expire_on_commit=False) as session:
-        yield JobContext(api, session, Actor("bench", "run", "task"), lambda: datetime.now(UTC))
+        actor = Actor("bench", "run", "task")
+        yield JobContext(api, session, actor, lambda: morning + timedelta(seconds=time.monotonic() - opened))
     engine.dispose()

@@ -10,7 +10,7 @@ days gives them along.
 from calendar import monthrange
 from collections.abc import Collection, Iterable
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, lru_cache
 
 from ciclo.domain.errors import DateOutOfRange, InvalidHolidays
 
@@ -36,6 +36,7 @@ def month_number(day: date) -> int:
     return day.year * 12 + day.month - 1
 
 
+@lru_cache(maxsize=8192)  # a portfolio asks for the same few thousand days over and over
 def day_in_month(number: int, day: int) -> date:
     """Day `day` (1 to 31) of the month with that number, or the month's last day if it has no such day.
 

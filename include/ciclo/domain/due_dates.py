@@ -136,6 +136,13 @@ def due_dates(charge: Charge, issue_date: date, own_holidays: Collection[date] =
     """
     parcels, business = range(charge.parcels), bool(charge.only_business_days)
     match charge.charge_type:
+        case ChargeType.FIXED_DAY:
+            number = month_number(issue_date)
+            number += day_in_month(number, charge.day_number or 0) <= issue_date
+            days = [day_in_month(number + k, charge.day_number or 0) for k in parcels]
+        case ChargeType.FIXED_DAY_AND_MONTH_QUANTITY:
+            number = month_number(issue_date) + (charge.month_quantity or 0)
+            days = [day_in_month(number + k, charge.day_number or 0) for k in parcels]
         case ChargeType.LAST_DAY_OF_MONTH:
             end = month_end(issue_date)
             payable = last_business_day_of_month(end, own_holidays) if business else end
@@ -148,13 +155,6 @@ def due_dates(charge: Charge, issue_date: date, own_holidays: Collection[date] =
         case ChargeType.DAY_QUANTITY:
             later = add_days(issue_date, charge.day_quantity or 0)
             days = [add_months(later, k) for k in parcels]
-        case ChargeType.FIXED_DAY | ChargeType.FIXED_DAY_AND_MONTH_QUANTITY:
-            number, day_number = month_number(issue_date), charge.day_number or 0
-            if charge.charge_type is ChargeType.FIXED_DAY:
-                number += day_in_month(number, day_number) <= issue_date
-            else:
-                number += charge.month_quantity or 0
-            days = [day_in_month(number + k, day_number) for k in parcels]
     return tuple(next_business_day(day, own_holidays) for day in days) if business else tuple(days)
 
 

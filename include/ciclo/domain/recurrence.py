@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from typing import Self
 
 from ciclo.domain.calendar import NO_HOLIDAYS, add_days, add_months, day_in_month, first_of_month, month_number
@@ -153,6 +154,7 @@ def issue_count(recurrence: Recurrence, window: DateRange) -> int:
     return len(period_numbers(recurrence, window))
 
 
+@lru_cache(maxsize=8192)  # as `day_in_month`
 def accrual_month(issue_date: date, convention: AccrualMonth) -> date:
     """First day of the month an invoice belongs to: the issue date's, the one before or the one after it."""
     match convention:

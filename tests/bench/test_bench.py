@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from bench import BENCHMARKS, run
-from bench.figures import Figure, InTurn
-from bench.report import table
+from bench.__main__ import BENCHMARKS, run, table
+from bench.figures import Bench, Figure
+from bench.servers import Sandbox
 
 
 def figure(**given):
@@ -30,7 +30,8 @@ def test_without_a_baseline_the_median_value_counts(bounds, met):
 
 def test_both_sides_are_measured_in_turn():
     order = []
-    InTurn.measure(2, lambda: order.append("ours") or 1.0, lambda: order.append("baseline") or 1.0)
+    bench = Bench(Sandbox("http://127.0.0.1:9"), "postgresql://", runs=2)
+    bench.in_turn(lambda: order.append("ours") or 1.0, lambda: order.append("baseline") or 1.0)
     assert order == ["baseline", "ours", "baseline", "ours"]
 
 
@@ -41,10 +42,10 @@ def test_a_figure_that_is_not_reached_is_shown_as_such():
     assert len({len(line) for line in lines}) == 1
 
 
-def test_the_suite_prints_a_table_and_writes_every_run(tmp_path):
+def test_the_benchmarks_print_a_table_and_write_every_run(tmp_path):
     said = []
     quick = [name for name in BENCHMARKS if name not in ("airflow", "growth")]  # a scheduler; many processes
-    figures = run(only=quick, runs=2, scale=0.002, json_path=tmp_path / "bench.json", say=said.append)
+    figures = run(only=quick, runs=1, scale=0.002, json_path=tmp_path / "bench.json", say=said.append)
     written = json.loads((tmp_path / "bench.json").read_text())
     assert [entry["title"] for entry in written["figures"]] == [figure.title for figure in figures]
     assert {entry["benchmark"] for entry in written["figures"]} == set(quick)

@@ -1,0 +1,319 @@
+"""What asks the vendor: issuing and reconciling against bare loops, requests against the fewest that do, and growth.
+
+A loop is given everything ready: one client, bodies written beforehand, of the answer only its status. The vendor is
+the sandbox, which answers at once or after 50 ms, as an API across the internet does.
+"""
+
+import json
+import multiprocessing
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import partial
+from pathlib import Path
+from threading import Barrier
+from typing import Final
+
+import httpx
+
+from bench.figures import Bench, Figure
+from bench.servers import RULES_A_CONTRACT, TODAY, TOKEN, Json, Sandbox, company, fresh_ledger, job_on
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import PeriodState
+from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext
+from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests
+from ciclo.jobs.issuing.issue import issue_due_periods
+from ciclo.jobs.periods.expand import expand_rules, record_expansion
+from ciclo.jobs.periods.sync import read_due
+from ciclo.jobs.reconciliation.reconcile import reconcile
+from ciclo.jobs.rules.read import ANEW, read_contract_list
+from ciclo.ledger.repositories import Scope
+
+MONTH: Final = Scope(DateRange.month_of(TODAY))
+OPTIONS: Final = IssueOptions()
+SHARDS: Final = 2
+"""As many as a run has unless `CICLO_SHARDS` says otherwise; their requests under way add up to the loop's."""
+ACROSS_THE_INTERNET: Final = 0.05
+"""Seconds an answer."""
+PAGE: Final = 100
+"""Invoices a page of the vendor's search."""
+
+Request = tuple[str, Json]
+"""Path and body of a POST."""
+
+
+@contextmanager
+def planned_month(sandbox: Sandbox, server: str | None, count: int) -> Iterator[str]:
+    """Yield the URL of a ledger with one planned period for each of `count` rules, none of them at the vendor."""
+    sandbox.take_longer(0)
+    sandbox.control("PUT", "state", company(count))
+    with fresh_ledger(server) as url:
+        with job_on(url, sandbox) as job:
+            _expand(job)
+            record_expansion(job, MONTH)
+        yield url
+
+
+def _expand(job: JobContext) -> int:
+    """Read contracts and rules and plan the month; return how many periods are new."""
+    read_contract_list(job)
+    return expand_rules(job, MONTH, seen_on=TODAY).planned
+
+
+def invoice_requests(sandbox: Sandbox, url: str) -> list[Request]:
+    """Return what the job would send for the ledger's planned month."""
+    with job_on(url, sandbox) as job:
+        periods = job.periods.in_state(PeriodState.PLANNED, scope=MONTH)
+        entries = map(InvoiceRequests(job, periods).write, periods)
+        return [
+            (f"/api/v1/contracts/{entry.period.contract_id}/invoices", {"invoice": entry.body})
+            for entry in entries
+            if isinstance(entry, InvoiceRequest)
+        ]
+
+
+# -- issuing -----------------------------------------------------------------------------------------------------------
+
+
+def measure_issuing(bench: Bench) -> list[Figure]:
+    """Measure the whole job (look, claim, POST, record) at a vendor that takes 50 ms, and at one that does not."""
+    return [
+        _issuing(bench, bench.size(2_000), ACROSS_THE_INTERNET, at_least=0.95),
+        _issuing(bench, bench.size(4_000), 0, at_least=0.65),
+    ]
+
+
+def _issuing(bench: Bench, count: int, seconds: float, *, at_least: float) -> Figure:
+    with planned_month(bench.sandbox, bench.postgres, count) as url:
+        ready = [(path, json.dumps(body, default=str).encode()) for path, body in invoice_requests(bench.sandbox, url)]
+    ours, theirs = bench.in_turn(
+        partial(_issue, bench.sandbox, bench.postgres, count, seconds),
+        partial(_post_only, bench.sandbox, count, ready, seconds),
+    )
+    bench.sandbox.take_longer(0)
+    at_once = f"{SHARDS} x {OPTIONS.concurrency // SHARDS} at once"
+    title = f"{count:,} invoices, {at_once}, answers after {_milliseconds(seconds)}"
+    return Figure("issue", title, "/s", ours, "bare httpx loop", theirs, at_least=at_least)
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds else "< 1 ms"
+
+
+def _issue(sandbox: Sandbox, server: str, count: int, seconds: float) -> float:
+    """Return the invoices a second of the whole job, from the first shard's beginning to the last one's end."""
+    with planned_month(sandbox, server, count) as url:
+        sandbox.take_longer(seconds)
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(SHARDS, spawn, _wait_for_all, (spawn.Barrier(SHARDS),)) as processes:
+            done = list(processes.map(partial(_issue_shard, sandbox, url), range(SHARDS)))
+    if sum(created for _, _, created in done) != count:
+        raise AssertionError(f"not all of {count} invoices were created: {done}")
+    return count / (max(ended for _, ended, _ in done) - min(began for began, _, _ in done))
+
+
+def _wait_for_all(everybody_is_up: Barrier) -> None:
+    everybody_is_up.wait()  # the time that processes take to start is Airflow's
+
+
+def _issue_shard(sandbox: Sandbox, url: str, shard: int) -> tuple[float, float, int]:
+    """Return when a shard began and ended, and how many invoices it created."""
+    options = replace(OPTIONS, concurrency=OPTIONS.concurrency // SHARDS)
+    with job_on(url, sandbox) as job:
+        began = time.perf_counter()  # one clock for all processes
+        outcome = issue_due_periods(job, replace(MONTH, shard=shard, shards=SHARDS), options, owner=f"bench {shard}")
+        return began, time.perf_counter(), outcome.created
+
+
+def _post_only(sandbox: Sandbox, count: int, requests: Sequence[tuple[str, bytes]], seconds: float) -> float:
+    """Return the invoices a second of a loop that does nothing else."""
+    sandbox.take_longer(0)
+    sandbox.control("PUT", "state", company(count))
+    sandbox.take_longer(seconds)
+    headers = {"Authorization": f"Token token={TOKEN}", "Content-Type": "application/json"}
+    with (
+        httpx.Client(base_url=sandbox.url, headers=headers, timeout=30) as client,
+        ThreadPoolExecutor(OPTIONS.concurrency) as pool,
+    ):
+        began = time.perf_counter()
+        for answer in pool.map(lambda request: client.post(request[0], content=request[1]), requests):
+            answer.raise_for_status()
+        return count / (time.perf_counter() - began)
+
+
+# -- requests ----------------------------------------------------------------------------------------------------------
+
+
+def measure_requests(bench: Bench) -> list[Figure]:
+    """Count, once, what an issue day and an adoption ask of the vendor, beside the least that does the work."""
+    count, sandbox = bench.size(2_000), bench.sandbox
+    contracts = -(-count // RULES_A_CONTRACT)
+    with planned_month(sandbox, bench.postgres, count) as url:
+        created = _counted(sandbox, url, lambda outcome: outcome.created == count)
+    state = sandbox.control("GET", "state")
+    for invoice in state["invoices"]:
+        invoice["comments"] = None  # as if the vendor had made them
+    with planned_month(sandbox, bench.postgres, count) as url:
+        sandbox.control("PUT", "state", state)
+        adopted = _counted(sandbox, url, lambda outcome: outcome.adopted == count)
+    least = count + contracts + max(1, -(-count // PAGE))
+    return [
+        Figure("requests", f"{count:,} invoices created", "requests", [created],
+               "1 each, 1 a contract, 1 a page of 100", [least], at_most=1.1),
+        Figure("requests", f"{count:,} invoices adopted and stamped", "requests", [adopted],
+               "1 each, 1 a contract, 1 a page of 100", [least], at_most=1.1),
+    ]  # fmt: skip
+
+
+def _counted(sandbox: Sandbox, url: str, complete: Callable[[IssueOutcome], bool]) -> float:
+    """Return how many requests a day's reading and issuing make together."""
+    sandbox.control("DELETE", "requests")
+    with job_on(url, sandbox) as job:
+        read_due(job, job.periods.open_contracts(MONTH), today=TODAY, not_older_than=ANEW)
+        outcome = issue_due_periods(job, MONTH, OPTIONS, owner="bench")
+    if not complete(outcome):
+        raise AssertionError(f"not all were done: {outcome}")
+    return float(sandbox.control("GET", "requests/count")["total"])
+
+
+# -- reconciliation ----------------------------------------------------------------------------------------------------
+
+
+def measure_reconciliation(bench: Bench) -> list[Figure]:
+    """Measure a month's invoices, a hundred a page, compared and recorded, against asking for each by itself."""
+    count, sandbox = bench.size(10_000), bench.sandbox
+    with planned_month(sandbox, bench.postgres, count) as url:
+        with job_on(url, sandbox) as job:
+            issue_due_periods(job, MONTH, OPTIONS, owner="bench")
+        invoices = sandbox.control("GET", "state")["invoices"]
+        paths = [f"/api/v1/contracts/{each['contract_id']}/invoices/{each['id']}" for each in invoices[:PAGE]]
+        sandbox.take_longer(ACROSS_THE_INTERNET)
+        ours, theirs = bench.in_turn(partial(_reconcile, sandbox, url, count), partial(_ask_one_by_one, sandbox, paths))
+        sandbox.take_longer(0)
+    title = f"{count:,} invoices, answers after {_milliseconds(ACROSS_THE_INTERNET)}"
+    return [Figure("reconcile", title, "/s", ours, "one GET each", theirs, at_least=20)]
+
+
+def _reconcile(sandbox: Sandbox, url: str, count: int) -> float:
+    over = MONTH.window.end
+    with job_on(url, sandbox, day=over) as job:
+        began = time.perf_counter()
+        outcome = reconcile(job, today=over, recheck_days=7, window=MONTH.window)
+        seconds = time.perf_counter() - began
+    if outcome.invoices != count:
+        raise AssertionError(f"{outcome.invoices} of {count} invoices were seen")
+    return count / seconds
+
+
+def _ask_one_by_one(sandbox: Sandbox, paths: Sequence[str]) -> float:
+    headers = {"Authorization": f"Token token={TOKEN}"}
+    with httpx.Client(base_url=sandbox.url, headers=headers, timeout=30) as client:
+        began = time.perf_counter()
+        for path in paths:
+            client.get(path).raise_for_status().json()
+        return len(paths) / (time.perf_counter() - began)
+
+
+# -- growth ------------------------------------------------------------------------------------------------------------
+
+DAY: Final = Scope(DateRange.days(date(2025, 3, 10), date(2025, 3, 10)))
+TOLERANCE: Final = 1.15
+MEMORY: Final = 400
+"""Megabytes that a month of 100,000 rules may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a job took in a process of its own: wall time and processor time in seconds, megabytes at the peak."""
+
+    seconds: float
+    processor: float
+    megabytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month of so many rules, expanded for the first time, then a day of it issued."""
+
+    rules: int
+    expansion: Spent
+    issuing: Spent
+
+
+def measure_growth(bench: Bench) -> list[Figure]:
+    """Measure a first month and a day of it at three sizes in turn; on the day equally many rules are due at each."""
+    sizes = [bench.size(count) for count in (1_000, 10_000, 100_000)]
+    rounds = [[_month(bench, count, due=sizes[0]) for count in sizes] for _ in range(bench.runs)]
+    small, middle, large = ([months[number] for months in rounds] for number in range(3))
+    day = f"a day's {sizes[0]:,} invoices of {sizes[2]:,} rules"
+    return [
+        _by_rule("first month", middle, small, lambda month: month.expansion.seconds),
+        _by_rule("first month", large, middle, lambda month: month.expansion.seconds),
+        _by_rule("processor time", large, middle, lambda month: month.expansion.processor),
+        Figure("growth", f"{sizes[2]:,} rules, peak memory", "MB", [month.expansion.megabytes for month in large],
+               f"{sizes[1]:,} rules", [month.expansion.megabytes for month in middle], at_most=TOLERANCE),
+        Figure("growth", f"{sizes[2]:,} rules, peak memory", "MB", [month.expansion.megabytes for month in large],
+               at_most=MEMORY),
+        Figure("growth", day, "s", [month.issuing.seconds for month in large],
+               f"of {sizes[0]:,} rules", [month.issuing.seconds for month in small], at_most=TOLERANCE),
+        Figure("growth", day, "MB", [month.issuing.megabytes for month in large],
+               f"of {sizes[0]:,} rules", [month.issuing.megabytes for month in small], at_most=TOLERANCE),
+    ]  # fmt: skip
+
+
+def _by_rule(what: str, more: Sequence[Month], less: Sequence[Month], of: Callable[[Month], float]) -> Figure:
+    factor = more[0].rules / less[0].rules
+    return Figure(
+        "growth", f"{more[0].rules:,} rules, {what}", "s", [of(month) for month in more],
+        f"{less[0].rules:,} rules, by rule", [factor * of(month) for month in less], at_most=TOLERANCE,
+    )  # fmt: skip
+
+
+def _month(bench: Bench, count: int, *, due: int) -> Month:
+    """Expand and issue with `count` rules, of which `due` issue on `DAY` and the others later in the month."""
+    state = company(count)
+    for number, rule in enumerate(state["invoice_rules"]):
+        rule["additional_information"]["init_date"] = f"2025-01-{10 if number < due else 11 + number % 18}"
+    bench.sandbox.control("PUT", "state", state)
+    with fresh_ledger(bench.postgres) as url:
+        expansion = _in_a_process("expand", bench.sandbox, url, done=count)
+        issuing = _in_a_process("issue", bench.sandbox, url, done=due)
+    return Month(count, expansion, issuing)
+
+
+def _in_a_process(job: str, sandbox: Sandbox, ledger_url: str, *, done: int) -> Spent:
+    command = [sys.executable, "-W", "ignore", "-m", "bench.vendor", job, sandbox.url, ledger_url]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - ourselves
+    found = json.loads(printed.splitlines()[-1])
+    if found.pop("done") != done:
+        raise AssertionError(f"{job} did not do {done}: {printed}")
+    return Spent(**found)
+
+
+def _spent(name: str, sandbox_url: str, ledger_url: str) -> dict[str, float]:
+    """Return what a job did and took in this process."""
+    with job_on(ledger_url, Sandbox(sandbox_url)) as job:
+        began, used = time.perf_counter(), time.process_time()
+        done = _expand(job) if name == "expand" else issue_due_periods(job, DAY, OPTIONS, owner="bench").created
+        seconds, processor = time.perf_counter() - began, time.process_time() - used
+    return {"done": done, "seconds": seconds, "processor": processor, "megabytes": _peak()}
+
+
+def _peak() -> float:
+    """Return the most memory that this process has held, in megabytes."""
+    status = Path("/proc/self/status")
+    if status.exists():  # on Linux `ru_maxrss` begins with the peak of the process that started this one
+        lines = status.read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1024**2 if sys.platform == "darwin" else peak / 1024
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(_spent(*sys.argv[1:])) + "\n")
