@@ -155,6 +155,8 @@ class Step:
     dry_run: DryRun = DryRun.SKIP
     sharded: bool = False
     """Whether it runs once a shard; else once."""
+    rehearsed: bool = True
+    """Whether a rehearsal does it, too; what looks at the real vendor alone has nothing to see there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ SYNC_CONTRACTS = Stage(
         Step("read_contracts", steps.read_contracts, DryRun.DISCARD),
         Step("sync", steps.sync, DryRun.DISCARD, sharded=True),
         Step("report", steps.record_synced),
-        Step("look_for_drift", steps.look_for_drift, DryRun.DISCARD),
+        Step("look_for_drift", steps.look_for_drift, DryRun.DISCARD, rehearsed=False),
     ),
 )
 

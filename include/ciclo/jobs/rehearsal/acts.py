@@ -10,13 +10,17 @@ from sqlalchemy.orm import Session
 from ciclo.jobs.rehearsal.errors import ScenarioError
 from ciclo.jobs.rehearsal.scenario import Act
 from ciclo.ledger import actions
-from ciclo.ledger.tables import Finding, Invoice, Period
+from ciclo.ledger.tables import Finding, Invoice, Period, PriceUpdateExecution
 
 _OF_PERIODS: dict[str, Callable[..., Any]] = {
     "release": actions.release_period,
     "cancel": actions.cancel_period,
     "settle_now": actions.settle_now,
+    "plan_again": actions.plan_again,
+    "bill_again": actions.bill_again,
+    "not_its_own": actions.not_its_own,
 }
+_OF_UPDATES: dict[str, Callable[..., Any]] = {"apply": actions.apply_update, "skip": actions.skip_update}
 
 
 def act(session: Session, organization_id: int, wanted: Act, *, person: str, at: datetime) -> None:
@@ -32,6 +36,9 @@ def act(session: Session, organization_id: int, wanted: Act, *, person: str, at:
     elif wanted.action in _OF_PERIODS:
         period = _period(session, organization_id, wanted)
         _OF_PERIODS[wanted.action](session, organization_id, period.id, person=person, note=wanted.note, at=at)
+    elif wanted.action in _OF_UPDATES:
+        update = _update(session, organization_id, wanted)
+        _OF_UPDATES[wanted.action](session, organization_id, update.id, person=person, note=wanted.note, at=at)
     else:
         raise ScenarioError(f"there is no action {wanted.action}")
     session.commit()
@@ -47,6 +54,18 @@ def _period(session: Session, organization_id: int, wanted: Act) -> Period:
     if period is None:
         raise ScenarioError("there is no such period")
     return period
+
+
+def _update(session: Session, organization_id: int, wanted: Act) -> PriceUpdateExecution:
+    query = select(PriceUpdateExecution).where(
+        PriceUpdateExecution.organization_id == organization_id,
+        PriceUpdateExecution.rule_id == wanted.rule_id,
+        PriceUpdateExecution.execution_date == wanted.issue_date,
+    )
+    update = session.scalar(query.order_by(PriceUpdateExecution.id).limit(1))
+    if update is None:
+        raise ScenarioError("there is no such price update")
+    return update
 
 
 def _findings(session: Session, organization_id: int, wanted: Act) -> list[int]:

@@ -168,6 +168,8 @@ class StageRun:
             if isinstance(step, Approval):
                 if not self._approve(step):
                     return
+            elif isinstance(step, Step) and not step.rehearsed:
+                continue
             elif isinstance(step, Step) and step.sharded:
                 count = self.rehearsal.scenario.settings.shards
                 self._given[step.name] = [self._try(step, Shard(number, count)) for number in range(count)]
@@ -200,6 +202,7 @@ class StageRun:
                     clock.wait_until(again)
                 except DayOver:
                     raise error from None
+                self.rehearsal.vendor.set_clock(clock.now())
 
     def _do(self, step: Step | LedgerStep, shard: Shard | None, tried: int) -> Any:
         place = f"{self.stage.dag_id}/{self._run_id}/{step.name}/{shard.number if shard else -1}/try {tried}"
