@@ -93,7 +93,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _print(result: Any) -> None:
-    lines = result if isinstance(result, list) and all(isinstance(line, str) for line in result) else None
+    lines = result if isinstance(result, list) and result and isinstance(result[0], str) else None
     typer.echo("\n".join(lines) if lines is not None else json.dumps(result, indent=2, ensure_ascii=False))
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ciclo.domain.pricing import WHOLE_RULE
 from ciclo.jobs.preview import RulePreview, UpdatePreview
 
 
@@ -28,7 +29,7 @@ def _update_lines(update: UpdatePreview) -> list[str]:
     head = f"price update {execution.execution_date} {execution.update.index.label}"
     factor = f", factor {update.factor:f}" if update.factor is not None else ""
     changes = [
-        f"  {'service ' + str(change.service) if change.service is not None else 'gross value'}: "
+        f"  {'service ' + str(change.service) if change.service != WHOLE_RULE else 'gross value'}: "
         f"{change.old_unit_value:.2f} -> {change.new_unit_value:.2f}"
         for change in update.changes
     ]

@@ -93,11 +93,13 @@ def read_rule(document: Mapping[str, Any]) -> InvoiceRule:
 
 
 def preview_rule(rule: InvoiceRule, days: DateRange) -> RulePreview:
-    """Return what the rule bills in the window.
+    """Return what the rule bills in the window; one whose `additional_information` is null never recurs.
 
     Raises:
         InvalidRule: naming contract, rule and field.
     """
+    if not rule.recurs:
+        return RulePreview(rule)
     terms = read_terms(rule)
     history = [Price(key, date.min, value) for key, value in current_prices(rule).items()]
     preview = RulePreview(rule)
