@@ -38,6 +38,8 @@ from simulated_vendor import SimulatedClock, SimulatedVendor
 
 WINDOW = Scope(DateRange.days(date(2025, 1, 1), date(2025, 4, 30)))
 EVER = Scope(DateRange.days(date(2000, 1, 1), date(2025, 12, 31)))
+IN_WINDOW = select(Period).where(Period.issue_date < WINDOW.window.end)
+"""The periods that the simulation is about: reading a contract plans its open months, too."""
 LEASE, GRACE = timedelta(minutes=10), timedelta(minutes=5)
 BASE, READJUSTED = Decimal("1000.00"), Decimal("1084.45")
 REFERENCE = re.compile(r"ciclo:7:(\d+):(\d{4}-\d{2}-\d{2})")
@@ -209,7 +211,7 @@ class Billing:
                 self.vendor.ask("POST", f"contracts/{period.contract_id}/invoices", {"invoice": invoice})
 
     def _in_state(self, session: Session, state: PeriodState) -> list[Period]:
-        return list(session.scalars(select(Period).where(Period.state == state.value).order_by(Period.id)))
+        return list(session.scalars(IN_WINDOW.where(Period.state == state.value).order_by(Period.id)))
 
     # -- what must hold ------------------------------------------------------------------------------------------
 
@@ -219,7 +221,7 @@ class Billing:
         billed = Counter(_subject(invoice) for invoice in live)
         assert all(number == 1 for number in billed.values()), f"billed twice: {billed}"
         with self._session() as session:
-            periods = list(session.scalars(select(Period)))
+            periods = list(session.scalars(IN_WINDOW))
         assert len(periods) == 16, "a period is lost"
         by_id = {invoice["id"]: invoice for invoice in live}
         for period in periods:
@@ -235,7 +237,7 @@ class Billing:
         """Once all is calm: everything is issued, or cancelled by a person, at the price in force on its day."""
         self.check()
         with self._session() as session:
-            periods = list(session.scalars(select(Period)))
+            periods = list(session.scalars(IN_WINDOW))
             executions = list(session.scalars(select(PriceUpdateExecution)))
         states = Counter(period.state for period in periods)
         assert set(states) <= {"issued", "cancelled"}, f"not at an end: {states}"
@@ -259,7 +261,7 @@ class Billing:
 
     def _all_at_rest(self) -> bool:
         with self._session() as session:
-            states = set(session.scalars(select(Period.state)))
+            states = {period.state for period in session.scalars(IN_WINDOW)}
         return states <= {PeriodState.ISSUED.value, PeriodState.CANCELLED.value}
 
     def live_invoices(self) -> list[dict[str, Any]]:

@@ -76,12 +76,12 @@ def ignore_leases(patch: Patch) -> None:
 def overwrite_what_others_settled(patch: Patch) -> None:
     """Change periods as they were read, whatever became of them since."""
 
-    def change(self: PeriodRepository, periods: Any, target: Any, *, reason: str, at: Any, doubt_until: Any = None):
+    def change(self: PeriodRepository, periods: Any, target: Any, *, reason: Any, at: Any, doubt_until: Any = None):
         rows = list(periods)
         values = {"state": target.value, "changed_at": at, "owner": None, "lease_until": None, **reason_columns(reason)}
-        statement = update(Period).where(Period.id.in_([row.id for row in rows]))
-        self._session.execute(statement.values(**values, doubt_until=doubt_until))
         for row in rows:
+            as_read = {"invoice_id": row.invoice_id, "doubt_until": doubt_until}
+            self._session.execute(update(Period).where(Period.id == row.id).values(**values, **as_read))
             row.state = target.value
         return rows
 
