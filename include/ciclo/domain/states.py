@@ -118,6 +118,7 @@ class ReasonKind(StrEnum):
     PRICE_UNKNOWN = "price_unknown"
     TERMS_UNUSABLE = "terms_unusable"
     TOTAL_NOT_POSITIVE = "total_not_positive"
+    OTHER_CUSTOMER = "other_customer"
     SERVICES_ALIKE = "services_alike"
     ANOTHER_AMOUNT_APPROVED = "another_amount_approved"
     UNREAD = "unread"

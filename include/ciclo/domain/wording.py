@@ -50,6 +50,10 @@ REASONS: Mapping[ReasonKind, str] = {
     _K.PRICE_UNKNOWN: "its price is not known: {error}",
     _K.TERMS_UNUSABLE: "its rule cannot be billed by: {error}",
     _K.TOTAL_NOT_POSITIVE: "its total would be {amount:brl}",
+    _K.OTHER_CUSTOMER: (
+        "its rule bills {rule_customer}, its contract is with {contract_customer}, and the API bills a contract's "
+        "customer only: make the invoice at the vendor, then release it"
+    ),
     _K.SERVICES_ALIKE: "services {services:list} cannot be told apart",
     _K.ANOTHER_AMOUNT_APPROVED: "{approved:brl} was approved, by now it is {amount:brl}",
     _K.UNREAD: "its contract could not be read: {error}",

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.states import PeriodState, Reason, ReasonKind
+from ciclo.domain.wording import said
 from ciclo.jobs.context import Gaps, IssueOptions
 from ciclo.jobs.issuing import adopt, match
 from ciclo.jobs.issuing.issue import issue_due_periods
@@ -270,6 +271,16 @@ def test_a_stamp_whose_answer_was_lost_is_not_written_again(bill):
     assert {each["comments"] for each in living(bill) if each["id"] < 904} == {
         f"ciclo:7:1:2025-0{month}-10" for month in (1, 2, 3)
     }
+
+
+def test_a_rule_that_bills_another_customer_is_parked_with_both_names(bill):
+    names = [{"id": 1010, "name": "Matriz Ltda."}, {"id": 2020, "name": "Filial Ltda."}]
+    bill(rules=[rule(created_at=MADE, customer_id=2020, customer_type="Company")], companies=names)
+    parked = bill.ctx.periods.in_state(PeriodState.PARKED)
+    assert [period.reason.kind for period in parked] == [ReasonKind.OTHER_CUSTOMER] * 3
+    assert "Filial Ltda. (2020)" in said(parked[0].reason)
+    assert "Matriz Ltda. (1010)" in said(parked[0].reason)
+    assert living(bill) == []
 
 
 # -- limits ------------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from ciclo.billimatic import ApiError
 from ciclo.billimatic.models import Invoice
 from ciclo.domain.calendar import first_of_month
 from ciclo.domain.findings import FindingKind
@@ -86,6 +87,7 @@ def _decide(
             outcome.parked += len(ctx.periods.park([period], reason=reason, at=now))
         else:
             absent.append(each)
+    foreign = [each for each in absent if _bills_another(look, each)]
     claimed = ctx.periods.claim_these(own, owner=owner, lease_until=now + options.lease, at=now) if own else []
     found = [look.found(period, own[period.id]) for period in claimed]
     outcome.adopted += record_adopted(ctx, look, found)
@@ -93,7 +95,42 @@ def _decide(
     ctx.session.commit()
     failpoint("adopt.adopted")
     stamp(ctx, look, options)
-    return absent
+    outcome.parked += _park_foreign(ctx, look, foreign)
+    return [each for each in absent if each not in foreign]
+
+
+def _bills_another(look: Look, planned: PlannedPeriod) -> bool:
+    """Whether a rule names another customer than its contract: the API creates invoices for the contract's only."""
+    ours = look.customers.get(planned.contract_id)
+    theirs = look.wanted[PeriodKey(planned.rule_id, planned.issue_date)].customer_id
+    return None not in (ours, theirs) and ours != theirs
+
+
+def _park_foreign(ctx: JobContext, look: Look, foreign: Sequence[PlannedPeriod]) -> int:
+    """Park periods whose rule bills another customer, with the names of both. Commits."""
+    names: dict[int | None, str] = {}
+    parked = 0
+    for each in foreign:
+        key = PeriodKey(each.rule_id, each.issue_date)
+        pair = look.wanted[key].customer_id, look.customers[each.contract_id]
+        for customer_id in pair:
+            if customer_id not in names:
+                names[customer_id] = _name_of(ctx, customer_id or 0)
+        facts = {"rule_customer": names[pair[0]], "contract_customer": names[pair[1]]}
+        reason = reason_about(look.periods[key], ReasonKind.OTHER_CUSTOMER, **facts)
+        parked += len(ctx.periods.park([look.periods[key]], reason=reason, at=ctx.clock()))
+        ctx.session.commit()
+    return parked
+
+
+def _name_of(ctx: JobContext, customer_id: int) -> str:
+    """Return a customer's name and number; companies and people are numbered apart, and nothing says which it is."""
+    for ask in (ctx.api.company, ctx.api.person):
+        try:
+            return f"{ask(customer_id).name} ({customer_id})"
+        except ApiError:  # a name less is no reason to stop
+            continue
+    return f"customer {customer_id}"
 
 
 def record_adopted(ctx: JobContext, look: Look, found: Sequence[Found]) -> int:

@@ -82,6 +82,8 @@ class Look:
     assignment: Assignment = field(default_factory=Assignment)
     generated: dict[int, DateRange] = field(default_factory=dict)
     """By rule, the days between the first and the last invoice that the vendor has made of it."""
+    customers: dict[int, int | None] = field(default_factory=dict)
+    """By contract, its own customer."""
     requests: int = 0
     """What the reading cost, at the first of its looks."""
 
@@ -241,10 +243,10 @@ def _assign(ctx: JobContext, spans: Mapping[int, DateRange], remote: Mapping[int
     rule_ids = {rule.rule_id for rule in rules} | {key.rule_id for key in periods}
     snapshots = RuleSnapshots(ctx, rule_ids, kept=len(rule_ids) + 1)
     not_own = ctx.invoices.not_own(rule_ids)
-    customers = {contract.contract_id: contract.customer_id for contract in ctx.catalogue.contracts(spans)}
+    look.customers = {contract.contract_id: contract.customer_id for contract in ctx.catalogue.contracts(spans)}
 
     def add(snapshot: RuleSnapshot, key: PeriodKey, row: Period | None) -> None:
-        customer = customers.get(snapshot.rule.contract_id)
+        customer = look.customers.get(snapshot.rule.contract_id)
         look.wanted[key] = wanted_invoice(
             snapshot, key.issue_date, customer, row, not_own.get(key.rule_id, frozenset())
         )
