@@ -134,6 +134,7 @@ class ReasonKind(StrEnum):
     LEFT_OUT_BY_POLICY = "left_out_by_policy"
     CALLED_FOR_AGAIN = "called_for_again"
     SUPERSEDED = "superseded"
+    TERMS_FOLLOWED = "terms_followed"
 
     # price updates
     APPLIED = "applied"

@@ -66,6 +66,7 @@ REASONS: Mapping[ReasonKind, str] = {
     _K.NOT_ON_THIS_DAY: "rule {rule_id} no longer issues on this day",
     _K.LEFT_OUT_BY_POLICY: "left out by the policy {policy} of run {run_id}",
     _K.CALLED_FOR_AGAIN: "rule {rule_id} calls for it again",
+    _K.TERMS_FOLLOWED: "last seen so at {last_seen}, first seen changed at {first_seen}: {was} became {now}",
     _K.SUPERSEDED: "the same rule and date is billed by organization {organization_id}",
     _K.APPLIED: "applied: factor {factor}",
     _K.VALUE_NOT_OUT: "the value of {price_index} for {month:month} is not out before {out_from}",

@@ -1,12 +1,16 @@
 """Reading: what the vendor says is followed, what it says wrongly once is not, and what cannot be read stops alone."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
 from ciclo.domain.findings import FindingKind
+from ciclo.domain.wording import said
 from ciclo.jobs.rules.read import CURRENT, DisappearedError, read_contract_list, read_contracts
+from ciclo.ledger.repositories.periods import Issued
 from company import company, contract, rule
+from factories import period_row
 
 DAY = date(2025, 6, 5)
 
@@ -144,6 +148,37 @@ def test_terms_are_dated_by_the_readings_on_either_side_of_the_change(sandbox, l
     read_contracts(ctx, [10], seen_on=date(2025, 6, 9))
     first, second = ctx.catalogue.versions([1])[1]
     assert (first.effective_from, second.effective_from) == (date(2025, 1, 10), date(2025, 6, 2))
+
+
+def test_a_change_under_which_nothing_was_billed_is_kept_in_the_trail_alone(sandbox, lite_job):
+    box = sandbox(company(rule(1)))
+    ctx = lite_job(box)
+    read_contract_list(ctx)
+    read_contracts(ctx, [10], seen_on=date(2025, 6, 1))
+    box.put_state(company(rule(1, init_date="2025-01-20")))
+    read_contracts(ctx, [10], seen_on=date(2025, 6, 9))
+    (entry,) = ctx.audit.trail("rule", 1)
+    assert (entry.from_state, entry.to_state) == ("version 1", "version 2")
+    assert "init_date 2025-01-10 became init_date 2025-01-20" in said(entry.reason)
+    assert ctx.findings.open_of_kind(FindingKind.TERMS_CHANGED) == {}
+
+
+def test_what_was_issued_between_two_readings_by_neither_is_a_finding_with_both_terms(sandbox, lite_job):
+    box = sandbox(company(rule(1)))
+    ctx = lite_job(box)
+    read_contract_list(ctx)
+    read_contracts(ctx, [10], seen_on=date(2025, 6, 1))
+    ctx.periods.plan([period_row(issue_date=date(2025, 6, 10))])
+    ctx.clock.now += timedelta(hours=5)
+    taken = ctx.periods.claim_these([1], owner="tests", lease_until=ctx.clock(), at=ctx.clock())
+    ctx.periods.issued([Issued(1, 900, Decimal("150.00"), taken[0].state)], at=ctx.clock())
+    ctx.session.commit()
+    ctx.clock.now += timedelta(hours=5)
+    box.put_state(company(rule(1, gross_value="90.0")))
+    read_contracts(ctx, [10], seen_on=date(2025, 6, 11))
+    (finding,) = ctx.findings.open_of_kind(FindingKind.TERMS_CHANGED).values()
+    assert "contract 10, rule 1, period 2025-06-10" in finding.message
+    assert "150.00 billed became 90.0" in finding.message
 
 
 def test_the_vendor_is_never_asked_while_a_transaction_is_open(sandbox, lite_job, monkeypatch):

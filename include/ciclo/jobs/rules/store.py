@@ -14,11 +14,12 @@ from ciclo.billimatic.models import InvoiceRule
 from ciclo.domain.calendar import add_days, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.price_index import MONTHS_BY_LAW
+from ciclo.domain.states import Reason, ReasonKind
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.ask import ReadRule, RuleBatch
 from ciclo.jobs.rules.prices import read_prices
 from ciclo.jobs.rules.schedules import follow_schedules, note_disagreements
-from ciclo.ledger.repositories import Disagreement
+from ciclo.ledger.repositories import Change, Disagreement
 from ciclo.ledger.repositories.contracts import NewestVersion
 from ciclo.ledger.tables import Rule
 from ciclo.ledger.terms import RuleTerms, terms_hash
@@ -72,6 +73,7 @@ def store_rules(ctx: JobContext, batch: RuleBatch, unread: Collection[int], seen
     ctx.scheduled_updates.mark_gone(rule_ids, present, now)
     ctx.catalogue.mark_rules_gone([each for each in batch.answered if each not in unread], rule_ids, now)
     ctx.session.flush()
+    _keep_trail(ctx, read, changed, newest, last_seen, now)
     repriced = {row["rule_id"] for row in reading.rows if row["rule_id"] in newest}
     _note_changes(ctx, {*repriced, *(rule_id for rule_id in changed if rule_id in newest)}, last_seen, now)
     return [Problem(entry.contract_id, entry.rule_id, entry.line()) for entry in reading.disagreements]
@@ -119,6 +121,35 @@ def _new_since(
             is_new_contract = row is not None and began is not None and row.first_seen_at > began
             found[rule.id] = seen_on if was_read or is_new_contract else None
     return found
+
+
+def _keep_trail(
+    ctx: JobContext,
+    read: Sequence[ReadRule],
+    changed: Mapping[int, Mapping[str, Any]],
+    newest: Mapping[int, NewestVersion],
+    last_seen: Mapping[int, datetime],
+    now: datetime,
+) -> None:
+    """Add to the audit trail which terms became which, and between which readings."""
+    before = {rule_id: number.version for rule_id, number in newest.items() if rule_id in changed}
+    versions = ctx.catalogue.versions(before)
+    changes = []
+    for entry in read:
+        rule_id = entry.rule.id
+        if rule_id not in before:
+            continue
+        was = next(row for row in versions[rule_id] if row.version == before[rule_id])
+        facts: dict[str, Any] = {
+            "contract_id": entry.rule.contract_id,
+            "rule_id": rule_id,
+            "last_seen": last_seen[rule_id].isoformat(timespec="minutes"),
+            "first_seen": now.isoformat(timespec="minutes"),
+            **_both(was.terms, changed[rule_id]["terms"], (), None),
+        }
+        numbers = f"version {was.version}", f"version {changed[rule_id]['version']}"
+        changes.append(Change(rule_id, *numbers, Reason(ReasonKind.TERMS_FOLLOWED, facts)))
+    ctx.audit.record("rule", changes, now)
 
 
 def _note_changes(ctx: JobContext, rule_ids: Collection[int], last_seen: Mapping[int, datetime], now: datetime) -> None:
