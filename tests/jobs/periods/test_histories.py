@@ -178,7 +178,7 @@ def check(place: Company) -> None:
 
 @given(history=histories())
 @settings(
-    max_examples=20,
+    max_examples=12,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],  # a history takes seconds: the falsifying one is short enough to read
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
