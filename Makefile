@@ -54,11 +54,12 @@ screenshots: $(STAMP) ## Take the console's screenshots anew, light and dark (ne
 	@$(BIN)/python scripts/screenshots.py
 
 .PHONY: lint
-lint: $(STAMP) ## Check format, lint, types and the direction of imports
+lint: $(STAMP) ## Check format, lint, types, the direction of imports and that nothing lies unused
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python scripts/unused.py
 
 .PHONY: format
 format: $(STAMP) ## Put the code into its format

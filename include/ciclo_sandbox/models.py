@@ -323,7 +323,7 @@ class Plan(Resource):
 
 
 class Contract(Resource):
-    """A contract."""
+    """A contract, as the API answers it."""
 
     id: Identifier = said("Id of the contract.")
     name: str = said("Name, unique in the account.", default="")
@@ -462,7 +462,7 @@ class Billable(Resource):
 
 
 class Invoice(Billable):
-    """An invoice."""
+    """An invoice, as the API answers it."""
 
     automatic_management_on_business_days: bool | None = said("Whether it is billed on business days.", default=False)
     nfse_url: str | None = said("Where the NFS-e's PDF is.")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ciclo.console import formats
-from ciclo.console.charts import HEIGHT, WIDTH, bars_and_line, round_steps, share_of_width, steps_over_time
+from ciclo.console.charts import HEIGHT, WIDTH, bars_and_line, round_steps, steps_over_time
 from ciclo.console.formats import MARKS, mark
 from ciclo.domain.due_dates import Charge, ChargeType
 
@@ -106,8 +106,3 @@ def test_prices_over_time_are_drawn_from_left_to_right(prices):
     drawn = steps_over_time([(day, value, "") for day, value in sorted(prices)], date(2030, 1, 1))
 
     assert [point.x for point in drawn.points] == sorted(point.x for point in drawn.points)
-
-
-def test_what_is_not_nothing_is_at_least_a_pixel():
-    assert share_of_width(Decimal("0.01"), Decimal(1_000_000), 100) == 1
-    assert share_of_width(Decimal(0), Decimal(1), 100) == 0

@@ -16,7 +16,6 @@ from ciclo.domain.recurrence import (
     Recurrence,
     accrual_month,
     expand,
-    issue_count,
     issue_dates,
     nth_issue_date,
     period_numbers,
@@ -158,7 +157,7 @@ def test_a_rule_without_end_can_be_read_lazily_over_millennia():
     rule = monthly(date(2025, 1, 31))
     far = DateRange(date(2024, 1, 1), date(9999, 12, 31))
     assert list(islice(issue_dates(rule, far), 2)) == dates("2025-01-31", "2025-02-28")
-    assert issue_count(rule, far) == 7975 * 12 - 1
+    assert len(period_numbers(rule, far)) == 7975 * 12 - 1
 
 
 @given(recurrence=recurrences(), window=WINDOWS)
@@ -170,7 +169,6 @@ def test_the_periods_are_those_that_walking_day_by_day_would_find(recurrence, wi
             walked.append(issued)
         number += 1
     assert list(issue_dates(recurrence, window)) == walked
-    assert issue_count(recurrence, window) == len(walked)
 
 
 @given(recurrence=recurrences(), window=WINDOWS, cut=DAYS)

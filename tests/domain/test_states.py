@@ -14,7 +14,6 @@ from ciclo.domain.receivables import (
     days_late,
     days_to_receive,
     event_between,
-    is_late,
     next_states,
     observed_events,
 )
@@ -99,20 +98,6 @@ def test_a_daily_reading_may_skip_a_step(source, target, events):
 def test_received_money_that_is_found_cancelled_is_a_finding(source, target):
     with pytest.raises(IllegalTransition, match=f"a receivable cannot go from {source} to {target}"):
         observed_events(ReceivableState(source), ReceivableState(target))
-
-
-@pytest.mark.parametrize(
-    ("state", "due", "late"),
-    [
-        ("to_receive", date(2025, 6, 29), True),
-        ("to_receive", date(2025, 6, 30), False),
-        ("to_emit", date(2025, 1, 1), False),
-        ("received", date(2025, 1, 1), False),
-        ("cancelled", date(2025, 1, 1), False),
-    ],
-)
-def test_late_is_issued_unpaid_and_past_due(state, due, late):
-    assert is_late(ReceivableState(state), due, TODAY) is late
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 from airflow.sdk.definitions.connection import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from ciclo.provider.connection import settings_of
-from ciclo.provider.hook import BillimaticHook, ConnectionFieldError
+from ciclo.provider.connection import ConnectionFieldError, settings_of
+from ciclo.provider.hook import BillimaticHook
 
 TOKEN = "canary-8c02b7"
 ORGANIZATION = {"organization_id": 564}

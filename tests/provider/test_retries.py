@@ -15,7 +15,7 @@ from ciclo.billimatic import (
     UnreadableAnswerError,
 )
 from ciclo.domain.errors import InvalidRule
-from ciclo.provider.hook import ConnectionFieldError
+from ciclo.provider.connection import ConnectionFieldError
 from ciclo.provider.retries import API_RETRIES
 from ciclo.sgs.client import IndexUnavailableError
 

@@ -73,7 +73,8 @@ def account(
     from ciclo.billimatic import BillimaticClient  # noqa: PLC0415 - a command loads only what it needs
 
     if conn is not None:
-        from ciclo.provider.hook import BillimaticHook, ConnectionFieldError  # noqa: PLC0415
+        from ciclo.provider.connection import ConnectionFieldError  # noqa: PLC0415
+        from ciclo.provider.hook import BillimaticHook  # noqa: PLC0415
 
         try:
             client = BillimaticHook(billimatic_conn_id=conn).get_conn()

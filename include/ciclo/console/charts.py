@@ -174,10 +174,3 @@ def _spread(ticks: Sequence[Tick], gap: int = 56) -> tuple[Tick, ...]:
         if not kept or tick.at - kept[-1].at >= gap:
             kept.append(tick)
     return tuple(kept)
-
-
-def share_of_width(part: Decimal, whole: Decimal, width: int) -> int:
-    """Pixels that a part takes of a bar; at least one for what is not nothing."""
-    if not whole or not part:
-        return 0
-    return max(1, _pixel(part * width / whole))

@@ -101,11 +101,6 @@ class Accumulation:
         return _percent(self.factor)
 
     @property
-    def compounded_percent(self) -> Decimal:
-        """What the index itself did, in percent, exact."""
-        return _percent(self.compounded)
-
-    @property
     def floored(self) -> bool:
         """Whether the index fell and the factor was held at 1."""
         return self.factor != self.compounded
@@ -138,7 +133,7 @@ def window(
     """Months an update uses, oldest first: `month_quantity` of them.
 
     `published`: the last ones published by the execution date. `previous_month`: those that end with the month before
-    it, though they may not be out yet: see `complete_from`.
+    it, though they may not be out yet.
 
     Raises:
         InvalidRule: `month_quantity` is below 1.
@@ -149,11 +144,6 @@ def window(
     if policy is WindowPolicy.PUBLISHED and available_from(index, last) > execution_date:
         last = add_months(last, -1)
     return tuple(add_months(last, -back) for back in reversed(range(month_quantity)))
-
-
-def complete_from(index: PriceIndex, months: Sequence[date]) -> date:
-    """First day on which every month of a window should be out; a value missing from then on is late."""
-    return max(available_from(index, month) for month in months)
 
 
 def accumulate(

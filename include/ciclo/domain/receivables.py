@@ -115,11 +115,6 @@ def observed_events(
     return SKIPPED.get((source, target)) or (event_between(source, target),)
 
 
-def is_late(state: ReceivableState, due_date: date, today: date) -> bool:
-    """Whether the money is overdue: issued, not received, and `today` is past the due date."""
-    return state == ReceivableState.TO_RECEIVE and due_date < today
-
-
 def days_late(due_date: date, today: date) -> int:
     """Calendar days that `today` is past the due date; 0 on or before it."""
     return max(0, (today - due_date).days)

@@ -149,11 +149,6 @@ def issue_dates(recurrence: Recurrence, window: DateRange) -> Iterator[date]:
     return (nth_issue_date(recurrence, number) for number in period_numbers(recurrence, window))
 
 
-def issue_count(recurrence: Recurrence, window: DateRange) -> int:
-    """How many issue dates lie in `window`, without walking them."""
-    return len(period_numbers(recurrence, window))
-
-
 @lru_cache(maxsize=8192)  # as `day_in_month`
 def accrual_month(issue_date: date, convention: AccrualMonth) -> date:
     """First day of the month an invoice belongs to: the issue date's, the one before or the one after it."""

@@ -77,7 +77,7 @@ class JobContext:
 
     @cached_property
     def periods(self) -> PeriodRepository:
-        """Periods."""
+        """Periods: what is to become invoices, state by state."""
         return PeriodRepository(self.session, self.organization_id, self.actor)
 
     @cached_property

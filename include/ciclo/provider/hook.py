@@ -15,8 +15,6 @@ from ciclo.billimatic import ApiError, BillimaticClient, NotFoundError
 from ciclo.provider.connection import ConnectionFieldError, settings_of
 from ciclo.provider.metrics import measure_request
 
-__all__ = ["BillimaticHook", "ConnectionFieldError"]
-
 
 class BillimaticHook(BaseHook):
     """Makes a client of the Billimatic API from an Airflow connection.

@@ -63,7 +63,7 @@ class UpdateQuery:
     q: TextParam = ""
 
     def filter(self) -> queries.UpdateFilter:
-        """Return the filter."""
+        """Return what the page asks the ledger for."""
         window = DateRange.month_of(self.month) if self.month else None
         states: dict[str, tuple[str, ...]] = {"open": queries.OPEN_STATES, "done": queries.DONE_STATES}
         wanted = states.get(self.show, ())

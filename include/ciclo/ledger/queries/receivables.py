@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import first_of_month
 from ciclo.domain.money import ZERO
-from ciclo.domain.receivables import AgeingBucket, ReceivableState, ageing_bucket, days_late
+from ciclo.domain.receivables import AgeingBucket, ReceivableState, days_late
 from ciclo.domain.recurrence import DateRange
 from ciclo.ledger.queries.months import Share
 from ciclo.ledger.queries.paging import Listing, contains, counted, days_between
@@ -166,11 +166,6 @@ def receivable_listing(organization_id: int, wanted: ReceivableFilter) -> Listin
 
     key = (Receivable.receivable_id,)
     return Listing(counted(lean), rows, build, SORTS, key, conditions, narrow=narrow)
-
-
-def bucket_of(row: ReceivableRow, today: date) -> AgeingBucket | None:
-    """Return the ageing bucket of an open receivable, None for one that is not owed."""
-    return ageing_bucket(row.due_date, today) if row.state == ReceivableState.TO_RECEIVE else None
 
 
 def _first_due_dates(today: date) -> tuple[tuple[AgeingBucket, date], ...]:

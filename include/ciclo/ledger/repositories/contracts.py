@@ -66,10 +66,6 @@ class CatalogueRepository:
         """Return the ids of the active contracts of a shard that are still at the vendor."""
         return self._ids(Contract.state == ACTIVE, contract_ids, shard, shards)
 
-    def inactive_contracts(self, *, contract_ids: Collection[int] = (), shard: int = 0, shards: int = 1) -> list[int]:
-        """Return the ids of the contracts of a shard that are at the vendor, but not to be billed."""
-        return self._ids(Contract.state != ACTIVE, contract_ids, shard, shards)
-
     def _ids(self, state: ColumnElement[bool], contract_ids: Collection[int], shard: int, shards: int) -> list[int]:
         query = select(Contract.contract_id).where(
             Contract.organization_id == self._organization_id,

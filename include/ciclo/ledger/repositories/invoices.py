@@ -17,7 +17,6 @@ from ciclo.domain.calendar import first_of_month
 from ciclo.domain.findings import AT_REST
 from ciclo.domain.receivables import MadeBy, ReceivableState
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.states import PeriodState
 from ciclo.ledger.database import Merge, in_parts, upsert
 from ciclo.ledger.tables import Contract, GeneratedRange, Invoice, NotItsOwn, Period, Receivable
 
@@ -126,16 +125,6 @@ class InvoiceRepository:
             Invoice.issue_date < window.end,
         )
         return list(self._session.scalars(query.order_by(Invoice.invoice_id)))
-
-    def receivables_of(self, invoice_ids: Iterable[int]) -> dict[int, list[Receivable]]:
-        """Return the receivables of some invoices, by due date."""
-        query = select(Receivable).where(
-            Receivable.organization_id == self._organization_id, Receivable.invoice_id.in_(list(invoice_ids))
-        )
-        found: dict[int, list[Receivable]] = {}
-        for receivable in self._session.scalars(query.order_by(Receivable.due_date, Receivable.receivable_id)):
-            found.setdefault(receivable.invoice_id, []).append(receivable)
-        return found
 
     def _some(self, invoice_ids: Collection[int]) -> Select[int]:
         mine = Invoice.organization_id == self._organization_id, Invoice.invoice_id.in_(invoice_ids)
@@ -291,16 +280,6 @@ class ReconciliationRepository:
         new.period_id, new.adopted = period.id, True
         period.invoice_id, period.changed_at = new_invoice_id, at
         self._session.flush()
-
-    def unbilled(self, window: DateRange) -> list[Period]:
-        """Return the window's periods that are not invoices, whatever their state."""
-        query = select(Period).where(
-            Period.organization_id == self._organization_id,
-            Period.issue_date >= window.start,
-            Period.issue_date < window.end,
-            Period.state != PeriodState.ISSUED.value,
-        )
-        return list(self._session.scalars(query.order_by(Period.issue_date, Period.id)))
 
 
 class OwedSum(NamedTuple):
