@@ -30,7 +30,7 @@ def test_a_worked_example_is_what_the_code_computes(example):
     result = accumulate(index, shipped_series()[index], used)
 
     assert f"{used[0]:%Y-%m} to {used[-1]:%Y-%m}" == shown
-    assert (result.compounded - 1) * 100 == Decimal(accumulated)
+    assert result.percent == Decimal(accumulated)
     assert new_unit_value(Decimal(price), result.factor) == Decimal(new_price)
 
 
