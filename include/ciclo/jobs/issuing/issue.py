@@ -29,6 +29,7 @@ from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests, 
 from ciclo.jobs.issuing.record import Found, reason_about, record_issued
 from ciclo.jobs.issuing.settle import StillInDoubtError, settle, still_open
 from ciclo.jobs.periods.sync import read_due
+from ciclo.jobs.rules.read import CURRENT, read_contract_list, read_contracts
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.repositories.periods import PlannedPeriod
 from ciclo.ledger.tables import Period
@@ -76,7 +77,13 @@ def issue_due_periods(ctx: JobContext, scope: Scope, options: IssueOptions, *, o
     options.require_lease(ctx.api)
     due = ctx.periods.open_contracts(scope)
     ctx.session.commit()
-    read = set(read_due(ctx, due, today=ctx.today).read)
+    if scope.plan_id is None:
+        read = set(read_due(ctx, due, today=ctx.today).read)
+    else:  # a person approved these days: what was read is not planned anew, which would take them back
+        read_contract_list(ctx, not_older_than=CURRENT)
+        billable = ctx.catalogue.billable_contracts(contract_ids=due) if due else []
+        ctx.session.commit()
+        read = set(read_contracts(ctx, billable, seen_on=ctx.today, not_older_than=CURRENT).read)
     outcome = IssueOutcome(waiting=hold_back(ctx, scope))
     planned = [each for each in ctx.periods.planned(scope) if each.contract_id in read]
     ctx.session.commit()
