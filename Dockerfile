@@ -1,4 +1,5 @@
-# Ciclo on the official Airflow image: pinned requirements, the package, its Dags and plugins. Runs as user 50000 (airflow).
+# Ciclo on the official Airflow image: pinned requirements, its Dags and plugins, and the wheel of `include/` (ciclo, and
+# ciclo_sandbox for `ciclo sandbox` and `ciclo rehearse`; demo and bench stay out). Runs as user 50000 (airflow).
 ARG AIRFLOW_IMAGE=apache/airflow:3.3.2-python3.11
 
 FROM ${AIRFLOW_IMAGE} AS build

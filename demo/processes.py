@@ -1,6 +1,6 @@
 """The demonstration's child processes: a log file each, watched, and ended together, however the demonstration ends.
 
-Every child carries the run's mark in its environment. A guardian (`python -m demo.processes MARK SECONDS`) holds the
+Every child carries the run's mark in its environment. A watcher (`python -m demo.processes MARK SECONDS`) holds the
 other end of a pipe; when that closes, by a normal end, Ctrl-C or a crash, it ends the marked processes alone.
 """
 
@@ -90,7 +90,7 @@ class Processes:
         self._children: list[Child] = []
 
     def __enter__(self) -> Self:
-        self._guardian = subprocess.Popen(  # noqa: S603 - our own command
+        self._watcher = subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-m", "demo.processes", self._mark, str(self._grace_seconds)],
             stdin=subprocess.PIPE,
             start_new_session=True,
@@ -100,9 +100,9 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._guardian.stdin:
-            self._guardian.stdin.close()
-        self._guardian.wait()
+        if self._watcher.stdin:
+            self._watcher.stdin.close()
+        self._watcher.wait()
         for child in self._children:
             child.process.wait()
 

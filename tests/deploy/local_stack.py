@@ -98,13 +98,13 @@ class LocalStack:
         return {name: each for name, each in every if chosen.issuperset(each.get("profiles", ()))}
 
     def __enter__(self) -> Self:
-        guardian = subprocess.Popen(
+        watcher = subprocess.Popen(
             [sys.executable, "-m", "demo.processes", self._mark, "5"],
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
-        self._exit.callback(guardian.wait)
-        self._exit.callback(guardian.stdin.close)  # the guardian then ends whatever carries the mark
+        self._exit.callback(watcher.wait)
+        self._exit.callback(watcher.stdin.close)  # the watcher then ends whatever carries the mark
         try:
             with ThreadPoolExecutor(len(self.services)) as pool:
                 for future in as_completed([pool.submit(self._bring_up, name) for name in self.services]):

@@ -1,4 +1,4 @@
-"""A real Airflow for the tests of this folder: started once, ended by the guardian, its secrets easy to look for."""
+"""A real Airflow for the tests of this folder: started once, ended by the watcher, its secrets easy to look for."""
 
 import json
 import time
