@@ -94,6 +94,8 @@ def read_due(ctx: JobContext, contract_ids: list[int], *, today: date, not_older
         readings.add(batch)
     over = [each for each in contract_ids if each not in billable]
     window = open_window(ctx, today)
-    if window:
-        plan_periods(ctx, [*readings.read, *over], window)
+    last = ctx.catalogue.last_expanded()
+    ctx.session.commit()
+    if last is not None and window.start <= last:  # a month that was never expanded is left to its expansion
+        plan_periods(ctx, [*readings.read, *over], DateRange(window.start, DateRange.month_of(last).end))
     return readings
