@@ -135,7 +135,8 @@ def _compare(
         expected = {
             each.issue_date: each
             for each in snapshot.periods(window)
-            if not _within(each.issue_date, paused) and (rule.new_since is None or each.issue_date >= rule.new_since)
+            if not _within(each.issue_date, paused)
+            and (rule.new_since is None or each.issue_date >= rule.new_since or _is_kept(own.get(each.issue_date)))
         }
         paid: list[_Paid] = []
         if rule.rule_id in changed:
@@ -150,6 +151,11 @@ def _compare(
         outcome.rules += 1
         outcome.expected += len(expected)
         _sort_in(ctx, changes, snapshot, own, expected, paid, paused, window)
+
+
+def _is_kept(period: Period | None) -> bool:
+    """Whether a period of a day before its rule was first seen is open: a range that a person approved planned it."""
+    return period is not None and period.state in UNSENT
 
 
 def _periods(
