@@ -4,7 +4,7 @@ A starting point, read-only. Newer and revised values come from SGS into the led
 """
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -30,12 +30,14 @@ class ShippedValue:
     source: str
 
 
-def shipped_values() -> Iterator[ShippedValue]:
-    """Every shipped value, by index, then by month."""
+@cache
+def shipped_values() -> tuple[ShippedValue, ...]:
+    """Every shipped value, by index, then by month; read once."""
     lines = files("ciclo.sgs").joinpath("price_indices.csv").read_text(encoding="utf-8").splitlines()
-    for row in csv.DictReader(lines):
-        month = date.fromisoformat(f"{row['month']}-01")
-        yield ShippedValue(row["index"], month, Decimal(row["value"]), row["source"])
+    return tuple(
+        ShippedValue(row["index"], date.fromisoformat(f"{row['month']}-01"), Decimal(row["value"]), row["source"])
+        for row in csv.DictReader(lines)
+    )
 
 
 @cache

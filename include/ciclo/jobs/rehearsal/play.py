@@ -85,22 +85,23 @@ class Rehearsal:
 
     def _play_day(self, day: date) -> None:
         self._move(day, MACHINERY)
-        self._move(day, PEOPLE)
         events = self.scenario.on(day)
-        for event in events:
-            if event.run is None:
-                self._happen(event)
+        people, by_hand = ([each for each in events if (each.run is None) is kind] for kind in (True, False))
+        if people:
+            self._move(day, PEOPLE)
+        for event in people:
+            self._happen(event)
         if self.scenario.is_down(day):
             return
         for at, stage in _due(day):
             self._move(day, at)
             self._run(stage, DagRun(dag_id=stage.dag_id), scheduled_at=datetime.combine(day, at, SAO_PAULO))
         self._watch(day)
-        self._move(day, BY_HAND)
-        for event in events:
-            if event.run is not None:
-                self._run_by_hand(event, event.run)
-        self._watch(day)
+        if by_hand:
+            self._move(day, BY_HAND)
+            for event in by_hand:
+                self._run_by_hand(event)
+            self._watch(day)
 
     def _move(self, day: date, at: time) -> None:
         self.clock.begin(day, at)
@@ -118,9 +119,10 @@ class Rehearsal:
         except (ScenarioError, LedgerError, DomainError) as error:
             raise ScenarioError(f"event {event}: {error}") from error
 
-    def _run_by_hand(self, event: Event, wanted: DagRun) -> None:
-        stage = STAGES.get(wanted.dag_id)
-        if stage is None:
+    def _run_by_hand(self, event: Event) -> None:
+        wanted = event.run
+        stage = STAGES.get(wanted.dag_id) if wanted is not None else None
+        if wanted is None or stage is None:
             raise ScenarioError(f"event {event}: there is no such Dag; there are {', '.join(STAGES)}")
         self._run(stage, wanted, scheduled_at=None)
 

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ciclo.jobs.rehearsal.errors import ScenarioError
 from ciclo.jobs.settings import BillingSettings
@@ -72,6 +72,10 @@ class Event(BaseModel):
         return f"{self.on} run of {self.run.dag_id}" if self.run else str(self.on)
 
 
+ONE_AT_A_TIME = {"shards": 1, "concurrency": 1}
+"""Settings of a rehearsal that says nothing else: it comes to the same, faster, and with the same ids each time."""
+
+
 class Scenario(BaseModel):
     """What is played. Keys that it does not know (such as `expect`) are passed over."""
 
@@ -82,9 +86,14 @@ class Scenario(BaseModel):
     state: dict[str, Any]
     today: date
     until: date
-    settings: BillingSettings = Field(default_factory=BillingSettings)
+    settings: BillingSettings = Field(default_factory=lambda: BillingSettings(**ONE_AT_A_TIME), validate_default=True)
     down: tuple[tuple[date, date], ...] = ()
     events: tuple[Event, ...] = ()
+
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _one_at_a_time(cls, given: Any) -> Any:
+        return ONE_AT_A_TIME | given if isinstance(given, dict) else given
 
     @model_validator(mode="after")
     def _can_be_played(self) -> Self:
