@@ -34,8 +34,8 @@ class ExpectedPeriod(NamedTuple):
 def expected_periods(state: Json, first: date, last: date) -> list[ExpectedPeriod]:
     """Return the periods of all rules of active contracts with an issue date from `first` to `last`, both included.
 
-    `state` is a sandbox state (file or `GET /_sandbox/state`). Source of the rule: the reference, "Invoice rule: what
-    recurs", and DESIGN 3, Periods.
+    `state` is a sandbox state (file or `GET /_sandbox/state`). Source of the rule: what the
+    vendor's API says of an invoice rule.
     """
     active = {contract["id"] for contract in state["contracts"] if contract["state"] == "active"}
     return [
@@ -83,7 +83,7 @@ Series = dict[tuple[str, int, int], Decimal]
 """Variation in percent by index, year and month."""
 
 PUBLISHED_ON: Final = {"igpm": 1, "ipcfipe": 8, "igpdi": 9, "ipca": 13, "inpc": 13}
-"""Day of the next month from which a month's value is out (DESIGN 3, Price update)."""
+"""Day of the next month from which a month's value is out, by the publishers' calendars."""
 CENT: Final = Decimal("0.01")
 EXACT: Final = Context(prec=500)
 """More digits than any product of index values has."""

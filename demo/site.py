@@ -136,7 +136,7 @@ def _empty(folder: Path) -> None:
 
 LOOPBACK: Final = "127.0.0.1"
 MOST_TASKS_AT_ONCE: Final = 4
-"""SQLite as metadata database takes a few tasks at once gladly, and dozens not at all (DESIGN 8)."""
+"""SQLite as metadata database takes a few tasks at once gladly, and dozens not at all: they end in locks."""
 
 
 def write_configuration(

@@ -1,6 +1,6 @@
 """Mount the billing console in Airflow's UI, under Airflow's own login and permissions, and the webhooks' receiver.
 
-The one rule: who may see it is Airflow's decision (the permission to see plugins), who may act too (the permission to
+Who may see it is Airflow's decision (the permission to see plugins), who may act too (the permission to
 trigger the Dag that issues invoices); the console itself, `ciclo.console`, knows nothing of Airflow. The receiver,
 `POST /webhooks/billimatic`, asks for no login: it believes the vendor's signature alone.
 """

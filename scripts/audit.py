@@ -3,7 +3,7 @@
 
 Run `python scripts/audit.py`. Prints the licences and every problem; ends with 1 if there is one.
 
-The one rule: whatever cannot be told offline is not claimed. Whether a version was yanked or is vulnerable only a
+Whatever cannot be told offline is not claimed. Whether a version was yanked or is vulnerable only a
 registry or a vulnerability database knows: docs/dependencies.md says how to ask them.
 """
 

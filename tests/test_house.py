@@ -15,6 +15,7 @@ MODULES = [
 ]
 DAGS = sorted((ROOT / "dags").glob("*.py"))
 PLACEHOLDER = re.compile(r"^(todo|tbd|fixme|xxx|see (the )?(class|code|above|below|name))\b", re.IGNORECASE)
+FORMULA = re.compile(r"(?:^|[.:]\s+)The (?:one )?rule(?: here)?:", re.MULTILINE)
 
 
 def tree(path):
@@ -53,8 +54,16 @@ def says_nothing(text):
     return len(words) < 2 and "`" not in text  # an example, as in `12.345`, is worth a word
 
 
-def test_every_module_says_what_lives_there():
-    assert [name_of(path) for path in MODULES if ast.get_docstring(tree(path)) is None] == []
+def test_every_module_says_what_lives_there_without_a_formula():
+    opening = {name_of(path): ast.get_docstring(tree(path)) for path in MODULES}
+    assert [name for name, text in opening.items() if text is None] == []
+    assert [name for name, text in opening.items() if FORMULA.search(text)] == []
+
+
+def test_nothing_refers_to_a_document_that_is_not_part_of_the_project():
+    elsewhere = re.compile(r"\b(DESIGN|STYLE)\b(\.md|,? \d|,? section)|\(REFERENCE, |\bseeds? 0\d\d\b")
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    assert [name_of(path) for path in [*MODULES, *pages] if elsewhere.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_only_packages_export_what_others_define():

@@ -1,6 +1,6 @@
 """Failpoints: named places in the billing protocol at which a test may end or stop the process.
 
-The one rule: without `CICLO_FAILPOINTS` in the environment when the process starts, reaching one does nothing. The
+Without `CICLO_FAILPOINTS` in the environment when the process starts, reaching one does nothing. The
 places, and what must happen after a crash at each, are the table in docs/reliability.md; a test holds the two together.
 
 `CICLO_FAILPOINTS` is a list of `NAME=ACTION[@HIT][:LATCH]`, separated by `;`:

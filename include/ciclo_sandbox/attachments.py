@@ -1,6 +1,6 @@
 """Files of an invoice: sent as Base64, served at the URL that the answer gives.
 
-The rule: content is decoded when it comes in; what does not decode is refused, what does is served byte for byte.
+Content is decoded when it comes in; what does not decode is refused, what does is served byte for byte.
 """
 
 import base64

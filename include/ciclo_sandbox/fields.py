@@ -1,6 +1,6 @@
 """Field types of the vendor's answers, as pydantic reads them from a state file and OpenAPI describes them.
 
-The rule: a state file may write a date or an amount in any form the API takes; it is kept in the form the API answers.
+A state file may write a date or an amount in any form the API takes; it is kept in the form the API answers.
 """
 
 from collections.abc import Callable

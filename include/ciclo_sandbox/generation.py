@@ -1,7 +1,7 @@
 """What the vendor makes of a rule by itself: its invoices, and what a change of the rule does to them.
 
-Creating a rule creates its invoices in the same request (REFERENCE, "The vendor generates invoices from rules by
-itself"). No answer names an invoice's rule; the sandbox keeps it beside the document, under `generated`:
+Creating a rule creates its invoices in the same request, as at the vendor. No answer names an invoice's rule; the
+sandbox keeps it beside the document, under `generated`:
 
 - of an invoice `{"rule_id", "edited"}`: its rule, and the fields that somebody edited by hand,
 - of a rule `{"until"}`: the last day up to which invoices were generated.

@@ -1,6 +1,6 @@
 """Invoices: create, show, change, approve, block, remove.
 
-The rule: what the printed examples and the recordings show is what happens; `docs/sandbox.md` says how examples that
+What the printed examples and the recordings show is what happens; `docs/sandbox.md` says how examples that
 contradict each other were read.
 """
 

@@ -1,6 +1,6 @@
 """Values as they come in and go out of the vendor's API.
 
-The rule: input is cast, never trusted. What cannot be read as the field's type counts as nothing (`None`), the way
+Input is cast, never trusted. What cannot be read as the field's type counts as nothing (`None`), the way
 the vendor's own casts do (`"payment_value": "decimal"` is zero, `"estimated_issue_date": "date"` is no date).
 Money and quantities go out as decimal strings, never through a binary float.
 """

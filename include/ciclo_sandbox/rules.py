@@ -1,6 +1,6 @@
 """Invoice rules: list, create whole or from a template, change, remove.
 
-The rule: an invalid rule is refused with every message at once, by the dotted path of its field.
+An invalid rule is refused with every message at once, by the dotted path of its field.
 """
 
 from copy import deepcopy

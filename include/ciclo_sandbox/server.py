@@ -1,6 +1,6 @@
 """The process: one event loop on loopback, from a state file to a clean end.
 
-The rule: it listens on 127.0.0.1 unless it is told otherwise; its control plane is for this machine alone, always.
+It listens on 127.0.0.1 unless it is told otherwise; its control plane is for this machine alone, always.
 """
 
 import gc

@@ -1,6 +1,6 @@
 """The tables: one for each resource, its indexed columns beside the answer that the API gives.
 
-The rule: a row's `document` is the very JSON that is answered; what the API keeps to itself (`service_item_id` of a
+A row's `document` is the very JSON that is answered; what the API keeps to itself (`service_item_id` of a
 service, `charge_type` of a rule) is in `hidden`. Everything runs on one connection, from one thread.
 """
 

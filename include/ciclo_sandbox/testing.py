@@ -1,6 +1,6 @@
 """A sandbox for tests: started in a thread, driven over HTTP.
 
-The rule: tests know the sandbox by its URL and its control plane alone, as a user does.
+Tests know the sandbox by its URL and its control plane alone, as a user does.
 """
 
 import json

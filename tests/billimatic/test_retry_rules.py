@@ -1,4 +1,4 @@
-"""What is sent again and what is not: DESIGN 4.4 as a table of fault → exception → requests the server saw."""
+"""What is sent again and what is not: a table of fault → exception → requests the server saw."""
 
 from datetime import UTC, datetime
 

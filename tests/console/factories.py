@@ -1,6 +1,6 @@
 """A ledger as the jobs would leave it, written straight into its tables, row by row.
 
-The one rule: only what a view shows is made, and nothing is random: a screenshot and a test see the same.
+Only what a view shows is made, and nothing is random: a screenshot and a test see the same.
 """
 
 from collections.abc import Iterable, Iterator

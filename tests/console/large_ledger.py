@@ -1,6 +1,6 @@
 """A large ledger, written in bulk: for timing the console, and for counting its statements.
 
-The one rule: what a row holds is decided by its number, so that every run measures the same ledger.
+What a row holds is decided by its number, so that every run measures the same ledger.
 """
 
 from collections.abc import Iterator

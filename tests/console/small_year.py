@@ -1,6 +1,6 @@
 """Fourteen months of ten contracts: what the tests and the screenshots look at.
 
-The one rule: nothing is random: a screenshot and a test see the same.
+Nothing is random: a screenshot and a test see the same.
 """
 
 from datetime import UTC, date, datetime, timedelta

@@ -1,6 +1,6 @@
 """docker-compose.yaml as Compose reads it: variables filled in, anchors merged, a service at a time.
 
-The rule: nothing is known here of Ciclo's services; what is not in the file is not there.
+Nothing is known here of Ciclo's services; what is not in the file is not there.
 """
 
 import re

@@ -1,6 +1,6 @@
 """A Compose file run without Docker: every service's own command and environment as local processes.
 
-The rule: only what a container network and an image would give is replaced: host names become 127.0.0.1, ports become
+Only what a container network and an image would give is replaced: host names become 127.0.0.1, ports become
 free ones, mounted files their sources, and the images' entrypoints the stand-ins. Health checks are the services' own.
 """
 

@@ -1,6 +1,6 @@
 """What an image's own entrypoint would do before its command: PostgreSQL and Redis from wheels.
 
-The rule: a stand-in prepares, the service's own command then runs; users, databases and passwords are the ones of the
+A stand-in prepares, the service's own command then runs; users, databases and passwords are the ones of the
 service's environment.
 """
 

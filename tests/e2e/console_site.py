@@ -1,6 +1,6 @@
 """A real Airflow with the demo company's year in the ledger, where people have to log in, for the console's tests.
 
-The rule here: nothing is put into the ledger by hand; what the pages show was billed by `bill_range` at the sandbox.
+Nothing is put into the ledger by hand; what the pages show was billed by `bill_range` at the sandbox.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """Everything that an Airflow with the console has to show: its files, its databases' tables, its answers, its pages.
 
-The one rule: places are found, not listed. Airflow's own description of its API says what can be asked; the ledger and
+Places are found, not listed. Airflow's own description of its API says what can be asked; the ledger and
 the metadata database say which tables they have; and whatever is below the installation's folder is read.
 """
 

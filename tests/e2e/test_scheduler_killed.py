@@ -1,6 +1,6 @@
 """The scheduler of a real Airflow is killed while invoices are being created, and another one is started.
 
-The rule here: nobody clears or retries anything; the run comes to its end by Airflow's own means, and by the protocol.
+Nobody clears or retries anything; the run comes to its end by Airflow's own means, and by the protocol.
 """
 
 from datetime import date

@@ -1,6 +1,6 @@
 """For each recorded exchange, the small state in which it makes sense: what was there before the request.
 
-The rule: a state is built from the recording alone (the answer, with what the request changed put back), never from
+A state is built from the recording alone (the answer, with what the request changed put back), never from
 what the sandbox would do.
 """
 

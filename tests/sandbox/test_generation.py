@@ -1,4 +1,4 @@
-"""What the vendor makes of a rule by itself: REFERENCE, "The vendor generates invoices from rules by itself"."""
+"""What the vendor makes of a rule by itself: its invoices, as far as it makes them ahead."""
 
 import json
 from datetime import date

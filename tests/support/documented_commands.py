@@ -1,6 +1,6 @@
 """The commands of docs/operations.md, run as they stand there: what is documented is what is tested.
 
-The rule: a block under `<!-- tested: NAME -->` is a shell script; a test gives it its variables, and nothing else.
+A block under `<!-- tested: NAME -->` is a shell script; a test gives it its variables, and nothing else.
 """
 
 import os

@@ -1,6 +1,6 @@
 """`ciclo db …`: the ledger's database. Mounted by `ciclo.cli`.
 
-The one rule: an address may hold a password, so none is ever printed, and each can come by the environment.
+An address may hold a password, so none is ever printed, and each can come by the environment.
 """
 
 from datetime import UTC, datetime

@@ -1,6 +1,6 @@
 """`ciclo parked …`: what stopped for a person, and what the person decides. Mounted by `ciclo.cli`.
 
-The one rule: a decision needs a note and is kept with the name of whoever is signed in to this machine.
+A decision needs a note and is kept with the name of whoever is signed in to this machine.
 """
 
 import getpass

@@ -1,6 +1,6 @@
 """The console's app: routes, error pages, headers. It is told who may see it and who is looking.
 
-The one rule: nothing is opened on import or on creation, and no route answers before the injected dependencies agreed.
+Nothing is opened on import or on creation, and no route answers before the injected dependencies agreed.
 """
 
 import secrets as random

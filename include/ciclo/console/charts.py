@@ -1,6 +1,6 @@
 """Charts as geometry: values in, whole pixels out; the templates draw them as SVG that any browser shows offline.
 
-The one rule: a chart only repeats what a table on the same page says in figures.
+A chart only repeats what a table on the same page says in figures.
 """
 
 from collections.abc import Iterable, Sequence

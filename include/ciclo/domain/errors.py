@@ -1,6 +1,6 @@
 """What can be wrong with the input of a billing rule, one class per failure.
 
-The one rule: an error builds its own message, from the values that are wrong, so that every log, console page and
+An error builds its own message, from the values that are wrong, so that every log, console page and
 parked period shows the same sentence. Where contract and rule are known to the caller only, `InvalidRule.at` adds them.
 """
 

@@ -1,6 +1,6 @@
 """Money: Brazilian reais as `Decimal`.
 
-The one rule: no float ever, and an amount is rounded once, half up to cents, at the moment it becomes money.
+No float ever, and an amount is rounded once, half up to cents, at the moment it becomes money.
 """
 
 import re

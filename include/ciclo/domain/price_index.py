@@ -1,6 +1,6 @@
 """Price indices: when a month's value is out, which months an update uses, and the factor they make.
 
-The one rule: the same execution date always gives the same window, by a fixed publication calendar; a value that
+The same execution date always gives the same window, by a fixed publication calendar; a value that
 should be out and is not stops the update and is never replaced by another month's.
 
 Months are the first day of the month. Values are monthly variations in percent, as SGS publishes them.
@@ -119,7 +119,7 @@ def price_index(value: object) -> PriceIndex:
 
 
 def available_from(index: PriceIndex, month: date) -> date:
-    """First day on which the month's value counts as published: a fixed day of the next month (DESIGN, section 3).
+    """First day on which the month's value counts as published: a fixed day of the next month.
 
     Each day is on or after the publisher's latest usual release: IGP-M the last business day of the month itself,
     IPC-Fipe 2nd-7th, IGP-DI 5th-8th, IPCA and INPC 9th-12th of the next.

@@ -1,6 +1,6 @@
 """Prices: effective-dated, readjusted by scheduled updates, and what a period is worth at them.
 
-The one rule: a period is priced as of its issue date. History is never overwritten: an update adds a price that is in
+A period is priced as of its issue date. History is never overwritten: an update adds a price that is in
 force from its execution date on, so billing March after a June readjustment bills March's price.
 """
 

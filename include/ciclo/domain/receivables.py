@@ -1,6 +1,6 @@
 """The life of an invoice and of its receivables: states, lateness, ageing.
 
-The one rule: an invoice and a receivable know four states, and `late` is none of them: it is a `to_receive` one past
+An invoice and a receivable know four states, and `late` is none of them: it is a `to_receive` one past
 its due date, as of the day that is asked about.
 """
 
@@ -13,7 +13,7 @@ from ciclo.domain.errors import IllegalTransition
 
 
 class ReceivableState(StrEnum):
-    """State of one due date's share of an invoice (REFERENCE, "Invoice")."""
+    """State of one due date's share of an invoice, in the words of the vendor's API."""
 
     TO_EMIT = "to_emit"
     TO_RECEIVE = "to_receive"

@@ -20,7 +20,7 @@ from ciclo.domain.errors import InvalidRule, WindowUpsideDown
 
 DAYS_OF_A_WEEK = 7
 PERIODICITIES = (1, 2, 3, 6, 12)
-"""Lengths of a monthly rule's period in months that the API accepts (REFERENCE, "Invoice rule")."""
+"""Lengths of a monthly rule's period in months that the vendor's API accepts."""
 
 
 class PeriodUnit(StrEnum):

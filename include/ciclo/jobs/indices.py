@@ -1,6 +1,6 @@
 """Price-index values into the ledger: the shipped series as a starting point, newer values and revisions from SGS.
 
-The one rule: a value is added, never changed. A month whose value differs from the one known is a further revision;
+A value is added, never changed. A month whose value differs from the one known is a further revision;
 what was applied with the former one keeps its evidence and is shown.
 """
 

@@ -55,7 +55,7 @@ def test_the_evidence_names_every_month_its_value_and_where_it_came_from(billing
     assert [entry.to_state for entry in run.ctx.audit.trail("execution", execution.id)] == ["submitting", "applied"]
 
 
-def test_seed_002s_rule_6955_is_readjusted_by_two_indices(billing):
+def test_the_documented_rule_6955_is_readjusted_by_two_indices(billing):
     """The rule of the vendor's own documentation: IGP-DI for service 1, IPC-Fipe for service 7, on 20/12/2019."""
     updates = [
         scheduled_update(497, init_date="2019-12-20", price_index="igpdi", service_item_id=1),

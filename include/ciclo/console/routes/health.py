@@ -1,6 +1,6 @@
 """For machines: whether the console can read its ledger, and the ledger's figures in Prometheus' text format.
 
-The one rule: these are behind the same door as every page; a probe brings a token.
+These are behind the same door as every page; a probe brings a token.
 """
 
 from datetime import date, datetime

@@ -1,6 +1,6 @@
 """Styles, scripts and icons, each through a route of its own: a mounted folder would be open to anybody.
 
-The one rule: only files that were there when the console started are served, by exact name.
+Only files that were there when the console started are served, by exact name.
 """
 
 from functools import cache

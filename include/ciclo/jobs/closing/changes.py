@@ -1,6 +1,6 @@
 """Changes in a month that was closed: an invoice that came, went, was cancelled, or costs something else.
 
-The one rule: the measure is what the month held when it was last closed, not what the last reading saw. Money that
+The measure is what the month held when it was last closed, not what the last reading saw. Money that
 comes in is no change: a month is closed long before it is paid.
 """
 

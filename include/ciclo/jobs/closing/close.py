@@ -1,6 +1,6 @@
 """Closing a month: reconcile it, prove it, record the attempt, write the report; fail unless the proof holds.
 
-The one rule: an attempt is recorded before it fails, and may be repeated as often as it takes. A closed month is never
+An attempt is recorded before it fails, and may be repeated as often as it takes. A closed month is never
 opened again: what changes in it later is a finding.
 """
 

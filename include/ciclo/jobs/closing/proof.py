@@ -1,6 +1,6 @@
-"""The proof of a month (DESIGN, section 4.6): every expected period against its invoice, and every invoice against it.
+"""The proof of a month: every expected period against its invoice, and every invoice against it.
 
-The one rule: what is expected comes from the rules and the calendar, not from what was planned. A period counts as
+What is expected comes from the rules and the calendar, not from what was planned. A period counts as
 billed only by an invoice that is at the vendor; one that was given up counts only with a person's name or a reason.
 """
 

@@ -1,4 +1,4 @@
-"""Price updates: the right factor, on the right day, with the evidence (DESIGN, section 3). Import from here.
+"""Price updates: the right factor, on the right day, with the evidence. Import from here.
 
 ```
 remind    on remind_at: a preview, sent once

@@ -1,6 +1,6 @@
 """Ageing: what is owed and since when, and how many days money takes, by contract and by month of issue.
 
-The one rule: the buckets are the domain's (not due, 1-30, 31-60, 61-90, over 90 days), as of the day that is asked for.
+The buckets are the domain's (not due, 1-30, 31-60, 61-90, over 90 days), as of the day that is asked for.
 """
 
 from collections.abc import Callable, Iterable

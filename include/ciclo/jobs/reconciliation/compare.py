@@ -1,6 +1,6 @@
 """One invoice at the vendor against what its period should be: every disagreement, in a sentence that names it.
 
-The one rule: pure comparison. What the ledger remembered of the last reading plays no part, so that a disagreement is
+Pure comparison. What the ledger remembered of the last reading plays no part, so that a disagreement is
 seen on every reading for as long as it lasts.
 """
 

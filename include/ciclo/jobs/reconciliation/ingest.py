@@ -1,6 +1,6 @@
 """Invoices read from the vendor into the ledger, some hundreds at a time: rows, history, and what disagrees.
 
-The one rule: the ledger follows the vendor, state by state, each change with its audit entry. A change of state that no
+The ledger follows the vendor, state by state, each change with its audit entry. A change of state that no
 legal events explain is not followed: it is a finding, and the ledger stays where it was until a person accepts it.
 """
 

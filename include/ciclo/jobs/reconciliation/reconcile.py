@@ -1,6 +1,6 @@
-"""Reconciliation: what was billed against what the vendor has and what was received (DESIGN, sections 2 and 5).
+"""Reconciliation: what was billed against what the vendor has and what was received.
 
-The one rule: whole windows are read, compared and settled; what a webhook named is read by itself, and a webhook that
+Whole windows are read, compared and settled; what a webhook named is read by itself, and a webhook that
 was lost costs nothing but time, because the daily run does not need it.
 """
 

@@ -1,6 +1,6 @@
 """Invoices at the vendor that belong to no period: taken over, one too many, unknown, or none of Ciclo's business.
 
-The one rule: a period has one invoice. A second one that is alive beside it is a duplicate, whoever made it; where the
+A period has one invoice. A second one that is alive beside it is a duplicate, whoever made it; where the
 period's own invoice is deleted or cancelled, the one beside it takes its place.
 """
 

@@ -1,4 +1,4 @@
-"""A rule from a template (seed 002). The API has no idempotency key: look first, and never create a twin."""
+"""A rule from a template. The API has no idempotency key: look first, and never create a twin."""
 
 from dataclasses import dataclass
 

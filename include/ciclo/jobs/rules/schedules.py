@@ -1,6 +1,6 @@
 """When scheduled updates execute next, by the ledger: kept across reads of the API, changed only with their terms.
 
-The one rule: the ledger's next execution is the first one that is not settled. The vendor's own date says what the
+The ledger's next execution is the first one that is not settled. The vendor's own date says what the
 vendor did, never what Ciclo still has to do.
 """
 

@@ -1,6 +1,6 @@
 """Backing a SQLite ledger up while it is in use. PostgreSQL has `pg_dump`: docs/operations.md.
 
-The one rule: a file that bears a backup's name is a whole ledger. It is written under another name, checked, and only
+A file that bears a backup's name is a whole ledger. It is written under another name, checked, and only
 then renamed; nothing is overwritten, and only its owner can read it.
 """
 

@@ -1,6 +1,6 @@
 """Moving a ledger to another database: from SQLite to PostgreSQL, back, or to another one of the same kind.
 
-The one rule: the target gets every row or none. Everything is written in one transaction, read again on both sides and
+The target gets every row or none. Everything is written in one transaction, read again on both sides and
 compared value by value before the commit; the source is read in one snapshot and never written.
 """
 

@@ -1,4 +1,4 @@
 """What the console reads: one module a view, each result a frozen dataclass. Nothing here changes a row.
 
-The one rule: a view costs a fixed number of statements, whatever the size of the ledger; lists page in the database.
+A view costs a fixed number of statements, whatever the size of the ledger; lists page in the database.
 """

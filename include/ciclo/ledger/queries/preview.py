@@ -1,6 +1,6 @@
 """What a rule will bill next, from its terms and prices in the ledger.
 
-The one rule: the same domain functions as billing itself, at the prices known today; a price update still to come is
+The same domain functions as billing itself, at the prices known today; a price update still to come is
 named, never guessed.
 """
 

@@ -1,6 +1,6 @@
 """Receivables: what is owed and since when, what came in and how fast.
 
-The one rule: `late` is no stored state; everything about lateness is as of a day that the caller names.
+`late` is no stored state; everything about lateness is as of a day that the caller names.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Closed months: every attempt with its report, and what a closed month held.
 
-The one rule: a month that was closed once stays the measure of later changes, until it is closed anew.
+A month that was closed once stays the measure of later changes, until it is closed anew.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,6 +1,6 @@
 """Findings: what is seen is opened, what is no longer seen is closed, each with its audit entry.
 
-The one rule: a run settles only what it examined. A finding about a thing that the run did not look at stays as it is.
+A run settles only what it examined. A finding about a thing that the run did not look at stays as it is.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

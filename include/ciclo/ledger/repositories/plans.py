@@ -1,6 +1,6 @@
 """Billing plans: what a backfill would do, who approved it, when it was applied.
 
-The one rule: a plan is known by its hash. Planning the same again in the same run is the same plan, with its approval;
+A plan is known by its hash. Planning the same again in the same run is the same plan, with its approval;
 anything else is another plan, which nobody has approved.
 """
 

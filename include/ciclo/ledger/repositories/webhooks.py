@@ -1,6 +1,6 @@
 """Webhook events: recorded once each, handled by the next reconciliation.
 
-The one rule: a request id counts once, for ever. The ledger is the queue: what is recorded is not lost.
+A request id counts once, for ever. The ledger is the queue: what is recorded is not lost.
 """
 
 from collections.abc import Iterable
