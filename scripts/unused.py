@@ -13,6 +13,7 @@ from pathlib import Path
 
 from vulture import Vulture
 from vulture.config import make_config
+from vulture.core import Item
 
 ROOT = Path(__file__).resolve().parents[1]
 FIELDS = {"variable", "attribute"}
@@ -36,9 +37,15 @@ def unused() -> Iterator[str]:
     for item in finder.get_unused_code(min_confidence=60):
         file = str(Path(item.filename).relative_to(ROOT))
         offered = file in OFFERED and item.typ == "method" and not item.name.startswith("_")
-        is_field = item.typ in FIELDS and item.confidence < CERTAIN
+        is_field = item.typ in FIELDS and item.confidence < CERTAIN and not _is_constant(item)
         if not (offered or is_field or item.name in shown):
             yield f"{file}:{item.first_lineno}: {item.typ} {item.name} is not used, or by tests alone"
+
+
+def _is_constant(item: Item) -> bool:
+    """Whether it is a constant of a module: a member of an enum stands in a class, indented."""
+    line = Path(item.filename).read_text(encoding="utf-8").splitlines()[item.first_lineno - 1]
+    return bool(item.name.isupper()) and not line.startswith(" ")
 
 
 def _words_of_templates() -> set[str]:

@@ -125,11 +125,11 @@ def send_everything() -> None:
     from ciclo.jobs.issuing.summary import WindowSummary
     from ciclo.ledger.repositories import StateCount
     from ciclo.provider.metrics import measure_request
-    from ciclo.tasks.metrics import report_standing
+    from ciclo.tasks.metrics import report_window
 
     measure_request("POST", 500, 0.1)
     totals = {state: StateCount(1, Decimal("1.00")) for state in PeriodState}
-    report_standing(WindowSummary(totals, [], datetime(2026, 1, 9, tzinfo=UTC)), NOON)
+    report_window(WindowSummary(totals, [], datetime(2026, 1, 9, tzinfo=UTC)), NOON)
 
 
 def pushed_by_airflow() -> set[str]:

@@ -1,4 +1,4 @@
-"""Requests and the standing of billing as Airflow metrics."""
+"""Requests, and how a window stands, as Airflow metrics."""
 
 import socket
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from ciclo.domain.states import PeriodState
 from ciclo.jobs.issuing.summary import WindowSummary
 from ciclo.ledger.repositories import StateCount
 from ciclo.provider.hook import BillimaticHook
-from ciclo.tasks.metrics import report_standing
+from ciclo.tasks.metrics import report_window
 
 TOKEN = "canary-8c02b7"
 
@@ -76,7 +76,7 @@ def test_the_standing_of_a_window_is_told_as_gauges(sent):
     totals = {state: StateCount() for state in PeriodState}
     totals[PeriodState.ISSUED] = StateCount(3, Decimal("450.10"))
     now = datetime(2026, 1, 10, 12, tzinfo=UTC)
-    report_standing(WindowSummary(totals, [], now - timedelta(minutes=2)), now)
+    report_window(WindowSummary(totals, [], now - timedelta(minutes=2)), now)
     assert ("ciclo.periods", {"state": "issued"}, 3) in sent
     assert ("ciclo.billed_brl", None, 450.1) in sent
     assert ("ciclo.oldest_doubt_seconds", None, 120.0) in sent

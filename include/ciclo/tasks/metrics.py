@@ -26,13 +26,13 @@ def reporting_window(job: JobContext, run: Run) -> Iterator[None]:
         yield
     finally:
         job.session.rollback()
-        report_standing(summarize_window(job, run.scope), job.clock())
+        report_window(summarize_window(job, run.scope), job.clock())
 
 
-def report_standing(standing: WindowSummary, now: datetime) -> None:
+def report_window(summary: WindowSummary, now: datetime) -> None:
     """Tell Airflow's metrics how a window stands."""
-    for state, total in standing.totals.items():
+    for state, total in summary.totals.items():
         stats.gauge(PERIODS, total.periods, tags={"state": PeriodState(state).value})
-    stats.gauge(BILLED, float(standing.billed))  # a gauge is a float; money itself never is
-    since = standing.oldest_doubt
+    stats.gauge(BILLED, float(summary.billed))  # a gauge is a float; money itself never is
+    since = summary.oldest_doubt
     stats.gauge(OLDEST_DOUBT, (now - since).total_seconds() if since else 0)

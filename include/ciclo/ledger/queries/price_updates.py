@@ -18,7 +18,6 @@ from ciclo.ledger.tables import Contract, IndexValue, Price, PriceUpdateExecutio
 
 OPEN_STATES = ("planned", "waiting", "proposed", "submitting", "in_doubt", "parked")
 DONE_STATES = ("applied", "adopted")
-EXECUTION_STATES = (*OPEN_STATES, *DONE_STATES, "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
