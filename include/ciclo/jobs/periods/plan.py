@@ -132,14 +132,14 @@ def _compare(
             changes.cancelled += [(each, over) for day, each in own.items() if day in window and _is_open(each)]
             continue
         paused = pauses.get(rule.contract_id, ())
-        expected = {
-            each.issue_date: each
-            for each in snapshot.periods(window)
-            if not _within(each.issue_date, paused)
-            and (rule.new_since is None or each.issue_date >= rule.new_since or _is_kept(own.get(each.issue_date)))
-        }
+        expected = {each.issue_date: each for each in snapshot.called_for(window, paused)}
         paid: list[_Paid] = []
         if rule.rule_id in changed:
+            # a person asked for its day by name: that it lies before the terms were seen does not take it back
+            asked = [each for each in snapshot.periods_by_newest_terms(window)
+                     if (known := own.get(each.issue_date)) is not None and known.state in UNSENT
+                     and not _within(each.issue_date, paused)]  # fmt: skip
+            expected = {each.issue_date: each for each in asked} | expected
             followed = [each for each in before[rule.rule_id] if not _side_by_side(snapshot, own, each, periods)]
             chain = [(snapshot, own), *((each, periods.get(each.rule.rule_id, {})) for each in followed)]
             paid = [_paid(each, period) for each, known in chain for period in known.values() if _pays(period)]
@@ -151,11 +151,6 @@ def _compare(
         outcome.rules += 1
         outcome.expected += len(expected)
         _sort_in(ctx, changes, snapshot, own, expected, paid, paused, window)
-
-
-def _is_kept(period: Period | None) -> bool:
-    """Whether a period of a day before its rule was first seen is open: a range that a person approved planned it."""
-    return period is not None and period.state in UNSENT
 
 
 def _periods(
@@ -305,6 +300,7 @@ def _finding(kind: FindingKind, rule: Rule, day: date, period: ExpectedPeriod | 
     facts: dict[str, Any] = {"contract_id": rule.contract_id, "rule_id": rule.rule_id}
     if period is not None:
         facts["issue_date"] = period.issue_date.isoformat()
+        facts["amount"] = str(period.gross_value) if period.gross_value is not None else None
     if rule.new_since is not None:
         facts["first_seen"] = rule.new_since.isoformat()
     facts["covered"] = ", ".join(period.coverage.months) if period is not None else f"{day:%Y-%m}"
