@@ -13,7 +13,16 @@ from ciclo.domain.receivables import ReceivableState
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.ledger.queries.paging import Listing, counted, not_at_rest
-from ciclo.ledger.tables import Finding, Invoice, MonthClosing, Payload, Period, PriceUpdateExecution, Receivable
+from ciclo.ledger.tables import (
+    Finding,
+    Invoice,
+    MonthClosing,
+    MonthProgress,
+    Payload,
+    Period,
+    PriceUpdateExecution,
+    Receivable,
+)
 
 NEEDS_A_PERSON = (PeriodState.PARKED.value, PeriodState.IN_DOUBT.value)
 UPDATE_NEEDS_A_PERSON = ("parked", "in_doubt", "proposed")
@@ -64,6 +73,8 @@ class MonthGlance:
     receivables: dict[ReceivableState, Share]
     closed: bool | None
     """Whether its newest closing proved it; None if it was never tried."""
+    progress: MonthProgress | None
+    """How far it is proved; None before its first proof."""
 
     @property
     def expected(self) -> Share:
@@ -72,7 +83,7 @@ class MonthGlance:
 
 
 def month_glance(session: Session, organization_id: int, month: DateRange) -> MonthGlance:
-    """Read a month in three statements."""
+    """Read a month in four statements."""
     query = (
         select(Period.issue_date, Period.state, func.count(), func.sum(Period.gross_value))
         .where(
@@ -91,7 +102,9 @@ def month_glance(session: Session, organization_id: int, month: DateRange) -> Mo
         if state != PeriodState.CANCELLED:
             days[day] = _add(days.get(day, DayShare(day, Share(), Share())), share, issued=state == PeriodState.ISSUED)
     receivables = _receivables(session, organization_id, month)
-    return MonthGlance(month, states, tuple(days.values()), receivables, _closed(session, organization_id, month.start))
+    closed = _closed(session, organization_id, month.start)
+    progress = session.get(MonthProgress, (organization_id, month.start))
+    return MonthGlance(month, states, tuple(days.values()), receivables, closed, progress)
 
 
 def waiting_for_a_person(session: Session, organization_id: int) -> Waiting:

@@ -1,4 +1,4 @@
-"""Closed months: every attempt with its report, and what a closed month held.
+"""Closed months: every attempt with its report, what a closed month held, and how far an open one is proved.
 
 A month that was closed once stays the measure of later changes, until it is closed anew.
 """
@@ -24,6 +24,7 @@ from ciclo.ledger.tables import (
     Contract,
     Invoice,
     MonthClosing,
+    MonthProgress,
     Period,
     PlannedInvoice,
     PriceUpdateExecution,
@@ -84,6 +85,18 @@ class ClosingRepository:
     def _hold(self, closing_id: int, held: Sequence[Mapping[str, Any]]) -> None:
         for part in in_parts(held):
             self._session.execute(insert(ClosedInvoice), [{"closing_id": closing_id, **row} for row in part])
+
+    def record_progress(
+        self, month: date, *, complete_until: date | None, report: Mapping[str, Any], at: datetime
+    ) -> None:
+        """Keep how far a month is proved; only the newest is kept."""
+        key = self._organization_id, month
+        progress = self._session.get(MonthProgress, key)
+        if progress is None:
+            progress = MonthProgress(organization_id=self._organization_id, billing_month=month)
+            self._session.add(progress)
+        progress.complete_until, progress.report, progress.proved_at = complete_until, dict(report), at
+        self._session.flush()
 
     def last_attempt(self, month: date) -> MonthClosing | None:
         """Return the newest attempt to close a month."""
@@ -164,16 +177,16 @@ class ClosingRepository:
         return found
 
     def invoices(self, window: DateRange, contract_ids: Sequence[int] = ()) -> list[Invoice]:
-        """Return the invoices with an issue date in the window that are at the vendor."""
+        """Return the invoices planned for a day of the window that are at the vendor, billed late or not."""
         query = select(Invoice).where(
             Invoice.organization_id == self._organization_id,
-            Invoice.issue_date >= window.start,
-            Invoice.issue_date < window.end,
+            Invoice.planned_date >= window.start,
+            Invoice.planned_date < window.end,
             Invoice.gone_at.is_(None),
         )
         if contract_ids:
             query = query.where(Invoice.contract_id.in_(contract_ids))
-        return list(self._session.scalars(query.order_by(Invoice.issue_date, Invoice.invoice_id)))
+        return list(self._session.scalars(query.order_by(Invoice.planned_date, Invoice.invoice_id)))
 
     def price_updates(self, window: DateRange, contract_ids: Sequence[int] = ()) -> list[PriceUpdateExecution]:
         """Return the price updates whose execution date lies in the window."""

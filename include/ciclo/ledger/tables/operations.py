@@ -148,6 +148,20 @@ class MonthClosing(Base):
     created_at: Mapped[datetime]
 
 
+class MonthProgress(Base):
+    """How far a running month is proved: each day's proof takes the place of the one before."""
+
+    __tablename__ = "month_progress"
+
+    organization_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    billing_month: Mapped[date] = mapped_column(primary_key=True)
+    complete_until: Mapped[date | None]
+    """Last day up to which nothing is missing and nothing differs; None where not even the first day is complete."""
+    report: Mapped[Payload]
+    """`verdict`, and `lines` that say what is missing."""
+    proved_at: Mapped[datetime]
+
+
 class ClosedInvoice(Base):
     """An invoice as it stood when its month was closed: what later changes are measured against."""
 

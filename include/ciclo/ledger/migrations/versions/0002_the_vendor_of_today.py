@@ -324,6 +324,25 @@ def readings_back() -> None:
     op.drop_column("organizations", "contracts_read_at")
 
 
+# -- how far a running month is proved ---------------------------------------------------------------------------------
+
+
+def month_progress() -> None:
+    op.create_table(
+        "month_progress",
+        sa.Column("organization_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("billing_month", sa.Date(), nullable=False),
+        sa.Column("complete_until", sa.Date(), nullable=True),
+        json_column("report", nullable=False),
+        sa.Column("proved_at", ciclo.ledger.types.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "billing_month", name=op.f("pk_month_progress")),
+    )
+
+
+def month_progress_back() -> None:
+    op.drop_table("month_progress")
+
+
 def row_id() -> sa.types.TypeEngine:
     return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
@@ -338,6 +357,7 @@ SUBJECTS = (
     (invoices, invoices_back),
     (generated_ranges, generated_ranges_back),
     (readings, readings_back),
+    (month_progress, month_progress_back),
 )
 """In order; each leaves the others' tables alone."""
 
