@@ -78,8 +78,8 @@ def test_a_finding_is_told_in_the_log_of_the_run(billed, ledger, run_dag, said):
     invoice = box.state()["invoices"][0]
     box.call("PATCH", f"contracts/10/invoices/{invoice['id']}", {"invoice": {"gross_value": "1.00"}})
     assert run_dag("reconcile_receivables").state == "success"
-    assert "amount differs: contract 10, rule 1, period" in said()
-    assert rows(ledger, Finding.kind) == [("amount_differs",)]
+    assert "value edited: contract 10, rule 1, period" in said()
+    assert rows(ledger, Finding.kind) == [("value_edited",)]
 
 
 def test_a_dry_run_of_a_backfill_shows_amounts_and_plans_nothing(sandbox, ledger, run_dag, said):

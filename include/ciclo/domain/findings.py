@@ -48,17 +48,16 @@ class FindingKind(StrEnum):
 LATE_PAYMENT_SHOWN = 30
 """Days after receipt for which a late payment is shown: nothing cures it, and after a month nobody acts on it."""
 
-STOPS_ALWAYS = frozenset({FindingKind.DELETED_REMOTELY, FindingKind.DUPLICATED_REMOTELY})
-"""A month with one of these open is not closed, whoever knows of it: missing and duplicate must be zero."""
-
-STOPS_UNTIL_ACKNOWLEDGED = frozenset(
+STOPS_CLOSING = frozenset(
     {
         FindingKind.GAP,
         FindingKind.BACKDATED,
         FindingKind.TERMS_CHANGED,
         FindingKind.UNREAD,
         FindingKind.REMOVED_AT_VENDOR,
+        FindingKind.DELETED_REMOTELY,
         FindingKind.CANCELLED_REMOTELY,
+        FindingKind.DUPLICATED_REMOTELY,
         FindingKind.AMOUNT_DIFFERS,
         FindingKind.CUSTOMER_DIFFERS,
         FindingKind.VALUE_EDITED,
@@ -76,4 +75,4 @@ AT_REST = frozenset({ReceivableState.RECEIVED, ReceivableState.CANCELLED})
 
 def stops_closing(kind: FindingKind, *, acknowledged: bool) -> bool:
     """Whether an open finding keeps its month from being closed."""
-    return kind in STOPS_ALWAYS or (kind in STOPS_UNTIL_ACKNOWLEDGED and not acknowledged)
+    return kind in STOPS_CLOSING and not acknowledged

@@ -106,6 +106,7 @@ class ReasonKind(StrEnum):
     NOT_SENT = "not_sent"
     CLAIM_EXPIRED = "claim_expired"
     NOT_AT_VENDOR = "not_at_vendor"
+    STANDS_IN = "stands_in"
     REFUSED = "refused"
 
     # periods: stopped for a person

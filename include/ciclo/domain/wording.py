@@ -1,8 +1,8 @@
 """Reasons and findings in words: the one place where a kind with its facts becomes a sentence.
 
 A sentence is a template with the names of facts. `{amount:brl}` writes a decimal string as money, `{month:month}` a
-`YYYY-MM` as `MM/YYYY`, `{ids:list}` a list with commas. A fact that is not there reads `?`: an old row, or one that
-another version wrote, is shown all the same.
+`YYYY-MM` as `MM/YYYY`, `{ids:list}` a list with commas, `{amount:worth}` money in brackets where it is known. Any other
+fact that is not there reads `?`: an old row, or one that another version wrote, is shown all the same.
 """
 
 import string
@@ -39,6 +39,7 @@ REASONS: Mapping[ReasonKind, str] = {
     _K.NO_ANSWER: "no answer: {error}",
     _K.NOT_SENT: "not sent: {error}",
     _K.CLAIM_EXPIRED: "claimed by {owner}, which never came back",
+    _K.STANDS_IN: "invoice {lost_id} is {lost} at the vendor; invoice {invoice_id} stands in for it",
     _K.NOT_AT_VENDOR: "not at the vendor after the grace period: planned again",
     _K.REFUSED: "the API refused it: {error}",
     _K.LOST_TWICE: "the answer was lost a second time: look at the vendor before it is sent again",
@@ -125,23 +126,51 @@ REASONS: Mapping[ReasonKind, str] = {
 }
 
 FINDINGS: Mapping[FindingKind, str] = {
-    _F.GAP: "nobody bills {covered}",
-    _F.BACKDATED: "issued before it was first seen on {first_seen}: nobody has billed it",
-    _F.TERMS_CHANGED: "its terms changed between {last_seen} and {first_seen}: {was} became {now}",
+    _F.GAP: (
+        "nobody bills {covered}{amount:worth}; bill_range for the day bills what a rule calls for, "
+        "acknowledge what is not to be billed"
+    ),
+    _F.BACKDATED: (
+        "{amount:brl} was due before it was first seen on {first_seen}, and nobody has billed it; "
+        "bill_range for its day bills it, or acknowledge that it is not billed"
+    ),
+    _F.TERMS_CHANGED: (
+        "its terms changed between {last_seen} and {first_seen}: {was} became {now}; correct its invoice at the "
+        "vendor, or acknowledge that it stays as it was billed"
+    ),
     _F.PAUSED: "not billed from {from_date} to {to_date}: the contract was inactive",
     _F.UNREAD: "it cannot be read: {error}",
     _F.OVERDUE: "planned and not issued; it is older than runs catch up: bill_range bills it",
     _F.REMOVED_AT_VENDOR: "the vendor had generated its invoice and somebody removed it",
-    _F.CANCELLED_REMOTELY: "invoice {invoice_id} of {amount:brl} is cancelled at the vendor",
+    _F.CANCELLED_REMOTELY: (
+        "invoice {invoice_id} of {amount:brl} is cancelled at the vendor; bill the period again, or acknowledge that "
+        "it is not billed"
+    ),
     _F.DUPLICATED_REMOTELY: (
         "invoice {invoice_id} of {amount:brl} is one too many beside {expected}; cancel one of them at the vendor"
     ),
-    _F.UNEXPLAINED: "invoice {invoice_id} of {amount:brl} is expected by no period",
+    _F.UNEXPLAINED: (
+        "invoice {invoice_id} of {planned_date}, {amount:brl} ({description}): no period expects it; cancel it, or "
+        "acknowledge it"
+    ),
     _F.CUSTOMER_DIFFERS: "invoice {invoice_id} is for customer {found}, the contract's is {expected}",
     _F.VALUE_EDITED: "invoice {invoice_id} is {found:brl}, its rule says {expected:brl}",
     _F.DATE_MOVED: "invoice {invoice_id} is issued on {found}, its rule says {expected}",
     _F.SPLIT: "invoice {invoice_id} has {found} receivables, its rule says {expected}",
     _F.DESCRIPTION_DIFFERS: "invoice {invoice_id} has another description than its rule",
+    _F.AMOUNT_DIFFERS: "invoice {invoice_id}: what its receivables come to is {found:brl}, not {expected:brl}",
+    _F.DUE_DATE_CHANGED: "invoice {invoice_id}, receivable {receivable_id}: due on {found}, by its rule on {expected}",
+    _F.UNDER_PAID: "invoice {invoice_id}, receivable {receivable_id}: {found:brl} of {expected:brl} was paid",
+    _F.OVER_PAID: "invoice {invoice_id}, receivable {receivable_id}: {found:brl} was paid, {expected:brl} was due",
+    _F.PAID_LATE: "invoice {invoice_id}, receivable {receivable_id}: due on {expected}, paid on {found}",
+    _F.FINANCE_SYSTEM_ERROR: (
+        "invoice {invoice_id}, receivable {receivable_id}: the finance system refused it, the money will not come "
+        "until somebody acts: {found}"
+    ),
+    _F.DELETED_REMOTELY: (
+        "invoice {invoice_id} of {amount:brl} was {state} and is no longer at the vendor; make it there again, or "
+        "acknowledge that it is not billed"
+    ),
     _F.VENDOR_FACTOR_DIFFERS: (
         "the vendor readjusted to {found:amounts}, by the index it is {expected:amounts}; the vendor's price counts"
     ),
@@ -155,6 +184,8 @@ class _Words(string.Formatter):
         return kwargs.get(str(key))
 
     def format_field(self, value: Any, format_spec: str) -> str:  # noqa: PLR0911 - one a format
+        if format_spec == "worth":
+            return "" if value is None else f" ({brl(Decimal(str(value)))})"
         if value is None:
             return "?"
         match format_spec:

@@ -513,7 +513,7 @@ def age_receivables(job: JobContext, run: Run) -> dict[str, str]:
 
 def read_rules(job: JobContext, run: Run) -> None:
     """Read contracts and rules as they are now."""
-    refresh_rules(job, seen_on=run.today, contract_ids=run.contract_ids)
+    refresh_rules(job, run.window, seen_on=run.today, contract_ids=run.contract_ids)
 
 
 def close_months(job: JobContext, run: Run) -> dict[str, str]:

@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.closing.close import close_month, refresh_rules
 from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing.adopt import adopt_existing
@@ -24,17 +25,17 @@ class Company:
     def __init__(self, box, ctx, folder):
         self.box, self.ctx, self.folder = box, ctx, folder
 
-    def expand(self, seen_on=TODAY, scope=YEAR):
+    def expand(self, seen_on=TODAY, scope=YEAR, backdated=Backdated.PLAN):
         read_contract_list(self.ctx)
-        return expand_rules(self.ctx, scope, seen_on=seen_on, backdated=Backdated.PLAN)
+        return expand_rules(self.ctx, scope, seen_on=seen_on, backdated=backdated)
 
-    def bill(self, scope=YEAR, seen_on=TODAY):
-        self.expand(seen_on, scope)
+    def bill(self, scope=YEAR, seen_on=TODAY, backdated=Backdated.PLAN):
+        self.expand(seen_on, scope, backdated)
         adopt_existing(self.ctx, scope, IssueOptions(), owner="tests")
         return issue_due_periods(self.ctx, scope, IssueOptions(concurrency=1), owner="tests")
 
     def close(self, month=JANUARY, today=TODAY, contract_ids=()):
-        refresh_rules(self.ctx, seen_on=today, contract_ids=contract_ids)
+        refresh_rules(self.ctx, DateRange.month_of(month), seen_on=today, contract_ids=contract_ids)
         return close_month(self.ctx, month, today=today, reports=self.folder, contract_ids=contract_ids)
 
     def reconcile(self, today=TODAY):

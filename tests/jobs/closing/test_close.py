@@ -83,17 +83,25 @@ def test_a_duplicated_invoice_makes_the_close_fail_and_is_named(billed, comments
     attempt = place.close()
     assert attempt.report.verdict() == "not closed: 1 duplicated remotely"
     assert f"invoice {twin['id']} of R$ 150,00 is one too many" in attempt.report.lines()[0]
-    acknowledge_all(place)
-    assert not place.close().closed  # nobody's note makes two invoices one
     place.box.cancel(twin["id"])
     assert place.close().closed
+
+
+def test_a_month_with_two_invoices_of_a_period_closes_with_a_persons_name_beside_it(billed):
+    place = billed(company(rule(1)))
+    place.duplicate(place.invoice())
+    assert not place.close().closed
+    acknowledge_all(place, "the second one is for the deposit")
+    attempt = place.close()
+    assert attempt.closed
+    assert attempt.report.document()["accepted"][0]["note"] == "the second one is for the deposit"
 
 
 def test_a_different_amount_keeps_the_month_open_until_a_person_accepts_it(billed):
     place = billed(company(rule(1)))
     place.patch(place.invoice(), gross_value="140.00")
     attempt = place.close()
-    assert attempt.report.verdict() == "not closed: 1 amount differs"
+    assert attempt.report.verdict() == "not closed: 1 value edited"
     acknowledge_all(place, "discount agreed by telephone")
     attempt = place.close()
     assert attempt.closed
@@ -109,13 +117,15 @@ def test_an_unexplained_invoice_keeps_the_month_open_until_a_person_knows_of_it(
     assert place.close().closed
 
 
-def test_a_rule_that_was_never_expanded_is_missing_although_the_ledger_knows_no_period(billed):
+def test_a_rule_that_is_first_seen_after_its_days_keeps_the_month_open_until_they_are_billed(billed):
     place = billed(company(rule(1)))
     place.box.put_state({**place.box.state(), "invoice_rules": [*place.box.state()["invoice_rules"], rule(2)]})
     attempt = place.close()
-    assert attempt.report.lines() == [
-        "missing: contract 10, rule 2, period 2025-01-10, R$ 150,00: never planned; run bill_range for its day"
-    ]
+    (line,) = attempt.report.lines()
+    assert line == (
+        "backdated: contract 10, rule 2, period 2025-01-10: R$ 150,00 was due before it was first seen on 2026-01-10, "
+        "and nobody has billed it; bill_range for its day bills it, or acknowledge that it is not billed"
+    )
     place.bill()
     assert place.close().closed
 
@@ -127,8 +137,11 @@ def test_planned_and_parked_periods_are_missing_with_their_reason(company_of):
     park(place, second, "the API refused it: valor inválido")
     lines = place.close().report.lines()
     assert lines == [
-        "missing: contract 10, rule 1, period 2025-01-10, R$ 150,00: planned",
-        "missing: contract 10, rule 2, period 2025-01-10, R$ 150,00: parked: the API refused it: valor inválido",
+        "missing: contract 10, rule 1, period 2025-01-10, R$ 150,00: planned; bill_range for its day bills it",
+        (
+            "missing: contract 10, rule 2, period 2025-01-10, R$ 150,00: parked (the API refused it: valor inválido); "
+            "release it to bill it, or cancel it with a note"
+        ),
     ]
     assert place.close().report.document()["parked_and_in_doubt"] == [lines[1].removeprefix("missing: ")]
 
@@ -156,10 +169,15 @@ def test_a_period_that_was_due_when_its_rule_was_deleted_needs_a_person(company_
     assert place.close().closed
 
 
-def test_an_invoice_cancelled_at_the_vendor_is_billed_and_comes_to_nothing(billed):
+def test_an_invoice_cancelled_at_the_vendor_comes_to_nothing_and_is_a_persons_business(billed):
     place = billed(company(rule(1)))
     place.box.cancel(place.invoice()["id"])
-    totals = place.close().report.totals()
+    attempt = place.close()
+    assert attempt.report.verdict() == "not closed: 1 cancelled remotely"
+    acknowledge_all(place, "billed by mistake")
+    attempt = place.close()
+    assert attempt.closed
+    totals = attempt.report.totals()
     assert (totals["cancelled_at_the_vendor"], totals["expected"], totals["invoiced"]) == (1, "150.00", "0.00")
 
 
@@ -202,11 +220,12 @@ def test_a_change_after_the_close_goes_away_when_undone_or_when_the_month_is_clo
     place.reconcile()
     assert place.open_findings() == []
     place.box.cancel(invoice["id"])
-    assert place.close().report.verdict() == "not closed: 1 changed after close"
+    assert place.close().report.verdict() == "not closed: 1 cancelled remotely, 1 changed after close"
     acknowledge_all(place)
     assert place.close().closed
     place.reconcile()
-    assert place.open_findings() == []
+    (finding,) = place.open_findings()
+    assert (finding.kind, finding.note) == ("cancelled_remotely", "agreed")
 
 
 def test_an_invoice_billed_into_a_closed_month_is_a_change(billed):
@@ -269,16 +288,18 @@ def test_periods_that_wait_are_missing(company_of):
     (period,) = place.ctx.periods.of_rules([1], DateRange(date(2025, 1, 1), FEBRUARY))
     place.ctx.periods.wait([period], reason="a price update of its rule is not settled", at=place.ctx.clock())
     place.ctx.session.commit()
-    assert "waiting: a price update of its rule is not settled" in place.close().report.lines()[0]
+    assert (
+        "waiting (a price update of its rule is not settled); settle the price update"
+        in place.close().report.lines()[0]
+    )
     assert place.ctx.periods.in_state(PeriodState.WAITING)
 
 
-def test_a_planned_period_that_its_rule_took_back_says_how_to_let_it_go(company_of):
+def test_a_period_that_was_due_when_its_contract_became_inactive_needs_a_person(company_of):
     place = company_of(company(rule(1), rule(2, 11)))
     place.bill(Scope(YEAR.window, contract_ids=(11,)))
     place.expand()
     place.box.put_state({**place.box.state(), "contracts": [contract(10, state="inactive"), contract(11)]})
-    (line,) = place.close().report.lines()
-    assert line.endswith("planned, though its rule no longer calls for it: run expand_invoice_rules for its month")
-    place.expand()
     assert place.close().report.verdict() == "not closed: 1 not billed"
+    acknowledge_all(place, "the customer never owed it")
+    assert place.close().closed

@@ -7,6 +7,7 @@ import pytest
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.domain.wording import said
+from ciclo.jobs.periods.plan import Backdated
 from ciclo.ledger.repositories import Scope
 from company import company, contract, rule
 
@@ -18,9 +19,9 @@ MID_APRIL = date(2025, 4, 15)
 def months(company_of, clock):
     """Bill a company's first months as the calendar would; `seen` is the day on which each month is expanded."""
 
-    def bill(place, first, last, seen):
+    def bill(place, first, last, seen, backdated=Backdated.PLAN):
         clock.now = datetime(seen.year, seen.month, seen.day, 15, tzinfo=UTC)
-        place.bill(Scope(DateRange.days(first, last)), seen_on=seen)
+        place.bill(Scope(DateRange.days(first, last)), seen_on=seen, backdated=backdated)
 
     return bill
 
@@ -48,7 +49,7 @@ def test_a_changed_amount_bills_what_comes_and_leaves_what_was(company_of, month
     assert place.close(MAY).closed
 
 
-def test_a_rule_made_quarterly_issues_no_more_in_between(company_of, months):
+def test_a_rule_made_quarterly_issues_no_more_in_between_and_what_nobody_bills_is_shown(company_of, months):
     place = company_of(company(rule(1)))
     months(place, date(2025, 1, 1), date(2025, 4, 14), MID_APRIL)
     change_rule(place, month_quantity=3)
@@ -56,8 +57,10 @@ def test_a_rule_made_quarterly_issues_no_more_in_between(company_of, months):
     assert billed(place) == [
         "2025-01-10", "2025-02-10", "2025-03-10", "2025-04-10", "2025-07-10", "2025-10-10",
     ]  # fmt: skip
-    assert place.close(MAY).closed
-    assert place.close(MAY).report.totals()["expected_periods"] == 0
+    attempt = place.close(MAY)
+    assert attempt.report.totals()["expected_periods"] == 0
+    (line,) = attempt.report.lines()
+    assert line.startswith("gap: contract 10, rule 1: nobody bills 2025-05;")
 
 
 def test_a_day_moved_later_never_bills_a_month_twice(company_of, months):
@@ -68,22 +71,23 @@ def test_a_day_moved_later_never_bills_a_month_twice(company_of, months):
     assert billed(place)[3:] == ["2025-04-10", "2025-05-25", "2025-06-25"]
     (parked,) = place.ctx.periods.in_state(PeriodState.PARKED)
     assert said(parked.reason) == (
-        "contract 10, rule 1: 04/2025 was billed on 2025-04-10 before the rule's dates changed; release it only if "
-        "it is to be billed again"
+        "contract 10, rule 1, period 2025-04-25: 2025-04 is billed already by invoice 5 of 2025-04-10"
     )
 
 
 def test_a_day_moved_earlier_than_today_leaves_a_month_unbilled_and_says_so(company_of, months):
     place = company_of(company(rule(1, init_date="2025-01-25")))
     months(place, date(2025, 1, 1), date(2025, 3, 31), date(2025, 4, 1))
-    place.expand(date(2025, 4, 1), Scope(DateRange.month_of(APRIL)))
+    months(place, APRIL, date(2025, 4, 12), date(2025, 4, 12))
     change_rule(place, init_date="2025-01-10")
-    months(place, APRIL, date(2025, 5, 31), MID_APRIL)
+    months(place, APRIL, date(2025, 5, 31), MID_APRIL, Backdated.SHOW)
     assert billed(place)[2:] == ["2025-03-25", "2025-05-10"]
     (line,) = place.close(APRIL).report.lines()
-    assert line.startswith("not billed: contract 10, rule 1, period 2025-04-25, R$ 150,00: cancelled (")
-    assert line.endswith("but its rule goes on and nothing else bills 04/2025")
+    assert line.startswith("gap: contract 10, rule 1, period 2025-04-10: nobody bills 2025-04 (R$ 150,00)")
     assert place.close(MAY).closed
+    months(place, APRIL, date(2025, 5, 31), date(2025, 4, 16))  # bill_range, as it says
+    assert billed(place)[2:] == ["2025-03-25", "2025-04-10", "2025-05-10"]
+    assert place.close(APRIL).closed
 
 
 def test_a_rule_that_ends_is_billed_to_its_end_and_its_months_close(company_of, months):

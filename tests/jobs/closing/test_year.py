@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import first_of_month
+from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.closing.close import close_month, require_closed
 from ciclo.jobs.context import IssueOptions
@@ -19,11 +20,12 @@ from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.reconciliation.reconcile import reconcile, reconcile_touched
 from ciclo.jobs.rules.read import read_contract_list
+from ciclo.ledger.actions import acknowledge_finding
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import MonthClosing, Receivable, WebhookEvent
 from ciclo.webhooks import WebhookSettings, create_webhook_app
-from company import company, rule
+from company import ORGANIZATION, company, rule
 
 KEY = "s3cret-of-the-year"
 DAY = timedelta(days=1)
@@ -70,6 +72,7 @@ class Year:
         self._people_act(day)
         self.told += reconcile_touched(self.ctx, today=day, recheck_days=400).changed
         self.healed += reconcile(self.ctx, today=day, recheck_days=400).changed
+        self._know_of_cancellations()
         if day.day == 2 and day.year * 12 + day.month <= 2026 * 12 + 1 and day > FIRST + 5 * DAY:
             self.attempts.append(close_month(self.ctx, first_of_month(day - 5 * DAY), today=day, reports=self.reports))
 
@@ -89,6 +92,12 @@ class Year:
             self._act_on_newest("cancelled", lambda invoice: self.box.undo_cancellation(invoice["id"]))
         if day.day == 20:
             self._act_on_newest("received", lambda invoice: self.box.undo_receival(invoice["receivables"][0]["id"]))
+
+    def _know_of_cancellations(self):
+        """A person takes on what was cancelled at the vendor: it is not billed again."""
+        for finding in list(self.ctx.findings.open_of_kind(FindingKind.CANCELLED_REMOTELY).values()):
+            acknowledge_finding(self.ctx.session, ORGANIZATION, finding.id, person="Ana", note="known", at=self.clock())
+        self.ctx.session.commit()
 
     def _act_on_newest(self, state, act):
         found = [invoice for invoice in self.box.state()["invoices"] if invoice["state"] == state]

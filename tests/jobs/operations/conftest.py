@@ -79,7 +79,8 @@ class Company:
     def close(self, *months: int) -> list[ClosingAttempt]:
         """Try to close months of 2025."""
         with self.job() as ctx:
-            refresh_rules(ctx, seen_on=self.today, contract_ids=())
+            first, last = date(2025, min(months), 1), DateRange.month_of(date(2025, max(months), 1)).last_day
+            refresh_rules(ctx, DateRange.days(first, last), seen_on=self.today)
             return [close_month(ctx, date(2025, month, 1), today=self.today, reports=None) for month in months]
 
     def invoices(self) -> list[dict[str, Any]]:

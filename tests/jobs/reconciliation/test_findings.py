@@ -57,12 +57,11 @@ def test_an_amount_changed_at_the_vendor_is_found_until_it_is_changed_back(bille
     invoice = first_invoice(box)
     patch(box, invoice, gross_value="140.00")
     finding = only(reconciled(ctx).opened)
-    assert finding.kind is FindingKind.AMOUNT_DIFFERS
-    assert finding.message == (
-        f"contract 10, rule 1, period 2025-01-10, invoice {invoice['id']}: the gross value differs: "
-        "R$ 140,00 at the vendor, R$ 150,00 expected"
+    assert finding.kind is FindingKind.VALUE_EDITED
+    assert finding.sentence == (
+        f"contract 10, rule 1, period 2025-01-10: invoice {invoice['id']} is R$ 140,00, its rule says R$ 150,00"
     )
-    assert (finding.amount, finding.billing_month) == (Decimal("140.00"), date(2025, 1, 1))
+    assert (finding.amount, finding.billing_month) == (Decimal("10.00"), date(2025, 1, 1))
     assert reconciled(ctx).counts()["open"] == 1  # it stays
     patch(box, invoice, gross_value="150.00")
     assert reconciled(ctx).closed == 1
@@ -74,7 +73,7 @@ def test_a_service_removed_at_the_vendor_is_a_different_amount(billed, reconcile
     box, ctx = billed(company(rule(1, services=services), service_items=items))
     invoice = box.state()["invoices"][0]
     patch(box, invoice, services=[{"id": invoice["services"][1]["id"], "_destroy": True}])
-    assert only(reconciled(ctx).opened).found == "R$ 100,00"
+    assert only(reconciled(ctx).opened).found == "100.00"
 
 
 def test_shares_that_are_moved_between_receivables_are_a_different_amount(billed, reconciled):
@@ -103,20 +102,26 @@ def test_a_due_date_moved_at_the_vendor_is_found_until_it_is_moved_back_or_paid(
     assert reconciled(ctx).closed == 1
 
 
-def test_a_receivable_added_at_the_vendor_is_a_changed_due_date_of_the_invoice(billed, reconciled):
+def test_a_receivable_added_at_the_vendor_is_a_split_invoice(billed, reconciled):
     box, ctx = billed(company(rule(1)))
     invoice = box.state()["invoices"][0]
     line = invoice["receivables"][0]["id"]
     patch(box, invoice, receivables=[{"id": line, "value": "50"}, {"due_date": "2025-03-01", "value": "50"}])
     finding = only(reconciled(ctx).opened)
-    assert (finding.kind, finding.found) == (FindingKind.DUE_DATE_CHANGED, "2 receivables")
+    assert (finding.kind, finding.found) == (FindingKind.SPLIT, "2")
 
 
-def test_an_issue_date_moved_at_the_vendor_is_found(billed, reconciled, first_invoice):
+def test_a_planned_date_moved_at_the_vendor_is_found(billed, reconciled, first_invoice):
     box, ctx = billed(company(rule(1)))
-    patch(box, first_invoice(box), issue_date="2025-01-12")
+    patch(box, first_invoice(box), issue_date="2025-01-12", estimated_issue_date="2025-01-12")
     finding = only(reconciled(ctx).opened)
     assert (finding.kind, finding.found) == (FindingKind.DATE_MOVED, "2025-01-12")
+
+
+def test_an_invoice_billed_on_another_day_than_it_was_planned_for_is_as_it_should_be(billed, reconciled, first_invoice):
+    box, ctx = billed(company(rule(1)))
+    box.emit(first_invoice(box)["id"], "2025-01-14")
+    assert reconciled(ctx).opened == []
 
 
 def test_a_deleted_invoice_is_found_until_another_one_stands_in_for_it(billed, reconciled, first_invoice):
@@ -125,7 +130,7 @@ def test_a_deleted_invoice_is_found_until_another_one_stands_in_for_it(billed, r
     box.call("DELETE", invoice_path(invoice))
     finding = only(reconciled(ctx).opened)
     assert finding.kind is FindingKind.DELETED_REMOTELY
-    assert f"invoice {invoice['id']} of R$ 150,00 was to_emit and is no longer at the vendor" in finding.message
+    assert f"invoice {invoice['id']} of R$ 150,00 was to_emit and is no longer at the vendor" in finding.sentence
     assert ctx.audit.trail("invoice", invoice["id"])[-1].to_state == "deleted"
     again = create(box, invoice)
     outcome = reconciled(ctx)
@@ -161,7 +166,7 @@ def test_a_second_invoice_of_a_period_is_a_duplicate_until_one_of_them_is_cancel
     twin = create(box, invoice, **({} if comments == "as they were" else {"comments": None}))
     finding = only(reconciled(ctx).opened)
     assert finding.kind is FindingKind.DUPLICATED_REMOTELY
-    assert finding.message == (
+    assert finding.sentence == (
         f"contract 10, rule 1, period 2025-01-10: invoice {twin['id']} of R$ 150,00 is one too many beside "
         f"invoice {invoice['id']}; cancel one of them at the vendor"
     )
@@ -184,8 +189,9 @@ def test_an_invoice_that_no_period_expects_is_unknown_until_it_is_cancelled(bill
     stranger = create(box, first_invoice(box), gross_value="999.00", comments="à mão", description="Visita técnica")
     finding = only(reconciled(ctx).opened)
     assert finding.kind is FindingKind.UNEXPLAINED
-    assert finding.message == (
-        f"contract 10: invoice {stranger['id']} of 2025-01-10, R$ 999,00 (Visita técnica): no period expects it"
+    assert finding.sentence == (
+        f"contract 10: invoice {stranger['id']} of 2025-01-10, R$ 999,00 (Visita técnica): no period expects it; "
+        "cancel it, or acknowledge it"
     )
     box.cancel(stranger["id"])
     assert reconciled(ctx).closed == 1
@@ -204,8 +210,8 @@ def test_an_invoice_is_not_unknown(billed, reconciled, first_invoice, issue_date
 @pytest.mark.parametrize(
     ("paid", "kind", "said"),
     [
-        ("149.00", FindingKind.UNDER_PAID, "R$ 1,00 too little was paid"),
-        ("150.01", FindingKind.OVER_PAID, "R$ 0,01 too much was paid"),
+        ("149.00", FindingKind.UNDER_PAID, "R$ 149,00 of R$ 150,00 was paid"),
+        ("150.01", FindingKind.OVER_PAID, "R$ 150,01 was paid, R$ 150,00 was due"),
     ],
 )
 def test_a_wrong_amount_received_is_found_until_the_receipt_is_corrected(
@@ -218,7 +224,7 @@ def test_a_wrong_amount_received_is_found_until_the_receipt_is_corrected(
     box.receive(line, on="2025-02-01", value=paid)
     finding = only(reconciled(ctx).opened)
     assert finding.kind is kind
-    assert said in finding.message
+    assert said in finding.sentence
     box.undo_receival(line)
     box.receive(line, on="2025-02-01", value="150.00")
     assert reconciled(ctx).closed == 1
@@ -240,7 +246,7 @@ def test_a_late_payment_is_found_and_forgotten_after_a_month(billed, reconciled,
     box.receive(invoice["receivables"][0]["id"], on="2025-02-20")
     finding = only(reconciled(ctx, today=date(2025, 2, 21)).opened)
     assert finding.kind is FindingKind.PAID_LATE
-    assert "paid 19 days late" in finding.message
+    assert "due on 2025-02-01, paid on 2025-02-20" in finding.sentence
     assert reconciled(ctx, today=date(2025, 3, 22)).counts()["open"] == 1
     assert reconciled(ctx, today=date(2025, 3, 23)).closed == 1
 
@@ -313,8 +319,8 @@ def test_an_acknowledgement_holds_for_what_was_seen_and_not_for_something_else(b
     patch(box, invoice, gross_value="1.40")
     reconciled(ctx)
     row = ctx.session.query(Finding).one()
-    assert (row.acknowledged_by, row.found) == (None, "R$ 1,40")
-    assert said(ctx.audit.trail("finding", row.id)[-1].reason) == "Ana acknowledged R$ 140,00, now it is R$ 1,40"
+    assert (row.acknowledged_by, row.found) == (None, "1.40")
+    assert said(ctx.audit.trail("finding", row.id)[-1].reason) == "Ana acknowledged 140.00, now it is 1.40"
 
 
 def test_a_price_changed_after_an_invoice_was_created_is_not_its_price(billed, reconciled):
@@ -339,5 +345,5 @@ def test_findings_of_other_contracts_stay_when_only_some_are_reconciled(billed, 
         if invoice["issue_date"] == "10/01/2025":
             patch(box, invoice, gross_value="150.00")
     assert reconciled(ctx, contract_ids=(11,)).closed == 1
-    assert open_kinds(ctx) == {"amount_differs"}
+    assert open_kinds(ctx) == {"value_edited"}
     assert reconciled(ctx, today=TODAY + timedelta(days=1)).closed == 1

@@ -32,7 +32,7 @@ def changes_after_close(ctx: JobContext, invoice_ids: Iterable[int]) -> list[Dis
 
 
 def _change(row: Invoice, held: AsClosed | None, closed: dict[date, int]) -> Disagreement | None:
-    month = held.month if held is not None else first_of_month(row.issue_date)
+    month = held.month if held is not None else first_of_month(row.planned_date)
     if month not in closed:
         return None
     before = NOT_THERE if held is None else standing(held.gross_value, cancelled=held.cancelled)

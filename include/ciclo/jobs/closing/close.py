@@ -1,7 +1,7 @@
 """Closing a month: reconcile it, prove it, record the attempt, write the report; fail unless the proof holds.
 
-An attempt is recorded before it fails, and may be repeated as often as it takes. A closed month is never
-opened again: what changes in it later is a finding.
+An attempt is recorded before it fails, and may be repeated as often as it takes. A closed month is never opened again:
+what changes in it later is a finding. The running month is proved every day as far as it is over.
 """
 
 from collections.abc import Sequence
@@ -9,14 +9,19 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from ciclo.domain.calendar import add_days, add_months, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange
+from ciclo.jobs.arming import responsible_from
 from ciclo.jobs.closing.proof import MonthProof, Verdict, never_billed, prove_month
 from ciclo.jobs.closing.report import MonthReport, ReportFiles, contract_totals, write_report
 from ciclo.jobs.context import JobContext
+from ciclo.jobs.periods.expand import plan_without_billing
+from ciclo.jobs.periods.plan import plan_periods
 from ciclo.jobs.reconciliation.reconcile import reconcile
 from ciclo.jobs.rules.read import read_contract_list, read_in_batches
+from ciclo.ledger.repositories import Scope
 
 LINES_SHOWN = 50
 
@@ -50,13 +55,21 @@ class ClosingAttempt:
         return self.report.closed
 
 
-def refresh_rules(ctx: JobContext, *, seen_on: date, contract_ids: Sequence[int] = ()) -> None:
-    """Read contracts and rules as they are now, so that the proof expects what the vendor's rules call for. Commits."""
+def refresh_rules(ctx: JobContext, window: DateRange, *, seen_on: date, contract_ids: Sequence[int] = ()) -> None:
+    """Read contracts and rules as they are now, and bring the periods of a window to what they call for. Commits.
+
+    So the proof expects what the vendor's rules say, and what nobody bills (a gap, a rule made for days past) is shown.
+    """
     read_contract_list(ctx)
     contracts = ctx.catalogue.billable_contracts(contract_ids=contract_ids)
-    for _ in read_in_batches(ctx, contracts, seen_on=seen_on):
+    window = window.intersection(DateRange(responsible_from(ctx) or date.min, date.max))
+    for readings in read_in_batches(ctx, contracts, seen_on=seen_on):
+        if window:
+            plan_periods(ctx, readings.read, window)
         ctx.session.commit()
         ctx.session.expunge_all()
+    if window:
+        plan_without_billing(ctx, Scope(window, tuple(contract_ids)), contracts)
 
 
 def close_month(
@@ -83,7 +96,8 @@ def close_month(
     window = DateRange.month_of(month)
     if today < window.end:
         raise MonthNotOverError(window.start, today)
-    reconcile(ctx, today=today, recheck_days=0, window=window, contract_ids=contract_ids)
+    issued = DateRange(window.start, min(add_months(window.end, 1), add_days(today, 1)))  # it may be billed late
+    reconcile(ctx, today=today, recheck_days=0, window=issued, contract_ids=contract_ids)
     proof = prove_month(ctx, window, contract_ids)
     _settle_never_billed(ctx, proof)
     report = _report(ctx, proof, contract_ids)
@@ -94,6 +108,31 @@ def close_month(
         ctx.closings.record(window.start, closed=report.closed, report=document, held=held, at=ctx.clock())
     ctx.session.commit()
     return ClosingAttempt(report, files)
+
+
+def prove_running_month(ctx: JobContext, *, today: date) -> MonthReport:
+    """Prove the month of yesterday up to yesterday, from the day's readings; the vendor is not asked again. Commits.
+
+    What is missing fails nobody: it is in the report, and in the ledger as how far the month is complete.
+    """
+    window = DateRange(first_of_month(add_days(today, -1)), today)
+    proof = prove_month(ctx, window)
+    _settle_never_billed(ctx, proof)
+    report = _report(ctx, proof, ())
+    document = {"verdict": report.verdict(), "lines": report.lines()}
+    ctx.closings.record_progress(window.start, complete_until=_complete_until(report), report=document, at=ctx.clock())
+    ctx.session.commit()
+    return report
+
+
+def _complete_until(report: MonthReport) -> date | None:
+    """Return the last day up to which nothing is missing and nothing differs; None where not even the first is."""
+    days = [line.issue_date for line in report.missing]
+    for finding in report.obstacles:
+        day = finding.facts.get("issue_date")
+        days.append(date.fromisoformat(str(day)) if day else report.month)
+    last = add_days(min([*days, report.proof.month.end]), -1)
+    return last if last >= report.month else None
 
 
 def require_closed(attempts: Sequence[ClosingAttempt]) -> None:
@@ -129,11 +168,13 @@ def _settle_never_billed(ctx: JobContext, proof: MonthProof) -> None:
 
 def _report(ctx: JobContext, proof: MonthProof, contract_ids: Sequence[int]) -> MonthReport:
     wanted = set(contract_ids)
-    findings = ctx.findings.of_month(proof.month.start)
+    findings = {each.id: each for each in ctx.findings.of_month(proof.month.start)}
+    # what cannot be read now may hide anything of the month, whenever that began
+    findings |= {each.id: each for each in ctx.findings.open_of_kind(FindingKind.UNREAD).values()}
     return MonthReport(
         organization_id=ctx.organization_id,
         proof=proof,
-        findings=[each for each in findings if not wanted or each.contract_id in wanted],
+        findings=[each for each in findings.values() if not wanted or each.contract_id in wanted],
         price_updates=ctx.closings.price_updates(proof.month, contract_ids),
         contracts=contract_totals(proof, _names(ctx)),
         made_at=ctx.clock(),

@@ -1,29 +1,52 @@
-"""The proof of a month: every expected period against its invoice, and every invoice against it.
+"""The proof of a month: every expected period against its invoice, and every invoice against its period.
 
-What is expected comes from the rules and the calendar, not from what was planned. A period counts as
-billed only by an invoice that is at the vendor; one that was given up counts only with a person's name or a reason.
+What is expected comes from the rules as they were just read, not from what was planned. A period counts as billed only
+by an invoice that is at the vendor; one that was given up counts only with a person's name or a reason; one in a
+stretch in which its contract was inactive is not expected, and listed with the stretch.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import ZERO, brl
 from ciclo.domain.receivables import ReceivableState
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.states import PeriodState
+from ciclo.domain.states import PeriodState, ReasonKind
 from ciclo.domain.wording import said
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshots
-from ciclo.ledger.repositories import ACTIVE, Disagreement
-from ciclo.ledger.tables import Contract, Invoice, Period, Receivable, Rule
+from ciclo.ledger.repositories import Disagreement
+from ciclo.ledger.tables import Finding, Invoice, Period, Receivable
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+
+CURES: Mapping[str, str] = {
+    PeriodState.PLANNED: "bill_range for its day bills it",
+    PeriodState.WAITING: "settle the price update of its rule, then run bill_range for its day",
+    PeriodState.SUBMITTING: "run issue_invoices: it settles what was sent",
+    PeriodState.IN_DOUBT: "run issue_invoices once the grace period is over: it looks what became of it",
+    PeriodState.PARKED: "release it to bill it, or cancel it with a note",
+}
+"""What a person does about a period that was due and has no invoice; none of it can bill twice."""
+
+_OTHERS = "say of each that it is not its own, or cancel the period with a note; released, it is billed beside them"
+CURES_OF_PARKED: Mapping[ReasonKind, str] = {
+    ReasonKind.COVERED_ALREADY: "cancel it with a note: released, it is billed a second time",
+    ReasonKind.MAY_BE_ITS_OWN: _OTHERS,
+    ReasonKind.SEVERAL_MATCHES: "cancel at the vendor all but one of them, then release it: the one is taken over",
+    ReasonKind.ONE_INVOICE_FOR_SEVERAL: _OTHERS,
+    ReasonKind.LOST_TWICE: "look for its invoice at the vendor: release it if there is none, else cancel the period",
+    ReasonKind.REMOVED_AT_VENDOR: "cancel it with a note if it is not owed; released, it is billed",
+    ReasonKind.SERVICES_ALIKE: "give the services names of their own at the vendor, then release it",
+    ReasonKind.TOTAL_NOT_POSITIVE: "correct the rule at the vendor and release it, or cancel it with a note",
+}
+"""Where the ordinary cure of a parked period would bill twice, or does not help."""
 
 
 class Verdict(StrEnum):
@@ -33,6 +56,8 @@ class Verdict(StrEnum):
     MISSING = "missing"
     GIVEN_UP = "given up"
     NOT_BILLED = "not billed"
+    PAUSED = "paused"
+    """Its contract was inactive."""
     WITHOUT_PERIOD = "without period"
     """An invoice that belongs to no period: a finding, or somebody's own from before Ciclo."""
 
@@ -65,7 +90,7 @@ class MonthLine:
 
 @dataclass(frozen=True, slots=True)
 class MonthProof:
-    """Every line of a month."""
+    """Every line of a month, or of the part of it that is over."""
 
     month: DateRange
     lines: tuple[MonthLine, ...]
@@ -84,22 +109,36 @@ class _Ledger:
     """The periods' invoices by id, gone or not."""
     receivables: Mapping[int, list[Receivable]]
     given_up: Mapping[int, str]
-    skipped: frozenset[int]
-    """Cancelled periods whose competence month nothing else bills, though their rule goes on."""
+    accepted: Mapping[int, Finding]
+    """By invoice, its deletion that a person has taken on."""
 
 
 def prove_month(ctx: JobContext, month: DateRange, contract_ids: Sequence[int] = ()) -> MonthProof:
     """Compare what the rules expect in a month with what the ledger, just reconciled, knows to be at the vendor."""
     invoices = ctx.closings.invoices(month, contract_ids)
-    rules = {rule.rule_id: (rule, contract) for rule, contract in ctx.closings.rules(contract_ids)}
-    snapshots = RuleSnapshots(ctx, rules, kept=len(rules))
     ledger = _read(ctx, month, contract_ids, [invoice.invoice_id for invoice in invoices])
-    ledger = replace(ledger, skipped=_skipped(ctx, ledger.periods.values(), rules, snapshots))
-    expected = _expected(month, rules, snapshots)
+    expected: dict[tuple[int, date], ExpectedPeriod] = {}
+    paused: list[MonthLine] = []
+    rules = ctx.closings.rules(contract_ids)
+    pauses = ctx.readings.pauses({contract.contract_id for _, contract in rules})
+    snapshots = RuleSnapshots(ctx, [rule.rule_id for rule, _ in rules], kept=len(rules))
+    for snapshot in snapshots:
+        rule = snapshot.rule
+        ends = [rule.gone_at.astimezone(SAO_PAULO).date()] if rule.gone_at is not None else []
+        alive = month.intersection(DateRange(date.min, min(ends, default=date.max)))
+        stretches = pauses.get(rule.contract_id, ())
+        called_for = {each.key: each for each in snapshot.called_for(alive, stretches)}
+        expected |= called_for
+        if stretches:
+            of_the_rule = [each for each in snapshot.periods(alive) if each.key not in called_for]
+            paused += (line for each in of_the_rule if (line := _paused(each, stretches, ledger)) is not None)
     keys = sorted({*expected, *ledger.periods}, key=lambda key: (key[1], key[0]))
-    periods = (_line(ledger.periods.get(key), expected.get(key), ledger) for key in keys)
-    without_period = (_without_period(invoice, ledger) for invoice in invoices if invoice.period_id is None)
-    return MonthProof(month, (*(line for line in periods if line is not None), *without_period))
+    known = ledger.periods
+    periods = (
+        _line(known[key], expected.get(key), ledger) if key in known else _never_planned(expected[key]) for key in keys
+    )
+    without = (_without_period(invoice, ledger) for invoice in invoices if invoice.period_id is None)
+    return MonthProof(month, (*(line for line in periods if line is not None), *paused, *without))
 
 
 def never_billed(proof: MonthProof) -> Iterator[Disagreement]:
@@ -119,110 +158,18 @@ def never_billed(proof: MonthProof) -> Iterator[Disagreement]:
             )
 
 
-def _read(ctx: JobContext, month: DateRange, contract_ids: Sequence[int], without_period: Sequence[int]) -> _Ledger:
+def _read(ctx: JobContext, month: DateRange, contract_ids: Sequence[int], without: Sequence[int]) -> _Ledger:
     periods = ctx.closings.periods(month, contract_ids)
     own = ctx.reconciliation.invoices(period.invoice_id for period in periods if period.invoice_id is not None)
     cancelled = [period.id for period in periods if period.state == PeriodState.CANCELLED]
+    deletions = ctx.findings.open_of_kind(FindingKind.DELETED_REMOTELY)
     return _Ledger(
         {(period.rule_id, period.issue_date): period for period in periods},
         own,
-        ctx.reconciliation.receivables([*own, *without_period]),
+        ctx.reconciliation.receivables([*own, *without]),
         ctx.closings.given_up_by(cancelled),
-        frozenset(),
+        {number: each for (_, number), each in deletions.items() if each.acknowledged_at is not None},
     )
-
-
-_Rules = Mapping[int, tuple[Rule, Contract]]
-
-
-def _expected(month: DateRange, rules: _Rules, snapshots: RuleSnapshots) -> dict[tuple[int, date], ExpectedPeriod]:
-    alive = ((rule, _while_alive(rule, contract, month)) for rule, contract in rules.values())
-    found = (
-        each for rule, part in alive if rule.rule_id in snapshots for each in snapshots[rule.rule_id].periods(part)
-    )
-    return {each.key: each for each in found}
-
-
-def _skipped(ctx: JobContext, periods: Iterable[Period], rules: _Rules, snapshots: RuleSnapshots) -> frozenset[int]:
-    """Return the cancelled periods whose rule moved its dates in such a way that a competence month fell between."""
-    moved = [each for each in periods if each.state == PeriodState.CANCELLED and _goes_on(each, rules, snapshots)]
-    if not moved:
-        return frozenset()
-    days = [each.issue_date for each in moved]
-    around = DateRange(add_months(first_of_month(min(days)), -1), add_months(first_of_month(max(days)), 2))
-    alive = {
-        (each.rule_id, each.accrual_month)
-        for each in ctx.periods.of_rules({each.rule_id for each in moved}, around)
-        if each.state != PeriodState.CANCELLED
-    }
-    return frozenset(each.id for each in moved if (each.rule_id, each.accrual_month) not in alive)
-
-
-def _goes_on(period: Period, rules: _Rules, snapshots: RuleSnapshots) -> bool:
-    """Whether the rule of a cancelled period still bills the same competence months, on other days."""
-    if period.rule_id not in rules:
-        return False
-    rule, contract = rules[period.rule_id]
-    if rule.gone_at is not None or contract.state != ACTIVE or contract.gone_at is not None:
-        return False
-    return snapshots[period.rule_id].keeps_its_months(period)
-
-
-def _while_alive(rule: Rule, contract: Contract, month: DateRange) -> DateRange:
-    """Return the part of the month in which a rule was there; of an inactive contract only what was planned counts."""
-    if contract.state != ACTIVE and contract.gone_at is None:
-        return DateRange(month.start, month.start)
-    ends = [gone.astimezone(SAO_PAULO).date() for gone in (rule.gone_at, contract.gone_at) if gone is not None]
-    return month.intersection(DateRange(date.min, min(ends, default=date.max)))
-
-
-def _line(period: Period | None, expected: ExpectedPeriod | None, ledger: _Ledger) -> MonthLine | None:
-    if period is None:
-        return _never_planned(expected) if expected is not None else None
-    invoice = ledger.own.get(period.invoice_id) if period.invoice_id is not None else None
-    verdict, reason = _judge(period, expected, invoice, ledger)
-    if verdict is None:
-        return None
-    line = MonthLine(
-        contract_id=period.contract_id,
-        rule_id=period.rule_id,
-        issue_date=period.issue_date,
-        verdict=verdict,
-        reason=reason,
-        period_id=period.id,
-        state=period.state,
-        expected=expected.gross_value if expected is not None else period.gross_value,
-    )
-    return _with_invoice(line, invoice, ledger) if verdict is Verdict.BILLED and invoice is not None else line
-
-
-def _judge(
-    period: Period, expected: ExpectedPeriod | None, invoice: Invoice | None, ledger: _Ledger
-) -> tuple[Verdict | None, str]:
-    """Return what a period comes to and why; nothing at all for one that its rule took back before it was due."""
-    if period.state == PeriodState.ISSUED:
-        if invoice is None or invoice.gone_at is not None:
-            return Verdict.MISSING, f"invoice {period.invoice_id} is no longer at the vendor"
-        return Verdict.BILLED, ""
-    if expected is None and period.state in (PeriodState.PLANNED, PeriodState.WAITING):
-        cure = "run expand_invoice_rules for its month"
-        return Verdict.MISSING, f"{period.state}, though its rule no longer calls for it: {cure}"
-    if period.state != PeriodState.CANCELLED:
-        return Verdict.MISSING, f"{period.state}{f': {said(period.reason)}' if period.reason else ''}"
-    return _judge_cancelled(period, expected, ledger)
-
-
-def _judge_cancelled(period: Period, expected: ExpectedPeriod | None, ledger: _Ledger) -> tuple[Verdict | None, str]:
-    if period.id in ledger.given_up:
-        return Verdict.GIVEN_UP, ledger.given_up[period.id]
-    was_due = period.issue_date <= period.changed_at.astimezone(SAO_PAULO).date()
-    skipped = period.id in ledger.skipped
-    if expected is None and not was_due and not skipped:
-        return None, ""
-    why = "its rule still calls for it" if expected is not None else "it was due when it was given up"
-    if expected is None and not was_due:
-        why = f"its rule goes on and nothing else bills {period.accrual_month:%m/%Y}"
-    return Verdict.NOT_BILLED, f"cancelled ({said(period.reason, 'no reason given')}), but {why}"
 
 
 def _never_planned(expected: ExpectedPeriod) -> MonthLine:
@@ -236,11 +183,80 @@ def _never_planned(expected: ExpectedPeriod) -> MonthLine:
     )
 
 
+def _line(period: Period, expected: ExpectedPeriod | None, ledger: _Ledger) -> MonthLine | None:
+    """Judge a period; nothing at all comes of one that its rule took back before it was due."""
+    line = MonthLine(
+        contract_id=period.contract_id,
+        rule_id=period.rule_id,
+        issue_date=period.issue_date,
+        verdict=Verdict.MISSING,
+        period_id=period.id,
+        state=period.state,
+        expected=expected.gross_value if expected is not None else period.gross_value,
+    )
+    match PeriodState(period.state):
+        case PeriodState.ISSUED:
+            return _billed(line, period, ledger)
+        case PeriodState.CANCELLED if period.id in ledger.given_up:
+            return replace(line, verdict=Verdict.GIVEN_UP, reason=ledger.given_up[period.id])
+        case PeriodState.CANCELLED:
+            return _not_billed(line, period, expected)
+        case state:
+            because = f" ({said(replace(period.reason, facts=_bare(period)))})" if period.reason else ""
+            cure = CURES[state]
+            if period.reason and state is PeriodState.PARKED:
+                cure = CURES_OF_PARKED.get(period.reason.kind, cure)
+            return replace(line, reason=f"{state}{because}; {cure}")
+
+
+def _billed(line: MonthLine, period: Period, ledger: _Ledger) -> MonthLine:
+    invoice = ledger.own.get(period.invoice_id or 0)
+    if invoice is not None and invoice.gone_at is None:
+        return _with_invoice(replace(line, verdict=Verdict.BILLED), invoice, ledger)
+    if (accepted := ledger.accepted.get(period.invoice_id or 0)) is not None:
+        note = f"its invoice was deleted, accepted by {accepted.acknowledged_by}: {accepted.note}"
+        return replace(line, verdict=Verdict.GIVEN_UP, reason=note)
+    return replace(line, reason=f"invoice {period.invoice_id} is no longer at the vendor")
+
+
+def _not_billed(line: MonthLine, period: Period, expected: ExpectedPeriod | None) -> MonthLine | None:
+    was_due = period.issue_date <= period.changed_at.astimezone(SAO_PAULO).date()
+    was_paused = period.reason is not None and period.reason.kind is ReasonKind.CONTRACT_INACTIVE
+    if expected is None and (not was_due or was_paused):
+        return None
+    why = "its rule still calls for it" if expected is not None else "it was due when it was given up"
+    reason = said(period.reason, "no reason given")
+    return replace(line, verdict=Verdict.NOT_BILLED, reason=f"cancelled ({reason}), but {why}")
+
+
+def _paused(period: ExpectedPeriod, stretches: Sequence[DateRange], ledger: _Ledger) -> MonthLine | None:
+    """List a period that fell into a stretch in which its contract was inactive, unless it was billed all the same."""
+    stretch = next((each for each in stretches if period.issue_date in each), None)
+    known = ledger.periods.get(period.key)
+    if stretch is None or (known is not None and known.state != PeriodState.CANCELLED):
+        return None
+    until = f"to {stretch.last_day}" if stretch.end < date.max else "on"
+    return MonthLine(
+        contract_id=period.contract_id,
+        rule_id=period.rule_id,
+        issue_date=period.issue_date,
+        verdict=Verdict.PAUSED,
+        reason=f"the contract was inactive from {stretch.start} {until}",
+        expected=period.gross_value,
+    )
+
+
+def _bare(period: Period) -> dict[str, Any]:
+    """Return the facts of a period's reason without what its line names already."""
+    facts = period.reason.facts if period.reason is not None else {}
+    return {name: value for name, value in facts.items() if name not in ("contract_id", "rule_id", "issue_date")}
+
+
 def _without_period(invoice: Invoice, ledger: _Ledger) -> MonthLine:
     line = MonthLine(
         contract_id=invoice.contract_id,
         rule_id=None,
-        issue_date=invoice.issue_date,
+        issue_date=invoice.planned_date,
         verdict=Verdict.WITHOUT_PERIOD,
         reason=invoice.description or "",
     )

@@ -9,16 +9,15 @@ from decimal import Decimal
 
 from ciclo.billimatic import ApiError
 from ciclo.billimatic.models import Invoice
-from ciclo.domain.calendar import first_of_month
-from ciclo.domain.findings import FindingKind
-from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
+from ciclo.domain.states import PeriodState, Reason, ReasonKind
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import Gaps, IssueOptions, IssueOutcome, JobContext
+from ciclo.jobs.issuing.differences import finding_of, one_too_many
 from ciclo.jobs.issuing.look import Look, look_at
-from ciclo.jobs.issuing.match import Contest, Difference, PeriodKey, RemoteInvoice, differences
+from ciclo.jobs.issuing.match import Contest, PeriodKey, RemoteInvoice, differences
 from ciclo.jobs.issuing.record import Found, reason_about, record_issued
 from ciclo.jobs.issuing.stamp import stamp
-from ciclo.ledger.repositories import Disagreement, Scope
+from ciclo.ledger.repositories import Scope
 from ciclo.ledger.repositories.periods import PlannedPeriod
 from ciclo.ledger.tables import Period
 
@@ -137,43 +136,16 @@ def record_adopted(ctx: JobContext, look: Look, found: Sequence[Found]) -> int:
     """Record that invoices which were there are periods' own, with what differs as findings; return of how many."""
     adopted = record_issued(ctx, found)
     seen = [
-        _finding(key, entry.invoice.contract_id, entry.invoice.id, difference)
+        finding_of(key, entry.invoice.contract_id, entry.invoice.id, difference)
         for entry in found
         for key in [PeriodKey(entry.period.rule_id, entry.period.issue_date)]
         for difference in differences(look.wanted[key], RemoteInvoice.of(entry.invoice))
     ]
     for key, further in look.assignment.seconds.items():
         own = look.assignment.own[key]
-        for second in further:
-            said = f"invoice {own.id}", f"invoice {second.id} too"
-            twice = Difference(FindingKind.DUPLICATED_REMOTELY, *said, second.gross_value)
-            seen.append(_finding(key, second.contract_id, second.id, twice))
+        seen += [one_too_many(key, own.id, second) for second in further]
     ctx.findings.settle(seen, examined={}, kinds=(), at=ctx.clock())
     return adopted
-
-
-def _finding(key: PeriodKey, contract_id: int, invoice_id: int, difference: Difference) -> Disagreement:
-    facts: dict[str, Fact] = {
-        "contract_id": contract_id,
-        "rule_id": key.rule_id,
-        "issue_date": key.issue_date.isoformat(),
-        "invoice_id": invoice_id,
-        "expected": difference.expected,
-        "found": difference.found,
-    }
-    if difference.amount is not None:
-        facts["amount"] = str(difference.amount)
-    return Disagreement(
-        kind=difference.kind,
-        subject="invoice",
-        subject_id=invoice_id,
-        contract_id=contract_id,
-        billing_month=first_of_month(key.issue_date),
-        facts=facts,
-        expected=difference.expected,
-        found=difference.found,
-        amount=difference.amount,
-    )
 
 
 # -- why a person is asked ---------------------------------------------------------------------------------------------

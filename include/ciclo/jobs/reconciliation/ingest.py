@@ -5,7 +5,7 @@ legal events explain is not followed: it is a finding, and the ledger stays wher
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import islice
 from typing import Any
@@ -17,8 +17,9 @@ from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import brl, cents
 from ciclo.domain.receivables import ReceivableState, observed_events
 from ciclo.jobs.context import JobContext
+from ciclo.jobs.issuing.look import wanted_invoice
 from ciclo.jobs.issuing.record import invoice_row, receivable_row
-from ciclo.jobs.reconciliation.compare import disagreements
+from ciclo.jobs.reconciliation.compare import Owner, disagreements, is_as_terms_say
 from ciclo.jobs.rules.snapshot import RuleSnapshots
 from ciclo.ledger import tables
 from ciclo.ledger.repositories import Change, Disagreement
@@ -26,7 +27,16 @@ from ciclo.ledger.repositories import Change, Disagreement
 CHUNK = 500
 """Invoices compared and committed together."""
 
-INVOICE_FIELDS = ("contract_id", "issue_date", "gross_value", "state", "description", "reference", "gone_at")
+INVOICE_FIELDS = (
+    "contract_id",
+    "issue_date",
+    "planned_date",
+    "gross_value",
+    "state",
+    "description",
+    "reference",
+    "gone_at",
+)
 LINE_FIELDS = (
     "invoice_id", "due_date", "percentage", "gross_value", "state", "received_value", "received_at", "finance_errors",
     "gone_at",
@@ -45,6 +55,8 @@ class InvoicesRead:
     unmatched: dict[int, Invoice] = field(default_factory=dict)
     """Invoices that belong to no period, by id."""
     disagreements: list[Disagreement] = field(default_factory=list)
+    as_terms_say: set[int] = field(default_factory=set)
+    """Periods billed while their terms changed, whose invoice is what the new terms call for."""
     changed: int = 0
     """Invoices and receivables of which something is different since they were last read."""
 
@@ -67,6 +79,8 @@ class _Known:
     invoices: dict[int, tables.Invoice]
     lines: dict[int, list[tables.Receivable]]
     periods: dict[int, tables.Period]
+    customers: dict[int, int | None]
+    """By contract."""
 
 
 class Ingest:
@@ -82,6 +96,7 @@ class Ingest:
             for subject, finding in ctx.findings.open_of_kind(FindingKind.ILLEGAL_TRANSITION).items()
             if finding.acknowledged_at is not None
         }
+        self._terms_changed = {number for _, number in ctx.findings.open_of_kind(FindingKind.TERMS_CHANGED)}
         self.rules = RuleSnapshots(ctx)
         self.seen = InvoicesRead()
         ctx.session.commit()
@@ -109,13 +124,19 @@ class Ingest:
             self.seen.receivables |= {line.id for line in invoice.receivables}
             row = known.invoices.get(invoice.id)
             period = known.periods.get(row.period_id) if row is not None and row.period_id is not None else None
-            month = first_of_month(period.issue_date if period is not None else invoice.issue_date)
-            self._follow(chunk, invoice, known, month, now)
+            month = first_of_month(period.issue_date if period is not None else invoice.planned_date)
+            followed = self._follow(chunk, invoice, known, month, now)
             if period is None or row is None:
                 self.seen.unmatched[invoice.id] = invoice
                 continue
-            expected = self.rules[period.rule_id].invoice(period, created=row.first_seen_at)
-            self.seen.disagreements += disagreements(invoice, period, expected, self._today)
+            owner = self.owner(invoice, period, known.customers.get(invoice.contract_id), adopted=row.adopted)
+            if period.id in self._terms_changed and is_as_terms_say(invoice, period, self.rules[period.rule_id]):
+                self.seen.as_terms_say.add(period.id)
+            wrong = disagreements(invoice, owner, self._today, self._ctx.own_holidays)
+            if followed:
+                self.seen.disagreements += wrong
+            else:  # that its state cannot be explained is said already
+                self.seen.disagreements += (each for each in wrong if each.kind is not FindingKind.CANCELLED_REMOTELY)
         self._write(chunk, now)
 
     def _known(self, invoices: Sequence[Invoice]) -> _Known:
@@ -123,12 +144,44 @@ class Ingest:
         rows = self._ctx.reconciliation.invoices(ids)
         periods = self._ctx.reconciliation.periods(row.period_id for row in rows.values() if row.period_id is not None)
         self.rules.load(period.rule_id for period in periods.values())
-        return _Known(rows, self._ctx.reconciliation.receivables(ids), periods)
+        contracts = self._ctx.catalogue.contracts({invoice.contract_id for invoice in invoices})
+        customers = {contract.contract_id: contract.customer_id for contract in contracts}
+        return _Known(rows, self._ctx.reconciliation.receivables(ids), periods, customers)
+
+    def owner(self, invoice: Invoice, period: tables.Period, customer_id: int | None, *, adopted: bool) -> Owner:
+        """Return what an invoice should be by the rule of its period.
+
+        A price that a person changed after the invoice was recorded does not count for it, unless the vendor has
+        carried it into the invoice. The text of an invoice that Ciclo made is nobody else's business.
+        """
+        snapshot = self.rules[period.rule_id]
+        expected = snapshot.invoice(period)
+        if expected.gross_value != cents(invoice.gross_value):
+            expected = snapshot.invoice(period, created=period.changed_at)
+        wanted = wanted_invoice(snapshot, period.issue_date, customer_id, period)
+        description = expected.description if adopted else ""
+        parcels = len(expected.due_dates)
+        wanted = replace(wanted, gross_value=expected.gross_value, description=description, parcels=parcels)
+        return Owner(period, wanted, expected)
+
+    def forget(self, invoice_id: int | None) -> None:
+        """Drop what was wrong about an invoice: another one has taken its place."""
+        row = self._ctx.reconciliation.receivables([invoice_id]) if invoice_id is not None else {}
+        lines = {line.receivable_id for line in row.get(invoice_id or 0, [])}
+        self.seen.disagreements = [
+            each
+            for each in self.seen.disagreements
+            if (each.subject, each.subject_id) != ("invoice", invoice_id)
+            and not (each.subject == "receivable" and each.subject_id in lines)
+        ]
 
     # -- following the vendor ----------------------------------------------------------------------------------------
 
-    def _follow(self, chunk: _Chunk, invoice: Invoice, known: _Known, month: date, now: datetime) -> None:
-        """Add to the chunk what is different about an invoice and its receivables since the last reading."""
+    def _follow(self, chunk: _Chunk, invoice: Invoice, known: _Known, month: date, now: datetime) -> bool:
+        """Add to the chunk what is different about an invoice and its receivables since the last reading.
+
+        Returns whether the ledger has the invoice's state.
+        """
         row = known.invoices.get(invoice.id)
         fresh = invoice_row(self._ctx.organization_id, invoice, None, now)
         self._keep_state(fresh, "invoice", row, invoice, month)
@@ -150,6 +203,7 @@ class Ingest:
         chunk.receivables += changed
         chunk.read.append(invoice.id)
         self.seen.changed += len(changed) + len(removed) + _differs(fresh, row, INVOICE_FIELDS)
+        return bool(fresh["state"] == invoice.state)
 
     def _keep_state(
         self,

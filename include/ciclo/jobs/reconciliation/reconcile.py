@@ -4,18 +4,18 @@ Whole windows are read, compared and settled; what a webhook named is read by it
 was lost costs nothing but time, because the daily run does not need it.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from ciclo.billimatic import NotFoundError
+from ciclo.billimatic import NotFoundError, Search
 from ciclo.billimatic.models import Invoice
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.findings import FindingKind
-from ciclo.domain.money import brl
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.closing.changes import changes_after_close
 from ciclo.jobs.context import JobContext
+from ciclo.jobs.issuing.look import note_unread
 from ciclo.jobs.reconciliation.compare import INVOICE_KINDS
 from ciclo.jobs.reconciliation.ingest import Ingest
 from ciclo.jobs.reconciliation.unmatched import UNMATCHED_KINDS, judge_unmatched
@@ -140,9 +140,9 @@ def reconcile(
     ctx.session.commit()
     run = Ingest(ctx, today=today, contract_ids=contract_ids)
     for part in plan.windows:
-        run.take(_search(ctx, part))
+        _take(ctx, run, _search(ctx, part))
     for state in ("to_receive", "to_emit") if plan.open_until is not None else ():
-        run.take(ctx.api.search_invoices(issue_date_to=plan.open_until, state=state).whole())
+        _take(ctx, run, ctx.api.search_invoices(issue_date_to=plan.open_until, state=state))
     if window is None:
         _take_touched(ctx, run, events)
     gone = _look_for_missing(ctx, run, plan.windows, contract_ids)
@@ -173,9 +173,17 @@ def _plan(ctx: JobContext, today: date, recheck_days: int) -> ReadingPlan:
     return reading_plan(months, today=today, recheck_days=recheck_days, troubled=ctx.findings.open_months())
 
 
-def _search(ctx: JobContext, window: DateRange) -> Iterator[Invoice]:
+def _take(ctx: JobContext, run: Ingest, search: Search[Invoice]) -> None:
+    """Take in what a search finds; an invoice that cannot be read is a finding, and not missing."""
+    run.take(search)
+    odd = {each.id for each in search.odd if each.id is not None}
+    note_unread(ctx, search.odd, run.seen.invoices - odd)
+    run.seen.invoices |= odd
+
+
+def _search(ctx: JobContext, window: DateRange) -> Search[Invoice]:
     last = window.last_day if window.end < FOR_EVER else None
-    return ctx.api.search_invoices(issue_date_from=window.start, issue_date_to=last).whole()
+    return ctx.api.search_invoices(issue_date_from=window.start, issue_date_to=last)
 
 
 # -- what webhooks named -----------------------------------------------------------------------------------------------
@@ -234,7 +242,7 @@ def _look_for_missing(
     if len(missed) <= ASKED_ONE_BY_ONE:
         return _mark_gone(ctx, _ask_for(ctx, run, {number: known[number].contract_id for number in missed}))
     days = [invoice.issue_date for invoice in known.values()]
-    run.take(_search(ctx, DateRange.days(min(days), max(days))))  # a page may have shifted while it was read
+    _take(ctx, run, _search(ctx, DateRange.days(min(days), max(days))))  # a page may have shifted while it was read
     return _mark_gone(ctx, missed - run.seen.invoices)
 
 
@@ -263,7 +271,8 @@ def _ids_within(ctx: JobContext, windows: Sequence[DateRange], contract_ids: Seq
 def _conclude(ctx: JobContext, run: Ingest, *, examined: set[int], gone: set[int], today: date) -> ReconcileOutcome:
     """Judge what belongs to no period and what is gone, then settle the findings about all that was examined."""
     seen = run.seen
-    wrong = [*seen.disagreements, *judge_unmatched(ctx, seen.unmatched.values(), run.rules, today=today)]
+    unmatched = judge_unmatched(ctx, run, today=today)  # first: what stands in takes back what was said of the other
+    wrong = [*seen.disagreements, *unmatched]
     wrong += _deleted(ctx, examined | gone)
     wrong += changes_after_close(ctx, examined | gone)
     lines = ctx.reconciliation.receivable_ids(examined | gone)
@@ -273,12 +282,15 @@ def _conclude(ctx: JobContext, run: Ingest, *, examined: set[int], gone: set[int
         kinds=KINDS,
         at=ctx.clock(),
     )
+    agreed = ctx.findings.settle(
+        [], examined={"period": seen.as_terms_say}, kinds=(FindingKind.TERMS_CHANGED,), at=ctx.clock()
+    )
     return ReconcileOutcome(
         invoices=len(seen.examined),
         changed=seen.changed,
         deleted=len(gone),
         opened=settled.opened,
-        closed=settled.closed,
+        closed=settled.closed + agreed.closed,
         stayed=settled.stayed,
     )
 
@@ -297,10 +309,14 @@ def _deletion(row: LedgerInvoice, period: Period) -> Disagreement:
         subject_id=row.invoice_id,
         contract_id=row.contract_id,
         billing_month=first_of_month(period.issue_date),
-        message=(
-            f"contract {row.contract_id}, rule {period.rule_id}, period {period.issue_date}: invoice {row.invoice_id} "
-            f"of {brl(row.gross_value)} was {row.state} and is no longer at the vendor; create it there again"
-        ),
+        facts={
+            "contract_id": row.contract_id,
+            "rule_id": period.rule_id,
+            "issue_date": period.issue_date.isoformat(),
+            "invoice_id": row.invoice_id,
+            "amount": str(row.gross_value),
+            "state": row.state,
+        },
         expected=f"invoice {row.invoice_id}",
         found="no invoice",
         amount=row.gross_value,

@@ -1,23 +1,26 @@
-"""Invoices at the vendor that belong to no period: taken over, one too many, unknown, or none of Ciclo's business.
+"""Invoices at the vendor that belong to no period: taken over, one too many, unexplained, or none of Ciclo's business.
 
-A period has one invoice. A second one that is alive beside it is a duplicate, whoever made it; where the
-period's own invoice is deleted or cancelled, the one beside it takes its place.
+A period has one invoice. A second one that is alive beside it is a duplicate, whoever made it; where the period's own
+invoice is deleted or cancelled, the one beside it takes its place. Whose they are is told as when invoices are issued,
+by all periods of a contract together.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
 
-from ciclo.billimatic.models import Invoice
-from ciclo.domain.calendar import first_of_month
+from ciclo.billimatic.models import Invoice, InvoiceState
+from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.findings import FindingKind
-from ciclo.domain.money import brl, cents
-from ciclo.domain.receivables import InvoiceState
-from ciclo.domain.states import PeriodState
+from ciclo.domain.money import cents
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.issuing.match import reference, reference_in
+from ciclo.jobs.issuing.differences import one_too_many
+from ciclo.jobs.issuing.look import wanted_invoice
+from ciclo.jobs.issuing.match import Assignment, PeriodKey, RemoteInvoice, WantedInvoice, assign, reference_in
 from ciclo.jobs.reconciliation.compare import disagreements
+from ciclo.jobs.reconciliation.ingest import Ingest
 from ciclo.jobs.rules.snapshot import RuleSnapshots
 from ciclo.ledger import tables
 from ciclo.ledger.repositories import Change, Disagreement
@@ -25,152 +28,149 @@ from ciclo.ledger.repositories import Change, Disagreement
 UNMATCHED_KINDS = (FindingKind.DUPLICATED_REMOTELY, FindingKind.UNEXPLAINED)
 """The kinds that `judge_unmatched` decides about."""
 
+LONGEST_PERIOD = 12
+"""Months around the invoices in which a period may lie that they belong to."""
+
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A period that a unmatched invoice looks like, and the invoice that it has, if any."""
+class _Around:
+    """The periods of the unmatched invoices' contracts, and whose the invoices are."""
 
-    period: tables.Period
-    own: tables.Invoice | None
+    periods: Mapping[PeriodKey, tables.Period]
+    own: Mapping[int, tables.Invoice]
+    """The periods' invoices by id, as the ledger knows them."""
+    assignment: Assignment
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the period will look for an invoice of its own, and adopt what it finds."""
-        return self.period.state not in (PeriodState.ISSUED, PeriodState.CANCELLED)
-
-    @property
-    def is_vacant(self) -> bool:
-        """Whether it was billed, and what was billed is deleted or cancelled."""
-        if self.period.state != PeriodState.ISSUED:
-            return False
-        return self.own is None or self.own.gone_at is not None or self.own.state == InvoiceState.CANCELLED
-
-    @property
-    def is_billed(self) -> bool:
-        """Whether it has an invoice that is alive."""
-        return self.period.state == PeriodState.ISSUED and not self.is_vacant
+    def is_vacant(self, period: tables.Period) -> bool:
+        """Whether a period was billed, and what was billed is deleted or cancelled."""
+        return period.state == PeriodState.ISSUED and not _lives(self.own.get(period.invoice_id or 0))
 
 
-def judge_unmatched(
-    ctx: JobContext, unmatched: Iterable[Invoice], rules: RuleSnapshots, *, today: date
-) -> list[Disagreement]:
+def judge_unmatched(ctx: JobContext, run: Ingest, *, today: date) -> list[Disagreement]:
     """Return what is wrong about invoices that belong to no period; one that stands in for another is taken over.
 
-    Not wrong: what is cancelled, what a period will adopt, what is dated in the future, and what was issued before the
-    month in which Ciclo began to bill the contract. Flushes; the caller commits.
+    Not wrong: what is cancelled, what a period will adopt, what a person is asked about already, what is planned for a
+    later day, and what was issued before the month in which Ciclo began to bill the contract. Flushes; the caller
+    commits.
     """
-    alive = sorted((i for i in unmatched if i.state != InvoiceState.CANCELLED), key=lambda invoice: invoice.id)
-    candidates = _candidates(ctx, alive, rules)
+    alive = {each.id: each for each in run.seen.unmatched.values() if each.state != InvoiceState.CANCELLED}
+    if not alive:
+        return []
+    around = _look_around(ctx, alive.values(), run.rules)
+    assignment, periods = around.assignment, around.periods
+    own = {found.id: periods[key] for key, found in assignment.own.items() if found.id in alive}
+    second = {found.id: (key, found) for key, further in assignment.seconds.items() for found in further}
+    asked = {  # issuing parks their periods, and names them
+        invoice_id
+        for key, contest in assignment.contested.items()
+        if periods[key].state != PeriodState.ISSUED
+        for invoice_id in contest.invoice_ids
+    }
     began = ctx.reconciliation.first_period_of_contracts()
-    taken: set[int] = set()
     wrong: list[Disagreement] = []
-    for invoice in alive:
-        fitting = candidates.get(invoice.id, [])
-        free = next(
-            (candidate for candidate in fitting if candidate.period.id not in taken and _is_free(candidate)), None
-        )
-        if free is not None:
-            taken.add(free.period.id)
-            if free.is_vacant:
-                _stand_in(ctx, free, invoice)
-                wrong += disagreements(invoice, free.period, rules[free.period.rule_id].invoice(free.period), today)
-            continue
-        twin = next((candidate for candidate in fitting if candidate.is_billed or candidate.period.id in taken), None)
-        if twin is not None:
-            wrong.append(_duplicate(invoice, twin.period))
-        elif _is_ours(invoice, began.get(invoice.contract_id), today):
-            wrong.append(_unknown(invoice, fitting))
+    for invoice in alive.values():
+        if invoice.id in own:
+            wrong += _take_over(ctx, run, around, invoice, own[invoice.id], today)
+        elif invoice.id in second:
+            key, found = second[invoice.id]
+            wrong.append(one_too_many(key, assignment.own[key].id, found))
+        elif invoice.id not in asked and _is_ours(invoice, began.get(invoice.contract_id), today):
+            wrong.append(_unexplained(invoice))
     return wrong
 
 
-def _is_free(candidate: _Candidate) -> bool:
-    return candidate.is_open or candidate.is_vacant
+def _take_over(
+    ctx: JobContext, run: Ingest, around: _Around, invoice: Invoice, period: tables.Period, today: date
+) -> Iterator[Disagreement]:
+    """Let an invoice stand in for one that is deleted or cancelled; what an open period will adopt is left to that."""
+    if around.is_vacant(period):
+        run.forget(period.invoice_id)
+        _stand_in(ctx, period, around.own.get(period.invoice_id or 0), invoice.id)
+        owner = run.owner(invoice, period, invoice.customer_id, adopted=True)
+        yield from disagreements(invoice, owner, today, ctx.own_holidays)
+
+
+def _look_around(ctx: JobContext, alive: Collection[Invoice], rules: RuleSnapshots) -> _Around:
+    days = [invoice.planned_date for invoice in alive]
+    window = DateRange(
+        add_months(first_of_month(min(days)), -LONGEST_PERIOD), add_months(first_of_month(max(days)), LONGEST_PERIOD)
+    )
+    contracts = {invoice.contract_id for invoice in alive}
+    periods = {PeriodKey(p.rule_id, p.issue_date): p for p in ctx.periods.of_contracts(contracts, window)}
+    rules.load(key.rule_id for key in periods)
+    own = ctx.reconciliation.invoices(p.invoice_id for p in periods.values() if p.invoice_id is not None)
+    customers = {contract.contract_id: contract.customer_id for contract in ctx.catalogue.contracts(contracts)}
+    not_own = ctx.invoices.not_own({key.rule_id for key in periods})
+    wanted: list[WantedInvoice] = []
+    known: list[RemoteInvoice] = []
+    for key, period in periods.items():
+        if key.rule_id not in rules:
+            continue
+        invoice = own.get(period.invoice_id or 0)
+        like = wanted_invoice(
+            rules[key.rule_id], key.issue_date, customers.get(period.contract_id), period,
+            not_own.get(key.rule_id, frozenset()),
+        )  # fmt: skip
+        if invoice is not None and _lives(invoice):
+            known.append(_as_remote(invoice))
+            wanted.append(like)
+        else:
+            wanted.append(replace(like, invoice_id=None))
+    return _Around(periods, own, assign(wanted, [*map(RemoteInvoice.of, alive), *known]))
+
+
+def _lives(invoice: tables.Invoice | None) -> bool:
+    return invoice is not None and invoice.gone_at is None and invoice.state != InvoiceState.CANCELLED
+
+
+def _as_remote(invoice: tables.Invoice) -> RemoteInvoice:
+    return RemoteInvoice(
+        id=invoice.invoice_id,
+        contract_id=invoice.contract_id,
+        planned_date=invoice.planned_date,
+        gross_value=invoice.gross_value,
+        description=invoice.description or "",
+        customer_id=invoice.customer_id,
+    )
 
 
 def _is_ours(invoice: Invoice, began: date | None, today: date) -> bool:
     """Whether Ciclo should know the invoice: it bills the contract by then, or the invoice says so itself."""
     if reference_in(invoice.comments) is not None:
         return True
-    return began is not None and first_of_month(began) <= invoice.issue_date <= today
+    return began is not None and first_of_month(began) <= invoice.planned_date <= today
 
 
-def _candidates(ctx: JobContext, unmatched: list[Invoice], rules: RuleSnapshots) -> Mapping[int, list[_Candidate]]:
-    """Return by invoice the periods that it may belong to: by its reference, else by likeness."""
-    referred = {written for invoice in unmatched if (written := reference_in(invoice.comments))}
-    days = {invoice.issue_date for invoice in unmatched} | {date.fromisoformat(each[-10:]) for each in referred}
-    periods = ctx.reconciliation.periods_on({invoice.contract_id for invoice in unmatched}, days)
-    rules.load(period.rule_id for period in periods)
-    own = ctx.reconciliation.invoices(period.invoice_id for period in periods if period.invoice_id is not None)
-    by_reference: dict[str, list[_Candidate]] = {}
-    by_day: dict[tuple[int, date], list[_Candidate]] = {}
-    for period in periods:
-        candidate = _Candidate(period, own.get(period.invoice_id or 0))
-        own_reference = reference(ctx.organization_id, period.rule_id, period.issue_date)
-        by_reference.setdefault(own_reference, []).append(candidate)
-        by_day.setdefault((period.contract_id, period.issue_date), []).append(candidate)
-    found: dict[int, list[_Candidate]] = {}
-    for invoice in unmatched:
-        written_in = reference_in(invoice.comments)
-        if written_in is not None:
-            found[invoice.id] = by_reference.get(written_in, [])
-        else:
-            same_day = by_day.get((invoice.contract_id, invoice.issue_date), [])
-            found[invoice.id] = list(_alike(invoice, same_day, rules))
-    return found
-
-
-def _alike(invoice: Invoice, candidates: Iterable[_Candidate], rules: RuleSnapshots) -> Iterator[_Candidate]:
-    gross = cents(invoice.gross_value)
-    for candidate in candidates:
-        expected = rules[candidate.period.rule_id].invoice(candidate.period)
-        amounts: set[Decimal | None] = {expected.gross_value, candidate.period.gross_value}
-        if gross in amounts and invoice.description == expected.description:
-            yield candidate
-
-
-def _stand_in(ctx: JobContext, candidate: _Candidate, invoice: Invoice) -> None:
+def _stand_in(ctx: JobContext, period: tables.Period, before: tables.Invoice | None, invoice_id: int) -> None:
     """Let the period have this invoice instead of the one that is deleted or cancelled."""
     now = ctx.clock()
-    period, before = candidate.period, candidate.period.invoice_id
-    ctx.reconciliation.stand_in(period, before, invoice.id, now)
-    lost = "cancelled" if candidate.own and candidate.own.gone_at is None else "deleted"
-    reason = f"invoice {before} is {lost} at the vendor"
-    change = Change(period.id, period.state, period.state, f"{reason}; invoice {invoice.id} stands in for it")
+    lost = period.invoice_id
+    ctx.reconciliation.stand_in(period, lost, invoice_id, now)
+    facts: dict[str, Fact] = {
+        "invoice_id": invoice_id,
+        "lost_id": lost,
+        "lost": "cancelled" if before is not None and before.gone_at is None else "deleted",
+    }
+    change = Change(period.id, period.state, period.state, Reason(ReasonKind.STANDS_IN, facts))
     ctx.audit.record("period", [change], now)
 
 
-def _duplicate(invoice: Invoice, period: tables.Period) -> Disagreement:
-    own = f"invoice {period.invoice_id}" if period.invoice_id is not None else "another invoice"
-    return Disagreement(
-        kind=FindingKind.DUPLICATED_REMOTELY,
-        subject="invoice",
-        subject_id=invoice.id,
-        contract_id=invoice.contract_id,
-        billing_month=first_of_month(period.issue_date),
-        message=(
-            f"contract {invoice.contract_id}, rule {period.rule_id}, period {period.issue_date}: invoice {invoice.id} "
-            f"of {brl(invoice.gross_value)} is one too many beside {own}; cancel one of them at the vendor"
-        ),
-        expected=own,
-        found=f"invoice {invoice.id} too",
-        amount=cents(invoice.gross_value),
-    )
-
-
-def _unknown(invoice: Invoice, fitting: list[_Candidate]) -> Disagreement:
-    cancelled = next((candidate.period for candidate in fitting), None)
-    why = f"its period {cancelled.issue_date} was given up" if cancelled else "no period expects it"
+def _unexplained(invoice: Invoice) -> Disagreement:
+    amount = cents(invoice.gross_value)
     return Disagreement(
         kind=FindingKind.UNEXPLAINED,
         subject="invoice",
         subject_id=invoice.id,
         contract_id=invoice.contract_id,
-        billing_month=first_of_month(invoice.issue_date),
-        message=(
-            f"contract {invoice.contract_id}: invoice {invoice.id} of {invoice.issue_date}, {brl(invoice.gross_value)} "
-            f"({invoice.description or 'no description'}): {why}"
-        ),
+        billing_month=first_of_month(invoice.planned_date),
+        facts={
+            "contract_id": invoice.contract_id,
+            "invoice_id": invoice.id,
+            "amount": str(amount),
+            "planned_date": invoice.planned_date.isoformat(),
+            "description": invoice.description or "no description",
+        },
         expected="no invoice",
-        found=f"{brl(invoice.gross_value)} on {invoice.issue_date}",
-        amount=cents(invoice.gross_value),
+        found=f"{amount} on {invoice.planned_date}",
+        amount=amount,
     )

@@ -4,7 +4,7 @@ Everything here comes from terms and prices through the domain. What a period's 
 asked: it is what this is compared with.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,7 +16,7 @@ from ciclo.domain.due_dates import due_dates, percentages
 from ciclo.domain.errors import DomainError
 from ciclo.domain.money import split_money
 from ciclo.domain.pricing import gross_value
-from ciclo.domain.recurrence import DateRange, PeriodUnit, accrual_month, issue_dates
+from ciclo.domain.recurrence import DateRange, accrual_month, issue_dates
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.prices import history
 from ciclo.ledger.repositories import KnownPrice, Version
@@ -106,6 +106,15 @@ class RuleSnapshot:
             for issue_date in issue_dates(terms.recurrence, part):
                 yield self._period(version, terms, issue_date, prices)
 
+    def called_for(self, window: DateRange, paused: Collection[DateRange]) -> Iterator[ExpectedPeriod]:
+        """Yield the periods of a window that are to be billed: not in a pause, nor before the rule was first seen."""
+        for period in self.periods(window):
+            first_seen = self.rule.new_since
+            if (first_seen is None or period.issue_date >= first_seen) and not any(
+                period.issue_date in stretch for stretch in paused
+            ):
+                yield period
+
     def periods_by_newest_terms(self, window: DateRange) -> Iterator[ExpectedPeriod]:
         """Yield the periods of a window that the terms as last read call for, whenever they were first seen."""
         prices, (version, terms) = self.history(), self.versions[-1]
@@ -147,17 +156,6 @@ class RuleSnapshot:
         days = due_dates(terms.charge, period.issue_date, self.own_holidays)
         parts = split_money(gross, percentages(len(days))) if gross is not None else ()
         return ExpectedInvoice(gross, days, parts, terms.invoice.get("description") or "")
-
-    def keeps_its_months(self, period: Period) -> bool:
-        """Whether the newest terms bill as often as those a period was planned under, and beyond its day."""
-        before, now = self.terms_of(period).recurrence, self.newest.recurrence
-        same = (before.period_unit, before.month_quantity) == (now.period_unit, now.month_quantity)
-        return (
-            same
-            and now.period_unit is PeriodUnit.MONTHLY
-            and now.init_date <= period.issue_date
-            and (now.end_date is None or now.end_date >= period.issue_date)
-        )
 
 
 class RuleSnapshots:

@@ -220,18 +220,20 @@ class ReconciliationRepository:
         return [period for period in rows if period.issue_date in wanted]
 
     def present_ids(self, window: DateRange, contract_ids: Collection[int] = ()) -> set[int]:
-        """Return the invoices with an issue date in the window that were at the vendor when last seen."""
+        """Return the invoices issued or planned in the window that were at the vendor when last seen."""
         return set(self._session.scalars(self._within(window, contract_ids).where(Invoice.gone_at.is_(None))))
 
     def all_ids(self, window: DateRange, contract_ids: Collection[int] = ()) -> set[int]:
-        """Return every invoice with an issue date in the window, those that are gone too."""
+        """Return every invoice issued or planned in the window, those that are gone too."""
         return set(self._session.scalars(self._within(window, contract_ids)))
 
     def _within(self, window: DateRange, contract_ids: Collection[int]) -> Select[int]:
         query = select(Invoice.invoice_id).where(
             Invoice.organization_id == self._organization_id,
-            Invoice.issue_date >= window.start,
-            Invoice.issue_date < window.end,
+            or_(
+                and_(Invoice.issue_date >= window.start, Invoice.issue_date < window.end),
+                and_(Invoice.planned_date >= window.start, Invoice.planned_date < window.end),
+            ),
         )
         return query.where(Invoice.contract_id.in_(contract_ids)) if contract_ids else query
 
