@@ -1,6 +1,6 @@
 """What the demonstration asks of Airflow, over its public REST API (v2), as any script of a customer's could.
 
-Read and trigger only; the Dags do the work.
+Read, trigger, and answer what a run asks; the Dags do the work.
 """
 
 import time
@@ -83,6 +83,15 @@ class AirflowApi:
         if run_id and answer.status_code == httpx.codes.CONFLICT:
             return run_id
         return str(answer.raise_for_status().json()["dag_run_id"])
+
+    def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
+        """Answer what a task asks a person, as its page "Required Actions" does.
+
+        Raises:
+            httpx.HTTPStatusError: nobody is asked, or somebody has answered.
+        """
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        self._ask("PATCH", path, json={"chosen_options": [option], "params_input": {}}).raise_for_status()
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """Return `queued`, `running`, `success` or `failed`."""

@@ -18,6 +18,11 @@ from demo.stack import Stack
 RUN_SECONDS: Final = 600
 POLL_SECONDS: Final = 0.7
 QUIET_SECONDS: Final = 2.0
+READING_SECONDS: Final = 4.0
+"""What a person takes to read at least. Airflow 3.3.2 fails a task that is answered before its scheduler has taken note
+that the process which asked has ended."""
+APPROVE: Final = "Approve"
+"""The answer that lets a plan be carried out."""
 
 Figures = Callable[[], str]
 """What to say of the ledger beside the task at work."""
@@ -44,8 +49,12 @@ def run_dag(
     conf: Mapping[str, Any],
     screen: Screen,
     figures: Figures = nothing_more,
+    *,
+    answer: str | None = None,
 ) -> None:
     """Start a run of a Dag with `conf` under the name `run_id` and return once it has succeeded.
+
+    Where the run asks a person, `answer` is given; without one it waits for somebody at the screen.
 
     Raises:
         StepFailed: it failed, or did not end in time; with the failed task's log.
@@ -53,17 +62,24 @@ def run_dag(
     stack.airflow.unpause(dag_id)
     run = DagRun(dag_id, run_id, time.monotonic())
     stack.airflow.trigger(dag_id, conf, run_id=run_id)
-    _watch(stack, run, screen, figures)
+    _watch(stack, run, screen, figures, answer)
     screen.event(f"Done in {duration(time.monotonic() - run.began)}")
 
 
-def _watch(stack: Stack, run: DagRun, screen: Screen, figures: Figures) -> None:
+def _watch(stack: Stack, run: DagRun, screen: Screen, figures: Figures, answer: str | None) -> None:
     printed, printed_at = "", run.began
     while (state := stack.airflow.run_state(run.dag_id, run.run_id)) not in {"success", "failed"}:
         stack.processes.check()
         if time.monotonic() - run.began > RUN_SECONDS:
             raise StepFailed(run.dag_id, f"still {state} after {RUN_SECONDS} seconds", _newest_log(stack, run))
-        line = _progress(stack, run, figures)
+        current = next((task for task in stack.airflow.tasks(run.dag_id, run.run_id) if task.active), None)
+        if answer and current and current.waiting_for_a_person:
+            time.sleep(READING_SECONDS)
+            stack.airflow.answer(run.dag_id, run.run_id, current.task_id, answer)
+            screen.event(f"{current.task_id}: a person has read it and answers {answer!r}")
+            answer = None
+            continue
+        line = _progress(stack, run, current, figures)
         if line != printed and time.monotonic() - printed_at >= QUIET_SECONDS:
             screen.event(line)
             printed, printed_at = line, time.monotonic()
@@ -72,8 +88,7 @@ def _watch(stack: Stack, run: DagRun, screen: Screen, figures: Figures) -> None:
         raise _failure(stack, run)
 
 
-def _progress(stack: Stack, run: DagRun, figures: Figures) -> str:
-    current = next((task for task in stack.airflow.tasks(run.dag_id, run.run_id) if task.active), None)
+def _progress(stack: Stack, run: DagRun, current: TaskProgress | None, figures: Figures) -> str:
     line = f"{current or 'between tasks'!s:<22} {figures()}".rstrip()
     return f"{line}; {remark}" if current and (remark := _remark(stack, run, current)) else line
 

@@ -16,7 +16,7 @@ from demo import stack
 from demo.company import ORGANIZATION_ID, YEAR_END, YEAR_START
 from demo.ledger_view import LedgerView, Stopped
 from demo.processes import Processes
-from demo.runs import run_dag
+from demo.runs import APPROVE, run_dag
 from demo.screen import Screen
 from demo.site import Site, passwords
 from demo.stack import Stack
@@ -80,5 +80,5 @@ def console_site(folder: Path) -> Iterator[ConsoleSite]:
         running = stack.start(site, processes, screen, by_schedule=False, roles=ROLES)
         ledger = LedgerView(site.ledger_url, ORGANIZATION_ID, YEAR_START, YEAR_END)
         with running.airflow, closing(ledger):
-            run_dag(running, "bill_range", "year", WHOLE_YEAR, screen)
+            run_dag(running, "bill_range", "year", WHOLE_YEAR, screen, answer=APPROVE)
             yield ConsoleSite(running, ledger)
