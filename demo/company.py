@@ -1,25 +1,84 @@
-"""The made-up company of the demonstration, as the vendor holds it: a sandbox state file, the same at every run."""
+"""The made-up company of the demonstration, as the vendor holds it: a sandbox state file, moved to the year before today.
+
+`company.json` is written for the year 2025. A demonstration's year ends with the last full month before its day: every
+date moves by whole months, days 29 to 31 and weekdays stay what they are.
+"""
 
 import json
-from datetime import date
+import re
+from calendar import monthrange
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 Json = dict[str, Any]
 
 FILE: Final = Path(__file__).with_name("company.json")
-YEAR_START: Final = date(2025, 1, 1)
-YEAR_END: Final = date(2025, 12, 31)
-COLLECTED_BY: Final = date(2026, 1, 31)
-"""The day up to which customers pay: what was issued in December is due by then."""
+WRITTEN_FOR: Final = date(2025, 12, 31)
+"""Last day of the year for which the file is written."""
+TODAY: Final = datetime.now(ZoneInfo("America/Sao_Paulo")).date()
+"""The demonstration's day."""
+YEAR_END: Final = TODAY.replace(day=1) - timedelta(days=1)
+YEAR_START: Final = date(YEAR_END.year - (YEAR_END.month < 12), YEAR_END.month % 12 + 1, 1)  # noqa: PLR2004
+_DATE: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})(.*)|(\d{2})/(\d{2})/(\d{4})(.*)")
 
 
-def company() -> Json:
-    """Return the company in the state file's shape."""
+def as_written() -> Json:
+    """Return the company of 2025 in the state file's shape, with `deeds`: what people do to the vendor's invoices."""
     state: Json = json.loads(FILE.read_text(encoding="utf-8"))
     return state
 
 
-ORGANIZATION_ID: Final[int] = company()["organizations"][0]["id"]
-TOKEN: Final[str] = company()["token"]
+def company(year_end: date = YEAR_END) -> Json:
+    """Return the company with its year ending on `year_end`, the last day of a month."""
+    months = (year_end.year - WRITTEN_FOR.year) * 12 + year_end.month - WRITTEN_FOR.month
+    state: Json = _moved(as_written(), months)
+    written = {rule["id"]: rule["additional_information"] for rule in as_written()["invoice_rules"]}
+    for rule in state["invoice_rules"]:
+        recurrence, before = rule["additional_information"], written[rule["id"]]
+        if recurrence["period_unit"] == "weekly":
+            first = date.fromisoformat(recurrence["init_date"])
+            back = (first.weekday() - date.fromisoformat(before["init_date"]).weekday()) % 7
+            recurrence["init_date"] = (first - timedelta(days=back)).isoformat()
+        for update in rule["scheduled_updates"]:
+            reminded = date.fromisoformat(update["execution_date"]) - timedelta(days=update["days_until_update"])
+            update["remind_at"] = reminded.isoformat()
+    return state
+
+
+def _moved(value: Any, months: int) -> Any:
+    """Return a JSON value with every date in it moved; what is no date stays."""
+    if isinstance(value, dict):
+        return {key: _moved(each, months) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_moved(each, months) for each in value]
+    if not isinstance(value, str) or not (match := _DATE.fullmatch(value)):
+        return value
+    if match[1]:
+        day = moved(date(int(match[1]), int(match[2]), int(match[3])), months)
+        return f"{day.isoformat()}{match[4]}"
+    day = moved(date(int(match[7]), int(match[6]), int(match[5])), months)
+    return f"{day:%d/%m/%Y}{match[8]}"
+
+
+def moved(day: date, months: int) -> date:
+    """Move a day by months to the same day of a month, a month further back where that is too short.
+
+    The last of February stays that of a leap year: it is written to be one.
+    """
+    if (day.month, day.day) == (2, 29) and months:
+        year = (day.year * 12 + 1 + months) // 12
+        while monthrange(year, 2)[1] < day.day:
+            year -= 1
+        return date(year, 2, 29)
+    while True:
+        year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+        if day.day <= monthrange(year, month + 1)[1]:
+            return date(year, month + 1, day.day)
+        months -= 1
+
+
+ORGANIZATION_ID: Final[int] = as_written()["organizations"][0]["id"]
+TOKEN: Final[str] = as_written()["token"]
 """Opens nothing but the sandbox on loopback."""

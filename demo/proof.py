@@ -1,19 +1,21 @@
 """The proof: the vendor's own data against periods and prices that are worked out without any code of Ciclo.
 
 Slow and obvious on purpose. A day is an issue date if the calendar says so; months are walked one by one; the index
-series are read from the file itself. A period without invoice is missing unless it was held back with a reason; one
-with two is a duplicate; an invoice that no period called for is unexpected; one at another price than that of its issue
-date is mispriced.
+series are read from the file itself; every invoice is held against every period of its contract. A period without
+invoice is missing unless it was held back with a reason; one with two is a duplicate; an invoice that no period called
+for is unexpected; one at another price than that of its planned date is mispriced, unless it was there before Ciclo
+came: then a person has changed it, and Ciclo must have shown it.
 """
 
 import csv
 import re
 from calendar import monthrange
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
+from enum import StrEnum
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
@@ -123,10 +125,17 @@ class PriceOracle:
         year, month = execution_date.year, execution_date.month
         while months:
             if _is_published(index, year, month, execution_date):
-                factor = EXACT.multiply(factor, 1 + self._series[index, year, month] / 100)
+                factor = EXACT.multiply(factor, 1 + self._value(index, year, month) / 100)
                 months -= 1
             year, month = (year, month - 1) if month > 1 else (year - 1, 12)
         return factor
+
+
+    def _value(self, index: str, year: int, month: int) -> Decimal:
+        """Return a month's variation; after the last shipped month that of a year before, as the stand-in goes on."""
+        while (index, year, month) not in self._series:
+            year -= 1
+        return self._series[index, year, month]
 
 
 def shipped_series() -> Series:
@@ -172,9 +181,25 @@ def _to_cents(amount: Decimal) -> Decimal:
 REFERENCE: Final = re.compile(r"ciclo:(?P<organization>\d+):(?P<rule>\d+):(?P<issue_date>\d{4}-\d{2}-\d{2})")
 
 
+class MadeBy(StrEnum):
+    """Who made an invoice."""
+
+    VENDOR = "vendor"
+    CICLO = "Ciclo"
+    PEOPLE = "people"
+
+
+class Edited(StrEnum):
+    """What of an invoice is not as its rule says."""
+
+    VALUE = "value"
+    DATE = "date"
+    SPLIT = "split"
+
+
 @dataclass(frozen=True, slots=True)
 class Mispriced:
-    """An invoice that is not worth what its rule costs on its issue date. BRL."""
+    """An invoice that is not worth what its rule costs on its planned date. BRL."""
 
     invoice_id: int
     period: ExpectedPeriod
@@ -185,6 +210,35 @@ class Mispriced:
         return f"invoice {self.invoice_id} ({self.period}): {self.found:.2f} instead of {self.expected:.2f}"
 
 
+class Difference(NamedTuple):
+    """That somebody changed an invoice which was there before Ciclo came."""
+
+    invoice_id: int
+    what: Edited
+
+    def __str__(self) -> str:
+        return f"invoice {self.invoice_id}: {self.what.value}"
+
+
+Reasons = Mapping[tuple[int, date], str]
+"""Why there is no invoice, per rule id and issue date."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the proof has to be told, beside the vendor's data: what was there before Ciclo came, and what it showed.
+
+    `parked` is what Ciclo stopped for a person, `waiting` what it holds back until a price update is settled.
+    """
+
+    before_ciclo: frozenset[int] = frozenset()
+    """Ids of invoices."""
+    shown: frozenset[Difference] = frozenset()
+    """The differences of which Ciclo told a person."""
+    parked: Reasons = field(default_factory=dict)
+    waiting: Reasons = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What the comparison found; amounts in BRL. `parked` and `waiting` map a period held back to its reason."""
@@ -192,56 +246,89 @@ class Proof:
     expected: int
     invoices: int
     total: Decimal
-    adopted: tuple[int, ...]
+    made_by: Mapping[MadeBy, int]
     missing: tuple[ExpectedPeriod, ...]
     duplicates: tuple[ExpectedPeriod, ...]
     unexpected: tuple[int, ...]
     unbalanced: tuple[int, ...]
     mispriced: tuple[Mispriced, ...]
+    edited: tuple[Difference, ...]
+    """What people changed, shown by Ciclo or not."""
+    not_shown: tuple[Difference, ...]
+    shown_wrongly: tuple[Difference, ...]
     parked: Mapping[ExpectedPeriod, str]
     waiting: Mapping[ExpectedPeriod, str]
 
     @property
     def holds(self) -> bool:
-        """True if every expected period has one right invoice or is parked for a person, and nothing else is there."""
+        """Whether every expected period has one right invoice or is parked, and Ciclo showed just what people did."""
         wrong = self.missing or self.duplicates or self.unexpected or self.unbalanced or self.mispriced
-        return not wrong and not self.waiting
+        return not (wrong or self.waiting or self.not_shown or self.shown_wrongly)
 
 
-Reasons = Mapping[tuple[int, date], str]
-"""Why there is no invoice, per rule id and issue date."""
-
-
-def prove(state: Json, before: Json, first: date, last: date, *, parked: Reasons, waiting: Reasons) -> Proof:
+def prove(state: Json, before: Json, first: date, last: date, seen: Seen) -> Proof:
     """Compare the sandbox's `state` with the periods expected from `first` to `last`, both included.
 
     Args:
         state: everything the vendor holds, in the state file's shape.
-        before: what it held before the first of the prices to be checked was readjusted.
+        before: the rules as they were before the first of the prices to be checked was readjusted, likewise.
         first: first issue date.
         last: last issue date.
-        parked: what Ciclo stopped for a person.
-        waiting: what Ciclo holds back until a price update of the rule is settled.
+        seen: what was there before, and what Ciclo says.
     """
     expected = expected_periods(state, first, last)
     worth = _worth(before, expected)
     found, unexpected = _invoices_by_period(state, worth, first, last)
     absent = [period for period in expected if not found[period]]
-    are_parked, are_waiting = _explained(absent, parked), _explained(absent, waiting)
-    invoices = [invoice for period in expected for invoice in found[period]]
+    are_parked, are_waiting = _explained(absent, seen.parked), _explained(absent, seen.waiting)
+    pairs = [(period, invoice) for period in expected for invoice in found[period]]
+    parcels = {rule["id"]: _parcels(rule) for rule in state["invoice_rules"]}
+    edited = {
+        Difference(invoice["id"], what)
+        for period, invoice in pairs
+        if invoice["id"] in seen.before_ciclo
+        for what in _edits(period, invoice, worth[period], parcels[period.rule_id])
+    }
     return Proof(
         expected=len(expected),
-        invoices=len(invoices),
-        total=sum((Decimal(invoice["gross_value"]) for invoice in invoices), Decimal(0)),
-        adopted=tuple(invoice["id"] for invoice in invoices if _reference(invoice) is None),
+        invoices=len(pairs),
+        total=sum((Decimal(invoice["gross_value"]) for _, invoice in pairs), Decimal(0)),
+        made_by=Counter(_made_by(invoice, seen) for _, invoice in pairs),
         missing=tuple(period for period in absent if period not in are_parked | are_waiting),
         duplicates=tuple(period for period in expected if len(found[period]) > 1),
         unexpected=tuple(unexpected),
-        unbalanced=tuple(invoice["id"] for invoice in invoices if not _is_balanced(invoice)),
-        mispriced=tuple(_mispriced(found, worth)),
+        unbalanced=tuple(invoice["id"] for _, invoice in pairs if not _is_balanced(invoice)),
+        mispriced=tuple(
+            Mispriced(invoice["id"], period, Decimal(invoice["gross_value"]), worth[period])
+            for period, invoice in pairs
+            if invoice["id"] not in seen.before_ciclo and Decimal(invoice["gross_value"]) != worth[period]
+        ),
+        edited=tuple(sorted(edited)),
+        not_shown=tuple(sorted(edited - seen.shown)),
+        shown_wrongly=tuple(sorted(seen.shown - edited)),
         parked=are_parked,
         waiting=are_waiting,
     )
+
+
+def removed_periods(state: Json, before: Json, first: date, last: date) -> list[ExpectedPeriod]:
+    """Return the periods without invoice between two invoices that the vendor holds of the same rule.
+
+    The vendor makes a rule's invoices all at once, without a gap: somebody removed what is not there.
+    """
+    expected = expected_periods(state, first, last)
+    found, _ = _invoices_by_period(state, _worth(before, expected), first, last)
+    made = [period for period in expected if any(invoice.get("generated") for invoice in found[period])]
+    days: dict[int, list[date]] = defaultdict(list)
+    for period in made:
+        days[period.rule_id].append(period.issue_date)
+    return [
+        period
+        for period in expected
+        if not found[period]
+        and days[period.rule_id]
+        and min(days[period.rule_id]) < period.issue_date < max(days[period.rule_id])
+    ]
 
 
 def _explained(absent: list[ExpectedPeriod], reasons: Reasons) -> dict[ExpectedPeriod, str]:
@@ -257,60 +344,102 @@ def _worth(before: Json, expected: list[ExpectedPeriod]) -> Worth:
     return {period: prices.gross_value(period.rule_id, period.issue_date) for period in expected}
 
 
-def _mispriced(found: Mapping[ExpectedPeriod, list[Json]], worth: Worth) -> Iterator[Mispriced]:
-    for period, invoices in found.items():
-        for invoice in invoices:
-            value = Decimal(invoice["gross_value"])
-            if value != worth[period]:
-                yield Mispriced(invoice["id"], period, value, worth[period])
+# -- whose invoice is it -----------------------------------------------------------------------------------------------
+
+REFERENCED, SAME_DAY, SAME_TEXT, SAME_VALUE, SAME_SERVICES = 100, 4, 4, 3, 1
+"""What speaks for an invoice being a period's, weighed."""
 
 
 def _invoices_by_period(
     state: Json, worth: Worth, first: date, last: date
 ) -> tuple[dict[ExpectedPeriod, list[Json]], list[int]]:
-    """Put every invoice of the window to its period; return also the ids of those that no period called for."""
+    """Give every living invoice to the period for which most speaks; return also the ids of those that fit none.
+
+    Every invoice is weighed against every period of its contract, and the strongest pairs are taken first. What fits a
+    period that has one already is its second.
+    """
     organization_id = state["organizations"][0]["id"]
-    by_reference = {f"ciclo:{organization_id}:{p.rule_id}:{p.issue_date.isoformat()}": p for p in worth}
-    by_likeness = _periods_by_likeness(state, worth)
-    found: dict[ExpectedPeriod, list[Json]] = defaultdict(list)
-    unexpected: list[int] = []
-    for invoice in state["invoices"]:
-        if not first <= _issue_date(invoice) <= last:
-            continue
-        reference = _reference(invoice)
-        period = by_reference.get(reference) if reference else by_likeness.get(_likeness(invoice))
-        if period is None or (period.contract_id, period.issue_date) != (invoice["contract_id"], _issue_date(invoice)):
-            unexpected.append(invoice["id"])
-        else:
-            found[period].append(invoice)
-    return found, unexpected
-
-
-Likeness = tuple[int, date, Decimal, str]
-
-
-def _periods_by_likeness(state: Json, worth: Worth) -> dict[Likeness, ExpectedPeriod]:
-    """Index the periods by what an invoice typed in by hand has in common with them."""
     rules = {rule["id"]: rule for rule in state["invoice_rules"]}
-    return {(p.contract_id, p.issue_date, value, rules[p.rule_id]["description"]): p for p, value in worth.items()}
+    by_contract: dict[int, list[ExpectedPeriod]] = defaultdict(list)
+    for period in worth:
+        by_contract[period.contract_id].append(period)
+    alive = [invoice for invoice in state["invoices"] if invoice["state"] != "cancelled"]
+    pairs = []
+    for invoice in alive:
+        for period in by_contract[invoice["contract_id"]]:
+            weight = _weight(invoice, period, rules[period.rule_id], worth[period], organization_id)
+            if weight:
+                pairs.append((-weight, invoice["id"], period, invoice))
+    found: dict[ExpectedPeriod, list[Json]] = defaultdict(list)
+    given: set[int] = set()
+    seconds = []
+    for _, number, period, invoice in sorted(pairs, key=lambda pair: pair[:3]):
+        if number in given:
+            continue
+        if found[period]:
+            seconds.append((number, period, invoice))
+            continue
+        found[period].append(invoice)
+        given.add(number)
+    for number, period, invoice in seconds:
+        if number not in given:
+            found[period].append(invoice)
+            given.add(number)
+    strangers = [one["id"] for one in alive if one["id"] not in given and first <= _planned_date(one) <= last]
+    return found, strangers
 
 
-def _likeness(invoice: Json) -> Likeness:
-    return (
-        invoice["contract_id"],
-        _issue_date(invoice),
-        Decimal(invoice["gross_value"]),
-        invoice["description"],
-    )
+def _weight(invoice: Json, period: ExpectedPeriod, rule: Json, value: Decimal, organization_id: int) -> int:
+    """Say how much speaks for an invoice being a period's; 0 if nothing does, or it cannot be."""
+    planned = _planned_date(invoice)
+    if invoice["customer_id"] != rule["customer_id"] or not _covers(rule["additional_information"], period, planned):
+        return 0
+    named = {match.group() for match in REFERENCE.finditer(invoice["comments"] or "")}
+    weight = 0
+    if f"ciclo:{organization_id}:{period.rule_id}:{period.issue_date.isoformat()}" in named:
+        weight += REFERENCED
+    ours, theirs = rule["description"] or "", invoice["description"] or ""
+    if ours and theirs and (theirs.startswith(ours) or ours.startswith(theirs)):
+        weight += SAME_TEXT
+    if Decimal(invoice["gross_value"]) == value:
+        weight += SAME_VALUE
+    names = [{line["name"] for line in one["services"]} for one in (rule, invoice)]
+    if names[0] and names[0] == names[1]:
+        weight += SAME_SERVICES
+    return weight + SAME_DAY if weight and planned == period.issue_date else weight
 
 
-def _reference(invoice: Json) -> str | None:
-    match = REFERENCE.search(invoice["comments"] or "")
-    return match.group() if match else None
+def _covers(recurrence: Json, period: ExpectedPeriod, day: date) -> bool:
+    """Whether a day lies in the months, or the week, that a period pays for."""
+    if recurrence["period_unit"] == "weekly":
+        return 0 <= (day - period.issue_date).days < 7  # noqa: PLR2004 - a week
+    months = (day.year - period.issue_date.year) * 12 + day.month - period.issue_date.month
+    return 0 <= months < recurrence["month_quantity"]
 
 
-def _issue_date(invoice: Json) -> date:
-    return datetime.strptime(invoice["issue_date"], "%d/%m/%Y").date()  # noqa: DTZ007 - a calendar day has no zone
+def _made_by(invoice: Json, seen: Seen) -> MadeBy:
+    """Say who made an invoice; that its own machinery did is known to the vendor's stand-in alone."""
+    if invoice["id"] not in seen.before_ciclo:
+        return MadeBy.CICLO
+    return MadeBy.VENDOR if invoice.get("generated") else MadeBy.PEOPLE
+
+
+def _edits(period: ExpectedPeriod, invoice: Json, worth: Decimal, parcels: int) -> Iterator[Edited]:
+    if Decimal(invoice["gross_value"]) != worth:
+        yield Edited.VALUE
+    if _planned_date(invoice) != period.issue_date:
+        yield Edited.DATE
+    if len(invoice["receivables"]) != parcels:
+        yield Edited.SPLIT
+
+
+def _parcels(rule: Json) -> int:
+    return int(rule["receivables_additional_information"]["parcel_number"] or 1)
+
+
+def _planned_date(invoice: Json) -> date:
+    planned = invoice["estimated_issue_date"] or invoice["issue_date"]
+    return datetime.strptime(planned, "%d/%m/%Y").date()  # noqa: DTZ007 - a calendar day has no zone
 
 
 def _is_balanced(invoice: Json) -> bool:

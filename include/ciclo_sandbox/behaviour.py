@@ -88,6 +88,9 @@ class Behaviour(BaseModel):
         default_factory=dict,
         description="By index and YYYY-MM, values that SGS answers instead of the shipped ones; null: not out.",
     )
+    continue_series: bool = Field(
+        default=False, description="After the last shipped month SGS answers each month's value of the year before."
+    )
     webhook: WebhookTarget | None = Field(default=None, description="Receiver of webhooks.")
 
     def draw(self, purpose: str, number: int) -> float:

@@ -47,7 +47,11 @@ def values(account: Account, index: str) -> dict[date, Decimal]:
     The behaviour's own values are there from the start, so that a value may come early, or be taken back (null).
     """
     last = last_published(index, account.clock.today)
-    series = {month: value for month, value in shipped_series()[index].items() if month <= last}
+    series = dict(shipped_series()[index])
+    if account.behaviour.continue_series:
+        while (newest := max(series)) < last:
+            series[add_months(newest, 1)] = series[add_months(newest, -11)]
+    series = {month: value for month, value in series.items() if month <= last}
     for month, value in account.behaviour.price_indices.get(index, {}).items():
         first = date.fromisoformat(f"{month}-01")
         if value is None:

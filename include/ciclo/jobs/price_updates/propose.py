@@ -30,6 +30,7 @@ from ciclo.domain.pricing import (
     PriceChange,
     affected_services,
     new_unit_value,
+    next_execution,
     price_in_force,
 )
 from ciclo.jobs.context import JobContext
@@ -264,18 +265,25 @@ def batch_hash(hashes: list[str]) -> str:
 
 def missing_indices(ctx: JobContext, scope: Scope, options: UpdateOptions, *, today: date) -> set[PriceIndex]:
     """Return the indices of the scope's due updates of which the ledger lacks a month that is out by `today`."""
-    book = IndexBook(ctx)
-    due = ctx.scheduled_updates.due(min(scope.window.last_day, today), scope)
-    return {index for scheduled in due if (index := _lacking(scheduled, book, options, today)) is not None}
+    book, last = IndexBook(ctx), min(scope.window.last_day, today)
+    due = ctx.scheduled_updates.due(last, scope)
+    return {index for scheduled in due if (index := _lacking(scheduled, book, options, last, today)) is not None}
 
 
-def _lacking(scheduled: ScheduledUpdate, book: IndexBook, options: UpdateOptions, today: date) -> PriceIndex | None:
+def _lacking(
+    scheduled: ScheduledUpdate, book: IndexBook, options: UpdateOptions, last: date, today: date
+) -> PriceIndex | None:
+    """Return an update's index if any of its executions that are owed by `last` needs a month that the ledger lacks."""
     try:
         update = domain_update(scheduled)
     except DomainError:
         return None  # its execution is parked, with the reason
-    day = scheduled.next_execution_date or today
-    months = window(update.index, day, update.month_quantity, options.policy)
     known = book.rows(update.index)
-    lacking = any(month not in known and available_from(update.index, month) <= today for month in months)
-    return update.index if lacking else None
+    day = scheduled.next_execution_date or today
+    while True:
+        months = window(update.index, day, update.month_quantity, options.policy)
+        if any(month not in known and available_from(update.index, month) <= today for month in months):
+            return update.index
+        day = next_execution(update, day)
+        if day > last:
+            return None
