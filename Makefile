@@ -24,7 +24,7 @@ $(STAMP): requirements-dev.txt pyproject.toml
 install: $(STAMP) ## Create .venv with the pinned packages (quick when nothing changed)
 
 .PHONY: demo
-demo: $(STAMP) ## Bill a made-up company's year on a real Airflow, twice, and prove it (KEEP=0: end at once)
+demo: $(STAMP) ## Bill a made-up company's last twelve months on a real Airflow and prove it (KEEP=0: end at once)
 	@$(BIN)/python -m demo $(if $(filter 0,$(KEEP)),--no-keep)
 
 .PHONY: up

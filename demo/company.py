@@ -1,4 +1,4 @@
-"""The made-up company of the demonstration, as the vendor holds it: a sandbox state file, moved to the year before today.
+"""The made-up company of the demonstration, as a state file of the sandbox, moved to the twelve months before today.
 
 `company.json` is written for the year 2025. A demonstration's year ends with the last full month before its day: every
 date moves by whole months, days 29 to 31 and weekdays stay what they are.
@@ -20,7 +20,7 @@ WRITTEN_FOR: Final = date(2025, 12, 31)
 TODAY: Final = datetime.now(ZoneInfo("America/Sao_Paulo")).date()
 """The demonstration's day."""
 YEAR_END: Final = TODAY.replace(day=1) - timedelta(days=1)
-YEAR_START: Final = date(YEAR_END.year - (YEAR_END.month < 12), YEAR_END.month % 12 + 1, 1)  # noqa: PLR2004
+YEAR_START: Final = date(YEAR_END.year - (YEAR_END.month < 12), YEAR_END.month % 12 + 1, 1)
 _DATE: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})(.*)|(\d{2})/(\d{2})/(\d{4})(.*)")
 
 

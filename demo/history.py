@@ -185,7 +185,7 @@ class _History:
 
     def _call(self, method: str, path: str, body: Json | None = None) -> Any:
         status, answer = self.vendor.call(method, path, body)
-        if status >= 400:  # noqa: PLR2004 - HTTP
+        if status >= 400:
             raise Refused(f"{method} {path}: {status} {answer}")
         return answer
 

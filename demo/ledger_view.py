@@ -12,14 +12,15 @@ from sqlalchemy.orm import Session
 from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.receivables import AgeingBucket, ReceivableState
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.states import ExecutionState, PeriodState
+from ciclo.domain.states import ExecutionState, PeriodState, ReasonKind
 from ciclo.domain.wording import said
 from ciclo.ledger.database import open_engine
+from ciclo.ledger.queries.attention import FindingFilter, FindingRow, finding_listing
 from ciclo.ledger.queries.months import ClosingRow, Share, closing_listing
 from ciclo.ledger.queries.paging import PageRequest
 from ciclo.ledger.queries.receivables import ReceivableFilter, ageing, receivable_listing
 from ciclo.ledger.repositories import Actor, ExecutionRepository, PeriodRepository, Scope
-from ciclo.ledger.tables import PriceUpdateExecution
+from ciclo.ledger.tables import Period, PriceUpdateExecution
 
 STOPPED = (PeriodState.PARKED, PeriodState.WAITING, PeriodState.IN_DOUBT)
 ACTOR = Actor(dag_id="demo")
@@ -43,6 +44,7 @@ class Stopped:
     rule_id: int
     issue_date: date
     state: str
+    kind: ReasonKind | None
     reason: str
 
 
@@ -88,7 +90,14 @@ class LedgerView:
         """Return what needs attention, oldest first."""
         with Session(self._engine) as session:
             periods = self._periods(session).in_state(*STOPPED, scope=self._scope)
-            return [Stopped(p.id, p.contract_id, p.rule_id, p.issue_date, p.state, said(p.reason)) for p in periods]
+            return [_stopped(period) for period in periods]
+
+    def findings(self) -> list[FindingRow]:
+        """Return what differs in the window's months and no person has acknowledged, oldest first."""
+        wanted = finding_listing(self._organization_id, FindingFilter())
+        with Session(self._engine) as session:
+            rows = list(wanted.every(session, PageRequest()))
+        return [row for row in rows if row.billing_month is None or row.billing_month in self._scope.window]
 
     def reasons(self, state: PeriodState) -> dict[tuple[int, date], str]:
         """Return the reason per rule id and issue date of the periods in one state."""
@@ -127,6 +136,12 @@ class LedgerView:
         listing = receivable_listing(self._organization_id, ReceivableFilter(today, state=state.value))
         rows = list(listing.every(session, PageRequest()))
         return Share(len(rows), sum((row.received_value or row.gross_value for row in rows), Decimal(0)))
+
+
+def _stopped(period: Period) -> Stopped:
+    kind = period.reason.kind if period.reason else None
+    said_so = said(period.reason)
+    return Stopped(period.id, period.contract_id, period.rule_id, period.issue_date, period.state, kind, said_so)
 
 
 def _readjustment(execution: PriceUpdateExecution) -> Readjustment:

@@ -130,7 +130,6 @@ class PriceOracle:
             year, month = (year, month - 1) if month > 1 else (year - 1, 12)
         return factor
 
-
     def _value(self, index: str, year: int, month: int) -> Decimal:
         """Return a month's variation; after the last shipped month that of a year before, as the stand-in goes on."""
         while (index, year, month) not in self._series:
@@ -412,9 +411,9 @@ def _weight(invoice: Json, period: ExpectedPeriod, rule: Json, value: Decimal, o
 def _covers(recurrence: Json, period: ExpectedPeriod, day: date) -> bool:
     """Whether a day lies in the months, or the week, that a period pays for."""
     if recurrence["period_unit"] == "weekly":
-        return 0 <= (day - period.issue_date).days < 7  # noqa: PLR2004 - a week
+        return 0 <= (day - period.issue_date).days < 7
     months = (day.year - period.issue_date.year) * 12 + day.month - period.issue_date.month
-    return 0 <= months < recurrence["month_quantity"]
+    return 0 <= months < int(recurrence["month_quantity"])
 
 
 def _made_by(invoice: Json, seen: Seen) -> MadeBy:

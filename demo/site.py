@@ -77,6 +77,11 @@ class Site:
         return self.folder / "logs"
 
     @property
+    def state_file(self) -> Path:
+        """What the vendor's stand-in starts from."""
+        return self.folder / "company.json"
+
+    @property
     def reports(self) -> Path:
         """The reports of the closed months."""
         return self.folder / "reports"

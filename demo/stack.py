@@ -4,6 +4,7 @@ Each step waits for a sign of life, never for a while, and says which log to rea
 would do the same in one process tree, but mixes the components' output and migrates again.
 """
 
+import json
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +13,8 @@ from functools import partial
 from typing import Final
 
 from demo.airflow_api import AirflowApi
-from demo.company import FILE, YEAR_END
+from demo.company import YEAR_END
+from demo.history import Account, account
 from demo.processes import Child, Processes
 from demo.screen import Screen
 from demo.site import (
@@ -49,6 +51,8 @@ class Stack:
 
     site: Site
     processes: Processes
+    account: Account
+    """What the vendor held when Ciclo came."""
     vendor: VendorView
     vendor_url: str
     airflow: AirflowApi
@@ -72,9 +76,16 @@ def start(
     write_configuration(site, airflow_port, by_schedule=by_schedule, roles=roles)
     write_environment_file(site, vendor_url)
     settings = airflow_environment(site, vendor_url)
-    stack = Stack(site, processes, VendorView(vendor_url), vendor_url, AirflowApi(airflow_url), airflow_url)
-
-    _start_vendor_and_databases(stack, vendor_port, settings, screen)
+    migration = processes.start("Airflow database", ("airflow", "db", "migrate"), settings)
+    ledger = processes.start("Ledger", ("ciclo.cli", "db", "upgrade"), settings)
+    held = account()
+    vendor, airflow = VendorView(vendor_url), AirflowApi(airflow_url)
+    stack = Stack(site, processes, held, vendor, vendor_url, airflow, airflow_url)
+    _start_vendor(stack, vendor_port, settings, screen)
+    processes.finish(ledger, START_SECONDS)
+    screen.event("Ciclo's ledger is ready")
+    processes.finish(migration, START_SECONDS)
+    screen.event("Airflow's own database is ready")
     _start_airflow(stack, settings, screen, administrator=next(iter(roles or ()), None))
     return stack
 
@@ -103,19 +114,13 @@ def free_port() -> int:
         return port
 
 
-def _start_vendor_and_databases(stack: Stack, port: int, settings: Mapping[str, str], screen: Screen) -> None:
-    """Start the sandbox while both databases are being prepared; none of the three needs another."""
-    processes = stack.processes
-    sandbox_arguments = ("--port", str(port), "--state", str(FILE), "--today", YEAR_END.isoformat())
-    sandbox = processes.start("Sandbox", ("ciclo.cli", "sandbox", *sandbox_arguments), settings)
-    migration = processes.start("Airflow database", ("airflow", "db", "migrate"), settings)
-    ledger = processes.start("Ledger", ("ciclo.cli", "db", "upgrade"), settings)
-    wait_until(stack.vendor.is_up, sandbox, processes, START_SECONDS)
+def _start_vendor(stack: Stack, port: int, settings: Mapping[str, str], screen: Screen) -> None:
+    """Start the sandbox with what the vendor holds; the year's last day is its own."""
+    stack.site.state_file.write_text(json.dumps(stack.account.state, ensure_ascii=False), encoding="utf-8")
+    arguments = ("--port", str(port), "--state", str(stack.site.state_file), "--today", YEAR_END.isoformat())
+    sandbox = stack.processes.start("Sandbox", ("ciclo.cli", "sandbox", *arguments), settings)
+    wait_until(stack.vendor.is_up, sandbox, stack.processes, START_SECONDS)
     screen.event(f"The vendor's API is up, played by a local stand-in: {stack.vendor_url}")
-    processes.finish(ledger, START_SECONDS)
-    screen.event("Ciclo's ledger is ready")
-    processes.finish(migration, START_SECONDS)
-    screen.event("Airflow's own database is ready")
 
 
 def _start_airflow(stack: Stack, settings: Mapping[str, str], screen: Screen, *, administrator: str | None) -> None:

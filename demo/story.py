@@ -1,30 +1,29 @@
-"""The acts of the demonstration in their order: bill, bill again, correct, collect, close, prove.
+"""The acts of the demonstration in their order: bill, settle, bill again, collect, close, prove, sum up.
 
 An act starts what a person would start, waits until it is done, and prints what came of it. People act at the vendor
-through its API, in Ciclo through the console's actions; time passes by the vendor's clock.
+through its API and screens, in Ciclo through the console's actions; time passes by the vendor's clock.
 """
 
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import groupby
 from typing import Final
 
 import httpx
-from sqlalchemy.orm import Session
 
+from ciclo.domain.findings import FindingKind
 from ciclo.domain.receivables import AgeingBucket
-from ciclo.domain.states import PeriodState
-from ciclo.ledger.actions import release_period
-from ciclo.ledger.database import open_engine
+from ciclo.domain.states import PeriodState, ReasonKind
+from ciclo.ledger.queries.attention import FindingRow
 from ciclo.ledger.queries.months import Share
-from demo.company import COLLECTED_BY, ORGANIZATION_ID, TOKEN, YEAR_END, YEAR_START, company
+from demo.company import ORGANIZATION_ID, TODAY, YEAR_END, YEAR_START, company
 from demo.ledger_view import LedgerView, Readjustment, Stopped
+from demo.people import OPERATOR, Settled, let_time_pass, settle
 from demo.processes import Processes
-from demo.proof import expected_periods, prove
+from demo.proof import Difference, Edited, ExpectedPeriod, MadeBy, Proof, Seen, expected_periods, prove, removed_periods
 from demo.runs import APPROVE, run_dag
 from demo.screen import Screen, count, duration, money
 from demo.site import Site, StepFailed, fresh_site
@@ -32,11 +31,16 @@ from demo.stack import Stack, start
 
 INTERRUPTED: Final = 130
 MONTHS: Final = 12
-OPERATOR: Final = "Ana (finance)"
-DESCRIPTION: Final = "Visitas técnicas trimestrais"
-NOTE: Final = "The rule has its description now."
 WHOLE_YEAR: Final = {"from_date": YEAR_START.isoformat(), "to_date": YEAR_END.isoformat()}
 """The params of every run."""
+FEW: Final = 3
+"""Findings of a kind that are told one by one."""
+EDITS: Final = {
+    FindingKind.VALUE_EDITED: Edited.VALUE,
+    FindingKind.DATE_MOVED: Edited.DATE,
+    FindingKind.SPLIT: Edited.SPLIT,
+}
+"""The findings that tell of what people did to the vendor's invoices, in the proof's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,11 @@ class Story:
     stack: Stack
     ledger: LedgerView
     screen: Screen
+    shown: set[Difference] = field(default_factory=set)
+    """What Ciclo said of invoices that people had changed."""
+    removed: set[ExpectedPeriod] = field(default_factory=set)
+    """The periods of which Ciclo said that somebody had removed the vendor's invoice."""
+    settled: list[Settled] = field(default_factory=list)
 
     def progress(self) -> str:
         """Say how far the year's billing is."""
@@ -59,63 +68,91 @@ class Story:
         run_dag(self.stack, "bill_range", run_id, WHOLE_YEAR, self.screen, self.progress, answer=APPROVE)
         return self.stack.vendor.invoice_ids() - before
 
+    def settle(self) -> None:
+        """Let a person settle what Ciclo shows; remember what it was, and print what he did."""
+        stopped, findings = self.ledger.stopped(), self.ledger.findings()
+        self.shown.update(
+            Difference(finding.subject_id, EDITS[FindingKind(finding.kind)])
+            for finding in findings
+            if finding.kind in EDITS
+        )
+        self.removed.update(
+            ExpectedPeriod(period.contract_id, period.rule_id, period.issue_date)
+            for period in stopped
+            if period.kind is ReasonKind.REMOVED_AT_VENDOR
+        )
+        done = settle(self.stack.site.ledger_url, self.stack.vendor_url, stopped, findings)
+        self.settled.extend(done)
+        for each in done:
+            self.screen.event(f"{OPERATOR}: {each.matter} ({each.count}): {each.action}: {each.note!r}")
+
 
 # -- the acts ----------------------------------------------------------------------------------------------------------
 
 
 def bill_the_year(story: Story) -> None:
-    """Bill the year for the first time and tell what became of each part of it."""
-    screen, ledger = story.screen, story.ledger
-    rules = company()["invoice_rules"]
-    due = len(expected_periods(company(), YEAR_START, YEAR_END))
+    """Bill the year for the first time, let a person approve the plan, and tell what became of each part of it."""
+    screen, ledger, held = story.screen, story.ledger, story.stack.account.state
+    due = len(expected_periods(held, YEAR_START, YEAR_END))
     screen.step(f"2. Bill {YEAR_START} to {YEAR_END} with the Dag bill_range: {count(due, 'period')} are due")
+    screen.note(
+        "The first plan of an organization is approved by a person: until then nothing is sent, no price changed."
+    )
     created = story.bill_range("demo__first")
-    counts, stopped = ledger.counts(), ledger.stopped()
-    screen.fact("Rules", len(rules))
+    counts, stopped, findings = ledger.counts(), ledger.stopped(), ledger.findings()
+    there = counts.issued - len(created)
+    screen.fact("Rules", len(held["invoice_rules"]))
     screen.fact("Periods", f"{counts.periods:,}")
-    screen.fact("Invoices", f"{counts.issued:,} ({len(created):,} created, the others were there already)")
+    screen.fact("Invoices", f"{counts.issued:,} ({there:,} were there and are taken over, {len(created):,} created)")
     screen.fact("Amount", money(counts.amount))
-    show_readjustments(ledger.readjustments(), screen)
+    screen.fact("Held back", f"{count(_held_back(ledger), 'period')}, until price updates that are owed are applied")
     screen.fact("Stopped", f"{count(len(stopped), 'period')}, nothing is lost:" if stopped else "none")
     show_stopped(stopped, screen)
+    screen.fact("Findings", f"{len(findings)}, what people did at the vendor:" if findings else "none")
+    show_findings(findings, screen)
+
+
+def settle_and_bill(story: Story) -> bool:
+    """Let a person settle what was shown, and bill again; return whether just what was left is created."""
+    screen, ledger = story.screen, story.ledger
+    parked = [period for period in ledger.stopped() if period.state == PeriodState.PARKED]
+    held_back = _held_back(ledger)
+    due = len(parked) + held_back
+    screen.step("3. A person settles what was shown; the year is billed again, with the price updates that are owed")
+    story.settle()
+    created = story.bill_range("demo__settled")
+    show_readjustments(ledger.readjustments(), screen)
+    left = ledger.stopped()
+    text = f"{len(created)} of {due}: {len(parked)} released, {held_back} that price updates held back"
+    screen.fact("Created", text, good=len(created) == due)
+    screen.fact("Stopped", len(left), good=not left)
+    show_stopped(left, screen)
+    return len(created) == due and not left
+
+
+def _held_back(ledger: LedgerView) -> int:
+    counts = ledger.counts()
+    parked = sum(period.state == PeriodState.PARKED for period in ledger.stopped())
+    return counts.periods - counts.issued - parked
 
 
 def bill_again(story: Story) -> bool:
-    """Bill the same year again; return whether nothing was created."""
-    story.screen.step("3. Bill the same year again: nothing may be created")
+    """Bill the same year once more; return whether nothing was created."""
+    story.screen.step("4. Bill the same year once more: nothing may be created")
     created = story.bill_range("demo__again")
     story.screen.fact("Created", len(created), good=not created)
     return not created
 
 
-def correct_and_release(story: Story) -> bool:
-    """Cure what was parked and bill once more; return whether exactly that was created.
-
-    The vendor refused a rule without description: a person gives it one at the vendor and releases its periods.
-    """
-    screen = story.screen
-    parked = [period for period in story.ledger.stopped() if period.state == PeriodState.PARKED]
-    screen.step(f"4. A person cures what was parked ({count(len(parked), 'period')}), and the year is billed once more")
-    for contract_id, rule_id in sorted({(period.contract_id, period.rule_id) for period in parked}):
-        describe_rule(story.stack.vendor_url, contract_id, rule_id, DESCRIPTION)
-        screen.event(f"{OPERATOR} gives rule {rule_id} a description at the vendor: {DESCRIPTION!r}")
-    released = release(story.stack.site.ledger_url, parked)
-    screen.event(f"{OPERATOR} releases {count(released, 'period')}: {NOTE!r}")
-    created = story.bill_range("demo__corrected")
-    exactly = len(created) == released == len(parked)
-    screen.fact("Created", f"{len(created)} of {released} released", good=exactly)
-    screen.fact("Stopped", len(story.ledger.stopped()), good=not story.ledger.stopped())
-    return exactly
-
-
 def collect_the_money(story: Story) -> None:
-    """Let a month pass after the year's end, reconcile, and tell what came in and what is late."""
+    """Let the days since the year's end pass, reconcile, settle what shows, and tell what came in and what is late."""
     screen = story.screen
     screen.step("5. Customers pay; the Dag reconcile_receivables compares the ledger with the vendor")
-    let_time_pass(story.stack.vendor_url, COLLECTED_BY)
-    screen.event(f"At the vendor it is {COLLECTED_BY} now: invoices are issued, most customers have paid")
+    let_time_pass(story.stack.vendor_url, TODAY)
+    screen.event(f"At the vendor it is {TODAY} now: invoices are issued, most customers have paid")
     run_dag(story.stack, "reconcile_receivables", "demo__reconcile", WHOLE_YEAR, screen)
-    found = story.ledger.money(COLLECTED_BY)
+    story.settle()
+    found = story.ledger.money(TODAY)
     late = {bucket: share for bucket, share in found.owed.items() if bucket is not AgeingBucket.NOT_DUE}
     screen.fact("Received", _share(found.received))
     screen.fact("Not due yet", _share(found.owed[AgeingBucket.NOT_DUE]))
@@ -126,7 +163,7 @@ def collect_the_money(story: Story) -> None:
 
 
 def close_the_months(story: Story) -> bool:
-    """Close January to December, each proved, reported and recorded by itself; return whether all twelve are closed."""
+    """Close the twelve months, each proved, reported and recorded by itself; return whether all are closed."""
     screen = story.screen
 
     def closed() -> int:
@@ -155,18 +192,21 @@ def close_the_months(story: Story) -> bool:
     return closed() == MONTHS
 
 
-def prove_the_year(story: Story) -> bool:
-    """Print the proof; return whether it holds and the ledger's amount is the vendor's."""
-    screen, ledger = story.screen, story.ledger
+def prove_the_year(story: Story) -> Proof:
+    """Print the proof and return it; what was removed at the vendor, and what the ledger adds up to, are part of it."""
+    screen, ledger, held = story.screen, story.ledger, story.stack.account
     screen.step(
         "7. Proof, from the vendor's own data; periods and prices are worked out by code that Ciclo does not use"
     )
-    parked, waiting = (ledger.reasons(state) for state in (PeriodState.PARKED, PeriodState.WAITING))
-    proof = prove(story.stack.vendor.state(), company(), YEAR_START, YEAR_END, parked=parked, waiting=waiting)
-    difference = ledger.counts().amount - proof.total
-    adopted = f", {len(proof.adopted)} of them made by hand before Ciclo and taken over" if proof.adopted else ""
+    seen = Seen(
+        before_ciclo=frozenset(invoice["id"] for invoice in held.state["invoices"]),
+        shown=frozenset(story.shown),
+        parked=ledger.reasons(PeriodState.PARKED),
+        waiting=ledger.reasons(PeriodState.WAITING),
+    )
+    proof = prove(story.stack.vendor.state(), held.before, YEAR_START, YEAR_END, seen)
     screen.fact("Expected", f"{count(proof.expected, 'period')}")
-    screen.fact("At the vendor", f"{count(proof.invoices, 'invoice')}, {money(proof.total)}{adopted}")
+    screen.fact("At the vendor", f"{count(proof.invoices, 'invoice')}, {money(proof.total)}")
     for name, cases in (
         ("Missing", [str(period) for period in proof.missing]),
         ("Duplicates", [str(period) for period in proof.duplicates]),
@@ -175,59 +215,49 @@ def prove_the_year(story: Story) -> bool:
         ("Not called for", [f"invoice {invoice_id}" for invoice_id in proof.unexpected]),
         ("Not adding up", [f"invoice {invoice_id}" for invoice_id in proof.unbalanced]),
         ("Wrong price", [str(invoice) for invoice in proof.mispriced]),
+        ("Not shown", [str(difference) for difference in proof.not_shown]),
+        ("Shown wrongly", [str(difference) for difference in proof.shown_wrongly]),
     ):
         screen.fact(name, len(cases), good=not cases)
         screen.some(cases)
-    right = proof.invoices - len(proof.mispriced)
-    screen.note(f"{right:,} of {count(proof.invoices, 'invoice')} are at the price in force on their issue date,")
-    screen.note("recomputed from the first prices and the published index values.")
+    edited = sum(difference.what is Edited.VALUE for difference in proof.edited)
+    right = proof.invoices - len(proof.mispriced) - edited
+    screen.note(f"{right:,} of {count(proof.invoices, 'invoice')} are at the price in force on their planned date,")
+    screen.note(f"recomputed from the first prices and the published index values; people gave {edited} another value.")
+    screen.fact("Changed by hand", f"{len(proof.edited)}, just what Ciclo has shown:" if proof.edited else "none")
+    screen.some([str(difference) for difference in proof.edited])
+    return proof
+
+
+def agrees(story: Story, proof: Proof) -> bool:
+    """Print whether Ciclo's ledger and what it said of removed invoices agree with the proof; return it."""
+    held, screen = story.stack.account, story.screen
+    removed = set(removed_periods(held.state, held.before, YEAR_START, YEAR_END))
+    said_so = removed == story.removed
+    screen.fact("Removed", f"{len(removed)}, {'just' if said_so else 'not'} what Ciclo has shown", good=said_so)
+    difference = story.ledger.counts().amount - proof.total
     screen.fact("Ledger differs", f"by {money(difference)}", good=not difference)
-    return proof.holds and not difference
+    return said_so and not difference
 
 
-# -- what people do ----------------------------------------------------------------------------------------------------
-
-
-def describe_rule(vendor_url: str, contract_id: int, rule_id: int, description: str) -> None:
-    """Give a rule a description, by the vendor's API, as its screens would.
-
-    Raises:
-        httpx.HTTPError: the vendor refused it.
-    """
-    httpx.put(
-        f"{vendor_url}/api/v1/contracts/{contract_id}/invoice_rules/{rule_id}",
-        json={"invoice_rule": {"description": description}},
-        headers={"Authorization": f"Token token={TOKEN}"},
-        timeout=30,
-        trust_env=False,
-    ).raise_for_status()
-
-
-def release(ledger_url: str, periods: list[Stopped]) -> int:
-    """Release parked periods with a note, in the operator's name; return how many were still parked."""
-    engine = open_engine(ledger_url)
-    try:
-        with Session(engine) as session:
-            outcomes = [
-                release_period(
-                    session, ORGANIZATION_ID, period.period_id, person=OPERATOR, note=NOTE, at=datetime.now(UTC)
-                )
-                for period in periods
-            ]
-            session.commit()
-    finally:
-        engine.dispose()
-    return sum(outcome.changed for outcome in outcomes)
-
-
-def let_time_pass(vendor_url: str, today: date) -> None:
-    """Move the vendor's clock: invoices whose issue date has come are issued, customers pay as they are wont to.
-
-    Raises:
-        httpx.HTTPError: the sandbox does not answer.
-    """
-    clock = httpx.put(f"{vendor_url}/_sandbox/clock", json={"today": today.isoformat()}, timeout=120, trust_env=False)
-    clock.raise_for_status()
+def sum_up(story: Story, proof: Proof) -> None:
+    """Say who made the invoices, what people corrected, and what still waits for a person."""
+    screen = story.screen
+    screen.step("8. Who did what")
+    screen.fact("The vendor made", f"{count(proof.made_by.get(MadeBy.VENDOR, 0), 'invoice')}, taken over by Ciclo")
+    screen.fact("Ciclo made", count(proof.made_by.get(MadeBy.CICLO, 0), "invoice"))
+    screen.fact("People made", f"{count(proof.made_by.get(MadeBy.PEOPLE, 0), 'invoice')} by hand, taken over by Ciclo")
+    screen.fact("Settled", f"{sum(each.count for each in story.settled)} matters that Ciclo has shown, by {OPERATOR}:")
+    for each in story.settled:
+        screen.note(f"  {each.count:>2}  {each.matter:<29} {each.action}")
+    waiting = story.ledger.findings()
+    screen.fact("Waits", f"{count(len(waiting), 'finding')}:" if waiting else "nothing")
+    show_findings(waiting, screen)
+    if waiting:
+        screen.note(
+            "  None of them keeps a month open. They close by themselves when what they say is cured, or a person"
+        )
+        screen.note("  acknowledges them: page Billing, Needs attention.")
 
 
 # -- in words ----------------------------------------------------------------------------------------------------------
@@ -245,6 +275,19 @@ def show_stopped(stopped: list[Stopped], screen: Screen) -> None:
         rules = {period.rule_id for period in periods}
         several = f" ({count(len(periods), 'period')} of {count(len(rules), 'rule')})" if len(periods) > 1 else ""
         lines.append(f"{state}: {reason}{several}")
+    screen.some(lines)
+
+
+def show_findings(findings: list[FindingRow], screen: Screen) -> None:
+    """Print findings, those of a kind in one line where they are many."""
+    lines = []
+    for kind, group in groupby(sorted(findings, key=lambda each: (each.kind, each.id)), key=lambda each: each.kind):
+        of_kind = list(group)
+        words = kind.replace("_", " ")
+        if len(of_kind) > FEW:
+            lines.append(f"{words}: {len(of_kind)}")
+        else:
+            lines += [f"{words}: {each.message}" for each in of_kind]
     screen.some(lines)
 
 
@@ -333,6 +376,7 @@ def _introduce(site: Site, screen: Screen) -> None:
     screen.title("Ciclo: recurring billing on Airflow, a demonstration")
     screen.fact("Company", f"{state['organizations'][0]['name']} (made up)")
     contracts, rules = len(state["contracts"]), len(state["invoice_rules"])
+    screen.fact("Year", f"{YEAR_START} to {YEAR_END}; today is {TODAY}")
     screen.fact("Sells", f"{count(contracts, 'contract')} with {count(rules, 'invoice rule')}")
     screen.fact("Folder", f"{site.folder} (made anew by every run)")
     screen.fact("Network", "this machine only, on 127.0.0.1")
@@ -343,11 +387,13 @@ def _tell(stack: Stack, screen: Screen, *, keep: bool) -> int:
     try:
         story = Story(stack, ledger, screen)
         bill_the_year(story)
+        settled = settle_and_bill(story)
         nothing_twice = bill_again(story)
-        cured = correct_and_release(story)
         collect_the_money(story)
         closed = close_the_months(story)
-        good = prove_the_year(story) and nothing_twice and cured and closed
+        proof = prove_the_year(story)
+        good = agrees(story, proof) and proof.holds and nothing_twice and settled and closed
+        sum_up(story, proof)
     finally:
         ledger.close()
     if good:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from demo.company import ORGANIZATION_ID, YEAR_END, YEAR_START, company
+from demo.company import ORGANIZATION_ID, TODAY, WRITTEN_FOR, as_written, company, moved
+from demo.company import YEAR_END as LAST_FULL_MONTH
 from demo.proof import expected_periods
 
-STATE = company()
+STATE = as_written()
+YEAR_START, YEAR_END = date(2025, 1, 1), WRITTEN_FOR
 RULES: list[dict[str, Any]] = STATE["invoice_rules"]
 UPDATES: list[dict[str, Any]] = [update for rule in RULES for update in rule["scheduled_updates"]]
 
@@ -173,3 +175,39 @@ def test_the_invoices_made_by_hand_fall_on_periods_of_the_year():
 
     assert len(STATE["invoices"]) == 2
     assert {(invoice["contract_id"], invoice["issue_date"]) for invoice in STATE["invoices"]} <= periods
+
+
+@pytest.mark.parametrize(
+    ("day", "months", "expected"),
+    [
+        (date(2024, 1, 15), 10, date(2024, 11, 15)),
+        (date(2024, 1, 31), 10, date(2024, 10, 31)),
+        (date(2024, 4, 30), 10, date(2025, 1, 30)),
+        (date(2020, 2, 29), 10, date(2020, 2, 29)),
+        (date(2020, 2, 29), 48, date(2024, 2, 29)),
+        (date(2024, 2, 29), 0, date(2024, 2, 29)),
+    ],
+)
+def test_a_day_moves_to_the_same_day_of_an_earlier_month_where_its_own_is_too_short(day, months, expected):
+    assert moved(day, months) == expected
+
+
+@pytest.mark.parametrize("months_on", [1, 7, 12, 30])
+def test_in_every_year_the_company_has_the_same_kinds_of_days(months_on: int):
+    number = WRITTEN_FOR.year * 12 + WRITTEN_FOR.month + months_on
+    end = date(number // 12, number % 12 + 1, 1) - timedelta(days=1)
+    rules = company(end)["invoice_rules"]
+
+    for rule, written in zip(rules, RULES, strict=True):
+        first, before = (date.fromisoformat(recurrence(each)["init_date"]) for each in (rule, written))
+        if _weekly(written):
+            assert first.weekday() == before.weekday()
+        else:
+            assert first.day == before.day
+        for update in rule["scheduled_updates"]:
+            assert date.fromisoformat(update["execution_date"]) >= date.fromisoformat(update["init_date"])
+    assert len(expected_periods(company(end), end.replace(day=1) - timedelta(days=340), end)) > 500
+
+
+def test_the_year_ends_with_the_last_full_month_before_today():
+    assert TODAY.replace(day=1) - timedelta(days=1) == LAST_FULL_MONTH

@@ -6,16 +6,15 @@ from typing import Any
 import pytest
 
 from ciclo_sandbox.testing import SandboxControl, running_sandbox
-from demo.company import ORGANIZATION_ID, TOKEN, YEAR_END, YEAR_START, company
-from demo.proof import prove
+from demo.company import ORGANIZATION_ID, TOKEN, WRITTEN_FOR, as_written
 
-STATE = company()
+STATE = as_written()
 CONTRACT_OF_THE_SEED = 255
 
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[SandboxControl]:
-    with running_sandbox(STATE, today=YEAR_END) as control:
+    with running_sandbox(STATE, today=WRITTEN_FOR) as control:
         yield control
 
 
@@ -50,11 +49,12 @@ def differences(given: Any, held: Any) -> Any:
 
 def test_the_vendor_lists_every_contract_and_every_rule(sandbox: SandboxControl):
     status, answer = sandbox.call("GET", f"organizations/{ORGANIZATION_ID}/contracts")
-    assert (status, len(answer["contracts"])) == (200, len(STATE["contracts"]))
+    active = [contract["id"] for contract in STATE["contracts"] if contract["state"] == "active"]
+    assert (status, sorted(contract["id"] for contract in answer["contracts"])) == (200, sorted(active))
 
     listed = [
         rule["id"]
-        for contract in answer["contracts"]
+        for contract in STATE["contracts"]
         for rule in sandbox.call("GET", f"contracts/{contract['id']}/invoice_rules")[1]["invoice_rules"]
     ]
     assert sorted(listed) == sorted(rule["id"] for rule in STATE["invoice_rules"])
@@ -62,13 +62,6 @@ def test_the_vendor_lists_every_contract_and_every_rule(sandbox: SandboxControl)
 
 def test_the_token_is_the_one_that_the_demonstration_uses(sandbox: SandboxControl):
     assert sandbox.token == TOKEN
-
-
-def test_before_anything_is_billed_every_period_but_those_made_by_hand_is_missing(sandbox: SandboxControl):
-    proof = prove(sandbox.state(), STATE, YEAR_START, YEAR_END, parked={}, waiting={})
-
-    assert (proof.expected, proof.invoices, len(proof.missing)) == (619, 2, 617)
-    assert (proof.duplicates, proof.unexpected, proof.unbalanced) == ((), (), ())
 
 
 def test_the_vendor_creates_the_documented_rule_from_the_documented_template(sandbox: SandboxControl):

@@ -71,4 +71,4 @@ def test_the_oracle_and_the_domain_agree_on_every_recurrence(
 
 
 def test_the_demo_year_has_hundreds_of_periods():
-    assert len(expected_periods(company(), YEAR_START, YEAR_END)) == 619
+    assert len(expected_periods(company(), YEAR_START, YEAR_END)) > 600

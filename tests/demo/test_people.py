@@ -18,8 +18,8 @@ from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.database import ledger_session
 from ciclo.ledger.repositories import Actor, Scope
 from ciclo_sandbox.testing import SandboxControl, running_sandbox
-from demo import story
-from demo.company import COLLECTED_BY, ORGANIZATION_ID, TOKEN, YEAR_END, YEAR_START, company
+from demo import people
+from demo.company import ORGANIZATION_ID, TODAY, TOKEN, YEAR_END, YEAR_START, company
 from demo.ledger_view import LedgerView, Stopped
 
 REFUSED_CONTRACT, REFUSED_RULE = 3041, 70061
@@ -33,7 +33,8 @@ MONTHLY, REFUSED = 12, 4
 def sandbox() -> Iterator[SandboxControl]:
     state = company()
     state["contracts"] = [contract for contract in state["contracts"] if contract["id"] == REFUSED_CONTRACT]
-    state["invoice_rules"] = [rule for rule in state["invoice_rules"] if rule["contract_id"] == REFUSED_CONTRACT]
+    mine = [rule for rule in state["invoice_rules"] if rule["contract_id"] == REFUSED_CONTRACT]
+    state["invoice_rules"] = [rule | {"scheduled_updates": []} for rule in mine]
     with running_sandbox(state | {"invoices": []}, today=YEAR_END) as control:
         yield control
 
@@ -75,8 +76,8 @@ def test_what_the_vendor_refused_is_cured_released_once_and_billed(sandbox, api,
     refused = parked(ledger)
     assert {(period.contract_id, period.rule_id) for period in refused} == {(REFUSED_CONTRACT, REFUSED_RULE)}
 
-    story.describe_rule(sandbox.url, REFUSED_CONTRACT, REFUSED_RULE, "Visitas técnicas trimestrais")
-    released = [story.release(sqlite_url, refused) for _ in range(2)]
+    people.describe_rule(sandbox.url, REFUSED_CONTRACT, REFUSED_RULE, "Visitas técnicas trimestrais")
+    released = [people.release(sqlite_url, refused, "It has one now.") for _ in range(2)]
 
     assert released == [REFUSED, 0]
     assert bill(api, sqlite_url) == REFUSED
@@ -86,11 +87,11 @@ def test_what_the_vendor_refused_is_cured_released_once_and_billed(sandbox, api,
 
 def test_customers_pay_as_time_passes_and_the_ledger_sees_it_when_it_is_reconciled(sandbox, api, sqlite_url, ledger):
     bill(api, sqlite_url)
-    story.let_time_pass(sandbox.url, COLLECTED_BY)
-    unseen = ledger.money(COLLECTED_BY)
+    people.let_time_pass(sandbox.url, TODAY)
+    unseen = ledger.money(TODAY)
     with ledger_session(sqlite_url) as session:
-        reconcile(context(api, session), today=COLLECTED_BY, recheck_days=0, window=YEAR.window)
-    seen = ledger.money(COLLECTED_BY)
+        reconcile(context(api, session), today=TODAY, recheck_days=0, window=YEAR.window)
+    seen = ledger.money(TODAY)
 
     assert (unseen.received.count, unseen.not_issued.count) == (0, MONTHLY)
     assert seen.not_issued.count == 0

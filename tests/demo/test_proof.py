@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from demo.proof import ExpectedPeriod, Proof, Reasons, prove
+from demo.proof import Difference, Edited, ExpectedPeriod, MadeBy, Proof, Reasons, Seen, prove, removed_periods
 
 JANUARY = ExpectedPeriod(1, 10, date(2025, 1, 10))
 FEBRUARY = ExpectedPeriod(1, 10, date(2025, 2, 10))
@@ -16,10 +16,14 @@ def invoice(invoice_id: int, day: str, comments: str | None, **changes: Any) -> 
     return {
         "id": invoice_id,
         "contract_id": 1,
+        "customer_id": 5,
+        "state": "to_emit",
         "issue_date": day,
+        "estimated_issue_date": day,
         "gross_value": "100.0",
         "description": "Mensalidade",
         "comments": comments,
+        "services": [],
         "receivables": [{"gross_value": "33.33"}, {"gross_value": "33.33"}, {"gross_value": "33.34"}],
         **changes,
     }
@@ -34,14 +38,24 @@ def proof_of(
     parked: Reasons | None = None,
     waiting: Reasons | None = None,
     updates: list[dict[str, Any]] | None = None,
+    before_ciclo: frozenset[int] = frozenset(),
+    shown: frozenset[Difference] = frozenset(),
 ) -> Proof:
+    state = state_of(*invoices, updates=updates or [])
+    seen = Seen(before_ciclo=before_ciclo, shown=shown, parked=parked or {}, waiting=waiting or {})
+    return prove(state, state, date(2025, 1, 1), date(2025, 2, 28), seen)
+
+
+def state_of(*invoices: dict[str, Any], updates: list[dict[str, Any]]) -> dict[str, Any]:
     rule = {
         "id": 10,
         "contract_id": 1,
         "gross_value": "100.00",
         "description": "Mensalidade",
         "services": [],
-        "scheduled_updates": updates or [],
+        "customer_id": 5,
+        "receivables_additional_information": {"parcel_number": 3},
+        "scheduled_updates": updates,
         "apply_negative_updates": True,
         "additional_information": {
             "init_date": "2025-01-10",
@@ -50,13 +64,12 @@ def proof_of(
             "end_date": None,
         },
     }
-    state = {
+    return {
         "organizations": [{"id": 7}],
         "contracts": [{"id": 1, "state": "active"}],
         "invoice_rules": [rule],
         "invoices": list(invoices),
     }
-    return prove(state, state, date(2025, 1, 1), date(2025, 2, 28), parked=parked or {}, waiting=waiting or {})
 
 
 def test_one_invoice_for_each_period_holds():
@@ -99,33 +112,91 @@ def test_two_invoices_for_a_period_are_a_duplicate():
     assert proof.duplicates == (JANUARY,)
 
 
-def test_an_invoice_made_by_hand_counts_for_the_period_that_it_looks_like():
-    proof = proof_of(invoice(9, "10/01/2025", None), SECOND)
+def test_who_made_an_invoice_is_told_by_whether_it_was_there_and_by_the_vendor_s_own_mark():
+    generated = {**SECOND, "generated": {"rule_id": 10, "edited": []}}
+    by_ciclo, by_vendor, by_hand = (
+        proof_of(FIRST),
+        proof_of(generated, before_ciclo=frozenset({2})),
+        proof_of(invoice(9, "10/01/2025", None), before_ciclo=frozenset({9})),
+    )
 
-    assert proof.holds
-    assert proof.adopted == (9,)
+    assert [proof.made_by for proof in (by_ciclo, by_vendor, by_hand)] == [
+        {MadeBy.CICLO: 1},
+        {MadeBy.VENDOR: 1},
+        {MadeBy.PEOPLE: 1},
+    ]
 
 
-def test_billing_what_was_made_by_hand_already_is_a_duplicate():
-    assert proof_of(FIRST, SECOND, invoice(9, "10/01/2025", None)).duplicates == (JANUARY,)
+@pytest.mark.parametrize(
+    "second",
+    [
+        invoice(9, "10/01/2025", None),
+        invoice(9, "11/01/2025", "ciclo:7:10:2025-01-10"),
+        invoice(9, "10/01/2025", "ciclo:8:10:2025-01-10"),
+        invoice(9, "10/01/2025", None, gross_value="99.0"),
+        invoice(9, "20/01/2025", None, description="Mensalidade - Pedido 4711"),
+    ],
+    ids=["by hand", "a copy, a day later", "another organization's reference", "another amount", "worked on"],
+)
+def test_a_further_invoice_that_would_be_a_period_s_is_its_second(second: dict[str, Any]):
+    proof = proof_of(FIRST, SECOND, second)
+
+    assert not proof.holds
+    assert proof.duplicates == (JANUARY,)
 
 
 @pytest.mark.parametrize(
     "stray",
     [
-        invoice(9, "11/01/2025", "ciclo:7:10:2025-01-11"),
-        invoice(9, "11/01/2025", "ciclo:7:10:2025-01-10"),
-        invoice(9, "10/01/2025", "ciclo:8:10:2025-01-10"),
         invoice(9, "10/01/2025", "ciclo:7:10:2025-01-10", contract_id=2),
-        invoice(9, "10/01/2025", None, gross_value="99.0"),
+        invoice(9, "10/01/2025", "ciclo:7:10:2025-01-10", customer_id=6),
+        invoice(9, "10/01/2025", None, description="Visita", gross_value="99.0"),
     ],
-    ids=["no such period", "another date", "another organization", "another contract", "another amount"],
+    ids=["another contract", "another customer", "unlike it"],
 )
 def test_an_invoice_that_no_period_calls_for_is_unexpected(stray: dict[str, Any]):
     proof = proof_of(FIRST, SECOND, stray)
 
     assert not proof.holds
     assert proof.unexpected == (9,)
+
+
+def test_a_cancelled_invoice_counts_for_nothing():
+    assert proof_of({**FIRST, "state": "cancelled"}, SECOND).missing == (JANUARY,)
+
+
+WORKED_ON = invoice(
+    1, "13/01/2025", None, gross_value="125.0", receivables=[{"gross_value": "25.0"}, {"gross_value": "100.0"}]
+)
+CHANGES = frozenset(Difference(1, what) for what in Edited)
+
+
+def test_what_people_changed_before_ciclo_came_is_listed_and_holds_if_ciclo_has_shown_just_that():
+    proof = proof_of(WORKED_ON, SECOND, before_ciclo=frozenset({1}), shown=CHANGES)
+
+    assert proof.holds
+    assert set(proof.edited) == CHANGES
+
+
+def test_a_change_that_ciclo_has_not_shown_is_found():
+    proof = proof_of(WORKED_ON, SECOND, before_ciclo=frozenset({1}), shown=CHANGES - {Difference(1, Edited.VALUE)})
+
+    assert not proof.holds
+    assert proof.not_shown == (Difference(1, Edited.VALUE),)
+
+
+def test_a_change_that_nobody_made_is_shown_wrongly():
+    proof = proof_of(FIRST, SECOND, before_ciclo=frozenset({1}), shown=frozenset({Difference(1, Edited.SPLIT)}))
+
+    assert not proof.holds
+    assert proof.shown_wrongly == (Difference(1, Edited.SPLIT),)
+
+
+def test_what_the_vendor_made_before_and_after_it_was_removed_from_between():
+    made = {"generated": {"rule_id": 10, "edited": []}}
+    state = state_of(FIRST | made, invoice(3, "10/03/2025", None) | made, updates=[])
+
+    assert removed_periods(state, state, date(2025, 1, 1), date(2025, 4, 30)) == [FEBRUARY]
 
 
 def test_an_invoice_outside_the_window_is_none_of_its_business():

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from ciclo.domain.price_index import PriceIndex, law_warning
+from demo.company import YEAR_START
 from demo.ledger_view import Readjustment
 from demo.screen import Screen
 from demo.story import show_readjustments
@@ -25,9 +26,11 @@ def shown(*updates: Readjustment) -> list[str]:
 
 
 def test_an_update_is_shown_with_its_index_its_percentage_and_each_price():
-    assert shown(readjustment("2025-06-01", "1.0702612", "742.80 794.99", "315.00 337.13")) == [
+    day = YEAR_START.isoformat()
+
+    assert shown(readjustment(day, "1.0702612", "742.80 794.99", "315.00 337.13")) == [
         "  Price updates   1 applied to 1 rule",
-        "    2025-06-01  IGP-M     +7.03 %  rule 70004: BRL 742.80 -> 794.99, 315.00 -> 337.13",
+        f"    {day}  IGP-M     +7.03 %  rule 70004: BRL 742.80 -> 794.99, 315.00 -> 337.13",
     ]
 
 
@@ -49,7 +52,7 @@ def test_a_price_that_is_held_one_that_falls_and_terms_against_the_law_are_named
 
 
 def test_more_than_ten_are_counted():
-    updates = [readjustment(f"2025-{month:02}-01", "1.01", "10.00 10.10") for month in range(1, 13)]
+    updates = [readjustment(YEAR_START.isoformat(), "1.01", "10.00 10.10") for _ in range(12)]
 
     assert len(shown(*updates)) == 12
     assert shown(*updates)[-1] == "    and 2 more; the console shows each with its evidence"

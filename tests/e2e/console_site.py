@@ -12,6 +12,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext
 
+from ciclo.domain.states import ReasonKind
 from demo import stack
 from demo.company import ORGANIZATION_ID, YEAR_END, YEAR_START
 from demo.ledger_view import LedgerView, Stopped
@@ -29,7 +30,7 @@ ROLES = {OPERATOR: "admin", VIEWER: "viewer"}
 
 @dataclass(frozen=True, slots=True)
 class ConsoleSite:
-    """The running stack, with the year billed and four periods of a rule without description parked."""
+    """The running stack, with the year billed, four periods of a rule without description and a removed one parked."""
 
     stack: Stack
     ledger: LedgerView
@@ -41,8 +42,8 @@ class ConsoleSite:
 
     @property
     def parked(self) -> list[Stopped]:
-        """What waits for a person, oldest first."""
-        return [period for period in self.ledger.stopped() if period.state == "parked"]
+        """The periods of the rule that the vendor refuses, oldest first."""
+        return [period for period in self.ledger.stopped() if period.kind is ReasonKind.REFUSED]
 
     def invoices_of(self, period: Stopped) -> list[dict[str, Any]]:
         """What the vendor holds for a period: one invoice, or none before it is issued."""
@@ -80,5 +81,6 @@ def console_site(folder: Path) -> Iterator[ConsoleSite]:
         running = stack.start(site, processes, screen, by_schedule=False, roles=ROLES)
         ledger = LedgerView(site.ledger_url, ORGANIZATION_ID, YEAR_START, YEAR_END)
         with running.airflow, closing(ledger):
-            run_dag(running, "bill_range", "year", WHOLE_YEAR, screen, answer=APPROVE)
+            run_dag(running, "bill_range", "first", WHOLE_YEAR, screen, answer=APPROVE)
+            run_dag(running, "bill_range", "price updates", WHOLE_YEAR, screen)
             yield ConsoleSite(running, ledger)

@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
@@ -13,19 +14,21 @@ from console.conftest import console
 from console.test_access import every_route
 from console.test_browser import browser  # noqa: F401 - the fixture
 from console.test_in_airflow import billing, status
-from demo import story
+from demo import people
+from demo.company import YEAR_END, YEAR_START, company
 from e2e.console_site import OPERATOR, VIEWER, ConsoleSite, console_site
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(600)]
 
 READJUSTED_RULE = 70004
-"""Its price follows the IGP-M, from BRL 742.80 to 794.99 on 2025-06-01 (docs/demo.md)."""
+"""Its price of BRL 742.80 follows the IGP-M within the year."""
+FIRST, LAST = f"{YEAR_START:%Y-%m}", f"{YEAR_END:%Y-%m}"
 NOTE = "The rule has its description now."
 SOMETHING_THERE = {"{period_id}": "1", "{execution_id}": "1", "{contract_id}": "3001", "{rule_id}": "70001"}
-SOMETHING_THERE |= {"{finding_id}": "1", "{month}": "2025-01", "{name}": "console.css"}
+SOMETHING_THERE |= {"{finding_id}": "1", "{month}": FIRST, "{name}": "console.css"}
 LOOKED_FOR = {"/search": "?q=70001", "/runs": "?dag_id=bill_range"}
-NOT_THERE = {"/findings/1", "/months/2025-01"}
-"""The year has no finding, and no month of it is closed."""
+NOT_THERE = {f"/months/{FIRST}"}
+"""No month of the year is closed."""
 LOADED = "() => document.readyState === 'complete' || new Promise(done => addEventListener('load', () => done()))"
 PATIENCE = 30_000
 """Milliseconds that a page may take on a busy machine."""
@@ -119,16 +122,16 @@ def test_after_the_login_a_month_is_one_click_away(operator, site):
     page.goto(site.url)
     page.get_by_role("link", name="Billing").click()
     expect(page.frame_locator("iframe[title=Billing]").get_by_role("heading", level=1)).to_be_visible()
-    frame = opened(operator, site, "/?month=2025-01")
+    frame = opened(operator, site, f"/?month={FIRST}")
 
-    expect(frame.get_by_role("heading", level=1)).to_contain_text("January 2025")
+    expect(frame.get_by_role("heading", level=1)).to_contain_text(f"{YEAR_START:%B %Y}")
     assert figure(frame, "Parked") == 1
     assert figure(frame, "Issued") == figure(frame, "Expected") - 1
-    expect(frame.get_by_role("row", name="Parked periods")).to_contain_text("4")
+    expect(frame.get_by_role("row", name="Parked periods")).to_contain_text("5")
 
 
 def test_a_period_opens_beside_the_grid_with_the_invoice_that_the_vendor_holds(operator, site):
-    frame = opened(operator, site, "/periods?month=2025-12")
+    frame = opened(operator, site, f"/periods?month={LAST}")
     frame.locator("a.mark.tone-success").first.click()
     panel = frame.locator("#panel-content")
     expect(panel.get_by_role("heading", name="Invoice")).to_be_visible()
@@ -143,7 +146,7 @@ def test_a_released_period_is_issued_by_the_next_run(operator, site):
     period = site.parked[0]
     day = f"{period.issue_date:%d/%m/%Y}"
     assert site.invoices_of(period) == []
-    story.describe_rule(site.stack.vendor_url, period.contract_id, period.rule_id, story.DESCRIPTION)
+    people.describe_rule(site.stack.vendor_url, period.contract_id, period.rule_id, people.DESCRIPTION)
 
     frame = parked_period(operator, site, day)
     frame.locator("#panel-content textarea").fill(NOTE)
@@ -162,7 +165,8 @@ def test_a_released_period_is_issued_by_the_next_run(operator, site):
 
 def test_a_price_update_leads_to_the_evidence_that_its_price_follows_from(operator, site):
     frame = opened(operator, site, f"/price-updates?show=done&rule={READJUSTED_RULE}")
-    frame.get_by_role("link", name="01/06/2025").click()
+    (update,) = next(rule["scheduled_updates"] for rule in company()["invoice_rules"] if rule["id"] == READJUSTED_RULE)
+    frame.get_by_role("link", name=f"{date.fromisoformat(update['execution_date']):%d/%m/%Y}").click()
     evidence, prices = (frame.get_by_role("region", name=name) for name in ("Evidence", "Old and new prices"))
     expect(evidence.locator("tbody tr")).to_have_count(12)
 

@@ -324,3 +324,15 @@ def test_a_contract_is_overdue_while_a_receivable_is_unpaid_past_its_due_date(sa
     assert overdue() is True
     account.receive(invoice["receivables"][0]["id"])
     assert overdue() is False
+
+
+def test_sgs_goes_on_after_the_last_shipped_month_if_it_is_told_to(sandbox):
+    def last_year(**behaviour):
+        account_with(sandbox, **behaviour).set_clock(date(2028, 4, 20))
+        return sandbox._send("GET", "/dados/serie/bcdata.sgs.189/dados/ultimos/13", None, {})[1]
+
+    shipped, continued = last_year(), last_year(continue_series=True)
+
+    assert shipped[-1]["data"] != "01/03/2028"
+    assert continued[-1]["data"] == "01/03/2028"
+    assert continued[-1]["valor"] == continued[0]["valor"]

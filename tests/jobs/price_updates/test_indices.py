@@ -215,6 +215,17 @@ def test_only_indices_that_lack_what_is_out_are_asked_for(billing):
     assert missing_indices(run.ctx, scope, UpdateOptions(), today=date(2025, 6, 9)) == set()
 
 
+def test_a_month_that_only_a_later_execution_of_an_owed_update_needs_is_asked_for_as_well(billing):
+    run = billing(state())
+    run.expand()
+    run.today = date(2026, 6, 20)
+    scope = Scope(DateRange.days(date(2025, 1, 1), date(2026, 12, 31)))
+    forget(run, "2026-05")
+
+    assert missing_indices(run.ctx, scope, UpdateOptions(), today=run.today) == {IGPM}
+    assert missing_indices(run.ctx, scope, UpdateOptions(), today=date(2026, 6, 9)) == set()
+
+
 def test_a_released_update_that_still_lacks_its_value_waits_anew(billing):
     run = billing(state())
     run.expand()
