@@ -85,7 +85,8 @@ def _is_young(rule: Json, whole: Json) -> bool:
     first = date.fromisoformat(rule["additional_information"]["init_date"])
     horizon = first.replace(year=first.year + HORIZON_YEARS, day=min(first.day, 28))
     active = contracts[rule["contract_id"]]["state"] == "active"
-    return active and bool(rule["description"]) and horizon > YEAR_START and first <= YEAR_END
+    ordinary = bool(rule["description"]) and rule["approval_status"] == "approved"  # what is generated is approved
+    return active and ordinary and horizon > YEAR_START and first <= YEAR_END
 
 
 @dataclass(slots=True)
