@@ -40,6 +40,8 @@ class Window(StrEnum):
     """From `catch_up_days` before the day to `lead_days` after it."""
     MONTH = "month"
     LAST_MONTH = "last month"
+    RUNNING_MONTH = "running month"
+    """Of the month of yesterday, what is over."""
 
     def of(self, day: date, settings: BillingSettings) -> DateRange:
         """Return the window of a run on `day`."""
@@ -52,6 +54,9 @@ class Window(StrEnum):
                 return DateRange.month_of(day)
             case Window.LAST_MONTH:
                 return DateRange.month_of(add_days(first_of_month(day), -1))
+            case Window.RUNNING_MONTH:
+                yesterday = add_days(day, -1)
+                return DateRange.days(first_of_month(yesterday), yesterday)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ RECONCILE_RECEIVABLES = Stage(
 
 CLOSE_BILLING_MONTH = Stage(
     "close_billing_month",
-    (Schedule(time(9), Window.LAST_MONTH, day_of_month=2),),
+    (Schedule(time(9), Window.LAST_MONTH, day_of_month=2), Schedule(time(9, 30), Window.RUNNING_MONTH)),
     Window.LAST_MONTH,
     (
         Step("read_rules", steps.read_rules, DryRun.DISCARD),

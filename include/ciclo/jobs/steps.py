@@ -28,7 +28,14 @@ from ciclo.jobs.backfill import (
     keep_plan,
     why_ask,
 )
-from ciclo.jobs.closing.close import ClosingAttempt, close_month, months_of, refresh_rules, require_closed
+from ciclo.jobs.closing.close import (
+    ClosingAttempt,
+    close_month,
+    months_of,
+    prove_running_month,
+    refresh_rules,
+    require_closed,
+)
 from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext
 from ciclo.jobs.drift import report_drift
 from ciclo.jobs.indices import load_shipped, revised_uses, sync_index
@@ -512,12 +519,23 @@ def age_receivables(job: JobContext, run: Run) -> dict[str, str]:
 
 
 def read_rules(job: JobContext, run: Run) -> None:
-    """Read contracts and rules as they are now."""
+    """Read contracts and rules as they are now; the running month is proved by what was read today."""
+    if _is_running(run):
+        return
     refresh_rules(job, run.window, seen_on=run.today, contract_ids=run.contract_ids)
 
 
 def close_months(job: JobContext, run: Run) -> dict[str, str]:
-    """Try to close each month of the run; return by month how it ended. Fails unless all are closed."""
+    """Try to close each month of the run; return by month how it ended. Fails unless all are closed.
+
+    Of the running month it says how far it is complete, and fails for nothing.
+    """
+    if _is_running(run):
+        report = prove_running_month(job, today=run.day)
+        lines = "".join(f"\n  {line}" for line in report.lines())
+        log.log(logging.WARNING if lines else logging.INFO, "%s so far: %s%s", f"{report.month:%m/%Y}",
+                "complete" if not lines else "not complete", lines)  # fmt: skip
+        return {f"{report.month:%Y-%m}": "complete" if not lines else "not complete"}
     attempts = []
     for month in _months(run):
         reports = None if run.dry_run else run.reports
@@ -525,6 +543,11 @@ def close_months(job: JobContext, run: Run) -> dict[str, str]:
         _report_attempt(attempts[-1])
     require_closed(attempts)
     return {f"{attempt.report.month:%Y-%m}": attempt.report.verdict() for attempt in attempts}
+
+
+def _is_running(run: Run) -> bool:
+    """Whether a run is about the month of the day before its own, which nobody closes yet."""
+    return run.trigger is Trigger.SCHEDULE and not run.dated and run.window.end == run.day
 
 
 def _months(run: Run) -> Iterable[date]:

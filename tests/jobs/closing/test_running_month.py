@@ -1,0 +1,49 @@
+"""The running month, proved every day as far as it is over."""
+
+from datetime import date
+
+from ciclo.domain.recurrence import DateRange
+from ciclo.jobs.closing.close import prove_running_month
+from ciclo.jobs.runs import Window
+from ciclo.jobs.settings import BillingSettings
+from ciclo.ledger.repositories import Scope
+from ciclo.ledger.tables import MonthProgress
+from company import ORGANIZATION, company, rule
+
+JUNE = DateRange.month_of(date(2025, 6, 1))
+
+
+def progress(place):
+    return place.ctx.session.get(MonthProgress, (ORGANIZATION, JUNE.start))
+
+
+def test_a_running_month_is_complete_until_yesterday(billed):
+    place = billed(company(rule(1)))
+    asked = len(place.box.requests())
+    report = prove_running_month(place.ctx, today=date(2025, 6, 20))
+    assert (report.lines(), progress(place).complete_until) == ([], date(2025, 6, 19))
+    assert len(place.box.requests()) == asked
+
+
+def test_what_is_missing_says_since_when_and_what_is_yet_to_come_is_not_missing(company_of):
+    place = company_of(company(rule(1), rule(2, init_date="2025-01-25")))
+    place.expand(scope=Scope(JUNE))
+    report = prove_running_month(place.ctx, today=date(2025, 6, 20))
+    (line,) = report.lines()
+    assert line.startswith("missing: contract 10, rule 1, period 2025-06-10, R$ 150,00: planned")
+    assert (progress(place).complete_until, progress(place).report["lines"]) == (date(2025, 6, 9), [line])
+
+
+def test_the_next_day_takes_the_place_of_the_one_before(company_of):
+    place = company_of(company(rule(1)))
+    place.expand(scope=Scope(JUNE))
+    prove_running_month(place.ctx, today=date(2025, 6, 11))
+    place.bill(Scope(JUNE))
+    prove_running_month(place.ctx, today=date(2025, 6, 12))
+    assert place.ctx.session.query(MonthProgress).one().complete_until == date(2025, 6, 11)
+
+
+def test_on_the_first_of_a_month_the_one_before_is_the_running_month():
+    settings = BillingSettings()
+    assert Window.RUNNING_MONTH.of(date(2025, 7, 1), settings) == JUNE
+    assert Window.RUNNING_MONTH.of(date(2025, 7, 2), settings) == DateRange.days(date(2025, 7, 1), date(2025, 7, 1))
