@@ -201,24 +201,6 @@ class ReconciliationRepository:
             found |= {period.id: period for period in self._session.scalars(query)}
         return found
 
-    def periods_on(self, contract_ids: Iterable[int], days: Iterable[date]) -> list[Period]:
-        """Return the periods of some contracts on some issue dates."""
-        wanted = set(days)
-        if not wanted:
-            return []
-        query = select(Period).where(
-            Period.organization_id == self._organization_id,
-            Period.issue_date >= min(wanted),
-            Period.issue_date <= max(wanted),
-        )
-        contracts = set(contract_ids)
-        rows = (
-            row
-            for ids in in_parts(sorted(set(contracts)))
-            for row in self._session.scalars(query.where(Period.contract_id.in_(ids)))
-        )
-        return [period for period in rows if period.issue_date in wanted]
-
     def present_ids(self, window: DateRange, contract_ids: Collection[int] = ()) -> set[int]:
         """Return the invoices issued or planned in the window that were at the vendor when last seen."""
         return set(self._session.scalars(self._within(window, contract_ids).where(Invoice.gone_at.is_(None))))
