@@ -37,9 +37,6 @@ from ciclo.ledger.tables import Period
 POSTS_OF_A_LOOK = 20
 """Invoices created for each request that looking again costs: the vendor is looked at as late as that allows."""
 
-LOOK_HOLDS = timedelta(seconds=20)
-"""How long a look is good for: about as long as the vendor's budget, ten requests a second, takes for a batch."""
-
 RECORDED_AT_ONCE = 50
 """Answers recorded and committed together: what a crash leaves to be settled, at most, beside what is under way."""
 
@@ -90,14 +87,12 @@ def issue_due_periods(ctx: JobContext, scope: Scope, options: IssueOptions, *, o
     outcome = IssueOutcome(waiting=hold_back(ctx, scope))
     planned = [each for each in ctx.periods.planned(scope) if each.contract_id in read]
     ctx.session.commit()
-    looked_at = ctx.clock()
     looked = look_for(ctx, planned, options, owner=owner)
     outcome.add(looked.outcome)
     sent, cost = 0, looked.requests
     for start in range(0, len(looked.absent), options.batch):
         batch = looked.absent[start : start + options.batch]
-        if sent + len(batch) >= cost * POSTS_OF_A_LOOK and ctx.clock() - looked_at >= LOOK_HOLDS:
-            looked_at = ctx.clock()
+        if sent and sent + len(batch) >= cost * POSTS_OF_A_LOOK:
             again = look_for(ctx, batch, options, owner=owner)
             outcome.add(again.outcome)
             batch, sent, cost = again.absent, 0, again.requests
