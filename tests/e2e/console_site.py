@@ -82,5 +82,5 @@ def console_site(folder: Path) -> Iterator[ConsoleSite]:
         ledger = LedgerView(site.ledger_url, ORGANIZATION_ID, YEAR_START, YEAR_END)
         with running.airflow, closing(ledger):
             run_dag(running, "bill_range", "first", WHOLE_YEAR, screen, answer=APPROVE)
-            run_dag(running, "bill_range", "price updates", WHOLE_YEAR, screen)
+            run_dag(running, "bill_range", "price-updates", WHOLE_YEAR, screen)
             yield ConsoleSite(running, ledger)
