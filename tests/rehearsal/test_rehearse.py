@@ -38,6 +38,7 @@ def test_the_dags_run_in_the_order_of_their_day_and_not_while_down(rehearse, sce
         "issue_invoices",
         "sync_price_indices",
         "reconcile_receivables",
+        "close_billing_month",
     ]
 
 

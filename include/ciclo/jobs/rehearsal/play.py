@@ -29,7 +29,7 @@ from ciclo.jobs.rehearsal.errors import ScenarioError
 from ciclo.jobs.rehearsal.scenario import DagRun, Event, Scenario
 from ciclo.jobs.rehearsal.vendor import Vendor, open_vendor
 from ciclo.jobs.retries import next_try
-from ciclo.jobs.runs import SAO_PAULO, Approval, DryRun, LedgerStep, Run, Shard, Stage, Step, Trigger
+from ciclo.jobs.runs import SAO_PAULO, Approval, DryRun, LedgerStep, Run, Shard, Stage, Step, Trigger, Window
 from ciclo.jobs.stages import BILL_RANGE, STAGES
 from ciclo.ledger.database import LedgerError, open_engine, open_session, upgrade
 from ciclo.ledger.repositories import Actor
@@ -67,8 +67,8 @@ class Rehearsal:
     clock: RehearsalClock
     attention: Attention
     runs: list[Played] = field(default_factory=list)
-    _failed: dict[str, Matter] = field(default_factory=dict)
-    """By Dag, the newest run that failed and that no later one made good."""
+    _failed: dict[tuple[str, time | None], Matter] = field(default_factory=dict)
+    """By Dag, its look at the running month apart: the newest run that failed and that no later one made good."""
 
     def play(self) -> None:
         """Play every day of the scenario.
@@ -129,13 +129,15 @@ class Rehearsal:
     def _run(self, stage: Stage, wanted: DagRun, *, scheduled_at: datetime | None) -> None:
         """Run a Dag to its end and keep what it came to."""
         message = ""
+        looks = (each.at for each in stage.schedules if each.window is Window.RUNNING_MONTH)
+        look = next((at for at in looks if scheduled_at is not None and scheduled_at.time() == at), None)
         try:
             StageRun(self, stage, wanted, scheduled_at).steps()
         except Exception as error:  # noqa: BLE001 - whatever fails a task fails its run, and the next Dag runs
             message = str(error) or type(error).__name__
-            self._failed[stage.dag_id] = Matter("failed_run", None, None, None, f"{stage.dag_id}: {message}")
+            self._failed[stage.dag_id, look] = Matter("failed_run", None, None, None, f"{stage.dag_id}: {message}")
         else:
-            self._failed.pop(stage.dag_id, None)
+            self._failed.pop((stage.dag_id, look), None)
         self.runs.append(Played(self.clock.today, stage.dag_id, not message, message))
 
     def _watch(self, day: date) -> None:
