@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import SHARED
+SHARED = Path(__file__).resolve().parents[3] / "shared"
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "rehearsal.md"
 

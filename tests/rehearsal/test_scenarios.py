@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import SHARED
+SHARED = Path(__file__).resolve().parents[3] / "shared"
 
 OURS = sorted((Path(__file__).parent / "scenarios").glob("*.json"))
 SHARED_ONES = sorted((SHARED / "scenarios").glob("*.json"))
