@@ -37,7 +37,7 @@ def test_what_a_run_parks_is_told_once_with_contract_and_amount(sandbox, ledger,
     run_dag("bill_range", from_date="2025-01-01", to_date="2025-01-31")
     ((_, subject, text),) = mailbox.mails()
     assert subject == "Ciclo: 1 stopped for a person"
-    assert "Contract 11, R$ 80,00, parked: contract 11, rule 2, period 2025-01-10: the API refused the invoice" in text
+    assert "Contract 11, R$ 80,00, parked: contract 11, rule 2, period 2025-01-10: the API refused it: nfe_body" in text
     run_dag("bill_range", from_date="2025-01-01", to_date="2025-01-31")
     assert len(mailbox.mails()) == 1
 

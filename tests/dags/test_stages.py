@@ -1,7 +1,12 @@
 """The table of stages is what the Dags are: the same Dags, at the same times, with the same steps in the same order."""
 
-import pytest
+from datetime import UTC, datetime
 
+import pytest
+from airflow.sdk import RetryAction
+
+from ciclo.http.errors import ApiError
+from ciclo.jobs.retries import next_try
 from ciclo.jobs.runs import Step
 from ciclo.jobs.stages import STAGES
 
@@ -37,3 +42,17 @@ def test_a_dag_has_the_steps_of_the_table_in_their_order(dag_bag, stage):
 @pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.dag_id)
 def test_a_dag_takes_the_params_of_the_table(dag_bag, stage):
     assert sorted(dag_bag.dags[stage.dag_id].params) == sorted(stage.params)
+
+
+def errors_of(parent):
+    return [parent, *(each for child in parent.__subclasses__() for each in errors_of(child))]
+
+
+@pytest.mark.parametrize("kind", errors_of(ApiError), ids=lambda kind: kind.__name__)
+def test_a_rehearsal_tries_again_what_airflow_tries_again(kind):
+    from ciclo.tasks.retries import BILLING_RETRIES
+
+    error = kind("m", method="GET", path="/p", status=500)
+    decision = BILLING_RETRIES.evaluate(error, try_number=1, max_tries=5)
+    again = next_try(error, 1, datetime(2026, 1, 10, tzinfo=UTC))
+    assert (again is None) == (decision.action is RetryAction.FAIL)

@@ -502,7 +502,7 @@ def reconcile_receivables(job: JobContext, run: Run) -> Counts:
         outcome = reconcile(job, today=run.today, recheck_days=days, window=window, contract_ids=run.contract_ids)
     log.info("reconciled: %s", outcome.counts())
     for finding in outcome.opened[:SHOWN]:
-        log.warning("%s: %s", finding.kind.value.replace("_", " "), finding.message)
+        log.warning("%s: %s", finding.kind.value.replace("_", " "), finding.sentence)
     if len(outcome.opened) > SHOWN:
         log.warning("… and %d more findings; the console lists them", len(outcome.opened) - SHOWN)
     return outcome.counts()
