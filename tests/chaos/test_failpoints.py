@@ -53,7 +53,7 @@ def test_a_kill_is_a_sigkill_of_the_process():
 
 def test_every_failpoint_is_in_the_code_once_and_in_the_documentation():
     jobs = "".join(path.read_text() for path in (PROJECT / "include/ciclo/jobs").rglob("*.py"))
-    reached = re.findall(r'failpoint\("([a-z_.]+)"\)', jobs)
+    reached = re.findall(r'(?:failpoint\(|reached=)"([a-z_.]+)"', jobs)
     assert sorted(reached) == sorted(POINTS)
     documented = set(re.findall(r"`([a-z]+\.[a-z]+)`", (PROJECT / "docs/reliability.md").read_text()))
     assert set(POINTS) <= documented

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from chaos_campaign import Vendor, Worker
 from chaos_worker import TODAY as WORKERS_DAY
-from ciclo.billimatic import BillimaticClient
+from ciclo.billimatic import BillimaticClient, TransientApiError
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.jobs.context import IssueOptions, JobContext
@@ -60,8 +60,8 @@ def simulated(sqlite_url):
             vendor.going_wrong = lambda request: "slow" if slow and request.method == "POST" else None
             if taken_a_second is not None:
                 vendor.going_wrong = refusing_above(taken_a_second, clock)
-            issue_due_periods(ctx, scope, OPTIONS, owner="run")
-            _finish(ctx, scope, clock)
+            _finish(clock, lambda: issue_due_periods(ctx, scope, OPTIONS, owner="run"))
+            _finish(clock, lambda: finish_issuing(ctx, scope, OPTIONS, owner="finish"))
             issued = len(ctx.periods.in_state(PeriodState.ISSUED))
         return issued, vendor.resources("invoices")
 
@@ -83,11 +83,12 @@ def refusing_above(taken_a_second, clock):
     return judge
 
 
-def _finish(ctx, scope, clock):
-    for number in range(20):
+def _finish(clock, step):
+    """Do a step as a task does it: again a minute later, while something is in doubt or the vendor refuses more."""
+    for _ in range(20):
         try:
-            finish_issuing(ctx, scope, OPTIONS, owner=f"finish {number}")
-        except StillInDoubtError:
+            step()
+        except (StillInDoubtError, TransientApiError):
             clock.sleep(60)
         else:
             return

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 from sqlalchemy import URL, ColumnElement, Engine, Insert, create_engine, event, inspect, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
 from ciclo.ledger.tables import Base
@@ -203,10 +203,13 @@ def existing_ledger(url: str, called: str, *, read_only: bool = False) -> Iterat
         raise UnusableLedgerError(called, f"there is no file {address.database or 'in its address'}.")
     engine = open_engine(url, read_only=read_only)
     try:
-        require_migrated(engine)
+        try:
+            require_migrated(engine)
+        except LedgerNotMigratedError as error:
+            raise UnusableLedgerError(called, str(error)) from None
+        except DatabaseError as error:  # a damaged file
+            raise UnusableLedgerError(called, f"{error.orig}.") from None
         yield engine
-    except LedgerNotMigratedError as error:
-        raise UnusableLedgerError(called, str(error)) from None
     finally:
         engine.dispose()
 

@@ -286,7 +286,7 @@ def test_an_update_of_a_service_the_rule_has_not_is_parked_and_its_periods_wait(
     )
     waiting = [period for period in run.periods() if period.state == "waiting"]
     assert [period.issue_date for period in waiting] == [date(2025, month, 10) for month in range(6, 13)]
-    assert all("price update of 2025-06-10 by IGP-M, which is parked" in said(period.reason) for period in waiting)
+    assert all("the price update of 2025-06-10 by IGP-M is not settled" in said(period.reason) for period in waiting)
 
 
 def test_a_refused_price_is_parked_with_the_vendors_words(billing):

@@ -40,7 +40,7 @@ def test_nothing_is_applied_before_a_person_approves(run):
     assert len(batch.execution_ids) == 1
     assert run.execution().state == ExecutionState.PROPOSED
     assert run.puts() == []
-    assert any("which is proposed" in said(period.reason) for period in run.periods())
+    assert any("is not settled" in said(period.reason) for period in run.periods())
 
 
 def test_an_approved_proposal_is_applied_and_names_who_approved(run):
