@@ -19,6 +19,7 @@ from ciclo_sandbox.testing import SandboxControl
 from company import ORGANIZATION, TOKEN, company, rule
 from deploy import compose_file
 from deploy.local_stack import LocalStack
+from ledgers import arm
 
 pytestmark = [pytest.mark.e2e]
 
@@ -108,6 +109,7 @@ def test_a_month_is_billed_once_each_although_a_worker_is_killed_in_the_middle(
 ) -> None:
     sandbox = SandboxControl(f"http://{stack.address('sandbox', 8400)}", TOKEN)
     sandbox.faults([{"method": "POST", "path": "/invoices$", "kind": "slow", "seconds": 0.4}])
+    arm(stack.replicas["worker"][1].environment["CICLO_LEDGER_URL"])
     run_id = airflow.bill()
 
     def both_workers_issue() -> bool:

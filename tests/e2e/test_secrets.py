@@ -198,11 +198,12 @@ def plant(airflow, dag, run):
         file.write(json.dumps({"timestamp": "2026-01-10T12:00:00Z", "level": "info", "event": PLANTED}) + "\n")
     engine = open_engine(airflow.ledger_url)
     with engine.begin() as connection:
-        planted = {"dag": dag, "run": run, "reason": PLANTED}
+        planted = {"dag": dag, "run": run, "facts": json.dumps({"text": PLANTED})}
         changed = connection.execute(
             text(
-                "INSERT INTO audit (organization_id, at, subject, subject_id, to_state, reason, dag_id, run_id)"
-                " VALUES (7, now(), 'period', 1, 'planned', :reason, :dag, :run)"
+                "INSERT INTO audit"
+                " (organization_id, at, subject, subject_id, to_state, reason_kind, reason_facts, dag_id, run_id)"
+                " VALUES (7, now(), 'period', 1, 'planned', 'said', CAST(:facts AS jsonb), :dag, :run)"
             ),
             planted,
         )

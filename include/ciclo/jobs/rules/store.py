@@ -111,8 +111,7 @@ def _new_since(
     if first:
         contracts = {rule.contract_id for rule in first}
         readings = ctx.readings.of(contracts)
-        organization = ctx.organizations.get()
-        began = organization.first_seen_at if organization is not None else None
+        began = ctx.catalogue.first_seen()
         rows = {row.contract_id: row for row in ctx.catalogue.contracts(contracts)}
         for rule in first:
             before = readings.get(rule.contract_id)

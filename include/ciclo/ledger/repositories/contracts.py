@@ -62,6 +62,11 @@ class CatalogueRepository:
             query = query.where(Contract.contract_id.in_(contract_ids))
         return list(self._session.scalars(query.order_by(Contract.contract_id)))
 
+    def first_seen(self) -> datetime | None:
+        """Return when the first contract was seen; None before any was."""
+        query = select(func.min(Contract.first_seen_at)).where(Contract.organization_id == self._organization_id)
+        return self._session.scalar(query)
+
     def billable_contracts(self, *, contract_ids: Collection[int] = (), shard: int = 0, shards: int = 1) -> list[int]:
         """Return the ids of the active contracts of a shard that are still at the vendor."""
         return self._ids(Contract.state == ACTIVE, contract_ids, shard, shards)
