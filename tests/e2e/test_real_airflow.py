@@ -18,6 +18,7 @@ from ciclo.ledger.tables import Invoice, Period, Receivable
 from ciclo_sandbox.testing import running_sandbox
 from company import ORGANIZATION, TODAY
 from demo.airflow_api import AirflowApi
+from ledgers import arm
 
 FULL = os.environ.get("CICLO_CHAOS") == "full"
 SECONDS = 3000 if FULL else 800
@@ -75,6 +76,7 @@ def bill_range(airflow, url, first, last):
     engine = open_engine(url)
     upgrade(engine)
     engine.dispose()
+    arm(url)
     with running_sandbox(airflow.vendor.state() | {"invoices": []}, today=TODAY) as vendor:
         connection = {
             "conn_type": "billimatic",
