@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from fastapi.responses import StreamingResponse
 
+from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.due_dates import Charge, ChargeType
 from ciclo.domain.money import brl as _brl
 from ciclo.domain.price_index import PriceIndex
 
 NOTHING = "—"
-SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 _AMOUNT = re.compile(r"-?\d+\.\d\d", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:", re.ASCII)

@@ -23,8 +23,9 @@ from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
 from ciclo.console.database import SessionDep
-from ciclo.console.formats import FILTERS, MARKS, SAO_PAULO, due_words, index_label, mark, percent
+from ciclo.console.formats import FILTERS, MARKS, due_words, index_label, mark, percent
 from ciclo.console.security import CSRF_FIELD, Viewer, ViewerDep, remember_browser
+from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.errors import DomainError, IllegalTransition
 from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.wording import kind_words, said

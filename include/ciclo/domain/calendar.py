@@ -11,8 +11,12 @@ from calendar import monthrange
 from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 from functools import cache, lru_cache
+from zoneinfo import ZoneInfo
 
 from ciclo.domain.errors import DateOutOfRange, InvalidHolidays
+
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+"""The time zone of billing."""
 
 SATURDAY = 5
 _DAY = timedelta(days=1)

@@ -9,12 +9,11 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from ciclo.billimatic import BillimaticClient
-from ciclo.domain.calendar import NO_HOLIDAYS
+from ciclo.domain.calendar import NO_HOLIDAYS, SAO_PAULO
 from ciclo.ledger.repositories import (
     Actor,
     AuditRepository,
@@ -33,9 +32,6 @@ from ciclo.ledger.repositories import (
     ScheduledUpdateRepository,
     WebhookRepository,
 )
-
-SAO_PAULO = ZoneInfo("America/Sao_Paulo")
-"""The time zone of billing."""
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,14 @@ from datetime import date, datetime, time
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from ciclo.domain.calendar import add_days, first_of_month
+from ciclo.domain.calendar import SAO_PAULO, add_days, first_of_month
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.settings import BillingSettings
 from ciclo.ledger.repositories import Scope
-
-SAO_PAULO = ZoneInfo("America/Sao_Paulo")
-"""The time zone of billing."""
 
 
 class Trigger(StrEnum):

@@ -13,9 +13,10 @@ from uuid import uuid4
 from airflow.sdk import get_current_context
 from airflow.utils.types import DagRunType
 
+from ciclo.domain.calendar import SAO_PAULO
 from ciclo.jobs.backfill import BackfillPolicy
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.runs import SAO_PAULO, Approval, DryRun, LedgerStep, Run, Shard, Stage, Trigger
+from ciclo.jobs.runs import Approval, DryRun, LedgerStep, Run, Shard, Stage, Trigger
 from ciclo.jobs.stages import STAGES
 from ciclo.ledger.database import ledger_session
 from ciclo.ledger.repositories import Actor

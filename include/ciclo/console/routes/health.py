@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from ciclo.console.database import SessionDep
-from ciclo.console.formats import SAO_PAULO
+from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.states import PeriodState
 from ciclo.ledger.queries.measures import Measures, measures
 

@@ -11,8 +11,8 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import ZERO, brl
 from ciclo.domain.receivables import ReceivableState
@@ -23,8 +23,6 @@ from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshots
 from ciclo.ledger.repositories import Disagreement
 from ciclo.ledger.tables import Finding, Invoice, Period, Receivable
-
-SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 
 CURES: Mapping[str, str] = {
     PeriodState.PLANNED: "bill_range for its day bills it",

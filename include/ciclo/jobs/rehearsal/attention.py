@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ciclo.domain.calendar import add_days, first_of_month
+from ciclo.domain.calendar import SAO_PAULO, add_days, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.states import ExecutionState, PeriodState
 from ciclo.domain.wording import said
-from ciclo.jobs.runs import SAO_PAULO
 from ciclo.ledger.tables import Finding, Invoice, MonthClosing, Period, PriceUpdateExecution, Receivable
 
 _STOPPED_PERIODS = (PeriodState.PARKED.value, PeriodState.IN_DOUBT.value)

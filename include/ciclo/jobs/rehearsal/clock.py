@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 from threading import Lock
 
-from ciclo.jobs.runs import SAO_PAULO
+from ciclo.domain.calendar import SAO_PAULO
 
 LAST_TIME = time(23, 59)
 """Nothing of a day goes on after this."""

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from ciclo.billimatic import BillimaticClient
-from ciclo.domain.calendar import add_days
+from ciclo.domain.calendar import SAO_PAULO, add_days
 from ciclo.domain.errors import DomainError
 from ciclo.http.retries import RetryRules
 from ciclo.jobs.arming import arm
@@ -29,7 +29,7 @@ from ciclo.jobs.rehearsal.errors import ScenarioError
 from ciclo.jobs.rehearsal.scenario import DagRun, Event, Scenario
 from ciclo.jobs.rehearsal.vendor import Vendor, open_vendor
 from ciclo.jobs.retries import next_try
-from ciclo.jobs.runs import SAO_PAULO, Approval, DryRun, LedgerStep, Run, Shard, Stage, Step, Trigger, Window
+from ciclo.jobs.runs import Approval, DryRun, LedgerStep, Run, Shard, Stage, Step, Trigger, Window
 from ciclo.jobs.stages import BILL_RANGE, STAGES
 from ciclo.ledger.database import LedgerError, open_engine, open_session, upgrade
 from ciclo.ledger.repositories import Actor
