@@ -27,8 +27,7 @@ from ciclo.domain.states import PeriodState
 from ciclo.jobs.arming import arm
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.settle import settle
-from ciclo.jobs.periods.expand import expand_rules, record_expansion
-from ciclo.jobs.periods.sync import read_due
+from ciclo.jobs.periods.expand import expand_rules, read_due, record_expansion
 from ciclo.jobs.rules.read import ANEW
 from ciclo.ledger.repositories import Scope
 from demo.airflow_api import AirflowApi

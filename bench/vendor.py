@@ -29,8 +29,7 @@ from ciclo.domain.states import PeriodState
 from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests
 from ciclo.jobs.issuing.issue import issue_due_periods
-from ciclo.jobs.periods.expand import expand_rules, record_expansion
-from ciclo.jobs.periods.sync import read_due
+from ciclo.jobs.periods.expand import expand_rules, read_due, record_expansion
 from ciclo.jobs.reconciliation.reconcile import reconcile
 from ciclo.jobs.rules.read import ANEW, read_contract_list
 from ciclo.ledger.repositories import Scope

@@ -122,7 +122,7 @@ KINDS = {"Sum": "counter", "Gauge": "gauge", "Histogram": "timer"}
 
 
 def send_everything() -> None:
-    from ciclo.jobs.issuing.summary import WindowSummary
+    from ciclo.jobs.issuing.settle import WindowSummary
     from ciclo.ledger.repositories import StateCount
     from ciclo.provider.metrics import measure_request
     from ciclo.tasks.metrics import report_window

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from ciclo.domain.states import PeriodState
-from ciclo.jobs.issuing.summary import WindowSummary
+from ciclo.jobs.issuing.settle import WindowSummary
 from ciclo.ledger.repositories import StateCount
 from ciclo.provider.hook import BillimaticHook
 from ciclo.tasks.metrics import report_window

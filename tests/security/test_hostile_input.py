@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.context import IssueOptions, JobContext
 from ciclo.jobs.issuing.issue import issue_due_periods
-from ciclo.jobs.issuing.settle import settle
-from ciclo.jobs.issuing.summary import summarize_window
+from ciclo.jobs.issuing.settle import settle, summarize_window
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.database import open_engine

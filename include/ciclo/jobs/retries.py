@@ -12,8 +12,7 @@ from ciclo.domain.errors import DomainError
 from ciclo.jobs.backfill import PlanChangedError, PlanNotApprovedError
 from ciclo.jobs.closing.close import MonthNotOverError, NotClosedError
 from ciclo.jobs.context import LeaseTooShortError
-from ciclo.jobs.issuing.settle import StillInDoubtError
-from ciclo.jobs.issuing.summary import NothingBilledError
+from ciclo.jobs.issuing.settle import NothingBilledError, StillInDoubtError
 from ciclo.jobs.periods.expand import NeverExpandedError
 from ciclo.jobs.runs import UnknownParamError
 from ciclo.ledger.database import LedgerError

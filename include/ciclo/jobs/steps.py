@@ -41,11 +41,17 @@ from ciclo.jobs.drift import report_drift
 from ciclo.jobs.indices import load_shipped, revised_uses, sync_index
 from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
-from ciclo.jobs.issuing.settle import settle
-from ciclo.jobs.issuing.summary import require_billing, summarize_window
-from ciclo.jobs.periods.expand import ExpandOutcome, expand_rules, record_expansion, require_expansion
+from ciclo.jobs.issuing.settle import require_billing, settle, summarize_window
+from ciclo.jobs.periods.expand import (
+    ExpandOutcome,
+    expand_rules,
+    read_due,
+    record_expansion,
+    record_sync,
+    require_expansion,
+    sync_contracts,
+)
 from ciclo.jobs.periods.plan import Backdated
-from ciclo.jobs.periods.sync import read_due, record_sync, sync_contracts
 from ciclo.jobs.price_updates import (
     Batch,
     UpdateOptions,

@@ -8,7 +8,7 @@ from airflow.sdk.observability import stats
 
 from ciclo.domain.states import PeriodState
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.issuing.summary import WindowSummary, summarize_window
+from ciclo.jobs.issuing.settle import WindowSummary, summarize_window
 from ciclo.jobs.runs import Run
 
 PERIODS = "ciclo.periods"

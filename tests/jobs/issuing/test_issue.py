@@ -14,8 +14,7 @@ from ciclo.domain.wording import said
 from ciclo.jobs.context import IssueOptions, JobContext
 from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
-from ciclo.jobs.issuing.settle import StillInDoubtError, settle
-from ciclo.jobs.issuing.summary import NothingBilledError, require_billing, summarize_window
+from ciclo.jobs.issuing.settle import NothingBilledError, StillInDoubtError, require_billing, settle, summarize_window
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.actions import release_period

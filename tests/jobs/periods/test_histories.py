@@ -24,8 +24,7 @@ from ciclo.domain.states import PeriodState
 from ciclo.jobs.arming import arm
 from ciclo.jobs.context import IssueOptions, JobContext
 from ciclo.jobs.issuing.issue import issue_due_periods
-from ciclo.jobs.periods.expand import expand_rules, record_expansion
-from ciclo.jobs.periods.sync import read_due, record_sync, sync_contracts
+from ciclo.jobs.periods.expand import expand_rules, read_due, record_expansion, record_sync, sync_contracts
 from ciclo.jobs.rules.read import read_contract_list
 from ciclo.jobs.rules.snapshot import RuleSnapshots
 from ciclo.ledger.database import open_engine, upgrade

@@ -11,9 +11,8 @@ from ciclo.domain.wording import said
 from ciclo.jobs.arming import arm
 from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing.issue import issue_due_periods
-from ciclo.jobs.periods.expand import expand_rules, record_expansion
+from ciclo.jobs.periods.expand import expand_rules, open_window, read_due, record_expansion, record_sync, sync_contracts
 from ciclo.jobs.periods.plan import Backdated
-from ciclo.jobs.periods.sync import open_window, read_due, record_sync, sync_contracts
 from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.actions import release_period
 from ciclo.ledger.repositories import Scope

@@ -28,7 +28,7 @@ from ciclo.jobs.issuing.adopt import look_for
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests, Unbillable
 from ciclo.jobs.issuing.record import Found, reason_about, record_issued
 from ciclo.jobs.issuing.settle import StillInDoubtError, settle, still_open
-from ciclo.jobs.periods.sync import read_due
+from ciclo.jobs.periods.expand import read_due
 from ciclo.jobs.rules.read import CURRENT, read_contract_list, read_contracts
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.repositories.periods import PlannedPeriod

@@ -1,4 +1,7 @@
-"""A remote invoice into the ledger's rows. What the vendor answered is recorded as it is, not as it was asked."""
+"""A remote invoice into the ledger's rows, and how it differs from its rule into findings.
+
+What the vendor answered is recorded as it is, not as it was asked.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,12 +10,14 @@ from decimal import Decimal
 from typing import Any
 
 from ciclo.billimatic.models import Invoice, Receivable
+from ciclo.domain.calendar import first_of_month
+from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import cents
 from ciclo.domain.receivables import MadeBy
 from ciclo.domain.states import Fact, Reason, ReasonKind
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.issuing.match import reference_in
-from ciclo.ledger.repositories import Issued
+from ciclo.jobs.issuing.match import Difference, PeriodKey, RemoteInvoice, reference_in
+from ciclo.ledger.repositories import Disagreement, Issued
 from ciclo.ledger.tables import Period
 
 
@@ -105,3 +110,35 @@ def reason_about(period: Period, kind: ReasonKind, **facts: Fact) -> Reason:
         "issue_date": period.issue_date.isoformat(),
     }
     return Reason(kind, {**place, **facts})
+
+
+def finding_of(key: PeriodKey, contract_id: int, invoice_id: int, difference: Difference) -> Disagreement:
+    """Return a difference as a finding about the invoice, of the month of its period."""
+    facts: dict[str, Fact] = {
+        "contract_id": contract_id,
+        "rule_id": key.rule_id,
+        "issue_date": key.issue_date.isoformat(),
+        "invoice_id": invoice_id,
+        "expected": difference.expected,
+        "found": difference.found,
+    }
+    if difference.amount is not None:
+        facts["amount"] = str(difference.amount)
+    return Disagreement(
+        kind=difference.kind,
+        subject="invoice",
+        subject_id=invoice_id,
+        contract_id=contract_id,
+        billing_month=first_of_month(key.issue_date),
+        facts=facts,
+        expected=difference.expected,
+        found=difference.found,
+        amount=difference.amount,
+    )
+
+
+def one_too_many(key: PeriodKey, own_id: int, second: RemoteInvoice) -> Disagreement:
+    """Return that an invoice is alive beside a period's own."""
+    said = f"invoice {own_id}", f"invoice {second.id} too"
+    twice = Difference(FindingKind.DUPLICATED_REMOTELY, *said, second.gross_value)
+    return finding_of(key, second.contract_id, second.id, twice)

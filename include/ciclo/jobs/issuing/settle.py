@@ -4,22 +4,26 @@ Absence proves something only after the grace period: until then the vendor may 
 Ciclo's own reference proves that it did. The vendor is read after `now` is taken, so that whatever was there by then is
 seen. What is certainly not there is planned again, once: a second lost answer for a period is for a person, because
 somebody who cannot find what he sent must not go on sending.
+
+What a window has come to is said here, too.
 """
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 from ciclo.billimatic.models import Invoice
+from ciclo.domain.money import brl
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind
+from ciclo.domain.wording import said
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext
-from ciclo.jobs.issuing.adopt import contest_reason, record_adopted
+from ciclo.jobs.issuing.adopt import contest_reason, record_adopted, stamp
 from ciclo.jobs.issuing.look import Look, look_at
 from ciclo.jobs.issuing.match import PeriodKey, references_in
 from ciclo.jobs.issuing.record import Found, reason_about
-from ciclo.jobs.issuing.stamp import stamp
-from ciclo.ledger.repositories import Scope
+from ciclo.ledger.repositories import Scope, StateCount
 from ciclo.ledger.tables import Period
 
 LOST_AT_MOST = 2
@@ -118,3 +122,70 @@ def still_open(ctx: JobContext, scope: Scope) -> StillOpen:
     ends = [end for row in rows if (end := row.doubt_until or row.lease_until) is not None]
     doubtful = sum(row.state == PeriodState.IN_DOUBT for row in rows)
     return StillOpen(doubtful, len(rows) - doubtful, max(ends, default=None))
+
+
+# -- how a window stands -----------------------------------------------------------------------------------------------
+
+REASONS_SHOWN = 50
+
+
+class NothingBilledError(Exception):
+    """Periods were due and none of them became an invoice: a green run would hide it."""
+
+    def __init__(self, parked: int, waiting: int, first_reason: str | None) -> None:
+        because = f"; the first reason: {first_reason}" if first_reason else ""
+        super().__init__(f"nothing was billed: {parked} periods are parked and {waiting} wait{because}")
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSummary:
+    """The periods of a window by state."""
+
+    totals: dict[PeriodState, StateCount]
+    parked: list[str]
+    """Reasons, the oldest first."""
+    oldest_doubt: datetime | None = None
+    """Since when the oldest of those in doubt is."""
+
+    def counts(self) -> dict[str, int]:
+        """Return how many periods are in each state."""
+        return {state.value: total.periods for state, total in self.totals.items()}
+
+    @property
+    def billed(self) -> Decimal:
+        """BRL of what is issued."""
+        return self.totals[PeriodState.ISSUED].amount
+
+    def lines(self) -> list[str]:
+        """Return the summary as lines for a log."""
+        table = [
+            f"  {state.value:<11}{total.periods:>8} {brl(total.amount):>20}"
+            for state, total in self.totals.items()
+            if total.periods
+        ]
+        reasons = [f"  parked: {reason}" for reason in self.parked[:REASONS_SHOWN]]
+        more = len(self.parked) - REASONS_SHOWN
+        return [*table, *reasons, *([f"  … and {more} more"] if more > 0 else [])]
+
+
+def summarize_window(ctx: JobContext, scope: Scope) -> WindowSummary:
+    """Return how the window stands in the ledger."""
+    parked = ctx.periods.in_state(PeriodState.PARKED, scope=scope)
+    doubtful = ctx.periods.in_state(PeriodState.IN_DOUBT, scope=scope)
+    return WindowSummary(
+        ctx.periods.totals(scope),
+        [said(period.reason, "no reason given") for period in parked],
+        min((period.changed_at for period in doubtful), default=None),
+    )
+
+
+def require_billing(summary: WindowSummary) -> None:
+    """Refuse a window in which something was due and nothing was billed.
+
+    Raises:
+        NothingBilledError: naming the first reason.
+    """
+    parked = summary.totals[PeriodState.PARKED].periods
+    waiting = summary.totals[PeriodState.WAITING].periods
+    if not summary.totals[PeriodState.ISSUED].periods and (parked or waiting):
+        raise NothingBilledError(parked, waiting, summary.parked[0] if summary.parked else None)

@@ -4,29 +4,37 @@ A period that nothing calls for any more is cancelled, and planned again when so
 again is parked; what nobody bills is a finding. What is issued, or on its way, is never touched.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum, auto
 from typing import Any
 
 from ciclo.domain.calendar import add_months, first_of_month
-from ciclo.domain.coverage import Coverage, gaps, months_of, pays_again
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind
 from ciclo.jobs.arming import responsible_from
 from ciclo.jobs.context import JobContext
+from ciclo.jobs.periods.coverage import (
+    BILLED,
+    LONGEST_PERIOD,
+    UNSENT,
+    Paid,
+    covered_by,
+    missing_periods,
+    paid_by,
+    pays,
+    rules_before,
+    side_by_side,
+    unbilled,
+    within,
+)
 from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshot, RuleSnapshots
 from ciclo.ledger.repositories import ACTIVE, Disagreement
 from ciclo.ledger.tables import Contract, Period, Rule
 
 CONTRACTS_AT_ONCE = 500
-LONGEST_PERIOD = 13
-"""Months around a window in which a period may lie that pays for part of it, and one."""
-
-UNSENT = (PeriodState.PLANNED, PeriodState.WAITING)
-BILLED = (PeriodState.ISSUED, PeriodState.SUBMITTING, PeriodState.IN_DOUBT)
 DECIDED = (ReasonKind.RELEASED, ReasonKind.PLANNED_AGAIN, ReasonKind.BILLED_AGAIN)
 """Why a period is planned that a person has decided about: no machine takes that back."""
 
@@ -67,16 +75,6 @@ class _Changes:
     seen: list[Disagreement] = field(default_factory=list)
     examined: dict[int, date] = field(default_factory=dict)
     """Rules whose coverage was looked at, and from which month on."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Paid:
-    """What a period pays for, and the period that does."""
-
-    coverage: Coverage
-    rule_id: int
-    issue_date: date
-    invoice_id: int | None
 
 
 def plan_periods(
@@ -120,7 +118,7 @@ def _compare(
     by_contract: dict[int, list[RuleSnapshot]] = {}
     for snapshot in snapshots:
         by_contract.setdefault(snapshot.rule.contract_id, []).append(snapshot)
-    before = {each.rule.rule_id: _rules_before(each, by_contract[each.rule.contract_id], contracts, ctx.today)
+    before = {each.rule.rule_id: rules_before(each, by_contract[each.rule.contract_id], contracts, ctx.today)
               for each in snapshots}  # fmt: skip
     changed = {each.rule.rule_id for each in snapshots
                if len(each.versions) > 1 or each.rule.new_since is not None or before[each.rule.rule_id]}  # fmt: skip
@@ -133,21 +131,23 @@ def _compare(
             continue
         paused = pauses.get(rule.contract_id, ())
         expected = {each.issue_date: each for each in snapshot.called_for(window, paused)}
-        paid: list[_Paid] = []
+        paid: list[Paid] = []
         if rule.rule_id in changed:
             # a person asked for its day by name: that it lies before the terms were seen does not take it back
             asked = [each for each in snapshot.periods_by_newest_terms(window)
                      if (known := own.get(each.issue_date)) is not None and known.state in UNSENT
-                     and not _within(each.issue_date, paused)]  # fmt: skip
+                     and not within(each.issue_date, paused)]  # fmt: skip
             expected = {each.issue_date: each for each in asked} | expected
-            followed = [each for each in before[rule.rule_id] if not _side_by_side(snapshot, own, each, periods)]
+            followed = [each for each in before[rule.rule_id] if not side_by_side(snapshot, own, each, periods)]
             chain = [(snapshot, own), *((each, periods.get(each.rule.rule_id, {})) for each in followed)]
-            paid = [_paid(each, period) for each, known in chain for period in known.values() if _pays(period)]
-            missing = list(_missing(snapshot, chain, expected, paused, since))
+            paid = [paid_by(each, period) for each, known in chain for period in known.values() if pays(period)]
+            missing = list(missing_periods(snapshot, chain, expected, paused, since))
             if backdated is Backdated.PLAN:
                 expected |= {each.issue_date: each for each in missing if each.issue_date in window}
                 missing = [each for each in missing if each.issue_date not in window]
-            _show(changes, snapshot, chain, [*expected.values(), *missing], missing, paused, since, window)
+            called_for = [*expected.values(), *missing]
+            changes.seen += unbilled(snapshot, chain, called_for, missing, paused, since, window)
+            changes.examined[rule.rule_id] = since
         outcome.rules += 1
         outcome.expected += len(expected)
         _sort_in(ctx, changes, snapshot, own, expected, paid, paused, window)
@@ -172,154 +172,6 @@ def _periods(
     return found
 
 
-# -- what a rule's coverage continues ----------------------------------------------------------------------------------
-
-
-def _rules_before(
-    snapshot: RuleSnapshot, others: Sequence[RuleSnapshot], contracts: Mapping[int, Contract], today: date
-) -> list[RuleSnapshot]:
-    """Return the rules of the same contract that this one follows: they are gone or ended, and bill the same."""
-    rule, starts = snapshot.rule, snapshot.newest.recurrence.init_date
-    found = []
-    for other in others:
-        if other.rule.rule_id >= rule.rule_id or _customer(other, contracts) != _customer(snapshot, contracts):
-            continue
-        end = other.newest.recurrence.end_date
-        over = other.rule.gone_at is not None or (end is not None and (end < today or end < starts))
-        if over and _bills_the_same(snapshot, other):
-            found.append(other)
-    return found
-
-
-def _customer(snapshot: RuleSnapshot, contracts: Mapping[int, Contract]) -> Any:
-    rule = snapshot.rule
-    return rule.payload.get("customer_id") or contracts[rule.contract_id].customer_id
-
-
-def _bills_the_same(one: RuleSnapshot, other: RuleSnapshot) -> bool:
-    """Whether two rules have the same services, or the same title or description."""
-    services = [{line.service_item_id or line.name for line in each.newest.services} for each in (one, other)]
-    if services[0] and services[0] == services[1]:
-        return True
-    texts = [
-        {text for text in (each.rule.title, each.newest.invoice.get("description")) if text} for each in (one, other)
-    ]
-    return bool(texts[0] & texts[1])
-
-
-def _side_by_side(
-    snapshot: RuleSnapshot,
-    own: Mapping[date, Period],
-    other: RuleSnapshot,
-    periods: Mapping[int, Mapping[date, Period]],
-) -> bool:
-    """Whether two rules have been billed for the same time: then one does not follow the other."""
-    mine = [snapshot.coverage_of(each) for each in own.values() if each.state in BILLED]
-    theirs = [other.coverage_of(p) for p in periods.get(other.rule.rule_id, {}).values() if p.state in BILLED]
-    return any(pays_again(one, another) for one in mine for another in theirs)
-
-
-def _pays(period: Period) -> bool:
-    """Whether a period is billed, or would be once a person lets it: nothing else may be billed for its time."""
-    if period.state == PeriodState.PARKED:
-        return period.reason is None or period.reason.kind is not ReasonKind.COVERED_ALREADY
-    return period.state in BILLED
-
-
-def _paid(snapshot: RuleSnapshot, period: Period) -> _Paid:
-    return _Paid(snapshot.coverage_of(period), period.rule_id, period.issue_date, period.invoice_id)
-
-
-# -- gaps --------------------------------------------------------------------------------------------------------------
-
-_Chain = Sequence[tuple[RuleSnapshot, Mapping[date, Period]]]
-"""A rule, then those that it follows, each with its periods."""
-
-
-def _missing(
-    snapshot: RuleSnapshot,
-    chain: _Chain,
-    expected: Collection[date],
-    paused: Sequence[DateRange],
-    since: date,
-) -> Iterator[ExpectedPeriod]:
-    """Yield what the present terms call for on days before they, or the rule, were first seen, and nothing covers."""
-    seen = max(snapshot.versions[-1][0].effective_from if len(snapshot.versions) > 1 else date.min,
-               snapshot.rule.new_since or date.min)  # fmt: skip
-    covered = [each for _, each in _known(chain)]
-    for period in snapshot.periods_by_newest_terms(DateRange(since, max(since, seen))):
-        if period.issue_date in expected or _within(period.issue_date, paused):
-            continue
-        if not any(pays_again(period.coverage, each) for each in covered):
-            covered.append(period.coverage)
-            yield period
-
-
-def _known(chain: _Chain) -> Iterator[tuple[Period, Coverage]]:
-    """Yield the periods that are billed, planned, stopped, or given up by a person, with what they pay for."""
-    for snapshot, periods in chain:
-        for period in periods.values():
-            if period.state != PeriodState.CANCELLED or period.cancelled_by is not None:
-                yield period, snapshot.coverage_of(period)
-
-
-def _show(
-    changes: _Changes,
-    snapshot: RuleSnapshot,
-    chain: _Chain,
-    called_for: Sequence[ExpectedPeriod],
-    missing: Sequence[ExpectedPeriod],
-    paused: Sequence[DateRange],
-    since: date,
-    window: DateRange,
-) -> None:
-    """Note what nobody bills: backdated periods, and the months between two periods."""
-    rule = snapshot.rule
-    days = {each.issue_date for each in called_for}
-    covered = [
-        each for period, each in _known(chain)
-        if period.rule_id != rule.rule_id or period.state not in UNSENT or period.issue_date in days
-        or period.issue_date not in window
-    ]  # fmt: skip
-    following = DateRange(window.end, add_months(window.end, LONGEST_PERIOD))
-    after = next((each for each in snapshot.periods(following) if not _within(each.issue_date, paused)), None)
-    covered += [each.coverage for each in [*called_for, *([after] if after else [])]]
-    for period in missing:
-        backdated = rule.new_since is not None and period.issue_date < rule.new_since
-        kind = FindingKind.BACKDATED if backdated else FindingKind.GAP
-        changes.seen.append(_finding(kind, rule, period.issue_date, period))
-    for stretch in gaps(covered):
-        for month in months_of(stretch):
-            part = DateRange(month, add_months(month, 1))
-            if month >= since and not any(part.intersection(each) for each in paused):
-                changes.seen.append(_finding(FindingKind.GAP, rule, month, None))
-    changes.examined[rule.rule_id] = since
-
-
-def _finding(kind: FindingKind, rule: Rule, day: date, period: ExpectedPeriod | None) -> Disagreement:
-    facts: dict[str, Any] = {"contract_id": rule.contract_id, "rule_id": rule.rule_id}
-    if period is not None:
-        facts["issue_date"] = period.issue_date.isoformat()
-        facts["amount"] = str(period.gross_value) if period.gross_value is not None else None
-    if rule.new_since is not None:
-        facts["first_seen"] = rule.new_since.isoformat()
-    facts["covered"] = ", ".join(period.coverage.months) if period is not None else f"{day:%Y-%m}"
-    return Disagreement(
-        kind=kind,
-        subject=month_of_rule(day),
-        subject_id=rule.rule_id,
-        contract_id=rule.contract_id,
-        billing_month=first_of_month(day),
-        facts=facts,
-        amount=period.gross_value if period is not None else None,
-    )
-
-
-def month_of_rule(day: date) -> str:
-    """Return the subject of a finding about a month of a rule; its id is the rule's."""
-    return f"rule {day:%Y-%m}"
-
-
 # -- what the ledger has against what is called for --------------------------------------------------------------------
 
 
@@ -329,13 +181,13 @@ def _sort_in(
     snapshot: RuleSnapshot,
     own: Mapping[date, Period],
     expected: Mapping[date, ExpectedPeriod],
-    paid: list[_Paid],
+    paid: list[Paid],
     paused: Sequence[DateRange],
     window: DateRange,
 ) -> None:
     for day, wanted in sorted(expected.items()):
         known = own.get(day)
-        covered = _covered(wanted, paid)
+        covered = covered_by(wanted, paid)
         if known is None:
             changes.rows.append(_row(ctx, wanted, covered))
         elif known.state in UNSENT and covered is not None and not _is_decided(known):
@@ -345,11 +197,11 @@ def _sort_in(
         if known is not None and known.state not in BILLED:
             changes.terms.append((known, wanted))
         if covered is None:
-            paid.append(_Paid(wanted.coverage, wanted.rule_id, day, known.invoice_id if known else None))
+            paid.append(Paid(wanted.coverage, wanted.rule_id, day, known.invoice_id if known else None))
     for day, known in own.items():
         if day in expected or day not in window:
             continue
-        if _is_open(known) or (known.state == PeriodState.PARKED and not _pays(known)):
+        if _is_open(known) or (known.state == PeriodState.PARKED and not pays(known)):
             changes.cancelled.append((known, _why_not(snapshot, day, paused)))
 
 
@@ -375,28 +227,11 @@ def _is_over(contract: Contract, rule: Rule) -> Reason | None:
 def _why_not(snapshot: RuleSnapshot, day: date, paused: Sequence[DateRange]) -> Reason:
     facts = {"contract_id": snapshot.rule.contract_id, "rule_id": snapshot.rule.rule_id}
     end = snapshot.newest.recurrence.end_date
-    if _within(day, paused):
+    if within(day, paused):
         return Reason(ReasonKind.CONTRACT_INACTIVE, facts)
     if end is not None and end < day:
         return Reason(ReasonKind.RULE_ENDED, {**facts, "end_date": end.isoformat()})
     return Reason(ReasonKind.NOT_ON_THIS_DAY, facts)
-
-
-def _covered(wanted: ExpectedPeriod, paid: Sequence[_Paid]) -> Reason | None:
-    """Say which other period pays for the time of one, if any does."""
-    others = (each for each in paid if (each.rule_id, each.issue_date) != wanted.key)
-    first = next((each for each in others if pays_again(each.coverage, wanted.coverage)), None)
-    if first is None:
-        return None
-    facts: dict[str, Any] = {
-        "contract_id": wanted.contract_id,
-        "rule_id": wanted.rule_id,
-        "issue_date": wanted.issue_date.isoformat(),
-        "covered": ", ".join(wanted.coverage.months),
-        "invoice_id": first.invoice_id,
-        "billed_on": first.issue_date.isoformat(),
-    }
-    return Reason(ReasonKind.COVERED_ALREADY, facts)
 
 
 def _row(ctx: JobContext, wanted: ExpectedPeriod, covered: Reason | None) -> dict[str, Any]:
@@ -424,10 +259,6 @@ def _terms(wanted: ExpectedPeriod) -> dict[str, Any]:
         "parcel_number": len(wanted.due_dates),
         "gross_value": wanted.gross_value,
     }
-
-
-def _within(day: date, stretches: Sequence[DateRange]) -> bool:
-    return any(day in stretch for stretch in stretches)
 
 
 def _write(ctx: JobContext, changes: _Changes, outcome: PlanOutcome) -> None:

@@ -16,8 +16,8 @@ from ciclo.domain.money import CENT, ZERO, brl, cents
 from ciclo.domain.receivables import InvoiceState, ReceivableState
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact
-from ciclo.jobs.issuing.differences import finding_of
 from ciclo.jobs.issuing.match import RemoteInvoice, WantedInvoice, differences
+from ciclo.jobs.issuing.record import finding_of
 from ciclo.jobs.rules.snapshot import ExpectedInvoice, RuleSnapshot
 from ciclo.ledger.repositories import Disagreement
 from ciclo.ledger.tables import Period

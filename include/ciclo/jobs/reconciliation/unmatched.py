@@ -16,9 +16,9 @@ from ciclo.domain.money import cents
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.issuing.differences import one_too_many
 from ciclo.jobs.issuing.look import wanted_invoice
 from ciclo.jobs.issuing.match import Assignment, PeriodKey, RemoteInvoice, WantedInvoice, assign, reference_in
+from ciclo.jobs.issuing.record import one_too_many
 from ciclo.jobs.reconciliation.compare import disagreements
 from ciclo.jobs.reconciliation.ingest import Ingest
 from ciclo.jobs.rules.snapshot import RuleSnapshots

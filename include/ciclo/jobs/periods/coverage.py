@@ -1,0 +1,200 @@
+"""Coverage: which rules a rule continues, what is paid for already, and what nobody bills.
+
+The periods of a rule tile time, across every change of its terms and across the rules that follow one another.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from ciclo.domain.calendar import add_months, first_of_month
+from ciclo.domain.coverage import Coverage, gaps, months_of, pays_again
+from ciclo.domain.findings import FindingKind
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import PeriodState, Reason, ReasonKind
+from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshot
+from ciclo.ledger.repositories import Disagreement
+from ciclo.ledger.tables import Contract, Period, Rule
+
+LONGEST_PERIOD = 13
+"""Months around a window in which a period may lie that pays for part of it, and one."""
+
+UNSENT = (PeriodState.PLANNED, PeriodState.WAITING)
+BILLED = (PeriodState.ISSUED, PeriodState.SUBMITTING, PeriodState.IN_DOUBT)
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """What a period pays for, and the period that does."""
+
+    coverage: Coverage
+    rule_id: int
+    issue_date: date
+    invoice_id: int | None
+
+
+def rules_before(
+    snapshot: RuleSnapshot, others: Sequence[RuleSnapshot], contracts: Mapping[int, Contract], today: date
+) -> list[RuleSnapshot]:
+    """Return the rules of the same contract that this one follows: they are gone or ended, and bill the same."""
+    rule, starts = snapshot.rule, snapshot.newest.recurrence.init_date
+    found = []
+    for other in others:
+        if other.rule.rule_id >= rule.rule_id or _customer(other, contracts) != _customer(snapshot, contracts):
+            continue
+        end = other.newest.recurrence.end_date
+        over = other.rule.gone_at is not None or (end is not None and (end < today or end < starts))
+        if over and _bills_the_same(snapshot, other):
+            found.append(other)
+    return found
+
+
+def _customer(snapshot: RuleSnapshot, contracts: Mapping[int, Contract]) -> Any:
+    rule = snapshot.rule
+    return rule.payload.get("customer_id") or contracts[rule.contract_id].customer_id
+
+
+def _bills_the_same(one: RuleSnapshot, other: RuleSnapshot) -> bool:
+    """Whether two rules have the same services, or the same title or description."""
+    services = [{line.service_item_id or line.name for line in each.newest.services} for each in (one, other)]
+    if services[0] and services[0] == services[1]:
+        return True
+    texts = [
+        {text for text in (each.rule.title, each.newest.invoice.get("description")) if text} for each in (one, other)
+    ]
+    return bool(texts[0] & texts[1])
+
+
+def side_by_side(
+    snapshot: RuleSnapshot,
+    own: Mapping[date, Period],
+    other: RuleSnapshot,
+    periods: Mapping[int, Mapping[date, Period]],
+) -> bool:
+    """Whether two rules have been billed for the same time: then one does not follow the other."""
+    mine = [snapshot.coverage_of(each) for each in own.values() if each.state in BILLED]
+    theirs = [other.coverage_of(p) for p in periods.get(other.rule.rule_id, {}).values() if p.state in BILLED]
+    return any(pays_again(one, another) for one in mine for another in theirs)
+
+
+def pays(period: Period) -> bool:
+    """Whether a period is billed, or would be once a person lets it: nothing else may be billed for its time."""
+    if period.state == PeriodState.PARKED:
+        return period.reason is None or period.reason.kind is not ReasonKind.COVERED_ALREADY
+    return period.state in BILLED
+
+
+def paid_by(snapshot: RuleSnapshot, period: Period) -> Paid:
+    """Return what a period of the ledger pays for, by the terms it was planned under."""
+    return Paid(snapshot.coverage_of(period), period.rule_id, period.issue_date, period.invoice_id)
+
+
+def covered_by(wanted: ExpectedPeriod, paid: Sequence[Paid]) -> Reason | None:
+    """Say which other period pays for the time of one, if any does."""
+    others = (each for each in paid if (each.rule_id, each.issue_date) != wanted.key)
+    first = next((each for each in others if pays_again(each.coverage, wanted.coverage)), None)
+    if first is None:
+        return None
+    facts: dict[str, Any] = {
+        "contract_id": wanted.contract_id,
+        "rule_id": wanted.rule_id,
+        "issue_date": wanted.issue_date.isoformat(),
+        "covered": ", ".join(wanted.coverage.months),
+        "invoice_id": first.invoice_id,
+        "billed_on": first.issue_date.isoformat(),
+    }
+    return Reason(ReasonKind.COVERED_ALREADY, facts)
+
+
+def within(day: date, stretches: Sequence[DateRange]) -> bool:
+    """Whether a day lies in one of some stretches."""
+    return any(day in stretch for stretch in stretches)
+
+
+# -- gaps --------------------------------------------------------------------------------------------------------------
+
+Chain = Sequence[tuple[RuleSnapshot, Mapping[date, Period]]]
+"""A rule, then those that it follows, each with its periods."""
+
+
+def missing_periods(
+    snapshot: RuleSnapshot,
+    chain: Chain,
+    expected: Collection[date],
+    paused: Sequence[DateRange],
+    since: date,
+) -> Iterator[ExpectedPeriod]:
+    """Yield what the present terms call for on days before they, or the rule, were first seen, and nothing covers."""
+    seen = max(snapshot.versions[-1][0].effective_from if len(snapshot.versions) > 1 else date.min,
+               snapshot.rule.new_since or date.min)  # fmt: skip
+    covered = [each for _, each in _known(chain)]
+    for period in snapshot.periods_by_newest_terms(DateRange(since, max(since, seen))):
+        if period.issue_date in expected or within(period.issue_date, paused):
+            continue
+        if not any(pays_again(period.coverage, each) for each in covered):
+            covered.append(period.coverage)
+            yield period
+
+
+def _known(chain: Chain) -> Iterator[tuple[Period, Coverage]]:
+    """Yield the periods that are billed, planned, stopped, or given up by a person, with what they pay for."""
+    for snapshot, periods in chain:
+        for period in periods.values():
+            if period.state != PeriodState.CANCELLED or period.cancelled_by is not None:
+                yield period, snapshot.coverage_of(period)
+
+
+def unbilled(
+    snapshot: RuleSnapshot,
+    chain: Chain,
+    called_for: Sequence[ExpectedPeriod],
+    missing: Sequence[ExpectedPeriod],
+    paused: Sequence[DateRange],
+    since: date,
+    window: DateRange,
+) -> Iterator[Disagreement]:
+    """Yield what nobody bills as findings: backdated periods, and the months between two periods."""
+    rule = snapshot.rule
+    days = {each.issue_date for each in called_for}
+    covered = [
+        each for period, each in _known(chain)
+        if period.rule_id != rule.rule_id or period.state not in UNSENT or period.issue_date in days
+        or period.issue_date not in window
+    ]  # fmt: skip
+    following = DateRange(window.end, add_months(window.end, LONGEST_PERIOD))
+    after = next((each for each in snapshot.periods(following) if not within(each.issue_date, paused)), None)
+    covered += [each.coverage for each in [*called_for, *([after] if after else [])]]
+    for period in missing:
+        backdated = rule.new_since is not None and period.issue_date < rule.new_since
+        kind = FindingKind.BACKDATED if backdated else FindingKind.GAP
+        yield _finding(kind, rule, period.issue_date, period)
+    for stretch in gaps(covered):
+        for month in months_of(stretch):
+            part = DateRange(month, add_months(month, 1))
+            if month >= since and not any(part.intersection(each) for each in paused):
+                yield _finding(FindingKind.GAP, rule, month, None)
+
+
+def _finding(kind: FindingKind, rule: Rule, day: date, period: ExpectedPeriod | None) -> Disagreement:
+    facts: dict[str, Any] = {"contract_id": rule.contract_id, "rule_id": rule.rule_id}
+    if period is not None:
+        facts["issue_date"] = period.issue_date.isoformat()
+        facts["amount"] = str(period.gross_value) if period.gross_value is not None else None
+    if rule.new_since is not None:
+        facts["first_seen"] = rule.new_since.isoformat()
+    facts["covered"] = ", ".join(period.coverage.months) if period is not None else f"{day:%Y-%m}"
+    return Disagreement(
+        kind=kind,
+        subject=month_of_rule(day),
+        subject_id=rule.rule_id,
+        contract_id=rule.contract_id,
+        billing_month=first_of_month(day),
+        facts=facts,
+        amount=period.gross_value if period is not None else None,
+    )
+
+
+def month_of_rule(day: date) -> str:
+    """Return the subject of a finding about a month of a rule; its id is the rule's."""
+    return f"rule {day:%Y-%m}"
