@@ -6,14 +6,14 @@ settle    what became of a PUT without an answer; the end of an execution, in on
 apply     the due executions of each rule, in order; the states an execution goes through
   adopt     has the vendor done it itself? its price counts
   propose   window, values, factor, new prices, evidence, hash
-  approve   where a person has to agree
+  decide    where a person has to agree or to choose
   reprice   invoices that are there already and still to_emit: PATCH
 outcome   options, counts, how it all stands
 ```
 """
 
 from ciclo.jobs.price_updates.apply import apply_price_updates, retire_updates
-from ciclo.jobs.price_updates.approve import Batch, Verdict, answer_batch, batch_of, batch_table
+from ciclo.jobs.price_updates.decide import Batch, Verdict, answer_batch, batch_of, batch_table
 from ciclo.jobs.price_updates.outcome import (
     MAX_WAIT_DAYS,
     UnsettledUpdates,

@@ -33,6 +33,7 @@ from ciclo.domain.wording import said
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.adopt import Adoption, adoption_evidence, judge_vendor
+from ciclo.jobs.price_updates.decide import continuity_facts
 from ciclo.jobs.price_updates.outcome import UpdateOptions, UpdateOutcome
 from ciclo.jobs.price_updates.propose import IndexBook, Proposal, propose
 from ciclo.jobs.price_updates.reprice import InvoicesPending
@@ -242,21 +243,6 @@ def _figure_to_apply(run: Run, case: Case, letter: Proposal) -> Proposal | None:
     undecided = {"approved_by": None, "approved_at": None}
     _park(run, case, reason, evidence=evidence, **(_columns(letter) | undecided))
     return None
-
-
-def continuity_facts(letter: Proposal, other: Proposal | None) -> dict[str, Fact]:
-    """Return what does not follow from what was used before, and both figures; a price is a decimal a service."""
-    facts: dict[str, Fact] = {
-        "breaks": [each.value for each in letter.breaks],
-        "old": [str(change.old_unit_value) for change in letter.changes],
-    }
-    for figure in (letter, other):
-        if figure is not None:
-            windows = [line.evidence()["months"] for line in figure.lines]
-            months = [" to ".join(window) if window else "-" for window in windows]
-            facts[figure.basis.value] = [str(change.new_unit_value) for change in figure.changes]
-            facts[f"{figure.basis.value}_months"] = list(dict.fromkeys(months))
-    return facts
 
 
 def _is_approved(run: Run, case: Case, proposal: Proposal) -> bool:

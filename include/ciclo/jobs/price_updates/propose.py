@@ -35,8 +35,7 @@ from ciclo.domain.pricing import (
 )
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.outcome import UpdateOptions
-from ciclo.jobs.price_updates.story import price_story
-from ciclo.jobs.price_updates.updated_rule import Due, Prices, UpdatedRule, written
+from ciclo.jobs.price_updates.updated_rule import Due, Prices, UpdatedRule, price_story, written
 from ciclo.jobs.rules.schedules import domain_update
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import IndexValue, Payload, ScheduledUpdate

@@ -1,4 +1,4 @@
-"""A person's approval of proposals: shown as a table, bound to a hash, refused if anything changed since.
+"""What a person decides about: a batch of proposals to approve, the figures of one that breaks continuity.
 
 What was approved is what is applied. The approval of a batch holds for the proposals with exactly the
 hashes that were shown; applying computes each anew and refuses one that differs.
@@ -11,9 +11,9 @@ from decimal import Decimal
 
 from ciclo.domain.money import brl
 from ciclo.domain.price_index import price_index
-from ciclo.domain.states import ExecutionState, Reason, ReasonKind
+from ciclo.domain.states import ExecutionState, Fact, Reason, ReasonKind
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.price_updates.propose import batch_hash
+from ciclo.jobs.price_updates.propose import Proposal, batch_hash
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import PriceUpdateExecution
 
@@ -112,3 +112,18 @@ def answer_batch(ctx: JobContext, batch: Batch, *, approved: bool, person: str, 
 
 def _hash(rows: Sequence[PriceUpdateExecution]) -> str:
     return batch_hash([f"{row.id}:{row.proposal_hash}" for row in rows])
+
+
+def continuity_facts(letter: Proposal, other: Proposal | None) -> dict[str, Fact]:
+    """Return what does not follow from what was used before, and both figures; a price is a decimal a service."""
+    facts: dict[str, Fact] = {
+        "breaks": [each.value for each in letter.breaks],
+        "old": [str(change.old_unit_value) for change in letter.changes],
+    }
+    for figure in (letter, other):
+        if figure is not None:
+            windows = [line.evidence()["months"] for line in figure.lines]
+            months = [" to ".join(window) if window else "-" for window in windows]
+            facts[figure.basis.value] = [str(change.new_unit_value) for change in figure.changes]
+            facts[f"{figure.basis.value}_months"] = list(dict.fromkeys(months))
+    return facts
