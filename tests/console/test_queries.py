@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.receivables import AgeingBucket, ReceivableState, ageing_bucket
 from ciclo.domain.recurrence import DateRange
-from ciclo.ledger.queries import attention, contracts, measures, months, periods, price_updates, receivables
+from ciclo.ledger.queries import attention, contracts, months, periods, price_updates, receivables
 from ciclo.ledger.queries.paging import PageRequest
 from ciclo.ledger.queries.search import search
 from ciclo.ledger.tables import Period, PriceUpdateExecution, Receivable
@@ -181,7 +181,7 @@ def test_another_organization_sees_nothing(year):
 
 
 def test_measures_count_every_period(year):
-    found = measures.measures(year, TODAY)
+    found = months.measures(year, TODAY)
 
     assert sum(entry.periods for entry in found.states) == len(year.scalars(select(Period.id)).all())
     assert found.oldest_doubt is not None
@@ -191,11 +191,11 @@ def test_measures_count_what_is_planned_and_late(year):
     planned = year.scalars(select(Period.issue_date).where(Period.state == "planned")).all()
 
     for today in sorted({*planned, TODAY}):
-        assert measures.measures(year, today).overdue == sum(day < today for day in planned)
+        assert months.measures(year, today).overdue == sum(day < today for day in planned)
 
 
 def test_measures_count_price_updates_that_are_not_at_rest(year):
     states = Counter(year.scalars(select(PriceUpdateExecution.state)).all())
 
-    found = measures.measures(year, TODAY).price_updates
+    found = months.measures(year, TODAY).price_updates
     assert found == {state: states[state] for state in ("waiting", "proposed", "submitting", "in_doubt", "parked")}

@@ -8,7 +8,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from ciclo.ledger.database import UnusableLedgerError, open_engine
-from ciclo.ledger.maintenance.backup import BackupError, back_up
+from ciclo.ledger.maintenance import BackupError, back_up
 from ciclo.ledger.tables import Period
 from factories import period_row
 from ledgers import contents

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import JSON, BigInteger, Boolean, Date, Text, insert, null, select, text
 from sqlalchemy.orm import Session
 
+from ciclo.ledger import maintenance
 from ciclo.ledger.database import UnusableLedgerError, open_engine
-from ciclo.ledger.maintenance import copy
-from ciclo.ledger.maintenance.copy import (
+from ciclo.ledger.maintenance import (
     BillingUnderWayError,
     CopyDiffersError,
     RowsRefusedError,
@@ -105,7 +105,7 @@ def without_evidence(engine):
 @pytest.mark.parametrize("target_kind", KINDS)
 @pytest.mark.parametrize("source_kind", KINDS)
 def test_every_value_of_every_table_arrives_as_it_was(place, monkeypatch, source_kind, target_kind):
-    monkeypatch.setattr(copy, "ROWS_AT_ONCE", 4)  # several parts a table
+    monkeypatch.setattr(maintenance, "ROWS_AT_ONCE", 4)  # several parts a table
     source, target = place(source_kind), place(target_kind)
     fill(source)
     before = contents(url_of(source))
@@ -261,7 +261,7 @@ def test_a_copy_that_differs_in_one_row_is_thrown_away(place, bent):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_source_that_somebody_writes_to_meanwhile_is_refused(place, monkeypatch, kind):
     source, target = place(kind), place("sqlite")
-    copy_one = copy._copy
+    copy_one = maintenance._copy
 
     def copy_and_write(old, new, table):
         if table.name == "periods":
@@ -270,6 +270,6 @@ def test_a_source_that_somebody_writes_to_meanwhile_is_refused(place, monkeypatc
                 session.commit()
         return copy_one(old, new, table)
 
-    monkeypatch.setattr(copy, "_copy", copy_and_write)
+    monkeypatch.setattr(maintenance, "_copy", copy_and_write)
     with pytest.raises(SourceChangedError):
         copied(source, target)

@@ -42,7 +42,7 @@ def copy(
     to a file of PostgreSQL's (PGPASSFILE). Pause the Dags first. The target is an empty ledger of the same version.
     """
     from ciclo.ledger.database import ledger_url  # noqa: PLC0415 - a command loads only what it needs
-    from ciclo.ledger.maintenance.copy import copy_ledger  # noqa: PLC0415
+    from ciclo.ledger.maintenance import copy_ledger  # noqa: PLC0415
 
     if not target:
         raise typer.BadParameter(f"say where the copy goes: --to, or {COPY_URL}")
@@ -56,7 +56,7 @@ def copy(
 def backup(path: Annotated[Path, typer.Argument(metavar="FILE", help="A new file; it overwrites nothing.")]) -> None:
     """Back a SQLite ledger up while it is in use (CICLO_LEDGER_URL); PostgreSQL has pg_dump: docs/operations.md."""
     from ciclo.ledger.database import ledger_url  # noqa: PLC0415
-    from ciclo.ledger.maintenance.backup import back_up  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.maintenance import back_up  # noqa: PLC0415 - a command loads only what it needs
 
     size = back_up(ledger_url(), path)
     typer.echo(f"The ledger is backed up in {path}: {size:,} bytes, checked, readable by you alone.")

@@ -17,8 +17,8 @@ from ciclo.domain.calendar import NO_HOLIDAYS, SAO_PAULO
 from ciclo.ledger.repositories import (
     Actor,
     AuditRepository,
-    CatalogueRepository,
     ClosingRepository,
+    ContractRepository,
     ExecutionRepository,
     FindingRepository,
     IndexValueRepository,
@@ -57,9 +57,9 @@ class JobContext:
         return self.clock().astimezone(SAO_PAULO).date()
 
     @cached_property
-    def catalogue(self) -> CatalogueRepository:
+    def catalogue(self) -> ContractRepository:
         """Contracts and rules."""
-        return CatalogueRepository(self.session, self.organization_id)
+        return ContractRepository(self.session, self.organization_id)
 
     @cached_property
     def organizations(self) -> OrganizationRepository:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ciclo.billimatic.drift import Drift, survey
 from ciclo.jobs.context import JobContext
-from ciclo.ledger.repositories.shapes import ShapeRepository
+from ciclo.ledger.repositories.contracts import ShapeRepository
 
 log = logging.getLogger("ciclo")
 

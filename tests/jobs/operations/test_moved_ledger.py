@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from ciclo.ledger.queries.measures import measures
+from ciclo.ledger.queries.months import measures
 from company import company, rule, scheduled_update, service
 from documented_commands import run_documented
 from ledgers import contents, empty_ledger

@@ -13,9 +13,15 @@ from ciclo.console.routes.price_updates import price_charts
 from ciclo.domain.errors import DomainError
 from ciclo.domain.price_index import law_warning
 from ciclo.ledger.actions import NoSuchRow
-from ciclo.ledger.queries.contracts import RulePage, contract_listing, contract_page, rule_page
+from ciclo.ledger.queries.contracts import (
+    PreviewedPeriod,
+    RulePage,
+    contract_listing,
+    contract_page,
+    preview,
+    rule_page,
+)
 from ciclo.ledger.queries.periods import PeriodFilter, period_listing
-from ciclo.ledger.queries.preview import PreviewedPeriod, preview
 from ciclo.ledger.repositories import ACTIVE
 from ciclo.ledger.terms import RuleTerms
 

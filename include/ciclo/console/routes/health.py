@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from ciclo.console.database import SessionDep
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.states import PeriodState
-from ciclo.ledger.queries.measures import Measures, measures
+from ciclo.ledger.queries.months import Measures, measures
 
 router = APIRouter()
 

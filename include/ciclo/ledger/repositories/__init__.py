@@ -2,15 +2,20 @@
 
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.closings import AsClosed, ClosingRepository
-from ciclo.ledger.repositories.contracts import ACTIVE, CatalogueRepository, Version, version_on
+from ciclo.ledger.repositories.contracts import (
+    ACTIVE,
+    ContractRepository,
+    OrganizationRepository,
+    ReadingRepository,
+    Version,
+    version_on,
+)
 from ciclo.ledger.repositories.findings import Disagreement, FindingRepository, Settled
 from ciclo.ledger.repositories.invoices import InvoiceRepository, MonthOfInvoices, ReconciliationRepository
-from ciclo.ledger.repositories.organizations import OrganizationRepository
 from ciclo.ledger.repositories.periods import Issued, PeriodRepository, Scope, StateCount
 from ciclo.ledger.repositories.plans import NewPlan, PlanEntry, PlanRepository
 from ciclo.ledger.repositories.price_updates import ExecutionRepository, ScheduledUpdateRepository
 from ciclo.ledger.repositories.prices import IndexValueRepository, KnownPrice, PriceRepository
-from ciclo.ledger.repositories.readings import ReadingRepository
 from ciclo.ledger.repositories.webhooks import ReceivedEvent, WebhookRepository
 
 __all__ = [
@@ -18,9 +23,9 @@ __all__ = [
     "Actor",
     "AsClosed",
     "AuditRepository",
-    "CatalogueRepository",
     "Change",
     "ClosingRepository",
+    "ContractRepository",
     "Disagreement",
     "ExecutionRepository",
     "FindingRepository",

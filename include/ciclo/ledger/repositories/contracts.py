@@ -1,4 +1,4 @@
-"""Contracts and rules as last seen, and the versions of a rule's terms.
+"""Organizations, contracts and rules as last seen, the versions of a rule's terms, and the readings they come from.
 
 Rows are upserted: what was there keeps its `first_seen_at`, what is no longer at the vendor gets a `gone_at`.
 """
@@ -11,8 +11,65 @@ from sqlalchemy import ColumnElement, Select, func, select, tuple_, update
 from sqlalchemy.orm import Session, defer
 
 from ciclo.domain.calendar import add_months
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import Reason
 from ciclo.ledger.database import in_parts, insert_new, upsert
-from ciclo.ledger.tables import Contract, MonthClosing, MonthExpansion, Payload, Rule, RuleVersion
+from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
+from ciclo.ledger.tables import (
+    Contract,
+    ContractState,
+    MonthClosing,
+    MonthExpansion,
+    Organization,
+    Payload,
+    Reading,
+    Rule,
+    RuleVersion,
+    SeenShape,
+)
+from ciclo.ledger.tables.base import reason_columns
+
+UNARMED, ARMED = "unarmed", "armed"
+
+
+class OrganizationRepository:
+    """One organization's own row."""
+
+    def __init__(self, session: Session, organization_id: int, actor: Actor) -> None:
+        self._session = session
+        self._organization_id = organization_id
+        self._audit = AuditRepository(session, organization_id, actor)
+
+    def get(self) -> Organization | None:
+        """Return the row as it is now, or None before the organization was ever seen."""
+        query = select(Organization).where(Organization.organization_id == self._organization_id)
+        return self._session.scalar(query.execution_options(populate_existing=True))
+
+    def see(self, *, at: datetime, name: str | None = None) -> None:
+        """Remember the organization."""
+        row = {"organization_id": self._organization_id, "name": name, "first_seen_at": at}
+        self._session.execute(insert_new(self._session, Organization), [row])
+
+    def list_read(self, *, at: datetime) -> None:
+        """Remember that the list of its contracts was read."""
+        mine = update(Organization).where(Organization.organization_id == self._organization_id)
+        self._session.execute(mine.values(contracts_read_at=at))
+
+    def arm(self, *, responsible_from: date, person: str, at: datetime) -> bool:
+        """Let the organization bill from a month on (its first day); False if it was armed already, which stays."""
+        self.see(at=at)
+        unarmed = update(Organization).where(
+            Organization.organization_id == self._organization_id, Organization.armed_at.is_(None)
+        )
+        values = {"armed_at": at, "armed_by": person, "responsible_from": responsible_from}
+        armed = self._session.scalar(unarmed.values(**values).returning(Organization.organization_id)) is not None
+        if armed:
+            change = Change(
+                self._organization_id, UNARMED, ARMED, f"armed by {person} from {responsible_from:%Y-%m} on"
+            )
+            self._audit.record("organization", [change], at)
+        return armed
+
 
 ACTIVE = "active"
 
@@ -34,7 +91,7 @@ class Version(NamedTuple):
     terms_hash: str
 
 
-class CatalogueRepository:
+class ContractRepository:
     """Contracts, rules and versions of one organization."""
 
     def __init__(self, session: Session, organization_id: int) -> None:
@@ -183,3 +240,142 @@ class CatalogueRepository:
 def version_on(versions: Sequence[Version], day: date) -> Version:
     """Return the version in force on `day`; days before the second version follow the first."""
     return next((v for v in reversed(versions) if v.effective_from <= day), versions[0])
+
+
+_SAME_CONTRACT = (Reading.organization_id == Contract.organization_id) & (Reading.contract_id == Contract.contract_id)
+
+
+class ReadingRepository:
+    """The readings of one organization's contracts."""
+
+    def __init__(self, session: Session, organization_id: int) -> None:
+        self._session = session
+        self._organization_id = organization_id
+
+    # -- states ------------------------------------------------------------------------------------------------------
+
+    def see_states(self, states: Mapping[int, str], *, on: date, at: datetime) -> None:
+        """Remember in which state contracts were seen; another state than before begins a new stretch.
+
+        Args:
+            states: by contract.
+            on: the day in São Paulo.
+            at: the instant.
+        """
+        for some in in_parts(sorted(states)):
+            query = select(ContractState).where(
+                ContractState.organization_id == self._organization_id,
+                ContractState.contract_id.in_(some),
+                ContractState.to_date.is_(None),
+            )
+            open_ones = {row.contract_id: row for row in self._session.scalars(query)}
+            for contract_id in some:
+                known = open_ones.get(contract_id)
+                if known is not None and known.state == states[contract_id]:
+                    continue
+                if known is not None:
+                    known.to_date = on
+                self._session.add(
+                    ContractState(
+                        organization_id=self._organization_id,
+                        contract_id=contract_id,
+                        state=states[contract_id],
+                        from_date=on,
+                        first_seen_at=at,
+                        last_seen_at=at,
+                    )
+                )
+            self._session.flush()
+            still = update(ContractState).where(
+                ContractState.organization_id == self._organization_id,
+                ContractState.contract_id.in_(some),
+                ContractState.to_date.is_(None),
+            )
+            self._session.execute(still.values(last_seen_at=at), execution_options={"synchronize_session": False})
+
+    def pauses(self, contract_ids: Iterable[int]) -> dict[int, tuple[DateRange, ...]]:
+        """Return by contract the stretches of days in which it was seen in another state than active, in order."""
+        found: dict[int, tuple[DateRange, ...]] = {}
+        for some in in_parts(sorted(contract_ids)):
+            query = select(ContractState.contract_id, ContractState.from_date, ContractState.to_date).where(
+                ContractState.organization_id == self._organization_id,
+                ContractState.contract_id.in_(some),
+                ContractState.state != ACTIVE,
+            )
+            for contract_id, start, end in self._session.execute(query.order_by(ContractState.from_date)):
+                found[contract_id] = (*found.get(contract_id, ()), DateRange(start, end or date.max))
+        return found
+
+    # -- readings ----------------------------------------------------------------------------------------------------
+
+    def record(self, read: Collection[int], unread: Mapping[int, Reason], *, on: date, at: datetime) -> None:
+        """Remember which contracts were read whole, and which could not be read and why."""
+        rows = [
+            {"organization_id": self._organization_id, "contract_id": contract_id, "read_at": at, "read_on": on,
+             "unread_since": None, **reason_columns(None)}
+            for contract_id in read
+        ]  # fmt: skip
+        if rows:
+            self._session.execute(upsert(self._session, Reading), rows)
+        since = {row.contract_id: row.unread_since for row in self.of(unread).values()}
+        rows = [
+            {"organization_id": self._organization_id, "contract_id": contract_id, "read_at": None, "read_on": None,
+             "unread_since": since.get(contract_id) or at, **reason_columns(reason)}
+            for contract_id, reason in unread.items()
+        ]  # fmt: skip
+        if rows:
+            self._session.execute(upsert(self._session, Reading, keep=["read_at", "read_on"]), rows)
+
+    def of(self, contract_ids: Iterable[int]) -> dict[int, Reading]:
+        """Return the last reading of some contracts, by contract."""
+        found: dict[int, Reading] = {}
+        for some in in_parts(sorted(contract_ids)):
+            query = select(Reading).where(
+                Reading.organization_id == self._organization_id, Reading.contract_id.in_(some)
+            )
+            fresh = query.execution_options(populate_existing=True)
+            found |= {row.contract_id: row for row in self._session.scalars(fresh)}
+        return found
+
+    def unread(self) -> list[Reading]:
+        """Return the readings of active contracts that cannot be read at present, by contract."""
+        query = (
+            select(Reading)
+            .join(Contract, _SAME_CONTRACT)
+            .where(Reading.organization_id == self._organization_id, Reading.unread_since.is_not(None))
+            .where(Contract.state == ACTIVE, Contract.gone_at.is_(None))
+        )
+        return list(self._session.scalars(query.order_by(Reading.contract_id)))
+
+    def longest_unread(self, *, contract_ids: Collection[int] = (), shard: int = 0, shards: int = 1) -> list[int]:
+        """Return the active contracts of a shard, those that were not read for longest first."""
+        query = (
+            select(Contract.contract_id)
+            .outerjoin(Reading, _SAME_CONTRACT)
+            .where(Contract.organization_id == self._organization_id)
+            .where(Contract.state == ACTIVE, Contract.gone_at.is_(None), Contract.contract_id % shards == shard)
+        )
+        if contract_ids:
+            query = query.where(Contract.contract_id.in_(contract_ids))
+        never_read_first = Reading.read_at.is_not(None), Reading.read_at, Contract.contract_id
+        return list(self._session.scalars(query.order_by(*never_read_first)))
+
+
+class ShapeRepository:
+    """The forms seen in an organization's answers."""
+
+    def __init__(self, session: Session, organization_id: int) -> None:
+        self._session = session
+        self._organization_id = organization_id
+
+    def see(self, kind: str, path: str, word: str, *, at: datetime) -> bool:
+        """Remember a form; return whether it was never seen before."""
+        row = {
+            "organization_id": self._organization_id,
+            "kind": kind,
+            "path": path,
+            "word": word,
+            "first_seen_at": at,
+        }
+        statement = insert_new(self._session, SeenShape).values(row).returning(SeenShape.path)
+        return self._session.scalar(statement) is not None

@@ -1,1 +1,0 @@
-"""Looking after the ledger's database: backup and copy."""
