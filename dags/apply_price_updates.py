@@ -7,8 +7,7 @@ from airflow.sdk import CronTriggerTimetable, dag
 
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import update_params, window_params
-from ciclo.tasks.prices import PriceUpdateApproval, apply, finish, prepare, remind
-from ciclo.tasks.run import shards
+from ciclo.tasks.prices import BATCH, PriceUpdateApproval, apply, finish, prepare, remind
 
 DOCS = """
 ### Apply price updates
@@ -42,8 +41,8 @@ def apply_price_updates() -> None:
     """Prepare, remind, ask, apply each shard, finish."""
     prepared = prepare()
     prepared >> remind()
-    approved = PriceUpdateApproval(task_id="approve", batch=prepared, response_timeout=timedelta(hours=20))
-    approved >> apply.expand(shard=shards()) >> finish()
+    approved = PriceUpdateApproval(task_id="approve", batch=prepared[BATCH], response_timeout=timedelta(hours=20))
+    approved >> apply.expand(shard=prepared) >> finish()
 
 
 apply_price_updates()

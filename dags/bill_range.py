@@ -7,7 +7,6 @@ from ciclo.tasks.backfill import PlanApproval, apply, finish, issue, plan, prepa
 from ciclo.tasks.contracts import expand, read_contracts
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import backfill_params, window_params
-from ciclo.tasks.run import shards
 
 DOCS = """
 ### Bill a range of dates
@@ -36,9 +35,10 @@ def bill_range() -> None:
     """Read contracts, expand, update prices, prepare, plan, ask, apply, issue, finish."""
     planned, approved = plan(), PlanApproval()
     applied = apply(planned)
-    read_contracts() >> expand.expand(shard=shards()) >> update_prices.expand(shard=shards()) >> prepare() >> planned
+    shards = read_contracts()
+    expand.expand(shard=shards) >> update_prices.expand(shard=shards) >> prepare() >> planned
     planned >> approved >> applied
-    issue.partial(plan_id=applied).expand(shard=shards()) >> finish(applied)
+    issue.partial(plan_id=applied).expand(shard=shards) >> finish(applied)
 
 
 bill_range()

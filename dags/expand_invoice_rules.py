@@ -6,7 +6,6 @@ from airflow.sdk import CronTriggerTimetable, dag
 from ciclo.tasks.contracts import expand, read_contracts, report
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import window_params
-from ciclo.tasks.run import shards
 
 DOCS = """
 ### Expand invoice rules
@@ -33,9 +32,7 @@ cancelled; issued ones are never touched.
 )
 def expand_invoice_rules() -> None:
     """Read contracts, expand each shard's rules, report."""
-    expanded = expand.expand(shard=shards())
-    read_contracts() >> expanded
-    report(expanded)
+    report(expand.expand(shard=read_contracts()))
 
 
 expand_invoice_rules()

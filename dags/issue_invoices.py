@@ -6,7 +6,6 @@ from airflow.sdk import CronTriggerTimetable, dag
 from ciclo.tasks.issuing import finish, issue, prepare
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import window_params
-from ciclo.tasks.run import shards
 
 DOCS = """
 ### Issue invoices
@@ -37,7 +36,7 @@ of `finish`: they wait for a person.
 )
 def issue_invoices() -> None:
     """Prepare, issue each shard, finish."""
-    prepare() >> issue.expand(shard=shards()) >> finish()
+    issue.expand(shard=prepare()) >> finish()
 
 
 issue_invoices()

@@ -6,7 +6,6 @@ from airflow.sdk import CronTriggerTimetable, dag
 from ciclo.tasks.contracts import look_for_drift, read_contracts, report_synced, sync
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import window_params
-from ciclo.tasks.run import shards
 
 DOCS = """
 ### Sync contracts
@@ -33,9 +32,7 @@ what lies before a rule was first seen and what cannot be read become findings.
 )
 def sync_contracts() -> None:
     """Read contracts, read each shard's rules and plan what is new, report, look for what the vendor has changed."""
-    synced = sync.expand(shard=shards())
-    read_contracts() >> synced
-    report_synced(synced) >> look_for_drift()
+    report_synced(sync.expand(shard=read_contracts())) >> look_for_drift()
 
 
 sync_contracts()

@@ -3,6 +3,7 @@
 import json
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 from company import company, rule
 
@@ -20,6 +21,19 @@ def test_a_year_is_billed_once_however_often_it_is_run(sandbox, ledger, run_dag)
     assert len(first) == len(set(first)) == 16
     assert run_dag("bill_range", **YEAR).state == "success"
     assert references(box) == first
+
+
+def test_what_the_dag_processor_thinks_of_shards_leaves_no_contract_out(sandbox, ledger, airflow_database, monkeypatch):
+    from airflow.dag_processing.dagbag import DagBag
+
+    box = sandbox(company(*(rule(number, number) for number in range(1, 9))))
+    monkeypatch.setenv("CICLO_SHARDS", "1")
+    dag = DagBag(str(Path(__file__).resolve().parents[2] / "dags")).dags["bill_range"]
+    monkeypatch.setenv("CICLO_SHARDS", "4")  # what the workers have
+    run = dag.test(run_conf={"from_date": "2025-01-01", "to_date": "2025-01-31"})
+    assert run.state == "success"
+    assert len(references(box)) == 8
+    assert len([task for task in run.get_task_instances() if task.task_id == "issue"]) == 4
 
 
 def test_a_dry_run_sends_nothing(sandbox, ledger, run_dag):

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from airflow.sdk import RetryAction
+from airflow.sdk.definitions.xcom_arg import XComArg
 
 from ciclo.http.errors import ApiError
 from ciclo.jobs.retries import next_try
@@ -37,6 +38,13 @@ def test_a_dag_has_the_steps_of_the_table_in_their_order(dag_bag, stage):
         assert task.get_flat_relative_ids(upstream=True) <= before, task.task_id
     sharded = {step.name for step in stage.steps if isinstance(step, Step) and step.sharded}
     assert {task.task_id for task in dag.tasks if task.is_mapped} == sharded
+
+
+def test_mapped_tasks_go_by_what_a_task_of_their_run_returned_never_by_the_dag_file(dag_bag):
+    mapped = [task for dag in dag_bag.dags.values() for task in dag.tasks if task.is_mapped]
+    assert mapped
+    for task in mapped:
+        assert isinstance(task.op_kwargs_expand_input.value["shard"], XComArg), task
 
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.dag_id)

@@ -4,15 +4,16 @@ from airflow.sdk import task
 
 from ciclo.tasks.assets import CONTRACTS, PERIODS
 from ciclo.tasks.retries import RETRYING
-from ciclo.tasks.run import SHARD_NAME, run_step
+from ciclo.tasks.run import SHARD_NAME, Shards, run_step, shards
 
 Counts = dict[str, int]
 
 
 @task(**RETRYING)
-def read_contracts() -> int:
-    """Bring the organization's contracts into the ledger; return how many may be billed."""
-    return int(run_step() or 0)
+def read_contracts() -> Shards:
+    """Bring the organization's contracts into the ledger; return the shards over which the run spreads them."""
+    run_step()
+    return shards()
 
 
 @task(map_index_template=SHARD_NAME, **RETRYING)

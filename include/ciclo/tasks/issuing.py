@@ -8,16 +8,16 @@ from ciclo.tasks.assets import INVOICES
 from ciclo.tasks.metrics import reporting_window
 from ciclo.tasks.notify import telling_what_stopped
 from ciclo.tasks.retries import RETRYING
-from ciclo.tasks.run import SHARD_NAME, run_step
+from ciclo.tasks.run import SHARD_NAME, Shards, run_step, shards
 
 Counts = dict[str, int]
 
 
 @task(**RETRYING)
-def prepare() -> Counts | None:
-    """Settle what is in doubt and adopt what is at the vendor already; return counts."""
-    counts: Counts | None = run_step()
-    return counts
+def prepare() -> Shards:
+    """Settle what is in doubt, read what is due; return the shards over which the run spreads it."""
+    run_step()
+    return shards()
 
 
 @task(map_index_template=SHARD_NAME, **RETRYING)

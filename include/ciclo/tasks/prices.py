@@ -8,15 +8,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import task
+from airflow.sdk import get_current_context, task
 
 from ciclo.jobs.price_updates import Batch, batch_table
 from ciclo.tasks.assets import PRICES
 from ciclo.tasks.notify import telling_what_stopped
 from ciclo.tasks.retries import RETRYING
-from ciclo.tasks.run import SHARD_NAME, open_job, person_of, run_of, run_step, stage_of
+from ciclo.tasks.run import SHARD_NAME, Shards, open_job, person_of, run_of, run_step, shards, stage_of
 
 APPROVE, REJECT = "Approve", "Reject"
+BATCH = "batch"
+"""Under what name `prepare` leaves the proposals: its own result is what the run is mapped over."""
 
 Counts = dict[str, int]
 
@@ -36,10 +38,10 @@ def sync() -> Counts | None:
 
 
 @task(**RETRYING)
-def prepare() -> dict[str, Any]:
-    """Refresh contracts and index values; return the proposals that a person has to approve."""
-    batch: dict[str, Any] = run_step()
-    return batch
+def prepare() -> Shards:
+    """Refresh contracts and index values, keep the proposals that a person has to approve; return the run's shards."""
+    get_current_context()["ti"].xcom_push(BATCH, run_step())
+    return shards()
 
 
 @task(**RETRYING)
@@ -53,7 +55,7 @@ class PriceUpdateApproval(HITLOperator):
     """Asks a person about a batch of proposals; passes at once where there is none.
 
     Args:
-        batch: `{"execution_ids", "hash"}` of the proposals, mostly another task's result.
+        batch: `{"execution_ids", "hash"}` of the proposals, as `prepare` left them.
     """
 
     template_fields: Sequence[str] = (*HITLOperator.template_fields, "batch")

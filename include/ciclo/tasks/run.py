@@ -36,8 +36,16 @@ _TRIGGERS = {DagRunType.MANUAL.value: Trigger.HAND, DagRunType.ASSET_TRIGGERED.v
 """By value: `str()` of a run's type is its name in the enum, and the SDK has an enum of its own."""
 
 
-def shards() -> list[list[int]]:
-    """Return the shards over which a run spreads its contracts, each as its number and of how many."""
+Shards = list[list[int]]
+"""Shards of a run, each as its number and of how many: the argument over which its sharded tasks are mapped."""
+
+
+def shards() -> Shards:
+    """Return the shards over which a run spreads its contracts; a task of the run asks once, its result is mapped.
+
+    Asked for in a Dag file, each process would answer by its own environment: the scheduler starts as many tasks as the
+    Dag processor counted, and each worker counts anew.
+    """
     count = settings().shards
     return [[number, count] for number in range(count)]
 
