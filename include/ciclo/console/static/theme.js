@@ -1,5 +1,5 @@
-/* Follows Airflow's own colour scheme where the console is shown inside it; alone, the browser's preference holds.
-   Loaded before anything is painted. */
+/* Follows Airflow's own colour scheme and language where the console is shown inside it; alone, the browser's preference
+   holds. Loaded before anything is painted. */
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -30,7 +30,22 @@
     else delete root.dataset.theme;
   }
 
+  /* Airflow's language is known to its pages alone; a cookie tells the server, which knows better if the reader chose. */
+  function followLanguage() {
+    try {
+      const spoken = window.localStorage.getItem("i18nextLng");
+      const told = document.cookie.split("; ").includes(`ciclo_airflow_language=${spoken}`);
+      if (!spoken || told || !/^[\w-]{2,16}$/.test(spoken)) return;
+      document.cookie = `ciclo_airflow_language=${spoken}; path=${root.dataset.path || "/"}; samesite=lax`;
+      if (document.cookie.includes(`ciclo_airflow_language=${spoken}`)) window.location.reload();
+    } catch {
+      /* no storage, no cookies: the browser's language has to do */
+    }
+  }
+
   follow();
+  followLanguage();
+  window.addEventListener("storage", followLanguage);
   const outer = airflowsRoot();
   if (outer) {
     root.dataset.embedded = "";
