@@ -24,7 +24,7 @@ from bench.vendor import MONTH, OPTIONS, SHARDS, Request, invoice_requests, plan
 from ciclo.domain.calendar import add_months
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
-from ciclo.jobs.arming import arm
+from ciclo.jobs.context import arm
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.settle import settle
 from ciclo.jobs.periods.expand import expand_rules, read_due, record_expansion

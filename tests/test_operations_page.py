@@ -124,8 +124,8 @@ KINDS = {"Sum": "counter", "Gauge": "gauge", "Histogram": "timer"}
 def send_everything() -> None:
     from ciclo.jobs.issuing.settle import WindowSummary
     from ciclo.ledger.repositories import StateCount
-    from ciclo.provider.metrics import measure_request
-    from ciclo.tasks.metrics import report_window
+    from ciclo.provider.hook import measure_request
+    from ciclo.tasks.notify import report_window
 
     measure_request("POST", 500, 0.1)
     totals = {state: StateCount(1, Decimal("1.00")) for state in PeriodState}

@@ -32,7 +32,7 @@ from ciclo.billimatic import (
     ServiceItem,
     Subscription,
 )
-from ciclo.billimatic.transport.answers import Reply, complaints, error_for, read_one, read_several
+from ciclo.billimatic.transport import Reply, complaints, error_for, read_one, read_several
 from compared_answers import differences, unnamed
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "api"

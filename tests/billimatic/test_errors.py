@@ -14,7 +14,7 @@ from ciclo.billimatic import (
     TransientApiError,
     UnreadableAnswerError,
 )
-from ciclo.billimatic.transport.answers import complaints
+from ciclo.billimatic.transport import complaints
 from ciclo.sgs.client import IndexUnavailableError
 
 

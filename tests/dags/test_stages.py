@@ -7,9 +7,8 @@ from airflow.sdk import RetryAction
 from airflow.sdk.definitions.xcom_arg import XComArg
 
 from ciclo.http.errors import ApiError
-from ciclo.jobs.retries import next_try
 from ciclo.jobs.runs import Step
-from ciclo.jobs.stages import STAGES
+from ciclo.jobs.stages import STAGES, next_try
 
 
 def crons(dag):
@@ -58,7 +57,7 @@ def errors_of(parent):
 
 @pytest.mark.parametrize("kind", errors_of(ApiError), ids=lambda kind: kind.__name__)
 def test_a_rehearsal_tries_again_what_airflow_tries_again(kind):
-    from ciclo.tasks.retries import BILLING_RETRIES
+    from ciclo.tasks.run import BILLING_RETRIES
 
     error = kind("m", method="GET", path="/p", status=500)
     decision = BILLING_RETRIES.evaluate(error, try_number=1, max_tries=5)

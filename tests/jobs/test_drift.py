@@ -1,6 +1,6 @@
 """What is new in the vendor's answers is reported once, by the ledger's memory."""
 
-from ciclo.jobs.drift import report_drift
+from ciclo.jobs.steps.contracts import report_drift
 from company import company, contract, rule
 
 

@@ -10,7 +10,7 @@ from ciclo.domain.states import PeriodState
 from ciclo.jobs.issuing.settle import WindowSummary
 from ciclo.ledger.repositories import StateCount
 from ciclo.provider.hook import BillimaticHook
-from ciclo.tasks.metrics import report_window
+from ciclo.tasks.notify import report_window
 
 TOKEN = "canary-8c02b7"
 

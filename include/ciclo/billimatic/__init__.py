@@ -62,7 +62,7 @@ from ciclo.billimatic.models import (
     Subscription,
     TemplateService,
 )
-from ciclo.billimatic.transport.paging import Search
+from ciclo.billimatic.paging import Search
 from ciclo.http.errors import ApiError, TransientApiError, UnreadableAnswerError
 from ciclo.http.retries import RetryRules
 

@@ -26,18 +26,22 @@ from ciclo.billimatic.models.catalogues import (
     ServiceItem,
 )
 from ciclo.billimatic.models.invoices import Invoice, Receivable
-from ciclo.billimatic.models.parties import Company, Contract, Organization, Person, Subscription
-from ciclo.billimatic.models.party_requests import (
+from ciclo.billimatic.models.parties import (
+    Company,
     CompanyChange,
+    Contract,
     ContractChange,
     NewCompany,
     NewContract,
     NewOrganization,
     NewPerson,
     NewServiceItem,
+    Organization,
     OrganizationChange,
+    Person,
     PersonChange,
     ServiceItemChange,
+    Subscription,
 )
 from ciclo.billimatic.models.reading import Listing, Model
 from ciclo.billimatic.models.requests import (
@@ -52,9 +56,8 @@ from ciclo.billimatic.models.requests import (
     nfse_params,
 )
 from ciclo.billimatic.models.rules import InvoiceRule, InvoiceTemplate
-from ciclo.billimatic.transport.answers import read_one, read_several
-from ciclo.billimatic.transport.exchange import Exchange, Observer, Query
-from ciclo.billimatic.transport.paging import Search
+from ciclo.billimatic.paging import Search
+from ciclo.billimatic.transport import Exchange, Observer, Query, read_one, read_several
 from ciclo.http.retries import RetryRules
 
 Fields = Mapping[str, Any]

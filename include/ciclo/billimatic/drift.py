@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from ciclo.billimatic.client import BillimaticClient
 from ciclo.billimatic.errors import AuthenticationError
 from ciclo.billimatic.models.reading import Answer, Listing, OddRecord, Record
-from ciclo.billimatic.transport.paging import Search
+from ciclo.billimatic.paging import Search
 from ciclo.http.errors import ApiError
 
 CONTRACTS, ROWS = 10, 50

@@ -20,8 +20,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from ciclo.cli.doctor import doctor
-from ciclo.cli.ledger import ledger
-from ciclo.cli.parked import parked
+from ciclo.cli.ledger import ledger, parked
 from ciclo.cli.rehearse import rehearse
 from ciclo.domain.errors import DomainError
 from ciclo.locale import CATALOGUES, DOMAIN, ENGLISH, LANGUAGES, _, closest, speak
@@ -124,7 +123,7 @@ class InputError(Exception):
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; errors go to stderr in one line, exit code 0, 1 (failed) or 2 (wrong use)."""
-    from ciclo.jobs.rehearsal.errors import ScenarioError  # noqa: PLC0415 - nothing is loaded before it is needed
+    from ciclo.jobs.rehearsal.scenario import ScenarioError  # noqa: PLC0415 - nothing is loaded before it is needed
     from ciclo.ledger.database import LedgerError  # noqa: PLC0415 - SQLAlchemy is loaded only when it is needed
 
     arguments = sys.argv[1:] if argv is None else list(argv)

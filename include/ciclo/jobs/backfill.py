@@ -17,8 +17,7 @@ from ciclo.domain.calendar import add_days
 from ciclo.domain.money import ZERO, brl
 from ciclo.domain.states import PeriodState, Reason, ReasonKind
 from ciclo.domain.wording import said
-from ciclo.jobs.arming import arm, is_armed
-from ciclo.jobs.context import JobContext
+from ciclo.jobs.context import JobContext, arm, is_armed
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests, Unbillable
 from ciclo.jobs.periods.plan import cancel_open
 from ciclo.ledger.repositories import NewPlan, PlanEntry, Scope

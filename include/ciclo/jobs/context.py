@@ -1,6 +1,7 @@
 """What every job is given (the API, a ledger session, who acts, what time it is), its options, and what came of it.
 
-Nothing here reads a clock or an environment.
+Nothing here reads a clock or an environment. A fresh organization bills nothing until a person approves its first plan;
+that arms it, and fixes the month from which Ciclo answers for what is billed: nothing before it is asked about.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ from functools import cached_property
 from sqlalchemy.orm import Session
 
 from ciclo.billimatic import BillimaticClient
-from ciclo.domain.calendar import NO_HOLIDAYS, SAO_PAULO
+from ciclo.domain.calendar import NO_HOLIDAYS, SAO_PAULO, first_of_month
 from ciclo.ledger.repositories import (
     Actor,
     AuditRepository,
@@ -204,3 +205,26 @@ class IssueOutcome:
         """Add another outcome to this one."""
         for name, number in other.counts().items():
             setattr(self, name, getattr(self, name) + number)
+
+
+def is_armed(ctx: JobContext) -> bool:
+    """Whether a person has allowed the organization to bill."""
+    organization = ctx.organizations.get()
+    return organization is not None and organization.armed_at is not None
+
+
+def responsible_from(ctx: JobContext) -> date | None:
+    """Return the first day of the month from which Ciclo answers for what is billed; None where it is not armed."""
+    organization = ctx.organizations.get()
+    return organization.responsible_from if organization is not None else None
+
+
+def arm(ctx: JobContext, day: date, *, person: str) -> bool:
+    """Let the organization bill, from the month of `day` on. Commits.
+
+    Returns:
+        Whether it was not armed before: the month once fixed stays.
+    """
+    armed = ctx.organizations.arm(responsible_from=first_of_month(day), person=person, at=ctx.clock())
+    ctx.session.commit()
+    return armed

@@ -18,6 +18,9 @@ from ciclo.jobs.context import JobContext
 from ciclo.jobs.settings import BillingSettings
 from ciclo.ledger.repositories import Scope
 
+Counts = dict[str, int]
+"""What a step comes to, small enough to travel between tasks."""
+
 
 class Trigger(StrEnum):
     """What started a run."""

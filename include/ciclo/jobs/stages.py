@@ -1,24 +1,114 @@
-"""The table of Dags: when each runs and what it does, step by step. The Dags' tasks and a rehearsal both run from it.
+"""The table of Dags: when each runs, what it does step by step, and when a step that failed is tried again.
 
-The stages stand in the order of a day. What a step does is in `ciclo.jobs.steps`.
+The Dags' tasks and a rehearsal both run from it. The stages stand in the order of a day. What a step does is in
+`ciclo.jobs.steps`. What is retried for the vendor's API alone is in `ciclo.provider.retries`, for people's own Dags;
+here is what billing adds.
 """
 
-from datetime import time
+from datetime import datetime, time, timedelta
+from enum import StrEnum
 from functools import partial
+from typing import NamedTuple
 
+from ciclo.billimatic import AuthenticationError, BadRequestError, NotFoundError, RejectedError
+from ciclo.domain.errors import DomainError
 from ciclo.domain.price_index import PriceIndex
-from ciclo.jobs import steps
-from ciclo.jobs.runs import COMMON_PARAMS, Approval, DryRun, LedgerStep, Schedule, Stage, Step, Window
+from ciclo.jobs.backfill import PlanChangedError, PlanNotApprovedError
+from ciclo.jobs.closing.close import MonthNotOverError, NotClosedError
+from ciclo.jobs.context import LeaseTooShortError
+from ciclo.jobs.issuing.settle import NothingBilledError, StillInDoubtError
+from ciclo.jobs.periods.expand import NeverExpandedError
+from ciclo.jobs.runs import (
+    COMMON_PARAMS,
+    Approval,
+    DryRun,
+    LedgerStep,
+    Schedule,
+    Stage,
+    Step,
+    UnknownParamError,
+    Window,
+)
+from ciclo.jobs.steps import contracts, issuing, prices, proving
+from ciclo.ledger.database import LedgerError
+
+RETRIES = 5
+FIRST_DELAY = timedelta(seconds=20)
+"""Doubled with each try."""
+LONGEST_DELAY = timedelta(minutes=15)
+MARGIN = timedelta(seconds=2)
+"""How long after a grace period's end it is settled."""
+
+
+class Next(StrEnum):
+    """What becomes of a step that failed."""
+
+    RETRY = "retry"
+    FAIL = "fail"
+
+
+class Rule(NamedTuple):
+    """What an exception means for the next try, and why."""
+
+    exception: type[Exception]
+    next: Next
+    reason: str
+
+
+RULES = (
+    Rule(UnknownParamError, Next.FAIL, "The run was told something that its Dag does not know; start another run."),
+    Rule(PlanNotApprovedError, Next.FAIL, "A person decides about the plan: the same plan would be refused again."),
+    Rule(PlanChangedError, Next.FAIL, "A person decides about the plan: the same plan would be refused again."),
+    Rule(NotClosedError, Next.FAIL, "Something is missing or differs: a person cures it and runs the closing again."),
+    Rule(MonthNotOverError, Next.FAIL, "The month is not over: waiting a few minutes does not help."),
+    Rule(
+        NothingBilledError,
+        Next.FAIL,
+        "Everything that was due is parked or waits: a person decides, waiting does not help.",
+    ),
+    Rule(
+        NeverExpandedError,
+        Next.RETRY,
+        "The month's expansion may still be running; if it never ran, the last try says so.",
+    ),
+    Rule(
+        LeaseTooShortError,
+        Next.FAIL,
+        "A claim has to outlast a request; raise CICLO_LEASE_SECONDS or lower the connection's time-out.",
+    ),
+    Rule(
+        LedgerError,
+        Next.FAIL,
+        "The ledger is not reachable or not migrated; correct CICLO_LEDGER_URL or run ciclo db upgrade.",
+    ),
+)
+"""The first rule that names an exception's class decides."""
+
+_USELESS = (RejectedError, BadRequestError, AuthenticationError, NotFoundError, DomainError)
+"""What `ciclo.provider.retries` fails at once; a test holds the two against each other."""
+
+
+def next_try(error: Exception, tried: int, now: datetime) -> datetime | None:
+    """Return when a step that failed for the `tried`-th time is tried again; None if it is not."""
+    if tried > RETRIES:
+        return None
+    if isinstance(error, StillInDoubtError) and error.ready_at is not None:
+        return max(error.ready_at, now) + MARGIN
+    named = next((rule.next for rule in RULES if isinstance(error, rule.exception)), None)
+    if named is Next.FAIL or (named is None and isinstance(error, _USELESS)):
+        return None
+    return now + min(FIRST_DELAY * (1 << (tried - 1)), LONGEST_DELAY)
+
 
 SYNC_CONTRACTS = Stage(
     "sync_contracts",
     (Schedule(time(4, 30), Window.MONTH),),
     Window.MONTH,
     (
-        Step("read_contracts", steps.read_contracts, DryRun.DISCARD),
-        Step("sync", steps.sync, DryRun.DISCARD, sharded=True),
-        Step("report", steps.record_synced),
-        Step("look_for_drift", steps.look_for_drift, DryRun.DISCARD, rehearsed=False),
+        Step("read_contracts", contracts.read_contracts, DryRun.DISCARD),
+        Step("sync", contracts.sync, DryRun.DISCARD, sharded=True),
+        Step("report", contracts.record_synced),
+        Step("look_for_drift", contracts.look_for_drift, DryRun.DISCARD, rehearsed=False),
     ),
 )
 
@@ -27,9 +117,9 @@ EXPAND_INVOICE_RULES = Stage(
     (Schedule(time(5), Window.MONTH, day_of_month=1),),
     Window.MONTH,
     (
-        Step("read_contracts", steps.read_contracts, DryRun.DISCARD),
-        Step("expand", steps.expand, DryRun.DISCARD, sharded=True),
-        Step("report", steps.record_expanded),
+        Step("read_contracts", contracts.read_contracts, DryRun.DISCARD),
+        Step("expand", contracts.expand, DryRun.DISCARD, sharded=True),
+        Step("report", contracts.record_expanded),
     ),
 )
 
@@ -38,11 +128,11 @@ APPLY_PRICE_UPDATES = Stage(
     (Schedule(time(5, 30), Window.DAY),),
     Window.DAY,
     (
-        Step("prepare", steps.prepare_updates, DryRun.DISCARD),
-        Step("remind", steps.remind_of_updates),
-        Approval("approve", "prepare", lambda batch: bool(batch["execution_ids"]), steps.answer_updates, stops=False),
-        Step("apply", steps.apply_updates, sharded=True),
-        Step("finish", steps.finish_updates, DryRun.DISCARD),
+        Step("prepare", prices.prepare_updates, DryRun.DISCARD),
+        Step("remind", prices.remind_of_updates),
+        Approval("approve", "prepare", lambda batch: bool(batch["execution_ids"]), prices.answer_updates, stops=False),
+        Step("apply", prices.apply_updates, sharded=True),
+        Step("finish", prices.finish_updates, DryRun.DISCARD),
     ),
     params=(*COMMON_PARAMS, "require_approval"),
 )
@@ -52,9 +142,9 @@ ISSUE_INVOICES = Stage(
     (Schedule(time(6), Window.CATCH_UP),),
     Window.CATCH_UP,
     (
-        Step("prepare", steps.prepare_invoices, DryRun.DISCARD),
-        Step("issue", steps.issue, sharded=True),
-        Step("finish", steps.finish_invoices, DryRun.DISCARD),
+        Step("prepare", issuing.prepare_invoices, DryRun.DISCARD),
+        Step("issue", issuing.issue, sharded=True),
+        Step("finish", issuing.finish_invoices, DryRun.DISCARD),
     ),
 )
 
@@ -63,9 +153,9 @@ SYNC_PRICE_INDICES = Stage(
     (Schedule(time(7), Window.DAY),),
     Window.DAY,
     (
-        LedgerStep("load_shipped", steps.load_shipped_indices, DryRun.DISCARD),
+        LedgerStep("load_shipped", prices.load_shipped_indices, DryRun.DISCARD),
         *(
-            LedgerStep(f"sync_{index.value}", partial(steps.sync_price_index, index), DryRun.DISCARD)
+            LedgerStep(f"sync_{index.value}", partial(prices.sync_price_index, index), DryRun.DISCARD)
             for index in PriceIndex
         ),
     ),
@@ -77,8 +167,8 @@ RECONCILE_RECEIVABLES = Stage(
     (Schedule(time(8), Window.DAY),),
     Window.DAY,
     (
-        Step("reconcile", steps.reconcile_receivables, DryRun.DISCARD),
-        Step("age", steps.age_receivables, DryRun.DISCARD),
+        Step("reconcile", proving.reconcile_receivables, DryRun.DISCARD),
+        Step("age", proving.age_receivables, DryRun.DISCARD),
     ),
 )
 
@@ -87,8 +177,8 @@ CLOSE_BILLING_MONTH = Stage(
     (Schedule(time(9), Window.LAST_MONTH, day_of_month=2), Schedule(time(9, 30), Window.RUNNING_MONTH)),
     Window.LAST_MONTH,
     (
-        Step("read_rules", steps.read_rules, DryRun.DISCARD),
-        Step("close", steps.close_months, DryRun.DISCARD),
+        Step("read_rules", proving.read_rules, DryRun.DISCARD),
+        Step("close", proving.close_months, DryRun.DISCARD),
     ),
 )
 
@@ -97,15 +187,15 @@ BILL_RANGE = Stage(
     (),
     Window.MONTH,
     (
-        Step("read_contracts", steps.read_contracts, DryRun.DISCARD),
-        Step("expand", steps.expand_range, sharded=True),
-        Step("update_prices", steps.update_prices_of_range, DryRun.DISCARD, sharded=True),
-        Step("prepare", steps.prepare_range),
-        Step("plan", steps.plan_range, DryRun.DISCARD),
-        Approval("approve", "plan", lambda plan: bool(plan["ask"]), steps.answer_plan, stops=True),
-        Step("apply", steps.apply_range),
-        Step("issue", steps.issue_plan, sharded=True),
-        Step("finish", steps.finish_range),
+        Step("read_contracts", contracts.read_contracts, DryRun.DISCARD),
+        Step("expand", contracts.expand_range, sharded=True),
+        Step("update_prices", prices.update_prices_of_range, DryRun.DISCARD, sharded=True),
+        Step("prepare", issuing.prepare_range),
+        Step("plan", issuing.plan_range, DryRun.DISCARD),
+        Approval("approve", "plan", lambda plan: bool(plan["ask"]), issuing.answer_plan, stops=True),
+        Step("apply", issuing.apply_range),
+        Step("issue", issuing.issue_plan, sharded=True),
+        Step("finish", issuing.finish_range),
     ),
     params=(*COMMON_PARAMS, "policy", "max_invoices", "max_total"),
 )
@@ -114,8 +204,8 @@ CREATE_INVOICE_RULE = Stage(
     "create_invoice_rule",
     (),
     Window.MONTH,
-    (Step("create", steps.create_rule), Step("read_and_expand", steps.read_and_expand)),
-    params=(*steps.RULE_PARAMS, "billimatic_conn_id"),
+    (Step("create", contracts.create_rule), Step("read_and_expand", contracts.read_and_expand)),
+    params=(*contracts.RULE_PARAMS, "billimatic_conn_id"),
 )
 
 STAGES = {

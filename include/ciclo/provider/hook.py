@@ -1,19 +1,34 @@
 """The hook: an Airflow connection in, a `BillimaticClient` out, nothing else.
 
-The token goes from the connection into the client and nowhere else; Airflow's secrets masker is told of
-it first.
+The token goes from the connection into the client and nowhere else; Airflow's secrets masker is told of it first.
+Requests count as Airflow metrics, wherever Airflow's own go (StatsD, OpenTelemetry); method and status are the only
+tags, a path or an id never is one.
 """
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 from airflow.sdk.log import mask_secret
+from airflow.sdk.observability import stats
 
 from ciclo.billimatic import ApiError, BillimaticClient, NotFoundError
 from ciclo.provider.connection import ConnectionFieldError, settings_of
-from ciclo.provider.metrics import measure_request
+
+LATENCY = "ciclo.api.request"
+"""Timer of every request, tagged with `method` and `status` (`none` without an answer)."""
+ERRORS = "ciclo.api.error"
+"""Counter of requests that ended in a status of 400 and more, or without an answer."""
+
+
+def measure_request(method: str, status: int | None, seconds: float) -> None:
+    """Tell Airflow's metrics of one request."""
+    tags = {"method": method, "status": "none" if status is None else str(status)}
+    stats.timing(LATENCY, timedelta(seconds=seconds), tags=tags)
+    if status is None or status >= 400:
+        stats.incr(ERRORS, tags=tags)
 
 
 class BillimaticHook(BaseHook):

@@ -10,11 +10,10 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import get_current_context, task
 
-from ciclo.jobs.steps import PlanToApprove
+from ciclo.jobs.steps.issuing import PlanToApprove
 from ciclo.tasks.assets import INVOICES
 from ciclo.tasks.notify import telling_what_stopped
-from ciclo.tasks.retries import RETRYING
-from ciclo.tasks.run import SHARD_NAME, person_of, run_step
+from ciclo.tasks.run import RETRYING, SHARD_NAME, person_of, run_step
 
 PLAN, APPROVE = "plan", "approve"
 

@@ -3,8 +3,7 @@
 from airflow.sdk import task
 
 from ciclo.tasks.assets import CONTRACTS, PERIODS
-from ciclo.tasks.retries import RETRYING
-from ciclo.tasks.run import SHARD_NAME, Shards, run_step, shards
+from ciclo.tasks.run import RETRYING, SHARD_NAME, Shards, run_step, shards
 
 Counts = dict[str, int]
 

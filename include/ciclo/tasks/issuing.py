@@ -5,10 +5,8 @@ from typing import Any
 from airflow.sdk import task
 
 from ciclo.tasks.assets import INVOICES
-from ciclo.tasks.metrics import reporting_window
-from ciclo.tasks.notify import telling_what_stopped
-from ciclo.tasks.retries import RETRYING
-from ciclo.tasks.run import SHARD_NAME, Shards, run_step, shards
+from ciclo.tasks.notify import reporting_window, telling_what_stopped
+from ciclo.tasks.run import RETRYING, SHARD_NAME, Shards, run_step, shards
 
 Counts = dict[str, int]
 

@@ -1,18 +1,23 @@
-"""What people are told: a task that failed, what a run stopped for a person, reminders of price updates.
+"""What people and monitors are told: failed tasks, what a run stopped, price updates to come; and Airflow metrics.
 
 A message is sent once, to `CICLO_NOTIFY`, through Airflow's SMTP connection; without recipients it stands in the log.
+The metrics are gauges that an alert can watch, read at the end of a run for its window.
 """
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from airflow.sdk import get_current_context
+from airflow.sdk.observability import stats
 
 from ciclo.domain.money import brl
+from ciclo.domain.states import PeriodState
 from ciclo.domain.wording import said
 from ciclo.jobs.context import JobContext
+from ciclo.jobs.issuing.settle import WindowSummary, summarize_window
 from ciclo.jobs.price_updates import Reminder
 from ciclo.jobs.runs import Notice, Run
 from ciclo.ledger.repositories.audit import StoppedRepository
@@ -105,3 +110,30 @@ def _previews(reminder: Reminder) -> Iterable[PriceUpdatePreview]:
             service=price.service,
             warning=reminder.note,
         )
+
+
+PERIODS = "ciclo.periods"
+"""Gauge of the window's periods, tagged with `state`."""
+BILLED = "ciclo.billed_brl"
+"""Gauge of the BRL that the window's issued periods amount to."""
+OLDEST_DOUBT = "ciclo.oldest_doubt_seconds"
+"""Gauge of how long the oldest period in doubt has been so; 0 where none is."""
+
+
+@contextmanager
+def reporting_window(job: JobContext, run: Run) -> Iterator[None]:
+    """Report how the run's window stands after a step, however it ended."""
+    try:
+        yield
+    finally:
+        job.session.rollback()
+        report_window(summarize_window(job, run.scope), job.clock())
+
+
+def report_window(summary: WindowSummary, now: datetime) -> None:
+    """Tell Airflow's metrics how a window stands."""
+    for state, total in summary.totals.items():
+        stats.gauge(PERIODS, total.periods, tags={"state": PeriodState(state).value})
+    stats.gauge(BILLED, float(summary.billed))  # a gauge is a float; money itself never is
+    since = summary.oldest_doubt
+    stats.gauge(OLDEST_DOUBT, (now - since).total_seconds() if since else 0)

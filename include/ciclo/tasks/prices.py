@@ -13,8 +13,7 @@ from airflow.sdk import get_current_context, task
 from ciclo.jobs.price_updates import Batch, batch_table
 from ciclo.tasks.assets import PRICES
 from ciclo.tasks.notify import telling_what_stopped
-from ciclo.tasks.retries import RETRYING
-from ciclo.tasks.run import SHARD_NAME, Shards, open_job, person_of, run_of, run_step, shards, stage_of
+from ciclo.tasks.run import RETRYING, SHARD_NAME, Shards, open_job, person_of, run_of, run_step, shards, stage_of
 
 APPROVE, REJECT = "Approve", "Reject"
 BATCH = "batch"

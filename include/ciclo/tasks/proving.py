@@ -3,8 +3,7 @@
 from airflow.sdk import task
 
 from ciclo.tasks.assets import CLOSED_MONTHS, RECEIVABLES
-from ciclo.tasks.retries import RETRYING
-from ciclo.tasks.run import run_step
+from ciclo.tasks.run import RETRYING, run_step
 
 Counts = dict[str, int]
 

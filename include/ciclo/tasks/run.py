@@ -1,29 +1,64 @@
 """A step of a Dag as an Airflow task: from Airflow's context to a run's value, with hook and session around it.
 
 A scheduled or back-filled run takes its day from the logical date in São Paulo; a manual run may have none in Airflow
-3: then it is the day on which the run was started. Which step a task does is said by its Dag's and its own id.
+3: then it is the day on which the run was started. Which step a task does is said by its Dag's and its own id. When a
+task tries again is said by the rules of the vendor's API and those of billing, as Airflow's retry policy.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from airflow.sdk import get_current_context
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryDecision, RetryRule, get_current_context
 from airflow.utils.types import DagRunType
 
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.jobs.backfill import BackfillPolicy
 from ciclo.jobs.context import JobContext
+from ciclo.jobs.issuing.settle import StillInDoubtError
 from ciclo.jobs.runs import Approval, DryRun, LedgerStep, Run, Shard, Stage, Trigger
-from ciclo.jobs.stages import STAGES
+from ciclo.jobs.stages import FIRST_DELAY, LONGEST_DELAY, MARGIN, RETRIES, RULES, STAGES, Next
 from ciclo.ledger.database import ledger_session
 from ciclo.ledger.repositories import Actor
 from ciclo.provider.hook import BillimaticHook
+from ciclo.provider.retries import API_RETRIES
 from ciclo.sgs.client import SgsClient
 from ciclo.tasks.notify import send
 from ciclo.tasks.settings import settings
+
+
+class BillingRetries(ExceptionRetryPolicy):
+    """The API's retry rules, and those of the billing protocol."""
+
+    def evaluate(self, exception: BaseException, try_number: int, max_tries: int, context: Any = None) -> RetryDecision:
+        """Return what the task does next; what is in doubt is settled once its grace period is over."""
+        if isinstance(exception, StillInDoubtError) and exception.ready_at is not None:
+            delay = max(exception.ready_at - datetime.now(UTC), timedelta(0)) + MARGIN
+            return RetryDecision.retry(delay, "Settled when the grace period of what is in doubt is over.")
+        return super().evaluate(exception, try_number, max_tries, context)
+
+
+_ACTIONS = {Next.RETRY: RetryAction.RETRY, Next.FAIL: RetryAction.FAIL}
+
+BILLING_RETRIES = BillingRetries(
+    rules=[
+        *(RetryRule(exception=rule.exception, action=_ACTIONS[rule.next], reason=rule.reason) for rule in RULES),
+        *API_RETRIES.rules,
+    ]
+)
+
+RETRYING: dict[str, Any] = {
+    "retries": RETRIES,
+    "retry_delay": FIRST_DELAY,
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": LONGEST_DELAY,
+    "retry_policy": BILLING_RETRIES,
+    "pool": settings().pool,
+}
+"""Arguments of every task that talks to the API or the ledger; the pool limits what the API sees of all workers."""
+
 
 Context = Mapping[str, Any]
 Around = Callable[[JobContext, Run], AbstractContextManager[None]]

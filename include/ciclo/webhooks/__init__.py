@@ -4,7 +4,6 @@ A request is believed only for its signature, and acted upon only once. What is 
 `reconcile_receivables`; what is lost on the way is found by its daily run.
 """
 
-from ciclo.webhooks.app import create_webhook_app
-from ciclo.webhooks.settings import WebhookSettings
+from ciclo.webhooks.app import WebhookSettings, create_webhook_app
 
 __all__ = ["WebhookSettings", "create_webhook_app"]

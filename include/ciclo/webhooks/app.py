@@ -1,8 +1,9 @@
-"""The receiver's one route, `POST /billimatic`: check, record, answer.
+"""The receiver's one route, `POST /billimatic`: check, record, answer; and its settings, `CICLO_WEBHOOK_…`.
 
-Every refusal is cheap and leaves no trace in the ledger. The answers: 200 recorded, known already, or a
-probe; 400 unreadable or too old; 401 not signed by the vendor; 413 too large; 503 no secret, or the ledger is away, so
-that the vendor tries again.
+Every refusal is cheap and leaves no trace in the ledger. The answers: 200 recorded, known already, or a probe; 400
+unreadable or too old; 401 not signed by the vendor; 413 too large; 503 no secret, or the ledger is away, so that the
+vendor tries again. The secret is read anew for each request, so that it can be changed; without one nothing is
+believed.
 """
 
 import json
@@ -10,20 +11,49 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
-from pydantic import ValidationError
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from ciclo.ledger.database import LedgerError, ledger_session
 from ciclo.ledger.repositories import ReceivedEvent, WebhookRepository
-from ciclo.webhooks.checks import is_fresh, is_signed, is_usable_id
-from ciclo.webhooks.event import is_probe, read_event
-from ciclo.webhooks.settings import LARGEST_BODY, WebhookSettings
+from ciclo.webhooks.event import is_fresh, is_probe, is_signed, is_usable_id, read_event
+
+LARGEST_BODY = 64 * 1024
+"""Bytes. The vendor's events have a few hundred."""
+
+
+class WebhookSettings(BaseSettings):
+    """How webhooks are received."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CICLO_WEBHOOK_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    secret: SecretStr = Field(SecretStr(""), description="Key of the signature; agreed with the vendor.")
+    secret_file: Path | None = Field(None, description="File that holds the key, instead of `CICLO_WEBHOOK_SECRET`.")
+    request_id_header: str = Field("X-Billimatic-RequestId", description="Header of the request's id.")
+    signature_header: str = Field("X-Billimatic-Signature", description="Header of the signature.")
+    timestamp_header: str = Field(
+        "X-Billimatic-Timestamp",
+        description="Header of the event's time, if the vendor sends one; else `Date` is used.",
+    )
+    max_age_seconds: int = Field(
+        300, ge=1, description="How old, or how far in the future, a request's time may be, where it has one."
+    )
+
+    def key(self) -> bytes | None:
+        """Return the key of the signature; None if there is none."""
+        text = self.secret_file.read_text("utf-8") if self.secret_file is not None else self.secret.get_secret_value()
+        return text.strip().encode() or None
+
 
 log = logging.getLogger("ciclo.webhooks")
 

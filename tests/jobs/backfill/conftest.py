@@ -2,9 +2,8 @@
 
 import pytest
 
-from ciclo.jobs.arming import arm
 from ciclo.jobs.backfill import apply_plan, approved_amounts, draft_plan, keep_plan
-from ciclo.jobs.context import IssueOptions
+from ciclo.jobs.context import IssueOptions, arm
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.periods.plan import Backdated

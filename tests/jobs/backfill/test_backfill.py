@@ -8,7 +8,6 @@ import pytest
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.domain.wording import said
-from ciclo.jobs.arming import is_armed, responsible_from
 from ciclo.jobs.backfill import (
     BackfillPolicy,
     Ceilings,
@@ -18,6 +17,7 @@ from ciclo.jobs.backfill import (
     require_unchanged,
     why_ask,
 )
+from ciclo.jobs.context import is_armed, responsible_from
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Scope
 from company import TODAY, YEAR, company, rule

@@ -21,8 +21,7 @@ from ciclo.domain.coverage import months_of
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
-from ciclo.jobs.arming import arm
-from ciclo.jobs.context import IssueOptions, JobContext
+from ciclo.jobs.context import IssueOptions, JobContext, arm
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules, read_due, record_expansion, record_sync, sync_contracts
 from ciclo.jobs.rules.read import read_contract_list

@@ -8,8 +8,7 @@ from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.domain.wording import said
-from ciclo.jobs.arming import arm
-from ciclo.jobs.context import IssueOptions
+from ciclo.jobs.context import IssueOptions, arm
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules, open_window, read_due, record_expansion, record_sync, sync_contracts
 from ciclo.jobs.periods.plan import Backdated

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from ciclo.domain.receivables import AgeingBucket
-from ciclo.jobs.reconciliation.ageing import ageing
+from ciclo.jobs.reconciliation.reconcile import ageing
 from company import company, rule
 
 AS_OF = date(2025, 6, 3)

@@ -12,18 +12,22 @@ from ciclo.billimatic.models.catalogues import (
     ServiceItem,
 )
 from ciclo.billimatic.models.invoices import Attachment, Invoice, InvoiceState, PaymentInformation, Receivable, Service
-from ciclo.billimatic.models.parties import Company, Contract, Organization, Person, Subscription
-from ciclo.billimatic.models.party_requests import (
+from ciclo.billimatic.models.parties import (
+    Company,
     CompanyChange,
+    Contract,
     ContractChange,
     NewCompany,
     NewContract,
     NewOrganization,
     NewPerson,
     NewServiceItem,
+    Organization,
     OrganizationChange,
+    Person,
     PersonChange,
     ServiceItemChange,
+    Subscription,
 )
 from ciclo.billimatic.models.reading import Answer, Listing, OddRecord, Record
 from ciclo.billimatic.models.requests import (

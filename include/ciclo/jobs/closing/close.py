@@ -13,10 +13,9 @@ from ciclo.domain.calendar import add_days, add_months, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange
-from ciclo.jobs.arming import responsible_from
 from ciclo.jobs.closing.proof import MonthProof, Verdict, never_billed, prove_month
 from ciclo.jobs.closing.report import MonthReport, ReportFiles, contract_totals, write_report
-from ciclo.jobs.context import JobContext
+from ciclo.jobs.context import JobContext, responsible_from
 from ciclo.jobs.periods.expand import plan_without_billing
 from ciclo.jobs.periods.plan import plan_periods
 from ciclo.jobs.reconciliation.reconcile import reconcile

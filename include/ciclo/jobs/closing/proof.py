@@ -3,25 +3,28 @@
 What is expected comes from the rules as they were just read, not from what was planned. A period counts as billed only
 by an invoice that is at the vendor; one that was given up counts only with a person's name or a reason; one in a
 stretch in which its contract was inactive is not expected, and listed with the stretch.
+
+A month that was closed is the measure of what changes in it later: an invoice that came, went, was cancelled, or costs
+something else. Money that comes in is no change: a month is closed long before it is paid.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from ciclo.domain.calendar import SAO_PAULO
+from ciclo.domain.calendar import SAO_PAULO, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import ZERO, brl
-from ciclo.domain.receivables import ReceivableState
+from ciclo.domain.receivables import InvoiceState, ReceivableState
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, ReasonKind
 from ciclo.domain.wording import said
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshots
-from ciclo.ledger.repositories import Disagreement
+from ciclo.ledger.repositories import AsClosed, Disagreement
 from ciclo.ledger.tables import Finding, Invoice, Period, Receivable
 
 CURES: Mapping[str, str] = {
@@ -277,3 +280,51 @@ def _with_invoice(line: MonthLine, invoice: Invoice, ledger: _Ledger) -> MonthLi
         received=sum(received, ZERO),
         to_receive=sum((part.gross_value for part in parts if part.state in waiting), ZERO),
     )
+
+
+NOT_THERE = "not there"
+DELETED = "deleted"
+
+
+def changes_after_close(ctx: JobContext, invoice_ids: Iterable[int]) -> list[Disagreement]:
+    """Return what is different about some invoices since their month was closed."""
+    closed = ctx.closings.closed_months()
+    if not closed:
+        return []
+    ids = set(invoice_ids)
+    held = ctx.closings.as_closed(ids)
+    wrong = (_change(row, held.get(row.invoice_id), closed) for row in ctx.reconciliation.each(ids))
+    return [each for each in wrong if each is not None]
+
+
+def _change(row: Invoice, held: AsClosed | None, closed: dict[date, int]) -> Disagreement | None:
+    month = held.month if held is not None else first_of_month(row.planned_date)
+    if month not in closed:
+        return None
+    before = NOT_THERE if held is None else standing(held.gross_value, cancelled=held.cancelled)
+    now = DELETED if row.gone_at is not None else standing(row.gross_value, cancelled=_is_cancelled(row))
+    if before == now or (held is None and (_is_cancelled(row) or row.gone_at is not None)):
+        return None
+    return Disagreement(
+        kind=FindingKind.CHANGED_AFTER_CLOSE,
+        subject="invoice",
+        subject_id=row.invoice_id,
+        contract_id=row.contract_id,
+        billing_month=month,
+        message=(
+            f"contract {row.contract_id}, invoice {row.invoice_id}: {month:%m/%Y} was closed with it {before}, "
+            f"now it is {now}; undo it at the vendor, or acknowledge it and close the month again"
+        ),
+        expected=before,
+        found=now,
+        amount=row.gross_value,
+    )
+
+
+def standing(gross_value: Decimal, *, cancelled: bool) -> str:
+    """Say what an invoice is worth to its month."""
+    return f"{brl(gross_value)}, cancelled" if cancelled else brl(gross_value)
+
+
+def _is_cancelled(row: Invoice) -> bool:
+    return row.state == InvoiceState.CANCELLED

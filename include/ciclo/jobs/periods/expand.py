@@ -15,8 +15,7 @@ from datetime import date, timedelta
 from ciclo.domain.calendar import first_of_month
 from ciclo.domain.coverage import months_of
 from ciclo.domain.recurrence import DateRange
-from ciclo.jobs.arming import responsible_from
-from ciclo.jobs.context import JobContext
+from ciclo.jobs.context import JobContext, responsible_from
 from ciclo.jobs.periods.plan import Backdated, PlanOutcome, plan_periods
 from ciclo.jobs.rules.read import ANEW, CURRENT, Readings, read_contract_list, read_in_batches
 from ciclo.jobs.rules.store import Problem

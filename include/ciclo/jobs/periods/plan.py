@@ -14,8 +14,7 @@ from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind
-from ciclo.jobs.arming import responsible_from
-from ciclo.jobs.context import JobContext
+from ciclo.jobs.context import JobContext, responsible_from
 from ciclo.jobs.periods.coverage import (
     BILLED,
     LONGEST_PERIOD,

@@ -1,15 +1,16 @@
 """A rehearsal: the days of a scenario, one after the other, with the Dags' own steps at the Dags' own times.
 
-A day in São Paulo: 00:05 the vendor's machinery, 03:00 what people do, then the Dags, 12:00 runs by hand. Whoever
-would wait moves the clock instead.
+A day in São Paulo: 00:05 the vendor's machinery, 03:00 what people do, then the Dags, 12:00 runs by hand. The clock
+moves when told: whoever would wait moves it instead.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Engine
@@ -19,21 +20,71 @@ from ciclo.billimatic import BillimaticClient
 from ciclo.domain.calendar import SAO_PAULO, add_days
 from ciclo.domain.errors import DomainError
 from ciclo.http.retries import RetryRules
-from ciclo.jobs.arming import arm
 from ciclo.jobs.backfill import BackfillPolicy
-from ciclo.jobs.context import JobContext
-from ciclo.jobs.rehearsal.acts import act
+from ciclo.jobs.context import JobContext, arm
 from ciclo.jobs.rehearsal.attention import Attention, Matter
-from ciclo.jobs.rehearsal.clock import DayOver, RehearsalClock
-from ciclo.jobs.rehearsal.errors import ScenarioError
-from ciclo.jobs.rehearsal.scenario import DagRun, Event, Scenario
+from ciclo.jobs.rehearsal.scenario import DagRun, Event, Scenario, ScenarioError, act
 from ciclo.jobs.rehearsal.vendor import Vendor, open_vendor
-from ciclo.jobs.retries import next_try
 from ciclo.jobs.runs import Approval, DryRun, LedgerStep, Run, Shard, Stage, Step, Trigger, Window
-from ciclo.jobs.stages import BILL_RANGE, STAGES
+from ciclo.jobs.stages import BILL_RANGE, STAGES, next_try
 from ciclo.ledger.database import LedgerError, open_engine, open_session, upgrade
 from ciclo.ledger.repositories import Actor
 from ciclo.sgs.client import SgsClient
+
+LAST_TIME = time(23, 59)
+"""Nothing of a day goes on after this."""
+
+
+class DayOver(Exception):
+    """A pause would go on into the next day."""
+
+
+class RehearsalClock:
+    """An instant that moves forward within a day; safe to share between threads."""
+
+    def __init__(self, day: date) -> None:
+        self._now = _at(day, time())
+        self._began = self._now
+        self._lock = Lock()
+
+    def now(self) -> datetime:
+        """Return the current instant, in UTC."""
+        return self._now
+
+    @property
+    def today(self) -> date:
+        """The day in São Paulo."""
+        return self._now.astimezone(SAO_PAULO).date()
+
+    def seconds(self) -> float:
+        """Seconds since the rehearsal began."""
+        return (self._now - self._began).total_seconds()
+
+    def begin(self, day: date, at: time) -> None:
+        """Move to a time of a day, unless it is later already."""
+        with self._lock:
+            self._now = max(self._now, _at(day, at))
+
+    def sleep(self, seconds: float) -> None:
+        """Let seconds pass, up to the end of the day."""
+        with self._lock:
+            self._now = min(self._now + timedelta(seconds=seconds), _at(self.today, LAST_TIME))
+
+    def wait_until(self, instant: datetime) -> None:
+        """Let time pass until an instant of this day.
+
+        Raises:
+            DayOver: it is on another day.
+        """
+        with self._lock:
+            if instant > _at(self.today, LAST_TIME):
+                raise DayOver
+            self._now = max(self._now, instant)
+
+
+def _at(day: date, at: time) -> datetime:
+    return datetime.combine(day, at, SAO_PAULO).astimezone(UTC)
+
 
 MACHINERY, PEOPLE, BY_HAND = time(0, 5), time(3), time(12)
 PERSON = "rehearsal"

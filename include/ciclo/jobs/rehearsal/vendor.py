@@ -9,8 +9,7 @@ from typing import Any
 import httpx
 
 from ciclo.domain.calendar import SAO_PAULO
-from ciclo.jobs.rehearsal.errors import ScenarioError
-from ciclo.jobs.rehearsal.scenario import Request
+from ciclo.jobs.rehearsal.scenario import Request, ScenarioError
 
 PLACEHOLDER = re.compile(r"\{invoice:(\d+):(\d{4}-\d{2}-\d{2})\}")
 TOKEN = "sandbox-token"  # noqa: S105 - the stand-in's own default

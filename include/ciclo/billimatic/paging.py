@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Generic
 
 from ciclo.billimatic.models.reading import Listing, Model, OddRecord, Record, require_none_odd
-from ciclo.billimatic.transport.answers import Reply, read_several
-from ciclo.billimatic.transport.exchange import PREFIX, Exchange, Query
+from ciclo.billimatic.transport import PREFIX, Exchange, Query, Reply, read_several
 from ciclo.http.errors import TransientApiError
 
 _READINGS = 5

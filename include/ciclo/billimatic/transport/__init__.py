@@ -1,1 +1,0 @@
-"""What carries a request to the vendor and its answer back."""

@@ -1,0 +1,192 @@
+"""Steps that create the invoices of what is due, each period exactly once; of a day, and of a range under a plan."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, TypedDict
+
+from ciclo.domain.money import brl, parse_money
+from ciclo.jobs.backfill import (
+    BackfillPolicy,
+    Ceilings,
+    PlanDraft,
+    apply_plan,
+    approved_amounts,
+    draft_plan,
+    keep_plan,
+    why_ask,
+)
+from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext, is_armed
+from ciclo.jobs.issuing.adopt import adopt_existing
+from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
+from ciclo.jobs.issuing.settle import require_billing, settle, summarize_window
+from ciclo.jobs.periods.expand import (
+    expand_rules,
+    read_due,
+    record_expansion,
+    require_expansion,
+)
+from ciclo.jobs.periods.plan import Backdated
+from ciclo.jobs.rules.read import read_contract_list
+from ciclo.jobs.runs import Counts, Run
+from ciclo.ledger.repositories import Scope
+
+log = logging.getLogger("ciclo")
+
+
+def prepare_invoices(job: JobContext, run: Run) -> Counts:
+    """Settle what earlier runs left without an answer; return counts. What is at the vendor each shard adopts itself.
+
+    Refuses a day whose month was never expanded: an empty ledger proves nothing. The contracts that have something due
+    are read first, so that what is issued comes from the reading of the same run.
+    """
+    require_expansion(job, run.window.last_day)
+    if not run.dry_run:
+        readings = read_due(job, job.periods.open_contracts(run.scope), today=run.today)
+        log.info("read %d contracts with something due, %d cannot be read", len(readings.read), len(readings.unread))
+    return _settle(job, run)
+
+
+def _settle(job: JobContext, run: Run) -> Counts:
+    if run.dry_run or not is_armed(job):
+        draft = draft_plan(job, run.scope, BackfillPolicy.EACH)
+        why = "dry run" if run.dry_run else "not armed (bill_range with a person's approval arms it)"
+        log.info("%s, nothing is sent:\n%s", why, "\n".join(draft.lines()))
+        return IssueOutcome().counts()
+    outcome = settle(job, run.scope, run.settings.issue_options)
+    log.info("settled: %s", outcome.counts())
+    return outcome.counts()
+
+
+def issue(job: JobContext, run: Run) -> Counts:
+    """Create the invoices of a shard that are due in the window; return counts by outcome."""
+    if not is_armed(job):
+        return IssueOutcome().counts()
+    outcome = issue_due_periods(job, run.scope, run.settings.issue_options, owner=run.owner)
+    log.info("issued: %s", outcome.counts())
+    return outcome.counts()
+
+
+def finish_invoices(job: JobContext, run: Run) -> dict[str, Any]:
+    """Settle the window, issue what came back, and report how it stands; fail if something is in doubt."""
+    if not run.dry_run and is_armed(job):
+        finish_issuing(job, run.scope, run.settings.issue_options, owner=run.owner)
+    return _report_window(job, run)
+
+
+def _report_window(job: JobContext, run: Run) -> dict[str, Any]:
+    summary, window = summarize_window(job, run.scope), run.window
+    log.info("periods of %s to %s:\n%s", window.start, window.last_day, "\n".join(summary.lines()))
+    if not run.dry_run and is_armed(job):
+        require_billing(summary)
+    return {**summary.counts(), "billed": str(summary.billed)}
+
+
+class PlanToApprove(TypedDict):
+    """What travels between the tasks of `bill_range`: which plan, and what a person is shown."""
+
+    plan_id: int
+    plan_hash: str
+    invoices: int
+    total: str
+    ask: bool
+    body: str
+
+
+NO_PLAN = 0
+
+
+def prepare_range(job: JobContext, run: Run) -> Counts:
+    """Remember the months as expanded, settle what is in doubt, adopt what is at the vendor already; return counts."""
+    record_expansion(job, run.scope)
+    if not is_armed(job):
+        return IssueOutcome().counts()  # nothing is sent, stamps neither, before a person has approved a plan
+    options = run.settings.issue_options
+    outcome = settle(job, run.scope, options)
+    outcome.add(adopt_existing(job, run.scope, options, owner=run.owner))
+    log.info("prepared: %s", outcome.counts())
+    return outcome.counts()
+
+
+def plan_range(job: JobContext, run: Run) -> PlanToApprove:
+    """Keep what would be billed, with amounts and a hash; a dry run says it and keeps nothing."""
+    policy, ceilings = BackfillPolicy(run.params.get("policy", BackfillPolicy.EACH)), _ceilings(run)
+    if run.dry_run:
+        read_contract_list(job)
+        expand_rules(job, run.scope, seen_on=run.today, backdated=Backdated.PLAN)
+        draft = draft_plan(job, run.scope, BackfillPolicy.EACH if policy is BackfillPolicy.DRY_RUN else policy)
+        log.info("dry run, nothing is sent:\n%s", "\n".join(draft.lines()))
+        return _to_approve(draft, NO_PLAN, "")
+    draft = draft_plan(job, run.scope, policy)
+    lead_days = run.settings.lead_days
+    plan = keep_plan(job, draft, ceilings, lead_days=lead_days)
+    log.info("plan %d, %s:\n%s", plan.id, plan.plan_hash, "\n".join(draft.lines()))
+    why = why_ask(job, draft, ceilings, lead_days=lead_days)
+    ask = why if plan.needs_approval and plan.approved_by is None else None
+    return _to_approve(draft, plan.id, ask or "")
+
+
+def _ceilings(run: Run) -> Ceilings:
+    invoices = run.params.get("max_invoices", run.settings.max_invoices)
+    total = run.params.get("max_total", run.settings.max_total)
+    return Ceilings(invoices, parse_money(total, "max_total") if total not in (None, "") else None)
+
+
+def _to_approve(draft: PlanDraft, plan_id: int, why: str) -> PlanToApprove:
+    return PlanToApprove(
+        plan_id=plan_id,
+        plan_hash=draft.plan_hash,
+        invoices=len(draft.billed),
+        total=str(draft.total),
+        ask=bool(why),
+        body=_plan_text(draft, plan_id, why) if why else "",
+    )
+
+
+def _plan_text(draft: PlanDraft, plan_id: int, why: str) -> str:
+    """Write what a person approves, as Markdown: numbers and ids, nothing that a customer could have written."""
+    window = draft.scope.window
+    rows = [f"| {month} | {number} | {brl(amount)} |" for month, number, amount in draft.months()]
+    table = "\n".join(["| Issued in | Invoices | Total |", "|---|---:|---:|", *rows])
+    left_out = f"\n\n{len(draft.left_out)} older periods are given up for good." if draft.left_out else ""
+    return (
+        f"**{len(draft.billed)} invoices, {brl(draft.total)}**, {window.start:%d/%m/%Y} to {window.last_day:%d/%m/%Y}, "
+        f"policy `{draft.policy.value}`: {why}.{left_out}\n\n{table}\n\n"
+        f"Plan {plan_id}, hash `{draft.plan_hash[:16]}`. The log of `plan` lists the invoices."
+    )
+
+
+def answer_plan(_job: JobContext, _run: Run, approved: bool, person: str) -> str | None:  # noqa: FBT001 - see Approval
+    """Return who approved the plan; `apply_range` records it with the plan that was shown."""
+    return person if approved else None
+
+
+def apply_range(job: JobContext, run: Run) -> int:
+    """Record the approval, check the hash against the prices of now, give up what is left out; return the plan's id."""
+    plan, person = run.given["plan"], run.given["approve"]
+    apply_plan(job, plan["plan_id"], plan["plan_hash"], scope=run.scope, approved_by=person)
+    return int(plan["plan_id"])
+
+
+def issue_plan(job: JobContext, run: Run) -> Counts:
+    """Create the invoices of one shard that the plan bills; return counts by outcome."""
+    scope, options = _of_plan(job, run)
+    outcome = issue_due_periods(job, scope, options, owner=run.owner)
+    log.info("issued: %s", outcome.counts())
+    return outcome.counts()
+
+
+def finish_range(job: JobContext, run: Run) -> dict[str, Any]:
+    """Settle the plan, issue what came back of it, report how the range stands; fail if something is in doubt."""
+    scope, options = _of_plan(job, run)
+    finish_issuing(job, scope, options, owner=run.owner)
+    return _report_window(job, run)
+
+
+def _of_plan(job: JobContext, run: Run) -> tuple[Scope, IssueOptions]:
+    """Return what of the run's scope its plan bills, and at which amounts."""
+    plan_id: int = run.given["apply"]
+    approved: Mapping[int, Decimal | None] = approved_amounts(job, plan_id)
+    scope = replace(run.scope, plan_id=plan_id)
+    return scope, replace(run.settings.issue_options, approved=approved)
