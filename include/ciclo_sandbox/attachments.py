@@ -14,11 +14,10 @@ from fastapi import APIRouter, Response
 from sqlalchemy import select
 
 from ciclo_sandbox import parsing
-from ciclo_sandbox.account import Account
+from ciclo_sandbox.account import SAO_PAULO, Account
 from ciclo_sandbox.answers import BLANK, INVALID, Json, NotFoundRefusal
 from ciclo_sandbox.api import TheAccount
 from ciclo_sandbox.billables import Errors, merged
-from ciclo_sandbox.clock import SAO_PAULO
 from ciclo_sandbox.storage import ATTACHMENTS
 
 PREFIX: Final = "/system/attachments/attachments/"

@@ -12,8 +12,8 @@ from typing import Any, Final
 from ciclo_sandbox import parsing
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import BLANK, NOT_LISTED, NOT_NUMERIC, Json, NotFoundRefusal
-from ciclo_sandbox.documents import Documents
 from ciclo_sandbox.models import PaymentInformation, Receivable
+from ciclo_sandbox.storage import Documents
 
 Errors = dict[str, str]
 NOT_TOTAL: Final = "Os vencimentos não totalizam 100%."

@@ -24,7 +24,6 @@ from ciclo_sandbox.answers import (
     page,
 )
 from ciclo_sandbox.api import Endpoints, Id, TheAccount, page_asked, paged, refused, under
-from ciclo_sandbox.documents import Documents
 from ciclo_sandbox.forms import ServiceItemBody
 from ciclo_sandbox.models import (
     ChargeTemplate,
@@ -35,7 +34,7 @@ from ciclo_sandbox.models import (
     NfseTemplate,
     ServiceItem,
 )
-from ciclo_sandbox.storage import SERVICE_ITEMS
+from ciclo_sandbox.storage import SERVICE_ITEMS, Documents
 
 router = Endpoints("catalogues")
 _NOT_FOR_SEARCH: Final = "Parâmetro(s) inválido(s) para busca: {}"

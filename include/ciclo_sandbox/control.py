@@ -21,10 +21,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ciclo_sandbox import lifecycle, machinery
 from ciclo_sandbox.answers import Json, Refusal
-from ciclo_sandbox.app import Sandbox
+from ciclo_sandbox.app import Sandbox, add_documentation
 from ciclo_sandbox.behaviour import WebhookTarget
 from ciclo_sandbox.faults import Fault
-from ciclo_sandbox.openapi import add_documentation
 from ciclo_sandbox.state import StateError, dump_state, load_state, parse_state
 
 _ON_SCREENS_ONLY = ("customer_id", "customer_type")

@@ -26,10 +26,9 @@ from ciclo_sandbox.answers import (
     ok,
 )
 from ciclo_sandbox.api import Endpoints, Id, TheAccount, refused, under
-from ciclo_sandbox.documents import Documents
 from ciclo_sandbox.forms import CompanyBody, OrganizationBody, PersonBody
 from ciclo_sandbox.models import Company, Organization, Person
-from ciclo_sandbox.storage import COMPANIES, ORGANIZATIONS, PEOPLE
+from ciclo_sandbox.storage import COMPANIES, ORGANIZATIONS, PEOPLE, Documents
 
 router = Endpoints("customers")
 _NOT_FOR_SEARCH: Final = "Parâmetro(s) inválido(s) para busca: {}"

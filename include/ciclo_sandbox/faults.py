@@ -20,8 +20,8 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 from starlette.types import Receive, Scope, Send
 
+from ciclo_sandbox.account import Clock, moment
 from ciclo_sandbox.answers import Answer, Json
-from ciclo_sandbox.clock import Clock, moment
 
 TRANSPORT: Final = "ciclo.transport"
 """Where the server leaves a request's transport in its scope."""

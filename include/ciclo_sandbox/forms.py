@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from ciclo_sandbox.answers import Json, entries
-from ciclo_sandbox.fields import said
+from ciclo_sandbox.parsing import said
 
 _DAY = "dd-mm-yyyy, dd/mm/yyyy or yyyy-mm-dd"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from ciclo_sandbox.fields import BrazilianDay, ContractState, Identifier, IsoDay, Many, Money, Resource, State, said
+from ciclo_sandbox.parsing import BrazilianDay, ContractState, Identifier, IsoDay, Many, Money, Resource, State, said
 
 
 class _Party(Resource):

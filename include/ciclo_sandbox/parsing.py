@@ -1,14 +1,20 @@
-"""Values as they come in and go out of the vendor's API.
+"""Values as they come in and go out of the vendor's API, and the field types of its answers.
 
-Input is cast, never trusted. What cannot be read as the field's type counts as nothing (`None`), the way
-the vendor's own casts do (`"payment_value": "decimal"` is zero, `"estimated_issue_date": "date"` is no date).
-Money and quantities go out as decimal strings, never through a binary float.
+Input is cast, never trusted. What cannot be read as the field's type counts as nothing (`None`), the way the vendor's
+own casts do (`"payment_value": "decimal"` is zero, `"estimated_issue_date": "date"` is no date). Money and quantities
+go out as decimal strings, never through a binary float.
+
+A state file may write a date or an amount in any form the API takes; it is kept in the form the API answers. The
+field types are what pydantic reads it by and what OpenAPI describes.
 """
 
 import re
+from collections.abc import Callable
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 CENTS: Final = Decimal("0.01")
 HUNDRED: Final = Decimal(100)
@@ -117,3 +123,68 @@ def _date(year: int, month: int, number: int) -> date | None:
         return date(year, month, number)
     except ValueError:
         return None
+
+
+class Resource(BaseModel):
+    """An object as the API answers it. Fields of older API versions are read over, missing ones get the default."""
+
+    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
+
+
+def _money(value: Any) -> str | None:
+    if value is None:
+        return None
+    number = decimal(value)
+    if number is None:
+        message = f"{value!r} is not a decimal number"
+        raise ValueError(message)
+    return amount(number)
+
+
+def _day(form: Callable[[date | None], str | None]) -> Callable[[Any], str | None]:
+    def read(value: Any) -> str | None:
+        if value is None or value == "":
+            return None
+        if found := day(value):
+            return form(found)
+        message = f"{value!r} is not a date (dd/mm/yyyy or yyyy-mm-dd)"
+        raise ValueError(message)
+
+    return read
+
+
+STATES: Final = ("to_emit", "to_receive", "received", "cancelled")
+
+
+def _state(value: Any) -> Any:
+    # Answers of 2016 carry the number of the state.
+    known = isinstance(value, int) and not isinstance(value, bool) and value in range(len(STATES))
+    return STATES[value] if known else value
+
+
+def _contract_state(value: Any) -> Any:
+    # Answers of 2016 carry 1 for an active contract.
+    return {0: "inactive", 1: "active"}.get(value, value) if isinstance(value, int) else value
+
+
+_PATTERN_MONEY: Final = {"anyOf": [{"type": "string", "pattern": r"^-?\d+\.\d+$"}, {"type": "null"}]}
+_PATTERN_BRAZILIAN: Final = {"anyOf": [{"type": "string", "pattern": r"^\d{2}/\d{2}/\d{4}$"}, {"type": "null"}]}
+_PATTERN_ISO: Final = {"anyOf": [{"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}, {"type": "null"}]}
+
+Money = Annotated[str | None, BeforeValidator(_money), WithJsonSchema(_PATTERN_MONEY)]
+BrazilianDay = Annotated[str | None, BeforeValidator(_day(brazilian)), WithJsonSchema(_PATTERN_BRAZILIAN)]
+IsoDay = Annotated[str | None, BeforeValidator(_day(iso)), WithJsonSchema(_PATTERN_ISO)]
+# A state that is not known (a misprint of the documents, a value of tomorrow) is answered as it stands.
+State = Annotated[str | None, BeforeValidator(_state)]
+ContractState = Annotated[str | None, BeforeValidator(_contract_state)]
+_T = TypeVar("_T")
+Many = Annotated[list[_T], BeforeValidator(lambda given: [] if given is None else given)]
+Identifier = Annotated[int | None, Field(gt=0, le=2**63 - 1)]
+
+
+def said(sentence: str, default: Any = None, **constraints: Any) -> Any:
+    """Return a field with its sentence and the default that the API gives when a state file leaves it out."""
+    if isinstance(default, list | dict):
+        kind = type(default)
+        return Field(default_factory=lambda: kind(default), description=sentence, **constraints)
+    return Field(default=default, description=sentence, **constraints)

@@ -12,11 +12,10 @@ from ciclo_sandbox import lifecycle, parsing
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import JSON, Json, NotFoundRefusal, ParameterRefusal, nothing, ok
 from ciclo_sandbox.api import Endpoints, Id, TheAccount, refused, under
-from ciclo_sandbox.documents import past_due
-from ciclo_sandbox.fields import STATES
 from ciclo_sandbox.forms import ReceiptBody
 from ciclo_sandbox.models import Invoice, Receivable
-from ciclo_sandbox.storage import INVOICES, RECEIVABLES
+from ciclo_sandbox.parsing import STATES
+from ciclo_sandbox.storage import INVOICES, RECEIVABLES, past_due
 
 router = Endpoints("receivables")
 _RECEIVABLES: Final = "/contracts/{contract_id}/receivables"

@@ -20,7 +20,6 @@ from ciclo_sandbox.account import DEFAULT_TOKEN, SEQUENCES, Account
 from ciclo_sandbox.answers import Json
 from ciclo_sandbox.behaviour import Behaviour
 from ciclo_sandbox.calendar import DAY
-from ciclo_sandbox.fields import Identifier, Many
 from ciclo_sandbox.models import (
     AdditionalInformation,
     Billable,
@@ -42,6 +41,7 @@ from ciclo_sandbox.models import (
     ServiceItem,
 )
 from ciclo_sandbox.models import Service as ServiceLine
+from ciclo_sandbox.parsing import Identifier, Many
 
 _PIECE: Final = 1000
 

@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from ciclo_sandbox.openapi import openapi
+from ciclo_sandbox.app import openapi
 from ciclo_sandbox.testing import SandboxControl, running_sandbox
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
