@@ -17,6 +17,10 @@ from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po, write_po
 
 from ciclo.cli.main import texts_of_help
+from ciclo.domain.findings import FindingKind
+from ciclo.domain.receivables import InvoiceState, ReceivableState
+from ciclo.domain.states import ExecutionState, PeriodState, ReasonKind
+from ciclo.domain.wording import heading
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -26,6 +30,22 @@ from setup import CATALOGUES, compile_catalogues  # noqa: E402 - it is on the pa
 PACKAGE = ROOT / "include" / "ciclo"
 KEYWORDS: dict[str, Any] = {"_": None, "N_": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
 TEMPLATES: dict[str, Any] = {"trimmed": "true", "silent": "false"}
+ELSEWHERE = (
+    "period",
+    "rule",
+    "contract",
+    "invoice",
+    "receivable",
+    "price update",
+    "finding",
+    "deleted",
+    "open",
+    "acknowledged",
+    "closed",
+    "active",
+    "inactive",
+)
+"""Words for what a row is about and for states that no enum has."""
 OF_THE_LIBRARY = (
     "Usage:",
     "Options",
@@ -73,6 +93,10 @@ def extracted() -> Catalog:
             _collect(found, path, "jinja2", TEMPLATES)
     for path in sorted((ROOT / "dags").glob("*.py")):
         _collect(found, path, "python", {})
+    for kind in (*ReasonKind, *FindingKind):
+        found.add(heading(kind))
+    for state in (*PeriodState, *ExecutionState, *InvoiceState, *ReceivableState, *ELSEWHERE, *FindingKind):
+        found.add(state.replace("_", " "))
     for text in (*OF_THE_LIBRARY, *(text for holder, name in texts_of_help() if (text := getattr(holder, name)))):
         found.add(text)
     return found

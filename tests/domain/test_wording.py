@@ -1,10 +1,15 @@
 """Reasons and findings in words: each kind has some, and what is missing never stops a page."""
 
+import json
+
 import pytest
 
+from ciclo.domain.due_dates import Charge, ChargeType
+from ciclo.domain.errors import InvalidRule
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.states import Reason, ReasonKind, as_reason
 from ciclo.domain.wording import said, said_of_finding
+from ciclo.locale import speaking
 
 
 @pytest.mark.parametrize("kind", list(ReasonKind))
@@ -47,3 +52,32 @@ def test_an_older_sentence_stays_as_it_was_written():
 def test_nothing_is_said_as_the_caller_wants():
     assert said(None) == ""
     assert said(None, "no reason given") == "no reason given"
+
+
+def test_a_reason_is_read_in_either_language_whenever_it_was_written():
+    facts = {"contract_id": 10, "rule_id": 1, "issue_date": "2025-06-10", "invoice_ids": [900], "amount": "1091.28"}
+    reason = Reason(ReasonKind.MAY_BE_ITS_OWN, facts)
+    with speaking("pt_BR"):
+        assert said(reason) == (
+            "contrato 10, regra 1, período de 10/06/2025: o faturamento 900 de R$ 1.091,28 pode ser o dele"
+        )
+    assert said(reason).endswith("invoice 900 of R$ 1.091,28 may be its own")
+
+
+def test_an_error_among_the_facts_is_put_into_words_where_it_is_shown():
+    with pytest.raises(InvalidRule) as caught:
+        Charge(charge_type=ChargeType.FIXED_DAY, day_number=40)
+    stored = json.loads(json.dumps(caught.value.at(contract=10, rule=1).fact))
+    reason = Reason(ReasonKind.TERMS_UNUSABLE, {"error": stored})
+    field = "contract 10, rule 1, receivables_additional_information.day_number"
+    assert said(reason) == f"its rule cannot be billed by: {field}: must be a whole number from 1 to 31, not 40"
+    with speaking("pt_BR"):
+        assert "contrato 10, regra 1, " in said(reason)
+        assert said(reason).endswith("deve ser um número inteiro de 1 a 31, não 40")
+
+
+def test_a_state_among_the_facts_is_said_as_people_call_it():
+    reason = Reason(ReasonKind.PERIOD_UNSETTLED, {"issue_date": "2025-06-10", "state": "in_doubt"})
+    assert said(reason) == "the period of 2025-06-10 is in doubt and has to be settled first"
+    with speaking("pt_BR"):
+        assert said(reason) == "o período de 10/06/2025 está em dúvida e precisa ser resolvido antes"

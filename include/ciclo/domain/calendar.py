@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from ciclo.domain.errors import DateOutOfRange, InvalidHolidays
+from ciclo.locale import N_, Text
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 """The time zone of billing."""
@@ -49,7 +50,7 @@ def day_in_month(number: int, day: int) -> date:
     """
     year, month0 = divmod(number, 12)
     if not date.min.year <= year <= date.max.year:
-        raise DateOutOfRange(f"month {month0 + 1} of year {year}")
+        raise DateOutOfRange(Text(N_("month {month} of year {year}"), month=month0 + 1, year=year))
     return date(year, month0 + 1, min(day, monthrange(year, month0 + 1)[1]))
 
 
@@ -83,7 +84,7 @@ def add_days(day: date, days: int) -> date:
     try:
         return day + timedelta(days=days)
     except OverflowError as error:
-        raise DateOutOfRange(f"{days} days after {day}") from error
+        raise DateOutOfRange(Text(N_("{days} days after {day}"), days=days, day=day.isoformat())) from error
 
 
 def is_business_day(day: date, own_holidays: Collection[date] = NO_HOLIDAYS) -> bool:

@@ -25,6 +25,7 @@ from ciclo.domain.calendar import (
 )
 from ciclo.domain.errors import InvalidRule
 from ciclo.domain.money import HUNDRED, rounded_parts, split_money
+from ciclo.locale import N_, Text
 
 PERCENTAGE_UNIT = Decimal("0.0001")
 MOST_PARCELS = 1000
@@ -110,7 +111,7 @@ def charge_type_of(day_number: int | None, day_quantity: int | None, month_quant
         return _IMPLIED[given]
     except KeyError:
         numbers = f"day_number {day_number}, day_quantity {day_quantity}, month_quantity {month_quantity}"
-        raise InvalidRule(_FIELD, f"no charge type has {numbers}") from None
+        raise InvalidRule(_FIELD, Text(N_("no charge type has {numbers}"), numbers=numbers)) from None
 
 
 _IMPLIED: Mapping[tuple[bool, bool, bool], ChargeType] = MappingProxyType(
@@ -184,4 +185,12 @@ def _percentages(parcels: int) -> tuple[Decimal, ...]:
 
 def _check(field: str, value: object, lowest: int, highest: int) -> None:
     if not isinstance(value, int) or not lowest <= value <= highest:
-        raise InvalidRule(f"{_FIELD}.{field}", f"must be a whole number from {lowest} to {highest}, not {value!r}")
+        raise InvalidRule(
+            f"{_FIELD}.{field}",
+            Text(
+                N_("must be a whole number from {lowest} to {highest}, not {value}"),
+                lowest=lowest,
+                highest=highest,
+                value=repr(value),
+            ),
+        )

@@ -1,28 +1,56 @@
 """What can be wrong with the input of a billing rule, one class per failure.
 
 An error builds its own message, from the values that are wrong, so that every log, console page and
-parked period shows the same sentence. Where contract and rule are known to the caller only, `InvalidRule.at` adds them.
+parked period shows the same sentence, each in its reader's language. Where contract and rule are known to the caller
+only, `InvalidRule.at` adds them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Self
 
+from ciclo.locale import N_, Text
+
 
 class DomainError(Exception):
-    """Base of every failure of a billing rule. Retrying never helps: the input has to change."""
+    """Base of every failure of a billing rule. Retrying never helps: the input has to change.
+
+    Args:
+        text: what is wrong, as the catalogues have it, with the names of values.
+        values: what is filled in.
+    """
+
+    def __init__(self, text: str, **values: object) -> None:
+        self.text = Text(text, **values)
+        super().__init__(text, values)
+
+    def __str__(self) -> str:
+        return str(self.text)
+
+    @property
+    def fact(self) -> Mapping[str, object]:
+        """The error as a fact of a reason, put into words where it is shown."""
+        return self.text.fact
 
 
 class InvalidRule(DomainError):
     """A contract's invoice rule holds a value that cannot be billed by."""
 
-    def __init__(self, field: str, reason: str, *, contract: int | None = None, rule: int | None = None) -> None:
+    def __init__(self, field: str, reason: str | Text, *, contract: int | None = None, rule: int | None = None) -> None:
         self.contract = contract
         self.rule = rule
         self.field = field
         self.reason = reason
-        super().__init__(f"{_place(contract, rule)}{field}: {reason}")
+        names = {"contract": contract, "rule": rule}
+        known = {name: number for name, number in names.items() if number is not None}
+        text = {
+            (): N_("{field}: {reason}"),
+            ("contract",): N_("contract {contract}, {field}: {reason}"),
+            ("rule",): N_("rule {rule}, {field}: {reason}"),
+            ("contract", "rule"): N_("contract {contract}, rule {rule}, {field}: {reason}"),
+        }[tuple(known)]
+        super().__init__(text, field=field, reason=reason, **known)
 
     def at(self, *, contract: int | None = None, rule: int | None = None) -> Self:
         """Return the same failure with the contract and rule it was found in."""
@@ -32,10 +60,10 @@ class InvalidRule(DomainError):
 class InvalidAmount(DomainError):
     """Something given as money, quantity or percentage is not a finite decimal number."""
 
-    def __init__(self, field: str, value: object, reason: str) -> None:
+    def __init__(self, field: str, value: object, reason: str | Text) -> None:
         self.field = field
         self.value = value
-        super().__init__(f"{field}: {value!r} {reason}")
+        super().__init__(N_("{field}: {value} {reason}"), field=field, value=repr(value), reason=reason)
 
 
 class InvalidPercentages(DomainError):
@@ -44,8 +72,10 @@ class InvalidPercentages(DomainError):
     def __init__(self, percentages: Sequence[Decimal]) -> None:
         self.percentages = tuple(percentages)
         negative = [part for part in percentages if part < 0]
-        reason = f"{negative[0]} is negative" if negative else f"they total {sum(percentages)}, not 100"
-        super().__init__(f"percentages: {reason}")
+        if negative:
+            super().__init__(N_("percentages: {part} is negative"), part=negative[0])
+        else:
+            super().__init__(N_("percentages: they total {total}, not 100"), total=sum(percentages))
 
 
 class WindowUpsideDown(DomainError):
@@ -54,14 +84,18 @@ class WindowUpsideDown(DomainError):
     def __init__(self, start: date, end: date) -> None:
         self.start = start
         self.end = end
-        super().__init__(f"the window is upside down: it starts on {start} and ends on {end}")
+        super().__init__(
+            N_("the window is upside down: it starts on {start} and ends on {end}"),
+            start=start.isoformat(),
+            end=end.isoformat(),
+        )
 
 
 class DateOutOfRange(DomainError):
     """A date lies outside the years 1 to 9999."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what} lies outside the years 1 to 9999")
+    def __init__(self, what: Text) -> None:
+        super().__init__(N_("{what} lies outside the years 1 to 9999"), what=what)
 
 
 class InvalidHolidays(DomainError):
@@ -69,7 +103,11 @@ class InvalidHolidays(DomainError):
 
     def __init__(self, line: int, text: str) -> None:
         self.line = line
-        super().__init__(f"line {line} of the holidays: {text!r} is no date such as 2025-12-24 or 24/12/2025")
+        super().__init__(
+            N_("line {line} of the holidays: {written} is no date such as 2025-12-24 or 24/12/2025"),
+            line=line,
+            written=repr(text),
+        )
 
 
 class IllegalTransition(DomainError):
@@ -78,8 +116,13 @@ class IllegalTransition(DomainError):
     def __init__(self, what: str, source: str, target: str, allowed: Iterable[str] = ()) -> None:
         self.source = source
         self.target = target
-        choices = " or ".join(allowed) or "nothing"
-        super().__init__(f"a {what} cannot go from {source} to {target}; from {source} it may go to {choices}")
+        super().__init__(
+            N_("a {what} cannot go from {source} to {target}; from {source} it may go to {allowed}"),
+            what=Text(what),
+            source=_state(source),
+            target=_state(target),
+            allowed=[_state(each) for each in allowed] or Text(N_("nothing")),
+        )
 
 
 class MissingIndexValue(DomainError):
@@ -88,7 +131,7 @@ class MissingIndexValue(DomainError):
     def __init__(self, index: str, month: date) -> None:
         self.index = index
         self.month = month
-        super().__init__(f"price index {index} has no value for {month:%Y-%m}")
+        super().__init__(N_("price index {index} has no value for {month}"), index=index, month=f"{month:%Y-%m}")
 
 
 class UnknownPriceIndex(DomainError):
@@ -96,7 +139,9 @@ class UnknownPriceIndex(DomainError):
 
     def __init__(self, value: object, known: Iterable[str]) -> None:
         self.value = value
-        super().__init__(f"price index {value!r} is unknown; known are {', '.join(known)}")
+        super().__init__(
+            N_("price index {value} is unknown; known are {known}"), value=repr(value), known=", ".join(known)
+        )
 
 
 class NoPriceInForce(DomainError):
@@ -105,8 +150,11 @@ class NoPriceInForce(DomainError):
     def __init__(self, service: int, on: date) -> None:
         self.service = service
         self.on = on
-        whose = f"service {service}" if service else "the rule"
-        super().__init__(f"{whose} has no price in force on {on}")
+        if service:
+            text = N_("service {service} has no price in force on {on}")
+            super().__init__(text, service=service, on=on.isoformat())
+        else:
+            super().__init__(N_("the rule has no price in force on {on}"), on=on.isoformat())
 
 
 class UnknownServiceItem(DomainError):
@@ -115,10 +163,12 @@ class UnknownServiceItem(DomainError):
     def __init__(self, update: int, service_item: int) -> None:
         self.update = update
         self.service_item = service_item
-        super().__init__(f"scheduled update {update}: no service of the rule has service item {service_item}")
+        super().__init__(
+            N_("scheduled update {update}: no service of the rule has service item {service_item}"),
+            update=update,
+            service_item=service_item,
+        )
 
 
-def _place(contract: int | None, rule: int | None) -> str:
-    names = (("contract", contract), ("rule", rule))
-    known = ", ".join(f"{name} {number}" for name, number in names if number is not None)
-    return f"{known}, " if known else ""
+def _state(state: str) -> Text:
+    return Text(str(state).replace("_", " "))

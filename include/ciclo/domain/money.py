@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 from ciclo.domain.errors import InvalidAmount, InvalidPercentages
+from ciclo.locale import N_, Text
 
 CENT = Decimal("0.01")
 ZERO = Decimal("0.00")
@@ -38,17 +39,19 @@ def parse_decimal(value: object, field: str = "amount") -> Decimal:
     """
     match value:
         case bool() | float():
-            raise InvalidAmount(field, value, f"is a {type(value).__name__}, not an exact decimal number")
+            raise InvalidAmount(
+                field, value, Text(N_("is a {kind}, not an exact decimal number"), kind=type(value).__name__)
+            )
         case Decimal() | int():
             number = Decimal(value)
         case str() if _PLAIN_DECIMAL.fullmatch(value.strip()):
             number = Decimal(value.strip())
         case _:
-            raise InvalidAmount(field, value, "is not a decimal number")
+            raise InvalidAmount(field, value, Text(N_("is not a decimal number")))
     if not number.is_finite():
-        raise InvalidAmount(field, value, "is not a finite number")
+        raise InvalidAmount(field, value, Text(N_("is not a finite number")))
     if abs(number) >= _LARGEST:
-        raise InvalidAmount(field, value, "is too large")
+        raise InvalidAmount(field, value, Text(N_("is too large")))
     return number
 
 

@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.errors import InvalidRule, MissingIndexValue, UnknownPriceIndex
+from ciclo.locale import N_, Text
 
 ONE = Decimal(1)
 MONTHS_BY_LAW = 12
@@ -139,7 +140,9 @@ def window(
         InvalidRule: `month_quantity` is below 1.
     """
     if month_quantity < 1:
-        raise InvalidRule("scheduled_updates.month_quantity", f"must be 1 or more, not {month_quantity}")
+        raise InvalidRule(
+            "scheduled_updates.month_quantity", Text(N_("must be 1 or more, not {value}"), value=month_quantity)
+        )
     last = add_months(first_of_month(execution_date), -1)
     if policy is WindowPolicy.PUBLISHED and available_from(index, last) > execution_date:
         last = add_months(last, -1)

@@ -16,6 +16,7 @@ from ciclo.domain.errors import InvalidRule, NoPriceInForce, UnknownServiceItem
 from ciclo.domain.money import cents, multiply_to_cents, service_value
 from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.recurrence import DateRange, Period, step_on_or_after
+from ciclo.locale import N_, Text
 
 WHOLE_RULE = 0
 """Service key of the price of a rule without services: its gross value."""
@@ -79,9 +80,15 @@ class ScheduledUpdate:
 
     def __post_init__(self) -> None:
         if self.month_quantity < 1:
-            raise InvalidRule("scheduled_updates.month_quantity", f"must be 1 or more, not {self.month_quantity}")
+            raise InvalidRule(
+                "scheduled_updates.month_quantity",
+                Text(N_("must be 1 or more, not {value}"), value=self.month_quantity),
+            )
         if self.days_until_update < 0:
-            raise InvalidRule("scheduled_updates.days_until_update", f"must be 0 or more, not {self.days_until_update}")
+            raise InvalidRule(
+                "scheduled_updates.days_until_update",
+                Text(N_("must be 0 or more, not {value}"), value=self.days_until_update),
+            )
 
 
 @dataclass(frozen=True, slots=True)

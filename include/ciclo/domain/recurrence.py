@@ -17,6 +17,7 @@ from typing import Self
 from ciclo.domain.calendar import NO_HOLIDAYS, add_days, add_months, day_in_month, first_of_month, month_number
 from ciclo.domain.due_dates import Charge, due_dates
 from ciclo.domain.errors import InvalidRule, WindowUpsideDown
+from ciclo.locale import N_, Text
 
 DAYS_OF_A_WEEK = 7
 PERIODICITIES = (1, 2, 3, 6, 12)
@@ -108,8 +109,11 @@ class Recurrence:
 
     def __post_init__(self) -> None:
         if self.period_unit is PeriodUnit.MONTHLY and self.month_quantity not in PERIODICITIES:
-            allowed = ", ".join(map(str, PERIODICITIES))
-            reason = f"a monthly rule's period lasts {allowed} months, not {self.month_quantity!r}"
+            reason = Text(
+                N_("a monthly rule's period lasts {allowed} months, not {months}"),
+                allowed=", ".join(map(str, PERIODICITIES)),
+                months=repr(self.month_quantity),
+            )
             raise InvalidRule("additional_information.month_quantity", reason)
 
 

@@ -181,8 +181,8 @@ class ReasonKind(StrEnum):
     NOT_ITS_OWN = "not_its_own"
 
 
-Fact = str | int | Sequence[int] | Sequence[str] | None
-"""A fact as JSON holds it: ISO dates, months as `YYYY-MM`, decimal strings, ids and lists of ids."""
+Fact = str | int | Sequence[int] | Sequence[str] | Mapping[str, object] | None
+"""A fact as JSON has it: ISO dates, months as `YYYY-MM`, decimal strings, ids and lists of ids; an error."""
 
 
 @dataclass(frozen=True, slots=True)

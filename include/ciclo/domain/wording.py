@@ -1,10 +1,13 @@
 """Reasons and findings in words: the one place where a kind with its facts becomes a sentence.
 
 A sentence is a template with the names of facts. `{amount:brl}` writes a decimal string as money, `{month:month}` a
-`YYYY-MM` as `MM/YYYY`, `{ids:list}` a list with commas, `{amount:worth}` money in brackets where it is known. Any other
-fact that is not there reads `?`: an old row, or one that another version wrote, is shown all the same.
+`YYYY-MM` as `MM/YYYY`, `{ids:list}` a list with commas, `{amount:worth}` money in brackets where it is known,
+`{state:state}` a state. A day is written as the language writes it. Any other fact that is not there reads `?`: an old
+row, or one that another version wrote, is shown all the same. An error among the facts is a text of its own
+(`DomainError.fact`).
 """
 
+import re
 import string
 from collections.abc import Mapping
 from decimal import Decimal
@@ -14,164 +17,171 @@ from ciclo.domain.continuity import Break
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import brl
 from ciclo.domain.states import Fact, Reason, ReasonKind
+from ciclo.locale import ENGLISH, N_, Text, _, language
 
 _K, _F = ReasonKind, FindingKind
 
 BREAKS: Mapping[Break, str] = {
-    Break.MONTH_USED_TWICE: "a month is in the price already",
-    Break.MONTH_SKIPPED: "a month would never be used",
-    Break.POLICY_CHANGED: "the months are counted by another policy than before",
-    Break.INDEX_CHANGED: "the index is another one than before",
-    Break.PRICE_CHANGED_BY_HAND: "a person changed the price within these months",
-    Break.YOUNGER_THAN_WINDOW: "the price is younger than these months",
+    Break.MONTH_USED_TWICE: N_("a month is in the price already"),
+    Break.MONTH_SKIPPED: N_("a month would never be used"),
+    Break.POLICY_CHANGED: N_("the months are counted by another policy than before"),
+    Break.INDEX_CHANGED: N_("the index is another one than before"),
+    Break.PRICE_CHANGED_BY_HAND: N_("a person changed the price within these months"),
+    Break.YOUNGER_THAN_WINDOW: N_("the price is younger than these months"),
 }
-
-_CONTINUITY = (
-    "{breaks:breaks}: {old:amounts} becomes {letter:amounts} by {letter_months:list}, "
-    "or {continuity:amounts} by {continuity_months:list}; a person decides"
-)
 
 REASONS: Mapping[ReasonKind, str] = {
     _K.SAID: "{text}",
-    _K.CLAIMED: "claimed by {owner}",
-    _K.CREATED: "invoice {invoice_id} created",
-    _K.ADOPTED: "invoice {invoice_id} was there already",
-    _K.NO_ANSWER: "no answer: {error}",
-    _K.NOT_SENT: "not sent: {error}",
-    _K.CLAIM_EXPIRED: "claimed by {owner}, which never came back",
-    _K.STANDS_IN: "invoice {lost_id} is {lost} at the vendor; invoice {invoice_id} stands in for it",
-    _K.NOT_AT_VENDOR: "not at the vendor after the grace period: planned again",
-    _K.REFUSED: "the API refused it: {error}",
-    _K.LOST_TWICE: "the answer was lost a second time: look at the vendor before it is sent again",
-    _K.SEVERAL_MATCHES: "several invoices may be this period's: {invoice_ids:list}",
-    _K.ONE_INVOICE_FOR_SEVERAL: "invoice {invoice_ids:list} may be this period's and another one's: {issue_dates:list}",
-    _K.MAY_BE_ITS_OWN: "invoice {invoice_ids:list} of {amount:brl} may be its own",
-    _K.REMOVED_AT_VENDOR: "the vendor had generated its invoice and somebody removed it",
-    _K.COVERED_ALREADY: "{covered} is billed already by invoice {invoice_id} of {billed_on}",
-    _K.PRICE_UNKNOWN: "its price is not known: {error}",
-    _K.TERMS_UNUSABLE: "its rule cannot be billed by: {error}",
-    _K.TOTAL_NOT_POSITIVE: "its total would be {amount:brl}",
-    _K.OTHER_CUSTOMER: (
+    _K.CLAIMED: N_("claimed by {owner}"),
+    _K.CREATED: N_("invoice {invoice_id} created"),
+    _K.ADOPTED: N_("invoice {invoice_id} was there already"),
+    _K.NO_ANSWER: N_("no answer: {error}"),
+    _K.NOT_SENT: N_("not sent: {error}"),
+    _K.CLAIM_EXPIRED: N_("claimed by {owner}, which never came back"),
+    _K.STANDS_IN: N_("invoice {lost_id} is {lost:state} at the vendor; invoice {invoice_id} stands in for it"),
+    _K.NOT_AT_VENDOR: N_("not at the vendor after the grace period: planned again"),
+    _K.REFUSED: N_("the API refused it: {error}"),
+    _K.LOST_TWICE: N_("the answer was lost a second time: look at the vendor before it is sent again"),
+    _K.SEVERAL_MATCHES: N_("several invoices may be this period's: {invoice_ids:list}"),
+    _K.ONE_INVOICE_FOR_SEVERAL: N_(
+        "invoice {invoice_ids:list} may be this period's and another one's: {issue_dates:list}"
+    ),
+    _K.MAY_BE_ITS_OWN: N_("invoice {invoice_ids:list} of {amount:brl} may be its own"),
+    _K.REMOVED_AT_VENDOR: N_("the vendor had generated its invoice and somebody removed it"),
+    _K.COVERED_ALREADY: N_("{covered} is billed already by invoice {invoice_id} of {billed_on}"),
+    _K.PRICE_UNKNOWN: N_("its price is not known: {error}"),
+    _K.TERMS_UNUSABLE: N_("its rule cannot be billed by: {error}"),
+    _K.TOTAL_NOT_POSITIVE: N_("its total would be {amount:brl}"),
+    _K.OTHER_CUSTOMER: N_(
         "its rule bills {rule_customer}, its contract is with {contract_customer}, and the API bills a contract's "
         "customer only: make the invoice at the vendor, then release it"
     ),
-    _K.SERVICES_ALIKE: "services {services:list} cannot be told apart",
-    _K.ANOTHER_AMOUNT_APPROVED: "{approved:brl} was approved, by now it is {amount:brl}",
-    _K.UNREAD: "its contract could not be read: {error}",
-    _K.UPDATE_UNSETTLED: "the price update of {execution_date} by {price_index} is not settled",
-    _K.UPDATE_SETTLED: "the price updates of its rule are settled",
-    _K.CONTRACT_INACTIVE: "contract {contract_id} is inactive",
-    _K.CONTRACT_GONE: "contract {contract_id} is no longer at the vendor",
-    _K.RULE_GONE: "rule {rule_id} is no longer at the vendor",
-    _K.RULE_ENDED: "rule {rule_id} ended on {end_date}",
-    _K.NOT_ON_THIS_DAY: "rule {rule_id} no longer issues on this day",
-    _K.LEFT_OUT_BY_POLICY: "left out by the policy {policy} of run {run_id}",
-    _K.CALLED_FOR_AGAIN: "rule {rule_id} calls for it again",
-    _K.TERMS_FOLLOWED: "last seen so at {last_seen}, first seen changed at {first_seen}: {was} became {now}",
-    _K.SUPERSEDED: "the same rule and date is billed by organization {organization_id}",
-    _K.APPLIED: "applied: factor {factor}",
-    _K.VALUE_NOT_OUT: "the value of {price_index} for {month:month} is not out before {out_from}",
-    _K.VALUE_LATE: (
+    _K.SERVICES_ALIKE: N_("services {services:list} cannot be told apart"),
+    _K.ANOTHER_AMOUNT_APPROVED: N_("{approved:brl} was approved, by now it is {amount:brl}"),
+    _K.UNREAD: N_("its contract could not be read: {error}"),
+    _K.UPDATE_UNSETTLED: N_("the price update of {execution_date} by {price_index} is not settled"),
+    _K.UPDATE_SETTLED: N_("the price updates of its rule are settled"),
+    _K.CONTRACT_INACTIVE: N_("contract {contract_id} is inactive"),
+    _K.CONTRACT_GONE: N_("contract {contract_id} is no longer at the vendor"),
+    _K.RULE_GONE: N_("rule {rule_id} is no longer at the vendor"),
+    _K.RULE_ENDED: N_("rule {rule_id} ended on {end_date}"),
+    _K.NOT_ON_THIS_DAY: N_("rule {rule_id} no longer issues on this day"),
+    _K.LEFT_OUT_BY_POLICY: N_("left out by the policy {policy} of run {run_id}"),
+    _K.CALLED_FOR_AGAIN: N_("rule {rule_id} calls for it again"),
+    _K.TERMS_FOLLOWED: N_("last seen so at {last_seen}, first seen changed at {first_seen}: {was} became {now}"),
+    _K.SUPERSEDED: N_("the same rule and date is billed by organization {organization_id}"),
+    _K.APPLIED: N_("applied: factor {factor}"),
+    _K.VALUE_NOT_OUT: N_("the value of {price_index} for {month:month} is not out before {out_from}"),
+    _K.VALUE_LATE: N_(
         "the value of {price_index} for {month:month} should be out since {out_from} and is not; "
         "parked on {until} if it stays so"
     ),
-    _K.VALUE_MISSING: (
+    _K.VALUE_MISSING: N_(
         "the value of {price_index} for {month:month} should be out since {out_from} and is not; waited since {since}"
     ),
     _K.UPDATE_UNUSABLE: "{error}",
-    _K.PERIOD_UNSETTLED: "the period of {issue_date} is {state} and has to be settled first",
-    _K.CONTINUITY: _CONTINUITY,
-    _K.CONTINUITY_CHANGED: f"what {{person}} decided was about other figures; {_CONTINUITY}",
-    _K.WAITS_FOR_APPROVAL: "waits for a person's approval",
-    _K.GOES_ON: "goes on",
-    _K.PROPOSAL_CHANGED: "rule, prices or index values changed since it was proposed",
-    _K.APPROVAL_REFUSED: (
+    _K.PERIOD_UNSETTLED: N_("the period of {issue_date} is {state:state} and has to be settled first"),
+    _K.CONTINUITY: N_(
+        "{breaks:breaks}: {old:amounts} becomes {letter:amounts} by {letter_months:list}, "
+        "or {continuity:amounts} by {continuity_months:list}; a person decides"
+    ),
+    _K.CONTINUITY_CHANGED: N_(
+        "what {person} decided was about other figures; "
+        "{breaks:breaks}: {old:amounts} becomes {letter:amounts} by {letter_months:list}, "
+        "or {continuity:amounts} by {continuity_months:list}; a person decides"
+    ),
+    _K.WAITS_FOR_APPROVAL: N_("waits for a person's approval"),
+    _K.GOES_ON: N_("goes on"),
+    _K.PROPOSAL_CHANGED: N_("rule, prices or index values changed since it was proposed"),
+    _K.APPROVAL_REFUSED: N_(
         "the approval by {person} is refused: rule, prices or index values changed since it was proposed"
     ),
-    _K.REJECTED: "rejected by {person}",
-    _K.PRICE_NOT_TAKEN: "the vendor was sent {sent:amounts} and shows {shown:amounts}",
-    _K.PRICE_THERE: "the vendor shows the new price",
-    _K.PRICE_NOT_THERE: "the vendor shows the price before after the grace period: planned again",
-    _K.PRICE_UNEXPECTED: (
+    _K.REJECTED: N_("rejected by {person}"),
+    _K.PRICE_NOT_TAKEN: N_("the vendor was sent {sent:amounts} and shows {shown:amounts}"),
+    _K.PRICE_THERE: N_("the vendor shows the new price"),
+    _K.PRICE_NOT_THERE: N_("the vendor shows the price before after the grace period: planned again"),
+    _K.PRICE_UNEXPECTED: N_(
         "the vendor shows {shown:amounts}, neither the price before ({before:amounts}) nor the new one ({sent:amounts})"
     ),
-    _K.INVOICES_PENDING: "invoice {invoice_id} is not at the new price yet: {error}",
-    _K.REPRICED: "{old:brl} to {new:brl} by the price update of {execution_date}",
-    _K.VENDOR_READJUSTED: "the vendor has readjusted the price itself: its price counts",
-    _K.VENDOR_DATE_ALONE: (
+    _K.INVOICES_PENDING: N_("invoice {invoice_id} is not at the new price yet: {error}"),
+    _K.REPRICED: N_("{old:brl} to {new:brl} by the price update of {execution_date}"),
+    _K.VENDOR_READJUSTED: N_("the vendor has readjusted the price itself: its price counts"),
+    _K.VENDOR_DATE_ALONE: N_(
         "the vendor moved its execution date to {next_date}, but its price is still {shown:amounts}"
     ),
-    _K.VENDOR_ON_TOP: (
+    _K.VENDOR_ON_TOP: N_(
         "the vendor shows {shown:amounts} since it readjusted once more than Ciclo; correct the rule at the vendor"
     ),
-    _K.VENDOR_CHANGED_LATER: (
+    _K.VENDOR_CHANGED_LATER: N_(
         "the vendor shows {shown:amounts}, and the price was changed after the execution date as well"
     ),
-    _K.VENDOR_AHEAD: (
+    _K.VENDOR_AHEAD: N_(
         "the vendor's next execution is {next_date}, more than one later; its price of the time between is not known"
     ),
-    _K.UPDATE_ENDED: "the rule, its contract or the update has ended, or it executes on another day by now",
-    _K.CAUSE_GONE: "the cause is gone",
-    _K.SEEN_ANEW: "{person} acknowledged {was}, now it is {found}",
-    _K.APPROVED: "approved by {person}: {hash}",
-    _K.RELEASED: "released by {person}: {note}",
-    _K.CANCELLED: "cancelled by {person}: {note}",
-    _K.PLANNED_AGAIN: "planned again by {person}: {note}",
-    _K.SETTLED_NOW: "grace period ended by {person}: {note}",
+    _K.UPDATE_ENDED: N_("the rule, its contract or the update has ended, or it executes on another day by now"),
+    _K.CAUSE_GONE: N_("the cause is gone"),
+    _K.SEEN_ANEW: N_("{person} acknowledged {was}, now it is {found}"),
+    _K.APPROVED: N_("approved by {person}: {hash}"),
+    _K.RELEASED: N_("released by {person}: {note}"),
+    _K.CANCELLED: N_("cancelled by {person}: {note}"),
+    _K.PLANNED_AGAIN: N_("planned again by {person}: {note}"),
+    _K.SETTLED_NOW: N_("grace period ended by {person}: {note}"),
     _K.ACKNOWLEDGED: "{note}",
-    _K.BILLED_AGAIN: "billed again by {person} after invoice {invoice_id}: {note}",
-    _K.APPLY_ASKED: "{person} decided to apply it: {note}",
-    _K.SKIPPED: "{person} decided to skip it: {note}",
-    _K.NOT_ITS_OWN: "{person} says that invoice {invoice_ids:list} is not its own: {note}",
+    _K.BILLED_AGAIN: N_("billed again by {person} after invoice {invoice_id}: {note}"),
+    _K.APPLY_ASKED: N_("{person} decided to apply it: {note}"),
+    _K.SKIPPED: N_("{person} decided to skip it: {note}"),
+    _K.NOT_ITS_OWN: N_("{person} says that invoice {invoice_ids:list} is not its own: {note}"),
 }
 
 FINDINGS: Mapping[FindingKind, str] = {
-    _F.GAP: (
+    _F.GAP: N_(
         "nobody bills {covered}{amount:worth}; bill_range for the day bills what a rule calls for, "
         "acknowledge what is not to be billed"
     ),
-    _F.BACKDATED: (
+    _F.BACKDATED: N_(
         "{amount:brl} was due before it was first seen on {first_seen}, and nobody has billed it; "
         "bill_range for its day bills it, or acknowledge that it is not billed"
     ),
-    _F.TERMS_CHANGED: (
+    _F.TERMS_CHANGED: N_(
         "its terms changed between {last_seen} and {first_seen}: {was} became {now}; correct its invoice at the "
         "vendor, or acknowledge that it stays as it was billed"
     ),
-    _F.PAUSED: "not billed from {from_date} to {to_date}: the contract was inactive",
-    _F.UNREAD: "it cannot be read: {error}",
-    _F.OVERDUE: "planned and not issued; it is older than runs catch up: bill_range bills it",
-    _F.REMOVED_AT_VENDOR: "the vendor had generated its invoice and somebody removed it",
-    _F.CANCELLED_REMOTELY: (
+    _F.PAUSED: N_("not billed from {from_date} to {to_date}: the contract was inactive"),
+    _F.UNREAD: N_("it cannot be read: {error}"),
+    _F.OVERDUE: N_("planned and not issued; it is older than runs catch up: bill_range bills it"),
+    _F.REMOVED_AT_VENDOR: N_("the vendor had generated its invoice and somebody removed it"),
+    _F.CANCELLED_REMOTELY: N_(
         "invoice {invoice_id} of {amount:brl} is cancelled at the vendor; bill the period again, or acknowledge that "
         "it is not billed"
     ),
-    _F.DUPLICATED_REMOTELY: (
+    _F.DUPLICATED_REMOTELY: N_(
         "invoice {invoice_id} of {amount:brl} is one too many beside {expected}; cancel one of them at the vendor"
     ),
-    _F.UNEXPLAINED: (
+    _F.UNEXPLAINED: N_(
         "invoice {invoice_id} of {planned_date}, {amount:brl} ({description}): no period expects it; cancel it, or "
         "acknowledge it"
     ),
-    _F.CUSTOMER_DIFFERS: "invoice {invoice_id} is for customer {found}, the contract's is {expected}",
-    _F.VALUE_EDITED: "invoice {invoice_id} is {found:brl}, its rule says {expected:brl}",
-    _F.DATE_MOVED: "invoice {invoice_id} is issued on {found}, its rule says {expected}",
-    _F.SPLIT: "invoice {invoice_id} has {found} receivables, its rule says {expected}",
-    _F.DESCRIPTION_DIFFERS: "invoice {invoice_id} has another description than its rule",
-    _F.AMOUNT_DIFFERS: "invoice {invoice_id}: what its receivables come to is {found:brl}, not {expected:brl}",
-    _F.DUE_DATE_CHANGED: "invoice {invoice_id}, receivable {receivable_id}: due on {found}, by its rule on {expected}",
-    _F.UNDER_PAID: "invoice {invoice_id}, receivable {receivable_id}: {found:brl} of {expected:brl} was paid",
-    _F.OVER_PAID: "invoice {invoice_id}, receivable {receivable_id}: {found:brl} was paid, {expected:brl} was due",
-    _F.PAID_LATE: "invoice {invoice_id}, receivable {receivable_id}: due on {expected}, paid on {found}",
-    _F.FINANCE_SYSTEM_ERROR: (
+    _F.CUSTOMER_DIFFERS: N_("invoice {invoice_id} is for customer {found}, the contract's is {expected}"),
+    _F.VALUE_EDITED: N_("invoice {invoice_id} is {found:brl}, its rule says {expected:brl}"),
+    _F.DATE_MOVED: N_("invoice {invoice_id} is issued on {found}, its rule says {expected}"),
+    _F.SPLIT: N_("invoice {invoice_id} has {found} receivables, its rule says {expected}"),
+    _F.DESCRIPTION_DIFFERS: N_("invoice {invoice_id} has another description than its rule"),
+    _F.AMOUNT_DIFFERS: N_("invoice {invoice_id}: what its receivables come to is {found:brl}, not {expected:brl}"),
+    _F.DUE_DATE_CHANGED: N_(
+        "invoice {invoice_id}, receivable {receivable_id}: due on {found}, by its rule on {expected}"
+    ),
+    _F.UNDER_PAID: N_("invoice {invoice_id}, receivable {receivable_id}: {found:brl} of {expected:brl} was paid"),
+    _F.OVER_PAID: N_("invoice {invoice_id}, receivable {receivable_id}: {found:brl} was paid, {expected:brl} was due"),
+    _F.PAID_LATE: N_("invoice {invoice_id}, receivable {receivable_id}: due on {expected}, paid on {found}"),
+    _F.FINANCE_SYSTEM_ERROR: N_(
         "invoice {invoice_id}, receivable {receivable_id}: the finance system refused it, the money will not come "
         "until somebody acts: {found}"
     ),
-    _F.DELETED_REMOTELY: (
-        "invoice {invoice_id} of {amount:brl} was {state} and is no longer at the vendor; make it there again, or "
-        "acknowledge that it is not billed"
+    _F.DELETED_REMOTELY: N_(
+        "invoice {invoice_id} of {amount:brl} was {state:state} and is no longer at the vendor; make it there again, "
+        "or acknowledge that it is not billed"
     ),
-    _F.VENDOR_FACTOR_DIFFERS: (
+    _F.VENDOR_FACTOR_DIFFERS: N_(
         "the vendor readjusted to {found:amounts}, by the index it is {expected:amounts}; the vendor's price counts"
     ),
 }
@@ -197,11 +207,13 @@ class _Words(string.Formatter):
             case "amounts":
                 return ", ".join(brl(Decimal(str(each))) for each in value)
             case "breaks":
-                return "; ".join(BREAKS[Break(each)] for each in value)
+                return "; ".join(_(BREAKS[Break(each)]) for each in value)
+            case "state":
+                return state_words(str(value))
             case "list":
                 return ", ".join(map(str, [value] if isinstance(value, str | int) else value))
             case _:
-                return str(value)
+                return plain_words(value)
 
 
 _WORDS = _Words()
@@ -216,35 +228,61 @@ def said(reason: Reason | None, nothing: str = "") -> str:
     """
     if reason is None:
         return nothing
-    template = REASONS[reason.kind]
+    template = _(REASONS[reason.kind])
     return f"{_place(reason.facts, template)}{_WORDS.vformat(template, (), reason.facts)}"
 
 
 def said_of_finding(kind: str, facts: Mapping[str, Fact]) -> str:
     """Put a finding into a sentence that names what it is about; the text of an older one is as it was written."""
     if "text" in facts:
-        return str(facts["text"])
+        return plain_words(facts["text"])
     try:
-        template = FINDINGS[FindingKind(kind)]
+        template = _(FINDINGS[FindingKind(kind)])
     except (KeyError, ValueError):
-        template = kind.replace("_", " ")
+        template = state_words(kind)
     return f"{_place(facts, template)}{_WORDS.vformat(template, (), facts)}"
 
 
 def kind_words(kind: str) -> str:
     """Return a kind of reason or finding as a heading has it."""
+    return _(heading(kind))
+
+
+def heading(kind: str) -> str:
+    """Return the text of a kind's heading, as the catalogues have it."""
     return "Other reasons" if kind == ReasonKind.SAID else kind.replace("_", " ").capitalize()
 
 
+def state_words(state: str) -> str:
+    """Return a state, or another value of an enum, as a sentence has it: `in doubt`."""
+    return _(state.replace("_", " "))
+
+
+_DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d:\d\d)\S*)?", re.ASCII)
+
+
+def plain_words(value: object) -> str:
+    """Write a fact for which no form is asked: an error in its own words, days as the language writes them."""
+    if isinstance(value, Mapping):
+        return str(Text.of(value))
+    if language() == ENGLISH:
+        return str(value)
+    return _DAY.sub(lambda day: f"{day[3]}/{day[2]}/{day[1]}{f' {day[4]}' if day[4] else ''}", str(value))
+
+
 _NAMED = (
-    ("contract_id", "contract {}"),
-    ("rule_id", "rule {}"),
-    ("issue_date", "period {}"),
-    ("execution_date", "update of {}"),
+    ("contract_id", N_("contract {}")),
+    ("rule_id", N_("rule {}")),
+    ("issue_date", N_("period {}")),
+    ("execution_date", N_("update of {}")),
 )
 
 
 def _place(facts: Mapping[str, Fact], template: str) -> str:
     """Return what a sentence is about, for what it does not name itself."""
-    names = [text.format(facts[name]) for name, text in _NAMED if name in facts and f"{{{name}" not in template]
+    names = [
+        _(text).format(plain_words(facts[name]))
+        for name, text in _NAMED
+        if name in facts and f"{{{name}" not in template
+    ]
     return f"{', '.join(names)}: " if names else ""

@@ -29,6 +29,7 @@ from ciclo.domain.recurrence import DateRange, periods
 from ciclo.jobs.rules.prices import current_prices
 from ciclo.jobs.rules.terms import read_terms
 from ciclo.ledger.terms import RuleTerms
+from ciclo.locale import N_, Text
 from ciclo.sgs.series import shipped_series
 
 
@@ -79,7 +80,7 @@ def read_rule(document: Mapping[str, Any]) -> InvoiceRule:
     """
     bare = document.get("invoice_rule", document)
     if not isinstance(bare, Mapping):
-        raise InvalidRule("invoice_rule", "is not an object")
+        raise InvalidRule("invoice_rule", Text(N_("is not an object")))
     services = [{"id": -number, **service} for number, service in enumerate(bare.get("services") or [], start=1)]
     known = {"id": 0, "contract_id": 0, "gross_value": "0", **bare, "services": services}
     try:

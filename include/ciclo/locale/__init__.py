@@ -8,7 +8,7 @@ that the domain may use it, too.
 """
 
 import gettext as _gettext
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -90,6 +90,56 @@ def pgettext(context: str, message: str) -> str:
 def N_(message: str) -> str:  # noqa: N802 - what gettext calls it
     """Mark a text for the catalogues, and return it as it is."""
     return message
+
+
+class Text:
+    """A text with what is filled in, put into words when it is shown, perhaps years later and in another language.
+
+    Args:
+        message: the text in English, marked by `N_`, with names in braces.
+        values: what is filled in: numbers, strings, texts, or a list of which one is chosen. A fact writes any other
+            value as a string.
+    """
+
+    __slots__ = ("message", "values")
+
+    def __init__(self, message: str, **values: object) -> None:
+        self.message = message
+        self.values = values
+
+    def __str__(self) -> str:
+        values = {name: _one_of(value) if isinstance(value, list) else value for name, value in self.values.items()}
+        return _(self.message).format(**values)
+
+    @property
+    def fact(self) -> dict[str, object]:
+        """The text as JSON values."""
+        return {"text": self.message, **{name: _plain(value) for name, value in self.values.items()}}
+
+    @classmethod
+    def of(cls, fact: Mapping[str, object]) -> "Text":
+        """Return the text that a fact holds."""
+        values = {name: _read(value) for name, value in fact.items() if name != "text"}
+        return cls(str(fact.get("text", "?")), **values)
+
+
+def _one_of(values: list[object]) -> str:
+    between = _("or")
+    return f" {between} ".join(map(str, values))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Text):
+        return value.fact
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value if isinstance(value, int | str) else str(value)
+
+
+def _read(value: object) -> object:
+    if isinstance(value, Mapping):
+        return Text.of(value)
+    return [_read(each) for each in value] if isinstance(value, list) else value
 
 
 def _weight(parameters: str) -> float:

@@ -58,9 +58,9 @@ class InvoiceRequests:
                 return Unbillable(period, reason_about(period, ReasonKind.TOTAL_NOT_POSITIVE, amount=str(gross)))
             return InvoiceRequest(period, gross, self._body(period, snapshot, gross))
         except NoPriceInForce as error:
-            return Unbillable(period, reason_about(period, ReasonKind.PRICE_UNKNOWN, error=str(error)))
+            return Unbillable(period, reason_about(period, ReasonKind.PRICE_UNKNOWN, error=error.fact))
         except DomainError as error:
-            return Unbillable(period, reason_about(period, ReasonKind.TERMS_UNUSABLE, error=str(error)))
+            return Unbillable(period, reason_about(period, ReasonKind.TERMS_UNUSABLE, error=error.fact))
 
     def _body(self, period: Period, snapshot: RuleSnapshot, gross: Decimal) -> dict[str, Any]:
         terms = snapshot.terms_on(period.issue_date)

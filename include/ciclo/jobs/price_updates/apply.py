@@ -193,7 +193,7 @@ def advance(run: Run, case: Case) -> Step:  # noqa: C901, PLR0911 - the state ma
         case MissingIndexValue():
             return _wait(run, case, proposal)
         case DomainError():
-            return _park(run, case, case.reason(ReasonKind.UPDATE_UNUSABLE, error=str(proposal)))
+            return _park(run, case, case.reason(ReasonKind.UPDATE_UNUSABLE, error=proposal.fact))
         case Proposal():
             figure = _figure_to_apply(run, case, proposal)
     if figure is None or (run.options.require_approval and not _is_approved(run, case, figure)):

@@ -21,6 +21,7 @@ from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.ask import ROWS_AT_ONCE, RuleBatch, rule_batches
 from ciclo.jobs.rules.store import Problem, store_rules
 from ciclo.ledger.repositories import ACTIVE, Disagreement
+from ciclo.locale import N_, Text
 
 ANEW = timedelta(0)
 """Read whatever was read before."""
@@ -243,7 +244,7 @@ def _store(ctx: JobContext, batch: RuleBatch, seen_on: date) -> Readings:
     for contract_id, (missing, known) in batch.disbelieved.items():
         unread[contract_id] = _disappeared(contract_id, missing, known)
     for rule, rule_error in batch.unread_rules:
-        facts: dict[str, Any] = {"contract_id": rule.contract_id, "rule_id": rule.id, "error": str(rule_error)}
+        facts: dict[str, Any] = {"contract_id": rule.contract_id, "rule_id": rule.id, "error": rule_error.fact}
         unread.setdefault(rule.contract_id, Reason(ReasonKind.UNREAD, facts))
     problems = store_rules(ctx, batch, unread, seen_on)
     ctx.catalogue.mark_gone(batch.gone, now)
@@ -277,8 +278,9 @@ def _unread(contract_id: int, error: ApiError) -> Reason:
 
 
 def _disappeared(contract_id: int, missing: Collection[int], known: Collection[int]) -> Reason:
-    error = f"{len(missing)} of its {len(known)} rules are missing: acknowledge this if they were really deleted"
-    return Reason(ReasonKind.UNREAD, {"contract_id": contract_id, "error": error, "missing": sorted(missing)})
+    text = N_("{missing} of its {known} rules are missing: acknowledge this if they were really deleted")
+    error = Text(text, missing=len(missing), known=len(known))
+    return Reason(ReasonKind.UNREAD, {"contract_id": contract_id, "error": error.fact, "missing": sorted(missing)})
 
 
 def _settle_unread(ctx: JobContext, unread: Mapping[int, Reason], examined: Collection[int]) -> None:
@@ -310,8 +312,9 @@ def _note_disappearance(
     missing: Collection[int],
     known: Collection[int],
 ) -> None:
-    error = f"{len(missing)} of {len(known)} known contracts are missing from the vendor's list"
-    facts: dict[str, Any] = {"error": error, "missing": sorted(missing)}
+    text = N_("{missing} of {known} known contracts are missing from the vendor's list")
+    error = Text(text, missing=len(missing), known=len(known))
+    facts: dict[str, Any] = {"error": error.fact, "missing": sorted(missing)}
     disagreement = Disagreement(
         kind=FindingKind.UNREAD,
         subject=subject,

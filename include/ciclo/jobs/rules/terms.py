@@ -12,6 +12,7 @@ from ciclo.domain.due_dates import Charge, ChargeType, charge_type_of
 from ciclo.domain.errors import InvalidRule
 from ciclo.domain.recurrence import AccrualMonth, PeriodUnit, Recurrence
 from ciclo.ledger.terms import RuleTerms, ServiceLine
+from ciclo.locale import N_, Text
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -80,7 +81,7 @@ def _recurrence(rule: InvoiceRule) -> Recurrence:
 
 def _timing(rule: InvoiceRule) -> AdditionalInformation:
     if rule.additional_information is None:
-        raise InvalidRule("additional_information", "is null: the rule never recurs")
+        raise InvalidRule("additional_information", Text(N_("is null: the rule never recurs")))
     return rule.additional_information
 
 
@@ -134,4 +135,4 @@ def _choice(kind: type[Choice], value: object, field: str) -> Choice:
     try:
         return kind(str(value))
     except ValueError:
-        raise InvalidRule(field, f"{value!r} is not known") from None
+        raise InvalidRule(field, Text(N_("{value} is not known"), value=repr(value))) from None
