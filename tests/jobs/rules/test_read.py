@@ -122,7 +122,7 @@ def test_a_rule_that_cannot_be_billed_by_stops_its_whole_contract(sandbox, lite_
     read_contract_list(ctx)
     readings = read_contracts(ctx, [10, 11], seen_on=DAY)
     assert (set(readings.unread), readings.read) == ({10}, [11])
-    assert "rule 2, additional_information.month_quantity" in str(readings.unread[10].facts["error"])
+    assert "rule 2, additional_information.month_quantity" in said(readings.unread[10])
 
 
 def test_a_reading_that_is_current_is_not_made_again(sandbox, lite_job):
