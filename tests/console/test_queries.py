@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ciclo.domain.receivables import AgeingBucket, ReceivableState, ageing_bucket
+from ciclo.domain.receivables import AgeingBucket, ReceivableState, days_late
 from ciclo.domain.recurrence import DateRange
 from ciclo.ledger.queries import attention, contracts, months, periods, price_updates, receivables
 from ciclo.ledger.queries.paging import PageRequest
@@ -52,6 +52,11 @@ def test_pages_of_receivables_neither_share_nor_lose_a_row(year, sort):
 
     every = listing.every(year, PageRequest(1, 1, sort))
     assert [row.receivable_id for row in paged] == [row.receivable_id for row in every]
+
+
+def ageing_bucket(due_date, today):
+    buckets = zip((0, 30, 60, 90, 10**6), AgeingBucket, strict=True)
+    return next(bucket for longest, bucket in buckets if days_late(due_date, today) <= longest)
 
 
 @pytest.mark.parametrize("days", [-400, -91, -90, -61, -60, -31, -30, -1, 0, 1, 200])

@@ -10,9 +10,8 @@ from ciclo.domain.receivables import (
     BillingEvent,
     InvoiceState,
     ReceivableState,
-    ageing_bucket,
     days_late,
-    days_to_receive,
+    earliest_due_dates,
     event_between,
     next_states,
     observed_events,
@@ -116,9 +115,5 @@ def test_received_money_that_is_found_cancelled_is_a_finding(source, target):
 )
 def test_ageing_counts_days_after_the_due_date(due, days, bucket):
     assert days_late(due, TODAY) == days
-    assert ageing_bucket(due, TODAY) is bucket
-
-
-def test_days_to_receive_count_from_the_issue_date():
-    assert days_to_receive(date(2025, 5, 10), date(2025, 6, 2)) == 23
-    assert days_to_receive(date(2025, 5, 10), date(2025, 5, 8)) == -2
+    edges = earliest_due_dates(TODAY)
+    assert next((name for name, first in edges.items() if due >= first), AgeingBucket.OVER_90_DAYS) is bucket

@@ -9,6 +9,7 @@ from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
 
+from ciclo.domain.calendar import add_days
 from ciclo.domain.errors import IllegalTransition
 
 
@@ -120,21 +121,12 @@ def days_late(due_date: date, today: date) -> int:
     return max(0, (today - due_date).days)
 
 
-def ageing_bucket(due_date: date, today: date) -> AgeingBucket:
-    """Ageing bucket of an open receivable, as of `today`."""
-    days = days_late(due_date, today)
-    return next(bucket for longest, bucket in _BUCKETS if longest is None or days <= longest)
-
-
-_BUCKETS: tuple[tuple[int | None, AgeingBucket], ...] = (
-    (0, AgeingBucket.NOT_DUE),
-    (30, AgeingBucket.DAYS_1_TO_30),
-    (60, AgeingBucket.DAYS_31_TO_60),
-    (90, AgeingBucket.DAYS_61_TO_90),
-    (None, AgeingBucket.OVER_90_DAYS),
-)
-
-
-def days_to_receive(issue_date: date, received_at: date) -> int:
-    """Calendar days from issue to receipt; negative for money that came before its invoice."""
-    return (received_at - issue_date).days
+def earliest_due_dates(today: date) -> dict[AgeingBucket, date]:
+    """Earliest due date of each ageing bucket as of `today`, the youngest bucket first; what is older is over 90."""
+    longest = {
+        AgeingBucket.NOT_DUE: 0,
+        AgeingBucket.DAYS_1_TO_30: 30,
+        AgeingBucket.DAYS_31_TO_60: 60,
+        AgeingBucket.DAYS_61_TO_90: 90,
+    }
+    return {bucket: add_days(today, -days) for bucket, days in longest.items()}

@@ -1,9 +1,8 @@
 """Steps that hold what was billed against what the vendor has: reconciliation, ageing, closing a month."""
 
 import logging
-from collections.abc import Iterable
-from datetime import date
 
+from ciclo.domain.money import brl
 from ciclo.jobs.closing.close import (
     ClosingAttempt,
     close_month,
@@ -13,8 +12,9 @@ from ciclo.jobs.closing.close import (
     require_closed,
 )
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.reconciliation.reconcile import ageing, reconcile, reconcile_touched
+from ciclo.jobs.reconciliation.reconcile import reconcile, reconcile_touched
 from ciclo.jobs.runs import Counts, Run, Trigger
+from ciclo.ledger.queries.receivables import ageing, days_to_receive
 
 log = logging.getLogger("ciclo")
 
@@ -40,9 +40,12 @@ def reconcile_receivables(job: JobContext, run: Run) -> Counts:
 
 def age_receivables(job: JobContext, run: Run) -> dict[str, str]:
     """Say what is owed and since when; return the amounts by age."""
-    aged = ageing(job, run.today)
-    log.info("owed on %s:\n%s", aged.today, "\n".join(aged.lines()))
-    return {bucket.value: str(owed.amount) for bucket, owed in aged.total.buckets.items()}
+    aged = ageing(job.session, job.organization_id, run.today)
+    days = days_to_receive(job.session, job.organization_id)
+    rows = [f"  {bucket.value:<10}{owed.count:>8} {brl(owed.amount):>20}" for bucket, owed in aged.items()]
+    taken = f"  received in {days} days on average" if days is not None else "  nothing was received yet"
+    log.info("owed on %s:\n%s\n%s", run.today, "\n".join(rows), taken)
+    return {bucket.value: str(owed.amount) for bucket, owed in aged.items()}
 
 
 def read_rules(job: JobContext, run: Run) -> None:
@@ -64,7 +67,7 @@ def close_months(job: JobContext, run: Run) -> dict[str, str]:
                 "complete" if not lines else "not complete", lines)  # fmt: skip
         return {f"{report.month:%Y-%m}": "complete" if not lines else "not complete"}
     attempts = []
-    for month in _months(run):
+    for month in months_of(run.window):
         reports = None if run.dry_run else run.reports
         attempts.append(close_month(job, month, today=run.today, reports=reports, contract_ids=run.contract_ids))
         _report_attempt(attempts[-1])
@@ -75,10 +78,6 @@ def close_months(job: JobContext, run: Run) -> dict[str, str]:
 def _is_running(run: Run) -> bool:
     """Whether a run is about the month of the day before its own, which nobody closes yet."""
     return run.trigger is Trigger.SCHEDULE and not run.dated and run.window.end == run.day
-
-
-def _months(run: Run) -> Iterable[date]:
-    return months_of(run.window)
 
 
 def _report_attempt(attempt: ClosingAttempt) -> None:

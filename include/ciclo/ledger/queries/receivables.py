@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import first_of_month
 from ciclo.domain.money import ZERO
-from ciclo.domain.receivables import AgeingBucket, ReceivableState, days_late
+from ciclo.domain.receivables import AgeingBucket, ReceivableState, days_late, earliest_due_dates
 from ciclo.domain.recurrence import DateRange
 from ciclo.ledger.queries.months import Share
 from ciclo.ledger.queries.paging import Listing, contains, counted, days_between
@@ -63,6 +63,7 @@ class CollectedMonth:
 
 
 _OWED = tuple(state.value for state in ReceivableState if state != ReceivableState.CANCELLED)
+_OF_INVOICE = and_(Invoice.organization_id == Receivable.organization_id, Invoice.invoice_id == Receivable.invoice_id)
 SORTS: dict[str, Any] = {
     "due_date": Receivable.due_date,
     "contract": Contract.name,
@@ -75,7 +76,7 @@ SORTS: dict[str, Any] = {
 
 def ageing(session: Session, organization_id: int, today: date) -> dict[AgeingBucket, Share]:
     """Open receivables (issued, not received) by bucket as of `today`: one statement over the index of due dates."""
-    edges = _first_due_dates(today)
+    edges = earliest_due_dates(today).items()
     bucket = case(*((Receivable.due_date >= day, name.value) for name, day in edges), else_=AgeingBucket.OVER_90_DAYS)
     query = (
         select(bucket, func.count(), func.sum(Receivable.gross_value))
@@ -92,6 +93,22 @@ def ageing(session: Session, organization_id: int, today: date) -> dict[AgeingBu
     return shares
 
 
+def days_to_receive(session: Session, organization_id: int) -> Decimal | None:
+    """Mean days from issue to receipt of all that came in, to one decimal; None if nothing did. One statement."""
+    query = (
+        select(func.count(), func.sum(days_between(Receivable.received_at, Invoice.issue_date)))
+        .join(Invoice, _OF_INVOICE)
+        .where(
+            Receivable.organization_id == organization_id,
+            Receivable.state == ReceivableState.RECEIVED.value,
+            Receivable.received_at.is_not(None),
+            Receivable.gone_at.is_(None),
+        )
+    )
+    count, days = session.execute(query).one()
+    return _mean(int(days), count) if count else None
+
+
 def collected(session: Session, organization_id: int, window: DateRange) -> tuple[CollectedMonth, ...]:
     """What was due in each month of the window and how much of it came in, how fast; one statement."""
     received = Receivable.state == ReceivableState.RECEIVED.value
@@ -106,10 +123,7 @@ def collected(session: Session, organization_id: int, window: DateRange) -> tupl
             func.sum(on_time),
             func.sum(case((received, days_between(Receivable.received_at, Invoice.issue_date)))),
         )
-        .outerjoin(
-            Invoice,
-            and_(Invoice.organization_id == Receivable.organization_id, Invoice.invoice_id == Receivable.invoice_id),
-        )
+        .outerjoin(Invoice, _OF_INVOICE)
         .where(
             Receivable.organization_id == organization_id,
             Receivable.state.in_(_OWED),
@@ -149,10 +163,7 @@ def receivable_listing(organization_id: int, wanted: ReceivableFilter) -> Listin
             Invoice.period_id,
         )
         .outerjoin(Contract, of_contract)
-        .outerjoin(
-            Invoice,
-            and_(Invoice.organization_id == Receivable.organization_id, Invoice.invoice_id == Receivable.invoice_id),
-        )
+        .outerjoin(Invoice, _OF_INVOICE)
     )
 
     def narrow(order: Sequence[ColumnElement[Any]], limit: int, offset: int) -> ColumnElement[bool]:
@@ -166,12 +177,6 @@ def receivable_listing(organization_id: int, wanted: ReceivableFilter) -> Listin
 
     key = (Receivable.receivable_id,)
     return Listing(counted(lean), rows, build, SORTS, key, conditions, narrow=narrow)
-
-
-def _first_due_dates(today: date) -> tuple[tuple[AgeingBucket, date], ...]:
-    """Earliest due date of each bucket but the oldest, youngest bucket first (see `ageing_bucket`)."""
-    buckets = (AgeingBucket.NOT_DUE, AgeingBucket.DAYS_1_TO_30, AgeingBucket.DAYS_31_TO_60, AgeingBucket.DAYS_61_TO_90)
-    return tuple(zip(buckets, (today - timedelta(days) for days in (0, 30, 60, 90)), strict=True))
 
 
 def _conditions(organization_id: int, wanted: ReceivableFilter) -> list[Any]:
@@ -190,7 +195,7 @@ def _conditions(organization_id: int, wanted: ReceivableFilter) -> list[Any]:
 
 
 def _in_bucket(bucket: AgeingBucket, today: date) -> list[ColumnElement[bool]]:
-    edges = dict(_first_due_dates(today))
+    edges = earliest_due_dates(today)
     names = list(AgeingBucket)
     conditions = [Receivable.due_date >= edges[bucket]] if bucket in edges else []
     if bucket != AgeingBucket.NOT_DUE:
@@ -224,5 +229,9 @@ _NOTHING = _Collected(Share(), Share(), 0, 0)
 
 def _collected_month(month: date, sums: _Collected) -> CollectedMonth:
     paid = sums.received.count
-    mean = (Decimal(sums.days) / paid).quantize(Decimal("0.1")) if paid else None
+    mean = _mean(sums.days, paid) if paid else None
     return CollectedMonth(month, sums.due, sums.received, sums.on_time, mean)
+
+
+def _mean(days: int, count: int) -> Decimal:
+    return (Decimal(days) / count).quantize(Decimal("0.1"))
