@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciclo.console.formats import Column, cell, csv_chunks
+from ciclo.console.formats import Column, csv_chunks
+from ciclo.domain.spreadsheet import cell
 from console.small_year import HOSTILE_NAME
 from console.views import PAGES
 

@@ -19,6 +19,7 @@ from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.due_dates import Charge, ChargeType
 from ciclo.domain.money import brl as _brl
 from ciclo.domain.price_index import PriceIndex
+from ciclo.domain.spreadsheet import cell
 
 NOTHING = "—"
 _AMOUNT = re.compile(r"-?\d+\.\d\d", re.ASCII)
@@ -199,7 +200,6 @@ def mark(state: str) -> Mark:
     return MARKS.get(state) or Mark(state.replace("_", " ").capitalize(), "circle", "muted")
 
 
-_CALCULATED = ("=", "+", "-", "@", "\t", "\r", "\n")
 _ROWS_A_CHUNK = 500
 
 
@@ -227,28 +227,6 @@ def csv_chunks(columns: Sequence[Column], rows: Iterable[Any]) -> Iterator[str]:
         if number % _ROWS_A_CHUNK == 0:
             yield _drain(buffer)
     yield _drain(buffer)
-
-
-def cell(value: object) -> str:
-    """Write one value: money and decimals with a comma, dates day first, texts harmless."""
-    match value:
-        case None:
-            return ""
-        case Decimal():
-            return f"{value:f}".replace(".", ",")
-        case datetime():
-            return f"{value.astimezone(SAO_PAULO):%d/%m/%Y %H:%M:%S}"
-        case date():
-            return f"{value:%d/%m/%Y}"
-        case int():
-            return str(value).lower()
-        case _:
-            return harmless(str(value))
-
-
-def harmless(text: str) -> str:
-    """Return a text that no spreadsheet calculates."""
-    return f"'{text}" if text.lstrip(" ").startswith(_CALCULATED) else text
 
 
 def _drain(buffer: io.StringIO) -> str:

@@ -20,11 +20,9 @@ from ciclo.domain.wording import said
 from ciclo.jobs.context import JobContext, arm, is_armed
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests, Unbillable
 from ciclo.jobs.periods.plan import cancel_open
+from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import NewPlan, PlanEntry, Scope
 from ciclo.ledger.tables import BillingPlan, Period
-
-PERIODS_AT_ONCE = 500
-"""Periods given up in one statement."""
 
 LINES_SHOWN = 200
 """Invoices that a plan's text lists before it only counts them."""
@@ -275,8 +273,8 @@ def require_unchanged(ctx: JobContext, plan: BillingPlan, scope: Scope) -> None:
 def _give_up(ctx: JobContext, plan: BillingPlan, period_ids: Sequence[int]) -> None:
     reason = Reason(ReasonKind.LEFT_OUT_BY_POLICY, {"policy": plan.policy, "run_id": plan.run_id})
     by = plan.approved_by or f"run {plan.run_id}"
-    for start in range(0, len(period_ids), PERIODS_AT_ONCE):
-        cancel_open(ctx, ctx.periods.some(period_ids[start : start + PERIODS_AT_ONCE]), reason, by=by)
+    for some in in_parts(period_ids):
+        cancel_open(ctx, ctx.periods.some(some), reason, by=by)
 
 
 def _difference(period: Period, planned: Decimal | None, now: Decimal | None) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import SAO_PAULO, add_days, first_of_month
 from ciclo.domain.recurrence import DateRange
-from ciclo.jobs.context import JobContext
+from ciclo.jobs.context import JobContext, is_armed
 from ciclo.jobs.settings import BillingSettings
 from ciclo.ledger.repositories import Scope
 
@@ -144,6 +144,10 @@ class Run:
         if self.shard is None:
             return Scope(self.window, self.contract_ids)
         return Scope(self.window, self.contract_ids, self.shard.number, self.shard.of)
+
+    def sends(self, job: JobContext) -> bool:
+        """Whether it may bill: it is no dry run, and a person has armed the organization."""
+        return not self.dry_run and is_armed(job)
 
     def about(self, window: DateRange) -> "Run":
         """Return the same run about another window."""

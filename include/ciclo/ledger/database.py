@@ -263,7 +263,7 @@ def insert_new(session: Session, table: type[Base]) -> Insert:
     return _insert(session.get_bind().dialect.name, table).on_conflict_do_nothing()
 
 
-ROWS_AT_ONCE = 1000
+ROWS_AT_ONCE = 500
 """Rows or ids in one statement: databases limit its parameters, and memory is held by the part."""
 
 Each = TypeVar("Each")

@@ -301,8 +301,8 @@ def _change(row: Invoice, held: AsClosed | None, closed: dict[date, int]) -> Dis
     month = held.month if held is not None else first_of_month(row.planned_date)
     if month not in closed:
         return None
-    before = NOT_THERE if held is None else standing(held.gross_value, cancelled=held.cancelled)
-    now = DELETED if row.gone_at is not None else standing(row.gross_value, cancelled=_is_cancelled(row))
+    before = NOT_THERE if held is None else _worth(held.gross_value, cancelled=held.cancelled)
+    now = DELETED if row.gone_at is not None else _worth(row.gross_value, cancelled=_is_cancelled(row))
     if before == now or (held is None and (_is_cancelled(row) or row.gone_at is not None)):
         return None
     return Disagreement(
@@ -321,7 +321,7 @@ def _change(row: Invoice, held: AsClosed | None, closed: dict[date, int]) -> Dis
     )
 
 
-def standing(gross_value: Decimal, *, cancelled: bool) -> str:
+def _worth(gross_value: Decimal, *, cancelled: bool) -> str:
     """Say what an invoice is worth to its month."""
     return f"{brl(gross_value)}, cancelled" if cancelled else brl(gross_value)
 

@@ -21,6 +21,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from ciclo.domain.findings import FindingKind, stops_closing
 from ciclo.domain.money import ZERO, brl
 from ciclo.domain.receivables import InvoiceState
+from ciclo.domain.spreadsheet import cell
 from ciclo.domain.wording import said
 from ciclo.jobs.closing.proof import MonthLine, MonthProof, Verdict
 from ciclo.ledger.tables import Finding, PriceUpdateExecution
@@ -207,9 +208,6 @@ def _plain(each: ContractTotal) -> dict[str, Any]:
 
 # -- as files ----------------------------------------------------------------------------------------------------------
 
-CALCULATED = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What a spreadsheet takes for the beginning of a formula."""
-
 
 class ReportFiles(NamedTuple):
     """Where the files of a month's report are."""
@@ -269,22 +267,6 @@ def csv_text(report: MonthReport, names: dict[int, str]) -> str:
         name = names.get(line.contract_id, "")
         writer.writerow([cell(name), *(cell(value(line)) for value in COLUMNS.values())])
     return buffer.getvalue()
-
-
-def cell(value: object) -> str:
-    """Write one value; a text that a spreadsheet would calculate gets an apostrophe."""
-    match value:
-        case None:
-            return ""
-        case Decimal():
-            return f"{value:f}".replace(".", ",")
-        case date():
-            return f"{value:%d/%m/%Y}"
-        case int():
-            return str(value)
-        case _:
-            text = str(value)
-            return f"'{text}" if text.startswith(CALCULATED) else text
 
 
 # -- HTML ------------------------------------------------------------------------------------------------------------

@@ -34,11 +34,9 @@ from ciclo.jobs.issuing.match import (
 )
 from ciclo.jobs.issuing.record import Found
 from ciclo.jobs.rules.snapshot import RuleSnapshot, RuleSnapshots
+from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import Disagreement
 from ciclo.ledger.tables import Period
-
-CONTRACTS_AT_ONCE = 500
-"""Contracts whose periods are assigned in one transaction."""
 
 PAGE = 100
 """Invoices of a page."""
@@ -114,8 +112,7 @@ def look_at(ctx: JobContext, places: Sequence[Place], *, reached: str) -> Iterat
     unread = {odd.contract_id for odd in reading.odd}
     contract_ids = sorted(spans.keys() - unread)
     requests = reading.requests
-    for start in range(0, len(contract_ids), CONTRACTS_AT_ONCE):
-        some = contract_ids[start : start + CONTRACTS_AT_ONCE]
+    for some in in_parts(contract_ids):
         look = _assign(ctx, {number: spans[number] for number in some}, reading.invoices)
         look.requests, requests = requests, 0
         yield look

@@ -30,10 +30,10 @@ from ciclo.jobs.periods.coverage import (
     within,
 )
 from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshot, RuleSnapshots
+from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import ACTIVE, Disagreement
 from ciclo.ledger.tables import Contract, Period, Rule
 
-CONTRACTS_AT_ONCE = 500
 DECIDED = (ReasonKind.RELEASED, ReasonKind.PLANNED_AGAIN, ReasonKind.BILLED_AGAIN)
 """Why a period is planned that a person has decided about: no machine takes that back."""
 
@@ -88,9 +88,7 @@ def plan_periods(
         backdated: what to do about days before a rule, or its present terms, were first seen.
     """
     outcome = PlanOutcome()
-    wanted = sorted(set(contract_ids))
-    for start in range(0, len(wanted), CONTRACTS_AT_ONCE):
-        some = wanted[start : start + CONTRACTS_AT_ONCE]
+    for some in in_parts(sorted(set(contract_ids))):
         changes = _Changes()
         _compare(ctx, some, window, backdated, changes, outcome)
         _write(ctx, changes, outcome)

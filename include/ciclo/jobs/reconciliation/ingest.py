@@ -7,7 +7,6 @@ legal events explain is not followed: it is a finding, and the ledger stays wher
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from itertools import islice
 from typing import Any
 
 from ciclo.billimatic.models import Invoice
@@ -22,10 +21,9 @@ from ciclo.jobs.issuing.record import invoice_row, receivable_row
 from ciclo.jobs.reconciliation.compare import Owner, disagreements, is_as_terms_say
 from ciclo.jobs.rules.snapshot import RuleSnapshots
 from ciclo.ledger import tables
+from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import Change, Disagreement
-
-CHUNK = 500
-"""Invoices compared and committed together."""
+from ciclo.ledger.repositories.findings import Subject
 
 INVOICE_FIELDS = (
     "contract_id",
@@ -106,8 +104,7 @@ class Ingest:
 
         An invoice seen before in this run, or of a contract that the organization does not sell, is passed over.
         """
-        reading = iter(invoices)
-        while chunk := list(islice(reading, CHUNK)):
+        for chunk in in_parts(invoices):
             new = {invoice.id: invoice for invoice in chunk if invoice.id not in self.seen.invoices}
             mine = [invoice for invoice in new.values() if invoice.contract_id in self._contracts]
             self.seen.invoices |= set(new)
@@ -184,16 +181,17 @@ class Ingest:
         """
         row = known.invoices.get(invoice.id)
         fresh = invoice_row(self._ctx.organization_id, invoice, None, now)
-        self._keep_state(fresh, "invoice", row, invoice, month)
-        self._note(chunk.invoice_changes, fresh, row, INVOICE_FIELDS, fresh["invoice_id"])
+        self._keep_state(fresh, ("invoice", invoice.id), row, invoice, month)
+        self._note(chunk.invoice_changes, fresh, row, INVOICE_FIELDS, invoice.id)
         lines = {line.receivable_id: line for line in known.lines.get(invoice.id, [])}
         fresh_lines = []
         for part in invoice.receivables:
             line = receivable_row(self._ctx.organization_id, invoice, part, now)
-            self._keep_state(line, "receivable", lines.get(part.id), invoice, month)
+            self._keep_state(line, ("receivable", part.id), lines.get(part.id), invoice, month)
             self._note(chunk.line_changes, line, lines.get(part.id), LINE_FIELDS, part.id)
             fresh_lines.append(line)
-        removed = [line for line in lines.values() if line.gone_at is None and line.receivable_id not in _ids(invoice)]
+        there = {part.id for part in invoice.receivables}
+        removed = [line for line in lines.values() if line.gone_at is None and line.receivable_id not in there]
         for line_row in removed:
             line_row.gone_at = now
             chunk.line_changes.append(Change(line_row.receivable_id, line_row.state, "deleted", "no longer there"))
@@ -208,7 +206,7 @@ class Ingest:
     def _keep_state(
         self,
         fresh: dict[str, Any],
-        subject: str,
+        subject: Subject,
         row: tables.Invoice | tables.Receivable | None,
         invoice: Invoice,
         month: date,
@@ -216,14 +214,13 @@ class Ingest:
         """Keep the ledger's state in a fresh row where nothing explains the vendor's, and note the finding."""
         if row is None or row.state == fresh["state"]:
             return
-        subject_id = fresh[f"{subject}_id"]
-        finding = self._accepted.get((subject, subject_id))
+        finding = self._accepted.get(subject)
         if finding is not None and finding.found == fresh["state"]:
             return
         try:
             observed_events(ReceivableState(row.state), ReceivableState(fresh["state"]))
         except (IllegalTransition, ValueError):
-            self.seen.disagreements.append(_illegal(subject, subject_id, row.state, fresh["state"], invoice, month))
+            self.seen.disagreements.append(_illegal(*subject, row.state, fresh["state"], invoice, month))
             fresh["state"] = row.state
 
     def _note(
@@ -263,10 +260,6 @@ class Ingest:
         self._ctx.reconciliation.touch(chunk.read, now)
         self._ctx.audit.record("invoice", chunk.invoice_changes, now)
         self._ctx.audit.record("receivable", chunk.line_changes, now)
-
-
-def _ids(invoice: Invoice) -> set[int]:
-    return {line.id for line in invoice.receivables}
 
 
 def _differs(fresh: dict[str, Any], row: object | None, fields: Sequence[str]) -> bool:

@@ -14,10 +14,8 @@ from ciclo.billimatic import ApiError, BillimaticClient, NotFoundError, Rejected
 from ciclo.billimatic.models import InvoiceRule
 from ciclo.domain.errors import DomainError
 from ciclo.jobs.rules.terms import read_terms
+from ciclo.ledger.database import ROWS_AT_ONCE
 from ciclo.ledger.terms import RuleTerms
-
-ROWS_AT_ONCE = 500
-"""Contracts and rules of a batch: a larger one takes more memory and is no faster."""
 
 READERS = 8
 """Contracts whose rules are read at once; the client's own budget of requests holds all the same."""

@@ -18,8 +18,9 @@ from ciclo.domain.calendar import first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.states import Reason, ReasonKind
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.rules.ask import ROWS_AT_ONCE, RuleBatch, rule_batches
+from ciclo.jobs.rules.ask import RuleBatch, rule_batches
 from ciclo.jobs.rules.store import Problem, store_rules
+from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import ACTIVE, Disagreement
 from ciclo.locale import N_, Text
 
@@ -144,8 +145,8 @@ def _store_contracts(
         }
         for contract in found.values()
     ]
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        ctx.catalogue.store_contracts(rows[start : start + ROWS_AT_ONCE])
+    for some in in_parts(rows):
+        ctx.catalogue.store_contracts(some)
     ctx.catalogue.mark_gone(gone, now)
     states = {row["contract_id"]: str(row["state"]) for row in rows} | dict.fromkeys(gone, GONE)
     ctx.readings.see_states(states, on=ctx.today, at=now)

@@ -49,7 +49,7 @@ def prepare_invoices(job: JobContext, run: Run) -> Counts:
 
 
 def _settle(job: JobContext, run: Run) -> Counts:
-    if run.dry_run or not is_armed(job):
+    if not run.sends(job):
         draft = draft_plan(job, run.scope, BackfillPolicy.EACH)
         why = "dry run" if run.dry_run else "not armed (bill_range with a person's approval arms it)"
         log.info("%s, nothing is sent:\n%s", why, "\n".join(draft.lines()))
@@ -70,7 +70,7 @@ def issue(job: JobContext, run: Run) -> Counts:
 
 def finish_invoices(job: JobContext, run: Run) -> dict[str, Any]:
     """Settle the window, issue what came back, and report how it stands; fail if something is in doubt."""
-    if not run.dry_run and is_armed(job):
+    if run.sends(job):
         finish_issuing(job, run.scope, run.settings.issue_options, owner=run.owner)
     return _report_window(job, run)
 
@@ -78,7 +78,7 @@ def finish_invoices(job: JobContext, run: Run) -> dict[str, Any]:
 def _report_window(job: JobContext, run: Run) -> dict[str, Any]:
     summary, window = summarize_window(job, run.scope), run.window
     log.info("periods of %s to %s:\n%s", window.start, window.last_day, "\n".join(summary.lines()))
-    if not run.dry_run and is_armed(job):
+    if run.sends(job):
         require_billing(summary)
     return {**summary.counts(), "billed": str(summary.billed)}
 

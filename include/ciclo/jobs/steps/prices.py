@@ -57,7 +57,7 @@ def prepare_updates(job: JobContext, run: Run) -> dict[str, Any]:
     """Refresh contracts and index values; where approval is required, write the proposals and return their batch."""
     nobody: dict[str, Any] = {"execution_ids": [], "hash": ""}
     options = _update_options(run)
-    if run.dry_run or not is_armed(job):
+    if not run.sends(job):
         _show_previews(job, run, options)
         return nobody
     read_contract_list(job, not_older_than=CURRENT)
@@ -99,7 +99,7 @@ def apply_updates(job: JobContext, run: Run) -> Counts:
 
 def finish_updates(job: JobContext, run: Run) -> Counts:
     """Settle this run's doubts, apply what came back, report; fail while an update is in doubt."""
-    if not run.dry_run and is_armed(job):
+    if run.sends(job):
         _report_updates("finished", _settle_and_apply(job, run, _update_options(run)))
     unknown = updates_open(job, run.scope)
     summary = unsettled_updates(job, run.scope, on=run.window.last_day)
@@ -112,7 +112,7 @@ def finish_updates(job: JobContext, run: Run) -> Counts:
 def update_prices_of_range(job: JobContext, run: Run) -> Counts:
     """Do in a backfill what `apply_price_updates` does: an update that needs approval is proposed and waits."""
     options = _update_options(run)
-    if run.dry_run or not is_armed(job):
+    if not run.sends(job):
         _show_previews(job, run, options)
         return UpdateOutcome().counts()
     _fetch_missing_values(job, run, options)

@@ -13,6 +13,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
 
+from ciclo.ledger.database import ROWS_AT_ONCE
+
 
 class days_between(FunctionElement[int]):  # noqa: N801 - it reads as the SQL function it is
     """Whole days from the second date to the first."""
@@ -49,7 +51,6 @@ def contains(column: ColumnElement[str] | Any, wanted: str) -> ColumnElement[boo
 Row = TypeVar("Row")
 Query = Any
 """A select: SQLAlchemy types it by its columns, of which a listing knows nothing."""
-CHUNK = 1000
 LARGEST_PAGE = 200
 
 
@@ -127,7 +128,7 @@ class Listing(Generic[Row]):
     def every(self, session: Session, request: PageRequest) -> Iterator[Row]:
         """Read all rows in order, a chunk at a time, for an export."""
         query = self.rows.where(*self.conditions).order_by(*self._order(request.sort, descending=request.descending))
-        for row in session.execute(query.execution_options(yield_per=CHUNK)):
+        for row in session.execute(query.execution_options(yield_per=ROWS_AT_ONCE)):
             yield self.build(*row)
 
     def _own(self, sort: str) -> bool:

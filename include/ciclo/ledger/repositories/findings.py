@@ -91,19 +91,19 @@ class FindingRepository:
             kinds: the kinds that the run can decide about.
             at: when.
         """
-        standing = {(f.kind, f.subject, f.subject_id): f for f in self._session.scalars(self._open())}
+        known_open = {(f.kind, f.subject, f.subject_id): f for f in self._session.scalars(self._open())}
         disagreements = {entry.key: entry for entry in seen}
         outcome = Settled()
         for key, entry in disagreements.items():
-            known = standing.get(key)
+            known = known_open.get(key)
             if known is not None:
                 self._refresh(known, entry, at)
                 outcome.stayed += 1
-        outcome.opened = self._add([entry for key, entry in disagreements.items() if key not in standing], at)
+        outcome.opened = self._add([entry for key, entry in disagreements.items() if key not in known_open], at)
         names = {kind.value for kind in kinds}
         gone = [
             finding
-            for key, finding in standing.items()
+            for key, finding in known_open.items()
             if key not in disagreements
             and finding.kind in names
             and finding.subject_id in examined.get(finding.subject, ())
