@@ -58,7 +58,7 @@ class JobContext:
         return self.clock().astimezone(SAO_PAULO).date()
 
     @cached_property
-    def catalogue(self) -> ContractRepository:
+    def contracts(self) -> ContractRepository:
         """Contracts and rules."""
         return ContractRepository(self.session, self.organization_id)
 

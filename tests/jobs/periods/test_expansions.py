@@ -23,13 +23,13 @@ from company import company
 def test_only_whole_months_count_as_expanded(sandbox, lite_job, first, last, covered):
     ctx = lite_job(sandbox(company()))
     record_expansion(ctx, Scope(DateRange.days(first, last)))
-    assert [month for month in range(1, 13) if ctx.catalogue.is_expanded(date(2025, month, 1))] == covered
+    assert [month for month in range(1, 13) if ctx.contracts.is_expanded(date(2025, month, 1))] == covered
 
 
 def test_an_expansion_of_some_contracts_covers_no_month(sandbox, lite_job):
     ctx = lite_job(sandbox(company()))
     record_expansion(ctx, Scope(DateRange.month_of(date(2025, 1, 1)), contract_ids=(10,)))
-    assert not ctx.catalogue.is_expanded(date(2025, 1, 1))
+    assert not ctx.contracts.is_expanded(date(2025, 1, 1))
 
 
 def test_a_day_whose_month_was_never_expanded_is_refused_by_name(sandbox, job):

@@ -16,11 +16,11 @@ DAY = date(2025, 6, 5)
 
 
 def states(ctx):
-    return {row.contract_id: (row.state, row.gone_at is not None) for row in ctx.catalogue.contracts()}
+    return {row.contract_id: (row.state, row.gone_at is not None) for row in ctx.contracts.some()}
 
 
 def alive(ctx, contract_id=10):
-    return {row.rule_id for row in ctx.catalogue.rules_of([contract_id]) if row.gone_at is None}
+    return {row.rule_id for row in ctx.contracts.rules_of([contract_id]) if row.gone_at is None}
 
 
 def unread(ctx):
@@ -59,7 +59,7 @@ def test_contracts_that_disappear_in_bulk_are_not_believed_until_a_person_says_s
     box.put_state(company(rule(1, 11)))
     with pytest.raises(DisappearedError, match="7 of 8 known contracts"):
         read_contract_list(ctx)
-    assert len(ctx.catalogue.billable_contracts()) == 8
+    assert len(ctx.contracts.billable()) == 8
     (finding,) = ctx.findings.open_of_kind(FindingKind.UNREAD).values()
     finding.acknowledged_by, finding.acknowledged_at = "Ana", ctx.clock()
     ctx.session.commit()
@@ -146,7 +146,7 @@ def test_terms_are_dated_by_the_readings_on_either_side_of_the_change(sandbox, l
     read_contracts(ctx, [10], seen_on=date(2025, 6, 1))
     box.put_state(company(rule(1, description="Mensalidade nova")))
     read_contracts(ctx, [10], seen_on=date(2025, 6, 9))
-    first, second = ctx.catalogue.versions([1])[1]
+    first, second = ctx.contracts.versions([1])[1]
     assert (first.effective_from, second.effective_from) == (date(2025, 1, 10), date(2025, 6, 2))
 
 

@@ -60,7 +60,7 @@ def refresh_rules(ctx: JobContext, window: DateRange, *, seen_on: date, contract
     So the proof expects what the vendor's rules say, and what nobody bills (a gap, a rule made for days past) is shown.
     """
     read_contract_list(ctx)
-    contracts = ctx.catalogue.billable_contracts(contract_ids=contract_ids)
+    contracts = ctx.contracts.billable(contract_ids=contract_ids)
     window = window.intersection(DateRange(responsible_from(ctx) or date.min, date.max))
     for readings in read_in_batches(ctx, contracts, seen_on=seen_on):
         if window:
@@ -182,7 +182,7 @@ def _report(ctx: JobContext, proof: MonthProof, contract_ids: Sequence[int]) -> 
 
 
 def _names(ctx: JobContext) -> dict[int, str]:
-    return {contract.contract_id: contract.name for contract in ctx.catalogue.contracts()}
+    return {contract.contract_id: contract.name for contract in ctx.contracts.some()}
 
 
 def _held(proof: MonthProof) -> list[dict[str, object]]:

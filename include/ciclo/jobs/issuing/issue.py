@@ -81,7 +81,7 @@ def issue_due_periods(ctx: JobContext, scope: Scope, options: IssueOptions, *, o
         read = set(read_due(ctx, due, today=ctx.today).read)
     else:  # a person approved these days: what was read is not planned anew, which would take them back
         read_contract_list(ctx, not_older_than=CURRENT)
-        billable = ctx.catalogue.billable_contracts(contract_ids=due) if due else []
+        billable = ctx.contracts.billable(contract_ids=due) if due else []
         ctx.session.commit()
         read = set(read_contracts(ctx, billable, seen_on=ctx.today, not_older_than=CURRENT).read)
     outcome = IssueOutcome(waiting=hold_back(ctx, scope))

@@ -236,11 +236,11 @@ def _assign(ctx: JobContext, spans: Mapping[int, DateRange], remote: Mapping[int
     periods = {PeriodKey(p.rule_id, p.issue_date): p for p in ctx.periods.of_contracts(spans, window)}
     look = Look(list(spans), periods)
     look.invoices = {number: invoice for contract_id in spans for number, invoice in remote[contract_id].items()}
-    rules = [rule for rule in ctx.catalogue.rules_of(spans) if rule.gone_at is None]
+    rules = [rule for rule in ctx.contracts.rules_of(spans) if rule.gone_at is None]
     rule_ids = {rule.rule_id for rule in rules} | {key.rule_id for key in periods}
     snapshots = RuleSnapshots(ctx, rule_ids, kept=len(rule_ids) + 1)
     not_own = ctx.invoices.not_own(rule_ids)
-    look.customers = {contract.contract_id: contract.customer_id for contract in ctx.catalogue.contracts(spans)}
+    look.customers = {contract.contract_id: contract.customer_id for contract in ctx.contracts.some(spans)}
 
     def add(snapshot: RuleSnapshot, key: PeriodKey, row: Period | None) -> None:
         customer = look.customers.get(snapshot.rule.contract_id)

@@ -83,9 +83,7 @@ def expand_rules(
         backdated: what to do about days before a rule, or its present terms, were first seen.
     """
     outcome = ExpandOutcome()
-    contracts = ctx.catalogue.billable_contracts(
-        contract_ids=scope.contract_ids, shard=scope.shard, shards=scope.shards
-    )
+    contracts = ctx.contracts.billable(contract_ids=scope.contract_ids, shard=scope.shard, shards=scope.shards)
     for readings in read_in_batches(ctx, contracts, seen_on=seen_on, not_older_than=not_older_than):
         outcome.took_in(readings)
         outcome.add(plan_periods(ctx, readings.read, scope.window, backdated=backdated))
@@ -126,7 +124,7 @@ def sync_contracts(
             outcome.add(plan_periods(ctx, readings.read, window))
     if window:
         scope = Scope(window, shard=shard, shards=shards)
-        if not ctx.catalogue.is_expanded(first_of_month(window.last_day)):  # of those read on other days, too
+        if not ctx.contracts.is_expanded(first_of_month(window.last_day)):  # of those read on other days, too
             known = ctx.readings.of(contracts[len(now) :])
             outcome.add(plan_periods(ctx, [each for each, row in known.items() if not row.unread_since], window))
         outcome.add(plan_without_billing(ctx, scope, contracts))
@@ -147,8 +145,8 @@ def open_window(ctx: JobContext, today: date) -> DateRange:
     The month of `today` is one of them from its second day on: on the first it is the expansion's.
     """
     month = DateRange.month_of(today)
-    start = ctx.catalogue.first_open_month(responsible_from(ctx) or month.start)
-    last = ctx.catalogue.last_expanded()
+    start = ctx.contracts.first_open_month(responsible_from(ctx) or month.start)
+    last = ctx.contracts.last_expanded()
     ends = [DateRange.month_of(last).end] if last is not None else []
     ends.append(month.end if today.day > 1 else month.start)
     ctx.session.commit()
@@ -171,7 +169,7 @@ def read_due(ctx: JobContext, contract_ids: list[int], *, today: date, not_older
         What was read, and which contracts could not be.
     """
     read_contract_list(ctx, not_older_than=not_older_than)
-    billable = set(ctx.catalogue.billable_contracts(contract_ids=contract_ids)) if contract_ids else set()
+    billable = set(ctx.contracts.billable(contract_ids=contract_ids)) if contract_ids else set()
     ctx.session.commit()
     readings = Readings()
     wanted = [contract_id for contract_id in contract_ids if contract_id in billable]
@@ -179,7 +177,7 @@ def read_due(ctx: JobContext, contract_ids: list[int], *, today: date, not_older
         readings.add(batch)
     over = [each for each in contract_ids if each not in billable]
     window = open_window(ctx, today)
-    last = ctx.catalogue.last_expanded()
+    last = ctx.contracts.last_expanded()
     ctx.session.commit()
     if last is not None and window.start <= last:  # a month that was never expanded is left to its expansion
         plan_periods(ctx, [*readings.read, *over], DateRange(window.start, DateRange.month_of(last).end))
@@ -195,7 +193,7 @@ def record_expansion(ctx: JobContext, scope: Scope) -> None:
         return
     months = [month for month in months_of(scope.window) if month in scope.window and _last(month) in scope.window]
     unread = len(ctx.readings.unread())
-    ctx.catalogue.record_expansions(months, run_id=ctx.actor.run_id, unread=unread, at=ctx.clock())
+    ctx.contracts.record_expansions(months, run_id=ctx.actor.run_id, unread=unread, at=ctx.clock())
     ctx.session.commit()
 
 
@@ -206,7 +204,7 @@ def require_expansion(ctx: JobContext, day: date) -> None:
         NeverExpandedError: naming the month.
     """
     month = first_of_month(day)
-    if not ctx.catalogue.is_expanded(month):
+    if not ctx.contracts.is_expanded(month):
         raise NeverExpandedError(month)
 
 

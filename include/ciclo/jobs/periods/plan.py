@@ -105,9 +105,9 @@ def _compare(
     changes: _Changes,
     outcome: PlanOutcome,
 ) -> None:
-    contracts = {contract.contract_id: contract for contract in ctx.catalogue.contracts(contract_ids)}
+    contracts = {contract.contract_id: contract for contract in ctx.contracts.some(contract_ids)}
     pauses = ctx.readings.pauses(contract_ids)
-    rules = [rule.rule_id for rule in ctx.catalogue.rules_of(contract_ids)]
+    rules = [rule.rule_id for rule in ctx.contracts.rules_of(contract_ids)]
     snapshots = RuleSnapshots(ctx, rules, kept=len(rules))
     since = responsible_from(ctx) or first_of_month(window.start)
     if backdated is Backdated.PLAN:

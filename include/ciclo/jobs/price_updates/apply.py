@@ -141,7 +141,7 @@ def _read_rules(ctx: JobContext, contracts: tuple[int, ...], today: date, outcom
     synced = read_contracts(ctx, contracts, seen_on=today)
     outcome.problems += synced.problems
     ctx.session.expire_all()
-    rules = ctx.catalogue.rules_of(contracts)
+    rules = ctx.contracts.rules_of(contracts)
     why = {problem.rule_id or problem.contract_id: problem.message for problem in synced.problems}
     return {
         rule.rule_id: why.get(rule.rule_id) or why.get(rule.contract_id) or "the vendor did not answer it"

@@ -243,7 +243,7 @@ def _rules(ctx: JobContext, contract_id: int) -> dict[int, InvoiceRule] | None:
 
     A contract that is no longer there has none.
     """
-    known = [rule.rule_id for rule in ctx.catalogue.rules_of([contract_id]) if rule.gone_at is None]
+    known = [rule.rule_id for rule in ctx.contracts.rules_of([contract_id]) if rule.gone_at is None]
     ctx.session.commit()
     try:
         answered = {rule.id: rule for rule in ctx.api.invoice_rules(contract_id).whole()}

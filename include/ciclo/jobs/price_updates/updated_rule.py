@@ -150,7 +150,7 @@ def _made_anew_from(ctx: JobContext, snapshot: RuleSnapshot) -> RuleSnapshot | N
     rule, begun = snapshot.rule, snapshot.newest.recurrence.init_date
     over = [
         each.rule_id
-        for each in ctx.catalogue.rules_of([rule.contract_id])
+        for each in ctx.contracts.rules_of([rule.contract_id])
         if each.rule_id != rule.rule_id
         and each.init_date < begun
         and (each.gone_at is not None or (each.end_date is not None and each.end_date < begun))
@@ -167,11 +167,11 @@ def _texts(snapshot: RuleSnapshot) -> set[object]:
 
 def _updated_rule(ctx: JobContext, snapshot: RuleSnapshot, follows: UpdatedRule | None = None) -> UpdatedRule:
     rule_id = snapshot.rule.rule_id
-    contracts = ctx.catalogue.contracts([snapshot.rule.contract_id])
+    contracts = ctx.contracts.some([snapshot.rule.contract_id])
     return UpdatedRule(
         terms=snapshot,
         contract=contracts[0] if contracts else None,
-        payloads=ctx.catalogue.version_payloads(rule_id),
+        payloads=ctx.contracts.version_payloads(rule_id),
         updates=ctx.scheduled_updates.of_rules([rule_id]).get(rule_id, []),
         executions=ctx.executions.of_rules([rule_id]).get(rule_id, []),
         remote=InvoiceRule.model_validate(snapshot.rule.payload),

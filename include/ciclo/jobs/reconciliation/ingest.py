@@ -141,7 +141,7 @@ class Ingest:
         rows = self._ctx.reconciliation.invoices(ids)
         periods = self._ctx.reconciliation.periods(row.period_id for row in rows.values() if row.period_id is not None)
         self.rules.load(period.rule_id for period in periods.values())
-        contracts = self._ctx.catalogue.contracts({invoice.contract_id for invoice in invoices})
+        contracts = self._ctx.contracts.some({invoice.contract_id for invoice in invoices})
         customers = {contract.contract_id: contract.customer_id for contract in contracts}
         return _Known(rows, self._ctx.reconciliation.receivables(ids), periods, customers)
 

@@ -99,7 +99,7 @@ def _look_around(ctx: JobContext, alive: Collection[Invoice], rules: RuleSnapsho
     periods = {PeriodKey(p.rule_id, p.issue_date): p for p in ctx.periods.of_contracts(contracts, window)}
     rules.load(key.rule_id for key in periods)
     own = ctx.reconciliation.invoices(p.invoice_id for p in periods.values() if p.invoice_id is not None)
-    customers = {contract.contract_id: contract.customer_id for contract in ctx.catalogue.contracts(contracts)}
+    customers = {contract.contract_id: contract.customer_id for contract in ctx.contracts.some(contracts)}
     not_own = ctx.invoices.not_own({key.rule_id for key in periods})
     wanted: list[WantedInvoice] = []
     known: list[RemoteInvoice] = []

@@ -88,7 +88,7 @@ def read_contract_list(ctx: JobContext, *, not_older_than: timedelta = ANEW) -> 
     """
     organization = ctx.organizations.get()
     read_at = organization.contracts_read_at if organization is not None else None
-    active = set(ctx.catalogue.billable_contracts())
+    active = set(ctx.contracts.billable())
     believed = _disappearance_believed(ctx, "organization", ctx.organization_id)
     ctx.session.commit()
     if read_at is not None and ctx.clock() - read_at < not_older_than:
@@ -146,8 +146,8 @@ def _store_contracts(
         for contract in found.values()
     ]
     for some in in_parts(rows):
-        ctx.catalogue.store_contracts(some)
-    ctx.catalogue.mark_gone(gone, now)
+        ctx.contracts.store(some)
+    ctx.contracts.mark_gone(gone, now)
     states = {row["contract_id"]: str(row["state"]) for row in rows} | dict.fromkeys(gone, GONE)
     ctx.readings.see_states(states, on=ctx.today, at=now)
     _settle_unread(ctx, {each: _unread(each, error) for each, error in unread.items()}, [*gone, *unread])
@@ -233,7 +233,7 @@ def _ask_again(ctx: JobContext, batch: RuleBatch) -> None:
 
 def _known_rules(ctx: JobContext, contract_ids: Sequence[int]) -> dict[int, set[int]]:
     known: dict[int, set[int]] = {}
-    for rule in ctx.catalogue.rules_of(contract_ids):
+    for rule in ctx.contracts.rules_of(contract_ids):
         if rule.gone_at is None:
             known.setdefault(rule.contract_id, set()).add(rule.rule_id)
     return known
@@ -248,7 +248,7 @@ def _store(ctx: JobContext, batch: RuleBatch, seen_on: date) -> Readings:
         facts: dict[str, Any] = {"contract_id": rule.contract_id, "rule_id": rule.id, "error": rule_error.fact}
         unread.setdefault(rule.contract_id, Reason(ReasonKind.UNREAD, facts))
     problems = store_rules(ctx, batch, unread, seen_on)
-    ctx.catalogue.mark_gone(batch.gone, now)
+    ctx.contracts.mark_gone(batch.gone, now)
     ctx.readings.see_states(dict.fromkeys(batch.gone, GONE), on=seen_on, at=now)
     whole = [each for each in batch.contract_ids if each not in unread and each not in batch.gone]
     ctx.readings.record(whole, unread, on=seen_on, at=now)

@@ -176,8 +176,8 @@ class RuleSnapshots:
         new = wanted - self._found.keys()
         if not new:
             return
-        rows = self._ctx.catalogue.rules(new)
-        versions = self._ctx.catalogue.versions(new)
+        rows = self._ctx.contracts.rules(new)
+        versions = self._ctx.contracts.versions(new)
         prices = self._ctx.prices.histories(new)
         for rule_id, rule in rows.items():
             terms = tuple((row, RuleTerms.read(row.terms)) for row in versions.get(rule_id, []))

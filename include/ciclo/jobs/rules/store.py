@@ -44,19 +44,19 @@ def store_rules(ctx: JobContext, batch: RuleBatch, unread: Collection[int], seen
     if not batch.service_items:
         read = _with_known_items(ctx, read)
     rule_ids = [entry.rule.id for entry in read]
-    known = ctx.catalogue.rules(rule_ids)
-    newest = ctx.catalogue.newest_versions(rule_ids)
+    known = ctx.contracts.rules(rule_ids)
+    newest = ctx.contracts.newest_versions(rule_ids)
     since = {entry.rule.id: _changed_from(known.get(entry.rule.id), seen_on) for entry in read}
     versions = [_version_row(ctx, entry, newest.get(entry.rule.id), since[entry.rule.id], now) for entry in read]
     changed = {row["rule_id"]: row for row in versions if row is not None}
     last_seen = {rule_id: rule.seen_at for rule_id, rule in known.items()}
     new_since = _new_since(ctx, read, known, seen_on)
-    ctx.catalogue.add_versions(list(changed.values()))
-    ctx.catalogue.see_versions(
+    ctx.contracts.add_versions(list(changed.values()))
+    ctx.contracts.see_versions(
         {rule_id: version.version for rule_id, version in newest.items() if rule_id not in changed}, now
     )
     numbers = {rule_id: row["version"] for rule_id, row in changed.items()}
-    ctx.catalogue.store_rules(
+    ctx.contracts.store_rules(
         [
             _rule_row(ctx, entry, numbers.get(entry.rule.id) or newest[entry.rule.id].version, new_since, seen_on, now)
             for entry in read
@@ -71,7 +71,7 @@ def store_rules(ctx: JobContext, batch: RuleBatch, unread: Collection[int], seen
     follow_schedules(ctx, known_updates, updates, {entry.rule.id: entry.terms.recurrence.end_date for entry in read})
     present = {scheduled.id for entry in read for scheduled in entry.rule.scheduled_updates}
     ctx.scheduled_updates.mark_gone(rule_ids, present, now)
-    ctx.catalogue.mark_rules_gone([each for each in batch.answered if each not in unread], rule_ids, now)
+    ctx.contracts.mark_rules_gone([each for each in batch.answered if each not in unread], rule_ids, now)
     ctx.session.flush()
     _keep_trail(ctx, read, changed, newest, last_seen, now)
     repriced = {row["rule_id"] for row in reading.rows if row["rule_id"] in newest}
@@ -82,7 +82,7 @@ def store_rules(ctx: JobContext, batch: RuleBatch, unread: Collection[int], seen
 def _with_known_items(ctx: JobContext, read: Sequence[ReadRule]) -> list[ReadRule]:
     """Keep the service items that are known: an account that bills some does not lose them all at once."""
     known: dict[int, int] = {}
-    for versions in ctx.catalogue.versions([entry.rule.id for entry in read]).values():
+    for versions in ctx.contracts.versions([entry.rule.id for entry in read]).values():
         lines = RuleTerms.read(versions[-1].terms).services
         known |= {line.id: line.service_item_id for line in lines if line.service_item_id is not None}
     kept = []
@@ -111,8 +111,8 @@ def _new_since(
     if first:
         contracts = {rule.contract_id for rule in first}
         readings = ctx.readings.of(contracts)
-        began = ctx.catalogue.first_seen()
-        rows = {row.contract_id: row for row in ctx.catalogue.contracts(contracts)}
+        began = ctx.contracts.first_seen()
+        rows = {row.contract_id: row for row in ctx.contracts.some(contracts)}
         for rule in first:
             before = readings.get(rule.contract_id)
             row = rows.get(rule.contract_id)
@@ -132,7 +132,7 @@ def _keep_trail(
 ) -> None:
     """Add to the audit trail which terms became which, and between which readings."""
     before = {rule_id: number.version for rule_id, number in newest.items() if rule_id in changed}
-    versions = ctx.catalogue.versions(before)
+    versions = ctx.contracts.versions(before)
     changes = []
     for entry in read:
         rule_id = entry.rule.id
@@ -156,7 +156,7 @@ def _note_changes(ctx: JobContext, rule_ids: Collection[int], last_seen: Mapping
     issued = ctx.periods.issued_since({each: last_seen[each] + CURRENT for each in rule_ids if each in last_seen})
     if not issued:
         return
-    versions = ctx.catalogue.versions({period.rule_id for period in issued})
+    versions = ctx.contracts.versions({period.rule_id for period in issued})
     prices = ctx.prices.histories({period.rule_id for period in issued})
     seen = []
     for period in issued:

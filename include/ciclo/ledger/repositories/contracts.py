@@ -100,7 +100,7 @@ class ContractRepository:
 
     # -- contracts -----------------------------------------------------------------------------------------------
 
-    def store_contracts(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def store(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert or update contracts."""
         if rows:
             self._session.execute(upsert(self._session, Contract, keep=["first_seen_at"]), rows)
@@ -112,7 +112,7 @@ class ContractRepository:
             gone = update(Contract).where(Contract.organization_id == self._organization_id, some)
             self._session.execute(gone.values(gone_at=at))
 
-    def contracts(self, contract_ids: Collection[int] = ()) -> list[Contract]:
+    def some(self, contract_ids: Collection[int] = ()) -> list[Contract]:
         """Return the contracts, all or some of them, by id."""
         query = select(Contract).where(Contract.organization_id == self._organization_id)
         if contract_ids:
@@ -124,7 +124,7 @@ class ContractRepository:
         query = select(func.min(Contract.first_seen_at)).where(Contract.organization_id == self._organization_id)
         return self._session.scalar(query)
 
-    def billable_contracts(self, *, contract_ids: Collection[int] = (), shard: int = 0, shards: int = 1) -> list[int]:
+    def billable(self, *, contract_ids: Collection[int] = (), shard: int = 0, shards: int = 1) -> list[int]:
         """Return the ids of the active contracts of a shard that are still at the vendor."""
         return self._ids(Contract.state == ACTIVE, contract_ids, shard, shards)
 

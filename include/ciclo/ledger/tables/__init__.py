@@ -2,7 +2,7 @@
 
 from ciclo.ledger.tables.base import Base, Payload, Reasoned, reason_columns
 from ciclo.ledger.tables.billing import GeneratedRange, Invoice, Period, Receivable
-from ciclo.ledger.tables.catalogue import (
+from ciclo.ledger.tables.contracts import (
     Contract,
     ContractState,
     MonthExpansion,
@@ -23,7 +23,7 @@ from ciclo.ledger.tables.operations import (
     SeenShape,
     WebhookEvent,
 )
-from ciclo.ledger.tables.pricing import IndexValue, Price, PriceUpdateExecution, ScheduledUpdate
+from ciclo.ledger.tables.prices import IndexValue, Price, PriceUpdateExecution, ScheduledUpdate
 
 __all__ = [
     "AuditEntry",
