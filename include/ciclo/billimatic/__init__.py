@@ -8,6 +8,7 @@ from ciclo.billimatic.errors import (
     NotFoundError,
     NotSentError,
     OutcomeUnknownError,
+    ReadOnlyError,
     RejectedError,
 )
 from ciclo.billimatic.models import *  # noqa: F403 - every model, by the list that they keep
@@ -23,6 +24,7 @@ __all__ = [
     "NotFoundError",
     "NotSentError",
     "OutcomeUnknownError",
+    "ReadOnlyError",
     "RejectedError",
     "RetryRules",
     "Search",

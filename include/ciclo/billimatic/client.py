@@ -78,6 +78,7 @@ class BillimaticClient(AbstractContextManager["BillimaticClient"]):
         retries: How often and how patiently to try again.
         allow_http: Accept plain `http` to another machine, inside a network that is trusted with the token.
         observer: Told of every request, from the thread that sent it: method, status or None, seconds.
+        read_only: Send nothing but GET: whatever would change the account is a `ReadOnlyError` before it is sent.
 
     Raises:
         ValueError: A parameter cannot work; the message names it and never holds the token.
@@ -96,6 +97,7 @@ class BillimaticClient(AbstractContextManager["BillimaticClient"]):
         retries: RetryRules | None = None,
         allow_http: bool = False,
         observer: Observer | None = None,
+        read_only: bool = False,
     ) -> None:
         self.organization_id: Final = organization_id
         self._exchange = Exchange(
@@ -108,6 +110,7 @@ class BillimaticClient(AbstractContextManager["BillimaticClient"]):
             retries=retries or RetryRules(),
             allow_http=allow_http,
             observer=observer,
+            read_only=read_only,
         )
 
     def __repr__(self) -> str:

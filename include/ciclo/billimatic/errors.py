@@ -9,7 +9,8 @@ ApiError                        carries status, request id, method, path; its me
 ├── RejectedError               422: our request is wrong; .fields maps path → message
 ├── BadRequestError             400: a search parameter is missing or wrong
 ├── AuthenticationError         401, 403: the token is wrong or not allowed here; replace it
-└── NotFoundError               404: the resource, or a parent of it, is not in this account
+├── NotFoundError               404: the resource, or a parent of it, is not in this account
+└── ReadOnlyError               a client that only reads was asked to write: nothing was sent, the program is wrong
 ```
 
 Those that any HTTP API has (`ApiError`, `TransientApiError`, `UnreadableAnswerError`) are in `ciclo.http.errors`.
@@ -62,3 +63,7 @@ class AuthenticationError(ApiError):
 
 class NotFoundError(ApiError):
     """The resource, or a parent of it, does not exist in this account."""
+
+
+class ReadOnlyError(ApiError):
+    """A client that only reads was asked to send something that could change the account; nothing left the machine."""

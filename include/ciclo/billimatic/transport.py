@@ -7,6 +7,8 @@ the request first.
 
 What cannot be understood is never passed over. On a read it is an `UnreadableAnswerError`; on a write, which may have
 happened all the same, an `OutcomeUnknownError`; one record of a list is an `OddRecord` beside the others.
+
+An exchange that only reads refuses everything but GET where httpx sends it, below whatever a caller may do.
 """
 
 import logging
@@ -24,6 +26,7 @@ from ciclo.billimatic.errors import (
     NotFoundError,
     NotSentError,
     OutcomeUnknownError,
+    ReadOnlyError,
     RejectedError,
 )
 from ciclo.billimatic.models.reading import Listing, Model, OddRecord, read_record
@@ -212,6 +215,7 @@ class Exchange:
         retries: RetryRules,
         allow_http: bool,
         observer: Observer | None = None,
+        read_only: bool = False,
     ) -> None:
         self.base_url = checked_base_url(base_url, allow_http=allow_http)
         self._token = checked_token(token)
@@ -234,6 +238,7 @@ class Exchange:
             timeout=self._timeout,
             limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
             transport=transport,
+            event_hooks={"request": [_refuse_writes]} if read_only else None,
         )
         self._repeating = repeating(retries)
         self._observer = observer
@@ -325,6 +330,13 @@ class Exchange:
             request_id=response.headers.get("x-request-id", "").replace(self._token, "***") or None,
             retry_after=seconds_of(response.headers.get("retry-after"), self._rules.now),
         )
+
+
+def _refuse_writes(request: httpx.Request) -> None:
+    """Let nothing but a read leave; httpx asks before it opens or takes a connection."""
+    if request.method != "GET":
+        reason = "this client only reads: nothing was sent"
+        raise ReadOnlyError(reason, method=request.method, path=request.url.path)
 
 
 def _failure_of(error: httpx.HTTPError, request: _Request) -> ApiError:

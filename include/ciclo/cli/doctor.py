@@ -65,7 +65,7 @@ def doctor(
 def account(
     url: str, organization: int | None, token_file: Path | None, conn: str | None
 ) -> "Iterator[BillimaticClient]":
-    """Open a client of the account that a command's options name.
+    """Open a client of the account that a command's options name; it cannot write.
 
     Raises:
         BadParameter: They do not name one; a token is never repeated.
@@ -77,7 +77,7 @@ def account(
         from ciclo.provider.hook import BillimaticHook  # noqa: PLC0415
 
         try:
-            client = BillimaticHook(billimatic_conn_id=conn).get_conn()
+            client = BillimaticHook(billimatic_conn_id=conn).get_conn(read_only=True)
         except ConnectionFieldError as error:
             raise typer.BadParameter(str(error), param_hint="--conn") from None
     else:
@@ -88,7 +88,7 @@ def account(
         except OSError as error:
             raise typer.BadParameter(f"{token_file}: {error.strerror}", param_hint="--token-file") from None
         try:
-            client = BillimaticClient(base_url=url, token=token.strip(), organization_id=organization)
+            client = BillimaticClient(base_url=url, token=token.strip(), organization_id=organization, read_only=True)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--url, --token-file or CICLO_TOKEN") from None
     with client:

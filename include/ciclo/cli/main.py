@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 from typer.main import get_command
 
+from ciclo.cli.audit import audit
 from ciclo.cli.doctor import doctor
 from ciclo.cli.ledger import ledger, parked
 from ciclo.cli.rehearse import rehearse
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 app.add_typer(ledger, name="db")
 app.add_typer(parked, name="parked")
+app.command()(audit)
 app.command()(doctor)
 app.command()(rehearse)
 

@@ -76,3 +76,52 @@ AT_REST = frozenset({ReceivableState.RECEIVED, ReceivableState.CANCELLED})
 def stops_closing(kind: FindingKind, *, acknowledged: bool) -> bool:
     """Whether an open finding keeps its month from being closed."""
     return kind in STOPS_CLOSING and not acknowledged
+
+
+# -- of an audit, which knows no ledger --------------------------------------------------------------------------------
+
+
+class AuditKind(StrEnum):
+    """What is wrong in an account, one fault each. The comment says what its amount is."""
+
+    MISSING = "missing"  # the price in force on the planned date
+    DUPLICATE = "duplicate"  # the invoice that is one too many
+    UNEXPLAINED = "unexplained"  # the invoice
+    AMOUNT = "amount"  # the difference between invoice and price in force
+    CUSTOMER = "customer"  # the invoice
+    READJUSTMENT_MISSING = "readjustment_missing"  # what was lost from the execution to the last full month
+    READJUSTMENT_LATE = "readjustment_late"  # the same
+    READJUSTMENT_FACTOR = "readjustment_factor"  # the same
+    READJUSTMENT_TWICE = "readjustment_twice"  # the same
+    RULE_ENDS = "rule_ends"  # revenue per month that stops
+    GAP = "gap"  # price per month x months skipped
+    NFSE_MISSING = "nfse_missing"  # the invoice
+    NFSE_REFUSED = "nfse_refused"  # the invoice
+    RECEIVABLE_ERROR = "receivable_error"  # the receivable
+    LATE = "late"  # the receivables more than 30 days past due
+    LAW_10192 = "law_10192"  # none
+    UNREAD = "unread"  # none
+
+
+class Normality(StrEnum):
+    """What people do to invoices that is in order."""
+
+    DESCRIPTION_CHANGED = "description_changed"
+    MOVED = "moved"
+    BILLED_LATE = "billed_late"
+    SPLIT = "split"
+    USAGE = "usage"
+    MADE_ANEW = "made_anew"
+    PRICE_AGREED = "price_agreed"
+    ONE_OFF = "one_off"
+
+
+class Unjudged(StrEnum):
+    """Why something could not be judged."""
+
+    NO_HISTORY = "no_history"
+    INDEX_NOT_OUT = "index_not_out"
+    SERVICE_UNKNOWN = "service_unknown"
+    CONTRACT_INACTIVE = "contract_inactive"
+    INVOICE_UNREAD = "invoice_unread"
+    NFSE_UNREAD = "nfse_unread"

@@ -47,8 +47,11 @@ class BillimaticHook(BaseHook):
         super().__init__()
         self.billimatic_conn_id = billimatic_conn_id
 
-    def get_conn(self) -> BillimaticClient:
+    def get_conn(self, *, read_only: bool = False) -> BillimaticClient:
         """Return a client of the connection's organization; use it as a context manager.
+
+        Args:
+            read_only: of a client that cannot write, whatever it is asked.
 
         Raises:
             AirflowNotFoundException: There is no such connection.
@@ -66,6 +69,7 @@ class BillimaticHook(BaseHook):
                 requests_per_second=settings.requests_per_second,
                 allow_http=settings.allow_http,
                 observer=measure_request,
+                read_only=read_only,
             )
         except ValueError as error:
             raise self._field_error(error) from None

@@ -226,12 +226,12 @@ def write_report(report: MonthReport, folder: Path, names: dict[int, str]) -> Re
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     name = f"ciclo-{report.month:%Y-%m}"
     files = ReportFiles(folder / f"{name}.csv", folder / f"{name}.html")
-    _replace(files.csv, csv_text(report, names))
-    _replace(files.html, html_text(report, names))
+    write_whole(files.csv, csv_text(report, names))
+    write_whole(files.html, html_text(report, names))
     return files
 
 
-def _replace(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Write a file of its owner's alone; whoever reads it meanwhile reads the old one."""
     partial = path.with_suffix(f"{path.suffix}.{os.getpid()}")
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:

@@ -132,7 +132,7 @@ class RemoteInvoice:
             gross_value=cents(invoice.gross_value),
             description=invoice.description,
             customer_id=invoice.customer_id,
-            services=frozenset(_plain(line.name) for line in invoice.services if line.name),
+            services=frozenset(plain(line.name) for line in invoice.services if line.name),
             parcels=len(invoice.receivables),
             is_cancelled=invoice.state == InvoiceState.CANCELLED,
             references=references_in(invoice.comments),
@@ -308,8 +308,8 @@ def _compare(
         return _NOTHING
     if not period.covers(invoice.planned_date):
         return _NOTHING
-    ours, theirs = _plain(period.description), _plain(invoice.description)
-    same_value, same_text = period.gross_value == invoice.gross_value, _begins_alike(ours, theirs)
+    ours, theirs = plain(period.description), plain(invoice.description)
+    same_value, same_text = period.gross_value == invoice.gross_value, begins_alike(ours, theirs)
     same_second = came_with_its_rule(period, invoice)
     likeness = _Likeness.NEAR
     if _same_customer(period, invoice):
@@ -326,17 +326,17 @@ def _same_customer(period: WantedInvoice, invoice: RemoteInvoice) -> bool:
 
 
 def _same_services(period: WantedInvoice, invoice: RemoteInvoice) -> bool:
-    ours, theirs = {_plain(name) for name in period.services}, invoice.services
+    ours, theirs = {plain(name) for name in period.services}, invoice.services
     return bool(ours and theirs) and (ours <= theirs or theirs <= ours)
 
 
 @lru_cache(maxsize=8192)
-def _plain(text: str | None) -> str:
+def plain(text: str | None) -> str:
     """Return a text without what nobody sees: case, kinds of blanks and how many."""
     return " ".join(unicodedata.normalize("NFKC", text or "").split()).casefold()
 
 
-def _begins_alike(one: str, other: str) -> bool:
+def begins_alike(one: str, other: str) -> bool:
     """Whether one text begins with the other, at the end of a word: `Plano 1` is not the beginning of `Plano 10`."""
     shorter, longer = sorted((one, other), key=len)
     if not shorter or not longer.startswith(shorter):
@@ -387,6 +387,6 @@ def differences(period: WantedInvoice, invoice: RemoteInvoice) -> Sequence[Diffe
         found.append(Difference(FindingKind.SPLIT, str(period.parcels), str(invoice.parcels)))
     if not _same_customer(period, invoice):
         found.append(Difference(FindingKind.CUSTOMER_DIFFERS, str(period.customer_id), str(invoice.customer_id)))
-    if not _begins_alike(_plain(period.description), _plain(invoice.description)) and _plain(period.description):
+    if not begins_alike(plain(period.description), plain(invoice.description)) and plain(period.description):
         found.append(Difference(FindingKind.DESCRIPTION_DIFFERS, period.description, invoice.description))
     return found

@@ -106,7 +106,7 @@ def rule_batches(
     times = Counter(item.name for item in catalogue)
     items = {item.name: item.id for item in catalogue if item.name and times[item.name] == 1}  # others are nobody's
     batch = RuleBatch(items)
-    for contract_id, answer in _each(lambda contract_id: api.invoice_rules(contract_id).whole(), contract_ids):
+    for contract_id, answer in answers_of(lambda contract_id: api.invoice_rules(contract_id).whole(), contract_ids):
         batch.contract_ids.append(contract_id)
         batch.take(contract_id, answer)
         if batch.rows >= rows:
@@ -116,7 +116,7 @@ def rule_batches(
         yield batch
 
 
-def _each(ask: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[tuple[Item, Answer | ApiError]]:
+def answers_of(ask: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[tuple[Item, Answer | ApiError]]:
     """Ask for several things at once; an answer that concerns one thing alone is an item, any other error is raised."""
 
     def attempt(item: Item) -> tuple[Item, Answer | ApiError]:

@@ -1,0 +1,205 @@
+"""What an audit says: findings, each of one fault; what people did that is in order; what could not be judged.
+
+Amounts are BRL to cents and absolute; only `lost_so_far` has a sign, negative where the customer paid too much.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from ciclo.domain.calendar import add_days, month_end
+from ciclo.domain.findings import AuditKind, Normality, Unjudged
+from ciclo.domain.money import ZERO, cents
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import Fact
+from ciclo.domain.wording import said_of_audit
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRange:
+    """The months that are audited, and the day on which.
+
+    Attributes:
+        first: first planned date that is judged.
+        last: last planned date that is judged, if it is over by then.
+        today: the day in São Paulo of the audit.
+    """
+
+    first: date
+    last: date
+    today: date
+
+    @property
+    def as_of(self) -> date:
+        """The day as of which everything is judged: today, or the end of a range that is over."""
+        return min(self.today, self.last)
+
+    @property
+    def expected(self) -> DateRange:
+        """The days whose invoices have to be there: what is planned for today may still come."""
+        end = add_days(self.last, 1) if self.last < self.today else self.today
+        return DateRange(self.first, max(self.first, end))
+
+    @property
+    def judged(self) -> DateRange:
+        """The planned dates whose invoices are judged."""
+        return DateRange.days(self.first, max(self.first, self.as_of))
+
+    @property
+    def last_full_month(self) -> date:
+        """The last day of the last month that is over."""
+        end = month_end(self.as_of)
+        return end if end == self.as_of else add_days(self.as_of.replace(day=1), -1)
+
+    def document(self) -> dict[str, str]:
+        """Return it as JSON values."""
+        return {"from": self.first.isoformat(), "to": self.last.isoformat(), "as_of": self.as_of.isoformat()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFinding:
+    """One fault.
+
+    Attributes:
+        planned_date: of the period or invoice; of a readjustment its execution date; of a gap its first day.
+        expected: what it should be, as text: money with two decimals, a customer.
+        found: what it is.
+        per_month: what is lost, or stops, per month from now on; None where that says nothing.
+        lost_so_far: of a readjustment what was lost until the last full month.
+        facts: for the sentence.
+    """
+
+    kind: AuditKind
+    contract_id: int | None
+    rule_id: int | None = None
+    invoice_ids: tuple[int, ...] = ()
+    planned_date: date | None = None
+    expected: str | None = None
+    found: str | None = None
+    amount: Decimal = ZERO
+    per_month: Decimal | None = None
+    lost_so_far: Decimal | None = None
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+    @property
+    def message(self) -> str:
+        """Say it in one sentence, in the reader's language."""
+        return said_of_audit(self.kind, {**self._own_facts(), **self.facts})
+
+    def _own_facts(self) -> dict[str, Fact]:
+        return {
+            "invoice_ids": list(self.invoice_ids),
+            "planned_date": self.planned_date.isoformat() if self.planned_date else None,
+            "expected": self.expected,
+            "found": self.found,
+            "amount": money(self.amount),
+            "per_month": money(self.per_month),
+            "lost_so_far": money(self.lost_so_far),
+        }
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON values, money as decimal strings."""
+        return {
+            "kind": self.kind.value,
+            "contract_id": self.contract_id,
+            "rule_id": self.rule_id,
+            **self._own_facts(),
+            "message": self.message,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Something that people did which is in order, or something that could not be judged."""
+
+    kind: Normality | Unjudged
+    contract_id: int | None
+    rule_id: int | None = None
+    invoice_ids: tuple[int, ...] = ()
+    day: date | None = None
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+    @property
+    def message(self) -> str:
+        """Say it in one sentence, in the reader's language."""
+        own: dict[str, Fact] = {"invoice_ids": list(self.invoice_ids), "day": self.day.isoformat() if self.day else ""}
+        return said_of_audit(self.kind, {**own, **self.facts})
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "kind": self.kind.value,
+            "contract_id": self.contract_id,
+            "rule_id": self.rule_id,
+            "invoice_ids": list(self.invoice_ids),
+            "day": self.day.isoformat() if self.day else None,
+            "message": self.message,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPrice:
+    """A unit value as it would be, had every readjustment been made: a person may apply it. BRL."""
+
+    contract_id: int
+    rule_id: int
+    service_id: int
+    service: str
+    unit_value: Decimal
+    new_unit_value: Decimal
+    since: date
+
+
+@dataclass(slots=True)
+class Audit:
+    """What was found in an account, or in a part of it."""
+
+    findings: list[AuditFinding] = field(default_factory=list)
+    normal: list[Note] = field(default_factory=list)
+    unjudged: list[Note] = field(default_factory=list)
+    prices: list[NewPrice] = field(default_factory=list)
+
+    def add(self, other: "Audit") -> None:
+        """Take in another part's."""
+        self.findings += other.findings
+        self.normal += other.normal
+        self.unjudged += other.unjudged
+        self.prices += other.prices
+
+    def sort(self) -> None:
+        """Put the findings into the order of their kinds, contracts and days."""
+        order = list(AuditKind)
+        self.findings.sort(
+            key=lambda each: (
+                order.index(each.kind),
+                each.contract_id or 0,
+                each.rule_id or 0,
+                each.planned_date or date.min,
+                each.invoice_ids,
+            )
+        )
+
+    def totals(self) -> dict[str, dict[str, Any]]:
+        """Return count and amount by kind, of the kinds that were found."""
+        found: dict[str, dict[str, Any]] = {}
+        for kind in AuditKind:
+            amounts = [each.amount for each in self.findings if each.kind is kind]
+            if amounts:
+                found[kind.value] = {"count": len(amounts), "amount": money(sum(amounts, ZERO))}
+        return found
+
+    def largest(self, count: int) -> list[AuditFinding]:
+        """Return the findings of the largest amounts, the largest first."""
+        return sorted(self.findings, key=lambda each: -each.amount)[:count]
+
+
+def money(amount: Decimal | None) -> str | None:
+    """Write an amount as JSON has it: two decimals, a point."""
+    return None if amount is None else f"{cents(amount):.2f}"
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """Add amounts up."""
+    return sum(amounts, ZERO)

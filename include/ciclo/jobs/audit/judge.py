@@ -1,0 +1,528 @@
+"""One contract judged: its rules against its invoices. Pure: what was read comes in, findings come out.
+
+Each fault is one finding: what is one too many is not unexplained as well, a readjustment that was missed is not a
+wrong amount on every invoice after it, and a receivable that the finance system refused is not late.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import cached_property
+
+from ciclo.billimatic.models import Contract, Invoice, InvoiceRule, InvoiceState, Nfse, Receivable
+from ciclo.domain.calendar import NO_HOLIDAYS, add_business_days, add_days, add_months, first_of_month
+from ciclo.domain.coverage import gaps, months_of, pays_again
+from ciclo.domain.errors import DomainError
+from ciclo.domain.findings import AuditKind, Normality, Unjudged
+from ciclo.domain.money import HUNDRED, ZERO, cents, multiply_to_cents
+from ciclo.domain.price_index import MONTHS_BY_LAW
+from ciclo.domain.recurrence import DAYS_OF_A_WEEK, DateRange, PeriodUnit, issue_dates
+from ciclo.domain.states import Fact
+from ciclo.jobs.audit.findings import Audit, AuditFinding, AuditRange, Note, money, total
+from ciclo.jobs.audit.match import AuditedPeriod, AuditedRule, Matches, PeriodKey, match, same_customer
+from ciclo.jobs.audit.prices import RulePrices
+from ciclo.jobs.issuing.match import begins_alike, plain
+from ciclo.jobs.rules.terms import read_terms
+
+ENDS_SOON = 90
+"""Days before its end from which a rule runs out."""
+LATE = 30
+"""Days past due from which a receivable is late."""
+LONGEST = 13
+"""Months before a range in which a period may begin that reaches into it, and one."""
+TAIL = 2
+"""Periods in a row without an invoice at the end of a rule that never ends: nobody makes them any more."""
+WEEKS_OF_A_YEAR, MONTHS_OF_A_YEAR = 52, 12
+
+ALIVE_AND_BILLED = frozenset({InvoiceState.TO_RECEIVE.value, InvoiceState.RECEIVED.value})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What the contracts of an account share.
+
+    Attributes:
+        range: the months, and the day of the audit.
+        service_items: ids of the account's service items by name.
+        nfses: the tax documents that were looked at, by invoice; those of other invoices are as these say themselves.
+    """
+
+    range: AuditRange
+    service_items: Mapping[str, int] = field(default_factory=dict)
+    nfses: Mapping[int, Sequence[Nfse]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadContract:
+    """What was read of a contract.
+
+    Attributes:
+        is_active: whether it is in the list of active contracts.
+        odd_rules: whether one of its rules cannot be read: what it bills looks as if nobody expected it.
+        odd_days: planned dates of its invoices that cannot be read; None for one that does not even tell that.
+    """
+
+    contract: Contract
+    rules: Sequence[InvoiceRule]
+    invoices: Sequence[Invoice]
+    is_active: bool = True
+    odd_rules: bool = False
+    odd_days: Sequence[date | None] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endless:
+    """A rule without end, as far as its invoices reach: whether it runs out is a question of the whole account.
+
+    Attributes:
+        following: the first date that has no invoice after the last that has one.
+        ends: the finding, if it runs out.
+        tail: the periods without an invoice from there on, as findings, if it does not.
+    """
+
+    following: date
+    ends: AuditFinding
+    tail: Sequence[AuditFinding]
+
+
+@dataclass(slots=True)
+class ContractAudit:
+    """What was found in a contract."""
+
+    audit: Audit = field(default_factory=Audit)
+    endless: list[Endless] = field(default_factory=list)
+
+
+def running_out(endless: Sequence[Endless], audited: AuditRange) -> Iterator[AuditFinding]:
+    """Yield what is wrong at the end of the rules without end of an account.
+
+    Where the vendor makes invoices ahead, a rule whose invoices end within `ENDS_SOON` days runs out. Where it does not
+    at all, nothing follows from that: only several periods without an invoice in a row do.
+    """
+    horizon = add_days(audited.as_of, ENDS_SOON)
+    ahead = any(each.following > horizon for each in endless)
+    for each in endless:
+        if each.following <= horizon and (ahead or len(each.tail) >= TAIL):
+            yield each.ends
+        else:
+            yield from each.tail
+
+
+def judge_contract(read: ReadContract, account: Account) -> ContractAudit:
+    """Judge one contract."""
+    return _Contract(read, account).judge()
+
+
+class _Contract:
+    """The judging of one contract, under way."""
+
+    def __init__(self, read: ReadContract, account: Account) -> None:
+        self.read = read
+        self.account = account
+        self.range = account.range
+        self.result = ContractAudit()
+        self.audit = self.result.audit
+        self.unread_rules: list[InvoiceRule] = []
+        self.rules = list(self._rules())
+        self.whole = DateRange(
+            add_months(first_of_month(self.range.first), -LONGEST), add_days(self.range.as_of, ENDS_SOON + 400)
+        )
+        self.periods: dict[PeriodKey, AuditedPeriod] = {
+            period.key: period for rule in self.rules for period in rule.periods(self.whole)
+        }
+
+    @property
+    def id(self) -> int:
+        """The contract's id."""
+        return self.read.contract.id
+
+    def judge(self) -> ContractAudit:
+        """Judge everything, in an order in which each fault is found once."""
+        matches = self.matches
+        for rule in self.rules:
+            self._law(rule)
+            self._missing(rule)
+            self.prices[rule.rule.id].judge(self.audit, self.range)
+            self._ends(rule)
+        self._gaps()
+        seams = dict(self._seams())
+        for period, invoice in matches.surplus:
+            if invoice.planned_date in self.range.judged:
+                self._duplicate(period, invoice, matches.own[period.key])
+        for key, invoice in matches.own.items():
+            if key[1] in self.range.judged or invoice.planned_date in self.range.judged:
+                self._own(self.periods[key], invoice, seams.get(key))
+        self._unexplained()
+        return self.result
+
+    @cached_property
+    def matches(self) -> Matches:
+        """Which invoice is whose."""
+        return match(self.periods.values(), self.read.invoices)
+
+    @cached_property
+    def prices(self) -> dict[int, RulePrices]:
+        """The prices of each rule, as billed."""
+        own: dict[int, list[tuple[AuditedPeriod, Invoice]]] = {}
+        until = self.range.as_of
+        for key, invoice in sorted(self.matches.own.items(), key=lambda each: each[0]):
+            if key[1] <= until:
+                own.setdefault(key[0], []).append((self.periods[key], invoice))
+        return {rule.rule.id: RulePrices(rule, own.get(rule.rule.id, []), until) for rule in self.rules}
+
+    def _rules(self) -> Iterator[AuditedRule]:
+        for rule in self.read.rules:
+            if not rule.recurs:
+                continue
+            try:
+                yield AuditedRule(rule, read_terms(rule, self.account.service_items), self.read.contract)
+            except DomainError as error:
+                self.unread_rules.append(rule)
+                facts = {"resource": "invoice_rule", "error": str(error)}
+                self._find(AuditKind.UNREAD, rule_id=rule.id, facts=facts)
+
+    def _find(self, kind: AuditKind, **given: object) -> None:
+        self.audit.findings.append(AuditFinding(kind=kind, contract_id=self.id, **given))  # type: ignore[arg-type]
+
+    def _normal(self, kind: Normality, period: AuditedPeriod | None, invoice: Invoice, **facts: str | int) -> None:
+        rule_id = period.of.rule.id if period is not None else None
+        self.audit.normal.append(
+            Note(kind=kind, contract_id=self.id, rule_id=rule_id, invoice_ids=(invoice.id,),
+                 day=invoice.planned_date, facts=facts)
+        )  # fmt: skip
+
+    def _law(self, rule: AuditedRule) -> None:
+        ends = rule.terms.recurrence.end_date
+        for update in rule.rule.scheduled_updates:
+            months = update.month_quantity or MONTHS_BY_LAW
+            if months < MONTHS_BY_LAW and (ends is None or ends >= self.range.first):
+                facts = {"months": months, "index": update.price_index}
+                day = update.execution_date or update.init_date
+                self._find(AuditKind.LAW_10192, rule_id=rule.rule.id, planned_date=day, facts=facts)
+
+    # -- periods -------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _billed_until(self) -> date | None:
+        """Of an inactive contract the last day that counts: nothing tells when it became inactive, but its invoices."""
+        if self.read.is_active:
+            return None
+        if self.read.contract.cancel_date is not None:
+            return self.read.contract.cancel_date
+        return max((day for _, day in self.matches.own), default=date.min)
+
+    def _missing(self, rule: AuditedRule) -> None:
+        """Find the periods of a rule without a living invoice; those at the end of a rule without end wait."""
+        found: list[AuditedPeriod] = []
+        for day in issue_dates(rule.terms.recurrence, self.range.expected):
+            period = self.periods[rule.rule.id, day]
+            if period.key in self.matches.own:
+                self.audit.findings += map(self._missing_at, found)
+                found = []
+            elif self._billed_until is not None and day > self._billed_until:
+                self._unjudged(Unjudged.CONTRACT_INACTIVE, rule, day)
+                break
+            elif self._is_unread(period):
+                self._unjudged(Unjudged.INVOICE_UNREAD, rule, day)
+            elif not self._is_covered(period):
+                found.append(period)
+        tail = list(map(self._missing_at, found))
+        if self._runs_on(rule):
+            self._endless(rule, tail)
+        else:
+            self.audit.findings += tail
+
+    def _missing_at(self, period: AuditedPeriod) -> AuditFinding:
+        prices = self.prices[period.of.rule.id]
+        price = prices.total_in_force(period.issue_date)
+        cancelled = tuple(sorted(each.id for each in self.matches.cancelled.get(period.key, [])))
+        return AuditFinding(
+            kind=AuditKind.MISSING,
+            contract_id=self.id,
+            rule_id=period.of.rule.id,
+            invoice_ids=cancelled,
+            planned_date=period.issue_date,
+            expected=money(price),
+            amount=price,
+            facts={"cancelled": len(cancelled)},
+        )
+
+    def _is_unread(self, period: AuditedPeriod) -> bool:
+        """Whether an invoice that cannot be read may be the period's."""
+        return any(day is None or period.covers(day) for day in self.read.odd_days)
+
+    def _is_covered(self, period: AuditedPeriod) -> bool:
+        """Whether a rule that this one follows has billed the period's time already."""
+        return any(
+            pays_again(period.coverage, self.periods[key].coverage)
+            for former in self._followed_by(period.of)
+            for key in self.matches.own
+            if key[0] == former.rule.id
+        )
+
+    def _runs_on(self, rule: AuditedRule) -> bool:
+        """Whether a rule has no end, and some invoice."""
+        billed = any(number == rule.rule.id for number, _ in self.matches.own)
+        return rule.terms.recurrence.end_date is None and self.read.is_active and billed
+
+    def _endless(self, rule: AuditedRule, tail: Sequence[AuditFinding]) -> None:
+        last = max(day for number, day in self.matches.own if number == rule.rule.id)
+        following = next(issue_dates(rule.terms.recurrence, DateRange(add_days(last, 1), date.max)))
+        per_month = self._per_month(rule, following)
+        ends = AuditFinding(
+            kind=AuditKind.RULE_ENDS,
+            contract_id=self.id,
+            rule_id=rule.rule.id,
+            planned_date=following,
+            amount=per_month,
+            per_month=per_month,
+            facts={"last": last.isoformat(), "unbilled": len(tail), "lost": money(total(e.amount for e in tail))},
+        )
+        self.result.endless.append(Endless(following=following, ends=ends, tail=tail))
+
+    def _ends(self, rule: AuditedRule) -> None:
+        end, today = rule.terms.recurrence.end_date, self.range.as_of
+        if end is None or not today <= end <= add_days(today, ENDS_SOON) or not self.read.is_active:
+            return
+        if rule.terms.recurrence.init_date > end or any(rule in self._followed_by(each) for each in self.rules):
+            return
+        per_month = self._per_month(rule, end)
+        facts = {"end_date": end.isoformat()}
+        self._find(AuditKind.RULE_ENDS, rule_id=rule.rule.id, planned_date=end, amount=per_month,
+                   per_month=per_month, facts=facts)  # fmt: skip
+
+    def _per_month(self, rule: AuditedRule, day: date) -> Decimal:
+        return per_month(rule, self.prices[rule.rule.id].total_in_force(min(day, self.range.as_of)))
+
+    # -- rules that follow one another ---------------------------------------------------------------------------------
+
+    def _followed_by(self, rule: AuditedRule) -> list[AuditedRule]:
+        """Return the rules that a rule follows: of the same customer, ended before, with the same services or texts."""
+        begins = rule.terms.recurrence.init_date
+        found = []
+        for other in self.rules:
+            end, init = other.terms.recurrence.end_date, other.terms.recurrence.init_date
+            before = end is not None and end < begins and init <= end
+            if other is not rule and before and other.customer == rule.customer and _bills_the_same(rule, other):
+                found.append(other)
+        return found
+
+    def _gaps(self) -> None:
+        """Find what nobody bills between a rule and the one that it follows."""
+        for rule in self.rules:
+            former = self._followed_by(rule)
+            last = max((each for other in former for each in other.periods(self._before(rule))),
+                       key=lambda each: each.issue_date, default=None)  # fmt: skip
+            first = next(iter(rule.periods(self.whole)), None)
+            if last is None or first is None:
+                continue
+            for stretch in gaps([last.coverage, first.coverage]):
+                self._gap(rule, last, stretch)
+
+    def _before(self, rule: AuditedRule) -> DateRange:
+        return DateRange(self.whole.start, max(self.whole.start, rule.terms.recurrence.init_date))
+
+    def _gap(self, rule: AuditedRule, last: AuditedPeriod, stretch: DateRange) -> None:
+        if stretch.start > self.range.as_of or stretch.end <= self.range.first:
+            return
+        price = self.prices[last.of.rule.id].total_in_force(last.issue_date)
+        weekly = last.of.terms.recurrence.period_unit is PeriodUnit.WEEKLY
+        if weekly and last.coverage.competence is None and rule.terms.recurrence.period_unit is PeriodUnit.WEEKLY:
+            weeks = round((stretch.end - stretch.start).days / DAYS_OF_A_WEEK)
+            amount = multiply_to_cents(price, Decimal(weeks))
+        else:
+            amount = multiply_to_cents(per_month(last.of, price), Decimal(len(list(months_of(stretch)))))
+        facts = {"from_date": stretch.start.isoformat(), "to_date": stretch.last_day.isoformat(),
+                 "former_rule_id": last.of.rule.id}  # fmt: skip
+        self._find(AuditKind.GAP, rule_id=rule.rule.id, planned_date=stretch.start, amount=amount,
+                   per_month=per_month(last.of, price), facts=facts)  # fmt: skip
+
+    def _seams(self) -> Iterator[tuple[PeriodKey, Invoice]]:
+        """Yield the periods that bill again what a rule before has billed, with its invoice."""
+        for rule in self.rules:
+            for former in self._followed_by(rule):
+                billed = [(self.periods[key].coverage, each) for key, each in self.matches.own.items()
+                          if key[0] == former.rule.id]  # fmt: skip
+                for key in self.matches.own:
+                    if key[0] != rule.rule.id:
+                        continue
+                    for covered, invoice in billed:
+                        if pays_again(self.periods[key].coverage, covered):
+                            yield key, invoice
+
+    # -- invoices ------------------------------------------------------------------------------------------------------
+
+    def _duplicate(self, period: AuditedPeriod, invoice: Invoice, own: Invoice) -> None:
+        facts = {"own_id": own.id, "invoice_id": invoice.id}
+        self._find(AuditKind.DUPLICATE, rule_id=period.of.rule.id, invoice_ids=(invoice.id,),
+                   planned_date=invoice.planned_date, found=money(invoice.gross_value),
+                   amount=cents(invoice.gross_value), facts=facts)  # fmt: skip
+
+    def _own(self, period: AuditedPeriod, invoice: Invoice, seam: Invoice | None) -> None:
+        if seam is not None:
+            self._duplicate(period, invoice, seam)
+            return
+        rule = period.of
+        if not same_customer(rule, invoice):
+            self._find(AuditKind.CUSTOMER, rule_id=rule.rule.id, invoice_ids=(invoice.id,),
+                       planned_date=period.issue_date, expected=_named(*rule.customer),
+                       found=_named(invoice.customer_type, invoice.customer_id),
+                       amount=cents(invoice.gross_value))  # fmt: skip
+        elif period.issue_date <= self.range.as_of:
+            self._amount(period, invoice)
+        self._edits(period, invoice)
+        self._documents(period, invoice)
+
+    def _amount(self, period: AuditedPeriod, invoice: Invoice) -> None:
+        checked = self.prices[period.of.rule.id].check(period, invoice)
+        if checked.difference:
+            self._find(AuditKind.AMOUNT, rule_id=period.of.rule.id, invoice_ids=(invoice.id,),
+                       planned_date=period.issue_date, expected=money(checked.expected),
+                       found=money(invoice.gross_value), amount=abs(checked.difference))  # fmt: skip
+            return
+        if checked.has_usage:
+            self._normal(Normality.USAGE, period, invoice)
+        shares = [each.value for each in invoice.receivables]
+        known = [each for each in shares if each is not None]
+        if known and len(known) == len(shares) and abs(sum(known) - HUNDRED) > Decimal("0.01"):
+            off = multiply_to_cents(invoice.gross_value, (HUNDRED - sum(known)) / HUNDRED)
+            expected, found = money(invoice.gross_value), money(invoice.gross_value - off)
+            self._find(AuditKind.AMOUNT, rule_id=period.of.rule.id, invoice_ids=(invoice.id,),
+                       planned_date=period.issue_date, expected=expected, found=found, amount=abs(off))  # fmt: skip
+
+    def _edits(self, period: AuditedPeriod, invoice: Invoice) -> None:
+        """List what people did to a period's invoice that is in order."""
+        if plain(invoice.description) != period.of.text:
+            self._normal(Normality.DESCRIPTION_CHANGED, period, invoice)
+        if invoice.planned_date != period.issue_date:
+            self._normal(Normality.MOVED, period, invoice, was=period.issue_date.isoformat())
+        if invoice.issue_date > invoice.planned_date:
+            self._normal(Normality.BILLED_LATE, period, invoice, billed_on=invoice.issue_date.isoformat())
+        parts = len(invoice.receivables)
+        if parts > period.of.terms.charge.parcels:
+            self._normal(Normality.SPLIT, period, invoice, parts=parts)
+        for other in self.matches.cancelled.get(period.key, ()):
+            self._normal(Normality.MADE_ANEW, period, invoice, cancelled_id=other.id)
+
+    def _unexplained(self) -> None:
+        one_offs = [plain(each.description) for each in self.read.rules if not each.recurs]
+        unread = [plain(each.description) for each in self.unread_rules]
+        for invoice in self.matches.unexplained:
+            if invoice.planned_date not in self.range.judged:
+                continue
+            text = plain(invoice.description)
+            if self.read.odd_rules or any(begins_alike(text, each) for each in unread):
+                continue
+            if any(begins_alike(text, each) for each in one_offs):
+                self._normal(Normality.ONE_OFF, None, invoice)
+                continue
+            self._find(AuditKind.UNEXPLAINED, invoice_ids=(invoice.id,), planned_date=invoice.planned_date,
+                       found=money(invoice.gross_value), amount=cents(invoice.gross_value),
+                       facts={"description": invoice.description})  # fmt: skip
+
+    # -- documents and money -------------------------------------------------------------------------------------------
+
+    def _documents(self, period: AuditedPeriod, invoice: Invoice) -> None:
+        rule_id, day = period.of.rule.id, period.issue_date
+        facts: dict[str, Fact]
+        if (fault := self._nfse_fault(invoice)) is not None:
+            kind, facts = fault
+            self._find(kind, rule_id=rule_id, invoice_ids=(invoice.id,), planned_date=day,
+                       amount=cents(invoice.gross_value), facts=facts)  # fmt: skip
+        overdue: list[Receivable] = []
+        for receivable in invoice.receivables:
+            if receivable.state not in (InvoiceState.TO_EMIT, InvoiceState.TO_RECEIVE):
+                continue
+            error = receivable.myfinance_errors or receivable.cobrato_errors
+            if error:
+                facts = {"receivable_id": receivable.id, "error": error, "due_date": receivable.due_date.isoformat()}
+                self._find(AuditKind.RECEIVABLE_ERROR, rule_id=rule_id, invoice_ids=(invoice.id,), planned_date=day,
+                           amount=_worth(receivable, invoice), facts=facts)  # fmt: skip
+            elif self._is_late(receivable):
+                overdue.append(receivable)
+        if overdue:
+            due = min(each.due_date for each in overdue)
+            facts = {"due_date": due.isoformat(), "days": (self.range.as_of - due).days}
+            self._find(AuditKind.LATE, rule_id=rule_id, invoice_ids=(invoice.id,), planned_date=day,
+                       amount=total(_worth(each, invoice) for each in overdue), facts=facts)  # fmt: skip
+
+    def _is_late(self, receivable: Receivable) -> bool:
+        past = self.range.as_of - receivable.due_date
+        return receivable.state == InvoiceState.TO_RECEIVE and past > timedelta(days=LATE)
+
+    def _nfse_fault(self, invoice: Invoice) -> tuple[AuditKind, dict[str, Fact]] | None:
+        known = self.account.nfses.get(invoice.id, ())
+        if invoice.state not in ALIVE_AND_BILLED or any(nfse_is_issued(each) for each in known):
+            return None
+        refused = next((each for each in known if nfse_is_refused(each)), None)
+        if refused is not None:
+            return AuditKind.NFSE_REFUSED, {"error": refused.integration_errors or refused.status}
+        if not invoice.issue_nfse or (invoice.nfe_issued and not known):
+            return None
+        due = _nfse_due(invoice)
+        if due is None or due >= self.range.as_of:
+            return None
+        return AuditKind.NFSE_MISSING, {"due_date": due.isoformat()}
+
+    def _unjudged(self, kind: Unjudged, rule: AuditedRule, day: date) -> None:
+        self.audit.unjudged.append(Note(kind=kind, contract_id=self.id, rule_id=rule.rule.id, day=day))
+
+
+def per_month(rule: AuditedRule, price: Decimal) -> Decimal:
+    """Return what a rule's price of a period comes to in a month."""
+    recurrence = rule.terms.recurrence
+    if recurrence.period_unit is PeriodUnit.WEEKLY:
+        return cents(price * WEEKS_OF_A_YEAR / MONTHS_OF_A_YEAR)
+    return cents(price / (recurrence.month_quantity or 1))
+
+
+def nfse_is_issued(nfse: Nfse) -> bool:
+    """Whether a tax document is valid; its status is a word, or the number that the search asks by."""
+    return (nfse.status or "").strip().casefold() in ("emitida", "1") and nfse.cancelled_at is None
+
+
+def nfse_is_refused(nfse: Nfse) -> bool:
+    """Whether the city refused a tax document: it complains, or the status says so."""
+    status = (nfse.status or "").strip().casefold()
+    if "cancel" in status or status in ("2", "4", "6"):
+        return False
+    return bool(nfse.integration_errors) or any(word in status for word in _REFUSALS)
+
+
+_REFUSALS = ("erro", "rejei", "recus", "negad", "inv", "falh", "refus", "denied", "error")
+
+
+def _nfse_due(invoice: Invoice) -> date | None:
+    """Return the day on which an invoice's tax document is to be issued; None: it cannot be told yet."""
+    days = invoice.days_until_automatic_nfe_emission or 0
+    if not days:
+        return invoice.issue_date
+    received = [each.received_at for each in invoice.receivables if each.state == InvoiceState.RECEIVED]
+    if invoice.state != InvoiceState.RECEIVED or not received or None in received:
+        return None
+    return add_business_days(max(day for day in received if day is not None), days, NO_HOLIDAYS)
+
+
+def _worth(receivable: Receivable, invoice: Invoice) -> Decimal:
+    if receivable.gross_value is not None:
+        return cents(receivable.gross_value)
+    if receivable.value is not None:
+        return multiply_to_cents(invoice.gross_value, receivable.value / HUNDRED)
+    return cents(receivable.payment_value or ZERO)
+
+
+def _bills_the_same(one: AuditedRule, other: AuditedRule) -> bool:
+    if one.services and one.services == other.services:
+        return True
+    texts = [{plain(_title(each)), each.text} - {""} for each in (one, other)]
+    return bool(texts[0] & texts[1])
+
+
+def _title(rule: AuditedRule) -> str | None:
+    timing = rule.rule.additional_information
+    return timing.title if timing is not None else None
+
+
+def _named(kind: str | None, number: int | None) -> str:
+    return " ".join(str(each) for each in (kind, number) if each is not None)

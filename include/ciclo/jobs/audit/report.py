@@ -1,0 +1,180 @@
+"""The report of an audit, in the reader's language: lines for a console, JSON, a CSV, and a page that prints.
+
+The page escapes text from outside, the CSV never lets it become a formula, and a file is there whole or not at all.
+"""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from ciclo.domain.findings import AuditKind, Normality
+from ciclo.domain.money import brl
+from ciclo.domain.spreadsheet import cell
+from ciclo.domain.wording import AUDIT_KINDS, AUDIT_METHODS
+from ciclo.jobs.audit.findings import Audit, AuditFinding, AuditRange, NewPrice, total
+from ciclo.jobs.closing.report import write_whole
+from ciclo.locale import _, language, ngettext
+
+LARGEST = 10
+"""Findings on the cover."""
+NAME = "ciclo-audit"
+
+
+def document(found: Audit, audited: AuditRange) -> dict[str, Any]:
+    """Return the audit as JSON values, in the form that others build on."""
+    return {
+        "range": audited.document(),
+        "findings": [each.document() for each in found.findings],
+        "totals": found.totals(),
+    }
+
+
+def console_lines(found: Audit, audited: AuditRange, largest: int) -> list[str]:
+    """Return a table of the totals, the largest findings, and how much was in order or could not be judged."""
+    lines = [_("{first} to {last}, as of {as_of}").format(
+        first=f"{audited.first:%d/%m/%Y}", last=f"{audited.last:%d/%m/%Y}", as_of=f"{audited.as_of:%d/%m/%Y}"
+    ), ""]  # fmt: skip
+    for kind, (count, amount) in _totals(found).items():
+        lines.append(f"{count:>6}  {brl(amount):>18}  {_(AUDIT_KINDS[kind])}")
+    if not found.findings:
+        lines.append(_("Nothing is wrong."))
+    if found.findings:
+        lines += ["", _("The largest:")]
+        lines += [f"  {brl(each.amount):>18}  {_place(each)}: {each.message}" for each in found.largest(largest)]
+    normal, unjudged = len(found.normal), len(found.unjudged)
+    lines += ["", ngettext("{count} edit of people's that is in order", "{count} edits of people's that are in order",
+                           normal).format(count=normal)]  # fmt: skip
+    lines += [ngettext("{count} thing could not be judged", "{count} things could not be judged", unjudged).format(
+        count=unjudged
+    )]  # fmt: skip
+    return [*lines, *(f"  {_place(each)}: {each.message}" for each in found.unjudged[:largest])]
+
+
+def write_report(found: Audit, audited: AuditRange, folder: Path, organization_id: int) -> list[Path]:
+    """Write page, CSV and JSON under a folder, in place of those before; return where they are.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    name = f"{NAME}-{organization_id}-{audited.first:%Y-%m}-{audited.as_of:%Y-%m}"
+    whole = {
+        **document(found, audited),
+        "normal": [each.document() for each in found.normal],
+        "not_judged": [each.document() for each in found.unjudged],
+    }
+    texts = {
+        ".html": html_text(found, audited, organization_id),
+        ".csv": csv_text(found),
+        ".json": json.dumps(whole, indent=2, ensure_ascii=False),
+    }
+    for suffix, text in texts.items():
+        write_whole(folder / f"{name}{suffix}", text)
+    return [folder / f"{name}{suffix}" for suffix in texts]
+
+
+# -- CSV ---------------------------------------------------------------------------------------------------------------
+
+COLUMNS: dict[str, Callable[[AuditFinding], object]] = {
+    "kind": lambda each: each.kind.value,
+    "contract_id": lambda each: each.contract_id,
+    "rule_id": lambda each: each.rule_id,
+    "invoice_ids": lambda each: " ".join(map(str, each.invoice_ids)),
+    "planned_date": lambda each: each.planned_date,
+    "expected": lambda each: _amount(each.expected),
+    "found": lambda each: _amount(each.found),
+    "amount": lambda each: each.amount,
+    "per_month": lambda each: each.per_month,
+    "lost_so_far": lambda each: each.lost_so_far,
+    "message": lambda each: each.message,
+}
+
+PRICE_COLUMNS: dict[str, Callable[[NewPrice], object]] = {
+    "contract_id": lambda each: each.contract_id,
+    "rule_id": lambda each: each.rule_id,
+    "service_id": lambda each: each.service_id or None,
+    "service": lambda each: each.service,
+    "unit_value": lambda each: each.unit_value,
+    "new_unit_value": lambda each: each.new_unit_value,
+    "since": lambda each: each.since,
+}
+
+
+def csv_text(found: Audit) -> str:
+    """Return a row a finding; semicolons, decimal commas, UTF-8 with a mark, as a Brazilian spreadsheet opens it."""
+    return _csv(COLUMNS, found.findings)
+
+
+def write_prices(found: Audit, path: Path) -> None:
+    """Write the unit values as they would be, had every readjustment been made: a person applies them, or not.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    write_whole(path, _csv(PRICE_COLUMNS, found.prices))
+
+
+def _csv(columns: dict[str, Callable[[Any], object]], rows: Sequence[Any]) -> str:
+    buffer = StringIO()
+    buffer.write("\N{ZERO WIDTH NO-BREAK SPACE}")
+    writer = csv.writer(buffer, delimiter=";", lineterminator="\r\n")
+    writer.writerow(columns)
+    writer.writerows([cell(value(row)) for value in columns.values()] for row in rows)
+    return buffer.getvalue()
+
+
+def _amount(text: str | None) -> object:
+    """Return an amount as one, and any other text as it is."""
+    is_money = text is not None and text.replace(".", "", 1).lstrip("-").isdecimal()
+    return Decimal(text) if is_money and text is not None else text
+
+
+# -- HTML --------------------------------------------------------------------------------------------------------------
+
+
+def html_text(found: Audit, audited: AuditRange, organization_id: int) -> str:
+    """Return the report as one page without anything from the network."""
+    environment = Environment(
+        loader=PackageLoader("ciclo.jobs.audit"),
+        autoescape=select_autoescape(default=True),
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+    )
+    environment.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]  # of the extension
+    environment.filters["brl"] = brl
+    edits = Counter(each.kind for each in found.normal)
+    by_kind = {kind: [each for each in found.findings if each.kind is kind] for kind in AuditKind}
+    return environment.get_template("audit.html").render(
+        audited=audited,
+        organization_id=organization_id,
+        language=language().replace("_", "-"),
+        totals=_totals(found),
+        names={kind: _(text) for kind, text in AUDIT_KINDS.items()},
+        methods={kind: _(text) for kind, text in AUDIT_METHODS.items()},
+        largest=found.largest(LARGEST),
+        by_kind={kind: each for kind, each in by_kind.items() if each},
+        edits={kind: edits[kind] for kind in Normality if edits[kind]},
+        unjudged=found.unjudged,
+    )
+
+
+def _totals(found: Audit) -> dict[AuditKind, tuple[int, Decimal]]:
+    counts = Counter(each.kind for each in found.findings)
+    return {
+        kind: (counts[kind], total(each.amount for each in found.findings if each.kind is kind))
+        for kind in AuditKind
+        if counts[kind]
+    }
+
+
+def _place(each: Any) -> str:
+    contract = _("contract {contract_id}").format(contract_id=each.contract_id) if each.contract_id else _("account")
+    rule = _(", rule {rule_id}").format(rule_id=each.rule_id) if each.rule_id else ""
+    return f"{contract}{rule}"
