@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from chaos_campaign import Vendor, Worker
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.tables import Period
-from company import ORGANIZATION, TOKEN
+from company import ORGANIZATION, TODAY, TOKEN, company, rule
 
 pytestmark = pytest.mark.chaos
 
@@ -26,7 +26,8 @@ REFERENCE = re.compile(r"ciclo:7:\d+:[\d-]+")
 @pytest.fixture
 def bill(tmp_path, sqlite_url):
     """Run a job in a process whose files may grow to `largest` bytes; return its exit code and what is billed then."""
-    vendor, worker = Vendor(tmp_path, SIZE), Worker()
+    rules = [rule(number, 10 + number % 20) for number in range(1, SIZE + 1)]
+    vendor, worker = Vendor(tmp_path, company(*rules), today=TODAY), Worker()
     command = {
         "ledger": sqlite_url, "vendor": vendor.control.url, "token": TOKEN, "organization": ORGANIZATION,
         "window": ["2025-01-01", "2025-01-31"], "log": str(tmp_path / "log"),

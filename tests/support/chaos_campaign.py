@@ -1,13 +1,13 @@
 """A chaos campaign: many real processes bill one company while everything around them breaks, and then the reckoning.
 
-The reckoning asks the vendor, not the ledger: for each period that the rules call for there is exactly one invoice with
-its reference, or a reason in the ledger why there is none.
+The vendor makes the invoices of half of the rules itself, extends some, readjusts, and its people work on all of them.
+The reckoning asks the vendor, not the ledger: each period that the rules call for has exactly one living invoice, unless
+a person removed it, whoever made it; what people did is as they left it.
 """
 
 import json
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -16,8 +16,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +25,26 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from chaos_worker import GRACE, LEASE, TODAY
+from chaos_worker import GRACE, LEASE
+from ciclo.domain.calendar import SAO_PAULO
+from ciclo.domain.findings import FindingKind
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import ExecutionState, PeriodState, ReasonKind
 from ciclo.failpoints import POINTS
 from ciclo.jobs.indices import load_shipped
-from ciclo.ledger.actions import release_period
+from ciclo.ledger.actions import apply_update, cancel_period, release_period
 from ciclo.ledger.database import open_engine
-from ciclo.ledger.tables import Period, PriceUpdateExecution
-from ciclo.sgs.series import index_report
+from ciclo.ledger.tables import Finding, Period, PriceUpdateExecution
 from ciclo_sandbox.testing import SandboxControl
-from company import ORGANIZATION, TOKEN, State, company, rule, scheduled_update
+from company import ORGANIZATION, TOKEN, State
 from demo.stack import free_port
+from mixed_company import BASE, expected_periods, mixed_company, price_on
+from witness import Maker, Witness, missing
 
 TESTS = Path(__file__).parent
-REFERENCE = re.compile(r"ciclo:7:(\d+):(\d{4}-\d{2}-\d{2})")
-BASE = Decimal("1000.00")
+START = date(2025, 1, 1)
+"""The vendor's day on which a campaign begins."""
+READJUSTED = [date(2025, month, 1) for month in range(2, 9)]
 WORKERS = 3
 
 FAULTS: list[dict[str, Any]] = [
@@ -52,38 +58,19 @@ FAULTS: list[dict[str, Any]] = [
     {"method": "PUT", "kind": kind, "probability": 0.12, "seconds": 0.5}
     for kind in ("error_before", "error_after", "reset_before", "reset_after", "malformed")
 ] + [
+    {"method": "PATCH", "kind": kind, "probability": 0.06, "seconds": 0.5}
+    for kind in ("error_before", "error_after", "reset_after", "malformed", "timeout_after")
+] + [
     {"method": "GET", "path": "search$", "kind": kind, "probability": share, "seconds": 0.5}
-    for kind, share in [("truncated_page", 0.04), ("error_before", 0.05), ("malformed", 0.03), ("reset_before", 0.03)]
+    for kind, share in [
+        ("stale_search", 0.3), ("truncated_page", 0.02), ("error_before", 0.02), ("malformed", 0.02),
+        ("reset_before", 0.02), ("shifted_page", 0.03),
+    ]
+] + [
+    {"method": "GET", "kind": kind, "probability": 0.1, "count": 1}
+    for kind in ("empty_list", "empty_list", "html_page", "html_page", "odd_record")
 ]  # fmt: skip
-"""What goes wrong with the vendor, all at once."""
-
-
-def raised_on(number: int) -> date:
-    """Return the first of the month from February on in which a rule's price is raised by twelve months of IGP-M."""
-    return date(2025, 2 + number % 7, 1)
-
-
-def raised_price(number: int) -> Decimal:
-    """Return the price of a rule after its readjustment, from the published months alone."""
-    day = raised_on(number)
-    before = date(2025, day.month - 1, 1)
-    factor = Decimal(index_report("igpm", date(2024, day.month, 1), before)["factor"])
-    return (BASE * factor).quantize(Decimal("0.01"), ROUND_HALF_UP)
-
-
-def busy_company(size: int) -> State:
-    """Monthly rules in a few contracts: a quarter is readjusted, a quarter twins that only references tell apart."""
-    rules = []
-    for number in range(1, size + 1):
-        contract = 10 + number % 20
-        if number % 4 == 0:
-            update = scheduled_update(500 + number, init_date=raised_on(number).isoformat())
-            rules.append(rule(number, contract, gross_value=str(BASE), scheduled_updates=[update]))
-        elif number % 4 == 1:
-            rules.append(rule(number, 50, description="Mensalidade", init_date="2025-01-15"))
-        else:
-            rules.append(rule(number, contract, init_date=f"2025-01-{number % 28 + 1:02}"))
-    return company(*rules)
+"""What goes wrong with the vendor, all at once. Wrong answers that look right are single ones, as they are on record."""
 
 
 @dataclass
@@ -96,10 +83,20 @@ class Figures:
     runs: int = 0
     periods: int = 0
     invoices: int = 0
-    parked: int = 0
+    made_by: Counter[str] = field(default_factory=Counter)
+    deeds: Counter[str] = field(default_factory=Counter)
+    removed: int = 0
+    """Periods without an invoice, because a person at the vendor removed it."""
+    seconds: int = 0
+    """Second invoices that the vendor made when it extended a rule."""
     duplicates: int = 0
     missing: int = 0
     applied_twice: int = 0
+    overwritten: int = 0
+    came_back: int = 0
+    not_shown: int = 0
+    wrong: list[str] = field(default_factory=list)
+    """What went wrong, in words."""
 
     @property
     def injected(self) -> int:
@@ -111,8 +108,12 @@ class Figures:
             f"  by the vendor     {_listed(self.faults)}",
             f"  SIGKILL           {_listed(self.kills)}",
             f"  around            {_listed(self.restarts)}",
-            f"  periods {self.periods}, invoices {self.invoices}, parked with a reason {self.parked}",
-            f"  duplicates {self.duplicates}, missing {self.missing}, applied twice {self.applied_twice}",
+            f"  by people         {_listed(self.deeds)}",
+            f"  periods {self.periods}, invoices {self.invoices} ({_listed(self.made_by)})",
+            f"  removed by people and not billed again {self.removed}, made twice by the vendor {self.seconds}",
+            f"  duplicates {self.duplicates}, missing {self.missing}, applied twice {self.applied_twice},"
+            f" overwritten edits {self.overwritten}, came back {self.came_back}, not shown {self.not_shown}",
+            *(f"  WRONG: {line}" for line in self.wrong[:40]),
         ]
 
 
@@ -148,16 +149,17 @@ class Worker:
 class Vendor:
     """The sandbox as a process with a database on disk: it can be killed and come back."""
 
-    def __init__(self, folder: Path, company_size: int) -> None:
+    def __init__(self, folder: Path, state: State, *, today: date = START) -> None:
         self._database = f"sqlite:///{folder / 'vendor.db'}"
+        self._today = today
         self._port = free_port()
         self.control = SandboxControl(f"http://127.0.0.1:{self._port}", TOKEN)
-        state = folder / "state.json"
-        state.write_text(json.dumps(busy_company(company_size)))
-        self._start("--state", str(state))
+        path = folder / "state.json"
+        path.write_text(json.dumps(state))
+        self._start("--state", str(path))
 
     def _start(self, *more: str) -> None:
-        command = "sandbox", "--port", str(self._port), "--today", TODAY.isoformat(), "--database", self._database
+        command = "sandbox", "--port", str(self._port), "--today", self._today.isoformat(), "--database", self._database
         self._process = subprocess.Popen(
             [sys.executable, "-m", "ciclo.cli", *command, *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
@@ -191,12 +193,18 @@ class Campaign:
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)  # noqa: S311 - reproducible, not secret
-        self.vendor = Vendor(self.folder, self.size)
+        self.state = mixed_company(self.size, start=START, readjusted=READJUSTED)
+        self.vendor = Vendor(self.folder, self.state)
+        self.day = START
+        self.witness = Witness()
+        self.shown_wrongly: list[str] = []
+        self.witness.look(self.state, self.day, acted=Maker.VENDOR)
         self.workers = [Worker() for _ in range(WORKERS)]
         self._tried = Counter[str]()
         self.engine = open_engine(self.ledger)
         with Session(self.engine) as session:
-            load_shipped(session, at=datetime.now(UTC))
+            load_shipped(session, at=self._now())
+        self._all_at_once([self._command("expand", DateRange.month_of(self.day))])
 
     def close(self) -> None:
         for worker in self.workers:
@@ -204,30 +212,62 @@ class Campaign:
         self.vendor.stop()
         self.engine.dispose()
 
-    def wave(self, last: date, rounds: int) -> None:
-        """Bill up to a day, `rounds` times three runs at once, while everything breaks."""
-        self.vendor.control.clear_faults()
-        self._all_at_once([self._command("expand", last)])
+    def wave(self, month: DateRange, rounds: int) -> None:
+        """Bill a month in so many rounds of three runs at once, while everything breaks; days pass between rounds."""
+        length = (month.end - month.start).days
         for number in range(rounds):
+            self.vendor.control.clear_faults()
+            self._let_days_pass(month.start + timedelta(days=length * (number + 1) // rounds - 1))
+            if number == 0:
+                self._all_at_once([self._command("expand", month)])
             self._arm()
-            commands = [self._troubled(job, last) for job in ("issue", "issue", "update")]
+            third = "update" if number % 3 else "reconcile"
+            commands = [self._troubled(job, DateRange.days(START, self.day)) for job in ("issue", "issue", third)]
             self._all_at_once(commands, trouble=self._trouble(number))
             self._count_faults()
-            self._release_parked()
+            self._let_people_settle()
 
-    def calm_down(self, last: date) -> None:
+    def calm_down(self) -> None:
         """Let nothing break any more, and bill until nothing is left to do."""
         self.vendor.control.clear_faults()
-        for _ in range(4):
+        everything = DateRange.days(START, self.day)
+        for _ in range(5):
             time.sleep((LEASE + GRACE).total_seconds() + 0.2)
-            self._release_parked()
-            self._all_at_once([self._command("expand", last)])
-            self._all_at_once([self._command("update", last)])
-            outcomes = self._all_at_once([self._command("issue", last)])
-            if outcomes[0].get("code") == 0:
+            self._let_people_settle()
+            for job in ("expand", "update", "issue", "reconcile"):
+                outcomes = self._all_at_once([self._command(job, everything)])
+                if job == "issue":
+                    code = outcomes[0].get("code")
+            if code == 0 and not self._stopped():
                 return
 
-    def _command(self, job: str, last: date) -> dict[str, Any]:
+    def change_the_vendor(self, **behaviour: bool) -> None:
+        """Let the vendor behave in another way from now on."""
+        self.vendor.control.clear_faults()
+        state = self.vendor.control.state()
+        self.witness.look(state, self.day, acted=Maker.CICLO)
+        state["behaviour"] |= behaviour
+        self.vendor.control.put_state(state)
+        self.vendor.control.set_clock(self.day)
+        self.witness.look(self.vendor.control.state(), self.day, acted=Maker.VENDOR)
+
+    def _let_days_pass(self, day: date) -> None:
+        """Move the vendor's clock: it issues, extends, readjusts, is paid, and its people work on invoices."""
+        self.witness.look(self.vendor.control.state(), self.day, acted=Maker.CICLO)
+        while self.day < day:
+            self.day += timedelta(days=1)
+            self.vendor.control.set_clock(self.day)
+        self.witness.look(self.vendor.control.state(), self.day, acted=Maker.VENDOR)
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(days=self._days)
+
+    @property
+    def _days(self) -> int:
+        """How far the campaign's day is from the wall's: negative, as it lies in the past."""
+        return (self.day - datetime.now(SAO_PAULO).date()).days
+
+    def _command(self, job: str, window: DateRange) -> dict[str, Any]:
         self.figures.runs += 1
         return {
             "job": job,
@@ -236,15 +276,16 @@ class Campaign:
             "vendor": self.vendor.control.url,
             "token": TOKEN,
             "organization": ORGANIZATION,
-            "window": ["2025-01-01", last.isoformat()],
+            "window": [window.start.isoformat(), window.last_day.isoformat()],
+            "days": self._days,
             "log": str(self.folder / "workers.log"),
         }
 
-    def _troubled(self, job: str, last: date) -> dict[str, Any]:
+    def _troubled(self, job: str, window: DateRange) -> dict[str, Any]:
         """Kill two runs of three at a failpoint; let another one find the disk full."""
-        command = self._command(job, last)
+        command = self._command(job, window)
         draw = self.random.random()
-        if draw < 0.7:
+        if draw < 0.7 and job != "reconcile":
             point = self._least_killed(of_updates=job == "update")
             command["failpoints"] = f"{point}=kill@{self.random.choice([1, 1, 1, 2])}"
             command["point"] = point
@@ -303,32 +344,106 @@ class Campaign:
         self.figures.faults.update(struck)
         self.vendor.control.clear_requests()
 
-    def _release_parked(self) -> None:
-        """Let a person release what was parked: by then the look finds what is at the vendor."""
+    def _let_people_settle(self) -> None:
+        """Let a person look at each parked period: what was removed comes back if its number is even, else it is not
+        billed; everything else is released, for by then the look finds what is at the vendor. Price updates are applied
+        to the letter of the contract. Of two invoices, the second is cancelled.
+        """
+        at, person = self._now(), {"person": "ana", "note": "looked at"}
         with suppress(OperationalError), Session(self.engine) as session:
-            for period in session.scalars(select(Period).where(Period.state == "parked")).all():
-                at = datetime.now(UTC)
-                release_period(session, ORGANIZATION, period.id, person="ana", note="looked at", at=at)
+            for period in session.scalars(select(Period).where(Period.state == PeriodState.PARKED.value)).all():
+                removed = period.reason is not None and period.reason.kind is ReasonKind.REMOVED_AT_VENDOR
+                if removed and period.id % 2:
+                    cancel_period(session, ORGANIZATION, period.id, at=at, **person)
+                    continue
+                if removed:
+                    self.witness.may_come_back.add((period.rule_id, period.issue_date))
+                release_period(session, ORGANIZATION, period.id, at=at, **person)
+            waiting = (ExecutionState.PARKED.value, ExecutionState.PROPOSED.value)
+            updates = select(PriceUpdateExecution).where(
+                PriceUpdateExecution.state.in_(waiting), PriceUpdateExecution.approved_at.is_(None)
+            )
+            for update in session.scalars(updates).all():
+                figures = {figure["basis"] for figure in (update.evidence or {}).get("figures", ())}
+                basis = "letter" if "letter" in figures else None
+                apply_update(session, ORGANIZATION, update.id, at=at, basis=basis, **person)
             session.commit()
+        self._cancel_seconds()
+
+    def _cancel_seconds(self) -> None:
+        with suppress(OperationalError), Session(self.engine) as session:
+            twice = Finding.kind == FindingKind.DUPLICATED_REMOTELY.value, Finding.closed_at.is_(None)
+            numbers = session.scalars(select(Finding.subject_id).where(*twice)).all()
+        if not numbers:
+            return
+        self.witness.look(self.vendor.control.state(), self.day, acted=Maker.CICLO)
+        for number in numbers:
+            known = self.witness.traced.get(number)
+            if known is None or not known.alive:
+                continue
+            if len(self.witness.living()[known.key]) > 1:
+                self.vendor.control.cancel(number)
+            else:
+                self.shown_wrongly.append(f"shown as a second: invoice {number} of {known.key}, which has no other")
+        self.witness.look(self.vendor.control.state(), self.day, acted=Maker.PERSON)
+
+    def _stopped(self) -> int:
+        with Session(self.engine) as session:
+            stopped = (PeriodState.ISSUED.value, PeriodState.CANCELLED.value)
+            window = Period.issue_date >= START, Period.issue_date <= self.day
+            return len(session.scalars(select(Period).where(Period.state.not_in(stopped), *window)).all())
 
     def reckon(self) -> Figures:
-        """Hold the vendor's invoices against the periods, both ways."""
-        figures = self.figures
+        """Hold the vendor's invoices against what the rules call for, both ways."""
+        figures, witness = self.figures, self.witness
         state = self.vendor.control.state()
-        live = [invoice for invoice in state["invoices"] if invoice["state"] != "cancelled"]
-        billed = Counter(REFERENCE.findall("\n".join(invoice["comments"] or "" for invoice in live)))
+        witness.look(state, self.day, acted=Maker.CICLO)
+        expected = expected_periods(self.state, START, self.day)
+        living = {key: numbers for key, numbers in witness.living().items() if key in expected}
+        absent = missing(witness, expected)
         with Session(self.engine) as session:
-            periods = list(session.scalars(select(Period)))
+            periods = {(p.rule_id, p.issue_date): p for p in session.scalars(select(Period))}
             executions = list(session.scalars(select(PriceUpdateExecution)))
-        expected = {(str(period.rule_id), period.issue_date.isoformat()): period for period in periods}
-        explained = {key for key, period in expected.items() if period.state == "parked" and period.reason}
-        figures.periods, figures.invoices, figures.parked = len(periods), len(live), len(explained)
-        figures.duplicates = sum(number - 1 for number in billed.values()) + len(billed.keys() - expected.keys())
-        figures.missing = len(expected.keys() - billed.keys() - explained)
-        figures.missing += sum(period.state != "issued" for key, period in expected.items() if key not in explained)
-        prices = {each["id"]: Decimal(each["gross_value"]) for each in state["invoice_rules"] if each["id"] % 4 == 0}
-        figures.applied_twice = sum(price not in (BASE, raised_price(number)) for number, price in prices.items())
-        figures.missing += sum(execution.state != "applied" for execution in executions)
+            findings = {(each.kind, each.subject_id) for each in session.scalars(select(Finding))}
+        figures.periods, figures.invoices = len(expected), sum(map(len, living.values()))
+        figures.made_by = Counter(witness.traced[number].made_by.value for some in living.values() for number in some)
+        figures.deeds = Counter(deed.what for deed in witness.deeds)
+        figures.removed = len(witness.removed.keys() & expected.keys())
+        figures.seconds = len(witness.seconds)
+        wrong = [f"missing: rule {key[0]}, {key[1]}" for key in absent]
+        for key in expected:
+            period = periods.get(key)
+            if period is None or period.state not in (PeriodState.ISSUED, PeriodState.CANCELLED):
+                wrong.append(f"not at an end: rule {key[0]}, {key[1]}: {period.state if period else 'not known'}")
+            elif key in living and period.state == PeriodState.ISSUED and period.invoice_id not in living[key]:
+                wrong.append(f"rule {key[0]}, {key[1]} has invoice {period.invoice_id}, its own are {living[key]}")
+        wrong += [
+            f"not at an end: price update of rule {each.rule_id}, {each.execution_date}: {each.state} {each.reason}"
+            for each in executions
+            if each.state not in ("applied", "adopted")
+        ]
+        figures.missing = len(wrong)
+        twice = {key: some for key, some in living.items() if len(some) > 1}
+        wrong += [f"twice: rule {key[0]}, {key[1]}: {some}" for key, some in twice.items()]
+        figures.duplicates = len(twice) + len(witness.duplicates)
+        for each in state["invoice_rules"]:
+            price = Decimal(each["gross_value"])
+            if price not in (BASE, price_on(each, self.day)):
+                figures.applied_twice += 1
+                wrong.append(f"applied twice: rule {each['id']} costs {price}")
+        figures.overwritten, figures.came_back = len(witness.overwritten), len(witness.came_back)
+        for deed in witness.seconds:
+            if (FindingKind.DUPLICATED_REMOTELY.value, deed.invoice_id) not in findings:
+                figures.not_shown += 1
+                wrong.append(f"not shown: invoice {deed.invoice_id} of {deed.on}")
+        for key, number in witness.removed.items():
+            period = periods.get(key)
+            kinds = (FindingKind.DELETED_REMOTELY, FindingKind.CANCELLED_REMOTELY)
+            found = any((kind.value, number) in findings for kind in kinds)
+            if key in expected and not found and (period is None or period.state != PeriodState.CANCELLED):
+                figures.not_shown += 1
+                wrong.append(f"not shown: invoice {number} of {key[0]}, {key[1]} was removed")
+        figures.wrong = [*witness.wrong(), *self.shown_wrongly, *wrong]
         return figures
 
 

@@ -27,13 +27,13 @@ from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.settle import StillInDoubtError, settle
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.price_updates import UpdateOptions, apply_price_updates, settle_updates
+from ciclo.jobs.reconciliation.reconcile import reconcile
 from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Actor, Scope
 
-TODAY = date(2026, 1, 10)
-LEASE, GRACE = timedelta(seconds=3), timedelta(seconds=2)
-"""Real seconds: short, as the company's requests take milliseconds. A client waits 1.2 s for one at most."""
+LEASE, GRACE = timedelta(seconds=4), timedelta(seconds=2)
+"""Real seconds: short, as the company's requests take milliseconds. A client waits 2 s for one at most."""
 AGAIN = (ApiError, SQLAlchemyError, StillInDoubtError)
 """What Airflow would try again."""
 
@@ -88,14 +88,15 @@ def _work(command: dict[str, Any]) -> None:
             base_url=command["vendor"],
             token=command["token"],
             organization_id=command["organization"],
-            timeout=command.get("timeout", 0.3),
+            timeout=command.get("timeout", 0.5),
             requests_per_second=None,
             retries=rules,
         ) as api,
         Session(engine, expire_on_commit=False) as session,
     ):
         actor = Actor("chaos", command["owner"], command["job"])
-        ctx = JobContext(api, session, actor, lambda: datetime.now(UTC))
+        ahead = timedelta(days=command.get("days", 0))
+        ctx = JobContext(api, session, actor, lambda: datetime.now(UTC) + ahead)
         first, last = map(date.fromisoformat, command["window"])
         scope = Scope(DateRange.days(first, last), shard=command.get("shard", 0), shards=command.get("shards", 1))
         JOBS[command["job"]](ctx, scope, command["owner"])
@@ -104,7 +105,7 @@ def _work(command: dict[str, Any]) -> None:
 
 def _expand(ctx: JobContext, scope: Scope, _owner: str) -> None:
     read_contract_list(ctx)
-    expand_rules(ctx, scope, seen_on=TODAY)
+    expand_rules(ctx, scope, seen_on=ctx.today)
 
 
 def _issue(ctx: JobContext, scope: Scope, owner: str) -> None:
@@ -120,11 +121,15 @@ def _issue(ctx: JobContext, scope: Scope, owner: str) -> None:
 def _update_prices(ctx: JobContext, scope: Scope, owner: str) -> None:
     options = UpdateOptions(lease=LEASE, grace=GRACE)
     settle_updates(ctx, scope.whole(), options)
-    apply_price_updates(ctx, scope.whole(), options, today=TODAY, owner=owner)
+    apply_price_updates(ctx, scope.whole(), options, today=ctx.today, owner=owner)
     settle_updates(ctx, scope.whole(), options)
 
 
-JOBS = {"expand": _expand, "issue": _issue, "update": _update_prices}
+def _reconcile(ctx: JobContext, _scope: Scope, _owner: str) -> None:
+    reconcile(ctx, today=ctx.today, recheck_days=400)
+
+
+JOBS = {"expand": _expand, "issue": _issue, "update": _update_prices, "reconcile": _reconcile}
 
 if __name__ == "__main__":
     main()

@@ -8,13 +8,14 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import httpx
 
 from ciclo.billimatic import BillimaticClient
 from ciclo.http.retries import RetryRules
+from ciclo_sandbox import machinery
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.app import Sandbox
 from ciclo_sandbox.state import dump_state, load_state, parse_state
@@ -77,12 +78,13 @@ class SimulatedVendor(httpx.BaseTransport):
     state: dict[str, Any]
     going_wrong: Callable[[httpx.Request], str | None] = lambda _request: None
     late_seconds: float = 60.0
+    today: date = TODAY
     struck: list[str] = field(default_factory=list)
     """The faults that happened, in order."""
 
     def __post_init__(self) -> None:
         self._database = open_database(None)
-        self.account = Account(self._database, today=TODAY)
+        self.account = Account(self._database, today=self.today)
         self._sandbox = Sandbox(self.account)
         self._late: list[_Late] = []
         self._one_at_a_time = threading.Lock()  # as the sandbox's event loop does
@@ -109,8 +111,17 @@ class SimulatedVendor(httpx.BaseTransport):
         )
 
     def resources(self, kind: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(b"".join(dump_state(self.account)))[kind]
+        found: list[dict[str, Any]] = json.loads(self.dump())[kind]
         return found
+
+    def move(self, day: date, at: time | None = None) -> None:
+        """Move the vendor's own clock: its machinery and its people do what has come due."""
+        with self.account.transaction():
+            machinery.move(self.account, day, at)
+
+    def dump(self) -> bytes:
+        """Return everything at the vendor as a state file."""
+        return b"".join(dump_state(self.account))
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Do something at the vendor as a person would, in its own pages."""

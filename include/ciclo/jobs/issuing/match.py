@@ -158,7 +158,7 @@ class Assignment:
     near: dict[PeriodKey, tuple[RemoteInvoice, ...]] = field(default_factory=dict)
     """Of the periods without an invoice: what lies in their coverage, unlike them, and is nobody's."""
     seconds: dict[PeriodKey, tuple[RemoteInvoice, ...]] = field(default_factory=dict)
-    """Of the periods that have one: further invoices that would have been theirs."""
+    """Of the periods that have a living one: further invoices that would have been theirs."""
 
 
 class _Likeness(IntEnum):
@@ -241,7 +241,8 @@ def _assign_contract(
     result.own |= own
     result.contested |= contested
     result.near |= {key: near for key in open_periods if (near := left_over(key, lambda pair: pair == _UNLIKE))}
-    seconds = {key: left_over(key, _is_a_second) for key in own}
+    # beside a cancelled one nothing is a second: somebody made it anew
+    seconds = {key: left_over(key, _is_a_second) for key, invoice in own.items() if not invoice.is_cancelled}
     alive = {key: tuple(each for each in further if not each.is_cancelled) for key, further in seconds.items()}
     result.seconds |= {key: further for key, further in alive.items() if further}
 
