@@ -41,7 +41,9 @@ def mixed_company(size: int, *, start: date, readjusted: Sequence[date] = (), sh
     items = [{"id": number, "name": f"Serviço {number}"} for number in range(3, size + FIRST_ID, 3)]
     vendor = SimulatedVendor(
         SimulatedClock(),
-        company(contracts=contracts, service_items=items, behaviour={"emit_on_issue_date": True, "payments": _PAYMENTS}),
+        company(
+            contracts=contracts, service_items=items, behaviour={"emit_on_issue_date": True, "payments": _PAYMENTS}
+        ),
         today=min(_first_day(each) for each in rules) - timedelta(days=1),
     )
     numbers = {}
@@ -79,7 +81,9 @@ def _rule(number: int, start: date, readjusted: Sequence[date]) -> State:
     given: State = {"gross_value": f"{BASE}", "description": f"Plano {number}"}
     timing = {"month_quantity": 3} if number % 12 == 6 else {}
     if number % 3 == 0:
-        given["services"] = [{"service_item_id": number, "unit_value": f"{BASE / 4}", "units": "4.0", "description": ""}]
+        given["services"] = [
+            {"service_item_id": number, "unit_value": f"{BASE / 4}", "units": "4.0", "description": ""}
+        ]
     if readjusted and number % 3 == 1:
         on = readjusted[number // 3 % len(readjusted)]
         given["scheduled_updates"] = [scheduled_update(5000 + number, init_date=on.isoformat())]

@@ -152,7 +152,9 @@ class Witness:
         for what, value in known.by_hand.items():
             found = _VALUES[what](invoice)
             if found != value and acted is Maker.CICLO:
-                self.overwritten.append(f"{on}: {what} of invoice {number} of {_said(known.key)}: {value} became {found}")
+                self.overwritten.append(
+                    f"{on}: {what} of invoice {number} of {_said(known.key)}: {value} became {found}"
+                )
             known.by_hand[what] = found
         deed = invoice.get("person")
         if deed in _PROTECTED and _PROTECTED[deed] not in known.by_hand:

@@ -231,6 +231,11 @@ def test_a_second_invoice_of_a_period_that_has_one_is_said():
     assert [i.id for i in found.seconds[PeriodKey(1, date(2025, 3, 10))]] == [901]
 
 
+def test_what_somebody_made_anew_beside_a_cancelled_invoice_is_no_second():
+    found = assign([period(invoice_id=900)], [invoice(900, is_cancelled=True), invoice(901)])
+    assert found.seconds == {}
+
+
 # -- what a person may have meant --------------------------------------------------------------------------------------
 
 

@@ -260,7 +260,7 @@ def _assign(ctx: JobContext, spans: Mapping[int, DateRange], remote: Mapping[int
     taken = ctx.invoices.taken(look.invoices) - {row.invoice_id for row in periods.values()}
     seen = [RemoteInvoice.of(invoice) for invoice in look.invoices.values() if invoice.id not in taken]
     look.assignment = assign(look.wanted.values(), seen)
-    look.generated = _generated(ctx, look, snapshots)
+    look.generated = _generated(ctx, look, snapshots, window)
     return look
 
 
@@ -310,11 +310,11 @@ def _instant(text: str | None) -> datetime | None:
 # -- what the vendor makes ---------------------------------------------------------------------------------------------
 
 
-def _generated(ctx: JobContext, look: Look, snapshots: RuleSnapshots) -> dict[int, DateRange]:
+def _generated(ctx: JobContext, look: Look, snapshots: RuleSnapshots, window: DateRange) -> dict[int, DateRange]:
     """Return by rule what the vendor has generated, by this look and by what earlier ones remember; remember it.
 
     What was made in the same second as the rule was made from its first day on: a first invoice that is missing was
-    removed like any other.
+    removed like any other. So was what the ledger has seen and this look has not, at either end of what is there.
     """
     makers = ctx.invoices.makers(invoice.id for invoice in look.assignment.own.values())
     seen: dict[int, DateRange] = {}
@@ -327,4 +327,31 @@ def _generated(ctx: JobContext, look: Look, snapshots: RuleSnapshots) -> dict[in
             first = min(first, snapshots[key.rule_id].newest.recurrence.init_date)
         known = seen.get(key.rule_id, DateRange.days(first, last))
         seen[key.rule_id] = DateRange.days(min(first, known.start), max(last, known.last_day))
-    return ctx.invoices.remember_generated(seen, {key.rule_id for key in look.wanted}, at=ctx.clock())
+    generated = ctx.invoices.remember_generated(seen, {key.rule_id for key in look.wanted}, at=ctx.clock())
+    removed: dict[int, DateRange] = {}
+    for key in _removed(ctx, look, window):
+        days = removed.get(key.rule_id) or generated.get(key.rule_id)
+        if days is not None and key.issue_date not in days:
+            first, last = min(days.start, key.issue_date), max(days.last_day, key.issue_date)
+            removed[key.rule_id] = DateRange.days(first, last)
+    return generated | ctx.invoices.remember_generated(removed, removed, at=ctx.clock())
+
+
+def _removed(ctx: JobContext, look: Look, window: DateRange) -> Iterator[PeriodKey]:
+    """Yield the periods without an invoice whose own the ledger has seen before anybody adopted it."""
+    absent = [period for key, period in look.wanted.items() if key not in look.assignment.own]
+    rows = ctx.invoices.unowned(look.contract_ids, window) if absent else []
+    gone = [
+        RemoteInvoice(
+            id=row.invoice_id,
+            contract_id=row.contract_id,
+            planned_date=row.planned_date,
+            gross_value=row.gross_value,
+            description=row.description or "",
+            customer_id=row.customer_id,
+            created_at=row.created_at_vendor,
+        )
+        for row in rows
+        if row.invoice_id not in look.invoices
+    ]
+    yield from assign(absent, gone).own

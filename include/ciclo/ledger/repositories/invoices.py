@@ -59,6 +59,22 @@ class InvoiceRepository:
         )
         return {row.invoice_id: MadeBy(row.made_by) for row in rows}
 
+    def unowned(self, contract_ids: Collection[int], window: DateRange) -> list[Invoice]:
+        """Return the invoices of some contracts, planned in a window, that were never a period's, those removed too."""
+        query = select(Invoice).where(
+            Invoice.organization_id == self._organization_id,
+            Invoice.period_id.is_(None),
+            Invoice.made_by.is_(None),
+            Invoice.reference.is_(None),
+            Invoice.planned_date >= window.start,
+            Invoice.planned_date < window.end,
+        )
+        return [
+            row
+            for ids in in_parts(sorted(contract_ids))
+            for row in self._session.scalars(query.where(Invoice.contract_id.in_(ids)))
+        ]
+
     def count(self, window: DateRange) -> int:
         """Return how many invoices with an issue date in the window the ledger knows."""
         query = select(func.count()).where(
