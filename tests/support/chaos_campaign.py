@@ -111,8 +111,8 @@ class Figures:
             f"  by people         {_listed(self.deeds)}",
             f"  periods {self.periods}, invoices {self.invoices} ({_listed(self.made_by)})",
             f"  removed by people and not billed again {self.removed}, made twice by the vendor {self.seconds}",
-            f"  duplicates {self.duplicates}, missing {self.missing}, applied twice {self.applied_twice},"
-            f" overwritten edits {self.overwritten}, came back {self.came_back}, not shown {self.not_shown}",
+            f"  duplicates {self.duplicates}, missing {self.missing}, applied twice {self.applied_twice}",
+            f"  overwritten edits {self.overwritten}, came back {self.came_back}, not shown {self.not_shown}",
             *(f"  WRONG: {line}" for line in self.wrong[:40]),
         ]
 

@@ -129,7 +129,7 @@ def price_on(each: dict[str, Any], day: date) -> Decimal:
 
 
 def raised(each: dict[str, Any], on: date) -> Decimal:
-    """Return the price of a rule once it was readjusted on a day: twelve months of IGP-M, out on the 1st of the next."""
+    """Return the price of a rule once it was readjusted on a day, by the twelve months of IGP-M before it."""
     last = date(on.year - (on.month == 1), (on.month - 2) % 12 + 1, 1)
     begun = date(last.year - (last.month < 12), last.month % 12 + 1, 1)
     factor = Decimal(index_report("igpm", begun, last)["factor"])
