@@ -1,8 +1,8 @@
 """A chaos campaign: many real processes bill one company while everything around them breaks, and then the reckoning.
 
-The vendor makes the invoices of half of the rules itself, extends some, readjusts, and its people work on all of them.
-The reckoning asks the vendor, not the ledger: each period that the rules call for has exactly one living invoice, unless
-a person removed it, whoever made it; what people did is as they left it.
+The vendor makes the invoices of half of the rules itself, extends some, readjusts, and its people work on all. The
+reckoning asks the vendor, not the ledger: each period that the rules call for has exactly one living invoice, unless a
+person removed it, whoever made it; what people did is as they left it.
 """
 
 import json
@@ -70,7 +70,7 @@ FAULTS: list[dict[str, Any]] = [
     {"method": "GET", "kind": kind, "probability": 0.1, "count": 1}
     for kind in ("empty_list", "empty_list", "html_page", "html_page", "odd_record")
 ]  # fmt: skip
-"""What goes wrong with the vendor, all at once. Wrong answers that look right are single ones, as they are on record."""
+"""What goes wrong with the vendor, all at once. Wrong answers that look right are single ones, as on record."""
 
 
 @dataclass
