@@ -73,6 +73,13 @@ VALUES = {
     BigInteger: lambda number: 2**62 + number,
 }
 """Values that a careless copy would bend, by type; another one for each row."""
+STATES = {
+    "periods": "parked",
+    "price_update_executions": "parked",
+    "adjustments": "open",
+    "adjustment_uses": "used",
+}
+"""A state that a table's check allows."""
 
 
 def value_of(column, number):
@@ -80,7 +87,7 @@ def value_of(column, number):
 
 
 def rows_of(table, count=5):
-    given = {"state": "parked"} if table.name in ("periods", "price_update_executions") else {}
+    given = {"state": STATES[table.name]} if table.name in STATES else {}
     return [{column.name: value_of(column, number) for column in table.columns} | given for number in range(count)]
 
 

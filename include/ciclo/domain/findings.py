@@ -29,6 +29,7 @@ class FindingKind(StrEnum):
     AMOUNT_DIFFERS = "amount_differs"  # invoice or receivable is at the price in force again
     CUSTOMER_DIFFERS = "customer_differs"  # the invoice is for the contract's customer again
     VALUE_EDITED = "value_edited"  # the invoice has the value of its rule again
+    ADJUSTMENT_LEFT_OUT = "adjustment_left_out"  # the invoice has it, or it is withdrawn
     DESCRIPTION_DIFFERS = "description_differs"  # the invoice has the description of its rule again
     DATE_MOVED = "date_moved"  # it has the period's issue date again
     SPLIT = "split"  # it has as many receivables as its rule says
@@ -61,6 +62,7 @@ STOPS_CLOSING = frozenset(
         FindingKind.AMOUNT_DIFFERS,
         FindingKind.CUSTOMER_DIFFERS,
         FindingKind.VALUE_EDITED,
+        FindingKind.ADJUSTMENT_LEFT_OUT,
         FindingKind.UNEXPLAINED,
         FindingKind.ILLEGAL_TRANSITION,
         FindingKind.NOT_BILLED,

@@ -30,7 +30,7 @@ TRANSITIONS: Mapping[PeriodState, tuple[PeriodState, ...]] = MappingProxyType(
     {
         # claimed; a price update is unsettled; it would bill again, or cannot be billed; nothing calls for it any more
         _P.PLANNED: (_P.SUBMITTING, _P.WAITING, _P.PARKED, _P.CANCELLED),
-        _P.WAITING: (_P.PLANNED,),  # the price update is settled
+        _P.WAITING: (_P.PLANNED,),  # the price update is settled, the quantities came
         _P.SUBMITTING: (_P.ISSUED, _P.IN_DOUBT, _P.PARKED),  # created; answer unknown; refused by the API
         _P.IN_DOUBT: (_P.ISSUED, _P.PLANNED, _P.PARKED),  # found once; certainly not there; found several times
         _P.ISSUED: (_P.PLANNED,),  # by a person only, who bills again what was cancelled at the vendor
@@ -136,6 +136,15 @@ class ReasonKind(StrEnum):
     CALLED_FOR_AGAIN = "called_for_again"
     SUPERSEDED = "superseded"
     TERMS_FOLLOWED = "terms_followed"
+
+    SKIPPED_BY_ADJUSTMENT = "skipped_by_adjustment"
+    QUANTITIES_MISSING = "quantities_missing"
+    QUANTITIES_CAME = "quantities_came"
+
+    # adjustments
+    ADJUSTMENT_ADDED = "adjustment_added"
+    ADJUSTMENT_USED = "adjustment_used"
+    ADJUSTMENT_WITHDRAWN = "adjustment_withdrawn"
 
     # price updates
     APPLIED = "applied"

@@ -70,6 +70,12 @@ REASONS: Mapping[ReasonKind, str] = {
     _K.CALLED_FOR_AGAIN: N_("rule {rule_id} calls for it again"),
     _K.TERMS_FOLLOWED: N_("last seen so at {last_seen}, first seen changed at {first_seen}: {was} became {now}"),
     _K.SUPERSEDED: N_("the same rule and date is billed by organization {organization_id}"),
+    _K.SKIPPED_BY_ADJUSTMENT: N_("not billed, by adjustment {adjustment_id} of {person}: {note}"),
+    _K.QUANTITIES_MISSING: N_("its rule waits for quantities, and none have come for it"),
+    _K.QUANTITIES_CAME: N_("its quantities have come"),
+    _K.ADJUSTMENT_ADDED: N_("added from {origin}"),
+    _K.ADJUSTMENT_USED: N_("in invoice {invoice_id} of {issue_date}"),
+    _K.ADJUSTMENT_WITHDRAWN: N_("withdrawn by {person}: {note}"),
     _K.APPLIED: N_("applied: factor {factor}"),
     _K.VALUE_NOT_OUT: N_("the value of {price_index} for {month:month} is not out before {out_from}"),
     _K.VALUE_LATE: N_(
@@ -166,6 +172,10 @@ FINDINGS: Mapping[FindingKind, str] = {
     _F.DATE_MOVED: N_("invoice {invoice_id} is issued on {found}, its rule says {expected}"),
     _F.SPLIT: N_("invoice {invoice_id} has {found} receivables, its rule says {expected}"),
     _F.DESCRIPTION_DIFFERS: N_("invoice {invoice_id} has another description than its rule"),
+    _F.ADJUSTMENT_LEFT_OUT: N_(
+        "invoice {invoice_id} lacks adjustments {adjustment_ids:list}: it is {found:brl}, with them {expected:brl}; "
+        "{why}. Correct it at the vendor, or withdraw them and add a line to the next period"
+    ),
     _F.AMOUNT_DIFFERS: N_("invoice {invoice_id}: what its receivables come to is {found:brl}, not {expected:brl}"),
     _F.DUE_DATE_CHANGED: N_(
         "invoice {invoice_id}, receivable {receivable_id}: due on {found}, by its rule on {expected}"

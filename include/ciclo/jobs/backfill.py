@@ -20,6 +20,7 @@ from ciclo.domain.wording import said
 from ciclo.jobs.context import JobContext, arm, is_armed
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests, Unbillable
 from ciclo.jobs.periods.plan import cancel_open
+from ciclo.ledger.adjusting import skip_periods
 from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import NewPlan, PlanEntry, Scope
 from ciclo.ledger.tables import BillingPlan, Period
@@ -87,7 +88,7 @@ class PlanDraft:
     """Periods that would be parked: their invoice cannot be written."""
     left_out: list[Period] = field(default_factory=list)
     held: int = 0
-    """Periods that wait for a price update and are not in the plan."""
+    """Periods that wait for a price update, or for quantities, and are not in the plan."""
 
     @property
     def total(self) -> Decimal:
@@ -123,7 +124,7 @@ class PlanDraft:
         """Return the plan in a line."""
         return (
             f"{len(self.billed)} invoices, {brl(self.total)}; {len(self.unbillable)} would be parked, "
-            f"{len(self.left_out)} are left out, {self.held} wait for a price update"
+            f"{len(self.left_out)} are left out, {self.held} wait for a price update or for quantities"
         )
 
     def months(self) -> list[tuple[str, int, Decimal]]:
@@ -135,7 +136,11 @@ class PlanDraft:
 
 
 def draft_plan(ctx: JobContext, scope: Scope, policy: BackfillPolicy) -> PlanDraft:
-    """Return what a backfill would bill now: planned periods, and waiting ones whose price updates are settled."""
+    """Return what a backfill would bill now: planned periods, and waiting ones that need wait no longer. Flushes.
+
+    What is not to be billed, by a `skip`, is given up first.
+    """
+    skip_periods(ctx.session, ctx.organization_id, ctx.actor, scope, at=ctx.clock())
     held = {period.id for period in ctx.periods.held_back(scope)}
     free = [*ctx.periods.in_state(PeriodState.PLANNED, scope=scope), *ctx.periods.free_again(scope)]
     periods = sorted((p for p in free if p.id not in held), key=lambda p: (p.issue_date, p.contract_id, p.id))

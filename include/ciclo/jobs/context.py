@@ -17,6 +17,7 @@ from ciclo.billimatic import BillimaticClient
 from ciclo.domain.calendar import NO_HOLIDAYS, SAO_PAULO, first_of_month
 from ciclo.ledger.repositories import (
     Actor,
+    AdjustmentRepository,
     AuditRepository,
     ClosingRepository,
     ContractRepository,
@@ -81,6 +82,11 @@ class JobContext:
     def invoices(self) -> InvoiceRepository:
         """Invoices and receivables."""
         return InvoiceRepository(self.session, self.organization_id)
+
+    @cached_property
+    def adjustments(self) -> AdjustmentRepository:
+        """What differs from the rules for single periods."""
+        return AdjustmentRepository(self.session, self.organization_id, self.actor)
 
     @cached_property
     def prices(self) -> PriceRepository:

@@ -45,6 +45,7 @@ CURES_OF_PARKED: Mapping[ReasonKind, str] = {
     ReasonKind.LOST_TWICE: "look for its invoice at the vendor: release it if there is none, else cancel the period",
     ReasonKind.REMOVED_AT_VENDOR: "cancel it with a note if it is not owed; released, it is billed",
     ReasonKind.SERVICES_ALIKE: "give the services names of their own at the vendor, then release it",
+    ReasonKind.QUANTITIES_MISSING: "import its quantities, then run bill_range for its day",
     ReasonKind.TOTAL_NOT_POSITIVE: "correct the rule at the vendor and release it, or cancel it with a note",
 }
 """Where the ordinary cure of a parked period would bill twice, or does not help."""
@@ -205,7 +206,7 @@ def _line(period: Period, expected: ExpectedPeriod | None, ledger: _Ledger) -> M
         case state:
             because = f" ({said(replace(period.reason, facts=_bare(period)))})" if period.reason else ""
             cure = CURES[state]
-            if period.reason and state is PeriodState.PARKED:
+            if period.reason and state in (PeriodState.PARKED, PeriodState.WAITING):
                 cure = CURES_OF_PARKED.get(period.reason.kind, cure)
             return replace(line, reason=f"{state}{because}; {cure}")
 

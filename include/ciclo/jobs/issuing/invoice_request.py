@@ -1,15 +1,17 @@
-"""What is sent to create a period's invoice: the rule's terms of that day at the price in force on its planned date."""
+"""What is sent to create a period's invoice: the rule's terms of that day at the price in force on its planned date.
+
+What differs for the period, its adjustments, is in it.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from ciclo.domain.adjustments import Adjustment, Bill, TotalNotPositive
 from ciclo.domain.due_dates import receivables
 from ciclo.domain.errors import DomainError, NoPriceInForce
-from ciclo.domain.money import ZERO, service_value
-from ciclo.domain.pricing import Price, gross_value, price_in_force
+from ciclo.domain.money import ZERO
 from ciclo.domain.states import PeriodState, Reason, ReasonKind
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.match import reference
@@ -28,6 +30,13 @@ class InvoiceRequest:
     """BRL, at the price in force on the planned date."""
     body: dict[str, Any]
     """Fields of the invoice as plain values; decimals and dates are still such."""
+    adjustments: tuple[Adjustment, ...] = ()
+    """What of it differs from the rule."""
+
+    @property
+    def adjustment_ids(self) -> tuple[int, ...]:
+        """The numbers of its adjustments."""
+        return tuple(each.id for each in self.adjustments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +60,20 @@ class InvoiceRequests:
     def write(self, period: Period) -> InvoiceRequest | Unbillable:
         """Return the request for the period's invoice, or why there can be none."""
         snapshot = self._snapshots[period.rule_id]
-        terms, prices = snapshot.terms_on(period.issue_date), snapshot.history()
+        adjustments = snapshot.adjustments_of(period.issue_date, period)
         try:
-            gross = gross_value(terms.priced_services, prices, period.issue_date)
-            if gross <= ZERO:
-                return Unbillable(period, reason_about(period, ReasonKind.TOTAL_NOT_POSITIVE, amount=str(gross)))
-            return InvoiceRequest(period, gross, self._body(period, snapshot, gross))
+            bill = snapshot.bill(period.issue_date, adjustments)
+            if bill.total <= ZERO:
+                return _not_positive(period, bill.total)
+            return InvoiceRequest(period, bill.total, self._body(period, snapshot, bill), adjustments)
+        except TotalNotPositive as error:
+            return _not_positive(period, error.amount)
         except NoPriceInForce as error:
             return Unbillable(period, reason_about(period, ReasonKind.PRICE_UNKNOWN, error=error.fact))
         except DomainError as error:
             return Unbillable(period, reason_about(period, ReasonKind.TERMS_UNUSABLE, error=error.fact))
 
-    def _body(self, period: Period, snapshot: RuleSnapshot, gross: Decimal) -> dict[str, Any]:
+    def _body(self, period: Period, snapshot: RuleSnapshot, bill: Bill) -> dict[str, Any]:
         terms = snapshot.terms_on(period.issue_date)
         # what the API refused is corrected in the rule and released; as of its day it would be refused for ever
         carried = snapshot.newest if _came_back(period) else terms
@@ -71,18 +82,24 @@ class InvoiceRequests:
         comments = body.pop("comments", None)
         body |= {
             "contract_id": period.contract_id,
-            "gross_value": gross,
+            "gross_value": bill.total,
             "issue_date": period.issue_date,
             "accrual_date": f"{period.accrual_month:%m}/{period.accrual_month.year:04}",
             "comments": f"{own}\n{comments}" if comments else own,
             "receivables": [
                 {"due_date": part.due_date, "value": part.percentage}
-                for part in receivables(terms.charge, period.issue_date, gross, self._own_holidays)
+                for part in receivables(terms.charge, period.issue_date, bill.total, self._own_holidays)
             ],
         }
-        if terms.services:
-            body["services"] = _service_bodies(terms, carried, snapshot.history(), period.issue_date)
+        if bill.lines:
+            body["services"] = _service_bodies(bill, carried)
+        if bill.texts:
+            body["description"] = "\n".join([body.get("description") or "", *bill.texts]).strip()
         return body
+
+
+def _not_positive(period: Period, amount: Decimal) -> Unbillable:
+    return Unbillable(period, reason_about(period, ReasonKind.TOTAL_NOT_POSITIVE, amount=str(amount)))
 
 
 def _came_back(period: Period) -> bool:
@@ -91,18 +108,18 @@ def _came_back(period: Period) -> bool:
     return period.attempts > (1 if under_way else 0)
 
 
-def _service_bodies(terms: RuleTerms, carried: RuleTerms, prices: list[Price], on: date) -> list[dict[str, Any]]:
+def _service_bodies(bill: Bill, carried: RuleTerms) -> list[dict[str, Any]]:
     """Return the lines with the units and prices of the day, and the texts and catalogue items carried over."""
     texts = {line.id: line for line in carried.services}
     bodies = []
-    for line in terms.services:
-        unit_value, text = price_in_force(prices, on, line.id), texts.get(line.id, line)
+    for line in bill.lines:
+        text = texts.get(line.key, line) if line.key is not None else line
         body = {
             "service_item_id": text.service_item_id,
             "description": text.description,
             "units": line.units,
-            "unit_value": unit_value,
-            "value": service_value(line.units, unit_value),
+            "unit_value": line.unit_value,
+            "value": line.value,
         }
         bodies.append({name: value for name, value in body.items() if value is not None})
     return bodies

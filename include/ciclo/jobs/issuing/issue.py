@@ -30,6 +30,7 @@ from ciclo.jobs.issuing.record import Found, reason_about, record_issued
 from ciclo.jobs.issuing.settle import StillInDoubtError, settle, still_open
 from ciclo.jobs.periods.expand import read_due
 from ciclo.jobs.rules.read import CURRENT, read_contract_list, read_contracts
+from ciclo.ledger.adjusting import skip_periods
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.repositories.periods import PlannedPeriod
 from ciclo.ledger.tables import Period
@@ -119,20 +120,27 @@ def finish_issuing(ctx: JobContext, scope: Scope, options: IssueOptions, *, owne
 
 
 def hold_back(ctx: JobContext, scope: Scope) -> int:
-    """Let periods wait for unsettled price updates of their rule, and let go of those that need no longer. Commits."""
+    """Give up what is not to be billed, let periods wait for price updates or quantities, let go of others. Commits."""
     now = ctx.clock()
-    ctx.periods.replan(ctx.periods.free_again(scope), reason=Reason(ReasonKind.UPDATE_SETTLED), at=now)
+    skip_periods(ctx.session, ctx.organization_id, ctx.actor, scope, at=now)
+    for period in ctx.periods.free_again(scope):
+        measured = period.reason is not None and period.reason.kind is ReasonKind.QUANTITIES_MISSING
+        why = ReasonKind.QUANTITIES_CAME if measured else ReasonKind.UPDATE_SETTLED
+        ctx.periods.replan([period], reason=Reason(why), at=now)
     held = ctx.periods.held_back(scope)
     updates = ctx.scheduled_updates.of_rules({period.rule_id for period in held})
     waiting = 0
     for period in held:
-        unsettled = min(
+        unsettled = sorted(
             (update.next_execution_date, update.price_index)
-            for update in updates[period.rule_id]
+            for update in updates.get(period.rule_id, ())
             if update.next_execution_date is not None and update.next_execution_date <= period.issue_date
         )
-        facts = {"execution_date": unsettled[0].isoformat(), "price_index": unsettled[1]}
-        waiting += len(ctx.periods.wait([period], reason=Reason(ReasonKind.UPDATE_UNSETTLED, facts), at=now))
+        reason = reason_about(period, ReasonKind.QUANTITIES_MISSING)
+        if unsettled:
+            facts = {"execution_date": unsettled[0][0].isoformat(), "price_index": unsettled[0][1]}
+            reason = Reason(ReasonKind.UPDATE_UNSETTLED, facts)
+        waiting += len(ctx.periods.wait([period], reason=reason, at=now))
     ctx.session.commit()
     return waiting
 
@@ -154,6 +162,8 @@ def _issue_claimed(ctx: JobContext, claimed: Sequence[Period], options: IssueOpt
         outcome.parked += _park(ctx, [(entry.period, entry.reason) for entry in unbillable])
         ctx.session.commit()
     requests = [entry for entry in written if isinstance(entry, InvoiceRequest)]
+    bound = [((each.period.id, each.period.reference_sequence), each.adjustment_ids) for each in requests]
+    ctx.adjustments.bind([(use, ids) for use, ids in bound if ids], at=ctx.clock())
     ctx.session.commit()  # no transaction stays open while requests are under way
     stop: ApiError | None = None
     for answers in _post(ctx, requests, options):
@@ -228,7 +238,8 @@ def _sort(answers: Iterable[_Answer]) -> _Batch:
         match answer:
             case _Answer(invoice=Invoice() as invoice):
                 reason = Reason(ReasonKind.CREATED, {"invoice_id": invoice.id})
-                batch.created.append(Found(period, invoice, adopted=False, reason=reason))
+                ids = answer.request.adjustment_ids
+                batch.created.append(Found(period, invoice, adopted=False, reason=reason, adjustment_ids=ids))
             case _Answer(error=NotFoundError()):
                 batch.refused.append((period, reason_about(period, ReasonKind.CONTRACT_GONE)))
             case _Answer(error=RejectedError() as error):

@@ -9,18 +9,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Protocol
 
 from ciclo.billimatic.models import Invoice, OddRecord
 from ciclo.billimatic.models.reading import read_timestamp
+from ciclo.domain.adjustments import Adjustment
 from ciclo.domain.calendar import first_of_month
 from ciclo.domain.coverage import coverage
 from ciclo.domain.errors import DomainError
 from ciclo.domain.findings import FindingKind
-from ciclo.domain.pricing import gross_value
 from ciclo.domain.receivables import MadeBy
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.states import Reason, ReasonKind
+from ciclo.domain.states import PeriodState, Reason, ReasonKind
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.match import (
@@ -35,7 +36,7 @@ from ciclo.jobs.issuing.match import (
 from ciclo.jobs.issuing.record import Found
 from ciclo.jobs.rules.snapshot import RuleSnapshot, RuleSnapshots
 from ciclo.ledger.database import in_parts
-from ciclo.ledger.repositories import Disagreement
+from ciclo.ledger.repositories import Disagreement, UseState
 from ciclo.ledger.tables import Period
 
 PAGE = 100
@@ -281,16 +282,14 @@ def wanted_invoice(
         not_own: invoices that a person said are not the rule's.
     """
     terms, rule = snapshot.terms_on(issue_date), snapshot.rule
-    try:
-        gross = gross_value(terms.priced_services, snapshot.history(), issue_date)
-    except DomainError:
-        gross = None
+    gross, may_be_worth = _worth(snapshot, issue_date, row)
     return WantedInvoice(
         rule_id=rule.rule_id,
         contract_id=rule.contract_id,
         issue_date=issue_date,
         coverage=snapshot.coverage_of(row).issued if row is not None else _coverage(snapshot, issue_date),
         gross_value=gross,
+        may_be_worth=may_be_worth,
         description=terms.invoice.get("description") or "",
         customer_id=rule.payload.get("customer_id") or customer_id,
         services=frozenset(line.name for line in terms.services if line.name),
@@ -300,6 +299,28 @@ def wanted_invoice(
         invoice_id=row.invoice_id if row is not None else None,
         not_own=not_own,
     )
+
+
+def _worth(snapshot: RuleSnapshot, issue_date: date, row: Period | None) -> tuple[Decimal | None, frozenset[Decimal]]:
+    """Return what a period's invoice should be, and what it may be while its adjustments are on their way."""
+    issued = row is not None and row.state == PeriodState.ISSUED
+    every = snapshot.adjustments_of(issue_date, row)
+    if not every:
+        return _total(snapshot, issue_date, ()), frozenset()
+    if row is not None and issued:
+        known = snapshot.adjustments_in(row)
+        others = [snapshot.adjustments_in(row, UseState.USED, UseState.SENDING)]
+    else:
+        known, others = every, [()]
+    totals = {total for some in others if (total := _total(snapshot, issue_date, some)) is not None}
+    return _total(snapshot, issue_date, known), frozenset(totals)
+
+
+def _total(snapshot: RuleSnapshot, issue_date: date, adjustments: Sequence[Adjustment]) -> Decimal | None:
+    try:
+        return snapshot.bill(issue_date, adjustments).total
+    except DomainError:
+        return None
 
 
 def _instant(text: str | None) -> datetime | None:

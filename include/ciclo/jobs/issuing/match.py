@@ -85,6 +85,8 @@ class WantedInvoice:
     """The days whose invoices may be its own: the months that it bills, or the week."""
     gross_value: Decimal | None
     description: str
+    may_be_worth: frozenset[Decimal] = frozenset()
+    """What it may be as well while its adjustments are on their way: the rule's own value, or theirs."""
     customer_id: int | None = None
     services: frozenset[str] = frozenset()
     """Names of the rule's services."""
@@ -310,7 +312,8 @@ def _compare(
     if not period.covers(invoice.planned_date):
         return _NOTHING
     ours, theirs = plain(period.description), plain(invoice.description)
-    same_value, same_text = period.gross_value == invoice.gross_value, begins_alike(ours, theirs)
+    same_value = invoice.gross_value in {period.gross_value, *period.may_be_worth}
+    same_text = begins_alike(ours, theirs)
     same_second = came_with_its_rule(period, invoice)
     likeness = _Likeness.NEAR
     if _same_customer(period, invoice):
@@ -378,7 +381,8 @@ def differences(period: WantedInvoice, invoice: RemoteInvoice) -> Sequence[Diffe
     That it was billed on another day than planned is no difference; nor is what was appended to its description.
     """
     found: list[Difference] = []
-    if period.gross_value is not None and period.gross_value != invoice.gross_value:
+    worth = {period.gross_value, *period.may_be_worth}
+    if period.gross_value is not None and invoice.gross_value not in worth:
         off = invoice.gross_value - period.gross_value
         found.append(Difference(FindingKind.VALUE_EDITED, str(period.gross_value), str(invoice.gross_value), abs(off)))
     if period.issue_date != invoice.planned_date:

@@ -30,6 +30,8 @@ class Found:
     adopted: bool
     made_by: MadeBy = MadeBy.CICLO
     reason: Reason | None = None
+    adjustment_ids: tuple[int, ...] = ()
+    """What of it is known to differ from its rule, because it was sent so."""
 
 
 def record_issued(ctx: JobContext, found: Sequence[Found]) -> int:
@@ -42,6 +44,9 @@ def record_issued(ctx: JobContext, found: Sequence[Found]) -> int:
     held = ctx.periods.issued([_issued(entry) for entry in found], at=now)
     ours = {entry.invoice.id: entry for entry in found if entry.period.id in held}
     store_invoices(ctx, [entry.invoice for entry in found], ours, now)
+    for entry in ours.values():
+        use = entry.period.id, entry.period.reference_sequence
+        ctx.adjustments.used(use, entry.period.issue_date, entry.adjustment_ids, entry.invoice.id, at=now)
     return len(held)
 
 

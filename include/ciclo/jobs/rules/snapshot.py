@@ -4,22 +4,23 @@ Everything here comes from terms and prices through the domain. What a period's 
 asked: it is what this is compared with.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
 from ciclo.domain import pricing
+from ciclo.domain.adjustments import Adjustment, Bill, BilledLine, adjusted
 from ciclo.domain.calendar import NO_HOLIDAYS
 from ciclo.domain.coverage import Coverage, coverage
 from ciclo.domain.due_dates import due_dates, percentages
 from ciclo.domain.errors import DomainError
-from ciclo.domain.money import split_money
-from ciclo.domain.pricing import gross_value
+from ciclo.domain.money import ZERO, cents, split_money
+from ciclo.domain.pricing import price_in_force
 from ciclo.domain.recurrence import DateRange, accrual_month, issue_dates
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.prices import history
-from ciclo.ledger.repositories import KnownPrice, Version
+from ciclo.ledger.repositories import KnownAdjustment, KnownPrice, UseState, Version
 from ciclo.ledger.tables import Period, Rule
 from ciclo.ledger.terms import RuleTerms
 
@@ -68,6 +69,8 @@ class RuleSnapshot:
     versions: tuple[tuple[Version, RuleTerms], ...]
     prices: tuple[KnownPrice, ...]
     own_holidays: frozenset[date] = NO_HOLIDAYS
+    adjustments: tuple[KnownAdjustment, ...] = ()
+    """What differs from the rule for some of its periods; what was withdrawn is not among it."""
 
     @property
     def newest(self) -> RuleTerms:
@@ -89,6 +92,55 @@ class RuleSnapshot:
         if known_by is not None:
             rows = [row for row in rows if row.source != CHANGED_BY_A_PERSON or row.created_at <= known_by]
         return history(rows)
+
+    def adjustments_of(self, issue_date: date, period: Period | None = None) -> tuple[Adjustment, ...]:
+        """Return what differs from the rule for the period of a planned date, whether its invoice has it or not."""
+        number = period.id if period is not None else None
+        return tuple(each.adjustment for each in self.adjustments if each.is_for(issue_date, number))
+
+    def adjustments_in(self, period: Period, *states: UseState) -> tuple[Adjustment, ...]:
+        """Return the adjustments that are in a period's present invoice; with states, those whose use is in them."""
+        use, wanted = (period.id, period.reference_sequence), states or (UseState.USED,)
+        return tuple(each.adjustment for each in self.adjustments if each.uses.get(use) in wanted)
+
+    def bill(
+        self,
+        issue_date: date,
+        adjustments: Iterable[Adjustment] = (),
+        *,
+        terms: RuleTerms | None = None,
+        prices: Sequence[pricing.Price] | None = None,
+    ) -> Bill:
+        """Return what the rule bills for the period of a planned date, with adjustments.
+
+        Args:
+            issue_date: the planned date.
+            adjustments: of that period.
+            terms: those of the rule; default: as of the planned date.
+            prices: those of the rule; default: its own.
+
+        Raises:
+            NoPriceInForce: a price is not known.
+            InvalidAdjustment, TotalNotPositive: an adjustment cannot be carried out.
+        """
+        terms, prices = terms or self.terms_on(issue_date), self.history() if prices is None else prices
+        lines = tuple(
+            BilledLine(
+                key=line.id,
+                units=line.units,
+                unit_value=price_in_force(prices, issue_date, line.id),
+                service_item_id=line.service_item_id,
+                name=line.name,
+                description=line.description,
+            )
+            for line in terms.services
+        )
+        bill = Bill(lines=lines, flat=cents(price_in_force(prices, issue_date)) if not lines else ZERO)
+        some = tuple(adjustments)
+        if not some:
+            return bill
+        covered = coverage(terms.recurrence, terms.accrual, issue_date)
+        return adjusted(bill, some, covered.competence or covered.issued)
 
     def parts(self, window: DateRange) -> Iterator[tuple[Version, RuleTerms, DateRange]]:
         """Split a window by the versions: each issue date follows the terms in force on that day."""
@@ -131,7 +183,7 @@ class RuleSnapshot:
             issue_date=issue_date,
             accrual_month=accrual_month(issue_date, terms.accrual),
             due_dates=due_dates(terms.charge, issue_date, self.own_holidays),
-            gross_value=_gross(terms, prices, issue_date),
+            gross_value=self._total(issue_date, self.adjustments_of(issue_date), terms, prices),
             coverage=coverage(terms.recurrence, terms.accrual, issue_date),
         )
 
@@ -152,10 +204,19 @@ class RuleSnapshot:
             created: when its invoice was first seen: a price that a person changed later does not count for it.
         """
         terms = self.terms_of(period)
-        gross = _gross(terms, self.history(known_by=created), period.issue_date)
+        prices = self.history(known_by=created)
+        gross = self._total(period.issue_date, self.adjustments_in(period), terms, prices)
         days = due_dates(terms.charge, period.issue_date, self.own_holidays)
         parts = split_money(gross, percentages(len(days))) if gross is not None else ()
         return ExpectedInvoice(gross, days, parts, terms.invoice.get("description") or "")
+
+    def _total(
+        self, issue_date: date, adjustments: Iterable[Adjustment], terms: RuleTerms, prices: Sequence[pricing.Price]
+    ) -> Decimal | None:
+        try:
+            return self.bill(issue_date, adjustments, terms=terms, prices=prices).total
+        except DomainError:
+            return None
 
 
 class RuleSnapshots:
@@ -179,10 +240,17 @@ class RuleSnapshots:
         rows = self._ctx.contracts.rules(new)
         versions = self._ctx.contracts.versions(new)
         prices = self._ctx.prices.histories(new)
+        adjustments = self._ctx.adjustments.of_rules(new)
         for rule_id, rule in rows.items():
             terms = tuple((row, RuleTerms.read(row.terms)) for row in versions.get(rule_id, []))
             if terms:
-                snapshot = RuleSnapshot(rule, terms, tuple(prices.get(rule_id, [])), self._ctx.own_holidays)
+                snapshot = RuleSnapshot(
+                    rule,
+                    terms,
+                    tuple(prices.get(rule_id, [])),
+                    self._ctx.own_holidays,
+                    tuple(adjustments.get(rule_id, [])),
+                )
                 self._found[rule_id] = snapshot
 
     def __getitem__(self, rule_id: int) -> RuleSnapshot:
@@ -198,10 +266,3 @@ class RuleSnapshots:
 
     def __iter__(self) -> Iterator[RuleSnapshot]:
         return iter(self._found.values())
-
-
-def _gross(terms: RuleTerms, prices: list[pricing.Price], on: date) -> Decimal | None:
-    try:
-        return gross_value(terms.priced_services, prices, on)
-    except DomainError:
-        return None

@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypedDict
 
 from ciclo.domain.money import brl, parse_money
+from ciclo.jobs.adjustments import CorrectionsInDoubtError, adopt_adjusted, correct_invoices
 from ciclo.jobs.backfill import (
     BackfillPolicy,
     Ceilings,
@@ -63,15 +65,33 @@ def issue(job: JobContext, run: Run) -> Counts:
     """Create the invoices of a shard that are due in the window; return counts by outcome."""
     if not is_armed(job):
         return IssueOutcome().counts()
-    outcome = issue_due_periods(job, run.scope, run.settings.issue_options, owner=run.owner)
+    options = run.settings.issue_options
+    outcome = adopt_adjusted(job, run.scope, options, owner=run.owner)
+    outcome.add(issue_due_periods(job, run.scope, options, owner=run.owner))
     log.info("issued: %s", outcome.counts())
+    _correct(job, run.scope, options)
     return outcome.counts()
+
+
+def _correct(job: JobContext, scope: Scope, options: IssueOptions) -> datetime | None:
+    """Bring invoices that are there to their adjustments; return when what is in doubt of them can be settled."""
+    corrected = correct_invoices(job, scope, options)
+    log.info("corrected: %s", corrected.counts())
+    return corrected.ready_at
+
+
+def _require_corrected(job: JobContext, scope: Scope, options: IssueOptions) -> None:
+    ready_at = _correct(job, scope, options)
+    if ready_at is not None:
+        raise CorrectionsInDoubtError(ready_at)
 
 
 def finish_invoices(job: JobContext, run: Run) -> dict[str, Any]:
     """Settle the window, issue what came back, and report how it stands; fail if something is in doubt."""
     if run.sends(job):
-        finish_issuing(job, run.scope, run.settings.issue_options, owner=run.owner)
+        options = run.settings.issue_options
+        finish_issuing(job, run.scope, options, owner=run.owner)
+        _require_corrected(job, run.scope, options)
     return _report_window(job, run)
 
 
@@ -174,6 +194,7 @@ def issue_plan(job: JobContext, run: Run) -> Counts:
     scope, options = _of_plan(job, run)
     outcome = issue_due_periods(job, scope, options, owner=run.owner)
     log.info("issued: %s", outcome.counts())
+    _correct(job, run.scope, options)
     return outcome.counts()
 
 
@@ -181,6 +202,7 @@ def finish_range(job: JobContext, run: Run) -> dict[str, Any]:
     """Settle the plan, issue what came back of it, report how the range stands; fail if something is in doubt."""
     scope, options = _of_plan(job, run)
     finish_issuing(job, scope, options, owner=run.owner)
+    _require_corrected(job, run.scope, options)
     return _report_window(job, run)
 
 

@@ -1,5 +1,6 @@
 """One repository a resource, with named queries. Repositories flush, the caller commits."""
 
+from ciclo.ledger.repositories.adjustments import AdjustmentRepository, AdjustmentState, KnownAdjustment, UseState
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.closings import AsClosed, ClosingRepository
 from ciclo.ledger.repositories.contracts import (
@@ -21,6 +22,8 @@ from ciclo.ledger.repositories.webhooks import ReceivedEvent, WebhookRepository
 __all__ = [
     "ACTIVE",
     "Actor",
+    "AdjustmentRepository",
+    "AdjustmentState",
     "AsClosed",
     "AuditRepository",
     "Change",
@@ -32,6 +35,7 @@ __all__ = [
     "IndexValueRepository",
     "InvoiceRepository",
     "Issued",
+    "KnownAdjustment",
     "KnownPrice",
     "MonthOfInvoices",
     "NewPlan",
@@ -47,6 +51,7 @@ __all__ = [
     "Scope",
     "Settled",
     "StateCount",
+    "UseState",
     "Version",
     "WebhookRepository",
     "version_on",

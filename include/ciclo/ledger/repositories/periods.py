@@ -13,14 +13,24 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from ciclo.domain.adjustments import AdjustmentKind
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind, as_reason, check_transition
 from ciclo.ledger.database import in_parts, insert_new
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
-from ciclo.ledger.tables import Invoice, Period, PlannedInvoice, Reading, ScheduledUpdate, reason_columns
+from ciclo.ledger.tables import (
+    Adjustment,
+    Invoice,
+    Period,
+    PlannedInvoice,
+    Reading,
+    RuleSetting,
+    ScheduledUpdate,
+    reason_columns,
+)
 
 _BECOME_ISSUED = (
     update(Period)
@@ -167,12 +177,12 @@ class PeriodRepository:
         """Take those periods for `owner` that are still `planned` and were not sent since they were looked for.
 
         `planned` becomes `submitting`. A period waits while an update of its rule with an execution date up to its
-        planned date is not settled.
+        planned date is not settled, and while quantities that its rule waits for have not come.
         """
         if not looked_for:
             return []
         unmoved = tuple_(Period.id, Period.attempts).in_([(each.period_id, each.attempts) for each in looked_for])
-        settled = ~_update_unsettled(), ~_contract_unread()
+        settled = ~_update_unsettled(), ~_quantities_missing(), ~_contract_unread()
         wanted = self._belongs(), Period.state == PeriodState.PLANNED, unmoved, *settled
         free = select(Period.id).where(*wanted).with_for_update(skip_locked=True)
         return self._take(free, owner=owner, lease_until=lease_until, at=at)
@@ -355,13 +365,15 @@ class PeriodRepository:
         return list(self._session.scalars(query.order_by(Period.issue_date, Period.id)))
 
     def held_back(self, scope: Scope) -> list[Period]:
-        """Return the planned periods whose rule has an unsettled price update up to their issue date."""
-        query = self._mine().where(*self._due(scope), Period.state == PeriodState.PLANNED, _update_unsettled())
+        """Return the planned periods that wait: for a price update up to their issue date, or for their quantities."""
+        waits = or_(_update_unsettled(), _quantities_missing())
+        query = self._mine().where(*self._due(scope), Period.state == PeriodState.PLANNED, waits)
         return list(self._session.scalars(query))
 
     def free_again(self, scope: Scope) -> list[Period]:
-        """Return the waiting periods whose rule's price updates are settled by now."""
-        query = self._mine().where(*self._due(scope), Period.state == PeriodState.WAITING, ~_update_unsettled())
+        """Return the waiting periods whose rule's price updates are settled by now, and whose quantities have come."""
+        waits_no_more = ~_update_unsettled(), ~_quantities_missing()
+        query = self._mine().where(*self._due(scope), Period.state == PeriodState.WAITING, *waits_no_more)
         return list(self._session.scalars(query))
 
     def totals(self, scope: Scope) -> dict[PeriodState, StateCount]:
@@ -423,3 +435,22 @@ def _update_unsettled() -> ColumnElement[bool]:
         .correlate(Period)
         .exists()
     )
+
+
+def _quantities_missing() -> ColumnElement[bool]:
+    """A period whose rule waits for quantities that did not come."""
+    waits = exists().where(
+        RuleSetting.organization_id == Period.organization_id,
+        RuleSetting.rule_id == Period.rule_id,
+        RuleSetting.waits_for_quantities.is_(True),
+    )
+    measured = (AdjustmentKind.QUANTITY.value, AdjustmentKind.REPLACE.value)
+    came = exists().where(
+        Adjustment.organization_id == Period.organization_id,
+        Adjustment.rule_id == Period.rule_id,
+        Adjustment.kind.in_(measured),
+        Adjustment.state != "withdrawn",
+        Adjustment.from_date <= Period.issue_date,
+        or_(Adjustment.to_date.is_(None), Adjustment.to_date >= Period.issue_date),
+    )
+    return and_(waits.correlate(Period), ~came.correlate(Period))

@@ -1,5 +1,6 @@
 """Every table of the ledger, under one name."""
 
+from ciclo.ledger.tables.adjusting import Adjustment, AdjustmentUse, RuleSetting
 from ciclo.ledger.tables.base import Base, Payload, Reasoned, reason_columns
 from ciclo.ledger.tables.billing import GeneratedRange, Invoice, Period, Receivable
 from ciclo.ledger.tables.contracts import (
@@ -26,6 +27,8 @@ from ciclo.ledger.tables.operations import (
 from ciclo.ledger.tables.prices import IndexValue, Price, PriceUpdateExecution, ScheduledUpdate
 
 __all__ = [
+    "Adjustment",
+    "AdjustmentUse",
     "AuditEntry",
     "Base",
     "BillingPlan",
@@ -50,6 +53,7 @@ __all__ = [
     "Reasoned",
     "Receivable",
     "Rule",
+    "RuleSetting",
     "RuleVersion",
     "ScheduledUpdate",
     "SeenShape",

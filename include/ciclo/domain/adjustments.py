@@ -1,0 +1,449 @@
+"""What differs from a rule for one period: quantities, prices, lines, discounts, part of a month, another value.
+
+The steps are taken in this order, whatever the order in which they came: `replace`, `quantity`, `unit_value`,
+`prorate`, `line`, `discount` of a service, `discount` of the whole; of one kind the older one first. Each result is
+money, in cents, so that the invoice is the rule ± its adjustments to the cent. `skip` bills nothing at all.
+
+What is taken off the whole invoice is spread over its lines: a line keeps its units where cents a unit can say its new
+value, else it becomes one unit of that value. So a change is a value, and sending it twice changes nothing; only a
+`line` adds something, and carries a mark in its description by which it is found again.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from decimal import ROUND_HALF_UP, Context, Decimal
+from enum import StrEnum
+
+from ciclo.domain.errors import DomainError
+from ciclo.domain.money import CENT, EXACT, HUNDRED, ZERO, brl, cents, rounded_parts, service_value
+from ciclo.domain.recurrence import DateRange
+
+_ONE = Decimal(1)
+_PRECISE = Context(prec=60, rounding=ROUND_HALF_UP)
+"""For quotients, which have no end: no amount of money comes as near to half a cent without being it."""
+
+
+class AdjustmentKind(StrEnum):
+    """What differs."""
+
+    QUANTITY = "quantity"
+    """Units of a service."""
+    UNIT_VALUE = "unit_value"
+    """Price of a unit of a service, BRL."""
+    LINE = "line"
+    """One more service, or a credit: units and price of a unit, BRL."""
+    DISCOUNT = "discount"
+    """An amount in BRL or a percentage, off a service or off the whole."""
+    SKIP = "skip"
+    """The period is not billed."""
+    PRORATE = "prorate"
+    """Of the days that the period covers only some are billed."""
+    REPLACE = "replace"
+    """The gross value of a rule without services, BRL."""
+
+
+_ORDER = (
+    AdjustmentKind.REPLACE,
+    AdjustmentKind.QUANTITY,
+    AdjustmentKind.UNIT_VALUE,
+    AdjustmentKind.PRORATE,
+    AdjustmentKind.LINE,
+    AdjustmentKind.DISCOUNT,
+)
+
+MARK = re.compile(r"\[ciclo a(?P<id>\d+)\]", re.ASCII)
+
+
+def mark_of(adjustment_id: int) -> str:
+    """Return what an added line carries in its description, so that it is found again."""
+    return f"[ciclo a{adjustment_id}]"
+
+
+def marks_in(text: str | None) -> frozenset[int]:
+    """Return the adjustments whose marks stand in a description."""
+    return frozenset(int(found["id"]) for found in MARK.finditer(text or ""))
+
+
+class InvalidAdjustment(DomainError):
+    """An adjustment that cannot be carried out. `field` is the column or field that is wrong."""
+
+    def __init__(self, field: str, why: str, adjustment_id: int | None = None) -> None:
+        self.field = field
+        which = f"adjustment {adjustment_id}, " if adjustment_id else ""
+        super().__init__(f"{which}{field}: {why}")
+
+
+class TotalNotPositive(DomainError):
+    """What would be billed is nothing, or less. `amount` is BRL."""
+
+    def __init__(self, amount: Decimal) -> None:
+        self.amount = amount
+        super().__init__(f"the total would be {brl(amount)}: a period that is not billed is skipped")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjustment:
+    """One difference from a rule.
+
+    Attributes:
+        id: of the ledger; older ones come first.
+        kind: what differs.
+        service: the rule's service that it is about, by the name or the number of its catalogue item; of a `line`, the
+            catalogue item that is billed. None: the whole invoice.
+        quantity: units, of a `quantity` or a `line`.
+        unit_value: BRL a unit, of a `unit_value` or a `line`; below zero it is a credit.
+        amount: BRL, of a `discount` or a `replace`.
+        percent: of a `discount`, above 0 and up to 100.
+        days: what is billed of the coverage, of a `prorate`.
+        description: what a `line` says on the invoice.
+
+    Raises:
+        InvalidAdjustment: a field that its kind needs is missing or cannot be right.
+    """
+
+    kind: AdjustmentKind
+    id: int = 0
+    service: str | None = None
+    quantity: Decimal | None = None
+    unit_value: Decimal | None = None
+    amount: Decimal | None = None
+    percent: Decimal | None = None
+    days: DateRange | None = None
+    description: str | None = None
+
+    def __post_init__(self) -> None:
+        given = {name for name in _FIELDS if getattr(self, name) is not None}
+        needed, allowed = _NEEDED[self.kind], _ALLOWED[self.kind]
+        for name in sorted(needed - given):
+            raise self.wrong(name, f"is missing: {self.kind} needs it")
+        for name in sorted(given - needed - allowed):
+            raise self.wrong(name, f"does not belong to {self.kind}")
+        if self.quantity is not None and self.quantity < 0:
+            raise self.wrong("quantity", f"must not be below zero: {self.quantity}")
+        if self.kind is AdjustmentKind.UNIT_VALUE and self.unit_value is not None and self.unit_value < 0:
+            raise self.wrong("unit_value", f"must not be below zero: {self.unit_value}")
+        if self.kind is AdjustmentKind.DISCOUNT and (self.amount is None) == (self.percent is None):
+            raise self.wrong("amount", "a discount has either an amount or a per cent")
+        if self.amount is not None and self.amount <= 0:
+            raise self.wrong("amount", f"must be above zero: {self.amount}")
+        if self.percent is not None and not 0 < self.percent <= HUNDRED:
+            raise self.wrong("percent", f"must be above 0 and up to 100: {self.percent}")
+        if self.days is not None and not self.days:
+            raise self.wrong("first_day", "bills no day at all: skip the period instead")
+
+    def wrong(self, field: str, why: str) -> InvalidAdjustment:
+        """Return the error that one of its fields makes it impossible."""
+        return InvalidAdjustment(field, why, self.id or None)
+
+
+_FIELDS = ("service", "quantity", "unit_value", "amount", "percent", "days", "description")
+_K = AdjustmentKind
+_NEEDED: dict[AdjustmentKind, frozenset[str]] = {
+    _K.QUANTITY: frozenset({"service", "quantity"}),
+    _K.UNIT_VALUE: frozenset({"service", "unit_value"}),
+    _K.LINE: frozenset({"unit_value", "description"}),
+    _K.DISCOUNT: frozenset(),
+    _K.SKIP: frozenset(),
+    _K.PRORATE: frozenset({"days"}),
+    _K.REPLACE: frozenset({"amount"}),
+}
+_ALLOWED: dict[AdjustmentKind, frozenset[str]] = {kind: frozenset({"description"}) for kind in _K} | {
+    _K.LINE: frozenset({"service", "quantity"}),
+    _K.DISCOUNT: frozenset({"service", "amount", "percent", "description"}),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BilledLine:
+    """A service of an invoice. `unit_value` and `value` are BRL.
+
+    Attributes:
+        key: the rule's service (`services[].id`); None for one that an adjustment adds.
+        added_by: the adjustment that adds it.
+        service_item_id: the catalogue item, where it is known.
+        name: of the catalogue item, where it is known.
+    """
+
+    units: Decimal
+    unit_value: Decimal
+    key: int | None = None
+    added_by: int | None = None
+    service_item_id: int | None = None
+    name: str | None = None
+    description: str | None = None
+
+    @property
+    def value(self) -> Decimal:
+        """Units x unit value, in cents."""
+        return service_value(self.units, self.unit_value)
+
+    def at(self, value: Decimal) -> "BilledLine":
+        """Return the line at another value: by its unit value where cents can say it, else as one unit."""
+        if self.units:
+            unit_value = cents(_PRECISE.divide(value, self.units))
+            if service_value(self.units, unit_value) == value:
+                return replace(self, unit_value=unit_value)
+        return replace(self, units=_ONE, unit_value=value)
+
+    def is_about(self, service: str) -> bool:
+        """Whether a text names this line's service, by number or by name."""
+        wanted = service.strip()
+        if wanted.isdecimal() and self.service_item_id is not None:
+            return int(wanted) == self.service_item_id
+        return self.name is not None and self.name.strip().casefold() == wanted.casefold()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What is billed for one period, BRL: lines, or a gross value alone with what is added to the description."""
+
+    lines: tuple[BilledLine, ...] = ()
+    flat: Decimal = ZERO
+    """The gross value of an invoice without services."""
+    texts: tuple[str, ...] = ()
+    """What its description says besides the rule's, of an invoice without services: one a line that was added."""
+
+    @property
+    def total(self) -> Decimal:
+        """The gross value."""
+        return sum((line.value for line in self.lines), ZERO) if self.lines else self.flat
+
+
+def adjusted(bill: Bill, adjustments: Iterable[Adjustment], covered: DateRange) -> Bill:
+    """Carry adjustments out on what a rule bills for a period.
+
+    Args:
+        bill: the rule's services at the prices in force, or its gross value.
+        adjustments: of this period; a `skip` among them changes nothing here.
+        covered: the days that the period pays for.
+
+    Raises:
+        InvalidAdjustment: one of them names a service that the rule has not, or takes off more than there is.
+        TotalNotPositive: there is an adjustment, and what is left is nothing or less.
+    """
+    some = [each for each in adjustments if each.kind is not AdjustmentKind.SKIP]
+    for each in sorted(some, key=_turn):
+        bill = _carry_out(bill, each, covered)
+    if some and bill.total <= 0:
+        raise TotalNotPositive(bill.total)
+    return bill
+
+
+def _turn(adjustment: Adjustment) -> tuple[int, bool, int]:
+    whole = adjustment.kind is AdjustmentKind.DISCOUNT and adjustment.service is None
+    return _ORDER.index(adjustment.kind), whole, adjustment.id
+
+
+def _carry_out(bill: Bill, adjustment: Adjustment, covered: DateRange) -> Bill:
+    match adjustment.kind:
+        case AdjustmentKind.REPLACE:
+            if bill.lines:
+                raise adjustment.wrong(
+                    "kind", "a rule with services has no gross value of its own: change its services"
+                )
+            return replace(bill, flat=cents(adjustment.amount or ZERO))
+        case AdjustmentKind.QUANTITY | AdjustmentKind.UNIT_VALUE:
+            line = _line_of(bill, adjustment)
+            units = line.units if adjustment.quantity is None else adjustment.quantity
+            unit_value = line.unit_value if adjustment.unit_value is None else adjustment.unit_value
+            return _with(bill, line, replace(line, units=units, unit_value=unit_value))
+        case AdjustmentKind.PRORATE:
+            return _down_to(bill, _share_of_days(bill.total, adjustment, covered))
+        case AdjustmentKind.LINE:
+            return _with_line(bill, adjustment)
+        case AdjustmentKind.DISCOUNT if adjustment.service is not None:
+            line = _line_of(bill, adjustment)
+            return _with(bill, line, line.at(line.value - _discount(adjustment, line.value)))
+        case _:
+            return _down_to(bill, bill.total - _discount(adjustment, bill.total))
+
+
+def _line_of(bill: Bill, adjustment: Adjustment) -> BilledLine:
+    """Return the rule's own line that an adjustment names."""
+    service = adjustment.service or ""
+    own = [line for line in bill.lines if line.key is not None]
+    found = [line for line in own if line.is_about(service)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise adjustment.wrong("service", f"{len(found)} services of the rule are called {service!r}: give its number")
+    known = ", ".join(str(line.name or line.service_item_id) for line in own) or "none: it bills a gross value"
+    raise adjustment.wrong("service", f"the rule has no service {service!r}; it has {known}")
+
+
+def _with(bill: Bill, line: BilledLine, changed: BilledLine) -> Bill:
+    return replace(bill, lines=tuple(changed if each is line else each for each in bill.lines))
+
+
+def _with_line(bill: Bill, adjustment: Adjustment) -> Bill:
+    units = _ONE if adjustment.quantity is None else adjustment.quantity
+    unit_value = adjustment.unit_value or ZERO
+    mark = mark_of(adjustment.id)
+    if not bill.lines:
+        value = service_value(units, unit_value)
+        text = f"{adjustment.description}: {brl(value)} {mark}"
+        return replace(bill, flat=bill.flat + value, texts=(*bill.texts, text))
+    service_item_id, name = _item_of_line(bill, adjustment)
+    line = BilledLine(
+        units=units,
+        unit_value=unit_value,
+        added_by=adjustment.id,
+        service_item_id=service_item_id,
+        name=name,
+        description=f"{adjustment.description} {mark}",
+    )
+    return replace(bill, lines=(*bill.lines, line))
+
+
+def _item_of_line(bill: Bill, adjustment: Adjustment) -> tuple[int | None, str | None]:
+    """Return the catalogue item of an added line: the one that it names, else that of the rule's first service."""
+    service = adjustment.service
+    if service is None:
+        return bill.lines[0].service_item_id, bill.lines[0].name
+    if service.strip().isdecimal():
+        return int(service), None
+    line = _line_of(bill, adjustment)
+    return line.service_item_id, line.name
+
+
+def _discount(adjustment: Adjustment, value: Decimal) -> Decimal:
+    """Return what is taken off a value."""
+    if adjustment.percent is not None:
+        return cents(EXACT.multiply(value, adjustment.percent).scaleb(-2, context=EXACT))
+    off = cents(adjustment.amount or ZERO)
+    if adjustment.service is not None and off > value:
+        raise adjustment.wrong("amount", f"{brl(off)} is more than the {brl(value)} of {adjustment.service}")
+    return off
+
+
+def _share_of_days(total: Decimal, adjustment: Adjustment, covered: DateRange) -> Decimal:
+    billed = covered.intersection(adjustment.days) if adjustment.days is not None else covered
+    if not billed:
+        raise adjustment.wrong(
+            "first_day", f"none of its days lies in {covered.start.isoformat()} to {covered.last_day.isoformat()}"
+        )
+    return prorated(total, billed, covered)
+
+
+def prorated(total: Decimal, billed: DateRange, covered: DateRange) -> Decimal:
+    """Return the share of an amount that some of the days of its coverage come to, by calendar days. BRL."""
+    days, of = (billed.end - billed.start).days, (covered.end - covered.start).days
+    return cents(_PRECISE.divide(EXACT.multiply(total, Decimal(days)), Decimal(of)))
+
+
+def _down_to(bill: Bill, total: Decimal) -> Bill:
+    """Bring a bill to a lower total, to the cent: each line above zero bears its share, the last of them the rest.
+
+    Raises:
+        TotalNotPositive: nothing would be left.
+    """
+    if total <= 0:
+        raise TotalNotPositive(total)
+    if not bill.lines:
+        return replace(bill, flat=total)
+    bearing = [line for line in bill.lines if line.value > 0]
+    whole = sum((line.value for line in bearing), ZERO)
+    left = whole - (bill.total - total)
+    shares = [_PRECISE.divide(EXACT.multiply(left, line.value), whole) for line in bearing]
+    values = iter(rounded_parts(left, shares, CENT))
+    return replace(bill, lines=tuple(line.at(next(values)) if line.value > 0 else line for line in bill.lines))
+
+
+# -- what an invoice at the vendor is, against what it should be -------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoicedLine:
+    """A service of an invoice at the vendor. BRL."""
+
+    id: int
+    units: Decimal
+    unit_value: Decimal
+    name: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """What brings an invoice from what it is to what it should be. BRL."""
+
+    flat: Decimal | None = None
+    """The new gross value, of an invoice without services."""
+    texts: tuple[str, ...] = ()
+    """What is added to its description."""
+    changed: tuple[tuple[int, BilledLine], ...] = ()
+    """By the service's id at the vendor, what it should be."""
+    added: tuple[BilledLine, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.flat is not None or self.texts or self.changed or self.added)
+
+
+class ChangedByHand(DomainError):
+    """An invoice is neither what it was made as nor what it should be: somebody changed it. `found` is its total."""
+
+    def __init__(self, found: Decimal, expected: Decimal) -> None:
+        self.found, self.expected = found, expected
+        super().__init__(f"somebody made it {brl(found)}; it should be {brl(expected)}")
+
+
+def correction(
+    lines: Sequence[InvoicedLine], gross_value: Decimal, description: str, known: Sequence[Bill], wanted: Bill
+) -> Correction:
+    """Return what an invoice lacks to be as wanted; empty if nothing.
+
+    Args:
+        lines: its services at the vendor.
+        gross_value: its gross value there.
+        description: its description there.
+        known: what it may have been made as, besides what it should be; the first is what it certainly was.
+        wanted: what it should be.
+
+    Raises:
+        ChangedByHand: a value is none of those that it may have been made with, or its services are not the rule's.
+    """
+    bills = (*known, wanted)
+    by_hand = ChangedByHand(gross_value, wanted.total)
+    if not lines and not wanted.lines:
+        if gross_value not in {bill.total for bill in bills}:
+            raise by_hand
+        texts = tuple(text for text in wanted.texts if not marks_in(text) & marks_in(description))
+        return Correction(flat=wanted.total if gross_value != wanted.total else None, texts=texts)
+    own = [line for line in lines if not marks_in(line.description)]
+    marked = {number: line for line in lines for number in marks_in(line.description)}
+    pairs = [_paired(own, [line for line in bill.lines if line.added_by is None]) for bill in bills]
+    may_be = [(line, [pair[number] for pair in pairs if pair is not None]) for number, line in enumerate(own)]
+    added = []
+    for line in wanted.lines:
+        if line.added_by in marked:
+            as_made = [each for bill in bills for each in bill.lines if each.added_by == line.added_by]
+            may_be.append((marked[line.added_by], as_made))
+        elif line.added_by is not None and any(line.added_by == each.added_by for each in known[0].lines):
+            raise by_hand  # it was there, and somebody removed it
+        elif line.added_by is not None:
+            added.append(line)
+    if any(pair is None for pair in pairs) or not all(_is_one_of(line, some) for line, some in may_be):
+        raise by_hand
+    changed = tuple((line.id, some[-1]) for line, some in may_be if not _is_one_of(line, some[-1:]))
+    return Correction(changed=changed, added=tuple(added))
+
+
+def _is_one_of(line: InvoicedLine, lines: Sequence[BilledLine]) -> bool:
+    return any((line.units, line.unit_value) == (each.units, each.unit_value) for each in lines)
+
+
+def _paired(services: Sequence[InvoicedLine], lines: Sequence[BilledLine]) -> list[BilledLine] | None:
+    """Match an invoice's services with the rule's: they were written in its order, under its names."""
+    if len(services) != len(lines):
+        return None
+    if all(_same(service, line) for service, line in zip(services, lines, strict=True)):
+        return list(lines)
+    by_name = {line.name: line for line in lines}
+    if len(by_name) != len(lines) or {service.name for service in services} != set(by_name):
+        return None
+    return [by_name[service.name] for service in services]
+
+
+def _same(service: InvoicedLine, line: BilledLine) -> bool:
+    return service.name is None or line.name is None or service.name == line.name

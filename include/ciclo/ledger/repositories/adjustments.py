@@ -1,0 +1,335 @@
+"""Adjustments: what differs from a rule for a period, and what of it is in which invoice.
+
+An adjustment is in an invoice by a row of `adjustment_uses`, one a period and reference: that is what makes it used
+once. The row is committed before anything is sent, and says until when its absence from the invoice proves nothing.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from ciclo.domain import adjustments as domain
+from ciclo.domain.adjustments import AdjustmentKind
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
+from ciclo.ledger.database import in_parts, insert_new, upsert
+from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
+from ciclo.ledger.repositories.periods import Scope
+from ciclo.ledger.tables import Adjustment, AdjustmentUse, Period, RuleSetting
+
+
+class AdjustmentState(StrEnum):
+    """Where an adjustment is."""
+
+    OPEN = "open"
+    USED = "used"
+    """In the invoice of the one period that it is for."""
+    WITHDRAWN = "withdrawn"
+    """A person took it back before it was used."""
+
+
+class UseState(StrEnum):
+    """Whether an adjustment is in a period's invoice."""
+
+    SENDING = "sending"
+    USED = "used"
+    UNSENT = "unsent"
+    """It certainly did not arrive."""
+
+
+PeriodUse = tuple[int, int]
+"""A period's id and its reference's sequence."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAdjustment:
+    """An adjustment that is not withdrawn, and what it is in."""
+
+    adjustment: domain.Adjustment
+    rule_id: int | None
+    from_date: date
+    to_date: date
+    once: bool
+    uses: Mapping[PeriodUse, UseState] = field(default_factory=dict)
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+        return self.adjustment.id
+
+    def is_for(self, issue_date: date, period_id: int | None = None) -> bool:
+        """Whether it is for the period of a planned date; one for a single period is not for a second one.
+
+        Args:
+            issue_date: the planned date.
+            period_id: the period in the ledger, if it is there.
+        """
+        if not self.from_date <= issue_date <= self.to_date:
+            return False
+        used_in = {number for (number, _), state in self.uses.items() if state is UseState.USED}
+        return not self.once or period_id is None or used_in <= {period_id}
+
+
+class AdjustmentRepository:
+    """The adjustments of one organization."""
+
+    def __init__(self, session: Session, organization_id: int, actor: Actor) -> None:
+        self._session = session
+        self._organization_id = organization_id
+        self._audit = AuditRepository(session, organization_id, actor)
+
+    # -- finding ---------------------------------------------------------------------------------------------------
+
+    def get(self, adjustment_id: int) -> Adjustment | None:
+        """Return one adjustment, or None if the organization has no such one."""
+        query = select(Adjustment).where(self._belongs(), Adjustment.id == adjustment_id)
+        return self._session.scalar(query.execution_options(populate_existing=True))
+
+    def of_rules(self, rule_ids: Iterable[int]) -> dict[int, list[KnownAdjustment]]:
+        """Return the adjustments of some rules that are not withdrawn, the older ones first."""
+        found: dict[int, list[KnownAdjustment]] = {}
+        columns = Adjustment.__table__.columns
+        for part in in_parts(sorted(set(rule_ids))):
+            some = self._belongs(), Adjustment.rule_id.in_(part), Adjustment.state != AdjustmentState.WITHDRAWN
+            rows = self._session.execute(select(*columns).where(*some).order_by(Adjustment.id)).all()
+            uses = self._uses([row.id for row in rows])
+            for row in rows:
+                found.setdefault(row.rule_id, []).append(_known(row, uses.get(row.id, {})))
+        return found
+
+    def _uses(self, adjustment_ids: Sequence[int]) -> dict[int, dict[PeriodUse, UseState]]:
+        found: dict[int, dict[PeriodUse, UseState]] = {}
+        columns = AdjustmentUse.adjustment_id, AdjustmentUse.period_id, AdjustmentUse.sequence, AdjustmentUse.state
+        for part in in_parts(adjustment_ids):
+            query = select(*columns).where(AdjustmentUse.adjustment_id.in_(part))
+            for adjustment_id, period_id, sequence, state in self._session.execute(query):
+                found.setdefault(adjustment_id, {})[period_id, sequence] = UseState(state)
+        return found
+
+    def skipped(self, scope: Scope) -> list[tuple[Period, Adjustment]]:
+        """Return the periods of a scope that were never sent and are not to be billed, each with what says so."""
+        skip = and_(
+            Adjustment.organization_id == Period.organization_id,
+            Adjustment.contract_id == Period.contract_id,
+            or_(Adjustment.rule_id.is_(None), Adjustment.rule_id == Period.rule_id),
+            Adjustment.from_date <= Period.issue_date,
+            or_(Adjustment.to_date.is_(None), Adjustment.to_date >= Period.issue_date),
+        )
+        unsent = (PeriodState.PLANNED.value, PeriodState.WAITING.value, PeriodState.PARKED.value)
+        query = select(Period, Adjustment).join(Adjustment, skip)
+        query = query.where(
+            self._belongs(),
+            Adjustment.state == AdjustmentState.OPEN,
+            Adjustment.kind == AdjustmentKind.SKIP,
+            Period.state.in_(unsent),
+            Period.issue_date >= scope.window.start,
+            Period.issue_date < scope.window.end,
+            *self._of_shard(Period.contract_id, scope),
+        )
+        found = self._session.execute(query.order_by(Period.id, Adjustment.id))
+        return [(period, adjustment) for period, adjustment in {row[0].id: row for row in found}.values()]
+
+    def lacking(self, scope: Scope) -> list[int]:
+        """Return the issued periods of a shard, of whatever day, that are not known to have all their adjustments."""
+        query = select(Period.id, Period.issue_date).distinct().join(Adjustment, _for_period())
+        query = query.where(
+            self._belongs(),
+            Adjustment.state == AdjustmentState.OPEN,
+            Adjustment.kind != AdjustmentKind.SKIP,
+            Period.state == PeriodState.ISSUED,
+            ~_used_in_period(),
+            *self._of_shard(Period.contract_id, scope),
+        )
+        return [row.id for row in self._session.execute(query.order_by(Period.issue_date, Period.id))]
+
+    def to_come(self, days: DateRange, scope: Scope) -> list[int]:
+        """Return the contracts of a shard that have an open adjustment for some of these days."""
+        query = select(Adjustment.contract_id).distinct()
+        query = query.where(
+            self._belongs(),
+            Adjustment.state == AdjustmentState.OPEN,
+            Adjustment.kind != AdjustmentKind.SKIP,
+            Adjustment.from_date < days.end,
+            or_(Adjustment.to_date.is_(None), Adjustment.to_date >= days.start),
+            *self._of_shard(Adjustment.contract_id, scope),
+        )
+        return sorted(self._session.scalars(query))
+
+    def doubtful(self, period_id: int, now: datetime) -> datetime | None:
+        """Return until when something that was sent for a period may still arrive; None if nothing may."""
+        query = select(AdjustmentUse.doubt_until).where(
+            AdjustmentUse.period_id == period_id,
+            AdjustmentUse.state == UseState.SENDING,
+            AdjustmentUse.doubt_until > now,
+        )
+        return max((until for until in self._session.scalars(query) if until is not None), default=None)
+
+    def _of_shard(self, contract_id: InstrumentedAttribute[int], scope: Scope) -> list[ColumnElement[bool]]:
+        conditions = [contract_id % scope.shards == scope.shard]
+        return [*conditions, contract_id.in_(scope.contract_ids)] if scope.contract_ids else conditions
+
+    def _belongs(self) -> ColumnElement[bool]:
+        return Adjustment.organization_id == self._organization_id
+
+    # -- using -----------------------------------------------------------------------------------------------------
+
+    def bind(self, bound: Iterable[tuple[PeriodUse, Iterable[int]]], *, at: datetime) -> None:
+        """Remember which adjustments are in the invoices that a claim is about to create: it keeps others off."""
+        rows = [self._use(each, period, UseState.SENDING, at) for period, ids in bound for each in ids]
+        for part in in_parts(rows):
+            self._session.execute(upsert(self._session, AdjustmentUse), part)
+
+    def claim(
+        self,
+        period: PeriodUse,
+        adjustment_ids: Collection[int],
+        *,
+        used: Collection[int],
+        until: datetime,
+        at: datetime,
+    ) -> bool:
+        """Take adjustments for one correction of a period's invoice; whether nobody else has, or had meanwhile.
+
+        Args:
+            period: the period.
+            adjustment_ids: those that the correction brings into the invoice.
+            used: those that were in it when it was read.
+            until: until when its absence proves nothing.
+            at: when.
+        """
+        lock = select(Period.id).where(Period.id == period[0], Period.state == PeriodState.ISSUED).with_for_update()
+        if self._session.scalar(lock) is None or self.doubtful(period[0], at) is not None:
+            return False
+        mine = AdjustmentUse.period_id == period[0], AdjustmentUse.sequence == period[1]
+        in_it = select(AdjustmentUse.adjustment_id).where(*mine, AdjustmentUse.state == UseState.USED)
+        still_open = select(Adjustment.id).where(
+            Adjustment.id.in_(adjustment_ids), Adjustment.state == AdjustmentState.OPEN
+        )
+        if set(self._session.scalars(in_it)) != set(used):
+            return False
+        if set(self._session.scalars(still_open)) != set(adjustment_ids):
+            return False
+        rows = [self._use(each, period, UseState.SENDING, at) | {"doubt_until": until} for each in adjustment_ids]
+        self._session.execute(upsert(self._session, AdjustmentUse), rows)
+        return True
+
+    def doubt(self, period: PeriodUse, *, until: datetime) -> None:
+        """Put another end to the doubt about what was sent for a period."""
+        mine = AdjustmentUse.period_id == period[0], AdjustmentUse.sequence == period[1]
+        sending = update(AdjustmentUse).where(*mine, AdjustmentUse.state == UseState.SENDING)
+        self._session.execute(sending.values(doubt_until=until))
+
+    def not_sent(self, period: PeriodUse, *, at: datetime) -> None:
+        """Remember that what was claimed for a period certainly did not arrive."""
+        mine = AdjustmentUse.period_id == period[0], AdjustmentUse.sequence == period[1]
+        sending = update(AdjustmentUse).where(*mine, AdjustmentUse.state == UseState.SENDING)
+        self._session.execute(sending.values(state=UseState.UNSENT.value, doubt_until=None, at=at))
+
+    def used(
+        self, period: PeriodUse, issue_date: date, adjustment_ids: Collection[int], invoice_id: int, *, at: datetime
+    ) -> None:
+        """Remember that adjustments are in a period's invoice. Flushes; the caller commits with what says so."""
+        if not adjustment_ids:
+            return
+        rows = [self._use(each, period, UseState.USED, at) | {"invoice_id": invoice_id} for each in adjustment_ids]
+        self._session.execute(upsert(self._session, AdjustmentUse), rows)
+        last = or_(Adjustment.once.is_(True), Adjustment.to_date <= issue_date)
+        some = Adjustment.id.in_(list(adjustment_ids)), Adjustment.state == AdjustmentState.OPEN, last
+        self._session.execute(
+            update(Adjustment).where(*some).values(state=AdjustmentState.USED.value, changed_at=at),
+            execution_options={"synchronize_session": False},
+        )
+        facts: dict[str, Fact] = {"invoice_id": invoice_id, "issue_date": issue_date.isoformat()}
+        reason = Reason(ReasonKind.ADJUSTMENT_USED, facts)
+        changes = [Change(each, AdjustmentState.OPEN, AdjustmentState.USED, reason) for each in adjustment_ids]
+        self._audit.record("adjustment", changes, at)
+
+    def _use(self, adjustment_id: int, period: PeriodUse, state: UseState, at: datetime) -> dict[str, Any]:
+        return {
+            "adjustment_id": adjustment_id,
+            "period_id": period[0],
+            "sequence": period[1],
+            "organization_id": self._organization_id,
+            "state": state.value,
+            "invoice_id": None,
+            "doubt_until": None,
+            "at": at,
+        }
+
+    # -- adding ----------------------------------------------------------------------------------------------------
+
+    def add(self, rows: Sequence[Mapping[str, Any]], *, at: datetime) -> list[int]:
+        """Add adjustments, each with its audit entry, and return their numbers; one whose key is known is left out."""
+        if not rows:
+            return []
+        statement = insert_new(self._session, Adjustment).returning(Adjustment.id)
+        new = list(self._session.scalars(statement, list(rows)))
+        reason = Reason(ReasonKind.ADJUSTMENT_ADDED, {"origin": rows[0]["origin"]})
+        self._audit.record("adjustment", (Change(each, None, AdjustmentState.OPEN, reason) for each in new), at)
+        return new
+
+    def known_keys(self, origin: str, keys: Collection[str]) -> set[str]:
+        """Return those keys that an origin has given already."""
+        query = select(Adjustment.key).where(self._belongs(), Adjustment.origin == origin)
+        return {key for part in in_parts(keys) for key in self._session.scalars(query.where(Adjustment.key.in_(part)))}
+
+    def withdraw(self, adjustment: Adjustment, *, reason: Reason, at: datetime) -> None:
+        """Take an adjustment back."""
+        before, adjustment.state, adjustment.changed_at = adjustment.state, AdjustmentState.WITHDRAWN.value, at
+        self._session.flush()
+        self._audit.record("adjustment", [Change(adjustment.id, before, AdjustmentState.WITHDRAWN, reason)], at)
+
+    # -- settings of rules -----------------------------------------------------------------------------------------
+
+    def settings(self, rule_ids: Collection[int] = ()) -> dict[int, RuleSetting]:
+        """Return how some rules, or all that have a setting, are billed."""
+        query = select(RuleSetting).where(RuleSetting.organization_id == self._organization_id)
+        if rule_ids:
+            query = query.where(RuleSetting.rule_id.in_(rule_ids))
+        return {row.rule_id: row for row in self._session.scalars(query)}
+
+
+def _for_period() -> ColumnElement[bool]:
+    """An adjustment that is for a period by its days."""
+    return and_(
+        Adjustment.organization_id == Period.organization_id,
+        Adjustment.rule_id == Period.rule_id,
+        Adjustment.from_date <= Period.issue_date,
+        or_(Adjustment.to_date.is_(None), Adjustment.to_date >= Period.issue_date),
+    )
+
+
+def _used_in_period() -> ColumnElement[bool]:
+    return exists().where(
+        AdjustmentUse.adjustment_id == Adjustment.id,
+        AdjustmentUse.period_id == Period.id,
+        AdjustmentUse.sequence == Period.reference_sequence,
+        AdjustmentUse.state == UseState.USED,
+    )
+
+
+def _known(row: Any, uses: Mapping[PeriodUse, UseState]) -> KnownAdjustment:
+    days = DateRange.days(row.first_day, row.last_day) if row.first_day and row.last_day else None
+    return KnownAdjustment(
+        domain.Adjustment(
+            kind=AdjustmentKind(row.kind),
+            id=row.id,
+            service=row.service,
+            quantity=row.quantity,
+            unit_value=row.unit_value,
+            amount=row.amount,
+            percent=row.percent,
+            days=days,
+            description=row.description,
+        ),
+        row.rule_id,
+        row.from_date,
+        row.to_date or date.max,
+        row.once,
+        uses,
+    )
