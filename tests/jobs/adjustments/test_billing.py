@@ -1,0 +1,261 @@
+"""Adjustments on their way into invoices: created and adopted alike, each once, or shown to a person."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import select
+
+from ciclo.domain.adjustments import AdjustmentKind
+from ciclo.domain.findings import FindingKind
+from ciclo.domain.states import PeriodState, ReasonKind
+from ciclo.jobs.adjustments import adopt_adjusted, correct_invoices
+from ciclo.jobs.context import IssueOptions
+from ciclo.jobs.issuing.issue import issue_due_periods
+from ciclo.jobs.periods.expand import expand_rules
+from ciclo.jobs.rules.read import read_contract_list
+from ciclo.ledger.actions import NotPossible
+from ciclo.ledger.adjusting import AdjustmentsRefused, NewAdjustment, add_adjustments, set_rule, withdraw_adjustment
+from ciclo.ledger.repositories import Scope
+from ciclo.ledger.tables import Adjustment, AdjustmentUse, Finding, Period
+from company import ORGANIZATION, TODAY, YEAR, company, rule, service
+
+QUARTER = Scope(YEAR.window.days(date(2025, 1, 1), date(2025, 3, 31)))
+OPTIONS = IssueOptions(concurrency=1, batch=200, lease=timedelta(minutes=10), grace=timedelta(minutes=5))
+JANUARY, FEBRUARY = date(2025, 1, 10), date(2025, 2, 10)
+MADE = "01/12/2024 10:15:00 -03:00"
+_K = AdjustmentKind
+
+
+def metered(**given):
+    return rule(1, services=[service(1, "100.0"), service(2, "0.05", units="1000.0")], gross_value="150.0", **given)
+
+
+def prepared(sandbox, job, *rules, **given):
+    box = sandbox(company(*rules, **given))
+    ctx = job(box)
+    read_contract_list(ctx)
+    expand_rules(ctx, QUARTER, seen_on=TODAY)
+    return box, ctx
+
+
+def add(ctx, *adjustments, origin="test"):
+    added = add_adjustments(ctx.session, ORGANIZATION, adjustments, origin=origin, person="ana", at=ctx.clock())
+    ctx.session.commit()
+    return added.ids
+
+
+def adjust(kind, month=JANUARY, rule_id=1, **given):
+    numbers = {name: Decimal(value) if name in _NUMBERS else value for name, value in given.items()}
+    return NewAdjustment(kind=kind, rule_id=rule_id, period=month, **numbers)
+
+
+_NUMBERS = ("quantity", "unit_value", "amount", "percent")
+
+
+def bill(ctx, scope=QUARTER):
+    outcome = issue_due_periods(ctx, scope, OPTIONS, owner="run")
+    return outcome, correct_invoices(ctx, scope, OPTIONS)
+
+
+def totals(box):
+    found = {invoice["estimated_issue_date"]: Decimal(invoice["gross_value"]) for invoice in box.state()["invoices"]}
+    return {f"{day[6:]}-{day[3:5]}": value for day, value in sorted(found.items())}
+
+
+def period(ctx, day=JANUARY, rule_id=1):
+    query = select(Period).where(Period.rule_id == rule_id, Period.issue_date == day)
+    return ctx.session.scalars(query.execution_options(populate_existing=True)).one()
+
+
+def test_a_created_invoice_has_its_quantities_lines_and_discount_and_the_next_is_the_rules(sandbox, job):
+    box, ctx = prepared(sandbox, job, metered())
+    ids = add(
+        ctx,
+        adjust(_K.QUANTITY, service="Serviço 2", quantity="4000"),
+        adjust(_K.LINE, unit_value="60", quantity="2", description="Visita técnica"),
+        adjust(_K.DISCOUNT, percent="10"),
+    )
+    bill(ctx)
+    assert totals(box) == {"2025-01": Decimal("378.00"), "2025-02": Decimal("150.0"), "2025-03": Decimal("150.0")}
+    first = min(box.state()["invoices"], key=lambda invoice: invoice["id"])
+    assert first["services"][-1]["description"] == f"Visita técnica [ciclo a{ids[1]}]"
+    assert period(ctx).gross_value == Decimal("378.00")
+    uses = ctx.session.scalars(select(AdjustmentUse)).all()
+    assert {(use.adjustment_id, use.state, use.invoice_id) for use in uses} == {(n, "used", first["id"]) for n in ids}
+    assert {row.state for row in ctx.session.scalars(select(Adjustment))} == {"used"}
+
+
+def test_a_rule_without_services_says_an_added_line_in_its_description(sandbox, lite_job):
+    box, ctx = prepared(sandbox, lite_job, rule())
+    [number] = add(ctx, adjust(_K.LINE, unit_value="-20", description="Crédito"))
+    bill(ctx)
+    first = min(box.state()["invoices"], key=lambda invoice: invoice["id"])
+    assert Decimal(first["gross_value"]) == Decimal("130.00")
+    assert first["description"] == f"Mensalidade 1\nCrédito: -R$ 20,00 [ciclo a{number}]"
+
+
+def test_what_comes_after_the_invoice_was_made_corrects_it_while_it_is_to_emit(sandbox, job):
+    box, ctx = prepared(sandbox, job, metered())
+    bill(ctx)
+    add(
+        ctx,
+        adjust(_K.QUANTITY, service="2", quantity="2000"),
+        adjust(_K.LINE, unit_value="10", description="Peça"),
+    )
+    _, corrected = bill(ctx)
+    assert corrected.corrected == 1
+    assert totals(box)["2025-01"] == Decimal("210.00")
+    assert period(ctx).gross_value == Decimal("210.00")
+    before = box.state()["invoices"]
+    assert bill(ctx)[1].counts() == {"corrected": 0, "there": 0, "left_out": 0, "in_doubt": 0}
+    assert box.state()["invoices"] == before
+
+
+def generated(number, month, **given):
+    day = f"2025-{month:02}-10"
+    return {
+        "id": number, "contract_id": 10, "customer_id": 1010, "customer_type": "Company", "issue_date": day,
+        "estimated_issue_date": day, "gross_value": "150.0", "description": "Mensalidade 1", "nfe_body": "$DESCRICAO",
+        "state": "to_emit", "comments": None, "created_at": MADE,
+        "receivables": [{"id": number * 10, "due_date": f"2025-{month + 1:02}-01", "value": "100.0"}], **given,
+    }  # fmt: skip
+
+
+def test_an_invoice_that_the_vendor_made_is_adopted_without_a_finding_and_corrected(sandbox, job):
+    made = [generated(900 + month, month) for month in (1, 2, 3)]
+    box, ctx = prepared(sandbox, job, rule(created_at=MADE), invoices=made)
+    add(ctx, adjust(_K.DISCOUNT, amount="50"))
+    outcome, corrected = bill(ctx)
+    assert (outcome.adopted, corrected.corrected) == (3, 1)
+    assert totals(box)["2025-01"] == Decimal("100.00")
+    assert ctx.session.scalars(select(Finding)).all() == []
+
+
+def test_an_invoice_that_a_person_changed_stays_and_is_a_finding_until_it_is_as_it_should_be(sandbox, job):
+    box, ctx = prepared(sandbox, job, metered())
+    bill(ctx)
+    invoice = min(box.state()["invoices"], key=lambda each: each["id"])
+    lines = [{"id": invoice["services"][0]["id"], "unit_value": 90}]
+    ctx.api.update_invoice(10, invoice["id"], {"services": lines})
+    add(ctx, adjust(_K.QUANTITY, service="2", quantity="2000"))
+    assert bill(ctx)[1].left_out == 1
+    assert totals(box)["2025-01"] == Decimal("140.0")
+    [finding] = ctx.session.scalars(select(Finding)).all()
+    assert (finding.kind, finding.closed_at) == (FindingKind.ADJUSTMENT_LEFT_OUT, None)
+    assert "R$ 200,00" in finding.message
+    lines = [{"id": line["id"], "unit_value": 100, "units": 1} for line in invoice["services"][:1]]
+    ctx.api.update_invoice(10, invoice["id"], {"services": lines})
+    assert bill(ctx)[1].corrected == 1
+    finding = ctx.session.scalars(select(Finding)).one()
+    assert finding.closed_at is not None
+    assert totals(box)["2025-01"] == Decimal("200.0")
+
+
+@pytest.mark.parametrize("fault", ["timeout_after", "error_after", "reset_before", "error_before"])
+def test_a_line_whose_answer_was_lost_is_there_once_in_the_end(sandbox, job, clock, fault):
+    box, ctx = prepared(sandbox, job, metered())
+    bill(ctx)
+    add(ctx, adjust(_K.LINE, unit_value="10", description="Peça"))
+    box.faults([{"method": "PATCH", "path": "/invoices/", "kind": fault, "probability": 1, "count": 1, "seed": 1}])
+    assert bill(ctx)[1].corrected == 0
+    assert bill(ctx)[1].in_doubt in (0, 1)
+    clock.advance(minutes=20)
+    bill(ctx)
+    assert totals(box)["2025-01"] == Decimal("160.00")
+    assert [use.state for use in ctx.session.scalars(select(AdjustmentUse))] == ["used"]
+
+
+def test_an_adjustment_comes_too_late_for_an_invoice_that_has_left_to_emit(sandbox, job):
+    box, ctx = prepared(sandbox, job, metered())
+    bill(ctx)
+    invoice = min(box.state()["invoices"], key=lambda each: each["id"])
+    number = add(ctx, adjust(_K.DISCOUNT, percent="10"))[0]
+    box.post(f"/_sandbox/invoices/{invoice['id']}/emit", {"on": "2025-01-10"})
+    assert bill(ctx)[1].left_out == 1
+    withdraw_adjustment(ctx.session, ORGANIZATION, number, person="ana", note="next month", at=ctx.clock())
+    ctx.session.commit()
+    bill(ctx)
+    assert [finding.closed_at is not None for finding in ctx.session.scalars(select(Finding))] == [True]
+
+
+def test_what_is_in_an_invoice_cannot_be_withdrawn_and_what_left_to_emit_takes_no_more(sandbox, job):
+    _, ctx = prepared(sandbox, job, metered())
+    number = add(ctx, adjust(_K.DISCOUNT, percent="10"))[0]
+    bill(ctx)
+    with pytest.raises(NotPossible, match="is in invoice"):
+        withdraw_adjustment(ctx.session, ORGANIZATION, number, person="ana", note="no", at=ctx.clock())
+    row = period(ctx)
+    ctx.session.connection().exec_driver_sql("UPDATE invoices SET state = 'to_receive'")
+    with pytest.raises(AdjustmentsRefused, match=f"invoice {row.invoice_id} is to_receive already: add a line"):
+        add(ctx, adjust(_K.LINE, unit_value="10", description="Peça"))
+    ctx.session.rollback()
+
+
+def test_a_total_of_nothing_parks_the_period(sandbox, lite_job):
+    box, ctx = prepared(sandbox, lite_job, rule())
+    add(ctx, adjust(_K.DISCOUNT, percent="100"))
+    outcome, _ = bill(ctx)
+    assert (outcome.created, outcome.parked) == (2, 1)
+    assert period(ctx).reason.kind is ReasonKind.TOTAL_NOT_POSITIVE
+    assert len(box.state()["invoices"]) == 2
+
+
+def test_a_skipped_period_is_given_up_by_the_person_and_planned_again_when_that_is_withdrawn(sandbox, job):
+    box, ctx = prepared(sandbox, job, rule())
+    [number] = add(ctx, adjust(_K.SKIP, note="combinado"))
+    assert (period(ctx).state, period(ctx).cancelled_by) == (PeriodState.CANCELLED, "ana")
+    bill(ctx)
+    assert list(totals(box)) == ["2025-02", "2025-03"]
+    withdraw_adjustment(ctx.session, ORGANIZATION, number, person="ana", note="after all", at=ctx.clock())
+    ctx.session.commit()
+    bill(ctx)
+    assert list(totals(box)) == ["2025-01", "2025-02", "2025-03"]
+
+
+def test_a_contract_is_paused_by_dates_and_resumed(sandbox, job):
+    box, ctx = prepared(sandbox, job, rule(1), rule(2))
+    pause = NewAdjustment(kind=_K.SKIP, contract_id=10, from_date=date(2025, 2, 1), note="obra")
+    [number] = add(ctx, pause)
+    bill(ctx)
+    assert list(totals(box)) == ["2025-01"]
+    resumed = date(2025, 3, 1)
+    withdraw_adjustment(
+        ctx.session, ORGANIZATION, number, person="ana", note="reopened", at=ctx.clock(), from_date=resumed
+    )
+    ctx.session.commit()
+    bill(ctx)
+    assert list(totals(box)) == ["2025-01", "2025-03"]
+    assert len(box.state()["invoices"]) == 4
+
+
+def test_a_rule_that_waits_for_quantities_is_never_billed_without(sandbox, job):
+    box, ctx = prepared(sandbox, job, metered())
+    set_rule(ctx.session, ORGANIZATION, 1, person="ana", at=ctx.clock(), waits_for_quantities=True)
+    ctx.session.commit()
+    outcome, _ = bill(ctx)
+    assert (outcome.created, outcome.waiting) == (0, 3)
+    assert period(ctx).reason.kind is ReasonKind.QUANTITIES_MISSING
+    add(ctx, adjust(_K.QUANTITY, service="2", quantity="1500"))
+    assert bill(ctx)[0].created == 1
+    assert totals(box) == {"2025-01": Decimal("175.00")}
+    assert period(ctx, FEBRUARY).state == PeriodState.WAITING
+
+
+def test_an_invoice_that_the_vendor_will_issue_tomorrow_is_corrected_today(sandbox, lite_job):
+    day = date(2026, 1, 12)
+    made = generated(950, 1) | {
+        "issue_date": "2026-01-12", "estimated_issue_date": "2026-01-12",
+        "receivables": [{"id": 9500, "due_date": "2026-02-01", "value": "100.0"}],
+    }  # fmt: skip
+    box = sandbox(company(rule(created_at=MADE, init_date="2026-01-12"), invoices=[made]))
+    ctx = lite_job(box)
+    january = Scope(YEAR.window.month_of(day))
+    read_contract_list(ctx)
+    expand_rules(ctx, january, seen_on=TODAY)
+    ctx.catalogue.record_expansions([date(2026, 1, 1)], run_id="test", unread=0, at=ctx.clock())
+    add(ctx, adjust(_K.DISCOUNT, day, amount="30"))
+    today = Scope(YEAR.window.days(TODAY, TODAY))
+    assert adopt_adjusted(ctx, today, OPTIONS, owner="run").adopted == 1
+    assert correct_invoices(ctx, today, OPTIONS).corrected == 1
+    assert totals(box) == {"2026-01": Decimal("120.00")}
