@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 from typer.main import get_command
 
+from ciclo.cli.adjust import adjust
 from ciclo.cli.audit import audit
 from ciclo.cli.doctor import doctor
 from ciclo.cli.ledger import ledger, parked
@@ -32,6 +33,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(adjust, name="adjust")
 app.add_typer(ledger, name="db")
 app.add_typer(parked, name="parked")
 app.command()(audit)

@@ -6,7 +6,7 @@ before any of it counts, and what was added before is not added again. The calle
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -33,7 +33,7 @@ from ciclo.ledger.repositories import (
     Scope,
 )
 from ciclo.ledger.tables import Adjustment as AdjustmentRow
-from ciclo.ledger.tables import AdjustmentUse, Invoice, Period, Rule, RuleSetting
+from ciclo.ledger.tables import AdjustmentUse, Invoice, Organization, Period, Rule, RuleSetting
 from ciclo.ledger.terms import RuleTerms
 
 CHECKED_AT_ONCE = 1000
@@ -175,7 +175,7 @@ class _Refusal(DomainError):
 def add_adjustments(
     session: Session,
     organization_id: int,
-    adjustments: Iterable[NewAdjustment],
+    adjustments: Iterable[NewAdjustment | AdjustmentError],
     *,
     origin: str,
     person: str,
@@ -186,7 +186,8 @@ def add_adjustments(
     Args:
         session: the ledger; the caller commits, or rolls back if this raises.
         organization_id: whose ledger.
-        adjustments: what differs; a row that says the same as another of the same call needs a key of its own.
+        adjustments: what differs, or what is wrong with a row that could not be read; a row that says the same as
+            another of the same call needs a key of its own.
         origin: where they come from; with `key` what each is known by.
         person: who adds them, or which system.
         at: when.
@@ -198,7 +199,7 @@ def add_adjustments(
     actor = Actor(person=person)
     repository = AdjustmentRepository(session, organization_id, actor)
     rest = iter(adjustments)
-    while part := _some(rest):
+    while part := _some(rest, errors):
         known = _read(session, organization_id, part)
         rows = []
         keys = {_key(each) for each in part}
@@ -230,10 +231,13 @@ def add_adjustments(
     return added
 
 
-def _some(rest: Iterable[NewAdjustment]) -> list[NewAdjustment]:
+def _some(rest: Iterator[NewAdjustment | AdjustmentError], errors: list[AdjustmentError]) -> list[NewAdjustment]:
     part: list[NewAdjustment] = []
     for each in rest:
-        part.append(each)
+        if isinstance(each, AdjustmentError):
+            errors.append(each)
+        else:
+            part.append(each)
         if len(part) == CHECKED_AT_ONCE:
             break
     return part
@@ -562,7 +566,6 @@ def set_rule(
     at: datetime,
     waits_for_quantities: bool = False,
     notice_days: int = 5,
-    lead_days: int | None = None,
 ) -> None:
     """Say how a rule is billed. Flushes.
 
@@ -574,7 +577,6 @@ def set_rule(
         at: when.
         waits_for_quantities: whether a period is billed only once its quantities have come.
         notice_days: days before the planned date on which missing ones are asked for.
-        lead_days: days before the planned date on which its invoice is made; None as everywhere.
 
     Raises:
         NoSuchRow: the ledger has no such rule.
@@ -587,8 +589,20 @@ def set_rule(
         "waits_for_quantities": waits_for_quantities,
         "notice_days": notice_days,
         "noticed_until": None,
-        "lead_days": lead_days,
         "person": person,
         "changed_at": at,
     }
     session.execute(upsert(session, RuleSetting, keep=["noticed_until"]), [row])
+
+
+def only_organization(session: Session) -> int:
+    """Return the ledger's organization where it has one alone.
+
+    Raises:
+        NotPossible: it has none, or several.
+    """
+    found = list(session.scalars(select(Organization.organization_id).order_by(Organization.organization_id)))
+    if len(found) != 1:
+        known = ", ".join(map(str, found)) or "none: let sync_contracts run first"
+        raise NotPossible(f"Say which organization with --organization; the ledger has {known}.")
+    return found[0]

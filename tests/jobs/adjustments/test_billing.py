@@ -171,7 +171,7 @@ def test_an_adjustment_comes_too_late_for_an_invoice_that_has_left_to_emit(sandb
     bill(ctx)
     invoice = min(box.state()["invoices"], key=lambda each: each["id"])
     number = add(ctx, adjust(_K.DISCOUNT, percent="10"))[0]
-    box.post(f"/_sandbox/invoices/{invoice['id']}/emit", {"on": "2025-01-10"})
+    box.emit(invoice["id"], "2025-01-10")
     assert bill(ctx)[1].left_out == 1
     withdraw_adjustment(ctx.session, ORGANIZATION, number, person="ana", note="next month", at=ctx.clock())
     ctx.session.commit()
@@ -253,7 +253,7 @@ def test_an_invoice_that_the_vendor_will_issue_tomorrow_is_corrected_today(sandb
     january = Scope(YEAR.window.month_of(day))
     read_contract_list(ctx)
     expand_rules(ctx, january, seen_on=TODAY)
-    ctx.catalogue.record_expansions([date(2026, 1, 1)], run_id="test", unread=0, at=ctx.clock())
+    ctx.contracts.record_expansions([date(2026, 1, 1)], run_id="test", unread=0, at=ctx.clock())
     add(ctx, adjust(_K.DISCOUNT, day, amount="30"))
     today = Scope(YEAR.window.days(TODAY, TODAY))
     assert adopt_adjusted(ctx, today, OPTIONS, owner="run").adopted == 1

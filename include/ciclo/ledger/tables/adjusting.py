@@ -95,7 +95,5 @@ class RuleSetting(Base):
     """Days before the planned date on which missing quantities are asked for."""
     noticed_until: Mapped[date | None]
     """Planned date of the last period for which they were asked for."""
-    lead_days: Mapped[int | None]
-    """Days before the planned date on which its invoice is made; null as everywhere."""
     person: Mapped[str]
     changed_at: Mapped[datetime]

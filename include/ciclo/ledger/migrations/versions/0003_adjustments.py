@@ -78,7 +78,6 @@ def upgrade() -> None:
         sa.Column("waits_for_quantities", sa.Boolean(), nullable=False),
         sa.Column("notice_days", sa.BigInteger(), nullable=False),
         sa.Column("noticed_until", sa.Date(), nullable=True),
-        sa.Column("lead_days", sa.BigInteger(), nullable=True),
         sa.Column("person", sa.Text(), nullable=False),
         sa.Column("changed_at", ciclo.ledger.types.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "rule_id", name=op.f("pk_rule_settings")),

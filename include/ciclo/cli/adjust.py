@@ -1,0 +1,119 @@
+"""`ciclo adjust …`: what differs from the rules for single periods. Mounted by `ciclo.cli`.
+
+What is decided is kept with the name of whoever is signed in to this machine.
+"""
+
+import getpass
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+adjust = typer.Typer(
+    help="What differs for single periods: quantities, lines, discounts, pauses.", no_args_is_help=True
+)
+
+Organization = Annotated[
+    int | None, typer.Option("--organization", help="Whose ledger; needed where it has several organizations.")
+]
+Note = Annotated[str, typer.Option("--note", help="Why; kept in the audit trail with your name.")]
+Day = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="End it from this day on.")]
+
+
+@adjust.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A CSV or Parquet table; its columns are in docs/adjustments.md.")],
+    organization: Organization = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
+) -> int:
+    """Add the adjustments of a file, all of them or none; what was added before is not added again."""
+    from ciclo.cli.main import InputError  # noqa: PLC0415 - it mounts this module
+    from ciclo.jobs.adjustments.files import ORIGIN, read_adjustments  # noqa: PLC0415 - a command loads what it needs
+    from ciclo.ledger.adjusting import AdjustmentsRefused, add_adjustments, only_organization  # noqa: PLC0415
+    from ciclo.ledger.database import ledger_session  # noqa: PLC0415
+
+    try:
+        stream = file.open("rb")
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}") from None
+    with stream, ledger_session() as session:
+        whose = organization or only_organization(session)
+        try:
+            added = add_adjustments(
+                session,
+                whose,
+                read_adjustments(stream),
+                origin=ORIGIN,
+                person=getpass.getuser(),
+                at=datetime.now(UTC),
+            )
+        except AdjustmentsRefused as refused:
+            session.rollback()
+            if as_json:
+                errors = [{"line": each.line, "field": each.field, "error": each.why} for each in refused.errors]
+                typer.echo(json.dumps({"added": 0, "known": 0, "errors": errors}, indent=2, ensure_ascii=False))
+            else:
+                for each in refused.errors:
+                    typer.echo(f"{file}: {each}", err=True)
+                typer.echo("error: nothing was added", err=True)
+            return 1
+        session.commit()
+    if as_json:
+        typer.echo(json.dumps(added.counts() | {"errors": []}, indent=2))
+    else:
+        typer.echo(f"{len(added.ids)} added, {added.known} had been added before")
+    return 0
+
+
+@adjust.command()
+def withdraw(
+    number: Annotated[int, typer.Argument(metavar="ADJUSTMENT", help="Its number.")],
+    note: Note,
+    first: Day = None,
+    organization: Organization = None,
+) -> None:
+    """Take an adjustment back that is in no invoice yet; with --from let it, a pause say, end the day before."""
+    from ciclo.ledger.adjusting import only_organization, withdraw_adjustment  # noqa: PLC0415
+    from ciclo.ledger.database import ledger_session  # noqa: PLC0415
+
+    with ledger_session() as session:
+        outcome = withdraw_adjustment(
+            session,
+            organization or only_organization(session),
+            number,
+            person=getpass.getuser(),
+            note=note,
+            at=datetime.now(UTC),
+            from_date=first.date() if first else None,
+        )
+        session.commit()
+    typer.echo(outcome.message)
+
+
+@adjust.command()
+def rule(
+    number: Annotated[int, typer.Argument(metavar="RULE", help="Number of the rule.")],
+    waits: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--waits/--no-waits", help="Whether its periods wait until their quantities have come.")
+    ] = False,
+    notice_days: Annotated[int, typer.Option(min=0, max=60, help="Days before, on which missing ones are named.")] = 5,
+    organization: Organization = None,
+) -> None:
+    """Say whether a rule waits for measured quantities: such a period is never billed without them."""
+    from ciclo.ledger.adjusting import only_organization, set_rule  # noqa: PLC0415
+    from ciclo.ledger.database import ledger_session  # noqa: PLC0415
+
+    with ledger_session() as session:
+        set_rule(
+            session,
+            organization or only_organization(session),
+            number,
+            person=getpass.getuser(),
+            at=datetime.now(UTC),
+            waits_for_quantities=waits,
+            notice_days=notice_days,
+        )
+        session.commit()
+    typer.echo(f"Rule {number} {'waits' if waits else 'does not wait'} for quantities.")

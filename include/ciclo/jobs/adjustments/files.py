@@ -1,0 +1,180 @@
+"""Adjustments in files: a CSV or Parquet table of them, a row each, as docs/adjustments.md describes its columns.
+
+A CSV may be separated by commas or semicolons, with decimal points or decimal commas. A row that cannot be read is an
+error with its line; whether what it says can be, the ledger checks.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from importlib import import_module
+from itertools import chain
+from typing import Any, BinaryIO
+
+from ciclo.domain.adjustments import AdjustmentKind
+from ciclo.domain.errors import DomainError
+from ciclo.domain.money import parse_decimal
+from ciclo.ledger.adjusting import AdjustmentError, NewAdjustment
+
+COLUMNS = (
+    "kind",
+    "contract_id",
+    "rule_id",
+    "period",
+    "from",
+    "to",
+    "service",
+    "quantity",
+    "unit_value",
+    "amount",
+    "percent",
+    "first_day",
+    "last_day",
+    "description",
+    "key",
+    "note",
+)
+"""The columns of a table of adjustments; all but `kind` may be left out."""
+
+ORIGIN = "import"
+"""What a row of a file is known by, with its key: whatever the file is called, the same row is added once."""
+
+PARQUET = b"PAR1"
+ROWS_AT_ONCE = 1000
+
+_MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
+
+
+class UnreadableFile(DomainError):
+    """A file that is no table of adjustments."""
+
+
+def read_adjustments(stream: BinaryIO) -> Iterator[NewAdjustment | AdjustmentError]:
+    """Yield the rows of a CSV or Parquet file, or what is wrong with one; line 1 is the header of a CSV.
+
+    Raises:
+        UnreadableFile: it is no such file, a column is not known or `kind` is missing, or Parquet cannot be read here.
+    """
+    start = stream.read(len(PARQUET))
+    if start == PARQUET:
+        stream.seek(0)
+        rows: Iterable[Mapping[str, Any]] = _parquet(stream)
+    else:
+        rows = _csv(start, stream)
+    for line, row in enumerate(rows, start=2):
+        try:
+            yield _adjustment(row, line)
+        except _Unreadable as error:
+            yield AdjustmentError(line, error.column, str(error))
+
+
+def _csv(start: bytes, stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
+    whole = io.TextIOWrapper(io.BufferedReader(_Rest(start, stream)), encoding="utf-8-sig", newline="")
+    try:
+        header = whole.readline()
+        separator = ";" if header.count(";") > header.count(",") else ","
+        reader = csv.DictReader(chain([header], whole), delimiter=separator, strict=True)
+        _check_columns(reader.fieldnames or ())
+        for row in reader:
+            if None in row:
+                raise UnreadableFile(f"line {reader.line_num} has more values than there are columns")
+            yield row
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UnreadableFile(f"it is neither a CSV in UTF-8 nor Parquet: {error}") from error
+
+
+class _Rest(io.RawIOBase):
+    """A stream with the bytes that were read of it in front again: an object store's cannot always go back."""
+
+    def __init__(self, start: bytes, stream: BinaryIO) -> None:
+        self._start, self._stream = start, stream
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read into a buffer and return how many bytes."""
+        part = self._start[: len(buffer)] or self._stream.read(len(buffer))
+        self._start = self._start[len(part) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def _parquet(stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
+    try:
+        table = import_module("pyarrow.parquet").ParquetFile(stream)  # an extra, for those who use Parquet
+    except ImportError:
+        raise UnreadableFile("reading Parquet needs pyarrow: pip install 'ciclo[parquet]'") from None
+    _check_columns(table.schema_arrow.names)
+    for batch in table.iter_batches(batch_size=ROWS_AT_ONCE):
+        yield from batch.to_pylist()
+
+
+def _check_columns(names: Iterable[str]) -> None:
+    given = list(names)
+    unknown = [name for name in given if name not in COLUMNS]
+    if unknown or "kind" not in given:
+        what = f"columns {', '.join(map(repr, unknown))} are not known" if unknown else "the column kind is missing"
+        raise UnreadableFile(f"{what}; there are {', '.join(COLUMNS)}")
+
+
+class _Unreadable(Exception):
+    """A value that is not what its column holds."""
+
+    def __init__(self, column: str, why: str) -> None:
+        self.column = column
+        super().__init__(why)
+
+
+def _adjustment(row: Mapping[str, Any], line: int) -> NewAdjustment:
+    def read(column: str, how: Callable[[Any], Any]) -> Any:
+        value = row.get(column)
+        if value is None or (isinstance(value, str) and not value.strip()):
+            return None
+        try:
+            return how(value.strip() if isinstance(value, str) else value)
+        except (ValueError, DomainError) as error:
+            raise _Unreadable(column, f"{value!r} cannot be read: {error}") from None
+
+    kind = read("kind", AdjustmentKind)
+    if kind is None:
+        raise _Unreadable("kind", f"is missing; it is one of {', '.join(AdjustmentKind)}")
+    return NewAdjustment(
+        kind=kind,
+        contract_id=read("contract_id", int),
+        rule_id=read("rule_id", int),
+        period=read("period", _day),
+        from_date=read("from", _day),
+        to_date=read("to", _day),
+        service=read("service", str),
+        quantity=read("quantity", _number),
+        unit_value=read("unit_value", _number),
+        amount=read("amount", _number),
+        percent=read("percent", _number),
+        first_day=read("first_day", _day),
+        last_day=read("last_day", _day),
+        description=read("description", str),
+        key=read("key", str),
+        note=read("note", str) or "",
+        line=line,
+    )
+
+
+def _day(value: Any) -> date:
+    """Read a day, or a month as its first day."""
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    month = _MONTH.fullmatch(str(value))
+    return date(int(month[1]), int(month[2]), 1) if month else date.fromisoformat(str(value))
+
+
+def _number(value: Any) -> Decimal:
+    if isinstance(value, str) and "," in value and "." not in value:
+        value = value.replace(",", ".")
+    return parse_decimal(value)
