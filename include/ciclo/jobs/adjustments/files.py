@@ -59,11 +59,8 @@ def read_adjustments(stream: BinaryIO) -> Iterator[NewAdjustment | AdjustmentErr
         UnreadableFile: it is no such file, a column is not known or `kind` is missing, or Parquet cannot be read here.
     """
     start = stream.read(len(PARQUET))
-    if start == PARQUET:
-        stream.seek(0)
-        rows: Iterable[Mapping[str, Any]] = _parquet(stream)
-    else:
-        rows = _csv(start, stream)
+    stream.seek(0)
+    rows: Iterable[Mapping[str, Any]] = _parquet(stream) if start == PARQUET else _csv(stream)
     for line, row in enumerate(rows, start=2):
         try:
             yield _adjustment(row, line)
@@ -71,8 +68,8 @@ def read_adjustments(stream: BinaryIO) -> Iterator[NewAdjustment | AdjustmentErr
             yield AdjustmentError(line, error.column, str(error))
 
 
-def _csv(start: bytes, stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
-    whole = io.TextIOWrapper(io.BufferedReader(_Rest(start, stream)), encoding="utf-8-sig", newline="")
+def _csv(stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
+    whole = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
     try:
         header = whole.readline()
         separator = ";" if header.count(";") > header.count(",") else ","
@@ -84,24 +81,6 @@ def _csv(start: bytes, stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
             yield row
     except (csv.Error, UnicodeDecodeError) as error:
         raise UnreadableFile(f"it is neither a CSV in UTF-8 nor Parquet: {error}") from error
-
-
-class _Rest(io.RawIOBase):
-    """A stream with the bytes that were read of it in front again: an object store's cannot always go back."""
-
-    def __init__(self, start: bytes, stream: BinaryIO) -> None:
-        self._start, self._stream = start, stream
-
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Read into a buffer and return how many bytes."""
-        part = self._start[: len(buffer)] or self._stream.read(len(buffer))
-        self._start = self._start[len(part) :]
-        buffer[: len(part)] = part
-        return len(part)
 
 
 def _parquet(stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
