@@ -116,6 +116,7 @@ class Normality(StrEnum):
     MADE_ANEW = "made_anew"
     PRICE_AGREED = "price_agreed"
     ONE_OFF = "one_off"
+    FORMER_TERMS = "former_terms"
 
 
 class Unjudged(StrEnum):

@@ -347,6 +347,7 @@ AUDIT: Mapping[AuditKind | Normality | Unjudged, str] = {
     _N.MADE_ANEW: N_("invoice {invoice_ids:list} was made anew in place of {cancelled_id}, which is cancelled"),
     _N.PRICE_AGREED: N_("the price was changed by hand from {old:brl} to {new:brl}, from {day} on"),
     _N.ONE_OFF: N_("invoice {invoice_ids:list} is billed by hand, by a rule that does not recur"),
+    _N.FORMER_TERMS: N_("invoice {invoice_ids:list} of {day} is of its rule's time before its present first day"),
     _U.NO_HISTORY: N_("the readjustment of {day} by {index}: no invoice before it tells what it started from"),
     _U.INDEX_NOT_OUT: N_("the readjustment of {day} by {index}: a month of the index is not out"),
     _U.SERVICE_UNKNOWN: N_("a readjustment is of service item {service_item_id}, which is none of the rule's services"),
@@ -381,6 +382,7 @@ AUDIT_KINDS: Mapping[AuditKind | Normality | Unjudged, str] = {
     _N.MADE_ANEW: N_("Cancelled and made anew"),
     _N.PRICE_AGREED: N_("Prices changed by hand"),
     _N.ONE_OFF: N_("Billed by hand"),
+    _N.FORMER_TERMS: N_("By terms of before"),
 }
 """What a kind is called in a heading."""
 

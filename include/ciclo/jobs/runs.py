@@ -12,7 +12,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from ciclo.domain.calendar import SAO_PAULO, add_days, first_of_month
+from ciclo.billimatic import BillimaticClient
+from ciclo.domain.calendar import SAO_PAULO, add_days, add_months, first_of_month
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.context import JobContext, is_armed
 from ciclo.jobs.settings import BillingSettings
@@ -41,6 +42,8 @@ class Window(StrEnum):
     LAST_MONTH = "last month"
     RUNNING_MONTH = "running month"
     """Of the month of yesterday, what is over."""
+    LAST_YEAR = "last year"
+    """The day's month and the eleven before it, up to the day."""
 
     def of(self, day: date, settings: BillingSettings) -> DateRange:
         """Return the window of a run on `day`."""
@@ -56,6 +59,8 @@ class Window(StrEnum):
             case Window.RUNNING_MONTH:
                 yesterday = add_days(day, -1)
                 return DateRange.days(first_of_month(yesterday), yesterday)
+            case Window.LAST_YEAR:
+                return DateRange.days(add_months(first_of_month(day), -11), day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +182,15 @@ class LedgerStep:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadingStep:
+    """A step that looks at the vendor through a client that cannot write, and needs no ledger; no rehearsal does it."""
+
+    name: str
+    work: Callable[[BillimaticClient, Run], Any]
+    dry_run: DryRun = DryRun.DISCARD
+
+
+@dataclass(frozen=True, slots=True)
 class Approval:
     """A person's answer, for which the run waits where one is wanted.
 
@@ -219,10 +233,10 @@ class Stage:
     dag_id: str
     schedules: tuple[Schedule, ...]
     window: Window
-    steps: tuple[Step | LedgerStep | Approval, ...]
+    steps: tuple[Step | LedgerStep | ReadingStep | Approval, ...]
     params: tuple[str, ...] = COMMON_PARAMS
 
-    def __getitem__(self, name: str) -> Step | LedgerStep | Approval:
+    def __getitem__(self, name: str) -> Step | LedgerStep | ReadingStep | Approval:
         """Return a step by its name."""
         return next(step for step in self.steps if step.name == name)
 

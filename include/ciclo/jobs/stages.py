@@ -23,13 +23,14 @@ from ciclo.jobs.runs import (
     Approval,
     DryRun,
     LedgerStep,
+    ReadingStep,
     Schedule,
     Stage,
     Step,
     UnknownParamError,
     Window,
 )
-from ciclo.jobs.steps import contracts, issuing, prices, proving
+from ciclo.jobs.steps import auditing, contracts, issuing, prices, proving
 from ciclo.ledger.database import LedgerError
 
 RETRIES = 5
@@ -208,6 +209,14 @@ CREATE_INVOICE_RULE = Stage(
     params=(*contracts.RULE_PARAMS, "billimatic_conn_id"),
 )
 
+AUDIT_ACCOUNT = Stage(
+    "audit_account",
+    (),
+    Window.LAST_YEAR,
+    (ReadingStep("audit", auditing.audit),),
+    params=("from_date", "to_date", "billimatic_conn_id"),
+)
+
 STAGES = {
     stage.dag_id: stage
     for stage in (
@@ -220,6 +229,7 @@ STAGES = {
         CLOSE_BILLING_MONTH,
         BILL_RANGE,
         CREATE_INVOICE_RULE,
+        AUDIT_ACCOUNT,
     )
 }
 """Every Dag of the table by its id."""

@@ -40,16 +40,7 @@ _PAYMENT = {
 def window_params() -> dict[str, Param]:
     """Return the params that every billing Dag takes."""
     return {
-        "from_date": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            title="From",
-            description="First issue date, included. Empty: the run's own day or month.",
-        ),
-        "to_date": Param(
-            None, type=["null", "string"], format="date", title="To", description="Last issue date, included."
-        ),
+        **range_params(),
         "contract_ids": Param(
             [],
             type="array",
@@ -61,6 +52,22 @@ def window_params() -> dict[str, Param]:
             default=False, type="boolean", title="Dry run", description="Say what would be done, send nothing."
         ),
         **connection_param(),
+    }
+
+
+def range_params() -> dict[str, Param]:
+    """Return the params that name the issue dates of a run."""
+    return {
+        "from_date": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="From",
+            description="First issue date, included. Empty: the run's own day or month.",
+        ),
+        "to_date": Param(
+            None, type=["null", "string"], format="date", title="To", description="Last issue date, included."
+        ),
     }
 
 

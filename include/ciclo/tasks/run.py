@@ -18,7 +18,7 @@ from ciclo.domain.calendar import SAO_PAULO
 from ciclo.jobs.backfill import BackfillPolicy
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.settle import StillInDoubtError
-from ciclo.jobs.runs import Approval, DryRun, LedgerStep, Run, Shard, Stage, Trigger
+from ciclo.jobs.runs import Approval, DryRun, LedgerStep, ReadingStep, Run, Shard, Stage, Trigger
 from ciclo.jobs.stages import FIRST_DELAY, LONGEST_DELAY, MARGIN, RETRIES, RULES, STAGES, Next
 from ciclo.ledger.database import ledger_session
 from ciclo.ledger.repositories import Actor
@@ -106,6 +106,10 @@ def run_step(*, shard: list[int] | None = None, around: Sequence[Around] = (), *
     if isinstance(step, LedgerStep):
         with ledger_session(discard=run.dry_run) as session:
             return step.work(session, run)
+    if isinstance(step, ReadingStep):
+        hook = BillimaticHook(billimatic_conn_id=context["params"]["billimatic_conn_id"])
+        with hook.get_conn(read_only=True) as api:
+            return step.work(api, run)
     with open_job(context, discard=run.dry_run) as job, ExitStack() as stack:
         for telling in () if run.dry_run else around:
             stack.enter_context(telling(job, run))

@@ -31,6 +31,8 @@ LATE = 30
 """Days past due from which a receivable is late."""
 LONGEST = 13
 """Months before a range in which a period may begin that reaches into it, and one."""
+SEVERAL = 2
+"""Invoices after today from which they were made ahead."""
 TAIL = 2
 """Periods in a row without an invoice at the end of a rule that never ends: nobody makes them any more."""
 WEEKS_OF_A_YEAR, MONTHS_OF_A_YEAR = 52, 12
@@ -76,12 +78,16 @@ class Endless:
     """A rule without end, as far as its invoices reach: whether it runs out is a question of the whole account.
 
     Attributes:
-        following: the first date that has no invoice after the last that has one.
+        last: the last date that has an invoice.
+        following: the first date after it, which has none.
+        is_ahead: whether several of its invoices were made ahead.
         ends: the finding, if it runs out.
         tail: the periods without an invoice from there on, as findings, if it does not.
     """
 
+    last: date
     following: date
+    is_ahead: bool
     ends: AuditFinding
     tail: Sequence[AuditFinding]
 
@@ -97,13 +103,15 @@ class ContractAudit:
 def running_out(endless: Sequence[Endless], audited: AuditRange) -> Iterator[AuditFinding]:
     """Yield what is wrong at the end of the rules without end of an account.
 
-    Where the vendor makes invoices ahead, a rule whose invoices end within `ENDS_SOON` days runs out. Where it does not
-    at all, nothing follows from that: only several periods without an invoice in a row do.
+    A rule runs out whose invoices were made ahead and end within `ENDS_SOON` days, or end before those of others do.
+    Where none are made ahead, nothing follows from that: only several periods without an invoice in a row do.
     """
     horizon = add_days(audited.as_of, ENDS_SOON)
-    ahead = any(each.following > horizon for each in endless)
+    last = max((each.last for each in endless), default=audited.as_of)
+    reached = min(horizon, last) if last > audited.as_of else date.min
     for each in endless:
-        if each.following <= horizon and (ahead or len(each.tail) >= TAIL):
+        is_short = each.following <= (horizon if each.is_ahead else reached)
+        if is_short or len(each.tail) >= TAIL:
             yield each.ends
         else:
             yield from each.tail
@@ -205,12 +213,16 @@ class _Contract:
 
     @cached_property
     def _billed_until(self) -> date | None:
-        """Of an inactive contract the last day that counts: nothing tells when it became inactive, but its invoices."""
+        """Of an inactive or ended contract the last day that counts; None: it goes on.
+
+        Nothing tells when a contract became inactive, but its `cancel_date` and its invoices.
+        """
+        last = max((day for _, day in self.matches.own), default=date.min)
+        contract = self.read.contract
         if self.read.is_active:
-            return None
-        if self.read.contract.cancel_date is not None:
-            return self.read.contract.cancel_date
-        return max((day for _, day in self.matches.own), default=date.min)
+            ended = contract.end_date is not None and contract.end_date < self.range.as_of
+            return contract.end_date if ended and contract.end_date is not None and last <= contract.end_date else None
+        return contract.cancel_date or last
 
     def _missing(self, rule: AuditedRule) -> None:
         """Find the periods of a rule without a living invoice; those at the end of a rule without end wait."""
@@ -264,7 +276,7 @@ class _Contract:
     def _runs_on(self, rule: AuditedRule) -> bool:
         """Whether a rule has no end, and some invoice."""
         billed = any(number == rule.rule.id for number, _ in self.matches.own)
-        return rule.terms.recurrence.end_date is None and self.read.is_active and billed
+        return rule.terms.recurrence.end_date is None and self._billed_until is None and billed
 
     def _endless(self, rule: AuditedRule, tail: Sequence[AuditFinding]) -> None:
         last = max(day for number, day in self.matches.own if number == rule.rule.id)
@@ -279,11 +291,14 @@ class _Contract:
             per_month=per_month,
             facts={"last": last.isoformat(), "unbilled": len(tail), "lost": money(total(e.amount for e in tail))},
         )
-        self.result.endless.append(Endless(following=following, ends=ends, tail=tail))
+        ahead = sum(number == rule.rule.id and day > self.range.as_of for number, day in self.matches.own)
+        self.result.endless.append(
+            Endless(last=last, following=following, is_ahead=ahead >= SEVERAL, ends=ends, tail=tail)
+        )
 
     def _ends(self, rule: AuditedRule) -> None:
         end, today = rule.terms.recurrence.end_date, self.range.as_of
-        if end is None or not today <= end <= add_days(today, ENDS_SOON) or not self.read.is_active:
+        if end is None or not today <= end <= add_days(today, ENDS_SOON) or self._billed_until is not None:
             return
         if rule.terms.recurrence.init_date > end or any(rule in self._followed_by(each) for each in self.rules):
             return
@@ -417,6 +432,9 @@ class _Contract:
             if any(begins_alike(text, each) for each in one_offs):
                 self._normal(Normality.ONE_OFF, None, invoice)
                 continue
+            if any(_is_of_former_terms(rule, invoice) for rule in self.rules):
+                self._normal(Normality.FORMER_TERMS, None, invoice)
+                continue
             self._find(AuditKind.UNEXPLAINED, invoice_ids=(invoice.id,), planned_date=invoice.planned_date,
                        found=money(invoice.gross_value), amount=cents(invoice.gross_value),
                        facts={"description": invoice.description})  # fmt: skip
@@ -510,6 +528,12 @@ def _worth(receivable: Receivable, invoice: Invoice) -> Decimal:
     if receivable.value is not None:
         return multiply_to_cents(invoice.gross_value, receivable.value / HUNDRED)
     return cents(receivable.payment_value or ZERO)
+
+
+def _is_of_former_terms(rule: AuditedRule, invoice: Invoice) -> bool:
+    """Whether an invoice is a rule's of before its present beginning: only the terms of today are known."""
+    before = invoice.planned_date < rule.terms.recurrence.init_date
+    return before and rule.text == plain(invoice.description) and same_customer(rule, invoice)
 
 
 def _bills_the_same(one: AuditedRule, other: AuditedRule) -> bool:

@@ -124,6 +124,9 @@ class RulePrices:
                 ours[key] = line
             else:
                 others.append(line)
+        renamed = [key for key in self.lines if key not in ours]
+        if renamed and len(renamed) == len(others):  # a service that had another name by then
+            return ours | dict(zip(renamed, others, strict=True)), []
         return ours, others
 
     # -- history -------------------------------------------------------------------------------------------------------

@@ -100,7 +100,10 @@ class AuditStore:
 
     def odd(self, resource: str) -> list[OddRecord]:
         """Return the records of a kind that cannot be read."""
-        query = "SELECT resource, id, contract_id, problem, document FROM odd WHERE resource = ? ORDER BY rowid"
+        query = """SELECT resource, id, contract_id, problem, document FROM odd WHERE resource = ?
+                   AND NOT (resource = 'invoice' AND id IS NOT NULL AND id IN (SELECT id FROM invoices))
+                   AND NOT (resource = 'contract' AND id IS NOT NULL AND id IN (SELECT id FROM contracts))
+                   ORDER BY rowid"""
         rows = self._connection.execute(query, (resource,))
         return [OddRecord(kind, number, contract, problem, (), json.loads(document))
                 for kind, number, contract, problem, document in rows]  # fmt: skip
@@ -131,6 +134,11 @@ class AuditStore:
         """Return the rules of a contract."""
         row = self._connection.execute("SELECT documents FROM rules WHERE contract_id = ?", (contract_id,)).fetchone()
         return [InvoiceRule.model_validate(each) for each in json.loads(row[0])] if row else []
+
+    def bills(self, contract_id: int) -> bool:
+        """Whether a contract has invoices."""
+        query = "SELECT 1 FROM invoices WHERE contract_id = ? LIMIT 1"
+        return self._connection.execute(query, (contract_id,)).fetchone() is not None
 
     def invoices(self, contract_id: int) -> list[Invoice]:
         """Return the invoices of a contract."""

@@ -25,7 +25,7 @@ from ciclo.jobs.context import JobContext, arm
 from ciclo.jobs.rehearsal.attention import Attention, Matter
 from ciclo.jobs.rehearsal.scenario import DagRun, Event, Scenario, ScenarioError, act
 from ciclo.jobs.rehearsal.vendor import Vendor, open_vendor
-from ciclo.jobs.runs import Approval, DryRun, LedgerStep, Run, Shard, Stage, Step, Trigger, Window
+from ciclo.jobs.runs import Approval, DryRun, LedgerStep, ReadingStep, Run, Shard, Stage, Step, Trigger, Window
 from ciclo.jobs.stages import BILL_RANGE, STAGES, next_try
 from ciclo.ledger.database import LedgerError, open_engine, open_session, upgrade
 from ciclo.ledger.repositories import Actor
@@ -223,7 +223,7 @@ class StageRun:
             if isinstance(step, Approval):
                 if not self._approve(step):
                     return
-            elif isinstance(step, Step) and not step.rehearsed:
+            elif isinstance(step, ReadingStep) or (isinstance(step, Step) and not step.rehearsed):
                 continue
             elif isinstance(step, Step) and step.sharded:
                 count = self.rehearsal.scenario.settings.shards
