@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from bench import airflow, domain, ledger, vendor
+from bench import airflow, audit, domain, ledger, vendor
 from bench.figures import Bench, Figure
 from bench.servers import running_postgres, running_sandbox
 
@@ -27,6 +27,7 @@ BENCHMARKS: Mapping[str, Callable[[Bench], list[Figure]]] = MappingProxyType(
         "requests": vendor.measure_requests,
         "reconcile": vendor.measure_reconciliation,
         "growth": vendor.measure_growth,
+        "audit": audit.measure_audit,
         "airflow": airflow.measure,
     }
 )

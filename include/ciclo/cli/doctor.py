@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ciclo.billimatic import BillimaticClient
 
 VENDOR = "https://faturamento.fintera.com.br"
+BUDGET = 10.0
+"""Requests a second that a command makes of the vendor at most."""
 
 
 def doctor(
@@ -88,7 +90,13 @@ def account(
         except OSError as error:
             raise typer.BadParameter(f"{token_file}: {error.strerror}", param_hint="--token-file") from None
         try:
-            client = BillimaticClient(base_url=url, token=token.strip(), organization_id=organization, read_only=True)
+            client = BillimaticClient(
+                base_url=url,
+                token=token.strip(),
+                organization_id=organization,
+                requests_per_second=None if url.startswith("http://") else BUDGET,  # plain http is a stand-in's here
+                read_only=True,
+            )
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--url, --token-file or CICLO_TOKEN") from None
     with client:
