@@ -44,6 +44,45 @@ def test_addresses_come_from_the_environment_so_that_passwords_stay_off_the_comm
         assert contents(target) == contents(filled_url)
 
 
+def test_a_refused_connection_is_one_line_without_the_password(ciclo, monkeypatch):
+    monkeypatch.setenv("CICLO_LEDGER_URL", f"postgresql://ciclo:{PASSWORD}@127.0.0.1:1/ledger?connect_timeout=2")
+    code, out, err = ciclo("db", "upgrade")
+    assert (code, out) == (1, "")
+    why = "the connection is refused. If it lasts, check CICLO_LEDGER_URL."
+    assert err == f"error: The ledger cannot be reached: {why}\n"
+
+
+def test_a_password_with_a_stray_at_sign_shows_no_piece_of_itself(ciclo, monkeypatch):
+    monkeypatch.setenv("CICLO_LEDGER_URL", f"postgresql://ciclo:hunter2@{PASSWORD}@127.0.0.1:1/ledger")
+    code, _, err = ciclo("db", "upgrade")
+    assert code == 1
+    assert err.count("\n") == 1
+    assert PASSWORD not in err
+    assert "hunter2" not in err
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(ciclo, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CICLO_LEDGER_URL", f"sqlite:///{tmp_path / 'file' / 'ledger.db'}")
+    code, _, err = ciclo("db", "upgrade")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "file/ledger.db cannot be created" in err
+
+
+def test_a_file_that_is_no_database_is_one_line(ciclo, monkeypatch, tmp_path):
+    (tmp_path / "ledger.db").write_text("no database at all, and long enough to be looked at: " * 40)
+    monkeypatch.setenv("CICLO_LEDGER_URL", f"sqlite:///{tmp_path / 'ledger.db'}")
+    assert ciclo("db", "upgrade") == (1, "", "error: the database fails (DatabaseError)\n")
+
+
+def test_a_connection_that_is_not_there_is_one_line():
+    command = [sys.executable, "-W", "ignore", "-m", "ciclo.cli", "doctor", "--conn", "nowhere"]  # loads Airflow
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 2
+    assert "nowhere" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
 def test_a_copy_without_a_target_says_both_ways_to_name_one(ciclo, filled_url):
     assert ciclo("db", "copy", "--from", filled_url) == (
         2,
@@ -56,17 +95,25 @@ def test_a_copy_without_a_target_says_both_ways_to_name_one(ciclo, filled_url):
     ("option", "url", "message"),
     [
         ("--from", "sqlite:////nowhere/typo.db", "The source cannot be used: there is no file /nowhere/typo.db."),
-        ("--from", f"//ciclo:{PASSWORD}@db", "The source cannot be used: its address is not a SQLAlchemy URL."),
+        (
+            "--from",
+            f"//ciclo:{PASSWORD}@db",
+            "The source cannot be used: its address is not one of SQLite or PostgreSQL.",
+        ),
         (
             "--to",
             f"postgresql://ciclo:{PASSWORD}@db:port/x",
-            "The target cannot be used: its address is not a SQLAlchemy",
+            "The target cannot be used: its address is not one of SQLite",
         ),
-        ("--to", f"mysql://ciclo:{PASSWORD}@db/x", "The ledger cannot be opened: mysql is not supported"),
+        (
+            "--to",
+            f"mysql://ciclo:{PASSWORD}@db/x",
+            "The target cannot be used: its address is not one of SQLite or PostgreSQL",
+        ),
         (
             "--to",
             f"postgresql://ciclo:{PASSWORD}@127.0.0.1:1/x?connect_timeout=1",
-            "The ledger cannot be opened: the database does not answer",
+            "The ledger cannot be reached: the connection is refused",
         ),
     ],
 )

@@ -5,6 +5,9 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+from airflow.sdk.exceptions import ParamValidationError
+
 from company import company, rule
 
 YEAR = {"from_date": "2025-01-01", "to_date": "2025-12-31"}
@@ -64,6 +67,27 @@ def test_a_scheduled_run_takes_its_day_in_sao_paulo(sandbox, ledger, run_dag):
     run_dag("expand_invoice_rules", logical_date=next_month(1, 8))
     run_dag("issue_invoices", logical_date=next_month(6, 2))  # still the 5th in São Paulo
     assert references(box) == [f"ciclo:7:1:{days[0]}"]
+
+
+@pytest.mark.parametrize(
+    ("conf", "why"),
+    [
+        ({"form_date": "2025-01-01"}, "bill_range does not know form_date"),
+        ({"contract_ids": [10.0]}, "bill_range: contract_ids[0] is 10.0, with a decimal point"),
+        ({"max_invoices": 5.0}, "bill_range: max_invoices is 5.0"),
+    ],
+)
+def test_params_that_cannot_be_meant_are_refused_before_anything_is_read(sandbox, ledger, run_dag, said, conf, why):
+    box = sandbox(company(rule()))
+    assert run_dag("bill_range", **conf).state == "failed"
+    assert why in said()
+    assert box.requests() == []
+
+
+@pytest.mark.parametrize("conf", [{"max_invoices": -1}, {"max_total": -1}, {"max_total": 0.5}, {"contract_ids": [-10]}])
+def test_ceilings_and_ids_below_zero_and_broken_ones_start_no_run(ledger, run_dag, conf):
+    with pytest.raises(ParamValidationError):
+        run_dag("bill_range", **conf)
 
 
 def test_a_window_upside_down_fails_at_once_with_both_dates(sandbox, ledger, run_dag, said):

@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 import pytest
 from airflow.sdk import RetryAction
 from airflow.sdk.definitions.xcom_arg import XComArg
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from ciclo.http.errors import ApiError
 from ciclo.jobs.runs import Step
 from ciclo.jobs.stages import STAGES, next_try
+from ciclo.ledger.errors import LedgerNotMigratedError, LedgerUnavailableError, LedgerUrlError
 
 
 def crons(dag):
@@ -63,3 +65,19 @@ def test_a_rehearsal_tries_again_what_airflow_tries_again(kind):
     decision = BILLING_RETRIES.evaluate(error, try_number=1, max_tries=5)
     again = next_try(error, 1, datetime(2026, 1, 10, tzinfo=UTC))
     assert (again is None) == (decision.action is RetryAction.FAIL)
+
+
+@pytest.mark.parametrize(
+    ("error", "action"),
+    [
+        (LedgerUnavailableError("the connection is refused"), RetryAction.RETRY),
+        (LedgerUrlError("it is not a SQLAlchemy URL"), RetryAction.FAIL),
+        (LedgerNotMigratedError(found=None, wanted="0002"), RetryAction.FAIL),
+        (AirflowNotFoundException("The conn_id `billimatic_default` isn't defined"), RetryAction.RETRY),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_only_wrong_configuration_fails_at_once(error, action):
+    from ciclo.tasks.retries import BILLING_RETRIES
+
+    assert BILLING_RETRIES.evaluate(error, try_number=1, max_tries=5).action is action

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.database import UnusableLedgerError, open_engine
+from ciclo.ledger.database import open_engine
+from ciclo.ledger.errors import UnusableLedgerError
 from ciclo.ledger.maintenance import BackupError, back_up
 from ciclo.ledger.tables import Period
 from factories import period_row

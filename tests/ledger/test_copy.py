@@ -8,7 +8,8 @@ from sqlalchemy import JSON, BigInteger, Boolean, Date, Text, insert, null, sele
 from sqlalchemy.orm import Session
 
 from ciclo.ledger import maintenance
-from ciclo.ledger.database import UnusableLedgerError, open_engine
+from ciclo.ledger.database import open_engine
+from ciclo.ledger.errors import UnusableLedgerError
 from ciclo.ledger.maintenance import (
     BillingUnderWayError,
     CopyDiffersError,
@@ -182,7 +183,7 @@ def test_a_ledger_is_not_copied_onto_itself(place):
     ("statement", "message"),
     [
         ("DROP TABLE alembic_version", "was never migrated"),
-        ("UPDATE alembic_version SET version_num = '0000'", "is at migration 0000, not at"),
+        ("UPDATE alembic_version SET version_num = '0001'", "is at migration 0001, not at"),
     ],
 )
 def test_ledgers_of_different_versions_are_refused(place, side, statement, message):

@@ -7,16 +7,22 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 
 from ciclo.ledger.database import (
-    LedgerNotMigratedError,
-    LedgerUrlError,
     ledger_session,
     newest_revision,
     open_engine,
     require_migrated,
     upgrade,
+)
+from ciclo.ledger.errors import (
+    ForeignDatabaseError,
+    LedgerNewerError,
+    LedgerNotMigratedError,
+    LedgerRefusedError,
+    LedgerUnavailableError,
+    LedgerUrlError,
 )
 from ciclo.ledger.tables import Base, Organization
 
@@ -27,13 +33,55 @@ def test_a_ledger_that_was_never_migrated_says_what_to_run(tmp_path):
     assert str(error.value) == "The ledger was never migrated. Run `ciclo db upgrade`, then try again."
 
 
-def test_a_ledger_of_another_version_names_both_migrations(sqlite_url):
+def test_a_ledger_of_an_older_version_names_both_migrations(sqlite_url):
     engine = open_engine(sqlite_url)
     with engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
-    with pytest.raises(LedgerNotMigratedError, match=f"is at migration 0000, not at {newest_revision()}"):
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    with pytest.raises(LedgerNotMigratedError, match=f"is at migration 0001, not at {newest_revision()}"):
         require_migrated(engine)
     engine.dispose()
+
+
+@pytest.mark.parametrize("do", [require_migrated, upgrade])
+def test_a_ledger_of_a_newer_version_says_what_to_install(ledger_engine, do):
+    with ledger_engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(LedgerNewerError, match="is at migration 9999, of a newer version of Ciclo"):
+        do(ledger_engine)
+
+
+@pytest.mark.parametrize("do", [require_migrated, upgrade])
+def test_airflows_own_database_is_not_taken_for_a_ledger(tmp_path, do):
+    engine = open_engine(f"sqlite:///{tmp_path / 'airflow.db'}")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
+        connection.execute(text("INSERT INTO alembic_version VALUES ('509b94a1042d')"))
+    with pytest.raises(ForeignDatabaseError, match="needs a database to itself"):
+        do(engine)
+    engine.dispose()
+
+
+def test_a_user_who_may_not_create_tables_is_told_so(postgres_server, postgres_url):
+    name = make_url(postgres_url).database
+    engine = open_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+        connection.execute(text("DROP ROLE IF EXISTS clerk"))
+        connection.execute(text("CREATE ROLE clerk LOGIN"))
+        connection.execute(text("GRANT USAGE ON SCHEMA public TO clerk"))
+    engine.dispose()
+    as_clerk = make_url(postgres_url).set(username="clerk", database=name)
+    engine = open_engine(as_clerk.render_as_string(hide_password=False))
+    with pytest.raises(LedgerRefusedError, match=r"permission denied for schema public\. Grant it"):
+        upgrade(engine)
+    engine.dispose()
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(LedgerUrlError, match=r"file/ledger\.db cannot be created"):
+        open_engine(f"sqlite:///{tmp_path / 'file' / 'ledger.db'}")
 
 
 @pytest.mark.parametrize(
@@ -52,7 +100,7 @@ def test_an_url_that_leads_nowhere_is_explained_without_being_shown(url, why):
 
 def test_a_database_that_does_not_answer_is_explained_without_its_password():
     engine = open_engine("postgresql://ciclo:hunter2@127.0.0.1:1/ledger?connect_timeout=1")
-    with pytest.raises(LedgerUrlError, match="does not answer") as error:
+    with pytest.raises(LedgerUnavailableError, match="the connection is refused") as error:
         require_migrated(engine)
     assert "hunter2" not in str(error.value)
     engine.dispose()

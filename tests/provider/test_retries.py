@@ -31,7 +31,7 @@ TABLE = [
     (AuthenticationError("refused", **WHERE), RetryAction.FAIL),
     (NotFoundError("not there", **WHERE), RetryAction.FAIL),
     (ConnectionFieldError("billing", "host", "is missing"), RetryAction.FAIL),
-    (AirflowNotFoundException("not there"), RetryAction.FAIL),
+    (AirflowNotFoundException("not there, or the backend is away"), RetryAction.RETRY),
     (InvalidRule("month_quantity", "5 is not possible", contract=1, rule=2), RetryAction.FAIL),
     (RuntimeError("anything else"), RetryAction.DEFAULT),
 ]

@@ -75,12 +75,14 @@ def account(
     from ciclo.billimatic import BillimaticClient  # noqa: PLC0415 - a command loads only what it needs
 
     if conn is not None:
+        from airflow.sdk.exceptions import AirflowNotFoundException  # noqa: PLC0415 - as above
+
         from ciclo.provider.connection import ConnectionFieldError  # noqa: PLC0415
         from ciclo.provider.hook import BillimaticHook  # noqa: PLC0415
 
         try:
             client = BillimaticHook(billimatic_conn_id=conn).get_conn(read_only=True)
-        except ConnectionFieldError as error:
+        except (ConnectionFieldError, AirflowNotFoundException) as error:
             raise typer.BadParameter(str(error), param_hint="--conn") from None
     else:
         if organization is None:

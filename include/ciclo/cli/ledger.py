@@ -44,7 +44,7 @@ def copy(
     Everybody on the machine can read a command line: give a URL with a password by its variable, or leave the password
     to a file of PostgreSQL's (PGPASSFILE). Pause the Dags first. The target is an empty ledger of the same version.
     """
-    from ciclo.ledger.database import ledger_url  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.address import ledger_url  # noqa: PLC0415 - a command loads only what it needs
     from ciclo.ledger.maintenance import copy_ledger  # noqa: PLC0415
 
     if not target:
@@ -58,7 +58,7 @@ def copy(
 @ledger.command()
 def backup(path: Annotated[Path, typer.Argument(metavar="FILE", help="A new file; it overwrites nothing.")]) -> None:
     """Back a SQLite ledger up while it is in use (CICLO_LEDGER_URL); PostgreSQL has pg_dump: docs/operations.md."""
-    from ciclo.ledger.database import ledger_url  # noqa: PLC0415
+    from ciclo.ledger.address import ledger_url  # noqa: PLC0415
     from ciclo.ledger.maintenance import back_up  # noqa: PLC0415 - a command loads only what it needs
 
     size = back_up(ledger_url(), path)

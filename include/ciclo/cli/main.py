@@ -127,15 +127,24 @@ class InputError(Exception):
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; errors go to stderr in one line, exit code 0, 1 (failed) or 2 (wrong use)."""
-    from ciclo.jobs.rehearsal.scenario import ScenarioError  # noqa: PLC0415 - nothing is loaded before it is needed
-    from ciclo.ledger.database import LedgerError  # noqa: PLC0415 - SQLAlchemy is loaded only when it is needed
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - SQLAlchemy is loaded only when it is needed
 
+    from ciclo.jobs.rehearsal.scenario import ScenarioError  # noqa: PLC0415 - nothing is loaded before it is needed
+    from ciclo.ledger.errors import LedgerError, explained  # noqa: PLC0415 - as above
+
+    # outside a worker Airflow looks into its own database for a connection only where a server asks
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     arguments = sys.argv[1:] if argv is None else list(argv)
     _speak(arguments)
     try:
-        code = _translated()(args=arguments, prog_name="ciclo", standalone_mode=False)
+        with explained():
+            code = _translated()(args=arguments, prog_name="ciclo", standalone_mode=False)
     except (InputError, DomainError, LedgerError) as error:
         _fail(str(error), 1)
+    except SQLAlchemyError as error:  # its message may quote rows
+        _fail(f"the database fails ({type(getattr(error, 'orig', error)).__name__})", 1)
+    except OSError as error:
+        _fail(f"{error.filename or 'a file or connection'}: {error.strerror or type(error).__name__}", 1)
     except ScenarioError as error:
         _fail(str(error), 2)
     except (typer.Abort, KeyboardInterrupt):

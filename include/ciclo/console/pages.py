@@ -31,7 +31,7 @@ from ciclo.domain.errors import DomainError, IllegalTransition
 from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.wording import kind_words, said
 from ciclo.ledger.actions import NoSuchFigure, NoSuchRow, NotPossible, UnusableNote
-from ciclo.ledger.database import LedgerNotMigratedError, LedgerUrlError
+from ciclo.ledger.errors import LedgerNotMigratedError, LedgerUnavailableError, LedgerUrlError
 from ciclo.ledger.queries.months import waiting_for_a_person
 from ciclo.ledger.queries.paging import LARGEST_PAGE, Page, PageRequest
 from ciclo.ledger.queries.search import OrganizationName, organizations
@@ -326,6 +326,7 @@ def add_error_pages(app: FastAPI) -> None:
         EmptyLedger: _empty,
         LedgerNotMigratedError: _not_migrated,
         LedgerUrlError: _unreachable,
+        LedgerUnavailableError: _unreachable,
         DBAPIError: _unreachable,
         NoSuchRow: _missing,
         UnusableNote: _unusable,

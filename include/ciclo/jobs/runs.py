@@ -3,7 +3,7 @@
 A step is a plain function of a job's means and of the run; between steps only ids and counts travel.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from enum import StrEnum
@@ -221,6 +221,16 @@ class UnknownParamError(Exception):
         super().__init__(f"{dag_id} does not know {names}; it takes {', '.join(known)}. Nothing was read or sent")
 
 
+class WrongParamError(Exception):
+    """A run was given a param of a kind that none is of."""
+
+    def __init__(self, dag_id: str, name: str, value: float) -> None:
+        super().__init__(
+            f"{dag_id}: {name} is {value!r}, with a decimal point. Ids and numbers are whole, amounts are texts such "
+            'as "250000.00". Nothing was read or sent'
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A Dag: its id, when it runs, its steps in order, and what it may be told.
@@ -244,15 +254,18 @@ class Stage:
         """Return the person's answer that its runs wait for."""
         return next(step for step in self.steps if isinstance(step, Approval))
 
-    def refuse_unknown(self, given: Iterable[str]) -> None:
-        """Refuse params that the Dag does not take.
+    def refuse(self, given: Mapping[str, Any]) -> None:
+        """Refuse params that the Dag does not take, and numbers that no schema tells from whole ones.
 
         Raises:
             UnknownParamError: naming them and those that it takes.
+            WrongParamError: naming the first number with a decimal point; JSON Schema takes 10.0 for an integer.
         """
         unknown = sorted(set(given) - set(self.params))
         if unknown:
             raise UnknownParamError(self.dag_id, unknown, self.params)
+        for name, value in _floats(given, ""):
+            raise WrongParamError(self.dag_id, name, value)
 
     def window_of(
         self, params: Mapping[str, Any], *, scheduled_at: datetime | None, day: date, settings: BillingSettings
@@ -276,3 +289,16 @@ class Stage:
             return DateRange.days(first, date.fromisoformat(params["to_date"]))
         last = DateRange.month_of(first).last_day if unit is Window.LAST_MONTH else own.last_day
         return DateRange.days(first, last)
+
+
+def _floats(value: Any, path: str) -> Iterator[tuple[str, float]]:
+    """Yield every binary float inside a param, with its path."""
+    match value:
+        case float():
+            yield path, value
+        case Mapping():
+            for key, item in value.items():
+                yield from _floats(item, f"{path}.{key}" if path else str(key))
+        case list() | tuple():
+            for number, item in enumerate(value):
+                yield from _floats(item, f"{path}[{number}]")

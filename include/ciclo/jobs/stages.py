@@ -29,9 +29,10 @@ from ciclo.jobs.runs import (
     Step,
     UnknownParamError,
     Window,
+    WrongParamError,
 )
 from ciclo.jobs.steps import auditing, contracts, issuing, prices, proving
-from ciclo.ledger.database import LedgerError
+from ciclo.ledger.errors import LedgerError, LedgerUnavailableError
 
 RETRIES = 5
 FIRST_DELAY = timedelta(seconds=20)
@@ -58,6 +59,7 @@ class Rule(NamedTuple):
 
 RULES = (
     Rule(UnknownParamError, Next.FAIL, "The run was told something that its Dag does not know; start another run."),
+    Rule(WrongParamError, Next.FAIL, "The run was told something that cannot be meant; start another run."),
     Rule(PlanNotApprovedError, Next.FAIL, "A person decides about the plan: the same plan would be refused again."),
     Rule(PlanChangedError, Next.FAIL, "A person decides about the plan: the same plan would be refused again."),
     Rule(NotClosedError, Next.FAIL, "Something is missing or differs: a person cures it and runs the closing again."),
@@ -78,9 +80,14 @@ RULES = (
         "A claim has to outlast a request; raise CICLO_LEASE_SECONDS or lower the connection's time-out.",
     ),
     Rule(
+        LedgerUnavailableError,
+        Next.RETRY,
+        "The ledger, or what knows its address, is away or out of connections, which mostly passes.",
+    ),
+    Rule(
         LedgerError,
         Next.FAIL,
-        "The ledger is not reachable or not migrated; correct CICLO_LEDGER_URL or run ciclo db upgrade.",
+        "The ledger's address is wrong, or it is not migrated; correct the setting or run ciclo db upgrade.",
     ),
 )
 """The first rule that names an exception's class decides."""

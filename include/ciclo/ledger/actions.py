@@ -23,7 +23,8 @@ from ciclo.domain.states import (
     Reason,
     ReasonKind,
 )
-from ciclo.ledger.database import LedgerError, insert_new
+from ciclo.ledger.database import insert_new
+from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.repositories import Actor, AuditRepository, Change, ExecutionRepository, PeriodRepository
 from ciclo.ledger.tables import AuditEntry, Finding, Invoice, NotItsOwn, Period, PriceUpdateExecution
 

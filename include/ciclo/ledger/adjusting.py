@@ -22,7 +22,8 @@ from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange, PeriodUnit, issue_dates
 from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
 from ciclo.ledger.actions import ActionOutcome, NoSuchRow, NotPossible, usable_note
-from ciclo.ledger.database import LedgerError, in_parts, upsert
+from ciclo.ledger.database import in_parts, upsert
+from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.repositories import (
     Actor,
     AdjustmentRepository,

@@ -1,7 +1,8 @@
 """The ledger's database: its own, never Airflow's. Engines, sessions, migrations, and what databases spell differently.
 
-Nothing is opened on import. SQLite runs in WAL mode and begins every transaction `IMMEDIATE`: a claim then takes the
-write lock before it reads, so that two runs never see the same row as free. The file is readable by its owner only.
+Nothing is opened on import. PostgreSQL may stand behind PgBouncer in transaction pooling: no prepared statement, no
+setting and no lock outlives its transaction. SQLite runs in WAL mode and begins every transaction `IMMEDIATE`: a claim
+then takes the write lock before it reads, so that two runs never see the same row as free. Its file is its owner's.
 Messages never carry the ledger's URL, which may hold a password.
 """
 
@@ -14,47 +15,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
-from sqlalchemy import URL, ColumnElement, Engine, Insert, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, ColumnElement, Engine, Insert, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.tables import Base
+from ciclo.ledger.address import ledger_url, may_change, parsed, setting
+from ciclo.ledger.errors import (
+    ForeignDatabaseError,
+    LedgerNewerError,
+    LedgerNotMigratedError,
+    LedgerUrlError,
+    UnusableLedgerError,
+    explained,
+)
+from ciclo.ledger.tables import Base, Organization
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 
-class LedgerError(Exception):
-    """Parent of the ledger's errors."""
-
-
-class LedgerUrlError(LedgerError):
-    """`CICLO_LEDGER_URL` leads nowhere."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(f"The ledger cannot be opened: {why}. Check CICLO_LEDGER_URL.")
-
-
-class LedgerNotMigratedError(LedgerError):
-    """The ledger's tables are missing or of another version."""
-
-    def __init__(self, *, found: str | None, wanted: str) -> None:
-        state = "was never migrated" if found is None else f"is at migration {found}, not at {wanted}"
-        super().__init__(f"The ledger {state}. Run `ciclo db upgrade`, then try again.")
-
-
 BUSY_SECONDS = 60
 """How long a SQLite writer waits for another."""
-
-
-def ledger_url() -> str:
-    """Return `CICLO_LEDGER_URL`, or the default SQLite file under `AIRFLOW_HOME`."""
-    configured = os.environ.get("CICLO_LEDGER_URL")
-    if configured:
-        return configured
-    home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
-    return f"sqlite:///{home / 'ciclo-ledger.db'}"
 
 
 def open_engine(url: str | None = None, *, read_only: bool = False) -> Engine:
@@ -65,20 +47,27 @@ def open_engine(url: str | None = None, *, read_only: bool = False) -> Engine:
         read_only: for the console: SQLite readers then do not take the write lock.
 
     Raises:
-        LedgerUrlError: the URL cannot be read, or names another database.
+        LedgerUrlError: the URL cannot be read or names another database, or a SQLite file cannot be created.
+        LedgerUnavailableError: what knows the URL does not answer.
     """
-    address = url or ledger_url()
-    try:
-        parsed = make_url(address)
-    except (ArgumentError, ValueError):  # the latter for a port that is no number
-        raise LedgerUrlError("it is not a SQLAlchemy URL") from None
-    match parsed.get_backend_name():
-        case "sqlite":
-            return _sqlite_engine(address, begin="BEGIN" if read_only else "BEGIN IMMEDIATE")
-        case "postgresql":
-            return _engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
-        case other:
-            raise LedgerUrlError(f"{other} is not supported; use sqlite or postgresql")
+    address = parsed(url or ledger_url())
+    if address.get_backend_name() == "sqlite":
+        return _sqlite_engine(address, begin="BEGIN" if read_only else "BEGIN IMMEDIATE")
+    engine = _engine(address, pool_pre_ping=True, connect_args=_PSYCOPG)
+    if url is None and may_change():
+        event.listen(engine, "do_connect", _connect_anew)
+    return engine
+
+
+_PSYCOPG: dict[str, Any] = {"prepare_threshold": None}
+"""It would prepare a statement on the server at its sixth use; behind PgBouncer that is another server by then."""
+
+
+def _connect_anew(dialect: Any, _record: object, _args: Any, options: dict[str, Any]) -> None:
+    """Take the address as it is now, instead of the one that the engine was made with."""
+    _, now = dialect.create_connect_args(parsed(ledger_url()))
+    options.clear()
+    options |= now | _PSYCOPG
 
 
 def _engine(url: URL | str, **options: Any) -> Engine:
@@ -91,8 +80,8 @@ def _json_text(document: Any) -> str:
     return orjson.dumps(document).decode()
 
 
-def _sqlite_engine(url: str, *, begin: str) -> Engine:
-    path = make_url(url).database
+def _sqlite_engine(url: URL, *, begin: str) -> Engine:
+    path = url.database
     if path and path != ":memory:":
         _create_private_file(Path(path))
     engine = _engine(url, connect_args={"timeout": BUSY_SECONDS})
@@ -114,13 +103,22 @@ def _create_private_file(path: Path) -> None:
     """Create the database's file with mode 0600, as SQLite would give it the umask's."""
     if path.exists():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise LedgerUrlError(f"{path} cannot be created ({error.strerror})") from None
 
 
 @lru_cache(maxsize=4)
 def _shared_engine(url: str) -> Engine:
     return open_engine(url)
+
+
+@lru_cache(maxsize=4)
+def _engine_of(_setting: str, _value: str) -> Engine:
+    """The engine for a setting whose address may change; it asks for it with every connection."""
+    return open_engine()
 
 
 @contextmanager
@@ -134,7 +132,11 @@ def ledger_session(url: str | None = None, *, discard: bool = False) -> Iterator
     Raises:
         LedgerNotMigratedError: the ledger has no tables, or those of another version.
     """
-    engine = _shared_engine(url or ledger_url())
+    if url is None and may_change():
+        name = str(setting())
+        engine = _engine_of(name, os.environ[name])
+    else:
+        engine = _shared_engine(url or ledger_url())
     require_migrated(engine)
     with open_session(engine, discard=discard) as session:
         yield session
@@ -160,26 +162,31 @@ def require_migrated(engine: Engine) -> None:
     """Refuse a ledger that was never migrated, or not to this version."""
     found = current_revision(engine)
     if found != newest_revision():
+        _refuse_unknown(engine, found)
         raise LedgerNotMigratedError(found=found, wanted=newest_revision())
 
 
 def current_revision(engine: Engine) -> str | None:
-    """Return the migration that the ledger stands at, or None if it was never migrated."""
-    try:
-        with engine.connect() as connection:
-            if not inspect(connection).has_table("alembic_version"):
-                return None
-            revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-            return revision
-    except OperationalError as error:
-        raise LedgerUrlError(f"the database does not answer ({type(error.orig).__name__})") from error
+    """Return the migration that the ledger stands at, or None if it was never migrated.
+
+    Raises:
+        LedgerUnavailableError: the database does not answer.
+        LedgerRefusedError: its user may not read there.
+    """
+    with explained(), engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return revision
 
 
-class UnusableLedgerError(LedgerError):
-    """A ledger is not there, or not at this version's migration; `called` says which one. Never shows the URL."""
-
-    def __init__(self, called: str, why: str) -> None:
-        super().__init__(f"The {called} cannot be used: {why}")
+def _refuse_unknown(engine: Engine, revision: str | None) -> None:
+    """Refuse a migration that is not ours: another application's, most likely Airflow's, or a newer version's."""
+    if revision is None or revision in revisions():
+        return
+    with explained(), engine.connect() as connection:
+        ours = inspect(connection).has_table(Organization.__tablename__)
+    raise LedgerNewerError(revision) if ours else ForeignDatabaseError
 
 
 @contextmanager
@@ -193,19 +200,19 @@ def existing_ledger(url: str, called: str, *, read_only: bool = False) -> Iterat
 
     Raises:
         UnusableLedgerError: the URL cannot be read, or no ledger of this version is there.
-        LedgerUrlError: the database is of another kind, or does not answer.
+        LedgerUnavailableError: the database does not answer.
     """
     try:
-        address = make_url(url)
-    except (ArgumentError, ValueError):  # their messages may quote a piece of the URL
-        raise UnusableLedgerError(called, "its address is not a SQLAlchemy URL.") from None
+        address = parsed(url)
+    except LedgerUrlError:
+        raise UnusableLedgerError(called, "its address is not one of SQLite or PostgreSQL.") from None
     if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
         raise UnusableLedgerError(called, f"there is no file {address.database or 'in its address'}.")
     engine = open_engine(url, read_only=read_only)
     try:
         try:
             require_migrated(engine)
-        except LedgerNotMigratedError as error:
+        except (LedgerNotMigratedError, LedgerNewerError, ForeignDatabaseError) as error:
             raise UnusableLedgerError(called, str(error)) from None
         except DatabaseError as error:  # a damaged file
             raise UnusableLedgerError(called, f"{error.orig}.") from None
@@ -236,10 +243,23 @@ def newest_revision() -> str:
     return head
 
 
+@cache
+def revisions() -> frozenset[str]:
+    """Return every migration of this version of Ciclo."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - as above
+
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 def upgrade(engine: Engine, revision: str = "head") -> str:
-    """Bring the ledger up to a migration, by default to `newest_revision()`, and return it; harmless if it is there."""
+    """Bring the ledger up to a migration, by default to `newest_revision()`, and return it; harmless if it is there.
+
+    Raises:
+        LedgerError: the database does not answer, refuses, or is not a ledger of this version or an older one.
+    """
     from alembic import command  # noqa: PLC0415 - as above
 
+    _refuse_unknown(engine, current_revision(engine))
     _run(command.upgrade, engine, revision)
     return newest_revision() if revision == "head" else revision
 
@@ -253,7 +273,7 @@ def downgrade(engine: Engine, revision: str) -> None:
 
 def _run(change: "Callable[[Config, str], None]", engine: Engine, revision: str) -> None:
     config = _config()
-    with engine.begin() as connection:
+    with explained(), engine.begin() as connection:
         config.attributes["connection"] = connection
         change(config, revision)
 

@@ -36,7 +36,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from ciclo.ledger.database import ROWS_AT_ONCE, LedgerError, existing_ledger
+from ciclo.ledger.database import ROWS_AT_ONCE, existing_ledger
+from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.tables import AuditEntry, Base, Period, PriceUpdateExecution
 
 

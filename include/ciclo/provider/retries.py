@@ -69,9 +69,14 @@ API_RETRIES = ExceptionRetryPolicy(
             reason="The organization, contract or rule is not in this account; it will not appear by waiting.",
         ),
         RetryRule(
-            exception=[ConnectionFieldError, AirflowNotFoundException],
+            exception=AirflowNotFoundException,
+            action=RetryAction.RETRY,
+            reason="The connection is missing, or the secrets backend that holds it is away, which mostly passes.",
+        ),
+        RetryRule(
+            exception=ConnectionFieldError,
             action=RetryAction.FAIL,
-            reason="The Airflow connection is missing or incomplete; correct it, then clear the task.",
+            reason="The Airflow connection is incomplete; correct it, then clear the task.",
         ),
         RetryRule(
             exception=DomainError,

@@ -15,7 +15,8 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from sqlalchemy.exc import SQLAlchemyError
 
 from ciclo.domain.price_index import PriceIndex
-from ciclo.ledger.database import LedgerError, ledger_session
+from ciclo.ledger.database import ledger_session
+from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.repositories import WebhookRepository
 
 log = logging.getLogger("ciclo.webhooks")

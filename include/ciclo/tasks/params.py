@@ -10,29 +10,30 @@ from ciclo.tasks.settings import settings
 
 MONEY = r"^\d{1,12}(\.\d{1,2})?$"
 
-_DESTROYED = {"id": {"type": "integer"}, "_destroy": {"type": "boolean"}}
+_ID = {"type": "integer", "minimum": 1}
+_DESTROYED = {"id": _ID, "_destroy": {"type": "boolean"}}
 _SERVICE = {
     **_DESTROYED,
-    "invoice_template_service_item_id": {"type": "integer"},
-    "service_item_id": {"type": "integer"},
+    "invoice_template_service_item_id": _ID,
+    "service_item_id": _ID,
     "description": {"type": "string"},
     "units": {"type": ["string", "integer"]},
     "unit_value": {"type": ["string", "integer"]},
 }
 _UPDATE = {
     **_DESTROYED,
-    "invoice_template_scheduled_update_id": {"type": "integer"},
+    "invoice_template_scheduled_update_id": _ID,
     "price_index": {"enum": ["igpm", "ipca", "igpdi", "inpc", "ipcfipe"]},
     "init_date": {"type": "string", "format": "date"},
     "month_quantity": {"type": "integer", "minimum": 1},
     "days_until_update": {"type": "integer", "minimum": 0},
-    "service_item_id": {"type": "integer"},
+    "service_item_id": _ID,
 }
 _PAYMENT = {
     "payment_method": {"enum": ["billet", "payment_gateway", "transfer"]},
     "installments": {"type": "integer", "minimum": 1},
-    "financial_charge_template_id": {"type": "integer"},
-    "financial_account_id": {"type": "integer"},
+    "financial_charge_template_id": _ID,
+    "financial_account_id": _ID,
     "charging_account_id": {"type": "string"},
 }
 
@@ -44,7 +45,7 @@ def window_params() -> dict[str, Param]:
         "contract_ids": Param(
             [],
             type="array",
-            items={"type": "integer"},
+            items={"type": "integer", "minimum": 1},
             title="Contracts",
             description="Ids of the contracts to bill. Empty: all of them.",
         ),
@@ -105,6 +106,7 @@ def backfill_params() -> dict[str, Param]:
             settings().max_total,
             type=["null", "string", "integer"],
             pattern=MONEY,
+            minimum=0,
             title="Total in BRL",
             description="A plan of more money waits for a person's approval, as 250000.00. Empty: any amount.",
         ),

@@ -94,11 +94,11 @@ def run_step(*, shard: list[int] | None = None, around: Sequence[Around] = (), *
         given: results of earlier steps that it needs, by their names.
 
     Raises:
-        UnknownParamError: the run was given params that its Dag does not take; nothing was read.
+        UnknownParamError, WrongParamError: the run was given params that its Dag does not take; nothing was read.
     """
     context = get_current_context()
     stage = stage_of(context)
-    stage.refuse_unknown(_conf(context))
+    stage.refuse(_conf(context))
     step = stage[context["ti"].task_id]
     run = run_of(context, shard=Shard(*shard) if shard is not None else None, given=given)
     if isinstance(step, Approval) or (run.dry_run and step.dry_run is DryRun.SKIP):

@@ -22,7 +22,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.database import LedgerError, ledger_session
+from ciclo.ledger.database import ledger_session
+from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.repositories import ReceivedEvent, WebhookRepository
 from ciclo.webhooks.event import is_fresh, is_probe, is_signed, is_usable_id, read_event
 

@@ -27,7 +27,8 @@ from ciclo.jobs.rehearsal.scenario import DagRun, Event, Scenario, ScenarioError
 from ciclo.jobs.rehearsal.vendor import Vendor, open_vendor
 from ciclo.jobs.runs import Approval, DryRun, LedgerStep, ReadingStep, Run, Shard, Stage, Step, Trigger, Window
 from ciclo.jobs.stages import BILL_RANGE, STAGES, next_try
-from ciclo.ledger.database import LedgerError, open_engine, open_session, upgrade
+from ciclo.ledger.database import open_engine, open_session, upgrade
+from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.repositories import Actor
 from ciclo.sgs.client import SgsClient
 
@@ -215,7 +216,7 @@ class StageRun:
     def steps(self) -> None:
         """Do every step in order; what fails is tried again as the Dag would, on the rehearsal's clock."""
         began, params = self.rehearsal.clock.now(), self.wanted.params
-        self.stage.refuse_unknown(params)
+        self.stage.refuse(params)
         self._run_id = (
             f"{'scheduled' if self.scheduled_at else 'manual'}__{began.isoformat()}__{len(self.rehearsal.runs)}"
         )

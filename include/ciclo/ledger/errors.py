@@ -1,0 +1,130 @@
+"""What can be wrong with the ledger, split by what to do next; and what a database's refusals mean.
+
+```
+LedgerError
+├── LedgerUrlError              somebody corrects the address
+├── LedgerUnavailableError      the database, or what knows its address, is away: try again later
+├── LedgerRefusedError          its user lacks a right
+├── LedgerNotMigratedError      `ciclo db upgrade`
+├── LedgerNewerError            install the version that migrated it
+├── ForeignDatabaseError        the database is another application's
+└── UnusableLedgerError         a ledger named on the command line
+```
+
+No message holds a piece of an address, which may hold a password: a driver's own message may quote one.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+VARIABLE = "CICLO_LEDGER_URL"
+
+
+class LedgerError(Exception):
+    """Parent of the ledger's errors."""
+
+
+class LedgerUrlError(LedgerError):
+    """The ledger's address leads nowhere; `variable` is the setting to correct."""
+
+    def __init__(self, why: str, variable: str = VARIABLE) -> None:
+        super().__init__(f"The ledger cannot be opened: {why}. Check {variable}.")
+
+
+class LedgerUnavailableError(LedgerError):
+    """The ledger, or what knows its address, does not answer now; it may do so later."""
+
+    def __init__(self, why: str, variable: str = VARIABLE) -> None:
+        super().__init__(f"The ledger cannot be reached: {why}. If it lasts, check {variable}.")
+
+
+class LedgerRefusedError(LedgerError):
+    """The ledger's user lacks a right; `message` is the database's, which names the object."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"The database refuses that: {message}. Grant it to the ledger's user, then try again.")
+
+
+class LedgerNotMigratedError(LedgerError):
+    """The ledger's tables are missing or of another version."""
+
+    def __init__(self, *, found: str | None, wanted: str) -> None:
+        state = "was never migrated" if found is None else f"is at migration {found}, not at {wanted}"
+        super().__init__(f"The ledger {state}. Run `ciclo db upgrade`, then try again.")
+
+
+class LedgerNewerError(LedgerError):
+    """The ledger is at a migration that this version of Ciclo does not have."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(f"The ledger is at migration {found}, of a newer version of Ciclo. Install that version.")
+
+
+class ForeignDatabaseError(LedgerError):
+    """The database is another application's."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The database holds the tables and migrations of another application, such as Airflow's own. "
+            f"The ledger needs a database to itself: create one and name it in {VARIABLE}."
+        )
+
+
+class UnusableLedgerError(LedgerError):
+    """A ledger is not there, or not at this version's migration; `called` says which one. Never shows the URL."""
+
+    def __init__(self, called: str, why: str) -> None:
+        super().__init__(f"The {called} cannot be used: {why}")
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn a database's refusal into one sentence.
+
+    Raises:
+        LedgerUnavailableError: no connection could be made, or it was lost.
+        LedgerRefusedError: its user may not do that.
+    """
+    try:
+        yield
+    except OperationalError as error:
+        raise LedgerUnavailableError(_why_away(error)) from None
+    except DatabaseError as error:
+        if getattr(error.orig, "sqlstate", None) not in _LACKS_RIGHT:
+            raise
+        raise LedgerRefusedError(str(error.orig.diag.message_primary)) from None  # type: ignore[union-attr]
+
+
+_LACKS_RIGHT = {"42501", "3F000"}
+"""PostgreSQL's codes for a missing right; the second where not one schema may be used."""
+_AWAY = {
+    "refused": "the connection is refused",
+    "password authentication failed": "the server does not accept its user or password",
+    "no password supplied": "the server wants a password",
+    "too many": "the server has no connection left",
+    "remaining connection slots": "the server has no connection left",
+    "no more connections": "the server has no connection left",
+    "does not exist": "the server knows no such database or user",
+    "no such file": "there is no server at that socket",
+    "resolve host": "its host is not known",
+    "translate host": "its host is not known",
+    "timeout": "the server does not answer in time",
+    "certificate": "the server's certificate is not accepted",
+    "ssl": "server and address do not agree on TLS",
+    "starting up": "the server is starting up",
+    "shutting down": "the server is shutting down",
+    "pg_hba.conf": "the server lets no such user in from here (pg_hba.conf)",
+    "unable to open database file": "the file cannot be opened",
+    "readonly": "the file or its folder cannot be written",
+    "locked": "another process holds the file",
+    "disk": "the disk is full or fails",
+}
+"""What a driver's message means, by a piece of it."""
+
+
+def _why_away(error: OperationalError) -> str:
+    said = str(error.orig).casefold()
+    meant = (meaning for piece, meaning in _AWAY.items() if piece in said)
+    return next(meant, f"the database fails ({type(error.orig).__name__})")
