@@ -5,6 +5,7 @@ date moves by whole months, days 29 to 31 and weekdays stay what they are.
 """
 
 import json
+import os
 import re
 from calendar import monthrange
 from datetime import date, datetime, timedelta
@@ -17,8 +18,10 @@ Json = dict[str, Any]
 FILE: Final = Path(__file__).with_name("company.json")
 WRITTEN_FOR: Final = date(2025, 12, 31)
 """Last day of the year for which the file is written."""
-TODAY: Final = datetime.now(ZoneInfo("America/Sao_Paulo")).date()
-"""The demonstration's day."""
+TODAY: Final = date.fromisoformat(
+    os.environ.get("CICLO_DEMO_TODAY") or f"{datetime.now(ZoneInfo('America/Sao_Paulo')):%Y-%m-%d}"
+)
+"""The demonstration's day: that of the machine, unless `CICLO_DEMO_TODAY` (YYYY-MM-DD) says otherwise."""
 YEAR_END: Final = TODAY.replace(day=1) - timedelta(days=1)
 YEAR_START: Final = date(YEAR_END.year - (YEAR_END.month < 12), YEAR_END.month % 12 + 1, 1)
 _DATE: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})(.*)|(\d{2})/(\d{2})/(\d{4})(.*)")
@@ -41,6 +44,9 @@ def company(year_end: date = YEAR_END) -> Json:
             first = date.fromisoformat(recurrence["init_date"])
             back = (first.weekday() - date.fromisoformat(before["init_date"]).weekday()) % 7
             recurrence["init_date"] = (first - timedelta(days=back)).isoformat()
+            if recurrence["end_date"]:  # the vendor takes no weekly rule that is longer than a year
+                last = date.fromisoformat(recurrence["end_date"]) - timedelta(days=back)
+                recurrence["end_date"] = last.isoformat()
         for update in rule["scheduled_updates"]:
             reminded = date.fromisoformat(update["execution_date"]) - timedelta(days=update["days_until_update"])
             update["remind_at"] = reminded.isoformat()
