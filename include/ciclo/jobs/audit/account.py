@@ -1,6 +1,7 @@
 """A whole account audited: read, judged contract by contract, and added up."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def audit_account(
 def judge_account(store: AuditStore, audited: AuditRange, organization_id: int) -> Audit:
     """Judge what was read of an account."""
     result = Audit()
-    account = Account(range=audited, service_items=store.kept("service_items") or {}, nfses=store.nfses())
+    account = Account(range=audited, service_items=store.kept("service_items") or {})
     unread = _unread(store, result, audited)
     odd_rules = {each.contract_id for each in store.odd("invoice_rule")}
     odd_days = _odd_days(store)
@@ -59,7 +60,7 @@ def judge_account(store: AuditStore, audited: AuditRange, organization_id: int) 
                 odd_rules=contract.id in odd_rules,
                 odd_days=odd_days.get(contract.id, ()),
             ),
-            account,
+            replace(account, nfses=store.nfses(contract.id)),
         )
         result.add(found.audit)
         endless += found.endless

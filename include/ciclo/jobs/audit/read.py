@@ -65,14 +65,8 @@ def read_account(
     """
     counter = _Counter(tell)
     if not store.done("contracts"):
-        listing = api.contracts()
-        store.add_contracts(listing, listed=True)
-        store.add_odd(listing.odd)
-        catalogue = [item for item in api.service_items() if item.name]
-        times = Counter(item.name for item in catalogue)
-        store.keep("service_items", {item.name: item.id for item in catalogue if times[item.name] == 1})
-        store.finish("contracts")
-        counter.tell("contracts", made=2, left=len(listing))
+        _read_contracts(api, store)
+        counter.tell("contracts", made=2, left=len(store.contract_ids()))
     _read_invoices(api, store, audited, counter)
     for contract_id in store.contracts_not_listed():
         try:
@@ -85,6 +79,16 @@ def read_account(
         _read_nfses(api, store, audited, counter)
         store.finish("nfses")
     counter.tell("done", made=0, left=0)
+
+
+def _read_contracts(api: BillimaticClient, store: AuditStore) -> None:
+    listing = api.contracts()
+    store.add_contracts(listing, listed=True)
+    store.add_odd(listing.odd)
+    catalogue = [item for item in api.service_items() if item.name]
+    times = Counter(item.name for item in catalogue)
+    store.keep("service_items", {item.name: item.id for item in catalogue if times[item.name] == 1})
+    store.finish("contracts")
 
 
 def _read_invoices(api: BillimaticClient, store: AuditStore, audited: AuditRange, counter: _Counter) -> None:

@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS invoices (
     id INTEGER PRIMARY KEY, contract_id INTEGER NOT NULL, wants_nfse INTEGER NOT NULL, document TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS invoices_of_contract ON invoices (contract_id);
 CREATE TABLE IF NOT EXISTS nfses (id INTEGER PRIMARY KEY, invoice_id INTEGER, document TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS nfses_of_invoice ON nfses (invoice_id);
 CREATE TABLE IF NOT EXISTS odd (
     resource TEXT NOT NULL, id INTEGER, contract_id INTEGER, problem TEXT NOT NULL, document TEXT NOT NULL,
     UNIQUE (resource, id, contract_id, document));
@@ -154,12 +155,13 @@ class AuditStore:
         find = "SELECT id FROM invoices WHERE id = ?"
         return [each for each in invoice_ids if self._connection.execute(find, (each,)).fetchone()]
 
-    def nfses(self) -> dict[int, list[Nfse]]:
-        """Return the tax documents that were looked at, by invoice."""
+    def nfses(self, contract_id: int) -> dict[int, list[Nfse]]:
+        """Return the tax documents of a contract's invoices that were looked at, by invoice."""
+        query = """SELECT nfses.invoice_id, nfses.document FROM invoices JOIN nfses ON nfses.invoice_id = invoices.id
+                   WHERE invoices.contract_id = ? ORDER BY nfses.id"""
         found: dict[int, list[Nfse]] = {}
-        for number, document in self._connection.execute("SELECT invoice_id, document FROM nfses ORDER BY id"):
-            if number is not None:
-                found.setdefault(number, []).append(Nfse.model_validate_json(document))
+        for number, document in self._connection.execute(query, (contract_id,)):
+            found.setdefault(number, []).append(Nfse.model_validate_json(document))
         return found
 
     def keep(self, name: str, value: Any) -> None:
