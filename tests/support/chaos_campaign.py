@@ -34,7 +34,7 @@ from ciclo.failpoints import POINTS
 from ciclo.jobs.indices import load_shipped
 from ciclo.ledger.actions import apply_update, cancel_period, release_period
 from ciclo.ledger.database import open_engine
-from ciclo.ledger.tables import Finding, Period, PriceUpdateExecution
+from ciclo.ledger.tables import Finding, Invoice, Period, PriceUpdateExecution
 from ciclo_sandbox.testing import SandboxControl
 from company import ORGANIZATION, TOKEN, State
 from demo.stack import free_port
@@ -404,6 +404,7 @@ class Campaign:
         with Session(self.engine) as session:
             periods = {(p.rule_id, p.issue_date): p for p in session.scalars(select(Period))}
             executions = list(session.scalars(select(PriceUpdateExecution)))
+            seen = set(session.scalars(select(Invoice.invoice_id)))
             findings = {(each.kind, each.subject_id) for each in session.scalars(select(Finding))}
         figures.periods, figures.invoices = len(expected), sum(map(len, living.values()))
         figures.made_by = Counter(witness.traced[number].made_by.value for some in living.values() for number in some)
@@ -431,7 +432,8 @@ class Campaign:
             if price not in (BASE, price_on(each, self.day)):
                 figures.applied_twice += 1
                 wrong.append(f"applied twice: rule {each['id']} costs {price}")
-        figures.overwritten, figures.came_back = len(witness.overwritten), len(witness.came_back)
+        back = [said for number, said in witness.came_back if number in seen]  # of others Ciclo never knew
+        figures.overwritten, figures.came_back = len(witness.overwritten), len(back)
         for deed in witness.seconds:
             if (FindingKind.DUPLICATED_REMOTELY.value, deed.invoice_id) not in findings:
                 figures.not_shown += 1
@@ -443,7 +445,7 @@ class Campaign:
             if key in expected and not found and (period is None or period.state != PeriodState.CANCELLED):
                 figures.not_shown += 1
                 wrong.append(f"not shown: invoice {number} of {key[0]}, {key[1]} was removed")
-        figures.wrong = [*witness.wrong(), *self.shown_wrongly, *wrong]
+        figures.wrong = [*witness.wrong(), *back, *self.shown_wrongly, *wrong]
         return figures
 
 

@@ -14,6 +14,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from ciclo_sandbox.generation import issue_dates
 from mixed_company import Key
 
 REFERENCE = re.compile(r"ciclo:\d+:(\d+):(\d{4}-\d{2}-\d{2})")
@@ -65,15 +66,18 @@ class Witness:
     duplicates: list[str] = field(default_factory=list)
     """Second invoices that Ciclo made."""
     overwritten: list[str] = field(default_factory=list)
-    came_back: list[str] = field(default_factory=list)
+    came_back: list[tuple[int, str]] = field(default_factory=list)
+    """Removed invoices that Ciclo made again though nobody said so, by number."""
     destroyed: list[str] = field(default_factory=list)
     """Invoices that went away while nobody but Ciclo acted."""
+    _rules: dict[int, Json] = field(default_factory=dict)
     _copied: set[int] = field(default_factory=set)
     """Invoices that a person cancelled and made anew."""
 
     def look(self, state: Json, on: date, *, acted: Maker) -> None:
         """Take in what changed since the last look, all of it done by one of the three."""
         now = {invoice["id"]: invoice for invoice in state["invoices"]}
+        self._rules = {rule["id"]: rule for rule in state["invoice_rules"]}
         new = [now[number] for number in sorted(now.keys() - self.traced.keys())]
         gone = [number for number, known in self.traced.items() if known.alive and not _alive(now.get(number))]
         for number in gone:
@@ -99,8 +103,8 @@ class Witness:
         return Counter(known.made_by for known in self.traced.values() if known.alive)
 
     def wrong(self) -> list[str]:
-        """Say what Ciclo must never have done."""
-        return [*self.duplicates, *self.overwritten, *self.came_back, *self.destroyed]
+        """Say what Ciclo must never have done, whatever it knew."""
+        return [*self.duplicates, *self.overwritten, *self.destroyed]
 
     def _take(self, invoice: Json, now: Mapping[int, Json], on: date) -> None:
         maker, key = self._origin(invoice, now)
@@ -114,7 +118,9 @@ class Witness:
         elif beside:
             self.seconds.append(Deed("second", key, invoice["id"], on))
         if key in self.removed and maker is Maker.CICLO and key not in self.may_come_back:
-            self.came_back.append(f"{on}: invoice {self.removed[key]} of {_said(key)} came back as {invoice['id']}")
+            number = self.removed[key]
+            said = f"{on}: invoice {number} of {_said(key)} came back as {invoice['id']}"
+            self.came_back.append((number, said))
         self.removed.pop(key, None)
 
     def _origin(self, invoice: Json, now: Mapping[int, Json]) -> tuple[Maker, Key]:
@@ -130,7 +136,9 @@ class Witness:
             self._copied.add(original)
             return Maker.PERSON, self.traced[original].key
         if invoice.get("generated"):
-            return Maker.VENDOR, (invoice["generated"]["rule_id"], _planned(invoice))
+            rule_id, planned = invoice["generated"]["rule_id"], _planned(invoice)
+            days = issue_dates(dict(self._rules[rule_id]), planned)  # it may be moved on the day it is made
+            return Maker.VENDOR, (rule_id, days[-1] if days else planned)
         named = REFERENCE.findall(invoice["comments"] or "")
         if not named:
             return Maker.PERSON, (0, _planned(invoice))
