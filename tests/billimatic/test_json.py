@@ -90,3 +90,7 @@ def test_what_no_database_can_hold_is_read_as_the_replacement_character(content,
 def test_any_text_that_can_be_stored_is_read_as_it_is(text):
     escaped = json.dumps({"a": text, "b": "\0"}).encode()
     assert read(escaped) == {"a": text, "b": "\ufffd"}
+
+
+def test_a_byte_order_mark_before_the_json_is_passed_over():
+    assert read(b'\xef\xbb\xbf{"value": 700.10}') == {"value": "700.10"}

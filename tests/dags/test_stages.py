@@ -7,7 +7,7 @@ from airflow.sdk import RetryAction
 from airflow.sdk.definitions.xcom_arg import XComArg
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from ciclo.http.errors import ApiError
+from ciclo.http.errors import ApiError, TransientApiError
 from ciclo.jobs.runs import Step
 from ciclo.jobs.stages import STAGES, next_try
 from ciclo.ledger.errors import LedgerNotMigratedError, LedgerUnavailableError, LedgerUrlError
@@ -78,6 +78,15 @@ def test_a_rehearsal_tries_again_what_airflow_tries_again(kind):
     ids=lambda value: type(value).__name__,
 )
 def test_only_wrong_configuration_fails_at_once(error, action):
-    from ciclo.tasks.retries import BILLING_RETRIES
+    from ciclo.tasks.run import BILLING_RETRIES
 
     assert BILLING_RETRIES.evaluate(error, try_number=1, max_tries=5).action is action
+
+
+def test_a_task_comes_back_when_the_pause_that_the_api_wants_is_over():
+    from ciclo.tasks.run import BILLING_RETRIES
+
+    wanted = TransientApiError("too many requests", method="POST", path="/p", status=429, retry_after=3600)
+    decision = BILLING_RETRIES.evaluate(wanted, try_number=1, max_tries=5)
+    assert decision.action is RetryAction.RETRY
+    assert decision.retry_delay.total_seconds() >= 3600

@@ -36,7 +36,7 @@ def read(content: bytes) -> Any:
     Raises:
         ValueError: The content is not JSON in UTF-8.
     """
-    text = content.decode()
+    text = content.decode("utf-8-sig")  # some proxies put a byte order mark before it
     if "\\u" in text:
         text = _ESCAPE.sub(lambda escape: r"\ufffd" if escape[1] else escape[0], text)
     try:

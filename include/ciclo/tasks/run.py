@@ -15,6 +15,7 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryDecision, RetryR
 from airflow.utils.types import DagRunType
 
 from ciclo.domain.calendar import SAO_PAULO
+from ciclo.http.errors import TransientApiError
 from ciclo.jobs.backfill import BackfillPolicy
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.settle import StillInDoubtError
@@ -28,6 +29,11 @@ from ciclo.sgs.client import SgsClient
 from ciclo.tasks.notify import send
 from ciclo.tasks.settings import settings
 
+LONGEST_WAIT_IN_A_TASK = timedelta(minutes=1)
+"""What the client waits for by itself."""
+LONGEST_PAUSE = timedelta(days=1)
+"""After this long the API is asked again, whatever it said."""
+
 
 class BillingRetries(ExceptionRetryPolicy):
     """The API's retry rules, and those of the billing protocol."""
@@ -37,6 +43,10 @@ class BillingRetries(ExceptionRetryPolicy):
         if isinstance(exception, StillInDoubtError) and exception.ready_at is not None:
             delay = max(exception.ready_at - datetime.now(UTC), timedelta(0)) + MARGIN
             return RetryDecision.retry(delay, "Settled when the grace period of what is in doubt is over.")
+        asked = exception.retry_after if isinstance(exception, TransientApiError) else None
+        if asked is not None and timedelta(seconds=asked) > LONGEST_WAIT_IN_A_TASK:
+            delay = min(timedelta(seconds=asked), LONGEST_PAUSE) + MARGIN
+            return RetryDecision.retry(delay, "The API wants a pause and is not asked again before it is over.")
         return super().evaluate(exception, try_number, max_tries, context)
 
 
