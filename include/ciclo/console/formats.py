@@ -1,4 +1,4 @@
-"""Values as they are shown: numbers and dates as Brazil writes them, states as word, shape and colour, CSV files.
+"""Values as they are shown: numbers and dates as Brazil writes them, in either language; states as marks; CSV files.
 
 A value is formatted here and nowhere else, and what is not there is an em dash, never a zero. Every state of the ledger
 has its own shape, so that no colour carries the meaning alone.
@@ -8,18 +8,23 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
+from babel.dates import format_skeleton
 from fastapi.responses import StreamingResponse
 
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.due_dates import Charge, ChargeType
 from ciclo.domain.money import brl as _brl
 from ciclo.domain.price_index import PriceIndex
+from ciclo.domain.receivables import AgeingBucket
+from ciclo.domain.recurrence import AccrualMonth, PeriodUnit, Recurrence
 from ciclo.domain.spreadsheet import cell
+from ciclo.domain.wording import key_words, plain_words, side_words, state_words
+from ciclo.locale import N_, _, language, ngettext
 
 NOTHING = "—"
 _AMOUNT = re.compile(r"-?\d+\.\d\d", re.ASCII)
@@ -69,8 +74,8 @@ def month(value: date | None) -> str:
 
 
 def month_name(value: date) -> str:
-    """`March 2025`."""
-    return f"{value:%B %Y}"
+    """`March 2025`, `março de 2025`."""
+    return format_skeleton("yMMMM", value, locale=language())
 
 
 def instant(value: datetime | None) -> str:
@@ -92,7 +97,7 @@ def entry(value: object, key: str = "") -> str:
         case None | "":
             return NOTHING
         case bool():
-            return "yes" if value else "no"
+            return _("yes") if value else _("no")
         case int():
             return str(value) if key.endswith("id") else integer(value)
         case _:
@@ -119,9 +124,31 @@ def age(value: datetime | None, now: datetime) -> str:
     return f"{integer(minutes // (24 * 60))}\N{NO-BREAK SPACE}d"
 
 
-def count(number: int, singular: str, plural: str | None = None) -> str:
-    """`1 period`, `1.204 periods`."""
-    return f"{integer(number)} {singular if number == 1 else plural or f'{singular}s'}"
+def counted(number: int, what: str) -> str:
+    """`1 period`, `1.204 periods`; what is counted is one of the nouns of tables."""
+    match what:
+        case "period":
+            text = ngettext("{count} period", "{count} periods", number)
+        case "rule":
+            text = ngettext("{count} rule", "{count} rules", number)
+        case "contract":
+            text = ngettext("{count} contract", "{count} contracts", number)
+        case "finding":
+            text = ngettext("{count} finding", "{count} findings", number)
+        case "price update":
+            text = ngettext("{count} price update", "{count} price updates", number)
+        case "receivable":
+            text = ngettext("{count} receivable", "{count} receivables", number)
+        case "month":
+            text = ngettext("{count} month", "{count} months", number)
+        case _:
+            text = ngettext("{count} change", "{count} changes", number)
+    return text.format(count=integer(number))
+
+
+def months_count(number: int) -> str:
+    """`12 months`."""
+    return counted(number, "month")
 
 
 def index_label(name: str) -> str:
@@ -133,16 +160,58 @@ def due_words(charge: Charge) -> str:
     """When an invoice of a rule is due, in words: `the next day 10 after the issue date`."""
     match charge.charge_type:
         case ChargeType.FIXED_DAY:
-            when = f"the next day {charge.day_number} after the issue date"
+            when = _("the next day {day} after the issue date").format(day=charge.day_number)
+        case ChargeType.LAST_DAY_OF_MONTH if charge.only_business_days:
+            when = _("the last business day of the month")
         case ChargeType.LAST_DAY_OF_MONTH:
-            when = "the last business day of the month" if charge.only_business_days else "the last day of the month"
+            when = _("the last day of the month")
+        case ChargeType.DAY_QUANTITY if charge.only_business_days:
+            when = _("{days} business days after the issue date").format(days=charge.day_quantity)
         case ChargeType.DAY_QUANTITY:
-            business = "business " if charge.only_business_days else ""
-            when = f"{charge.day_quantity} {business}days after the issue date"
+            when = _("{days} days after the issue date").format(days=charge.day_quantity)
         case ChargeType.FIXED_DAY_AND_MONTH_QUANTITY:
-            when = f"day {charge.day_number}, {count(charge.month_quantity or 0, 'month')} later"
-    parcels = f", in {charge.parcels} parts one month apart" if charge.parcels > 1 else ""
-    return when + parcels
+            later = months_count(charge.month_quantity or 0)
+            when = _("day {day}, {months} later").format(day=charge.day_number, months=later)
+    if charge.parcels > 1:
+        return _("{when}, in {parcels} parts one month apart").format(when=when, parcels=charge.parcels)
+    return when
+
+
+def recurrence_words(recurrence: Recurrence) -> str:
+    """When a rule issues: `every 3 months from 10/01/2025 to 10/12/2026`."""
+    if recurrence.period_unit is PeriodUnit.WEEKLY:
+        often = _("every week")
+    elif recurrence.month_quantity == 1:
+        often = _("every month")
+    else:
+        often = _("every {months} months").format(months=recurrence.month_quantity)
+    if recurrence.end_date is None:
+        return _("{often} from {first}").format(often=often, first=day(recurrence.init_date))
+    text = _("{often} from {first} to {last}")
+    return text.format(often=often, first=day(recurrence.init_date), last=day(recurrence.end_date))
+
+
+def accrual_words(accrual: AccrualMonth) -> str:
+    """Which month an invoice of a rule belongs to."""
+    match accrual:
+        case AccrualMonth.SAME_MONTH:
+            return _("the month of the issue date")
+        case AccrualMonth.PREVIOUS_MONTH:
+            return _("the month before")
+        case AccrualMonth.NEXT_MONTH:
+            return _("the month after")
+
+
+def bucket_words(bucket: AgeingBucket) -> str:
+    """How late a receivable is: `61 to 90 days`."""
+    match bucket:
+        case AgeingBucket.NOT_DUE:
+            return _("Not due")
+        case AgeingBucket.OVER_90_DAYS:
+            return _("Over 90 days")
+        case _:
+            first, last = bucket.value.split("-")
+            return _("{first} to {last} days").format(first=first, last=last)
 
 
 FILTERS = {
@@ -156,7 +225,10 @@ FILTERS = {
     "iso_instant": iso_instant,
     "entry": entry,
     "age": age,
-    "count_of": count,
+    "state_words": state_words,
+    "key_words": key_words,
+    "plain_words": plain_words,
+    "side_words": side_words,
 }
 
 
@@ -171,33 +243,36 @@ class Mark:
 
 
 MARKS = {
-    "planned": Mark(
-        "Planned", "circle", "planned", "Expected; its issue date has not come, or no run has taken it yet."
+    "planned": Mark(N_("Planned"), "circle", "planned", N_("Its issue date has not come, or no run has taken it yet.")),
+    "waiting": Mark(N_("Waiting"), "pause", "waiting", N_("Waits for a price update of its rule.")),
+    "submitting": Mark(N_("Submitting"), "up", "running", N_("A run holds it and is sending it.")),
+    "in_doubt": Mark(
+        N_("In doubt"), "question", "doubt", N_("Sent, answer unknown: not sent again before it is settled.")
     ),
-    "waiting": Mark("Waiting", "pause", "waiting", "Waits for a price update of its rule."),
-    "submitting": Mark("Submitting", "up", "running", "A run holds it and is sending it."),
-    "in_doubt": Mark("In doubt", "question", "doubt", "Sent, answer unknown: never sent again before it is settled."),
-    "issued": Mark("Issued", "check", "success", "Exactly one invoice exists."),
-    "parked": Mark("Parked", "hand", "failed", "Stopped for a person."),
-    "cancelled": Mark("Cancelled", "cross", "muted", "Will not be invoiced."),
-    "to_emit": Mark("To emit", "circle", "planned"),
-    "to_receive": Mark("To receive", "clock", "running"),
-    "received": Mark("Received", "check", "success"),
-    "late": Mark("Late", "alert", "failed"),
-    "proposed": Mark("Proposed", "question", "doubt"),
-    "applied": Mark("Applied", "check", "success"),
-    "adopted": Mark("Adopted", "check-double", "success"),
-    "open": Mark("Open", "alert", "failed"),
-    "acknowledged": Mark("Acknowledged", "eye", "running"),
-    "closed": Mark("Closed", "check", "success"),
-    "active": Mark("Active", "check", "success"),
-    "inactive": Mark("Inactive", "cross", "muted"),
+    "issued": Mark(N_("Issued"), "check", "success", N_("Exactly one invoice exists.")),
+    "parked": Mark(N_("Parked"), "hand", "failed", N_("Stopped for a person.")),
+    "cancelled": Mark(N_("Cancelled"), "cross", "muted", N_("Will not be invoiced.")),
+    "to_emit": Mark(N_("To emit"), "circle", "planned"),
+    "to_receive": Mark(N_("To receive"), "clock", "running"),
+    "received": Mark(N_("Received"), "check", "success"),
+    "late": Mark(N_("Late"), "alert", "failed"),
+    "proposed": Mark(N_("Proposed"), "question", "doubt"),
+    "applied": Mark(N_("Applied"), "check", "success"),
+    "adopted": Mark(N_("Adopted"), "check-double", "success"),
+    "open": Mark(N_("Open"), "alert", "failed"),
+    "acknowledged": Mark(N_("Acknowledged"), "eye", "running"),
+    "closed": Mark(N_("Closed"), "check", "success"),
+    "active": Mark(N_("Active"), "check", "success"),
+    "inactive": Mark(N_("Inactive"), "cross", "muted"),
 }
 
 
 def mark(state: str) -> Mark:
-    """Return how a state is shown."""
-    return MARKS.get(state) or Mark(state.replace("_", " ").capitalize(), "circle", "muted")
+    """Return how a state is shown, in the reader's language."""
+    known = MARKS.get(state)
+    if known is None:
+        return Mark(state_words(state).capitalize(), "circle", "muted")
+    return replace(known, label=_(known.label), meaning=_(known.meaning) if known.meaning else "")
 
 
 _ROWS_A_CHUNK = 500
@@ -221,7 +296,7 @@ def csv_chunks(columns: Sequence[Column], rows: Iterable[Any]) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=";", lineterminator="\r\n")
     buffer.write("\N{ZERO WIDTH NO-BREAK SPACE}")
-    writer.writerow([column.header for column in columns])
+    writer.writerow([_(column.header) for column in columns])
     for number, row in enumerate(rows, start=1):
         writer.writerow([cell(column.value(row)) for column in columns])
         if number % _ROWS_A_CHUNK == 0:

@@ -23,7 +23,18 @@ from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
 from ciclo.console.database import SessionDep
-from ciclo.console.formats import FILTERS, MARKS, due_words, index_label, mark, percent
+from ciclo.console.formats import (
+    FILTERS,
+    accrual_words,
+    bucket_words,
+    counted,
+    due_words,
+    index_label,
+    mark,
+    months_count,
+    percent,
+    recurrence_words,
+)
 from ciclo.console.languages import choices, html_language
 from ciclo.console.security import CSRF_FIELD, Viewer, ViewerDep, remember_browser
 from ciclo.domain.calendar import SAO_PAULO
@@ -169,10 +180,13 @@ def environment() -> Environment:
     made.filters |= FILTERS | {"said": said, "kind_words": kind_words}
     made.globals |= {
         "mark": mark,
-        "marks": MARKS,
         "percent": percent,
         "index_label": index_label,
         "due_words": due_words,
+        "recurrence_words": recurrence_words,
+        "accrual_words": accrual_words,
+        "bucket_words": bucket_words,
+        "months_count": months_count,
         "tabs": TABS,
         "indices": tuple(PriceIndex),
         "csrf_field": CSRF_FIELD,
@@ -251,7 +265,7 @@ class Table:
     filters: Mapping[str, Any]
     links: Links
     what: str
-    """What a row is, in the singular: for the heading and the empty state."""
+    """What a row is, in the singular: a noun of `formats.counted`."""
     exports: bool = True
 
     def sort_url(self, key: str) -> str:
@@ -277,6 +291,11 @@ class Table:
     def filter_url(self, **changes: Any) -> str:
         """URL of the first page with other filters."""
         return self._url(replace(self.page.request, number=1), **changes)
+
+    @property
+    def counted(self) -> str:
+        """How many rows there are, in words."""
+        return counted(self.page.total, self.what)
 
     @property
     def csv_url(self) -> str:
@@ -308,12 +327,12 @@ def table(
 
 log = logging.getLogger(__name__)
 _TITLES = {
-    400: "That cannot be read",
-    403: "Not allowed",
-    404: "Not found",
-    405: "Not allowed",
-    413: "Too large",
-    415: "That cannot be read",
+    400: N_("That cannot be read"),
+    403: N_("Not allowed"),
+    404: N_("Not found"),
+    405: N_("Not allowed"),
+    413: N_("Too large"),
+    415: N_("That cannot be read"),
 }
 
 
@@ -343,8 +362,10 @@ def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = str(error.detail) if isinstance(error, HTTPException) else ""
     if status == 401:  # a stranger gets a sentence, not even the names of our files
-        return PlainTextResponse("Not signed in.", status, getattr(error, "headers", None))
-    response = render_message(request, status, _TITLES.get(status, "That did not work"), detail)
+        return PlainTextResponse(_("Not signed in."), status, getattr(error, "headers", None))
+    response = render_message(
+        request, status, _(_TITLES.get(status, N_("That did not work"))), _(detail) if detail else ""
+    )
     headers = getattr(error, "headers", None)
     response.headers.update(headers or {})
     return response
@@ -353,41 +374,42 @@ def _http(request: Request, error: Exception) -> Response:
 def _invalid(request: Request, error: Exception) -> Response:
     problems = error.errors() if isinstance(error, RequestValidationError) else []
     text = "; ".join(f"{problem['loc'][-1]}: {problem['msg']}" for problem in problems[:5])
-    return render_message(request, 422, "The address holds a value that cannot be used", text)
+    return render_message(request, 422, _("The address holds a value that cannot be used"), text)
 
 
 def _unknown_organization(request: Request, _error: Exception) -> Response:
-    return render_message(request, 404, "Not found", "The ledger knows no such organization.")
+    return render_message(request, 404, _("Not found"), _("The ledger knows no such organization."))
 
 
 def _empty(request: Request, _error: Exception) -> Response:
-    message = (
+    message = _(
         "The ledger is ready and empty. Its first periods come with the first run of the Dag expand_invoice_rules."
     )
-    return render_message(request, 200, "Nothing has been billed yet", message)
+    return render_message(request, 200, _("Nothing has been billed yet"), message)
 
 
 def _not_migrated(request: Request, error: Exception) -> Response:
-    return render_message(request, 503, "The ledger is not ready", str(error), command="ciclo db upgrade")
+    return render_message(request, 503, _("The ledger is not ready"), str(error), command="ciclo db upgrade")
 
 
 def _unreachable(request: Request, error: Exception) -> Response:
     log.error("the ledger does not answer: %s", type(error).__name__)
-    message = "The ledger's database does not answer. Billing itself may be unaffected; reload this page in a moment."
-    response = render_message(request, 503, "The ledger cannot be read", message)
+    message = _(
+        "The ledger's database does not answer. Billing itself may be unaffected; reload this page in a moment."
+    )
+    response = render_message(request, 503, _("The ledger cannot be read"), message)
     response.headers["Retry-After"] = "10"
     return response
 
 
 def _missing(request: Request, error: Exception) -> Response:
-    return render_message(request, 404, "Not found", str(error))
+    return render_message(request, 404, _("Not found"), str(error))
 
 
 def _unusable(request: Request, error: Exception) -> Response:
-    return render_message(request, 422, "That cannot be used", str(error))
+    return render_message(request, 422, _("That cannot be used"), str(error))
 
 
 def _conflict(request: Request, error: Exception) -> Response:
-    return render_message(
-        request, 409, "Not possible any more", f"{str(error)[:1].upper()}{str(error)[1:].rstrip('.')}."
-    )
+    said = str(error)
+    return render_message(request, 409, _("Not possible any more"), f"{said[:1].upper()}{said[1:].rstrip('.')}.")

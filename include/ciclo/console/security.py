@@ -16,6 +16,8 @@ from fastapi import Depends, HTTPException, Request, Response
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ciclo.locale import _
+
 CSRF_COOKIE = "ciclo_csrf"
 CSRF_FIELD = "csrf"
 LARGEST_BODY = 16 * 1024
@@ -85,13 +87,13 @@ async def checked_form(request: Request, looking: ViewerDep) -> Mapping[str, str
         HTTPException: 403 (no permission, not our form), 413 (too large), 415 or 400 (not a form).
     """
     if not looking.may_act:
-        raise HTTPException(403, "You may look, but not act: acting needs permission to trigger issue_invoices.")
+        raise HTTPException(403, _("You may look, but not act: acting needs permission to trigger issue_invoices."))
     if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
-        raise HTTPException(403, "This form was not sent by the console.")
+        raise HTTPException(403, _("This form was not sent by the console."))
     fields = _fields(await _body(request), request.headers.get("content-type", ""))
     if not hmac.compare_digest(fields.get(CSRF_FIELD, "").encode(), looking.token.encode()):
         raise HTTPException(
-            403, "This form has expired or was not sent by the console. Reload the page, then try again."
+            403, _("This form has expired or was not sent by the console. Reload the page, then try again.")
         )
     return fields
 
@@ -104,17 +106,17 @@ async def _body(request: Request) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > LARGEST_BODY:
-            raise HTTPException(413, f"The form is larger than {LARGEST_BODY // 1024} KiB.")
+            raise HTTPException(413, _("The form is larger than {size} KiB.").format(size=LARGEST_BODY // 1024))
     return bytes(body)
 
 
 def _fields(body: bytes, content_type: str) -> dict[str, str]:
     if content_type.partition(";")[0].strip().lower() != _FORM:
-        raise HTTPException(415, f"Send a form as {_FORM}.")
+        raise HTTPException(415, _("Send a form as {kind}.").format(kind=_FORM))
     try:
         parsed = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=20)
     except ValueError as error:
-        raise HTTPException(400, "The form cannot be read.") from error
+        raise HTTPException(400, _("The form cannot be read.")) from error
     return {name: values[-1] for name, values in parsed.items()}
 
 

@@ -268,6 +268,29 @@ def state_words(state: str) -> str:
     return _(state.replace("_", " "))
 
 
+def key_words(key: str) -> str:
+    """Return a key of a document as a heading has it."""
+    return _(key.replace("_", " ").capitalize())
+
+
+_SIDES = (
+    (re.compile(r"invoice (\d+)"), N_("invoice {}")),
+    (re.compile(r"(.+) on (\d{4}-\d\d-\d\d)"), N_("{} on {}")),
+    (re.compile(r"(R\$ \S+), cancelled"), N_("{}, cancelled")),
+)
+"""What the two sides of a finding hold besides plain values: written by machines, read by people."""
+
+
+def side_words(side: str | None) -> str:
+    """Say what was expected, or found; an em dash where there is nothing to say."""
+    if not side:
+        return "—"
+    for pattern, text in _SIDES:
+        if found := pattern.fullmatch(side):
+            return _(text).format(*map(plain_words, found.groups()))
+    return plain_words(_(side))
+
+
 _DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d:\d\d)\S*)?", re.ASCII)
 
 

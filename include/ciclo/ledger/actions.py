@@ -23,10 +23,12 @@ from ciclo.domain.states import (
     Reason,
     ReasonKind,
 )
+from ciclo.domain.wording import state_words
 from ciclo.ledger.database import insert_new
 from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.repositories import Actor, AuditRepository, Change, ExecutionRepository, PeriodRepository
 from ciclo.ledger.tables import AuditEntry, Finding, Invoice, NotItsOwn, Period, PriceUpdateExecution
+from ciclo.locale import N_, _
 
 LONGEST_NOTE = 1000
 
@@ -47,21 +49,23 @@ class NoSuchRow(LedgerError):
     """The organization has no such period, finding or price update."""
 
     def __init__(self, what: str, row_id: object) -> None:
-        super().__init__(f"There is no {what} {row_id} in this organization.")
+        text = _("There is no {what} {id} in this organization.")
+        super().__init__(text.format(what=state_words(what), id=row_id))
 
 
 class UnusableNote(LedgerError):
     """The note that goes with an action is missing or too long."""
 
     def __init__(self, why: str) -> None:
-        super().__init__(f"The note {why}.")
+        super().__init__(why)
 
 
 class NoSuchFigure(LedgerError):
     """A price update shows no figure of the basis that was asked for."""
 
     def __init__(self, basis: str, shown: Collection[str]) -> None:
-        super().__init__(f"The update shows no figure by {basis}; choose {', '.join(shown) or 'none'}.")
+        text = _("The update shows no figure by {basis}; choose {shown}.")
+        super().__init__(text.format(basis=basis, shown=", ".join(shown) or _("none")))
 
 
 class NotPossible(LedgerError):
@@ -86,13 +90,13 @@ def release_period(
     facts: dict[str, Fact] = {"person": person, "note": usable_note(note)}
     period = _locked_period(session, organization_id, period_id)
     if period.state != PeriodState.PARKED:
-        return _somebody_was_first(session, period, "released", PeriodState.PLANNED, [PeriodState.PARKED])
+        return _somebody_was_first(session, period, N_("released"), PeriodState.PLANNED, [PeriodState.PARKED])
     if period.reason is not None:
         facts |= {"parked_for": period.reason.kind.value}
         facts |= {name: fact for name, fact in period.reason.facts.items() if name == "invoice_ids"}
     reason = Reason(ReasonKind.RELEASED, facts)
     PeriodRepository(session, organization_id, Actor(person=person)).replan([period], reason=reason, at=at)
-    return ActionOutcome(changed=True, message="Released: the next run of issue_invoices will take it.")
+    return ActionOutcome(changed=True, message=_("Released: the next run of issue_invoices will take it."))
 
 
 def cancel_period(
@@ -106,9 +110,9 @@ def cancel_period(
     reason = Reason(ReasonKind.CANCELLED, {"person": person, "note": usable_note(note)})
     period = _locked_period(session, organization_id, period_id)
     if period.state not in (PeriodState.PARKED, PeriodState.PLANNED):
-        return _somebody_was_first(session, period, "cancelled", PeriodState.CANCELLED, tuple(PeriodState))
+        return _somebody_was_first(session, period, N_("cancelled"), PeriodState.CANCELLED, tuple(PeriodState))
     PeriodRepository(session, organization_id, Actor(person=person)).cancel([period], reason=reason, at=at)
-    return ActionOutcome(changed=True, message="Cancelled: it will not be invoiced.")
+    return ActionOutcome(changed=True, message=_("Cancelled: it will not be invoiced."))
 
 
 def plan_again(
@@ -122,9 +126,9 @@ def plan_again(
     reason = Reason(ReasonKind.PLANNED_AGAIN, {"person": person, "note": usable_note(note)})
     period = _locked_period(session, organization_id, period_id)
     if period.state != PeriodState.CANCELLED:
-        return _somebody_was_first(session, period, "planned again", PeriodState.PLANNED, [PeriodState.CANCELLED])
+        return _somebody_was_first(session, period, N_("planned again"), PeriodState.PLANNED, [PeriodState.CANCELLED])
     PeriodRepository(session, organization_id, Actor(person=person)).replan([period], reason=reason, at=at)
-    return ActionOutcome(changed=True, message="Planned again: a run that covers its issue date takes it.")
+    return ActionOutcome(changed=True, message=_("Planned again: a run that covers its issue date takes it."))
 
 
 def bill_again(
@@ -141,18 +145,20 @@ def bill_again(
     text = usable_note(note)
     period = _locked_period(session, organization_id, period_id)
     if period.state != PeriodState.ISSUED:
-        return _somebody_was_first(session, period, "billed again", PeriodState.PLANNED, [PeriodState.ISSUED])
+        return _somebody_was_first(session, period, N_("billed again"), PeriodState.PLANNED, [PeriodState.ISSUED])
     invoice = session.get(Invoice, (organization_id, period.invoice_id), populate_existing=True)
     if invoice is not None and invoice.gone_at is None and invoice.state != InvoiceState.CANCELLED:
         raise NotPossible(
-            f"Invoice {invoice.invoice_id} is {invoice.state} at the vendor: cancel it there, let "
-            "reconcile_receivables see it, then bill again."
+            _(
+                "Invoice {id} is {state} at the vendor: cancel it there, let reconcile_receivables see it, then bill "
+                "again."
+            ).format(id=invoice.invoice_id, state=state_words(invoice.state))
         )
     facts: dict[str, Fact] = {"person": person, "note": text, "invoice_id": period.invoice_id}
     PeriodRepository(session, organization_id, Actor(person=person)).bill_again(
         period, reason=Reason(ReasonKind.BILLED_AGAIN, facts), at=at
     )
-    return ActionOutcome(changed=True, message="Planned again: its next invoice has a reference of its own.")
+    return ActionOutcome(changed=True, message=_("Planned again: its next invoice has a reference of its own."))
 
 
 def settle_now(
@@ -170,14 +176,14 @@ def settle_now(
     reason = Reason(ReasonKind.SETTLED_NOW, {"person": person, "note": usable_note(note)})
     period = _locked_period(session, organization_id, period_id)
     if period.state != PeriodState.IN_DOUBT:
-        return _somebody_was_first(session, period, "settled", PeriodState.IN_DOUBT, tuple(PeriodState))
+        return _somebody_was_first(session, period, N_("settled"), PeriodState.IN_DOUBT, tuple(PeriodState))
     if period.doubt_until is not None and period.doubt_until <= at:
-        return ActionOutcome(changed=False, message="Its grace period is over already: the next run settles it.")
+        return ActionOutcome(changed=False, message=_("Its grace period is over already: the next run settles it."))
     period.doubt_until = at
     session.flush()
     change = Change(period.id, PeriodState.IN_DOUBT, PeriodState.IN_DOUBT, reason)
     AuditRepository(session, organization_id, Actor(person=person)).record("period", [change], at)
-    return ActionOutcome(changed=True, message="Its grace period ends now: the next run settles it.")
+    return ActionOutcome(changed=True, message=_("Its grace period ends now: the next run settles it."))
 
 
 def not_its_own(
@@ -194,16 +200,16 @@ def not_its_own(
     text = usable_note(note)
     period = _locked_period(session, organization_id, period_id)
     if period.state != PeriodState.PARKED:
-        return _somebody_was_first(session, period, "released", PeriodState.PLANNED, [PeriodState.PARKED])
+        return _somebody_was_first(session, period, N_("released"), PeriodState.PLANNED, [PeriodState.PARKED])
     invoice_ids = _invoices_in(period.reason)
     if not invoice_ids:
-        raise NotPossible("This period was not parked for an invoice that may be its own.")
+        raise NotPossible(_("This period was not parked for an invoice that may be its own."))
     for invoice_id in invoice_ids:
         _remember_not_its_own(session, period, invoice_id, person=person, note=text, at=at)
     facts: dict[str, Fact] = {"person": person, "note": text, "invoice_ids": invoice_ids}
     reason = Reason(ReasonKind.NOT_ITS_OWN, facts)
     PeriodRepository(session, organization_id, Actor(person=person)).replan([period], reason=reason, at=at)
-    return ActionOutcome(changed=True, message="Remembered: the next run of issue_invoices will take the period.")
+    return ActionOutcome(changed=True, message=_("Remembered: the next run of issue_invoices will take the period."))
 
 
 # -- findings --------------------------------------------------------------------------------------------------------
@@ -223,14 +229,15 @@ def acknowledge_finding(
     if finding is None:
         raise NoSuchRow("finding", finding_id)
     if finding.acknowledged_at is not None:
-        who = finding.acknowledged_by or "somebody"
-        return ActionOutcome(changed=False, message=f"Already acknowledged by {who}: {finding.note}")
+        text = _("Already acknowledged by {who}: {note}")
+        who = finding.acknowledged_by or _("somebody")
+        return ActionOutcome(changed=False, message=text.format(who=who, note=finding.note))
     finding.acknowledged_by, finding.acknowledged_at, finding.note = person, at, text
     session.flush()
     reason = Reason(ReasonKind.ACKNOWLEDGED, {"person": person, "note": text})
     change = Change(finding.id, "open", "acknowledged", reason)
     AuditRepository(session, organization_id, Actor(person=person)).record("finding", [change], at)
-    return ActionOutcome(changed=True, message="Acknowledged.")
+    return ActionOutcome(changed=True, message=_("Acknowledged."))
 
 
 # -- price updates ---------------------------------------------------------------------------------------------------
@@ -271,17 +278,19 @@ def apply_update(
         raise NoSuchFigure(wanted, figures)
     decided_before = (ExecutionState.PLANNED, ExecutionState.SUBMITTING, *IN_PRICES)
     if execution.state in decided_before and execution.approved_by is not None:
-        return ActionOutcome(changed=False, message=f"Already decided by {execution.approved_by}.")
+        return ActionOutcome(changed=False, message=_("Already decided by {who}.").format(who=execution.approved_by))
     decided = {"approved_by": person, "approved_at": at, "proposal_hash": figures[wanted]} if wanted else {}
     reason = Reason(ReasonKind.APPLY_ASKED, {"person": person, "note": text, "basis": wanted})
     executions = ExecutionRepository(session, organization_id, Actor(person=person))
     if execution.state == ExecutionState.PROPOSED and wanted is None:
         if execution.approved_at is not None:
-            return ActionOutcome(changed=False, message=f"Already decided by {execution.approved_by}.")
+            return ActionOutcome(
+                changed=False, message=_("Already decided by {who}.").format(who=execution.approved_by)
+            )
         executions.approve(execution, person=person, at=at, reason=reason)
-        return ActionOutcome(changed=True, message="Approved: the next run of apply_price_updates applies it.")
+        return ActionOutcome(changed=True, message=_("Approved: the next run of apply_price_updates applies it."))
     executions.change(execution, ExecutionState.PLANNED, reason=reason, at=at, **decided)
-    return ActionOutcome(changed=True, message="The next run of apply_price_updates applies it.")
+    return ActionOutcome(changed=True, message=_("The next run of apply_price_updates applies it."))
 
 
 def skip_update(
@@ -296,12 +305,12 @@ def skip_update(
     text = usable_note(note)
     execution = _locked_execution(session, organization_id, execution_id)
     if execution.state == ExecutionState.CANCELLED:
-        return ActionOutcome(changed=False, message="It is given up already.")
+        return ActionOutcome(changed=False, message=_("It is given up already."))
     evidence = {**(execution.evidence or {}), "skipped": {"person": person, "note": text, "at": at.isoformat()}}
     reason = Reason(ReasonKind.SKIPPED, {"person": person, "note": text})
     executions = ExecutionRepository(session, organization_id, Actor(person=person))
     executions.change(execution, ExecutionState.CANCELLED, reason=reason, at=at, evidence=evidence)
-    return ActionOutcome(changed=True, message="Skipped: the price stays, the next execution follows.")
+    return ActionOutcome(changed=True, message=_("Skipped: the price stays, the next execution follows."))
 
 
 # -- by what it is about ---------------------------------------------------------------------------------------------
@@ -436,11 +445,11 @@ def usable_note(note: str) -> str:
     """
     text = " ".join(note.split())
     if not text:
-        raise UnusableNote("must say why")
+        raise UnusableNote(_("The note must say why."))
     if len(text) > LONGEST_NOTE:
-        raise UnusableNote(f"is longer than {LONGEST_NOTE} characters")
+        raise UnusableNote(_("The note is longer than {most} characters.").format(most=LONGEST_NOTE))
     if not text.isprintable():
-        raise UnusableNote("holds characters that cannot be printed")
+        raise UnusableNote(_("The note holds characters that cannot be printed."))
     return text
 
 
@@ -499,5 +508,10 @@ def _somebody_was_first(
     entry = session.execute(query.order_by(AuditEntry.id.desc()).limit(1)).one_or_none()
     if entry is None:
         raise IllegalTransition("period", period.state, target, TRANSITIONS[PeriodState(period.state)])
-    by_whom = f" by {entry.person}" if entry.person else ""
-    return ActionOutcome(changed=False, message=f"It was already {done}{by_whom}; the period is {period.state} now.")
+    text = (
+        _("It was already {done} by {who}; the period is {state} now.")
+        if entry.person
+        else _("It was already {done}; the period is {state} now.")
+    )
+    said = text.format(done=_(done), who=entry.person, state=state_words(period.state))
+    return ActionOutcome(changed=False, message=said)

@@ -13,6 +13,7 @@ from ciclo.console.pages import AsFile, PageDep, ViewDep, render, table
 from ciclo.console.routes.parameters import OptionalId, RowId, StateParam, TextParam
 from ciclo.console.routes.periods import COLUMNS as PERIOD_COLUMNS
 from ciclo.console.routes.price_updates import EXECUTED
+from ciclo.domain.wording import kind_words, side_words, state_words
 from ciclo.ledger.actions import NoSuchRow
 from ciclo.ledger.queries.attention import (
     FindingFilter,
@@ -27,6 +28,7 @@ from ciclo.ledger.queries.attention import (
 from ciclo.ledger.queries.months import UPDATE_NEEDS_A_PERSON
 from ciclo.ledger.queries.paging import Listing
 from ciclo.ledger.queries.price_updates import UpdateFilter, execution_listing
+from ciclo.locale import N_
 
 router = APIRouter()
 Show = Annotated[Literal["periods", "findings", "updates"], Query()]
@@ -38,20 +40,20 @@ _FINDINGS = {
     "closed": FindingFilter(closed=True, acknowledged=None),
 }
 FINDING_COLUMNS = (
-    Column("Finding", lambda row: row.id),
-    Column("Kind", lambda row: row.kind),
-    Column("About", lambda row: f"{row.subject} {row.subject_id}"),
-    Column("Contract", lambda row: row.contract_id),
-    Column("Contract name", lambda row: row.contract_name),
-    Column("Month", lambda row: row.billing_month),
-    Column("Message", lambda row: row.message),
-    Column("Expected", lambda row: row.expected),
-    Column("Found", lambda row: row.found),
-    Column("At risk (BRL)", lambda row: row.amount),
-    Column("Opened", lambda row: row.opened_at),
-    Column("Acknowledged by", lambda row: row.acknowledged_by),
-    Column("Note", lambda row: row.note),
-    Column("Closed", lambda row: row.closed_at),
+    Column(N_("Finding"), lambda row: row.id),
+    Column(N_("Kind"), lambda row: kind_words(row.kind)),
+    Column(N_("About"), lambda row: f"{state_words(row.subject)} {row.subject_id}"),
+    Column(N_("Contract"), lambda row: row.contract_id),
+    Column(N_("Contract name"), lambda row: row.contract_name),
+    Column(N_("Month"), lambda row: row.billing_month),
+    Column(N_("Message"), lambda row: row.message),
+    Column(N_("Expected"), lambda row: row.expected and side_words(row.expected)),
+    Column(N_("Found"), lambda row: row.found and side_words(row.found)),
+    Column(N_("At risk (BRL)"), lambda row: row.amount),
+    Column(N_("Opened"), lambda row: row.opened_at),
+    Column(N_("Acknowledged by"), lambda row: row.acknowledged_by),
+    Column(N_("Note"), lambda row: row.note),
+    Column(N_("Closed"), lambda row: row.closed_at),
 )
 
 

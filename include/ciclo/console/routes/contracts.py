@@ -12,6 +12,7 @@ from ciclo.console.routes.parameters import RowId, TextParam
 from ciclo.console.routes.price_updates import price_charts
 from ciclo.domain.errors import DomainError
 from ciclo.domain.price_index import law_warning
+from ciclo.domain.wording import state_words
 from ciclo.ledger.actions import NoSuchRow
 from ciclo.ledger.queries.contracts import (
     PreviewedPeriod,
@@ -24,18 +25,19 @@ from ciclo.ledger.queries.contracts import (
 from ciclo.ledger.queries.periods import PeriodFilter, period_listing
 from ciclo.ledger.repositories import ACTIVE
 from ciclo.ledger.terms import RuleTerms
+from ciclo.locale import N_
 
 router = APIRouter()
 ContractState = Annotated[
     Literal["active", "inactive"] | None, BeforeValidator(lambda value: value or None), Query(alias="state")
 ]
 COLUMNS = (
-    Column("Contract", lambda row: row.contract_id),
-    Column("Name", lambda row: row.name),
-    Column("Customer", lambda row: row.customer_id),
-    Column("State", lambda row: row.state),
-    Column("Rules", lambda row: row.rules),
-    Column("No longer at the vendor since", lambda row: row.gone_at),
+    Column(N_("Contract"), lambda row: row.contract_id),
+    Column(N_("Name"), lambda row: row.name),
+    Column(N_("Customer"), lambda row: row.customer_id),
+    Column(N_("State"), lambda row: state_words(row.state)),
+    Column(N_("Rules"), lambda row: row.rules),
+    Column(N_("No longer at the vendor since"), lambda row: row.gone_at),
 )
 
 

@@ -15,6 +15,7 @@ from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.recurrence import DateRange
 from ciclo.ledger.queries.months import MonthGlance, closing_listing, closings_of, month_glance, waiting_for_a_person
 from ciclo.ledger.queries.search import newest_issue_date
+from ciclo.locale import N_, _
 
 router = APIRouter()
 
@@ -45,8 +46,12 @@ def _chart(glance: MonthGlance) -> Chart:
         [f"{entry.day:%d}" for entry in days],
         [entry.expected.amount for entry in days],
         titles=[
-            f"{formats.day(entry.day)}: {formats.count(entry.expected.count, 'period')} expected, "
-            f"{formats.brl(entry.expected.amount)}; {formats.integer(entry.issued.count)} issued"
+            _("{day}: {periods} expected, {amount}; {issued} issued").format(
+                day=formats.day(entry.day),
+                periods=formats.counted(entry.expected.count, "period"),
+                amount=formats.brl(entry.expected.amount),
+                issued=formats.integer(entry.issued.count),
+            )
             for entry in days
         ],
         tones=["success" if entry.issued.count == entry.expected.count else "planned" for entry in days],
@@ -54,10 +59,10 @@ def _chart(glance: MonthGlance) -> Chart:
 
 
 COLUMNS = (
-    Column("Month", lambda row: row.billing_month),
-    Column("Closed", lambda row: row.closed),
-    Column("Dag run", lambda row: row.run_id),
-    Column("At", lambda row: row.created_at),
+    Column(N_("Month"), lambda row: row.billing_month),
+    Column(N_("Closed"), lambda row: row.closed),
+    Column(N_("Dag run"), lambda row: row.run_id),
+    Column(N_("At"), lambda row: row.created_at),
 )
 MonthPath = Annotated[str, Path(pattern=r"^(19|20|21)\d\d-(0[1-9]|1[0-2])$")]
 
@@ -82,5 +87,10 @@ def show_closing(view: ViewDep, month: MonthPath) -> HTMLResponse:
     start = date.fromisoformat(f"{month}-01")
     attempts = closings_of(view.session, view.organization_id, start)
     if not attempts:
-        return render_message(view.request, 404, "Not closed", f"Nobody has tried to close {start:%m/%Y} yet.")
+        return render_message(
+            view.request,
+            404,
+            _("Not closed"),
+            _("Nobody has tried to close {month} yet.").format(month=f"{start:%m/%Y}"),
+        )
     return render(view, "closing.html", tab="closings", month=start, attempts=attempts)

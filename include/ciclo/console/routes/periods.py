@@ -12,26 +12,27 @@ from ciclo.console.routes.months import chosen_month
 from ciclo.console.routes.parameters import IndexParam, MonthParam, Months, OptionalId, RowId, StateParam, TextParam
 from ciclo.domain.calendar import add_months
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.wording import said
+from ciclo.domain.wording import said, state_words
 from ciclo.ledger.actions import NoSuchRow
 from ciclo.ledger.queries.periods import GridFilter, PeriodFilter, grid, period_listing, period_page
+from ciclo.locale import N_
 
 router = APIRouter(prefix="/periods")
 
 COLUMNS = (
-    Column("Period", lambda row: row.id),
-    Column("Contract", lambda row: row.contract_id),
-    Column("Contract name", lambda row: row.contract_name),
-    Column("Rule", lambda row: row.rule_id),
-    Column("Rule title", lambda row: row.rule_title),
-    Column("Issue date", lambda row: row.issue_date),
-    Column("Accrual month", lambda row: row.accrual_month),
-    Column("First due date", lambda row: row.first_due_date),
-    Column("Gross value (BRL)", lambda row: row.gross_value),
-    Column("State", lambda row: row.state),
-    Column("Invoice", lambda row: row.invoice_id),
-    Column("Reason", lambda row: said(row.reason)),
-    Column("Changed", lambda row: row.changed_at),
+    Column(N_("Period"), lambda row: row.id),
+    Column(N_("Contract"), lambda row: row.contract_id),
+    Column(N_("Contract name"), lambda row: row.contract_name),
+    Column(N_("Rule"), lambda row: row.rule_id),
+    Column(N_("Rule title"), lambda row: row.rule_title),
+    Column(N_("Issue date"), lambda row: row.issue_date),
+    Column(N_("Accrual month"), lambda row: row.accrual_month),
+    Column(N_("First due date"), lambda row: row.first_due_date),
+    Column(N_("Gross value (BRL)"), lambda row: row.gross_value),
+    Column(N_("State"), lambda row: state_words(row.state)),
+    Column(N_("Invoice"), lambda row: row.invoice_id),
+    Column(N_("Reason"), lambda row: said(row.reason)),
+    Column(N_("Changed"), lambda row: row.changed_at),
 )
 
 

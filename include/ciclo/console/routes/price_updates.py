@@ -17,10 +17,11 @@ from ciclo.console.routes.parameters import IndexParam, MonthParam, OptionalId, 
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.price_index import PriceIndex, accumulate
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.wording import said
+from ciclo.domain.wording import said, state_words
 from ciclo.ledger.actions import ActionOutcome, NoSuchRow
 from ciclo.ledger.queries import price_updates as queries
 from ciclo.ledger.queries.paging import Listing
+from ciclo.locale import N_, _
 
 router = APIRouter(prefix="/price-updates")
 Show = Annotated[Literal["coming", "open", "done"], Query()]
@@ -28,26 +29,26 @@ _CALENDAR_MONTHS = 12
 _CHART_MONTHS = 24
 
 _COMMON = (
-    Column("Contract", lambda row: row.contract_id),
-    Column("Contract name", lambda row: row.contract_name),
-    Column("Rule", lambda row: row.rule_id),
-    Column("Rule title", lambda row: row.rule_title),
-    Column("Index", lambda row: row.price_index),
-    Column("Execution date", lambda row: row.execution_date),
+    Column(N_("Contract"), lambda row: row.contract_id),
+    Column(N_("Contract name"), lambda row: row.contract_name),
+    Column(N_("Rule"), lambda row: row.rule_id),
+    Column(N_("Rule title"), lambda row: row.rule_title),
+    Column(N_("Index"), lambda row: row.price_index),
+    Column(N_("Execution date"), lambda row: row.execution_date),
 )
 COMING = (
-    Column("Scheduled update", lambda row: row.scheduled_update_id),
+    Column(N_("Scheduled update"), lambda row: row.scheduled_update_id),
     *_COMMON,
-    Column("Every (months)", lambda row: row.month_quantity),
-    Column("Reminder", lambda row: row.remind_at),
+    Column(N_("Every (months)"), lambda row: row.month_quantity),
+    Column(N_("Reminder"), lambda row: row.remind_at),
 )
 EXECUTED = (
-    Column("Execution", lambda row: row.id),
+    Column(N_("Execution"), lambda row: row.id),
     *_COMMON,
-    Column("State", lambda row: row.state),
-    Column("Factor", lambda row: row.factor),
-    Column("Reason", lambda row: said(row.reason)),
-    Column("Changed", lambda row: row.changed_at),
+    Column(N_("State"), lambda row: state_words(row.state)),
+    Column(N_("Factor"), lambda row: row.factor),
+    Column(N_("Reason"), lambda row: said(row.reason)),
+    Column(N_("Changed"), lambda row: row.changed_at),
 )
 
 
@@ -121,7 +122,11 @@ def price_charts(prices: Sequence[queries.PricePoint], today: date) -> dict[int,
     """Draw each service's price over time, by service."""
     by_service: dict[int, list[tuple[date, Decimal, str]]] = {}
     for point in prices:
-        title = f"{formats.brl(point.unit_value)} from {formats.day(point.effective_from)} ({point.source})"
+        title = _("{amount} from {day} ({source})").format(
+            amount=formats.brl(point.unit_value),
+            day=formats.day(point.effective_from),
+            source=state_words(point.source),
+        )
         by_service.setdefault(point.service_id, []).append((point.effective_from, point.unit_value, title))
     return {service: steps_over_time(points, today) for service, points in by_service.items()}
 
@@ -164,7 +169,9 @@ def _index_chart(view: View, index: PriceIndex | None) -> dict[str, Any]:
         [values[month] for month in months],
         yearly,
         titles=[
-            f"{formats.month(month)}: {formats.decimal(value, 2)} %, twelve months {formats.decimal(year, 2)} %"
+            _("{month}: {value} %, twelve months {year} %").format(
+                month=formats.month(month), value=formats.decimal(value, 2), year=formats.decimal(year, 2)
+            )
             for month, value, year in series
         ],
         unit=" %",

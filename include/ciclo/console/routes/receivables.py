@@ -14,8 +14,10 @@ from ciclo.console.routes.parameters import DayParam, OptionalId, TextParam
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.receivables import AgeingBucket, ReceivableState
 from ciclo.domain.recurrence import DateRange
+from ciclo.domain.wording import state_words
 from ciclo.ledger.queries.months import Share
 from ciclo.ledger.queries.receivables import ReceivableFilter, ageing, collected, receivable_listing
+from ciclo.locale import N_
 
 router = APIRouter(prefix="/receivables")
 _MONTHS_BACK = 6
@@ -29,17 +31,17 @@ BucketParam = Annotated[AgeingBucket | None, BeforeValidator(_none_if_empty), Qu
 ReceivableStateParam = Annotated[ReceivableState | None, BeforeValidator(_none_if_empty), Query()]
 
 COLUMNS = (
-    Column("Receivable", lambda row: row.receivable_id),
-    Column("Invoice", lambda row: row.invoice_id),
-    Column("Contract", lambda row: row.contract_id),
-    Column("Contract name", lambda row: row.contract_name),
-    Column("Due date", lambda row: row.due_date),
-    Column("Days late", lambda row: row.days_late),
-    Column("Gross value (BRL)", lambda row: row.gross_value),
-    Column("State", lambda row: row.state),
-    Column("Received at", lambda row: row.received_at),
-    Column("Received (BRL)", lambda row: row.received_value),
-    Column("Refused by finance", lambda row: row.finance_errors),
+    Column(N_("Receivable"), lambda row: row.receivable_id),
+    Column(N_("Invoice"), lambda row: row.invoice_id),
+    Column(N_("Contract"), lambda row: row.contract_id),
+    Column(N_("Contract name"), lambda row: row.contract_name),
+    Column(N_("Due date"), lambda row: row.due_date),
+    Column(N_("Days late"), lambda row: row.days_late),
+    Column(N_("Gross value (BRL)"), lambda row: row.gross_value),
+    Column(N_("State"), lambda row: state_words(row.state)),
+    Column(N_("Received at"), lambda row: row.received_at),
+    Column(N_("Received (BRL)"), lambda row: row.received_value),
+    Column(N_("Refused by finance"), lambda row: row.finance_errors),
 )
 
 

@@ -8,24 +8,25 @@ from fastapi import APIRouter, Query, Response
 from ciclo.console.formats import Column, csv_response
 from ciclo.console.pages import AsFile, PageDep, ViewDep, render, table
 from ciclo.console.routes.parameters import NameParam, OptionalName
-from ciclo.domain.wording import said
+from ciclo.domain.wording import said, state_words
 from ciclo.ledger.queries.trail import RunFilter, run_counts, run_listing
+from ciclo.locale import N_
 
 router = APIRouter()
 A_DAGS_TIME = timedelta(days=30)
 """How far back a Dag's own page looks; a run's page shows all of the run."""
 COLUMNS = (
-    Column("At", lambda row: row.at),
-    Column("What", lambda row: row.subject),
-    Column("Id", lambda row: row.subject_id),
-    Column("Contract", lambda row: row.contract_id),
-    Column("Contract name", lambda row: row.contract_name),
-    Column("Issue date", lambda row: row.issue_date),
-    Column("From", lambda row: row.from_state),
-    Column("To", lambda row: row.to_state),
-    Column("Reason", lambda row: said(row.reason)),
-    Column("Dag run", lambda row: row.run_id),
-    Column("Task", lambda row: row.task_id),
+    Column(N_("At"), lambda row: row.at),
+    Column(N_("What"), lambda row: state_words(row.subject)),
+    Column(N_("Id"), lambda row: row.subject_id),
+    Column(N_("Contract"), lambda row: row.contract_id),
+    Column(N_("Contract name"), lambda row: row.contract_name),
+    Column(N_("Issue date"), lambda row: row.issue_date),
+    Column(N_("From"), lambda row: row.from_state and state_words(row.from_state)),
+    Column(N_("To"), lambda row: state_words(row.to_state)),
+    Column(N_("Reason"), lambda row: said(row.reason)),
+    Column(N_("Dag run"), lambda row: row.run_id),
+    Column(N_("Task"), lambda row: row.task_id),
 )
 
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, HTTPException, Path
 from fastapi.responses import FileResponse
 
 from ciclo.console.pages import HERE
+from ciclo.locale import _
 
 router = APIRouter()
 _FOLDER = HERE / "static"
@@ -25,7 +26,7 @@ def _names() -> frozenset[str]:
 def static_file(name: Annotated[str, Path(max_length=60)]) -> FileResponse:
     """Answer a file; its URL changes with its content, so that a browser may keep it."""
     if name not in _names():
-        raise HTTPException(404, "There is no such file.")
+        raise HTTPException(404, _("There is no such file."))
     path = _FOLDER / name
     headers = {"Cache-Control": "private, max-age=31536000, immutable"}
     return FileResponse(path, media_type=_TYPES[path.suffix], headers=headers)
