@@ -135,7 +135,7 @@ def test_an_update_waits_for_an_invoice_that_is_in_doubt(billing):
     run.apply()
 
     assert run.execution().state == ExecutionState.PLANNED
-    assert said(run.execution().reason).endswith("the period of 2025-06-10 is in_doubt and has to be settled first")
+    assert said(run.execution().reason).endswith("the period of 2025-06-10 is in doubt and has to be settled first")
     assert run.puts() == []
 
 

@@ -130,7 +130,7 @@ def test_a_deleted_invoice_is_found_until_another_one_stands_in_for_it(billed, r
     box.call("DELETE", invoice_path(invoice))
     finding = only(reconciled(ctx).opened)
     assert finding.kind is FindingKind.DELETED_REMOTELY
-    assert f"invoice {invoice['id']} of R$ 150,00 was to_emit and is no longer at the vendor" in finding.sentence
+    assert f"invoice {invoice['id']} of R$ 150,00 was to emit and is no longer at the vendor" in finding.sentence
     assert ctx.audit.trail("invoice", invoice["id"])[-1].to_state == "deleted"
     again = create(box, invoice)
     outcome = reconciled(ctx)
