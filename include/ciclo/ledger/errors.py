@@ -14,6 +14,7 @@ LedgerError
 No message holds a piece of an address, which may hold a password: a driver's own message may quote one.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -90,7 +91,10 @@ def explained() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        raise LedgerUnavailableError(_why_away(error)) from None
+        why = _why_away(error)
+        if why is None and isinstance(error.orig, sqlite3.OperationalError):
+            raise  # SQLite says so of a wrong statement too
+        raise LedgerUnavailableError(why or f"the database fails ({type(error.orig).__name__})") from None
     except DatabaseError as error:
         if getattr(error.orig, "sqlstate", None) not in _LACKS_RIGHT:
             raise
@@ -124,7 +128,6 @@ _AWAY = {
 """What a driver's message means, by a piece of it."""
 
 
-def _why_away(error: OperationalError) -> str:
+def _why_away(error: OperationalError) -> str | None:
     said = str(error.orig).casefold()
-    meant = (meaning for piece, meaning in _AWAY.items() if piece in said)
-    return next(meant, f"the database fails ({type(error.orig).__name__})")
+    return next((meaning for piece, meaning in _AWAY.items() if piece in said), None)
