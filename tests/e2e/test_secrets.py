@@ -131,7 +131,7 @@ def leaks(canaries, texts):
 def test_every_failure_left_its_traceback_in_a_log(used):
     airflow, _, _ = used
     logs = "".join(content for where, content in texts_of_files(airflow) if "task_id=" in where)
-    for failure in ("AuthenticationError", "TransientApiError", "OperationalError"):
+    for failure in ("AuthenticationError", "TransientApiError", "LedgerUnavailableError"):
         assert failure in logs
 
 
