@@ -57,6 +57,10 @@ ONE_OF_A_KIND = frozenset(
 """Kinds of which there is one for a service and a period: a second one would contradict it."""
 
 
+PARTICULARS = ("service", "quantity", "unit_value", "amount", "percent", "first_day", "last_day", "description")
+"""What an adjustment says beside its kind and its days; which of it counts depends on the kind."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewAdjustment:
     """One difference from a rule, to be added.
@@ -315,19 +319,7 @@ def _row(each: NewAdjustment, known: _Known, claimed: dict[tuple[Any, ...], int]
         "to_date": stretch.last,
         "once": stretch.once,
         "note": each.note,
-        **{
-            name: getattr(each, name)
-            for name in (
-                "service",
-                "quantity",
-                "unit_value",
-                "amount",
-                "percent",
-                "first_day",
-                "last_day",
-                "description",
-            )
-        },
+        **{name: getattr(each, name) for name in PARTICULARS},
     }
 
 

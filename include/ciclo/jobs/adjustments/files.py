@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from ciclo.domain.adjustments import AdjustmentKind
 from ciclo.domain.errors import DomainError
 from ciclo.domain.money import parse_decimal
-from ciclo.ledger.adjusting import AdjustmentError, NewAdjustment
+from ciclo.ledger.adjusting import PARTICULARS, AdjustmentError, NewAdjustment
 
 COLUMNS = (
     "kind",
@@ -26,14 +26,7 @@ COLUMNS = (
     "period",
     "from",
     "to",
-    "service",
-    "quantity",
-    "unit_value",
-    "amount",
-    "percent",
-    "first_day",
-    "last_day",
-    "description",
+    *PARTICULARS,
     "key",
     "note",
 )
