@@ -146,3 +146,18 @@ def test_a_rule_is_created_from_its_template_once(sandbox, ledger, run_dag):
     assert run_dag("create_invoice_rule", **conf).state == "success"
     titles = [each["additional_information"]["title"] for each in box.state()["invoice_rules"]]
     assert titles == ["Regra 1", "Regra nova"]
+
+
+def test_a_file_of_adjustments_is_added_whole_or_not_at_all_and_billed(sandbox, ledger, run_dag, tmp_path, said):
+    box = sandbox(company(rule()))
+    assert run_dag("expand_invoice_rules", **YEAR).state == "success"
+    table = tmp_path / "june.csv"
+    table.write_text("kind,rule_id,period,percent\ndiscount,1,2025-06,10\ndiscount,1,2025-07,101\n")
+    assert run_dag("import_adjustments", path=f"file://{table}").state == "failed"
+    assert "line 3, percent: must be above 0 and up to 100: 101" in said()
+    table.write_text("kind,rule_id,period,percent\ndiscount,1,2025-06,10\n")
+    assert run_dag("import_adjustments", path=f"file://{table}").state == "success"
+    assert run_dag("issue_invoices", **YEAR).state == "success"
+    values = [invoice["gross_value"] for invoice in box.state()["invoices"]]
+    assert sorted(values).count("135.0") == 1
+    assert sorted(values).count("150.0") == len(values) - 1

@@ -31,7 +31,7 @@ from ciclo.jobs.runs import (
     Window,
     WrongParamError,
 )
-from ciclo.jobs.steps import auditing, contracts, issuing, prices, proving
+from ciclo.jobs.steps import adjusting, auditing, contracts, issuing, prices, proving
 from ciclo.ledger.errors import LedgerError, LedgerUnavailableError
 
 RETRIES = 5
@@ -224,6 +224,14 @@ AUDIT_ACCOUNT = Stage(
     params=("from_date", "to_date", "billimatic_conn_id"),
 )
 
+IMPORT_ADJUSTMENTS = Stage(
+    "import_adjustments",
+    (),
+    Window.DAY,
+    (Step("load", adjusting.import_file, DryRun.DISCARD), Step("correct", adjusting.correct)),
+    params=("path", "storage_conn_id", "dry_run", "billimatic_conn_id"),
+)
+
 STAGES = {
     stage.dag_id: stage
     for stage in (
@@ -237,6 +245,7 @@ STAGES = {
         BILL_RANGE,
         CREATE_INVOICE_RULE,
         AUDIT_ACCOUNT,
+        IMPORT_ADJUSTMENTS,
     )
 }
 """Every Dag of the table by its id."""

@@ -125,6 +125,26 @@ def update_params() -> dict[str, Param]:
     }
 
 
+def import_params() -> dict[str, Param]:
+    """Return the params of `import_adjustments`."""
+    return {
+        "path": Param(
+            type="string",
+            minLength=1,
+            title="File",
+            description="Address of a CSV or Parquet file, as s3://bucket/metering.csv or file:///data/metering.csv.",
+        ),
+        "storage_conn_id": Param(
+            None,
+            type=["null", "string"],
+            title="Connection of the storage",
+            description="Airflow connection with which the file is read. Empty: none.",
+        ),
+        "dry_run": window_params()["dry_run"],
+        **connection_param(),
+    }
+
+
 def rule_params() -> dict[str, Param]:
     """Return the form of a new rule: what is left empty comes from the template, and is not sent."""
     return {
