@@ -74,6 +74,8 @@ def _csv(stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
             yield row
     except (csv.Error, UnicodeDecodeError) as error:
         raise UnreadableFile(f"it is neither a CSV in UTF-8 nor Parquet: {error}") from error
+    finally:
+        whole.detach()  # the file is its opener's to close
 
 
 def _parquet(stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
