@@ -16,7 +16,7 @@ from ciclo.cli.main import app
 from ciclo.console import User, create_app
 from ciclo.domain.states import PeriodState
 from ciclo.ledger.database import open_engine
-from ciclo.ledger.tables import Period
+from ciclo.ledger.tables import MonthProgress, Period
 from documented_commands import PAGE, blocks
 from factories import NOON, period_row
 
@@ -85,6 +85,8 @@ def scraped(url: str) -> set[str]:
     engine = open_engine(url)
     with engine.begin() as connection:
         connection.execute(insert(Period).values(**period_row(state="parked")))
+        proved = {"organization_id": 1, "billing_month": NOON.date().replace(day=1), "report": {}, "proved_at": NOON}
+        connection.execute(insert(MonthProgress).values(**proved))
     engine.dispose()
     console = create_app(
         current_user=lambda: User(id="1", name="prometheus"),

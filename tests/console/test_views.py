@@ -182,6 +182,7 @@ def test_metrics_are_prometheus_text(operator):
     assert "ciclo_oldest_doubt_seconds " in text
     assert "ciclo_open_findings 3" in text
     assert "ciclo_overdue_periods " in text
+    assert "# TYPE ciclo_days_not_complete gauge" in text
     assert 'ciclo_price_updates{state="parked"} ' in text
 
 

@@ -4,8 +4,10 @@ from datetime import date
 
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.closing.close import prove_running_month
-from ciclo.jobs.runs import Window
+from ciclo.jobs.runs import Run, Window
 from ciclo.jobs.settings import BillingSettings
+from ciclo.jobs.steps.proving import close_months
+from ciclo.ledger.queries.months import measures
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import MonthProgress
 from company import ORGANIZATION, company, rule
@@ -20,7 +22,7 @@ def progress(place):
 def test_a_running_month_is_complete_until_yesterday(billed):
     place = billed(company(rule(1)))
     asked = len(place.box.requests())
-    report = prove_running_month(place.ctx, today=date(2025, 6, 20))
+    report = prove_running_month(place.ctx, today=date(2025, 6, 20)).report
     assert (report.lines(), progress(place).complete_until) == ([], date(2025, 6, 19))
     assert len(place.box.requests()) == asked
 
@@ -28,7 +30,7 @@ def test_a_running_month_is_complete_until_yesterday(billed):
 def test_what_is_missing_says_since_when_and_what_is_yet_to_come_is_not_missing(company_of):
     place = company_of(company(rule(1), rule(2, init_date="2025-01-25")))
     place.expand(scope=Scope(JUNE))
-    report = prove_running_month(place.ctx, today=date(2025, 6, 20))
+    report = prove_running_month(place.ctx, today=date(2025, 6, 20)).report
     (line,) = report.lines()
     assert line.startswith("missing: contract 10, rule 1, period 2025-06-10, R$ 150,00: planned")
     assert (progress(place).complete_until, progress(place).report["lines"]) == (date(2025, 6, 9), [line])
@@ -41,6 +43,51 @@ def test_the_next_day_takes_the_place_of_the_one_before(company_of):
     place.bill(Scope(JUNE))
     prove_running_month(place.ctx, today=date(2025, 6, 12))
     assert place.ctx.session.query(MonthProgress).one().complete_until == date(2025, 6, 11)
+
+
+def test_it_is_told_once_that_the_proof_stopped_holding(company_of):
+    place = company_of(company(rule(1)))
+    place.expand(scope=Scope(JUNE))
+    days = [date(2025, 6, day) for day in (10, 11, 12)]
+    assert [prove_running_month(place.ctx, today=day).stopped_holding for day in days] == [False, True, False]
+    place.bill(Scope(JUNE))
+    assert not prove_running_month(place.ctx, today=date(2025, 6, 13)).stopped_holding
+
+
+def test_the_notice_says_until_when_the_month_is_complete(company_of):
+    place, told = company_of(company(rule(1))), []
+    place.expand(scope=Scope(JUNE))
+    day = date(2025, 6, 20)
+    run = Run(
+        day=day,
+        today=day,
+        window=DateRange(JUNE.start, day),
+        settings=BillingSettings(),
+        owner="a test",
+        now=place.ctx.clock,
+        tell=told.append,
+        open_sgs=None,
+    )
+    close_months(place.ctx, run)
+    close_months(place.ctx, run)
+    (notice,) = told
+    assert notice.subject == "Ciclo: 06/2025 is complete only until 09/06/2025"
+    assert "rule 1, period 2025-06-10" in notice.lines[0]
+
+
+def test_the_days_that_no_proof_calls_complete_are_measured(company_of):
+    place = company_of(company(rule(1)))
+    place.expand(scope=Scope(JUNE))
+
+    def incomplete(day):
+        return [(each.organization_id, each.days) for each in measures(place.ctx.session, day).incomplete]
+
+    assert incomplete(date(2025, 6, 9)) == []
+    prove_running_month(place.ctx, today=date(2025, 6, 10))
+    assert incomplete(date(2025, 6, 10)) == [(ORGANIZATION, 0)]
+    assert incomplete(date(2025, 6, 14)) == [(ORGANIZATION, 4)]
+    prove_running_month(place.ctx, today=date(2025, 6, 14))
+    assert incomplete(date(2025, 6, 14)) == [(ORGANIZATION, 4)]
 
 
 def test_on_the_first_of_a_month_the_one_before_is_the_running_month():

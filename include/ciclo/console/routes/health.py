@@ -34,6 +34,9 @@ def metrics(request: Request, session: SessionDep) -> PlainTextResponse:
     lines += ["# HELP ciclo_price_updates Price updates not at rest, by state.", "# TYPE ciclo_price_updates gauge"]
     lines += [f'ciclo_price_updates{{state="{state}"}} {count}' for state, count in found.price_updates.items()]
     lines += _gauge("ciclo_open_findings", "Findings that are not closed.", str(found.open_findings))
+    name = "ciclo_days_not_complete"
+    lines += [f"# HELP {name} Days up to yesterday that no daily proof calls complete.", f"# TYPE {name} gauge"]
+    lines += [f'{name}{{organization="{each.organization_id}"}} {each.days}' for each in found.incomplete]
     return PlainTextResponse("\n".join([*lines, ""]), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

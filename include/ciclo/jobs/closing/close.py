@@ -54,6 +54,17 @@ class ClosingAttempt:
         return self.report.closed
 
 
+@dataclass(frozen=True, slots=True)
+class RunningMonth:
+    """How the proof of a running month came out, and whether it stopped holding with it."""
+
+    report: MonthReport
+    complete_until: date | None
+    """Last day up to which nothing is missing and nothing differs; None where not even the first is complete."""
+    stopped_holding: bool
+    """Whether it does not hold, and did when it was proved before, or was not proved before."""
+
+
 def refresh_rules(ctx: JobContext, window: DateRange, *, seen_on: date, contract_ids: Sequence[int] = ()) -> None:
     """Read contracts and rules as they are now, and bring the periods of a window to what they call for. Commits.
 
@@ -109,7 +120,7 @@ def close_month(
     return ClosingAttempt(report, files)
 
 
-def prove_running_month(ctx: JobContext, *, today: date) -> MonthReport:
+def prove_running_month(ctx: JobContext, *, today: date) -> RunningMonth:
     """Prove the month of yesterday up to yesterday, from the day's readings; the vendor is not asked again. Commits.
 
     What is missing fails nobody: it is in the report, and in the ledger as how far the month is complete.
@@ -118,10 +129,12 @@ def prove_running_month(ctx: JobContext, *, today: date) -> MonthReport:
     proof = prove_month(ctx, window)
     _settle_never_billed(ctx, proof)
     report = _report(ctx, proof, ())
-    document = {"verdict": report.verdict(), "lines": report.lines()}
-    ctx.closings.record_progress(window.start, complete_until=_complete_until(report), report=document, at=ctx.clock())
+    lines, until, before = report.lines(), _complete_until(report), ctx.closings.progress(window.start)
+    stopped_holding = bool(lines) and not (before is not None and before.report["lines"])
+    document = {"verdict": report.verdict(), "lines": lines}
+    ctx.closings.record_progress(window.start, complete_until=until, report=document, at=ctx.clock())
     ctx.session.commit()
-    return report
+    return RunningMonth(report, until, stopped_holding)
 
 
 def _complete_until(report: MonthReport) -> date | None:

@@ -5,6 +5,7 @@ import logging
 from ciclo.domain.money import brl
 from ciclo.jobs.closing.close import (
     ClosingAttempt,
+    RunningMonth,
     close_month,
     months_of,
     prove_running_month,
@@ -13,8 +14,9 @@ from ciclo.jobs.closing.close import (
 )
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.reconciliation.reconcile import reconcile, reconcile_touched
-from ciclo.jobs.runs import Counts, Run, Trigger
+from ciclo.jobs.runs import Counts, Notice, Run, Trigger
 from ciclo.ledger.queries.receivables import ageing, days_to_receive
+from ciclo.locale import _
 
 log = logging.getLogger("ciclo")
 
@@ -58,10 +60,13 @@ def read_rules(job: JobContext, run: Run) -> None:
 def close_months(job: JobContext, run: Run) -> dict[str, str]:
     """Try to close each month of the run; return by month how it ended. Fails unless all are closed.
 
-    Of the running month it says how far it is complete, and fails for nothing.
+    Of the running month it says how far it is complete, tells people once when that stops, and fails for nothing.
     """
     if _is_running(run):
-        report = prove_running_month(job, today=run.day)
+        proved = prove_running_month(job, today=run.day)
+        report = proved.report
+        if proved.stopped_holding:
+            run.tell(_no_longer_complete(proved))
         lines = "".join(f"\n  {line}" for line in report.lines())
         log.log(logging.WARNING if lines else logging.INFO, "%s so far: %s%s", f"{report.month:%m/%Y}",
                 "complete" if not lines else "not complete", lines)  # fmt: skip
@@ -73,6 +78,16 @@ def close_months(job: JobContext, run: Run) -> dict[str, str]:
         _report_attempt(attempts[-1])
     require_closed(attempts)
     return {f"{attempt.report.month:%Y-%m}": attempt.report.verdict() for attempt in attempts}
+
+
+def _no_longer_complete(proved: RunningMonth) -> Notice:
+    month, until, lines = f"{proved.report.month:%m/%Y}", proved.complete_until, proved.report.lines()
+    if until is None:
+        subject = _("Ciclo: {month} is not complete from its first day on").format(month=month)
+    else:
+        subject = _("Ciclo: {month} is complete only until {day}").format(month=month, day=f"{until:%d/%m/%Y}")
+    more = [_("… and {number} more; the console lists them").format(number=len(lines) - SHOWN)]
+    return Notice(subject=subject, lines=(*lines[:SHOWN], *(more if len(lines) > SHOWN else ())))
 
 
 def _is_running(run: Run) -> bool:

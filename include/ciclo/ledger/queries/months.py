@@ -8,9 +8,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, select, tuple_
 from sqlalchemy.orm import Session
 
+from ciclo.domain.calendar import add_days
 from ciclo.domain.money import ZERO
 from ciclo.domain.receivables import ReceivableState
 from ciclo.domain.recurrence import DateRange
@@ -229,6 +230,14 @@ class StateMeasure:
 
 
 @dataclass(frozen=True, slots=True)
+class Incomplete:
+    """Days of an organization, up to yesterday, that no daily proof calls complete: 0 while the proof holds."""
+
+    organization_id: int
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Measures:
     """What a monitoring system asks the ledger."""
 
@@ -239,10 +248,12 @@ class Measures:
     price_updates: dict[str, int]
     """Executions of price updates by state, where they are not at rest."""
     open_findings: int
+    incomplete: tuple[Incomplete, ...]
+    """Of every organization that was ever proved."""
 
 
 def measures(session: Session, today: date) -> Measures:
-    """Read the figures in five statements; `today` is the day in São Paulo."""
+    """Read the figures in six statements; `today` is the day in São Paulo."""
     by_state = (
         select(Period.organization_id, Period.state, func.count(), func.sum(Period.gross_value))
         .group_by(Period.organization_id, Period.state)
@@ -266,5 +277,29 @@ def measures(session: Session, today: date) -> Measures:
     for state, count in session.execute(updates):
         under_way[state] = count
     return Measures(
-        states, session.scalar(overdue) or 0, session.scalar(doubt), under_way, session.scalar(findings) or 0
+        states,
+        session.scalar(overdue) or 0,
+        session.scalar(doubt),
+        under_way,
+        session.scalar(findings) or 0,
+        _incomplete(session, today),
+    )
+
+
+def _incomplete(session: Session, today: date) -> tuple[Incomplete, ...]:
+    """Count the days since the newest proofs' last complete ones; a proof that nobody makes any more counts as well."""
+    newest = select(MonthProgress.organization_id, func.max(MonthProgress.billing_month))
+    query = (
+        select(MonthProgress.organization_id, MonthProgress.billing_month, MonthProgress.complete_until)
+        .where(
+            tuple_(MonthProgress.organization_id, MonthProgress.billing_month).in_(
+                newest.group_by(MonthProgress.organization_id)
+            )
+        )
+        .order_by(MonthProgress.organization_id)
+    )
+    yesterday = add_days(today, -1)
+    return tuple(
+        Incomplete(organization, max(0, (yesterday - (until or add_days(month, -1))).days))
+        for organization, month, until in session.execute(query)
     )

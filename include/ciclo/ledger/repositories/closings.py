@@ -90,13 +90,16 @@ class ClosingRepository:
         self, month: date, *, complete_until: date | None, report: Mapping[str, Any], at: datetime
     ) -> None:
         """Keep how far a month is proved; only the newest is kept."""
-        key = self._organization_id, month
-        progress = self._session.get(MonthProgress, key)
+        progress = self.progress(month)
         if progress is None:
             progress = MonthProgress(organization_id=self._organization_id, billing_month=month)
             self._session.add(progress)
         progress.complete_until, progress.report, progress.proved_at = complete_until, dict(report), at
         self._session.flush()
+
+    def progress(self, month: date) -> MonthProgress | None:
+        """Return how far a month is proved; None before its first proof."""
+        return self._session.get(MonthProgress, (self._organization_id, month))
 
     def last_attempt(self, month: date) -> MonthClosing | None:
         """Return the newest attempt to close a month."""
