@@ -1,25 +1,18 @@
 """`ciclo audit`: is the billing of an account right? It reads only, and needs only a token."""
 
 import json
-import sys
-import time
-from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ciclo.cli.doctor import VENDOR, account
+from ciclo.cli.progress import progress_bar
 from ciclo.locale import LANGUAGES, _
-
-if TYPE_CHECKING:
-    from ciclo.jobs.audit.read import Progress
 
 LARGEST = 10
 """Findings that the console shows one by one."""
-BAR = 30
-"""Characters of the progress bar."""
 
 
 def audit(  # noqa: PLR0913, PLR0917 - one an option
@@ -58,7 +51,7 @@ def audit(  # noqa: PLR0913, PLR0917 - one an option
     audited = AuditRange(from_day, to_day, today)
     try:
         with account(url, organization, token_file, conn) as api:
-            found = audit_account(api, audited, cache=cache, tell=_progress_bar())
+            found = audit_account(api, audited, cache=cache, tell=progress_bar())
             organization_id = api.organization_id
         if report is not None:
             write_report(found, audited, report, organization_id)
@@ -81,20 +74,3 @@ def _day(text: str, option: str) -> date:
         return date.fromisoformat(text if len(text) > len("YYYY-MM") else f"{text}-01")
     except ValueError:
         raise typer.BadParameter(_("is written YYYY-MM, or YYYY-MM-DD"), param_hint=option) from None
-
-
-def _progress_bar() -> "Callable[[Progress], None]":
-    """Return what shows on a terminal how far the reading is, by requests; nothing where nobody looks."""
-    started = time.monotonic()
-
-    def show(progress: "Progress") -> None:
-        total = progress.made + progress.left
-        filled = BAR * progress.made // max(total, 1)
-        minutes = progress.left * (time.monotonic() - started) / max(progress.made, 1) / 60
-        text = _("{what}: {made} requests made, {left} left, about {minutes} min").format(
-            what=progress.what, made=progress.made, left=progress.left, minutes=round(minutes)
-        )
-        sys.stderr.write(f"\r[{'#' * filled}{'.' * (BAR - filled)}] {text:<70}" + ("" if progress.left else "\n"))
-        sys.stderr.flush()
-
-    return show if sys.stderr.isatty() else lambda _progress: None

@@ -22,6 +22,7 @@ from typer.main import get_command
 from ciclo.cli.adjust import adjust
 from ciclo.cli.audit import audit
 from ciclo.cli.doctor import doctor
+from ciclo.cli.export import export
 from ciclo.cli.ledger import ledger, parked
 from ciclo.cli.rehearse import rehearse
 from ciclo.domain.errors import DomainError
@@ -38,6 +39,7 @@ app.add_typer(ledger, name="db")
 app.add_typer(parked, name="parked")
 app.command()(audit)
 app.command()(doctor)
+app.command()(export)
 app.command()(rehearse)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -1,0 +1,166 @@
+"""An account read whole into a state file of the vendor's stand-in, to rehearse its future; nothing is sent.
+
+One request for each catalogue and for the list of contracts, a page for a hundred invoices or tax documents, a request
+a contract for its rules. An inactive contract is in no list: it is read if it has invoices. Secrets stay behind:
+neither the account's token nor those of subscriptions are in the file. What cannot be read is left out and named.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final
+
+from ciclo.billimatic import ApiError, BadRequestError, BillimaticClient, NotFoundError, RejectedError
+from ciclo.billimatic.models import OddRecord, Record
+from ciclo.domain.calendar import add_months, first_of_month
+from ciclo.http.errors import UnreadableAnswerError
+from ciclo.jobs.audit.read import Progress
+from ciclo.jobs.rules.ask import answers_of
+
+Json = dict[str, Any]
+
+MONTHS_BEFORE: Final = 13
+"""Months whose invoices are read: a yearly period that covers the first months of what comes began in one of them."""
+MONTHS_AHEAD: Final = 36
+"""The vendor generates up to 24 months' worth of invoices, and may have extended them since."""
+BEHAVIOUR: Final[Json] = {"emit_on_issue_date": True, "generate_invoices": True, "continue_series": True}
+"""How the stand-in goes on from there: it issues on the issue date, and generates the invoices of new rules. Index
+values that nobody knows yet are those of twelve months before."""
+_ROWS_OF_A_PAGE: Final = 100
+_REFUSED = (BadRequestError, NotFoundError, RejectedError, UnreadableAnswerError)
+
+
+@dataclass(slots=True)
+class ExportedAccount:
+    """An account as a state file, and what of it could not be read, a line a thing."""
+
+    state: Json
+    left_out: list[str] = field(default_factory=list)
+
+
+def export_account(api: BillimaticClient, *, today: date, tell: Callable[[Progress], None]) -> ExportedAccount:
+    """Read an account.
+
+    Args:
+        api: a client that only reads.
+        today: the day in São Paulo; the file says it, so that a rehearsal knows where it begins.
+        tell: told how far it is.
+
+    Raises:
+        ApiError: contracts or invoices cannot be read.
+    """
+    reading = _Reading(api, tell)
+    state: Json = {"today": today.isoformat(), "behaviour": dict(BEHAVIOUR)}
+    state["organizations"] = reading.organizations()
+    for kind, ask in (
+        ("companies", api.companies),
+        ("people", api.people),
+        ("service_items", api.service_items),
+        ("email_templates", api.email_templates),
+        ("charge_templates", api.charge_templates),
+        ("financial_accounts", api.financial_accounts),
+        ("nfse_templates", api.nfse_templates),
+        ("invoice_templates", api.invoice_templates),
+    ):
+        state[kind] = reading.catalogue(kind, ask)
+    contracts = reading.documents(api.contracts())
+    reading.tell("contracts", left=len(contracts))
+    first = first_of_month(add_months(today, -MONTHS_BEFORE))
+    search = api.search_invoices(issue_date_from=first, issue_date_to=add_months(today, MONTHS_AHEAD))
+    invoices = reading.paged("invoices", search, left=len(contracts))
+    known = {each["id"] for each in contracts}
+    for contract_id in sorted({each["contract_id"] for each in invoices} - known):
+        contracts += reading.contract(contract_id)
+    known = {each["id"] for each in contracts}
+    state["contracts"] = [{**each, "token": None} for each in contracts]
+    state["invoices"] = [each for each in invoices if each["contract_id"] in known]
+    state["invoice_rules"] = reading.rules(sorted(known), billed={each["contract_id"] for each in invoices})
+    state["nfses"] = reading.tax_documents(first)
+    return ExportedAccount({kind: _in_order(rows) for kind, rows in state.items()}, reading.left_out)
+
+
+def _in_order(rows: Any) -> Any:
+    return sorted(rows, key=lambda each: each["id"]) if isinstance(rows, list) else rows
+
+
+class _Reading:
+    """What was read so far, and what was not."""
+
+    def __init__(self, api: BillimaticClient, tell: Callable[[Progress], None]) -> None:
+        self.left_out: list[str] = []
+        self._api = api
+        self._tell = tell
+        self._made = 0
+
+    def tell(self, what: str, *, left: int, made: int = 1) -> None:
+        """Say how far it is."""
+        self._made += made
+        self._tell(Progress(what, self._made, left))
+
+    def documents(self, listing: Any) -> list[Json]:
+        """Return the records of a list as they were answered; those that cannot be read are left out."""
+        records: Iterable[Record] = listing
+        found = [each.payload for each in records]
+        self._leave_out(listing.odd)
+        return found
+
+    def organizations(self) -> list[Json]:
+        """Return the organization that bills, as far as the API tells of it: older ones do not."""
+        listed = self.catalogue("organizations", self._api.organizations)
+        own = [each for each in listed if each["id"] == self._api.organization_id]
+        return own or [{"id": self._api.organization_id, "name": f"Organization {self._api.organization_id}"}]
+
+    def catalogue(self, kind: str, ask: Callable[[], Any]) -> list[Json]:
+        """Return a catalogue; one that the API does not have is empty."""
+        try:
+            found = self.documents(ask())
+        except _REFUSED as error:
+            self.left_out.append(f"{kind}: {error.reason}")
+            found = []
+        self.tell(kind, left=0)
+        return found
+
+    def paged(self, kind: str, search: Any, *, left: int) -> list[Json]:
+        """Return what a search finds."""
+        found: list[Json] = []
+        for record in search:
+            found.append(record.payload)
+            if len(found) % _ROWS_OF_A_PAGE == 0:
+                self.tell(kind, left=left)
+        self._leave_out(search.odd)
+        self.tell(kind, left=left)
+        return found
+
+    def contract(self, contract_id: int) -> list[Json]:
+        """Return a contract that is not in the list of active ones."""
+        self.tell("contracts", left=0)
+        try:
+            return [self._api.contract(contract_id).payload]
+        except _REFUSED as error:
+            self.left_out.append(f"contract {contract_id} and its invoices: {error.reason}")
+            return []
+
+    def rules(self, contract_ids: list[int], *, billed: set[int]) -> list[Json]:
+        """Return the rules of contracts; an empty list of one that has invoices is asked for again."""
+        found: list[Json] = []
+        for number, (contract_id, answered) in enumerate(answers_of(self._api.invoice_rules, contract_ids), start=1):
+            answer = answered
+            if not isinstance(answer, ApiError) and not answer and not answer.odd and contract_id in billed:
+                answer = next(again for _, again in answers_of(self._api.invoice_rules, [contract_id]))
+            if isinstance(answer, ApiError):
+                self.left_out.append(f"the rules of contract {contract_id}: {answer.reason}")
+            else:
+                found += [{**each, "contract_id": contract_id} for each in self.documents(answer)]
+            self.tell("rules", left=len(contract_ids) - number)
+        return found
+
+    def tax_documents(self, since: date) -> list[Json]:
+        """Return the tax documents since a day."""
+        try:
+            return self.paged("nfses", self._api.search_nfses({"generated_at_gteq": since}), left=0)
+        except _REFUSED as error:
+            self.left_out.append(f"nfses: {error.reason}")
+            return []
+
+    def _leave_out(self, odd: Iterable[OddRecord]) -> None:
+        self.left_out += map(str, odd)
