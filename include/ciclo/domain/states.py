@@ -80,7 +80,7 @@ EXECUTION_TRANSITIONS: Mapping[ExecutionState, frozenset[ExecutionState]] = Mapp
         _E.APPLIED: frozenset(),
         _E.ADOPTED: frozenset(),
         _E.PARKED: frozenset({_E.PLANNED, _E.CANCELLED}),  # by a person; cancelled also when the rule ended
-        _E.CANCELLED: frozenset(),
+        _E.CANCELLED: frozenset({_E.PLANNED, _E.IN_DOUBT}),  # called off by a machine, and called for again
     }
 )
 """Legal changes of an execution."""

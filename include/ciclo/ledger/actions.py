@@ -276,6 +276,8 @@ def apply_update(
     wanted = basis or evidence.get("offered_first")
     if wanted is not None and wanted not in figures:
         raise NoSuchFigure(wanted, figures)
+    if execution.state == ExecutionState.CANCELLED:  # only what called it off can call for it again
+        raise IllegalTransition("price update", ExecutionState.CANCELLED, ExecutionState.PLANNED, [])
     decided_before = (ExecutionState.PLANNED, ExecutionState.SUBMITTING, *IN_PRICES)
     if execution.state in decided_before and execution.approved_by is not None:
         return ActionOutcome(changed=False, message=_("Already decided by {who}.").format(who=execution.approved_by))

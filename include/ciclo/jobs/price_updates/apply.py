@@ -41,7 +41,7 @@ from ciclo.jobs.price_updates.settle import UNDER_WAY, Completion, complete, hol
 from ciclo.jobs.price_updates.updated_rule import Due, Prices, UpdatedRule, updated_rule, written
 from ciclo.jobs.rules.prices import current_prices
 from ciclo.jobs.rules.read import read_contracts
-from ciclo.jobs.rules.schedules import domain_update
+from ciclo.jobs.rules.schedules import domain_update, is_called_off
 from ciclo.jobs.rules.store import Problem
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import PriceUpdateExecution
@@ -173,6 +173,10 @@ def advance(run: Run, case: Case) -> Step:  # noqa: C901, PLR0911 - the state ma
         case ExecutionState.SUBMITTING | ExecutionState.IN_DOUBT:
             run.outcome.in_doubt += 1
             return Step.STOP
+        case ExecutionState.CANCELLED if (
+            is_called_off(case.execution) and case.rule.ending(case.due.execution_date) is None
+        ):
+            return _take_up_again(run, case)
         case ExecutionState.APPLIED | ExecutionState.ADOPTED | ExecutionState.CANCELLED:
             return _move_on(run, case, next_execution(domain_update(case.due.scheduled), case.due.execution_date))
         case _ if (ending := case.rule.ending(case.due.execution_date)) is not None:
@@ -454,6 +458,14 @@ def _move_on(run: Run, case: Case, to: date | None) -> Step:
     run.ctx.scheduled_updates.move(update_id, expected=case.due.execution_date, to=to)
     run.ctx.session.commit()
     return Step.NEXT
+
+
+def _take_up_again(run: Run, case: Case) -> Step:
+    """Plan an execution again that was called off: its rule is back. What was sent before is in doubt first."""
+    sent = "sent" in (case.execution.evidence or {})
+    target, doubt_until = (ExecutionState.IN_DOUBT, run.ctx.clock()) if sent else (ExecutionState.PLANNED, None)
+    _change(run, case, target, case.reason(ReasonKind.CALLED_FOR_AGAIN), doubt_until=doubt_until)
+    return Step.AGAIN
 
 
 def _back_to_planned(run: Run, case: Case, *, keep: ExecutionState | None = None) -> bool:

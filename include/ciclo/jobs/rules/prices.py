@@ -17,7 +17,7 @@ from ciclo.domain.money import brl
 from ciclo.domain.price_index import MONTHS_BY_LAW
 from ciclo.domain.pricing import WHOLE_RULE
 from ciclo.domain.recurrence import step_on_or_after
-from ciclo.domain.states import IN_FLIGHT
+from ciclo.domain.states import IN_FLIGHT, ExecutionState
 from ciclo.jobs.context import JobContext
 from ciclo.ledger import tables
 from ciclo.ledger.repositories import KnownPrice
@@ -128,7 +128,8 @@ def _judge(
     executions = ctx.executions.of_rules(rule_ids)
     for entry in different:
         rule_id, service_id = entry.rule.id, entry.known.service_id
-        if any(execution.state in IN_FLIGHT for execution in executions.get(rule_id, [])):
+        mine = executions.get(rule_id, [])
+        if any(execution.state in IN_FLIGHT or _has_sent(execution, entry) for execution in mine):
             continue
         updates = [u for u in scheduled.get(rule_id, []) if service_id in readjusted_services(entry.terms, u)]
         remote = {update.id: update for update in entry.rule.scheduled_updates}
@@ -193,6 +194,13 @@ def _executed_after_us(update: tables.ScheduledUpdate, remote: ScheduledUpdate |
         return False
     moved = update.remote_execution_date < remote.execution_date <= update.next_execution_date
     return moved and not rescheduled(update, remote)
+
+
+def _has_sent(execution: tables.PriceUpdateExecution, difference: _Difference) -> bool:
+    """Whether the price is what Ciclo sent before the rule went away: the execution is settled now that it is back."""
+    sent = (execution.evidence or {}).get("sent") or {}
+    written = sent.get(str(difference.known.service_id)) if execution.state == ExecutionState.CANCELLED else None
+    return written is not None and Decimal(written) == difference.remote
 
 
 def _disagreement(

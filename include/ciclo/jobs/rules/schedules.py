@@ -11,13 +11,28 @@ from typing import Any
 from ciclo.domain.errors import DomainError
 from ciclo.domain.price_index import price_index
 from ciclo.domain.pricing import ScheduledUpdate, next_execution
-from ciclo.domain.states import IN_FLIGHT, IN_PRICES, ExecutionState
+from ciclo.domain.states import IN_FLIGHT, IN_PRICES, ExecutionState, ReasonKind
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.prices import VendorDisagreement
 from ciclo.ledger import tables
 from ciclo.ledger.repositories.price_updates import Schedule
 
-SETTLED = (*IN_PRICES, ExecutionState.CANCELLED)
+CALLED_OFF = frozenset(
+    {
+        ReasonKind.CONTRACT_GONE,
+        ReasonKind.CONTRACT_INACTIVE,
+        ReasonKind.RULE_GONE,
+        ReasonKind.RULE_ENDED,
+        ReasonKind.UPDATE_ENDED,
+    }
+)
+"""Why a machine cancels an execution: nothing called for it any more. What a person gave up stays given up."""
+
+
+def is_called_off(execution: tables.PriceUpdateExecution) -> bool:
+    """Whether an execution was cancelled because nothing called for it: it comes back with what does."""
+    reason = execution.reason
+    return execution.state == ExecutionState.CANCELLED and reason is not None and reason.kind in CALLED_OFF
 
 
 def follow_schedules(
@@ -63,7 +78,8 @@ def _first_open(row: Mapping[str, Any], executions: Sequence[tables.PriceUpdateE
     """Return the first execution, by the vendor's present terms, after the last one whose price is in force."""
     terms = domain_update(row)
     in_prices = [execution.execution_date for execution in executions if execution.state in IN_PRICES]
-    settled = {execution.execution_date for execution in executions if execution.state in SETTLED}
+    given_up = [each for each in executions if each.state == ExecutionState.CANCELLED and not is_called_off(each)]
+    settled = {*in_prices, *(execution.execution_date for execution in given_up)}
     day: date = row["remote_execution_date"]
     if in_prices:
         day = max(day, next_execution(terms, max(in_prices)))

@@ -1,0 +1,94 @@
+"""What was called off because its rule or contract was gone comes back with it, and is never applied twice."""
+
+from datetime import date
+
+import pytest
+
+from ciclo.domain.states import ExecutionState
+from ciclo.ledger.actions import skip_update
+from company import ORGANIZATION, company, contract, rule, scheduled_update
+
+PUT = {"method": "PUT", "path": "invoice_rules"}
+APPLIED = [(0, "2025-01-10", "1000.00", "rule"), (0, "2025-06-10", "1070.26", "price update")]
+STATE = company(rule(gross_value="1000.0", scheduled_updates=[scheduled_update()]))
+
+
+@pytest.fixture
+def run(billing):
+    started = billing(STATE)
+    started.expand()
+    return started
+
+
+def be_away(run, state):
+    """Let Ciclo read another state, work by it, and read the former one again."""
+    before = run.sandbox.state()
+    run.sandbox.put_state(state)
+    run.expand()
+    run.settle()
+    run.apply()
+    run.sandbox.put_state(before)
+    run.expand()
+
+
+@pytest.mark.parametrize(
+    "away",
+    [company(contracts=[contract(10)]), STATE | {"contracts": [contract(10, state="inactive")]}],
+    ids=["rule gone", "contract inactive"],
+)
+def test_an_update_is_applied_once_its_rule_is_back(run, away):
+    be_away(run, away)
+    assert run.next_execution() == date(2025, 6, 10)
+
+    assert run.apply().applied == 1
+
+    assert run.prices() == APPLIED
+    assert run.next_execution() == date(2026, 6, 10)
+
+
+@pytest.mark.parametrize("last_sight", ["parked", "waiting"])
+def test_an_update_that_was_begun_is_planned_again_with_its_rule(run, last_sight):
+    if last_sight == "parked":
+        run.sandbox.faults([PUT | {"kind": "error_before", "status": 422}])
+        run.apply()
+        run.sandbox.clear_faults()
+    else:
+        run.apply(today=date(2025, 5, 1))
+    be_away(run, company(contracts=[contract(10)]))
+
+    for step in (run.apply, run.settle, run.apply):
+        step()
+
+    assert run.execution().state == ExecutionState.APPLIED
+    assert run.prices() == APPLIED
+
+
+@pytest.mark.parametrize(("kind", "puts"), [("error_after", 1), ("error_before", 2)])
+def test_an_update_that_was_sent_before_its_rule_went_away_is_in_doubt_when_it_is_back(run, clock, kind, puts):
+    run.sandbox.faults([PUT | {"kind": kind, "count": 1}])
+    run.apply()
+    run.sandbox.clear_faults()
+    be_away(run, company(contracts=[contract(10), contract(11)]))
+
+    run.apply()
+    clock.advance(minutes=6)
+    run.settle()
+    run.apply()
+
+    assert run.execution().state == ExecutionState.APPLIED
+    assert run.prices() == APPLIED
+    assert len(run.puts()) == puts
+
+
+def test_an_update_that_a_person_gave_up_does_not_come_back_with_its_rule(run):
+    run.sandbox.faults([PUT | {"kind": "error_before", "status": 422}])
+    run.apply()
+    run.sandbox.clear_faults()
+    skip_update(run.ctx.session, ORGANIZATION, run.execution().id, person="ana", note="agreed", at=run.ctx.clock())
+    run.ctx.session.commit()
+    be_away(run, company(contracts=[contract(10)]))
+
+    run.apply()
+
+    assert run.execution().state == ExecutionState.CANCELLED
+    assert run.prices() == APPLIED[:1]
