@@ -232,7 +232,7 @@ def _decide(
         return
     batch.examined.add(invoice.id)
     try:
-        lacks = _lacks(each, invoice)
+        lacks = what_lacks(invoice, each.known, each.wanted)
     except ChangedByHand:
         _leave_out(each, invoice, "somebody changed it", batch, outcome)
         return
@@ -246,8 +246,8 @@ def _decide(
         batch.claimed.append((each, invoice, lacks))
 
 
-def _lacks(each: _Lacking, invoice: Invoice) -> Correction:
-    """Return what an invoice lacks.
+def what_lacks(invoice: Invoice, known: Sequence[Bill], wanted: Bill) -> Correction:
+    """Return what an invoice at the vendor lacks to be as wanted; see `ciclo.domain.adjustments.correction`.
 
     Raises:
         ChangedByHand: a person changed it.
@@ -258,7 +258,7 @@ def _lacks(each: _Lacking, invoice: Invoice) -> Correction:
         )
         for line in invoice.services
     ]
-    return correction(lines, cents(invoice.gross_value), invoice.description, each.known, each.wanted)
+    return correction(lines, cents(invoice.gross_value), invoice.description, known, wanted)
 
 
 def _send(
@@ -267,15 +267,17 @@ def _send(
     failpoint("adjust.patching")
     try:
         time_left = (deadline - ctx.clock()).total_seconds()
-        changed = ctx.api.update_invoice(each.period.contract_id, invoice.id, _change(invoice, lacks), within=time_left)
+        changed = ctx.api.update_invoice(
+            each.period.contract_id, invoice.id, fields_of(invoice, lacks), within=time_left
+        )
     except ApiError as error:
         return error
     failpoint("adjust.patched")
     return changed
 
 
-def _change(invoice: Invoice, lacks: Correction) -> dict[str, Any]:
-    """Return the fields to send."""
+def fields_of(invoice: Invoice, lacks: Correction) -> dict[str, Any]:
+    """Return the fields that give an invoice what it lacks; empty if that is nothing."""
     change: dict[str, Any] = {}
     if lacks.flat is not None:
         change["gross_value"] = lacks.flat
@@ -325,7 +327,7 @@ def _record_answer(
     ctx: JobContext, each: _Lacking, answer: Invoice, batch: _Batch, outcome: CorrectionOutcome, now: datetime
 ) -> None:
     try:
-        is_whole = not _lacks(each, answer)
+        is_whole = not what_lacks(answer, each.known, each.wanted)
     except ChangedByHand:
         is_whole = False
     if is_whole:

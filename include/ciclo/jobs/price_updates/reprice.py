@@ -1,7 +1,8 @@
 """Invoices that are there already: those of the rule from the execution date on that are still `to_emit`.
 
 A price is changed only where it is the one that was in force. What a person changed by hand stays as it
-is and is noted; absolute values are sent, so that sending them again is harmless.
+is and is noted; absolute values are sent, so that sending them again is harmless. An invoice that is its rule ± the
+adjustments that are in it was not changed by hand: it is brought to the rule at the new price ± the same.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 from ciclo.billimatic import ApiError, AuthenticationError, NotFoundError, RejectedError
 from ciclo.billimatic.models import Invoice, InvoiceState, Service
+from ciclo.domain.adjustments import Adjustment, Bill, ChangedByHand
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.errors import DomainError
 from ciclo.domain.findings import FindingKind
@@ -19,10 +21,11 @@ from ciclo.domain.money import brl, cents
 from ciclo.domain.pricing import Price, gross_value, price_in_force
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact, PeriodState
+from ciclo.jobs.adjustments.correct import fields_of, what_lacks
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.look import look_at_contract
 from ciclo.jobs.price_updates.updated_rule import UpdatedRule
-from ciclo.ledger.repositories import Disagreement
+from ciclo.ledger.repositories import Disagreement, UseState
 from ciclo.ledger.tables import Payload, Period
 from ciclo.ledger.terms import RuleTerms, ServiceLine
 
@@ -59,6 +62,8 @@ class _Owned:
     planned_date: date
     terms: RuleTerms
     period: Period | None
+    in_doubt: bool = False
+    """Whether a correction of it was sent and may still arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,23 +124,30 @@ def _invoices_from(ctx: JobContext, rule: UpdatedRule, day: date, brought: Broug
     if look is None:
         raise InvoicesPending(None, "an invoice of its contract cannot be read")
     periods = {(p.rule_id, p.issue_date): p for p in ctx.periods.of_rules([rule.rule_id], DateRange(day, date.max))}
+    now = ctx.clock()
+    sending = [period for period in periods.values() if rule.terms.adjustments_in(period, UseState.SENDING)]
+    in_doubt = {period.id for period in sending if ctx.adjustments.doubtful(period.id, now) is not None}
     ctx.session.commit()
+
+    def owned(invoice: Invoice, planned_date: date, terms: RuleTerms, period: Period | None) -> _Owned:
+        return _Owned(invoice, planned_date, terms, period, period is not None and period.id in in_doubt)
+
     found = [
-        _Owned(look.invoices[invoice.id], key.issue_date, rule.terms.terms_on(key.issue_date), periods.get(key))
+        owned(look.invoices[invoice.id], key.issue_date, rule.terms.terms_on(key.issue_date), periods.get(key))
         for key, invoice in look.assignment.own.items()
         if key.rule_id == rule.rule_id and key.issue_date >= day
     ]
-    there = {owned.invoice.id for owned in found}
+    there = {each.invoice.id for each in found}
     for period in periods.values():  # adopted, and moved out of the window or not yet found by the search
         if period.state == PeriodState.ISSUED and period.invoice_id and period.invoice_id not in there:
             invoice = _still_there(ctx, period, brought)
             if invoice is not None:
-                found.append(_Owned(invoice, period.issue_date, rule.terms.terms_of(period), period))
+                found.append(owned(invoice, period.issue_date, rule.terms.terms_of(period), period))
     for key, contest in look.assignment.contested.items():
         if key.rule_id == rule.rule_id and key.issue_date >= day:
             ids = ", ".join(map(str, contest.invoice_ids))
             brought.warnings.append(f"it cannot be told which invoice of {key.issue_date} is its own: {ids} stay")
-    return sorted(found, key=lambda owned: owned.planned_date)
+    return sorted(found, key=lambda each: each.planned_date)
 
 
 def _still_there(ctx: JobContext, period: Period, brought: Brought) -> Invoice | None:
@@ -155,12 +167,15 @@ def _bring_one(ctx: JobContext, rule: UpdatedRule, owned: _Owned, prices: _Repri
     invoice = owned.invoice
     if not prices.differ(owned) or invoice.state == InvoiceState.CANCELLED:
         return
-    old, new = prices.gross(owned)
+    if owned.in_doubt:
+        raise InvoicesPending(invoice.id, "what was sent of its adjustments is not settled")
+    bills = _with_its_adjustments(rule, owned, prices)
+    old, new = (bills[-1][0].total, bills[-1][1].total) if bills else prices.gross(owned)
     if invoice.state != InvoiceState.TO_EMIT:
         if cents(invoice.gross_value) != new:
             brought.warnings.append(_too_late(invoice, new))
         return
-    change, by_hand = _change(owned, prices)
+    change, by_hand = _change_with(invoice, bills) if bills else _change(owned, prices)
     if by_hand:
         brought.warnings += by_hand
         brought.findings.append(_left_as_it_is(rule, owned, new))
@@ -169,6 +184,30 @@ def _bring_one(ctx: JobContext, rule: UpdatedRule, owned: _Owned, prices: _Repri
     if change or cents(invoice.gross_value) == new:
         brought.invoices.append((owned.period, invoice))
         brought.entries.append({"invoice_id": invoice.id, "old": f"{old:f}", "new": f"{cents(invoice.gross_value):f}"})
+
+
+def _with_its_adjustments(rule: UpdatedRule, owned: _Owned, prices: _Repricing) -> list[tuple[Bill, Bill]]:
+    """Return what an invoice that has adjustments was made as and what it should be; several where one may be in it."""
+    if owned.period is None:
+        return []
+    used = rule.terms.adjustments_in(owned.period)
+    sent = rule.terms.adjustments_in(owned.period, UseState.USED, UseState.SENDING)
+
+    def at(history: Sequence[Price], adjustments: Sequence[Adjustment]) -> Bill:
+        return rule.terms.bill(owned.planned_date, adjustments, terms=owned.terms, prices=history)
+
+    some = [used] if used == sent else [used, sent]
+    return [(at(prices.before, each), at(prices.after, each)) for each in some] if sent else []
+
+
+def _change_with(invoice: Invoice, bills: Sequence[tuple[Bill, Bill]]) -> tuple[dict[str, Any], list[str]]:
+    """Return the fields to send to an invoice that has adjustments, and what a person changed by hand."""
+    for before, after in bills:
+        try:
+            return fields_of(invoice, what_lacks(invoice, [before], after)), []
+        except ChangedByHand:
+            continue
+    return {}, [f"invoice {invoice.id}: {brl(invoice.gross_value)} was set by hand and stays"]
 
 
 def _left_as_it_is(rule: UpdatedRule, owned: _Owned, new: Decimal) -> Disagreement:
