@@ -2,6 +2,7 @@
 
 ```
 correct   invoices that are there already and still to_emit are brought to what they should be: PATCH
+remind    quantities that a rule waits for are asked for
 ```
 
 They come in by `ciclo.ledger.adjusting.add_adjustments`; what is created has them in it from the start, see
@@ -9,5 +10,6 @@ They come in by `ciclo.ledger.adjusting.add_adjustments`; what is created has th
 """
 
 from ciclo.jobs.adjustments.correct import CorrectionsInDoubtError, adopt_adjusted, correct_invoices
+from ciclo.jobs.adjustments.remind import asked_for_quantities
 
-__all__ = ["CorrectionsInDoubtError", "adopt_adjusted", "correct_invoices"]
+__all__ = ["CorrectionsInDoubtError", "adopt_adjusted", "asked_for_quantities", "correct_invoices"]

@@ -8,7 +8,12 @@ from decimal import Decimal
 from typing import Any, TypedDict
 
 from ciclo.domain.money import brl, parse_money
-from ciclo.jobs.adjustments import CorrectionsInDoubtError, adopt_adjusted, correct_invoices
+from ciclo.jobs.adjustments import (
+    CorrectionsInDoubtError,
+    adopt_adjusted,
+    asked_for_quantities,
+    correct_invoices,
+)
 from ciclo.jobs.backfill import (
     BackfillPolicy,
     Ceilings,
@@ -31,8 +36,9 @@ from ciclo.jobs.periods.expand import (
 )
 from ciclo.jobs.periods.plan import Backdated
 from ciclo.jobs.rules.read import read_contract_list
-from ciclo.jobs.runs import Counts, Run
+from ciclo.jobs.runs import Counts, Notice, Run
 from ciclo.ledger.repositories import Scope
+from ciclo.locale import ngettext
 
 log = logging.getLogger("ciclo")
 
@@ -41,13 +47,25 @@ def prepare_invoices(job: JobContext, run: Run) -> Counts:
     """Settle what earlier runs left without an answer; return counts. What is at the vendor each shard adopts itself.
 
     Refuses a day whose month was never expanded: an empty ledger proves nothing. The contracts that have something due
-    are read first, so that what is issued comes from the reading of the same run.
+    are read first, so that what is issued comes from the reading of the same run. What quantities are missing for the
+    days to come is asked for.
     """
     require_expansion(job, run.window.last_day)
+    _ask_for_quantities(job, run)
     if not run.dry_run:
         readings = read_due(job, job.periods.open_contracts(run.scope), today=run.today)
         log.info("read %d contracts with something due, %d cannot be read", len(readings.read), len(readings.unread))
     return _settle(job, run)
+
+
+def _ask_for_quantities(job: JobContext, run: Run) -> None:
+    with asked_for_quantities(job, run.scope, today=run.today) as missing:
+        if missing:
+            count = len(missing)
+            subject = ngettext(
+                "Ciclo: {count} invoice waits for quantities", "Ciclo: {count} invoices wait for quantities", count
+            )
+            run.tell(Notice(subject=subject.format(count=count), lines=tuple(each.line() for each in missing)))
 
 
 def _settle(job: JobContext, run: Run) -> Counts:

@@ -102,6 +102,16 @@ class AdjustmentRepository:
                 found.setdefault(row.rule_id, []).append(_known(row, uses.get(row.id, {})))
         return found
 
+    def skips(self, contract_ids: Iterable[int]) -> dict[int, list[KnownAdjustment]]:
+        """Return what is not billed of some contracts, by contract: of all their rules, or of one."""
+        found: dict[int, list[KnownAdjustment]] = {each: [] for each in contract_ids}
+        skip = self._belongs(), Adjustment.kind == AdjustmentKind.SKIP, Adjustment.state == AdjustmentState.OPEN
+        for part in in_parts(sorted(found)):
+            query = select(*Adjustment.__table__.columns).where(*skip, Adjustment.contract_id.in_(part))
+            for row in self._session.execute(query.order_by(Adjustment.id)):
+                found[row.contract_id].append(_known(row, {}))
+        return found
+
     def _uses(self, adjustment_ids: Sequence[int]) -> dict[int, dict[PeriodUse, UseState]]:
         found: dict[int, dict[PeriodUse, UseState]] = {}
         columns = AdjustmentUse.adjustment_id, AdjustmentUse.period_id, AdjustmentUse.sequence, AdjustmentUse.state
@@ -292,6 +302,20 @@ class AdjustmentRepository:
         if rule_ids:
             query = query.where(RuleSetting.rule_id.in_(rule_ids))
         return {row.rule_id: row for row in self._session.scalars(query)}
+
+    def notice(self, rule_id: int, day: date) -> bool:
+        """Remember that a rule's quantities up to a planned date were asked for; whether nobody had by then."""
+        mine = RuleSetting.organization_id == self._organization_id, RuleSetting.rule_id == rule_id
+        unasked = or_(RuleSetting.noticed_until.is_(None), RuleSetting.noticed_until < day)
+        asked = update(RuleSetting).where(*mine, unasked).values(noticed_until=day).returning(RuleSetting.rule_id)
+        return self._session.scalar(asked, execution_options={"synchronize_session": False}) is not None
+
+    def take_notice_back(self, rule_id: int, day: date | None) -> None:
+        """Put back until when a rule's quantities were asked for: the message did not go out."""
+        mine = RuleSetting.organization_id == self._organization_id, RuleSetting.rule_id == rule_id
+        self._session.execute(
+            update(RuleSetting).where(*mine).values(noticed_until=day), execution_options={"synchronize_session": False}
+        )
 
 
 def _for_period() -> ColumnElement[bool]:
