@@ -191,6 +191,10 @@ FINDINGS: Mapping[FindingKind, str] = {
         "invoice {invoice_id} of {amount:brl} was {state:state} and is no longer at the vendor; make it there again, "
         "or acknowledge that it is not billed"
     ),
+    _F.CHANGED_AFTER_CLOSE: N_(
+        "{month:month} was closed with {closed_at:brl} in invoice {replaced:list}, which is cancelled and billed again "
+        "as invoice {invoice_id} of {amount:brl}; acknowledge it and close the month again"
+    ),
     _F.VENDOR_FACTOR_DIFFERS: N_(
         "the vendor readjusted to {found:amounts}, by the index it is {expected:amounts}; the vendor's price counts"
     ),

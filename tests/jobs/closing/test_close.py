@@ -9,7 +9,7 @@ import pytest
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.jobs.closing.close import MonthNotOverError, NotClosedError, close_month, months_of, require_closed
-from ciclo.ledger.actions import acknowledge_finding, cancel_period
+from ciclo.ledger.actions import acknowledge_finding, bill_again, cancel_period
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import MonthClosing
 from company import ORGANIZATION, TODAY, YEAR, company, contract, rule
@@ -198,6 +198,31 @@ def test_a_change_in_a_closed_month_is_a_finding(billed, change, said):
     changed = [finding for finding in place.open_findings() if finding.kind == "changed_after_close"]
     assert len(changed) == 1
     assert said in changed[0].message
+
+
+def test_what_is_billed_again_in_a_closed_month_is_one_finding_with_both_invoices_and_todays_data(billed):
+    place = billed(company(rule(1)))
+    assert place.close().closed
+    old = place.invoice()
+    place.box.cancel(old["id"])
+    place.reconcile()
+    state = place.box.state()
+    state["invoice_rules"][0] |= {"description": "CNPJ 12.345.678/0001-95", "gross_value": "140.0"}
+    place.box.put_state(state)
+    period = place.ctx.periods.of_rules([1], DateRange.month_of(date(2025, 1, 10)))[0]
+    person(place, bill_again, period.id, "wrong CNPJ")
+    place.bill(Scope(DateRange.month_of(date(2025, 1, 1))))
+    place.reconcile()
+    (new,) = [each for each in place.box.state()["invoices"] if "2025-01-10:2" in (each["comments"] or "")]
+    assert new["description"] == "CNPJ 12.345.678/0001-95"
+    (finding,) = [each for each in place.open_findings() if each.billing_month == date(2025, 1, 1)]
+    assert finding.kind == "changed_after_close"
+    both = f"in invoice {old['id']}, which is cancelled and billed again as invoice {new['id']} of R$"
+    assert both in finding.message
+    acknowledge_all(place)
+    assert place.close().closed
+    place.reconcile()
+    assert [each for each in place.open_findings() if each.kind == "changed_after_close"] == []
 
 
 def test_money_that_comes_in_after_the_close_is_no_change(billed):

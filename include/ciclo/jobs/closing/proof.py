@@ -20,7 +20,7 @@ from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import ZERO, brl
 from ciclo.domain.receivables import InvoiceState, ReceivableState
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.states import PeriodState, ReasonKind
+from ciclo.domain.states import Fact, PeriodState, ReasonKind
 from ciclo.domain.wording import said
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshots
@@ -294,8 +294,37 @@ def changes_after_close(ctx: JobContext, invoice_ids: Iterable[int]) -> list[Dis
         return []
     ids = set(invoice_ids)
     held = ctx.closings.as_closed(ids)
-    wrong = (_change(row, held.get(row.invoice_id), closed) for row in ctx.reconciliation.each(ids))
-    return [each for each in wrong if each is not None]
+    wrong = [
+        (row, each) for row in ctx.reconciliation.each(ids) if (each := _change(row, held.get(row.invoice_id), closed))
+    ]
+    return _told_with_their_successors(ctx, wrong, held)
+
+
+def _told_with_their_successors(
+    ctx: JobContext, wrong: Sequence[tuple[Invoice, Disagreement]], held: Mapping[int, AsClosed]
+) -> list[Disagreement]:
+    """Say of what was cancelled and billed again one thing, with both invoices."""
+    again = ctx.closings.billed_again(row.contract_id for row, _ in wrong) if wrong else {}
+    former = {row.invoice_id: again[row.period_id] for row, _ in wrong if row.period_id in again}
+    replaced = {number for numbers in former.values() for number in numbers}
+    told = []
+    for row, each in wrong:
+        if row.invoice_id in replaced:
+            continue
+        if row.invoice_id in former:
+            before = [number for number in former[row.invoice_id] if number in held]
+            facts: dict[str, Fact] = {
+                "contract_id": row.contract_id,
+                "month": f"{each.billing_month:%Y-%m}",
+                "invoice_id": row.invoice_id,
+                "replaced": former[row.invoice_id],
+                "closed_at": str(sum((held[number].gross_value for number in before), ZERO)),
+                "amount": str(row.gross_value),
+            }
+            was = [_worth(held[number].gross_value, cancelled=held[number].cancelled) for number in before]
+            each = replace(each, message="", facts=facts, expected=", ".join(was) or NOT_THERE)  # noqa: PLW2901
+        told.append(each)
+    return told
 
 
 def _change(row: Invoice, held: AsClosed | None, closed: dict[date, int]) -> Disagreement | None:

@@ -75,7 +75,7 @@ class InvoiceRequests:
 
     def _body(self, period: Period, snapshot: RuleSnapshot, bill: Bill) -> dict[str, Any]:
         terms = snapshot.terms_on(period.issue_date)
-        # what the API refused is corrected in the rule and released; as of its day it would be refused for ever
+        # what the API refused, or somebody cancelled, is corrected in the rule; as of its day it would stay wrong
         carried = snapshot.newest if _came_back(period) else terms
         body = dict(carried.invoice)
         own = reference(self._organization_id, period.rule_id, period.issue_date, period.reference_sequence)
@@ -103,9 +103,9 @@ def _not_positive(period: Period, amount: Decimal) -> Unbillable:
 
 
 def _came_back(period: Period) -> bool:
-    """Whether an attempt before this one came to nothing: refused and released by a person, or it never arrived."""
+    """Whether an attempt before this one came to nothing: refused, never arrived, or cancelled at the vendor."""
     under_way = period.state == PeriodState.SUBMITTING
-    return period.attempts > (1 if under_way else 0)
+    return period.reference_sequence > 1 or period.attempts > (1 if under_way else 0)
 
 
 def _service_bodies(bill: Bill, carried: RuleTerms) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from sqlalchemy import and_, func, insert, select
 from sqlalchemy.orm import Session, defer
 
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.states import PeriodState
+from ciclo.domain.states import PeriodState, ReasonKind
 from ciclo.domain.wording import said
 from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
@@ -128,6 +128,26 @@ class ClosingRepository:
                 found[row.invoice_id] = AsClosed(
                     row.invoice_id, row.contract_id, months[row.closing_id], row.gross_value, row.cancelled
                 )
+        return found
+
+    def billed_again(self, contract_ids: Iterable[int]) -> dict[int, list[int]]:
+        """Return the periods of some contracts that a person had billed again, with the invoices of before."""
+        found: dict[int, list[int]] = {}
+        for part in in_parts(sorted(set(contract_ids))):
+            again = select(Period.id).where(
+                Period.organization_id == self._organization_id,
+                Period.contract_id.in_(part),
+                Period.reference_sequence > 1,
+            )
+            entries = select(AuditEntry.subject_id, AuditEntry.reason).where(
+                AuditEntry.organization_id == self._organization_id,
+                AuditEntry.subject == "period",
+                AuditEntry.subject_id.in_(again),
+                AuditEntry.reason_kind == ReasonKind.BILLED_AGAIN,
+            )
+            for period_id, reason in self._session.execute(entries.order_by(AuditEntry.id)):
+                if reason is not None and isinstance(number := reason.facts.get("invoice_id"), int):
+                    found.setdefault(period_id, []).append(number)
         return found
 
     # -- what a month is proved from -----------------------------------------------------------------------------
