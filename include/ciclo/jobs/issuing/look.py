@@ -7,12 +7,12 @@ the vendor, so that what another run has recorded meanwhile is known.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from ciclo.billimatic.models import Invoice, OddRecord
+from ciclo.billimatic.models import Invoice, InvoiceState, OddRecord
 from ciclo.billimatic.models.reading import read_timestamp
 from ciclo.domain.adjustments import Adjustment
 from ciclo.domain.calendar import first_of_month
@@ -30,8 +30,10 @@ from ciclo.jobs.issuing.match import (
     RemoteInvoice,
     WantedInvoice,
     assign,
+    begins_alike,
     came_with_its_rule,
     made_by,
+    plain,
 )
 from ciclo.jobs.issuing.record import Found
 from ciclo.jobs.rules.snapshot import RuleSnapshot, RuleSnapshots
@@ -335,7 +337,8 @@ def _generated(ctx: JobContext, look: Look, snapshots: RuleSnapshots, window: Da
     """Return by rule what the vendor has generated, by this look and by what earlier ones remember; remember it.
 
     What was made in the same second as the rule was made from its first day on: a first invoice that is missing was
-    removed like any other. So was what the ledger has seen and this look has not, at either end of what is there.
+    removed like any other. So was what the ledger has seen and this look has not, and what was cancelled before anybody
+    adopted it, at either end of what is there, and where nothing else is.
     """
     makers = ctx.invoices.makers(invoice.id for invoice in look.assignment.own.values())
     seen: dict[int, DateRange] = {}
@@ -350,19 +353,21 @@ def _generated(ctx: JobContext, look: Look, snapshots: RuleSnapshots, window: Da
         seen[key.rule_id] = DateRange.days(min(first, known.start), max(last, known.last_day))
     generated = ctx.invoices.remember_generated(seen, {key.rule_id for key in look.wanted}, at=ctx.clock())
     removed: dict[int, DateRange] = {}
-    for key in _removed(ctx, look, window):
+    for key, invoice in _removed(ctx, look, window):
         days = removed.get(key.rule_id) or generated.get(key.rule_id)
-        if days is not None and key.issue_date not in days:
-            first, last = min(days.start, key.issue_date), max(days.last_day, key.issue_date)
-            removed[key.rule_id] = DateRange.days(first, last)
+        if days is None and not begins_alike(plain(look.wanted[key].description), plain(invoice.description)):
+            continue  # of a rule of which nothing else was generated, a value alone says nothing
+        days = days or DateRange.days(key.issue_date, key.issue_date)
+        removed[key.rule_id] = DateRange.days(min(days.start, key.issue_date), max(days.last_day, key.issue_date))
     return generated | ctx.invoices.remember_generated(removed, removed, at=ctx.clock())
 
 
-def _removed(ctx: JobContext, look: Look, window: DateRange) -> Iterator[PeriodKey]:
-    """Yield the periods without an invoice whose own the ledger has seen before anybody adopted it."""
+def _removed(ctx: JobContext, look: Look, window: DateRange) -> Iterator[tuple[PeriodKey, RemoteInvoice]]:
+    """Yield the periods without an invoice whose own was deleted or cancelled before anybody adopted it."""
     absent = [period for key, period in look.wanted.items() if key not in look.assignment.own]
-    rows = ctx.invoices.unowned(look.contract_ids, window) if absent else []
-    gone = [
+    if not absent:
+        return
+    deleted = [
         RemoteInvoice(
             id=row.invoice_id,
             contract_id=row.contract_id,
@@ -372,7 +377,12 @@ def _removed(ctx: JobContext, look: Look, window: DateRange) -> Iterator[PeriodK
             customer_id=row.customer_id,
             created_at=row.created_at_vendor,
         )
-        for row in rows
+        for row in ctx.invoices.unowned(look.contract_ids, window)
         if row.invoice_id not in look.invoices
     ]
-    yield from assign(absent, gone).own
+    unsigned = [RemoteInvoice.of(each) for each in look.invoices.values() if each.state == InvoiceState.CANCELLED]
+    adopted = ctx.invoices.makers(each.id for each in unsigned)
+    cancelled = [
+        replace(each, is_cancelled=False) for each in unsigned if not each.references and each.id not in adopted
+    ]
+    yield from assign(absent, [*deleted, *cancelled]).own.items()
