@@ -203,6 +203,15 @@ def test_a_rule_made_anew_continues_the_one_that_is_gone(lite_days):
     assert place.planned == ["07-20"]
 
 
+def test_a_rule_made_anew_within_the_last_month_of_the_one_before_does_not_bill_that_month_again(lite_days):
+    ending = rule(timing={"end_date": "2025-06-30"})
+    place = lite_days(ending)
+    place.issue(date(2025, 6, 10))
+    anew = rule(2, init_date="2025-06-15", gross_value="180.0", description="Mensalidade 1")
+    place.sync(date(2025, 6, 12), company(ending, anew))
+    assert (place.planned, place.parked) == ([], ["06-15"])
+
+
 def test_two_rules_side_by_side_do_not_follow_one_another(lite_days):
     place = lite_days(rule(1), rule(2, init_date="2025-01-20", description="Mensalidade 1"))
     place.issue(date(2025, 6, 20))

@@ -11,7 +11,7 @@ from typing import Any
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.coverage import Coverage, gaps, months_of, pays_again
 from ciclo.domain.findings import FindingKind
-from ciclo.domain.recurrence import DateRange
+from ciclo.domain.recurrence import DateRange, issue_dates
 from ciclo.domain.states import PeriodState, Reason, ReasonKind
 from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshot
 from ciclo.ledger.repositories import Disagreement
@@ -37,17 +37,29 @@ class Paid:
 def rules_before(
     snapshot: RuleSnapshot, others: Sequence[RuleSnapshot], contracts: Mapping[int, Contract], today: date
 ) -> list[RuleSnapshot]:
-    """Return the rules of the same contract that this one follows: they are gone or ended, and bill the same."""
+    """Return the rules of the same contract that this one follows: they are gone or ended, and bill the same.
+
+    A rule that still has some days to its end, but no issue date, has ended.
+    """
     rule, starts = snapshot.rule, snapshot.newest.recurrence.init_date
     found = []
     for other in others:
         if other.rule.rule_id >= rule.rule_id or _customer(other, contracts) != _customer(snapshot, contracts):
             continue
-        end = other.newest.recurrence.end_date
-        over = other.rule.gone_at is not None or (end is not None and (end < today or end < starts))
-        if over and _bills_the_same(snapshot, other):
+        if (_is_over(other, today) or _has_billed_all(other, starts)) and _bills_the_same(snapshot, other):
             found.append(other)
     return found
+
+
+def _is_over(snapshot: RuleSnapshot, today: date) -> bool:
+    end = snapshot.newest.recurrence.end_date
+    return snapshot.rule.gone_at is not None or (end is not None and end < today)
+
+
+def _has_billed_all(snapshot: RuleSnapshot, day: date) -> bool:
+    """Whether a rule with an end has no issue date from a day on."""
+    recurrence = snapshot.newest.recurrence
+    return recurrence.end_date is not None and next(issue_dates(recurrence, DateRange(day, date.max)), None) is None
 
 
 def _customer(snapshot: RuleSnapshot, contracts: Mapping[int, Contract]) -> Any:
