@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ciclo.jobs.audit.read import Progress
 
 REQUESTS = N_("{what}: {made} requests made, {left} left, about {minutes} min")
+DAYS = N_("{what}: {made} days played, {left} left, about {minutes} min")
 BAR = 30
 """Characters of the progress bar."""
 

@@ -23,9 +23,8 @@ MONTHS_BEFORE: Final = 13
 """Months whose invoices are read: a yearly period that covers the first months of what comes began in one of them."""
 MONTHS_AHEAD: Final = 36
 """The vendor generates up to 24 months' worth of invoices, and may have extended them since."""
-BEHAVIOUR: Final[Json] = {"emit_on_issue_date": True, "generate_invoices": True, "continue_series": True}
-"""How the stand-in goes on from there: it issues on the issue date, and generates the invoices of new rules. Index
-values that nobody knows yet are those of twelve months before."""
+BEHAVIOUR: Final[Json] = {"emit_on_issue_date": True, "generate_invoices": True}
+"""How the stand-in goes on from there: it issues on the issue date, and generates the invoices of new rules."""
 _ROWS_OF_A_PAGE: Final = 100
 _REFUSED = (BadRequestError, NotFoundError, RejectedError, UnreadableAnswerError)
 

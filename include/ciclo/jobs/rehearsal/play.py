@@ -4,7 +4,7 @@ A day in São Paulo: 00:05 the vendor's machinery, 03:00 what people do, then th
 moves when told: whoever would wait moves it instead.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -122,8 +122,11 @@ class Rehearsal:
     _failed: dict[tuple[str, time | None], Matter] = field(default_factory=dict)
     """By Dag, its look at the running month apart: the newest run that failed and that no later one made good."""
 
-    def play(self) -> None:
+    def play(self, tell: Callable[[date], None] = lambda _day: None) -> None:
         """Play every day of the scenario.
+
+        Args:
+            tell: told each day when it is over.
 
         Raises:
             ScenarioError: an event cannot happen; the message names it.
@@ -133,6 +136,7 @@ class Rehearsal:
             arm(JobContext(self.api, session, Actor(person=PERSON), self.clock.now), day, person=PERSON)
         while day <= self.scenario.until:
             self._play_day(day)
+            tell(day)
             day = add_days(day, 1)
 
     def _play_day(self, day: date) -> None:
