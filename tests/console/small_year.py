@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from ciclo.domain.calendar import add_months
-from ciclo.ledger.tables import MonthClosing, Organization, Price
+from ciclo.ledger.tables import Forecast, MonthClosing, Organization, Price
 from console.factories import (
     INDICES,
     NOW,
@@ -73,6 +73,7 @@ def fill_small_year(engine: Engine, *, hostile: bool = True) -> None:
     _updates(rows)
     _findings(rows)
     _closings(rows)
+    _forecast(rows)
     rows.write(engine)
 
 
@@ -147,6 +148,35 @@ def _findings(rows: Rows) -> None:
     )
     seen = {"acknowledged_by": "ana", "acknowledged_at": NOW, "note": "asked the vendor"}
     a_finding(rows, 3, kind="finance_system_error", subject_id=500, **seen)
+
+
+def _forecast(rows: Rows) -> None:
+    months = [f"{add_months(date(2025, 11, 1), number):%Y-%m}" for number in range(13)]
+    revenue = [{"month": month, "billed": "8950.00", "stopped": "550.00", "what_if": "9100.00"} for month in months]
+    prices = [{"old": "100.00", "new": "104.50"}]
+    update = {"contract_id": 100, "rule_id": 1000, "execution_date": "2025-12-01", "state": "applied", "prices": prices}
+    stop = {"shown_on": "2025-12-08", "cleared_on": None, "kind": "parked", "message": f"Refused: {HOSTILE_NAME}"}
+    document = {
+        "months": revenue,
+        "revenue": [{"contract_id": 100, "contract": HOSTILE_NAME, **each} for each in revenue],
+        "what_if": {"igpm": "0.4"},
+        "readjustments": [update],
+        "stops": [stop],
+        "confusable": [
+            {"contract_id": 101, "rule_ids": [1003, 1004], "planned_dates": ["2025-12-08"], "alike": "value"}
+        ],
+        "ending": [
+            {
+                "contract_id": 101,
+                "rule_id": 1003,
+                "title": "Links",
+                "last_planned_date": "2026-05-08",
+                "per_month": "550.00",
+            }
+        ],
+        "left_out": ["rule 7 cannot be read"],
+    }
+    rows.add(Forecast, id=1, made_at=NOW, document=document)
 
 
 def _closings(rows: Rows) -> None:

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import event
+from sqlalchemy import delete, event
 
 from ciclo.console import create_app
 from ciclo.ledger.database import open_engine, upgrade
+from ciclo.ledger.tables import Forecast
 from console.conftest import can_act, console, current_user
 from console.factories import NOW
 from console.large_ledger import fill_large_ledger
@@ -196,3 +197,24 @@ def test_what_waits_is_counted_and_filtered_by_kind(operator):
     findings = operator.get("/attention?show=findings&kind=deleted_remotely").text
     assert "No invoice at the vendor for this period." in findings
     assert "is not the price in force" not in findings
+
+
+def test_the_forecast_says_what_is_to_come(operator):
+    page = operator.get("/forecast").text
+
+    assert "8.950,00" in page
+    assert "104,50" in page
+    assert "IGP-M 0.4 %" in page or "IGP-M 0,4 %" in page
+    assert "08/05/2026" in page
+    assert "<script>alert(1)" not in page
+    table = operator.get("/forecast?format=csv").text
+    assert "2025-11;100;" in table
+    assert "8950,00;550,00;9100,00" in table
+
+
+def test_without_a_forecast_the_page_says_how_to_make_one(acting, own_year):
+    engine = open_engine(own_year)
+    with engine.begin() as connection:
+        connection.execute(delete(Forecast))
+    engine.dispose()
+    assert "ciclo rehearse --account --keep" in acting.get("/forecast").text

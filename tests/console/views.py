@@ -36,6 +36,7 @@ VIEWS = (
     "/rules/1004",
     "/months",
     "/months/2025-10",
+    "/forecast",
     "/search",
     "/search?q=mens",
     "/search?q=100",
@@ -58,5 +59,6 @@ EXPORTS = (
     "/attention?show=findings",
     "/contracts",
     "/months",
+    "/forecast",
     "/runs?dag_id=issue_invoices",
 )

@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
+from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import add_months, month_end
 from ciclo.domain.price_index import PriceIndex, available_from
@@ -16,6 +17,8 @@ from ciclo.jobs.rehearsal.outcome import outcome_of
 from ciclo.jobs.rehearsal.play import rehearsing
 from ciclo.jobs.rehearsal.scenario import ONE_AT_A_TIME, Scenario
 from ciclo.jobs.settings import BillingSettings
+from ciclo.ledger.database import open_engine
+from ciclo.ledger.queries.forecasts import newest_forecast
 from ciclo.sgs.series import shipped_series
 from ciclo_sandbox.testing import running_sandbox
 from company import ORGANIZATION, contract, rule
@@ -187,3 +190,13 @@ def readjusted_price(later):
     for one, _ in pairwise(add_months(month, -back) for back in range(13)):
         factor *= 1 + series[one] / 100
     return (Decimal("150.0") * factor).quantize(Decimal("0.01"), "ROUND_HALF_UP")
+
+
+def test_a_forecast_is_kept_for_the_console(rehearse, sqlite_url, monkeypatch):
+    monkeypatch.setenv("CICLO_LEDGER_URL", sqlite_url)
+    code, out, err = rehearse("--months", 0, "--json", "--keep")
+    assert (code, err) == (0, "")
+    engine = open_engine(sqlite_url)
+    with Session(engine) as session:
+        assert newest_forecast(session, ORGANIZATION).document == json.loads(out)
+    engine.dispose()

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +13,7 @@ from ciclo.cli.progress import DAYS, progress_bar
 from ciclo.locale import LANGUAGES, _
 
 if TYPE_CHECKING:
-    from ciclo.jobs.rehearsal.forecast import Assumptions
+    from ciclo.jobs.rehearsal.forecast import Assumptions, Forecast
     from ciclo.jobs.settings import BillingSettings
 
 SGS = "https://api.bcb.gov.br"
@@ -39,6 +39,9 @@ def rehearse(  # noqa: PLR0913, PLR0917 - one an option
     setting: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="A setting of CICLO_…, such as continuity=apply.")
     ] = None,
+    keep: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--keep", help="Keep it in the ledger (CICLO_LEDGER_URL), for the console's page Forecast.")
+    ] = False,
     report: Annotated[Path | None, typer.Option(help="Folder for the report: a page, a CSV and JSON.")] = None,
     url: Annotated[str, typer.Option(help="Base URL of the API.")] = VENDOR,
     organization: Annotated[int | None, typer.Option(help="Id of the organization.")] = None,
@@ -85,9 +88,20 @@ def rehearse(  # noqa: PLR0913, PLR0917 - one an option
     found = forecast_account(exported.state, assumed, left_out=exported.left_out, tell=progress_bar(DAYS))
     if report is not None:
         write_report(found, report)
+    if keep:
+        _keep(found)
     typer.echo(
         json.dumps(found.document(), indent=1, ensure_ascii=False) if as_json else "\n".join(console_lines(found))
     )
+
+
+def _keep(found: "Forecast") -> None:
+    from ciclo.ledger.database import ledger_session  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.repositories.forecasts import ForecastRepository  # noqa: PLC0415
+
+    with ledger_session() as session:
+        ForecastRepository(session, found.organization_id).keep(found.document(), at=datetime.now(UTC))
+        session.commit()
 
 
 def _play(path: Path, *, as_json: bool) -> None:

@@ -58,6 +58,7 @@ TABS = (
     ("attention", N_("Attention"), "/attention"),
     ("contracts", N_("Contracts"), "/contracts"),
     ("closings", N_("Closed months"), "/months"),
+    ("forecast", N_("Forecast"), "/forecast"),
 )
 
 

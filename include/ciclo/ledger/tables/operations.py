@@ -162,6 +162,19 @@ class MonthProgress(Base):
     proved_at: Mapped[datetime]
 
 
+class Forecast(Base):
+    """What a rehearsal of the account said of its coming months. The newest counts."""
+
+    __tablename__ = "forecasts"
+    __table_args__ = (Index(None, "organization_id", "id"),)  # the newest of an organization
+
+    id: Mapped[int] = mapped_column(ROW_ID, primary_key=True, autoincrement=True)
+    organization_id: Mapped[int]
+    made_at: Mapped[datetime]
+    document: Mapped[Payload]
+    """As `ciclo rehearse --account --json` prints it."""
+
+
 class ClosedInvoice(Base):
     """An invoice as it stood when its month was closed: what later changes are measured against."""
 
