@@ -26,7 +26,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ciclo_sandbox import attachments, catalogue, contracts, customers, invoices, receivables, rules, sgs
+from ciclo_sandbox import catalogue, contracts, customers, invoices, receivables, rules, sgs
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import JSON, Answer, Json, ParameterRefusal, Refusal, of_2018
 from ciclo_sandbox.api import PREFIX
@@ -37,7 +37,7 @@ NOT_JSON: Final = "O corpo da requisição não é um JSON válido."
 # Searches before what is shown by id: their fixed words are not ids. What is asked most comes first.
 _ROUTERS: Final = (
     invoices.searches, invoices.router, rules.router, receivables.router, contracts.router, catalogue.router,
-    customers.router, contracts.subscriptions, attachments.router,
+    customers.router, contracts.subscriptions, invoices.files,
 )  # fmt: skip
 
 

@@ -238,7 +238,10 @@ def apply_plan(ctx: JobContext, plan_id: int, plan_hash: str, *, scope: Scope, a
         ctx.plans.approve(plan, person=approved_by, at=ctx.clock())
     require_unchanged(ctx, plan, scope)
     entries = ctx.plans.entries(plan_id)
-    _give_up(ctx, plan, [entry.period_id for entry in entries if entry.left_out])
+    reason = Reason(ReasonKind.LEFT_OUT_BY_POLICY, {"policy": plan.policy, "run_id": plan.run_id})
+    by = plan.approved_by or f"run {plan.run_id}"
+    for some in in_parts(entry.period_id for entry in entries if entry.left_out):
+        cancel_open(ctx, ctx.periods.some(some), reason, by=by)
     person = approved_by or plan.approved_by
     if person is not None and not is_armed(ctx):
         arm(ctx, plan.from_date, person=person)
@@ -273,13 +276,6 @@ def require_unchanged(ctx: JobContext, plan: BillingPlan, scope: Scope) -> None:
     window_scope = Scope(scope.window, scope.contract_ids)
     if differences or _hash(BackfillPolicy(plan.policy), window_scope, now) != plan.plan_hash:
         raise PlanChangedError(plan.id, differences or ["another range, policy or period"])
-
-
-def _give_up(ctx: JobContext, plan: BillingPlan, period_ids: Sequence[int]) -> None:
-    reason = Reason(ReasonKind.LEFT_OUT_BY_POLICY, {"policy": plan.policy, "run_id": plan.run_id})
-    by = plan.approved_by or f"run {plan.run_id}"
-    for some in in_parts(period_ids):
-        cancel_open(ctx, ctx.periods.some(some), reason, by=by)
 
 
 def _difference(period: Period, planned: Decimal | None, now: Decimal | None) -> str:

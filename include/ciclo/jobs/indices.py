@@ -18,7 +18,7 @@ from ciclo.ledger.repositories import IndexValueRepository
 from ciclo.ledger.repositories.price_updates import executions_using
 from ciclo.ledger.tables import IndexValue
 from ciclo.sgs.client import MonthlyValue, SgsClient
-from ciclo.sgs.series import ShippedValue, months_between, shipped_values
+from ciclo.sgs.series import months_between, shipped_values
 
 SHIPPED = "shipped"
 """Source of a value that came with the package."""
@@ -85,14 +85,14 @@ def load_shipped(session: Session, *, at: datetime) -> int:
     Needs no network: with nothing but these, updates whose months are shipped apply.
     """
     known = IndexValueRepository(session).months()
-    rows = [_shipped_row(entry, at) for entry in shipped_values() if (entry.index, entry.month) not in known]
+    rows = [
+        _row(entry.index, entry.month, 1, entry.value, SHIPPED, at)
+        for entry in shipped_values()
+        if (entry.index, entry.month) not in known
+    ]
     added = IndexValueRepository(session).add(rows)
     session.commit()
     return added
-
-
-def _shipped_row(entry: ShippedValue, at: datetime) -> dict[str, Any]:
-    return _row(entry.index, entry.month, 1, entry.value, SHIPPED, at)
 
 
 def sync_index(session: Session, sgs: SgsClient, index: PriceIndex, *, through: date, at: datetime) -> IndexSync:

@@ -72,12 +72,12 @@ def _connect_anew(dialect: Any, _record: object, _args: Any, options: dict[str, 
 
 def _engine(url: URL | str, **options: Any) -> Engine:
     return create_engine(
-        url, hide_parameters=True, json_serializer=_json_text, json_deserializer=orjson.loads, **options
+        url,
+        hide_parameters=True,
+        json_serializer=lambda document: orjson.dumps(document).decode(),
+        json_deserializer=orjson.loads,
+        **options,
     )
-
-
-def _json_text(document: Any) -> str:
-    return orjson.dumps(document).decode()
 
 
 def _sqlite_engine(url: URL, *, begin: str) -> Engine:

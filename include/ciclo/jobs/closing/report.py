@@ -117,7 +117,9 @@ class MonthReport:
             "totals": self.totals(),
             "missing": [line.named() for line in self.missing],
             "obstacles": [each.message for each in self.obstacles],
-            "accepted": [_accepted(each) for each in self.accepted],
+            "accepted": [
+                {"finding": each.message, "by": each.acknowledged_by, "note": each.note} for each in self.accepted
+            ],
             "given_up": [line.named() for line in self.proof.of(Verdict.GIVEN_UP)],
             "parked_and_in_doubt": [line.named() for line in self.stopped],
             "other_findings": [{"kind": each.kind, "message": each.message} for each in self.other_findings],
@@ -195,10 +197,6 @@ def _kind(finding: Finding) -> FindingKind:
 
 def _stops(finding: Finding) -> bool:
     return stops_closing(_kind(finding), acknowledged=finding.acknowledged_at is not None)
-
-
-def _accepted(finding: Finding) -> dict[str, Any]:
-    return {"finding": finding.message, "by": finding.acknowledged_by, "note": finding.note}
 
 
 def _plain(each: ContractTotal) -> dict[str, Any]:

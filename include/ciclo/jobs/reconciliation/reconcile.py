@@ -136,7 +136,11 @@ def reconcile(
         TransientApiError: the vendor's pages did not fit together; what was read is recorded, no finding is settled.
     """
     events = ctx.webhooks.unhandled(ctx.organization_id)
-    plan = ReadingPlan((window,)) if window is not None else _plan(ctx, today, recheck_days)
+    if window is not None:
+        plan = ReadingPlan((window,))
+    else:
+        months, troubled = ctx.reconciliation.months(), ctx.findings.open_months()
+        plan = reading_plan(months, today=today, recheck_days=recheck_days, troubled=troubled)
     ctx.session.commit()
     run = Ingest(ctx, today=today, contract_ids=contract_ids)
     for part in plan.windows:
@@ -146,7 +150,7 @@ def reconcile(
     if window is None:
         _take_touched(ctx, run, events)
     gone = _look_for_missing(ctx, run, plan.windows, contract_ids)
-    inside = _ids_within(ctx, plan.windows, contract_ids)
+    inside = {number for each in plan.windows for number in ctx.reconciliation.all_ids(each, contract_ids)}
     outcome = _conclude(ctx, run, examined=inside | run.seen.examined, gone=gone, today=today)
     if window is None and not contract_ids:
         outcome.events = _handled(ctx, events)
@@ -166,11 +170,6 @@ def reconcile_touched(ctx: JobContext, *, today: date, recheck_days: int) -> Rec
     outcome.events = _handled(ctx, events)
     ctx.session.commit()
     return outcome
-
-
-def _plan(ctx: JobContext, today: date, recheck_days: int) -> ReadingPlan:
-    months = ctx.reconciliation.months()
-    return reading_plan(months, today=today, recheck_days=recheck_days, troubled=ctx.findings.open_months())
 
 
 def _take(ctx: JobContext, run: Ingest, search: Search[Invoice]) -> None:
@@ -259,10 +258,6 @@ def _mark_gone(ctx: JobContext, invoice_ids: Iterable[int]) -> set[int]:
     ctx.audit.record("invoice", changes, now)
     ctx.session.commit()
     return {row.invoice_id for row in invoices}
-
-
-def _ids_within(ctx: JobContext, windows: Sequence[DateRange], contract_ids: Sequence[int]) -> set[int]:
-    return {number for window in windows for number in ctx.reconciliation.all_ids(window, contract_ids)}
 
 
 # -- findings ----------------------------------------------------------------------------------------------------------

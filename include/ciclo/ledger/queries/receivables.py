@@ -106,7 +106,7 @@ def days_to_receive(session: Session, organization_id: int) -> Decimal | None:
         )
     )
     count, days = session.execute(query).one()
-    return _mean(int(days), count) if count else None
+    return _mean(int(days or 0), count)
 
 
 def collected(session: Session, organization_id: int, window: DateRange) -> tuple[CollectedMonth, ...]:
@@ -137,7 +137,10 @@ def collected(session: Session, organization_id: int, window: DateRange) -> tupl
     for day, *figures in session.execute(query):
         month = first_of_month(day)
         months[month] = months.get(month, _NOTHING) + _Collected.read(*figures)
-    return tuple(_collected_month(month, sums) for month, sums in sorted(months.items()))
+    return tuple(
+        CollectedMonth(month, sums.due, sums.received, sums.on_time, _mean(sums.days, sums.received.count))
+        for month, sums in sorted(months.items())
+    )
 
 
 def receivable_listing(organization_id: int, wanted: ReceivableFilter) -> Listing[ReceivableRow]:
@@ -227,11 +230,5 @@ class _Collected:
 _NOTHING = _Collected(Share(), Share(), 0, 0)
 
 
-def _collected_month(month: date, sums: _Collected) -> CollectedMonth:
-    paid = sums.received.count
-    mean = _mean(sums.days, paid) if paid else None
-    return CollectedMonth(month, sums.due, sums.received, sums.on_time, mean)
-
-
-def _mean(days: int, count: int) -> Decimal:
-    return (Decimal(days) / count).quantize(Decimal("0.1"))
+def _mean(days: int, count: int) -> Decimal | None:
+    return (Decimal(days) / count).quantize(Decimal("0.1")) if count else None

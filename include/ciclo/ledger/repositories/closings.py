@@ -76,15 +76,12 @@ class ClosingRepository:
         self._session.add(attempt)
         self._session.flush()
         if closed:
-            self._hold(attempt.id, held)
+            for part in in_parts(held):
+                self._session.execute(insert(ClosedInvoice), [{"closing_id": attempt.id, **row} for row in part])
         was = None if before is None else _word(closed=before.closed)
         change = Change(attempt.id, was, _word(closed=closed), f"{month:%m/%Y}: {report.get('verdict', '')}")
         self._audit.record("month", [change], at)
         return attempt
-
-    def _hold(self, closing_id: int, held: Sequence[Mapping[str, Any]]) -> None:
-        for part in in_parts(held):
-            self._session.execute(insert(ClosedInvoice), [{"closing_id": closing_id, **row} for row in part])
 
     def record_progress(
         self, month: date, *, complete_until: date | None, report: Mapping[str, Any], at: datetime

@@ -397,13 +397,9 @@ class PeriodRepository:
         if scope.shards > 1:
             conditions.append(Period.contract_id % scope.shards == scope.shard)
         if scope.plan_id is not None:
-            conditions.append(Period.id.in_(_billed_by(scope.plan_id)))
+            billed = PlannedInvoice.plan_id == scope.plan_id, PlannedInvoice.left_out.is_(False)
+            conditions.append(Period.id.in_(select(PlannedInvoice.period_id).where(*billed)))
         return conditions
-
-
-def _billed_by(plan_id: int) -> Select[int]:
-    billed = PlannedInvoice.plan_id == plan_id, PlannedInvoice.left_out.is_(False)
-    return select(PlannedInvoice.period_id).where(*billed)
 
 
 def _within(window: DateRange) -> list[ColumnElement[bool]]:
