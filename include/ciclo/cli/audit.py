@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ciclo.cli.doctor import VENDOR, account
+from ciclo.cli.doctor import VENDOR, account, central_bank
 from ciclo.cli.progress import progress_bar
 from ciclo.locale import LANGUAGES, _
 
@@ -50,8 +50,8 @@ def audit(  # noqa: PLR0913, PLR0917 - one an option
         raise typer.BadParameter(_("is after --to, or not yet over"), param_hint="--from")
     audited = AuditRange(from_day, to_day, today)
     try:
-        with account(url, organization, token_file, conn) as api:
-            found = audit_account(api, audited, cache=cache, tell=progress_bar())
+        with account(url, organization, token_file, conn) as api, central_bank(url) as sgs:
+            found = audit_account(api, audited, sgs=sgs, cache=cache, tell=progress_bar())
             organization_id = api.organization_id
         if report is not None:
             write_report(found, audited, report, organization_id)

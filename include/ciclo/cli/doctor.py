@@ -11,8 +11,12 @@ import typer
 
 if TYPE_CHECKING:
     from ciclo.billimatic import BillimaticClient
+    from ciclo.sgs.client import SgsClient
 
 VENDOR = "https://faturamento.fintera.com.br"
+SGS = "https://api.bcb.gov.br"
+PATIENCE = 5.0
+"""Seconds for an answer of the central bank's; without one the index values that ship have to do."""
 BUDGET = 10.0
 """Requests a second that a command makes of the vendor at most."""
 
@@ -103,6 +107,15 @@ def account(
             raise typer.BadParameter(str(error), param_hint="--url, --token-file or CICLO_TOKEN") from None
     with client:
         yield client
+
+
+def central_bank(url: str) -> "SgsClient":
+    """Return a client of the central bank's API, asked once and not waited for; a stand-in at `url` answers for it."""
+    from ciclo.http.retries import RetryRules  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.sgs.client import SgsClient  # noqa: PLC0415
+
+    bank = url if url.startswith("http://") else SGS
+    return SgsClient(base_url=bank, timeout=PATIENCE, retries=RetryRules(attempts=1))
 
 
 def _is_healthy(api: "BillimaticClient") -> bool:

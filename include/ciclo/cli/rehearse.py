@@ -8,17 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ciclo.cli.doctor import VENDOR, account
+from ciclo.cli.doctor import VENDOR, account, central_bank
 from ciclo.cli.progress import DAYS, progress_bar
 from ciclo.locale import LANGUAGES, _
 
 if TYPE_CHECKING:
     from ciclo.jobs.rehearsal.forecast import Assumptions, Forecast
     from ciclo.jobs.settings import BillingSettings
-
-SGS = "https://api.bcb.gov.br"
-PATIENCE = 5.0
-"""Seconds for an answer of the central bank's; without one the index values that ship have to do."""
 
 
 def rehearse(  # noqa: PLR0913, PLR0917 - one an option
@@ -144,13 +140,10 @@ def _settings(given: list[str]) -> "BillingSettings":
 
 def _assumptions(url: str, day: date, months: int, what_if: Any, settings: "BillingSettings") -> "Assumptions":
     """Ask the central bank for the newest index values; a stand-in answers for it where there is one."""
-    from ciclo.http.retries import RetryRules  # noqa: PLC0415 - a command loads only what it needs
-    from ciclo.jobs.rehearsal.forecast import Assumptions  # noqa: PLC0415
-    from ciclo.sgs.client import SgsClient  # noqa: PLC0415
+    from ciclo.jobs.rehearsal.forecast import Assumptions  # noqa: PLC0415 - a command loads only what it needs
     from ciclo.sgs.newest import newest_values  # noqa: PLC0415
 
-    bank = url if url.startswith("http://") else SGS
-    with SgsClient(base_url=bank, timeout=PATIENCE, retries=RetryRules(attempts=1)) as sgs:
+    with central_bank(url) as sgs:
         newest = newest_values(sgs, day)
     if newest.problem:
         typer.echo(

@@ -124,6 +124,7 @@ class Unjudged(StrEnum):
 
     NO_HISTORY = "no_history"
     INDEX_NOT_OUT = "index_not_out"
+    INDEX_NOT_FETCHED = "index_not_fetched"
     SERVICE_UNKNOWN = "service_unknown"
     CONTRACT_INACTIVE = "contract_inactive"
     INVOICE_UNREAD = "invoice_unread"

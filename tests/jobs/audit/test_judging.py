@@ -7,6 +7,11 @@ from decimal import Decimal
 
 import pytest
 
+from ciclo.billimatic import BillimaticClient
+from ciclo.http.retries import RetryRules
+from ciclo.jobs.audit.account import audit_account
+from ciclo.jobs.audit.findings import AuditRange
+from ciclo.sgs.client import SgsClient
 from ciclo_sandbox.testing import running_sandbox
 from planted_account import LAST, ORGANIZATION, TOKEN, Account, Line, Shape, Update, brazilian
 
@@ -123,12 +128,50 @@ def test_a_month_of_the_index_that_is_not_out_is_said_to_be_so(account, audited,
     assert kinds(report["not_judged"]) == ["index_not_out"]
 
 
+YEARLY = Shape(date(2022, 10, 10), gross="900.00", months=12, updates=[Update("ipca", date(2023, 10, 10))])
+
+
 def test_an_update_without_an_invoice_before_it_is_not_guessed(account, audited, tmp_path):
-    shape = Shape(date(2022, 10, 10), gross="900.00", months=12, updates=[Update("ipca", date(2023, 10, 10))])
-    account.rule(shape)
+    del account.rule(YEARLY).invoices[date(2022, 10, 10)]
     assert audited(account, "--report", tmp_path) == []
     report = json.loads(next(tmp_path.glob("*.json")).read_text())
     assert kinds(report["not_judged"]) == ["no_history"]
+    assert "no invoice since 2022-07-01" in report["not_judged"][0]["message"]
+
+
+def test_the_year_before_the_range_tells_what_a_yearly_price_started_from(account, audited, tmp_path):
+    account.rule(YEARLY, fates={date(2023, 10, 10): ("missing", None)})
+    (finding,) = audited(account, "--report", tmp_path)
+    assert (finding["kind"], finding["planned_date"]) == ("readjustment_missing", "2023-10-10")
+    assert json.loads(next(tmp_path.glob("*.json")).read_text())["not_judged"] == []
+
+
+NEXT_YEAR = date(2027, 1, 15)
+"""A day on which the shipped series have ended."""
+
+
+@pytest.mark.parametrize(
+    ("bank", "told"), [("answers", ["readjustment_missing"]), ("away", ["index_not_fetched", "index_not_out"])]
+)
+def test_months_of_an_index_that_do_not_ship_are_asked_of_the_bank(account, bank, told):
+    rule = account.rule(Shape(date(2023, 1, 5), gross="1000.00"))
+    account.documents[rule.id]["scheduled_updates"] = [
+        {"id": 1, "price_index": "igpm", "init_date": "2027-01-05", "execution_date": "2027-01-05",
+         "month_quantity": 12, "days_until_update": 1}
+    ]  # fmt: skip
+    state = account.state()
+    state["behaviour"] = {**state.get("behaviour", {}), "continue_series": True}
+    audited = AuditRange(date(2026, 12, 1), date(2027, 1, 31), NEXT_YEAR)
+    with (
+        running_sandbox(state, today=NEXT_YEAR) as box,
+        BillimaticClient(base_url=box.url, token=TOKEN, organization_id=ORGANIZATION, read_only=True) as api,
+        SgsClient(
+            base_url=box.url if bank == "answers" else "http://127.0.0.1:9", retries=RetryRules(attempts=1)
+        ) as sgs,
+    ):
+        found = audit_account(api, audited, sgs=sgs, tell=lambda _progress: None)
+    kinds_ = [each.kind.value for each in (*found.findings, *found.unjudged)]
+    assert [each for each in kinds_ if each.startswith(("readjustment", "index"))] == told
 
 
 def test_an_ended_contract_is_not_expected_to_go_on(account, audited):

@@ -9,16 +9,22 @@ from ciclo.billimatic import BillimaticClient
 from ciclo.billimatic.models import OddRecord
 from ciclo.billimatic.models.reading import read_date
 from ciclo.domain.findings import AuditKind, Unjudged
+from ciclo.domain.price_index import PriceIndex
+from ciclo.domain.states import Fact
 from ciclo.jobs.audit.findings import Audit, AuditFinding, AuditRange, Note
 from ciclo.jobs.audit.judge import Account, Endless, ReadContract, judge_contract, running_out
-from ciclo.jobs.audit.read import Progress, read_account
+from ciclo.jobs.audit.read import Progress, read_account, read_since
 from ciclo.jobs.audit.store import AuditStore, opened_store
+from ciclo.sgs.client import SgsClient
+from ciclo.sgs.newest import newest_values
+from ciclo.sgs.series import Series, shipped_series
 
 
 def audit_account(
     api: BillimaticClient,
     audited: AuditRange,
     *,
+    sgs: SgsClient,
     cache: Path | None = None,
     tell: Callable[[Progress], None],
 ) -> Audit:
@@ -27,6 +33,7 @@ def audit_account(
     Args:
         api: a client that only reads.
         audited: the months.
+        sgs: asked for the months of the indices that do not ship.
         cache: a file from which a stopped audit goes on; None: a temporary one.
         tell: told how far it is.
 
@@ -37,13 +44,21 @@ def audit_account(
     about = {"organization": str(api.organization_id), **audited.document(), "read on": audited.today.isoformat()}
     with opened_store(cache, about) as store:
         read_account(api, store, audited, tell)
-        return judge_account(store, audited, api.organization_id)
+        newest = newest_values(sgs, audited.as_of)
+        result = judge_account(store, audited, api.organization_id, newest.values)
+    if newest.problem and any(each.kind is Unjudged.INDEX_NOT_OUT for each in result.unjudged):
+        facts: dict[str, Fact] = {"error": newest.problem}
+        result.unjudged.insert(0, Note(kind=Unjudged.INDEX_NOT_FETCHED, contract_id=None, facts=facts))
+    return result
 
 
-def judge_account(store: AuditStore, audited: AuditRange, organization_id: int) -> Audit:
-    """Judge what was read of an account."""
+def judge_account(
+    store: AuditStore, audited: AuditRange, organization_id: int, newest: Mapping[PriceIndex, Series]
+) -> Audit:
+    """Judge what was read of an account by the indices that ship and those months that do not."""
     result = Audit()
-    account = Account(range=audited, service_items=store.kept("service_items") or {})
+    series = {index: {**known, **newest.get(PriceIndex(index), {})} for index, known in shipped_series().items()}
+    account = Account(range=audited, series=series, service_items=store.kept("service_items") or {})
     unread = _unread(store, result, audited)
     odd_rules = {each.contract_id for each in store.odd("invoice_rule")}
     odd_days = _odd_days(store)
@@ -56,6 +71,7 @@ def judge_account(store: AuditStore, audited: AuditRange, organization_id: int) 
                 contract=contract,
                 rules=store.rules(contract.id),
                 invoices=store.invoices(contract.id),
+                since=read_since(store, audited, contract.id),
                 is_active=listed or contract.is_active,
                 odd_rules=contract.id in odd_rules,
                 odd_days=odd_days.get(contract.id, ()),

@@ -24,6 +24,7 @@ from ciclo.jobs.audit.match import AuditedPeriod, AuditedRule, Matches, PeriodKe
 from ciclo.jobs.audit.prices import RulePrices
 from ciclo.jobs.issuing.match import begins_alike, plain
 from ciclo.jobs.rules.terms import read_terms
+from ciclo.sgs.series import Series, shipped_series
 
 ENDS_SOON = 90
 """Days before its end from which a rule runs out."""
@@ -47,10 +48,12 @@ class Account:
     Attributes:
         range: the months, and the day of the audit.
         service_items: ids of the account's service items by name.
+        series: the months of the indices that are known.
         nfses: the tax documents that were looked at, by invoice; those of other invoices are as these say themselves.
     """
 
     range: AuditRange
+    series: Mapping[str, Series] = field(default_factory=shipped_series)
     service_items: Mapping[str, int] = field(default_factory=dict)
     nfses: Mapping[int, Sequence[Nfse]] = field(default_factory=dict)
 
@@ -60,6 +63,7 @@ class ReadContract:
     """What was read of a contract.
 
     Attributes:
+        since: first issue date whose invoices were read.
         is_active: whether it is in the list of active contracts.
         odd_rules: whether one of its rules cannot be read: what it bills looks as if nobody expected it.
         odd_days: planned dates of its invoices that cannot be read; None for one that does not even tell that.
@@ -68,6 +72,7 @@ class ReadContract:
     contract: Contract
     rules: Sequence[InvoiceRule]
     invoices: Sequence[Invoice]
+    since: date
     is_active: bool = True
     odd_rules: bool = False
     odd_days: Sequence[date | None] = ()
@@ -177,7 +182,10 @@ class _Contract:
         for key, invoice in sorted(self.matches.own.items(), key=lambda each: each[0]):
             if key[1] <= until:
                 own.setdefault(key[0], []).append((self.periods[key], invoice))
-        return {rule.rule.id: RulePrices(rule, own.get(rule.rule.id, []), until) for rule in self.rules}
+        series, since = self.account.series, self.read.since
+        return {
+            rule.rule.id: RulePrices(rule, own.get(rule.rule.id, []), until, series, since=since) for rule in self.rules
+        }
 
     def _rules(self) -> Iterator[AuditedRule]:
         for rule in self.read.rules:

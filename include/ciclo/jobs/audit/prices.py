@@ -5,7 +5,7 @@ by the execution date. Money is BRL.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -26,7 +26,7 @@ from ciclo.jobs.audit.history import Due, History, How, Judged, Seen, history
 from ciclo.jobs.audit.match import AuditedPeriod, AuditedRule
 from ciclo.jobs.issuing.match import plain
 from ciclo.ledger.terms import ServiceLine
-from ciclo.sgs.series import shipped_series
+from ciclo.sgs.series import Series
 
 KINDS = {
     How.FACTOR: AuditKind.READJUSTMENT_FACTOR,
@@ -74,12 +74,24 @@ class RulePrices:
         rule: with its terms.
         own: its periods with their living invoices, in order, up to `until`.
         until: the last day that is looked at.
+        series: the months of the indices that are known.
+        since: first issue date whose invoices were read.
     """
 
-    def __init__(self, rule: AuditedRule, own: Sequence[tuple[AuditedPeriod, Invoice]], until: date) -> None:
+    def __init__(
+        self,
+        rule: AuditedRule,
+        own: Sequence[tuple[AuditedPeriod, Invoice]],
+        until: date,
+        series: Mapping[str, Series],
+        *,
+        since: date,
+    ) -> None:
         self.rule = rule
         self.own = own
         self.until = until
+        self.series = series
+        self.since = since
         self.problems: list[AuditFinding] = []
         self.notes: list[Note] = []
 
@@ -191,7 +203,7 @@ class RulePrices:
         try:
             return accumulate(
                 update.index,
-                shipped_series()[update.index],
+                self.series[update.index],
                 window(update.index, day, update.month_quantity),
                 apply_negative_updates=self.rule.terms.apply_negative_updates,
             )
@@ -262,7 +274,10 @@ class RulePrices:
         audit.findings += [*self.problems, *(self._fault(each) for each in faults.values())]
         audit.unjudged += [
             *self.notes,
-            *(self._note(kind, due.day, index=due.update.index.label) for kind, due in unknown.values()),
+            *(
+                self._note(kind, due.day, index=due.update.index.label, since=self.since.isoformat())
+                for kind, due in unknown.values()
+            ),
         ]
         lasting = [each.due.day for each in faults.values() if each.hows - {How.LATE}]
         if lasting:

@@ -2,7 +2,8 @@
 
 One request for the list of contracts, a page for a hundred invoices, one request a contract for its rules; a contract
 that has invoices and is not in the list is asked for by itself. Tax documents are looked up only where an invoice does
-not say that it has one, and where the search knows one that is not issued. Receivables come with their invoices.
+not say that it has one, and where the search knows one that is not issued. Receivables come with their invoices. Of
+some contracts the year before the range is read, too: see `_look_back`.
 """
 
 from collections import Counter
@@ -13,16 +14,19 @@ from itertools import islice
 from typing import TypeVar
 
 from ciclo.billimatic import ApiError, BadRequestError, BillimaticClient, NotFoundError, RejectedError
-from ciclo.billimatic.models import OddRecord
+from ciclo.billimatic.models import InvoiceRule, OddRecord
 from ciclo.domain.calendar import add_days, add_months, first_of_month
+from ciclo.domain.recurrence import step_on_or_after
 from ciclo.http.errors import UnreadableAnswerError
 from ciclo.jobs.audit.findings import AuditRange
-from ciclo.jobs.audit.judge import ENDS_SOON
+from ciclo.jobs.audit.judge import ENDS_SOON, LONGEST
 from ciclo.jobs.audit.store import AuditStore
 from ciclo.jobs.rules.ask import answers_of
 
 BEFORE = 31
 """Days before a range whose invoices are read: they tell the prices that its first readjustments start from."""
+MOST_LOOKED_BACK = 40
+"""Contracts whose year before the range is read, a request each; of others an audit says what it lacks."""
 BILLED_LATER = 31
 """Days after a range in which its last invoices may have been billed, at least."""
 ROWS_AT_ONCE = 1000
@@ -75,6 +79,7 @@ def read_account(
             store.add_odd([OddRecord("contract", contract_id, contract_id, error.reason)])
         counter.tell("contracts", made=1, left=len(store.contracts_without_rules()))
     _read_rules(api, store, counter)
+    _look_back(api, store, audited, counter)
     if not store.done("nfses"):
         _read_nfses(api, store, audited, counter)
         store.finish("nfses")
@@ -135,6 +140,49 @@ def _read_rules(api: BillimaticClient, store: AuditStore, counter: _Counter) -> 
             store.finish("some rules")
             made = ROWS_OF_A_PAGE if number % ROWS_OF_A_PAGE == 0 else number % ROWS_OF_A_PAGE
             counter.tell("rules", made=made, left=len(waiting) - number)
+
+
+def read_since(store: AuditStore, audited: AuditRange, contract_id: int) -> date:
+    """Return the first issue date whose invoices were read of a contract."""
+    return _earliest(audited) if store.done(f"before {contract_id}") else add_days(audited.first, -BEFORE)
+
+
+def _earliest(audited: AuditRange) -> date:
+    return add_months(first_of_month(audited.first), -LONGEST)
+
+
+def _look_back(api: BillimaticClient, store: AuditStore, audited: AuditRange, counter: _Counter) -> None:
+    """Read the invoices before the range of contracts whose first readjustment would have nothing to start from."""
+    behind = (each for each in store.contract_ids() if any(_begins_before(rule, audited) for rule in store.rules(each)))
+    for contract_id in islice(behind, MOST_LOOKED_BACK):
+        step = f"before {contract_id}"
+        if store.done(step):
+            continue
+        last = add_days(audited.first, -BEFORE - 1)
+        search = api.search_invoices(issue_date_from=_earliest(audited), issue_date_to=last, contract_id=contract_id)
+        for part in _parts(search):
+            store.add_invoices(part)
+        store.add_odd(search.odd)
+        store.finish(step)
+        counter.tell("invoices", made=1, left=0)
+
+
+def _begins_before(rule: InvoiceRule, audited: AuditRange) -> bool:
+    """Whether the last period before the first readjustment of a range was issued before the invoices that are read."""
+    timing = rule.additional_information
+    months = (timing.month_quantity or 1) if timing is not None else 1
+    if timing is None or timing.init_date is None or months == 1:
+        return False
+    for update in rule.scheduled_updates:
+        if update.init_date is None or not update.month_quantity or update.month_quantity < 1:
+            continue
+        step = step_on_or_after(update.init_date, update.month_quantity, audited.first)
+        execution = add_months(update.init_date, step * update.month_quantity)
+        periods = step_on_or_after(timing.init_date, months, execution)  # how many lie before it
+        last = add_months(timing.init_date, (periods - 1) * months) if periods else None
+        if last is not None and execution in audited.judged and last < add_days(audited.first, -BEFORE):
+            return True
+    return False
 
 
 def _read_nfses(api: BillimaticClient, store: AuditStore, audited: AuditRange, counter: _Counter) -> None:

@@ -20,7 +20,8 @@ LARGEST = 20
 def audit(api: BillimaticClient, run: Run) -> Counts:
     """Audit the run's months, write the report beside those of the closed months; return how much of each kind."""
     audited = AuditRange(run.window.start, run.window.last_day, run.today)
-    found = audit_account(api, audited, tell=_tell)
+    with run.open_sgs() as sgs:
+        found = audit_account(api, audited, sgs=sgs, tell=_tell)
     totals = found.totals()
     for kind, each in totals.items():
         log.info("%s: %d, %s", kind, each["count"], brl(Decimal(each["amount"])))
