@@ -12,6 +12,8 @@ COPY --chown=airflow:root requirements.txt /tmp/requirements.txt
 RUN pip install --no-cache-dir --requirement /tmp/requirements.txt
 COPY --from=build --chown=airflow:root /tmp/wheels/ /tmp/wheels/
 RUN pip install --no-cache-dir --no-deps /tmp/wheels/ciclo-*.whl && pip check
+# A volume that Compose or a cluster makes begins with what is here: with this owner, not root.
+RUN mkdir -m 770 /opt/airflow/reports /opt/airflow/files
 COPY --chown=airflow:root dags/ /opt/airflow/dags/
 COPY --chown=airflow:root plugins/ /opt/airflow/plugins/
 USER 50000:0

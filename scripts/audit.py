@@ -13,7 +13,7 @@ import sys
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import Distribution, PackageMetadata, distributions, packages_distributions
 from pathlib import Path
 
@@ -101,12 +101,15 @@ class Pin:
     version: str
     applies: bool
     """Whether its marker holds here."""
+    hashes: int = field(default=0, compare=False)
+    """How many files are known by their content."""
 
 
 def read_pins(lines: Iterable[str]) -> tuple[list[Pin], list[str]]:
     """Read a requirements file; return its pins, and a problem for each line that is anything else."""
     pins, problems = [], []
-    for line in (each.split(" #")[0].strip() for each in lines):
+    whole = "\n".join(lines).replace("\\\n", " ").splitlines()
+    for line in (each.split(" #")[0].strip() for each in whole):
         if line and not line.startswith("#"):
             pin = _pin(line)
             if pin is None:
@@ -117,15 +120,21 @@ def read_pins(lines: Iterable[str]) -> tuple[list[Pin], list[str]]:
 
 
 def _pin(line: str) -> Pin | None:
+    wanted, *hashes = re.split(r"\s+--hash=sha256:(?=[0-9a-f]{64}(?:\s|$))", line)
     try:
-        requirement = Requirement(line)
+        requirement = Requirement(wanted)
     except InvalidRequirement:
         return None
     exact = re.fullmatch(r"==([^=*,]+)", str(requirement.specifier))
     if exact is None or requirement.url:
         return None
     applies = requirement.marker is None or requirement.marker.evaluate()
-    return Pin(canonicalize_name(requirement.name), exact[1], applies)
+    return Pin(canonicalize_name(requirement.name), exact[1], applies, len(hashes))
+
+
+def unhashed(pins: Iterable[Pin]) -> list[str]:
+    """Return a problem for each pin of production whose files are not known by their content."""
+    return [f"{pin.name} {pin.version} has no hash: make lock" for pin in pins if not pin.hashes]
 
 
 def pre_releases(pins: Iterable[Pin]) -> list[str]:
@@ -247,7 +256,14 @@ def audit() -> Audit:
     besides = unpinned(pins, versions)
     licences = {name: licences_of(each.metadata) for name, each in sorted(found.items()) if name not in besides}
     document = (PROJECT / "docs" / "dependencies.md").read_text(encoding="utf-8")
-    problems += more + pre_releases(pins) + missing_pins(base, pins) + differences(pins, versions) + conflicts()
+    problems += (
+        more
+        + unhashed(base)
+        + pre_releases(pins)
+        + missing_pins(base, pins)
+        + differences(pins, versions)
+        + conflicts()
+    )
     problems += direct_problems(direct_dependencies(), document, imported_modules()) + licence_problems(licences)
     return Audit(licences, besides, problems)
 

@@ -48,6 +48,20 @@ def test_a_billed_year_is_reconciled_and_its_months_close_with_files(billed, led
     assert len(files) == 24
 
 
+@pytest.mark.parametrize("place", ["file://{folder}", "{folder}"])
+def test_reports_go_to_whatever_storage_airflow_knows(billed, ledger, run_dag, tmp_path, monkeypatch, place):
+    billed(company(rule(1)))
+    store = tmp_path / "store"
+    monkeypatch.setenv("CICLO_REPORTS_DIR", place.format(folder=store))
+    assert run_dag("close_billing_month", from_date="2025-01-01", to_date="2025-01-31").state == "success"
+    page, table = sorted((store / "7").iterdir(), reverse=True)
+    assert (page.name, table.name) == ("ciclo-2025-01.html", "ciclo-2025-01.csv")
+    assert table.read_bytes().startswith(b"\xef\xbb\xbf")
+    assert b"\r\n" in table.read_bytes()
+    files = ledger.execute(select(MonthClosing.report)).scalars().one()["files"]
+    assert [name.rpartition("/")[2] for name in files] == [table.name, page.name]
+
+
 def test_a_month_that_does_not_close_fails_once_and_says_why(billed, ledger, run_dag, said):
     box = billed(company(rule(1)))
     invoice = box.state()["invoices"][0]

@@ -4,7 +4,7 @@ Nothing is known here of Ciclo's services; what is not in the file is not there.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "docker-compose.yaml"
 
-VARIABLE = re.compile(r"\$(?:(?P<escaped>\$)|\{(?P<name>\w+)(?:(?P<kind>:-|:\?)(?P<rest>[^}]*))?\})")
+VARIABLE = re.compile(r"\$(?:(?P<escaped>\$)|\{(?P<name>\w+)(?:(?P<kind>:-|:\?|-)(?P<rest>(?:\$\{[^}]*\}|[^}])*))?\})")
+"""A default may hold variables of its own."""
 
 
 class MissingVariable(Exception):
@@ -32,7 +33,16 @@ def raw() -> dict[str, Any]:
 
 def required_variables() -> set[str]:
     """Return the names of the variables that have no default."""
-    return {found["name"] for found in VARIABLE.finditer(COMPOSE.read_text()) if found["kind"] == ":?"}
+    return {found["name"] for found in variables() if found["kind"] == ":?"}
+
+
+def variables() -> Iterator[re.Match[str]]:
+    """Return every variable of the file, those in another's default too."""
+    pending = [COMPOSE.read_text(encoding="utf-8")]
+    while pending:
+        for found in VARIABLE.finditer(pending.pop()):
+            yield found
+            pending.append(found["rest"] or "")
 
 
 def _filled(value: Any, variables: Mapping[str, str]) -> Any:
@@ -47,8 +57,8 @@ def _value(found: re.Match[str], variables: Mapping[str, str]) -> str:
     if found["escaped"]:
         return "$"
     value = variables.get(found["name"])
-    if value:
+    if value or (value is not None and found["kind"] == "-"):
         return value
     if found["kind"] == ":?":
         raise MissingVariable(f"{found['name']}: {found['rest']}")
-    return found["rest"] or ""
+    return VARIABLE.sub(lambda inner: _value(inner, variables), found["rest"] or "")

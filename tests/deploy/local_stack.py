@@ -199,8 +199,8 @@ class LocalStack:
         """Translate a text of a service from its container's network and files to this machine's."""
         for volume in service.get("volumes", ()):
             source, target, *_ = volume.split(":")
-            if source.startswith((".", "/")):
-                text = text.replace(target, str((ROOT / source).resolve()))
+            shared = ROOT / source if source.startswith((".", "/")) else self.folder / source
+            text = text.replace(target, str(shared.resolve()))
         return PORT.sub(lambda found: self._found_here(name, found), text).replace("0.0.0.0", "127.0.0.1")  # noqa: S104
 
     def _found_here(self, name: str, found: re.Match[str]) -> str:

@@ -1,15 +1,21 @@
 """docker-compose.yaml before anything is started: it is what Compose specifies, and what a careful operator expects."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator, Draft202012Validator
 
+from ciclo.ledger.address import setting
+from ciclo.tasks.settings import Settings
+from ciclo.webhooks.app import WebhookSettings
 from deploy import compose_file
 from deploy.compose_file import ROOT, MissingVariable
 
@@ -33,9 +39,8 @@ def test_a_missing_secret_stops_compose_with_what_to_do(name: str) -> None:
 
 def test_no_password_key_or_token_has_a_default() -> None:
     suspicious = ("PASSWORD", "SECRET", "KEY", "TOKEN", "CONN")
-    defaults = {found["name"] for found in compose_file.VARIABLE.finditer(compose_file.COMPOSE.read_text())}
-    unguarded = {name for name in defaults - SECRETS.keys() if name and any(word in name for word in suspicious)}
-    assert unguarded == set()
+    defaults = {found["name"]: found["rest"] for found in compose_file.variables() if found["kind"] != ":?"}
+    assert [name for name, default in defaults.items() if default and any(word in name for word in suspicious)] == []
 
 
 @pytest.mark.parametrize("name", sorted(LASTING))
@@ -57,7 +62,7 @@ def test_every_service_is_confined(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_every_image_has_a_version(name: str) -> None:
-    _, _, tag = SERVICES[name]["image"].partition(":")
+    _, _, tag = compose_file.read(SECRETS)["services"][name]["image"].partition(":")
     assert tag
     assert tag != "latest"
 
@@ -113,4 +118,70 @@ def test_the_chart_s_values_say_what_compose_says() -> None:
     shared = {name for name in env if name in compose_env}
     assert values["executor"] == "KubernetesExecutor"
     assert {name for name in shared if env[name] != compose_env[name]} == set()
-    assert {name for name in compose_env if name.startswith("CICLO_")} - {"CICLO_LEDGER_URL"} <= env.keys()
+    by_secret = {"CICLO_LEDGER_URL", "CICLO_WEBHOOK_SECRET"}  # of `secret` and `extraEnvFrom`
+    assert {name for name in compose_env if name.startswith("CICLO_")} - by_secret <= env.keys()
+    assert {entry["name"] for entry in values["volumes"]} == {entry["name"] for entry in values["volumeMounts"]}
+    assert env["CICLO_REPORTS_DIR"] in {entry["mountPath"] for entry in values["volumeMounts"]}
+
+
+def documented_settings() -> set[str]:
+    """The variables of .env.example, those that are commented out too."""
+    text = (ROOT / ".env.example").read_text(encoding="utf-8")
+    return set(re.findall(r"^(?:# )?((?:CICLO|AIRFLOW_CONN)_[A-Z_]+)=", text, flags=re.MULTILINE))
+
+
+def test_every_setting_is_in_the_example_of_an_environment() -> None:
+    ours = {f"CICLO_{name.upper()}" for name in Settings.model_fields}
+    webhooks = {f"CICLO_WEBHOOK_{name.upper()}" for name in WebhookSettings.model_fields}
+    assert ours | webhooks <= documented_settings()
+
+
+@pytest.mark.parametrize("service", ["api-server", "scheduler", "dag-processor", "triggerer", "worker", "init"])
+def test_every_setting_of_the_example_reaches_the_containers_of_compose(service: str) -> None:
+    chosen = {name: f"chosen-{name}" for name in documented_settings()}
+    environment = compose_file.read(SECRETS | chosen)["services"][service]["environment"]
+    assert {name: environment.get(name) for name in chosen} == chosen
+
+
+def test_every_setting_of_the_example_reaches_the_pods_of_the_chart() -> None:
+    values = yaml.safe_load((ROOT / "deploy" / "values.yaml").read_text(encoding="utf-8"))
+    given = {entry["name"] for entry in values["env"]} | {entry["envName"] for entry in values["secret"]}
+    assert documented_settings() - given == {"CICLO_WEBHOOK_SECRET"}
+    assert {"secretRef": {"name": "ciclo-optional", "optional": True}} in yaml.safe_load(values["extraEnvFrom"])
+
+
+def test_what_compose_hands_on_by_default_are_the_defaults_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CICLO_LOCALE", raising=False)
+    plain = Settings()
+    environment = compose_file.read(SECRETS)["services"]["worker"]["environment"]
+    for name, value in environment.items():
+        if name.startswith("CICLO_"):
+            monkeypatch.setenv(name, value)
+    here = {"reports_dir": "/opt/airflow/reports", "pool": "billimatic"}
+    assert Settings().model_dump() == plain.model_dump() | here
+    assert WebhookSettings().key() is None
+
+
+def test_an_empty_address_of_the_ledger_leaves_it_to_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = {"CICLO_LEDGER_URL": "", "CICLO_LEDGER_CONN_ID": "ciclo_ledger"}
+    environment = compose_file.read(SECRETS | chosen)["services"]["worker"]["environment"]
+    for name in ("CICLO_LEDGER_URL", "CICLO_LEDGER_URL_FILE", "CICLO_LEDGER_URL_CMD", "CICLO_LEDGER_CONN_ID"):
+        monkeypatch.setenv(name, environment[name])
+    assert setting() == "CICLO_LEDGER_CONN_ID"
+
+
+def test_the_volume_of_the_reports_begins_with_the_owner_that_the_image_gives_it() -> None:
+    mounted = {volume.split(":")[1] for volume in SERVICES["worker"]["volumes"] if not volume.startswith("$")}
+    made = re.search(r"^RUN mkdir -m 770 (.*)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert mounted - {"/opt/airflow/logs"} <= set(made[1].split())
+
+
+def test_the_chart_s_own_schema_finds_nothing_in_the_values() -> None:
+    schema = os.environ.get("CICLO_CHART_SCHEMA")
+    if schema is None:
+        pytest.skip(
+            "CICLO_CHART_SCHEMA names no values.schema.json of the chart (helm pull apache-airflow/airflow --untar)"
+        )
+    values = yaml.safe_load((ROOT / "deploy" / "values.yaml").read_text(encoding="utf-8"))
+    validator = Draft7Validator(json.loads(Path(schema).read_text(encoding="utf-8")))
+    assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(values)] == []

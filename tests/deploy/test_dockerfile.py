@@ -23,7 +23,7 @@ def test_hadolint_has_nothing_to_say() -> None:
 def test_the_image_s_airflow_is_the_one_that_is_pinned() -> None:
     tag = re.search(r"apache/airflow:(?P<version>[\d.]+)-python(?P<python>[\d.]+)", DOCKERFILE)
     requirements = (ROOT / "requirements.txt").read_text(encoding="utf-8")
-    assert f"apache-airflow=={tag['version']}\n" in requirements
+    assert f"apache-airflow=={tag['version']} " in requirements
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert f"apache-airflow=={tag['version']}" in project["dependencies"]
     assert f">={tag['python']}" in project["requires-python"]

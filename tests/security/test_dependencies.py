@@ -56,6 +56,15 @@ def test_pins_are_read_with_their_extras_and_markers(audit):
     ]
 
 
+def test_what_production_installs_is_known_by_its_content(audit):
+    digest = "0123456789abcdef" * 4
+    lines = ["a==1 \\", f"    --hash=sha256:{digest} \\", f"    --hash=sha256:{digest[::-1]}", "    # via x", "b==2"]
+    pins, problems = audit.read_pins(lines)
+    assert problems == []
+    assert [(pin.name, pin.version, pin.hashes) for pin in pins] == [("a", "1", 2), ("b", "2", 0)]
+    assert audit.unhashed(pins) == ["b 2 has no hash: make lock"]
+
+
 def test_a_pre_release_is_a_problem_unless_it_has_a_reason(audit):
     pins, _ = audit.read_pins(["a==1.0", "b==2.0rc1", "c==1.dev3", "opentelemetry-proto==0.66b2"])
     assert audit.pre_releases(pins) == ["b 2.0rc1 is a pre-release", "c 1.dev3 is a pre-release"]

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -15,6 +14,7 @@ from sqlalchemy.orm import Session
 from ciclo.billimatic import BillimaticClient
 from ciclo.domain.calendar import SAO_PAULO, add_days, add_months, first_of_month
 from ciclo.domain.recurrence import DateRange
+from ciclo.jobs.closing.report import ReportsPath
 from ciclo.jobs.context import JobContext, is_armed
 from ciclo.jobs.settings import BillingSettings
 from ciclo.ledger.repositories import Scope
@@ -138,7 +138,7 @@ class Run:
     shard: Shard | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     given: Mapping[str, Any] = field(default_factory=dict)
-    reports: Path | None = None
+    reports: ReportsPath | None = None
     now: Callable[[], datetime]
     tell: Callable[[Notice], None]
     open_sgs: Callable[[], Any]

@@ -49,8 +49,10 @@ class BillingSettings(BaseModel):
         pattern=r"^\d{1,12}(\.\d{1,2})?$",
         description="BRL above which a backfill waits for a person, unless its form says otherwise.",
     )
-    reports_dir: Path | None = Field(
-        None, description="Folder of the closed months' reports; by default `ciclo-reports` under `AIRFLOW_HOME`."
+    reports_dir: str | None = Field(
+        None,
+        description="Folder of the closed months' reports, or a place that Airflow's object storage knows "
+        "(`s3://connection@bucket/reports`); by default `ciclo-reports` under `AIRFLOW_HOME`.",
     )
     window_policy: WindowPolicy = Field(
         WindowPolicy.PUBLISHED, description="Which months of an index an update uses: `published` or `previous_month`."

@@ -35,7 +35,7 @@ class WebhookSettings(BaseSettings):
     """How webhooks are received."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CICLO_WEBHOOK_", frozen=True, extra="ignore", hide_input_in_errors=True
+        env_prefix="CICLO_WEBHOOK_", env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
     )
 
     secret: SecretStr = Field(SecretStr(""), description="Key of the signature; agreed with the vendor.")

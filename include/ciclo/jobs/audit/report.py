@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
@@ -19,7 +18,7 @@ from ciclo.domain.money import brl
 from ciclo.domain.spreadsheet import cell
 from ciclo.domain.wording import AUDIT_KINDS, AUDIT_METHODS
 from ciclo.jobs.audit.findings import Audit, AuditFinding, AuditRange, NewPrice, total
-from ciclo.jobs.closing.report import write_whole
+from ciclo.jobs.closing.report import ReportsPath, write_whole
 from ciclo.locale import _, language, ngettext
 
 LARGEST = 10
@@ -57,7 +56,7 @@ def console_lines(found: Audit, audited: AuditRange, largest: int) -> list[str]:
     return [*lines, *(f"  {_place(each)}: {each.message}" for each in found.unjudged[:largest])]
 
 
-def write_report(found: Audit, audited: AuditRange, folder: Path, organization_id: int) -> list[Path]:
+def write_report(found: Audit, audited: AuditRange, folder: ReportsPath, organization_id: int) -> list[ReportsPath]:
     """Write page, CSV and JSON under a folder, in place of those before; return where they are.
 
     Raises:
@@ -112,7 +111,7 @@ def csv_text(found: Audit) -> str:
     return _csv(COLUMNS, found.findings)
 
 
-def write_prices(found: Audit, path: Path) -> None:
+def write_prices(found: Audit, path: ReportsPath) -> None:
     """Write the unit values as they would be, had every readjustment been made: a person applies them, or not.
 
     Raises:

@@ -7,14 +7,13 @@ what changes in it later is a finding. The running month is proved every day as 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 from ciclo.domain.calendar import add_days, add_months, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.closing.proof import MonthProof, Verdict, never_billed, prove_month
-from ciclo.jobs.closing.report import MonthReport, ReportFiles, contract_totals, write_report
+from ciclo.jobs.closing.report import MonthReport, ReportFiles, ReportsPath, contract_totals, write_report
 from ciclo.jobs.context import JobContext, responsible_from
 from ciclo.jobs.periods.expand import plan_without_billing
 from ciclo.jobs.periods.plan import plan_periods
@@ -87,7 +86,7 @@ def close_month(
     month: date,
     *,
     today: date,
-    reports: Path | None,
+    reports: ReportsPath | None,
     contract_ids: Sequence[int] = (),
 ) -> ClosingAttempt:
     """Try to close a month; the attempt is recorded and reported either way. Commits.
@@ -96,7 +95,7 @@ def close_month(
         ctx: the run.
         month: first day of the month.
         today: the day in São Paulo.
-        reports: folder of the report's files; None writes none.
+        reports: folder of the report's files, on a disk or in an object store; None writes none.
         contract_ids: look at these contracts alone: a report, but no closing.
 
     Raises:

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, Self
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
@@ -207,14 +207,30 @@ def _plain(each: ContractTotal) -> dict[str, Any]:
 # -- as files ----------------------------------------------------------------------------------------------------------
 
 
+class ReportsPath(Protocol):
+    """A folder or a file on a disk or in an object store, as `pathlib.Path` and Airflow's `ObjectStoragePath` are."""
+
+    def __truediv__(self, name: str, /) -> Self:
+        """Return what is called so in this folder."""
+        ...
+
+    def mkdir(self, mode: int = ..., parents: bool = ..., exist_ok: bool = ...) -> None:  # noqa: FBT001 - pathlib's
+        """Make the folder; in an object store there is nothing to make."""
+        ...
+
+    def write_bytes(self, data: bytes, /) -> int:
+        """Write the file."""
+        ...
+
+
 class ReportFiles(NamedTuple):
     """Where the files of a month's report are."""
 
-    csv: Path
-    html: Path
+    csv: ReportsPath
+    html: ReportsPath
 
 
-def write_report(report: MonthReport, folder: Path, names: dict[int, str]) -> ReportFiles:
+def write_report(report: MonthReport, folder: ReportsPath, names: dict[int, str]) -> ReportFiles:
     """Write the newest report of a month under `folder`, in place of the one before; `names` are the contracts'.
 
     Raises:
@@ -229,8 +245,11 @@ def write_report(report: MonthReport, folder: Path, names: dict[int, str]) -> Re
     return files
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: ReportsPath, text: str) -> None:
     """Write a file of its owner's alone; whoever reads it meanwhile reads the old one."""
+    if not isinstance(path, Path):  # an object store sees to that itself
+        path.write_bytes(text.encode())
+        return
     partial = path.with_suffix(f"{path.suffix}.{os.getpid()}")
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
