@@ -11,6 +11,8 @@ VIEWS = (
     "/periods/list?month=2025-01&until=2025-04&sort=gross_value&desc=1",
     "/periods/27",
     "/periods/1",
+    "/adjustments",
+    "/adjustments?contract=100&month=2025-03&state=open",
     "/receivables",
     "/receivables/collected",
     "/receivables?bucket=31-60",
@@ -45,6 +47,7 @@ VIEWS = (
     "/runs?dag_id=nobody",
 )
 PAGES = (
+    "/periods/27/adjust",
     *(view for view in VIEWS if "?" not in view),
     "/attention?show=findings",
     "/search?q=mens",

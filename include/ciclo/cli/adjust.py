@@ -11,6 +11,9 @@ from typing import Annotated
 
 import typer
 
+from ciclo.domain.adjustments import Prorating
+from ciclo.locale import _
+
 adjust = typer.Typer(
     help="What differs for single periods: quantities, lines, discounts, pauses.", no_args_is_help=True
 )
@@ -117,3 +120,19 @@ def rule(
         )
         session.commit()
     typer.echo(f"Rule {number} {'waits' if waits else 'does not wait'} for quantities.")
+
+
+@adjust.command()
+def prorate(
+    chosen: Annotated[Prorating, typer.Argument(metavar="POLICY", help="ask, always or never.")],
+    organization: Organization = None,
+) -> None:
+    """Say what becomes of a contract's or rule's first and last part month: proposed, always so, or never."""
+    from ciclo.ledger.adjusting import only_organization  # noqa: PLC0415
+    from ciclo.ledger.database import ledger_session  # noqa: PLC0415
+    from ciclo.ledger.prorating import set_policy  # noqa: PLC0415
+
+    with ledger_session() as session:
+        set_policy(session, organization or only_organization(session), chosen)
+        session.commit()
+    typer.echo(_("Part months: {policy}.").format(policy=chosen.value))

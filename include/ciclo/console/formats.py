@@ -7,7 +7,7 @@ has its own shape, so that no colour carries the meaning alone.
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from babel.dates import format_skeleton
 from fastapi.responses import StreamingResponse
 
+from ciclo.domain.adjustments import AdjustmentKind
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.due_dates import Charge, ChargeType
 from ciclo.domain.money import brl as _brl
@@ -139,6 +140,8 @@ def counted(number: int, what: str) -> str:
             text = ngettext("{count} price update", "{count} price updates", number)
         case "receivable":
             text = ngettext("{count} receivable", "{count} receivables", number)
+        case "adjustment":
+            text = ngettext("{count} adjustment", "{count} adjustments", number)
         case "month":
             text = ngettext("{count} month", "{count} months", number)
         case _:
@@ -212,6 +215,22 @@ def bucket_words(bucket: AgeingBucket) -> str:
         case _:
             first, last = bucket.value.split("-")
             return _("{first} to {last} days").format(first=first, last=last)
+
+
+ADJUSTMENTS: Mapping[str, str] = {
+    AdjustmentKind.QUANTITY: N_("Quantity"),
+    AdjustmentKind.UNIT_VALUE: N_("Unit value"),
+    AdjustmentKind.LINE: N_("Extra line or credit"),
+    AdjustmentKind.DISCOUNT: N_("Discount"),
+    AdjustmentKind.PRORATE: N_("Part of the days"),
+    AdjustmentKind.REPLACE: N_("Another gross value"),
+    AdjustmentKind.SKIP: N_("Not billed"),
+}
+
+
+def adjustment_words(kind: str) -> str:
+    """Say what differs, by an adjustment's kind."""
+    return _(ADJUSTMENTS[kind])
 
 
 FILTERS = {

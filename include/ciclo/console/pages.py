@@ -26,6 +26,7 @@ from ciclo.console.database import SessionDep
 from ciclo.console.formats import (
     FILTERS,
     accrual_words,
+    adjustment_words,
     bucket_words,
     counted,
     due_words,
@@ -186,6 +187,7 @@ def environment() -> Environment:
         "due_words": due_words,
         "recurrence_words": recurrence_words,
         "accrual_words": accrual_words,
+        "adjustment_words": adjustment_words,
         "bucket_words": bucket_words,
         "months_count": months_count,
         "tabs": TABS,

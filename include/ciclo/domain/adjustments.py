@@ -12,6 +12,7 @@ value, else it becomes one unit of that value. So a change is a value, and sendi
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
 
@@ -41,6 +42,15 @@ class AdjustmentKind(StrEnum):
     """Of the days that the period covers only some are billed."""
     REPLACE = "replace"
     """The gross value of a rule without services, BRL."""
+
+
+class Prorating(StrEnum):
+    """What becomes of a contract's or rule's first and last part month."""
+
+    ASK = "ask"
+    """It is proposed, and billed whole unless a person accepts."""
+    ALWAYS = "always"
+    NEVER = "never"
 
 
 _ORDER = (
@@ -348,6 +358,21 @@ def _down_to(bill: Bill, total: Decimal) -> Bill:
     shares = [_PRECISE.divide(EXACT.multiply(left, line.value), whole) for line in bearing]
     values = iter(rounded_parts(left, shares, CENT))
     return replace(bill, lines=tuple(line.at(next(values)) if line.value > 0 else line for line in bill.lines))
+
+
+def part_of(covered: DateRange, first: date | None, last: date | None) -> DateRange | None:
+    """Return the days of a coverage from a first to a last day of service; None where that is all of it, or nothing.
+
+    Args:
+        covered: what a period pays for.
+        first: the day on which the service begins; None: before.
+        last: the day on which it ends; None: afterwards.
+    """
+    start = max(first or covered.start, covered.start)
+    end = min(last or covered.last_day, covered.last_day)
+    if start > end or (start, end) == (covered.start, covered.last_day):
+        return None
+    return DateRange.days(start, end)
 
 
 # -- what an invoice at the vendor is, against what it should be -------------------------------------------------------

@@ -5,14 +5,18 @@ Prices are not part of the terms, so that a readjustment makes no new version of
 
 import hashlib
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from ciclo.domain.adjustments import Adjustment, Bill, BilledLine, adjusted
+from ciclo.domain.coverage import coverage
 from ciclo.domain.due_dates import Charge, ChargeType
-from ciclo.domain.pricing import Service
-from ciclo.domain.recurrence import AccrualMonth, PeriodUnit, Recurrence
+from ciclo.domain.money import ZERO, cents
+from ciclo.domain.pricing import Price, Service, price_in_force
+from ciclo.domain.recurrence import AccrualMonth, DateRange, PeriodUnit, Recurrence
 from ciclo.ledger.tables import Payload
 
 
@@ -48,6 +52,33 @@ class RuleTerms:
     def priced_services(self) -> tuple[Service, ...]:
         """The services in the form that the domain prices; empty where the rule has a gross value of its own."""
         return tuple(line.priced for line in self.services)
+
+    def covered(self, issue_date: date) -> DateRange:
+        """Return the days that the period of a planned date pays for: its competence months, or its week."""
+        paid = coverage(self.recurrence, self.accrual, issue_date)
+        return paid.competence or paid.issued
+
+    def bill(self, prices: Sequence[Price], issue_date: date, adjustments: Iterable[Adjustment] = ()) -> Bill:
+        """Return what is billed for the period of a planned date, with adjustments.
+
+        Raises:
+            NoPriceInForce: a price is not known.
+            InvalidAdjustment, TotalNotPositive: an adjustment cannot be carried out.
+        """
+        lines = tuple(
+            BilledLine(
+                key=line.id,
+                units=line.units,
+                unit_value=price_in_force(prices, issue_date, line.id),
+                service_item_id=line.service_item_id,
+                name=line.name,
+                description=line.description,
+            )
+            for line in self.services
+        )
+        bill = Bill(lines=lines, flat=cents(price_in_force(prices, issue_date)) if not lines else ZERO)
+        some = tuple(adjustments)
+        return adjusted(bill, some, self.covered(issue_date)) if some else bill
 
     def document(self) -> Payload:
         """Write the terms as JSON values."""

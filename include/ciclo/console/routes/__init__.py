@@ -2,6 +2,7 @@
 
 from ciclo.console.routes import (
     actions,
+    adjustments,
     attention,
     contracts,
     forecast,
@@ -25,6 +26,7 @@ ROUTERS = (
     forecast.router,
     search.router,
     runs.router,
+    adjustments.router,
     actions.router,
     health.router,
     static_files.router,

@@ -14,6 +14,7 @@ from ciclo.domain.errors import DomainError
 from ciclo.domain.price_index import law_warning
 from ciclo.domain.wording import state_words
 from ciclo.ledger.actions import NoSuchRow
+from ciclo.ledger.queries.adjustments import adjusted_totals
 from ciclo.ledger.queries.contracts import (
     PreviewedPeriod,
     RulePage,
@@ -94,5 +95,8 @@ def _coming(view: View, found: RulePage) -> dict[str, Any]:
         if terms is not None and not ended:
             periods = preview(terms, found.prices, found.updates, after=view.today)
     except (DomainError, LookupError, TypeError, ValueError) as error:
-        return {"terms": None, "coming": (), "problem": str(error)}
-    return {"terms": terms, "coming": periods, "problem": None}
+        return {"terms": None, "coming": (), "adjusted": {}, "problem": str(error)}
+    days = [period.issue_date for period in periods]
+    rule_id = found.rule.rule_id
+    adjusted = adjusted_totals(view.session, view.organization_id, rule_id, terms, days) if terms is not None else {}
+    return {"terms": terms, "coming": periods, "adjusted": adjusted, "problem": None}

@@ -31,6 +31,7 @@ from ciclo.jobs.periods.coverage import (
 )
 from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshot, RuleSnapshots
 from ciclo.ledger.database import in_parts
+from ciclo.ledger.prorating import prorate_always
 from ciclo.ledger.repositories import ACTIVE, Disagreement
 from ciclo.ledger.tables import Contract, Period, Rule
 
@@ -89,6 +90,7 @@ def plan_periods(
     """
     outcome = PlanOutcome()
     for some in in_parts(sorted(set(contract_ids))):
+        prorate_always(ctx.session, ctx.organization_id, some, window, at=ctx.clock())
         changes = _Changes()
         _compare(ctx, some, window, backdated, changes, outcome)
         _write(ctx, changes, outcome)

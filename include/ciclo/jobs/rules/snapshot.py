@@ -10,13 +10,12 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from ciclo.domain import pricing
-from ciclo.domain.adjustments import Adjustment, Bill, BilledLine, adjusted
+from ciclo.domain.adjustments import Adjustment, Bill
 from ciclo.domain.calendar import NO_HOLIDAYS
 from ciclo.domain.coverage import Coverage, coverage
 from ciclo.domain.due_dates import due_dates, percentages
 from ciclo.domain.errors import DomainError
-from ciclo.domain.money import ZERO, cents, split_money
-from ciclo.domain.pricing import price_in_force
+from ciclo.domain.money import split_money
 from ciclo.domain.recurrence import DateRange, accrual_month, issue_dates
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.prices import history
@@ -124,23 +123,7 @@ class RuleSnapshot:
             InvalidAdjustment, TotalNotPositive: an adjustment cannot be carried out.
         """
         terms, prices = terms or self.terms_on(issue_date), self.history() if prices is None else prices
-        lines = tuple(
-            BilledLine(
-                key=line.id,
-                units=line.units,
-                unit_value=price_in_force(prices, issue_date, line.id),
-                service_item_id=line.service_item_id,
-                name=line.name,
-                description=line.description,
-            )
-            for line in terms.services
-        )
-        bill = Bill(lines=lines, flat=cents(price_in_force(prices, issue_date)) if not lines else ZERO)
-        some = tuple(adjustments)
-        if not some:
-            return bill
-        covered = coverage(terms.recurrence, terms.accrual, issue_date)
-        return adjusted(bill, some, covered.competence or covered.issued)
+        return terms.bill(prices, issue_date, adjustments)
 
     def parts(self, window: DateRange) -> Iterator[tuple[Version, RuleTerms, DateRange]]:
         """Split a window by the versions: each issue date follows the terms in force on that day."""

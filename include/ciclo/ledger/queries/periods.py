@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from ciclo.domain.calendar import first_of_month
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import SETTLED, Reason
+from ciclo.ledger.queries.adjustments import AdjustmentRow, adjustments_of_period
 from ciclo.ledger.queries.paging import Listing, Page, PageRequest, Query, contains, counted, not_at_rest
 from ciclo.ledger.queries.trail import TrailEntry, trail_of
 from ciclo.ledger.tables import Contract, Invoice, Period, Receivable, Rule, ScheduledUpdate
@@ -93,6 +94,8 @@ class PeriodPage:
     invoice: InvoiceSeen | None
     receivables: tuple[ReceivableSeen, ...]
     trail: tuple[TrailEntry, ...]
+    adjustments: tuple[AdjustmentRow, ...]
+    """What differs from its rule."""
 
 
 COLUMNS: tuple[Any, ...] = (
@@ -154,7 +157,7 @@ def period_listing(organization_id: int, wanted: PeriodFilter, *, oldest_first: 
 
 
 def period_page(session: Session, organization_id: int, period_id: int) -> PeriodPage | None:
-    """Return one period with all that belongs to it, in four statements, or None if there is no such period."""
+    """Return one period with all that belongs to it, in five statements, or None if there is no such period."""
     mine = Period.organization_id == organization_id
     extra = (Period.parcel_number, Period.rule_version, Period.owner, Period.lease_until, Period.planned_by)
     found = session.execute(named(select(*COLUMNS, *extra)).where(mine, Period.id == period_id)).one_or_none()
@@ -165,7 +168,8 @@ def period_page(session: Session, organization_id: int, period_id: int) -> Perio
     invoice = _invoice(session, organization_id, period.invoice_id)
     due = _receivables(session, organization_id, period.invoice_id)
     trail = trail_of(session, organization_id, "period", period_id)
-    return PeriodPage(period, parcels, version, owner, lease_until, planned_by, invoice, due, trail)
+    adjustments = adjustments_of_period(session, organization_id, period)
+    return PeriodPage(period, parcels, version, owner, lease_until, planned_by, invoice, due, trail, adjustments)
 
 
 def _conditions(organization_id: int, wanted: PeriodFilter) -> list[Any]:

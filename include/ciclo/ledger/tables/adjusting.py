@@ -95,5 +95,7 @@ class RuleSetting(Base):
     """Days before the planned date on which missing quantities are asked for."""
     noticed_until: Mapped[date | None]
     """Planned date of the last period for which they were asked for."""
+    lead_days: Mapped[int | None]
+    """How many days before its issue date its invoice is made; null: as the installation says."""
     person: Mapped[str]
     changed_at: Mapped[datetime]

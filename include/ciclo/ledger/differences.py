@@ -1,0 +1,135 @@
+"""Differences: what an invoice that has left `to_emit` should have been, as a line of its rule's next invoice.
+
+A price that was changed for days past, a readjustment that came late, a quantity that was wrong: the invoice stays as
+it is, and what is missing, or too much, is billed or credited with the next one. What was taken on before counts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from itertools import islice
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ciclo.domain.adjustments import AdjustmentKind
+from ciclo.domain.money import ZERO, brl
+from ciclo.domain.receivables import InvoiceState
+from ciclo.domain.recurrence import DateRange, issue_dates
+from ciclo.domain.states import PeriodState
+from ciclo.ledger.actions import ActionOutcome, NoSuchRow, NotPossible, usable_note
+from ciclo.ledger.adjusting import AdjustmentsRefused, NewAdjustment, add_adjustments
+from ciclo.ledger.queries.adjustments import bill_of
+from ciclo.ledger.repositories import ContractRepository
+from ciclo.ledger.tables import Adjustment, Invoice, Period
+from ciclo.ledger.terms import RuleTerms
+from ciclo.locale import _
+
+ORIGIN = "difference"
+"""Where such an adjustment comes from; its key begins with the period's id."""
+
+LOOKED_AHEAD = timedelta(days=800)
+NEXT_DATES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What an invoice is, what it should have been, and what was taken on of that already. BRL."""
+
+    invoiced: Decimal
+    expected: Decimal
+    taken_on: Decimal
+
+    @property
+    def amount(self) -> Decimal:
+        """What is still to be billed, or below zero to be credited."""
+        return self.expected - self.invoiced - self.taken_on
+
+
+def difference(session: Session, organization_id: int, period: Period) -> Difference | None:
+    """Return by how much a period's invoice differs from what it should be at today's knowledge; None if by nothing.
+
+    An invoice that is still `to_emit` is corrected, one that is cancelled is billed again: neither has a difference.
+    """
+    invoice = session.get(Invoice, (organization_id, period.invoice_id)) if period.invoice_id else None
+    if period.state != PeriodState.ISSUED or invoice is None or invoice.gone_at is not None:
+        return None
+    if invoice.state in (InvoiceState.TO_EMIT, InvoiceState.CANCELLED):
+        return None
+    bill = bill_of(session, organization_id, period, used_only=True).adjusted
+    if bill is None:
+        return None
+    standing = [row for row in _lines(session, period) if row.state != "withdrawn"]
+    found = Difference(invoice.gross_value, bill.total, sum((row.unit_value or ZERO for row in standing), ZERO))
+    return found if found.amount else None
+
+
+def bill_difference(
+    session: Session, organization_id: int, period_id: int, *, person: str, note: str, at: datetime
+) -> ActionOutcome:
+    """Add the difference of a period's invoice as a line to the next invoice of its rule. Flushes.
+
+    Raises:
+        NoSuchRow: the organization has no such period.
+        NotPossible: there is no next invoice.
+        UnusableNote: the note is empty or too long.
+    """
+    text = usable_note(note)
+    query = select(Period).where(Period.organization_id == organization_id, Period.id == period_id)
+    period = session.scalar(query.with_for_update())
+    if period is None:
+        raise NoSuchRow("period", period_id)
+    found = difference(session, organization_id, period)
+    if found is None:
+        return ActionOutcome(changed=False, message=_("Its invoice is what it should be."))
+    day = _next_date(session, organization_id, period, at.date())
+    if day is None:
+        raise NotPossible(
+            _(
+                "Its rule issues no further invoice: bill {amount} with a rule of one period (create_invoice_rule)."
+            ).format(amount=brl(found.amount))
+        )
+    line = NewAdjustment(
+        kind=AdjustmentKind.LINE,
+        rule_id=period.rule_id,
+        period=day,
+        unit_value=found.amount,
+        description=f"Diferença de {period.accrual_month:%m/%Y}",  # it stands on the customer's invoice
+        key=f"{period.id}:{len(_lines(session, period)) + 1}",
+        note=text,
+    )
+    try:
+        add_adjustments(session, organization_id, [line], origin=ORIGIN, person=person, at=at)
+    except AdjustmentsRefused as refused:
+        raise NotPossible(str(refused.errors[0])) from None
+    said = _("{amount} will be in the invoice of {day}.").format(amount=brl(found.amount), day=f"{day:%d/%m/%Y}")
+    return ActionOutcome(changed=True, message=said)
+
+
+def _lines(session: Session, period: Period) -> Sequence[Adjustment]:
+    query = select(Adjustment).where(
+        Adjustment.organization_id == period.organization_id,
+        Adjustment.rule_id == period.rule_id,
+        Adjustment.origin == ORIGIN,
+        Adjustment.key.startswith(f"{period.id}:"),
+    )
+    return session.scalars(query).all()
+
+
+def _next_date(session: Session, organization_id: int, period: Period, today: date) -> date | None:
+    """Return the first planned date after a period, and not in the past, whose invoice is not made."""
+    versions = ContractRepository(session, organization_id).versions([period.rule_id]).get(period.rule_id, [])
+    if not versions:
+        return None
+    start = max(period.issue_date + timedelta(days=1), today)
+    recurrence = RuleTerms.read(versions[-1].terms).recurrence
+    days = islice(issue_dates(recurrence, DateRange(start, start + LOOKED_AHEAD)), NEXT_DATES)
+    made = select(Period.issue_date).where(
+        Period.organization_id == organization_id,
+        Period.rule_id == period.rule_id,
+        Period.issue_date >= start,
+        Period.state.in_([PeriodState.ISSUED.value, PeriodState.CANCELLED.value]),
+    )
+    taken = set(session.scalars(made))
+    return next((day for day in days if day not in taken), None)

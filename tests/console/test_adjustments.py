@@ -1,0 +1,98 @@
+"""Adjustments in the console: added with a preview of the invoice, withdrawn, accepted where Ciclo proposes them."""
+
+import re
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ciclo.ledger.database import open_engine
+from ciclo.ledger.tables import Adjustment, Invoice, Period
+from console.conftest import token_in
+
+
+@pytest.fixture
+def planned(own_year):
+    """A planned period of the small year: its id, and a session to look with."""
+    engine = open_engine(own_year, read_only=True)
+    with Session(engine) as session:
+        query = select(Period).where(Period.state == "planned").order_by(Period.id).limit(1)
+        yield session.scalars(query).one(), session
+    engine.dispose()
+
+
+def send(acting, period, path="adjust", **fields):
+    token = token_in(acting.get(f"/periods/{period.id}/adjust").text)
+    return acting.post(f"/periods/{period.id}/{path}", data={"csrf": token, "note": "combinado", **fields})
+
+
+def amounts(page):
+    return re.findall(r"<strong>R\$\s([\d.,]+)</strong>", page.text)
+
+
+def number(shown):
+    return Decimal(shown.replace(".", "").replace(",", "."))
+
+
+def rows(session):
+    session.rollback()
+    return session.scalars(select(Adjustment).execution_options(populate_existing=True)).all()
+
+
+def test_a_preview_shows_the_invoice_and_changes_nothing(acting, planned):
+    period, session = planned
+    page = send(acting, period, kind="discount", percent="10", do="preview")
+    rule, now, then = amounts(page)
+    assert rule == now
+    assert number(then) == number(now) * 9 / 10
+    assert 'name="percent" inputmode="decimal" maxlength="30" value="10"' in page.text
+    assert rows(session) == []
+
+
+def test_what_is_added_stands_on_the_periods_page_and_in_the_list_and_is_withdrawn(acting, planned):
+    period, session = planned
+    page = send(acting, period, kind="line", unit_value="1.234,50", description="Visita técnica", do="add")
+    assert page.status_code == 200
+    [row] = rows(session)
+    assert (str(row.unit_value), row.origin, row.person, row.note) == ("1234.50", "console", "operator", "combinado")
+    for path in (f"/periods/{period.id}", "/adjustments", f"/adjustments?month={period.issue_date:%Y-%m}"):
+        assert "Visita técnica" in acting.get(path).text
+    token = token_in(page.text)
+    fields = {"csrf": token, "note": "doch nicht", "period": period.id}
+    assert acting.post(f"/adjustments/{row.id}/withdraw", data=fields).status_code == 200
+    assert [row.state for row in rows(session)] == ["withdrawn"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"kind": "discount", "percent": "zehn"}, "cannot be read"),
+        ({"kind": "discount"}, "either an amount or a per cent"),
+        ({"kind": "quantity", "service": "Nada", "quantity": "1"}, "the rule has no service"),
+        ({}, "Choose what differs"),
+    ],
+)
+def test_what_cannot_be_is_said_beside_the_form(acting, planned, fields, said):
+    period, session = planned
+    page = send(acting, period, do="add", **fields)
+    assert (page.status_code, rows(session)) == (422, [])
+    assert said in page.text
+
+
+def test_a_difference_of_an_issued_invoice_goes_into_the_next_one(acting, own_year):
+    engine = open_engine(own_year)
+    with Session(engine, expire_on_commit=False) as session:
+        query = select(Period, Invoice).join(Invoice, Invoice.invoice_id == Period.invoice_id)
+        wanted = Period.state == "issued", Invoice.state.in_(["to_receive", "received"]), Invoice.gone_at.is_(None)
+        period, invoice = session.execute(query.where(*wanted).order_by(Period.issue_date.desc()).limit(1)).one()
+        invoice.gross_value -= 30
+        session.commit()
+        page = send(acting, period, "difference")
+        assert page.status_code == 200, page.text
+        [row] = rows(session)
+        assert (row.kind, row.origin, row.from_date > period.issue_date) == ("line", "difference", True)
+        assert row.description == f"Diferença de {period.accrual_month:%m/%Y}"
+        assert "will be in the invoice of" in page.text
+        session.rollback()
+    engine.dispose()
