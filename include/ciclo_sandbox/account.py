@@ -51,7 +51,8 @@ class Clock:
     def stamp(self) -> str:
         """Return this moment as `20/12/2018 13:45:05 -02:00`."""
         now = self.now()
-        return f"{now.day:02}/{now.month:02}/{now.year:04} {now:%H:%M:%S} {_offset(now)}"
+        offset = f"{now:%z}"
+        return f"{now.day:02}/{now.month:02}/{now.year:04} {now:%H:%M:%S} {offset[:3]}:{offset[3:5]}"
 
     def iso_stamp(self) -> str:
         """Return this moment as `2018-12-20T13:45:05.515-02:00`."""
@@ -70,11 +71,6 @@ def moment(stamp: str | None) -> datetime | None:
     except ValueError:
         return None
     return read if read.tzinfo else read.replace(tzinfo=SAO_PAULO)
-
-
-def _offset(moment: datetime) -> str:
-    written = moment.strftime("%z")
-    return f"{written[:3]}:{written[3:5]}"
 
 
 BLOCK: Final = 1000

@@ -317,7 +317,9 @@ def assign(account: Account, document: Json, params: Json, errors: Errors, *, cr
     if "management_type" in asked or "automatic_email_template_id" in asked:
         _check_management(document, errors)
     if document["days_until_automatic_nfe_emission"] is None:
-        _default_days(document, params, errors)
+        document["days_until_automatic_nfe_emission"] = 0
+        if parsing.filled(params.get("days_until_automatic_nfe_emission")):
+            errors["days_until_automatic_nfe_emission"] = NOT_NUMERIC
 
 
 def _check_management(document: Json, errors: Errors) -> None:
@@ -325,12 +327,6 @@ def _check_management(document: Json, errors: Errors) -> None:
         errors["management_type"] = NOT_LISTED
     if document["management_type"] == "automatic" and document["automatic_email_template_id"] is None:
         errors["automatic_email_template_id"] = BLANK
-
-
-def _default_days(document: Json, params: Json, errors: Errors) -> None:
-    document["days_until_automatic_nfe_emission"] = 0
-    if parsing.filled(params.get("days_until_automatic_nfe_emission")):
-        errors["days_until_automatic_nfe_emission"] = NOT_NUMERIC
 
 
 def set_gross_value(document: Json, params: Json, errors: Errors) -> None:

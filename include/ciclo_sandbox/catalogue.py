@@ -296,12 +296,9 @@ def _assign(account: Account, item: Json, params: Json) -> None:
 
 
 def _is_used(account: Account, item: Json) -> bool:
-    documents = (account.invoices, account.rules, account.invoice_templates)
-    if any(_uses(document, item) for kind in documents for document in kind.every(kind.table.c.hidden.is_not(None))):
-        return True
+    for kind in (account.invoices, account.rules, account.invoice_templates):
+        for document in kind.every(kind.table.c.hidden.is_not(None)):
+            if any(line["service_item_id"] == item["id"] for line in document.get("services") or ()):
+                return True
     plans = (*account.plans.every(), *(contract["plan"] or {} for contract in account.contracts.every()))
     return any(product["name"] == item["name"] for plan in plans for product in plan.get("products") or ())
-
-
-def _uses(document: Json, item: Json) -> bool:
-    return any(line["service_item_id"] == item["id"] for line in document.get("services") or ())

@@ -240,7 +240,9 @@ async def create(account: TheAccount, contract_id: Id, body: InvoiceBody) -> Res
     errors: billables.Errors = {}
     invoice = billables.blank_billable(account, contract, 0)
     invoice |= {"automatic_management_on_business_days": False, "nfse_url": None, "fatura_url": None}
-    _set_approval(invoice, params, errors)
+    invoice["approval_status"] = parsing.filled(params.get("approval_status")) or "approved"
+    if invoice["approval_status"] not in APPROVAL:
+        errors["approval_status"] = NOT_LISTED
     _assign(account, invoice, params, errors, creating=True)
     charge_now = parsing.boolean(params.get("charge_now"))
     method = invoice["payment_information"]["payment_method"]
@@ -325,12 +327,6 @@ def _find(account: Account, contract_id: int, invoice_id: int) -> Json:
     if invoice is None or invoice["contract_id"] != contract["id"]:
         raise NotFoundRefusal
     return invoice
-
-
-def _set_approval(invoice: Json, params: Json, errors: billables.Errors) -> None:
-    invoice["approval_status"] = parsing.filled(params.get("approval_status")) or "approved"
-    if invoice["approval_status"] not in APPROVAL:
-        errors["approval_status"] = NOT_LISTED
 
 
 def _assign(account: Account, invoice: Json, params: Json, errors: billables.Errors, *, creating: bool) -> None:

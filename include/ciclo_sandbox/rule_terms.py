@@ -188,7 +188,9 @@ def _filler(account: Account, rule: Json, errors: Errors, *, at_once: bool) -> C
         _check_update(update, entry if line else update, errors, at_once=at_once)
         if update["init_date"] != before:
             update["execution_date"] = update["init_date"]
-        _set_reminder(update)
+        execution, notice = parsing.day(update["execution_date"]), update["days_until_update"]
+        if execution and notice is not None and 0 <= notice <= _LARGEST_NUMBER:
+            update["remind_at"] = parsing.iso(execution - timedelta(days=notice))
         update["updated_at"] = account.clock.iso_stamp() if line else update["created_at"]
         return update
 
@@ -224,10 +226,11 @@ def _assign_update(update: Json, entry: Json) -> None:
 
 
 def _check_update(update: Json, named: Json, errors: Errors, *, at_once: bool) -> None:
+    first = parsing.day(update["init_date"])
     found = {
         "month_quantity": _number_error(update["month_quantity"], 1, NOT_POSITIVE),
         "days_until_update": _number_error(update["days_until_update"], 0, INVALID),
-        "init_date": _init_date_error(update["init_date"]),
+        "init_date": "deve ser a partir de 01/01/2000" if first is None or first < _EARLIEST else None,
     }
     wrong = {field: error for field, error in found.items() if error and field in named}
     if (at_once or not wrong) and "price_index" in named and update["price_index"] not in PRICE_INDICES:
@@ -241,14 +244,3 @@ def _number_error(number: int | None, least: int, too_small: str) -> str | None:
     if number < least:
         return too_small
     return None if number <= _LARGEST_NUMBER else INVALID
-
-
-def _init_date_error(written: str | None) -> str | None:
-    first = parsing.day(written)
-    return "deve ser a partir de 01/01/2000" if first is None or first < _EARLIEST else None
-
-
-def _set_reminder(update: Json) -> None:
-    execution, notice = parsing.day(update["execution_date"]), update["days_until_update"]
-    if execution and notice is not None and 0 <= notice <= _LARGEST_NUMBER:
-        update["remind_at"] = parsing.iso(execution - timedelta(days=notice))

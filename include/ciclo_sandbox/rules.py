@@ -75,7 +75,8 @@ def rule_from_template(account: Account, contract: Json, params: Json) -> Json:
         _UPDATE,
         "invoice_template_scheduled_update_id",
     )
-    whole["scheduled_updates"] = [update for update in updates if _joins(update)]
+    # a template's joins the rule only with an `init_date` from the request
+    whole["scheduled_updates"] = [each for each in updates if "template" in each or each.get("init_date") is not None]
     return whole
 
 
@@ -126,11 +127,6 @@ def _overridden(originals: Sequence[Json], changes: Sequence[Json], fields: Sequ
         laid[slot] = base | {name: value for name, value in entry.items() if name != "id"}
     rest = [line | {"untouched": True} for number, line in known.items() if number not in laid]
     return [line for line in (*laid.values(), *rest) if not parsing.boolean(line.get("_destroy"))]
-
-
-def _joins(update: Json) -> bool:
-    """Tell whether an update joins the rule: a template's needs an `init_date` from the request."""
-    return "template" in update or update.get("init_date") is not None
 
 
 router = Endpoints("invoice rules")

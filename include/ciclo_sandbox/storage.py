@@ -277,7 +277,9 @@ def split(document: Json, kept: Sequence[str] = _KEPT) -> tuple[bytes, bytes | N
         hidden["service_items"] = items
     answer = {key: value for key, value in document.items() if key not in kept}
     if items:
-        answer["services"] = [_without_item(line) for line in document["services"]]
+        answer["services"] = [
+            {key: value for key, value in line.items() if key != "service_item_id"} for line in document["services"]
+        ]
     return orjson.dumps(answer), orjson.dumps(hidden) if hidden else None
 
 
@@ -288,10 +290,6 @@ def joined(answer: bytes, hidden: bytes | None) -> Json:
     for line in document.get("services") or ():
         line["service_item_id"] = kept.get("service_items", {}).get(str(line["id"]))
     return document | {key: value for key, value in kept.items() if key != "service_items"}
-
-
-def _without_item(line: Json) -> Json:
-    return {key: value for key, value in line.items() if key != "service_item_id"}
 
 
 _BY_DATE: Final = (INVOICES.c.issue_date, INVOICES.c.id)

@@ -141,10 +141,9 @@ def _settings(given: list[str]) -> "BillingSettings":
 def _assumptions(url: str, day: date, months: int, what_if: Any, settings: "BillingSettings") -> "Assumptions":
     """Ask the central bank for the newest index values; a stand-in answers for it where there is one."""
     from ciclo.jobs.rehearsal.forecast import Assumptions  # noqa: PLC0415 - a command loads only what it needs
-    from ciclo.sgs.newest import newest_values  # noqa: PLC0415
 
     with central_bank(url) as sgs:
-        newest = newest_values(sgs, day)
+        newest = sgs.newest_values(day)
     if newest.problem:
         typer.echo(
             _("index values that do not ship could not be fetched: {problem}").format(problem=newest.problem), err=True

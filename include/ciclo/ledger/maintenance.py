@@ -292,7 +292,10 @@ def _require_same(old: Connection, new: Connection, table: Table) -> None:
     with _rows_of(table):
         for mine, copied in zip_longest(*(side.execute(_query(table, side.dialect.name)) for side in (old, new))):
             if mine is None or copied is None or not _same(mine, copied, documents):
-                raise CopyDiffersError(table.name, _key(mine if mine is not None else copied, table))
+                row = mine if mine is not None else copied
+                keys = table.primary_key.columns
+                key = ", ".join(f"{column.name} {row._mapping[column.name]}" for column in keys)  # noqa: SLF001 - public in spite of its name
+                raise CopyDiffersError(table.name, key)
 
 
 def _same(mine: Row[Any], copied: Row[Any], documents: Sequence[int]) -> bool:
@@ -314,10 +317,6 @@ def _require_unchanged(source: Engine, old: Connection) -> None:
     with source.connect() as now:
         if now.scalar(newest) != old.scalar(newest):
             raise SourceChangedError
-
-
-def _key(row: Row[Any], table: Table) -> str:
-    return ", ".join(f"{column.name} {row._mapping[column.name]}" for column in table.primary_key.columns)  # noqa: SLF001 - public in spite of its name
 
 
 @contextmanager

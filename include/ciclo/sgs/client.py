@@ -4,7 +4,7 @@ A value is given only if the bank gave it. An answer that is not the series (an 
 an unexpected shape) is an error that names index and months, never an empty or partial list; only the bank's own
 "no values in this range" is an empty one.
 
-Facts (data/README.md): the order is not guaranteed, further keys (`dataFim`) appear, an unknown series or a throttled
+The order is not guaranteed, further keys (`dataFim`) appear, an unknown series or a throttled
 caller (about 15 calls a minute) gets HTML with status 200, a range without values gets 404 with a JSON body.
 """
 
@@ -17,17 +17,26 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from ciclo.domain.price_index import PriceIndex
+from ciclo.domain.calendar import add_months, first_of_month
+from ciclo.domain.price_index import PriceIndex, available_from
 from ciclo.http import json_bodies
 from ciclo.http.address import checked_base_url, checked_timeout
-from ciclo.http.errors import TransientApiError, UnreadableAnswerError
+from ciclo.http.errors import ApiError, TransientApiError, UnreadableAnswerError
 from ciclo.http.retries import CallBudget, RetryRules, repeating, seconds_of
+from ciclo.sgs.series import Series, shipped_series
 
 CALLS_PER_MINUTE = 15
 
 
 class IndexUnavailableError(TransientApiError):
     """The central bank's API does not give a price index now; the reason names the index and its months."""
+
+
+class Newest(NamedTuple):
+    """Values of the months after the shipped ones, by index; and why the bank could not be asked, None if it could."""
+
+    values: Mapping[PriceIndex, Series]
+    problem: str | None
 
 
 class MonthlyValue(NamedTuple):
@@ -121,9 +130,25 @@ class SgsClient(AbstractContextManager["SgsClient"]):
             IndexUnavailableError: The bank cannot be reached, throttles, or answers with something else.
             UnreadableAnswerError: An entry of the series cannot be read.
         """
-        request = _request(index, from_month.replace(day=1), to_month.replace(day=1))
+        code, name = (index.sgs_code, index.value) if isinstance(index, PriceIndex) else (index, f"SGS {index}")
+        path = f"/dados/serie/bcdata.sgs.{code}/dados"
+        request = _Request(name, path, from_month.replace(day=1), to_month.replace(day=1))
         entries = self._repeating(self._entries, request)
         return sorted(_by_month(entries, request).values())
+
+    def newest_values(self, today: date) -> Newest:
+        """Return the months of every index that are out on a day and do not ship; one failure ends the asking."""
+        values: dict[PriceIndex, Series] = {}
+        for index in PriceIndex:
+            first, last = add_months(max(shipped_series()[index]), 1), add_months(first_of_month(today), -1)
+            if first > last or available_from(index, first) > today:
+                continue
+            try:
+                answered = self.values(index, first, last)
+            except ApiError as error:
+                return Newest(values, str(error))
+            values[index] = {each.month: each.value for each in answered}
+        return Newest(values, None)
 
     def _entries(self, request: _Request) -> list[Any]:
         self._budget.take()
@@ -143,11 +168,6 @@ class SgsClient(AbstractContextManager["SgsClient"]):
         if not isinstance(body, list):
             raise request.unavailable("the answer is not a series (throttled, or no such series)", 200)
         return body
-
-
-def _request(index: PriceIndex | int, first: date, last: date) -> _Request:
-    code, name = (index.sgs_code, index.value) if isinstance(index, PriceIndex) else (index, f"SGS {index}")
-    return _Request(name, f"/dados/serie/bcdata.sgs.{code}/dados", first, last)
 
 
 def _body(response: httpx.Response) -> Any:

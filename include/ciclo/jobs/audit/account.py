@@ -16,7 +16,6 @@ from ciclo.jobs.audit.judge import Account, Endless, ReadContract, judge_contrac
 from ciclo.jobs.audit.read import Progress, read_account, read_since
 from ciclo.jobs.audit.store import AuditStore, opened_store
 from ciclo.sgs.client import SgsClient
-from ciclo.sgs.newest import newest_values
 from ciclo.sgs.series import Series, shipped_series
 
 
@@ -44,7 +43,7 @@ def audit_account(
     about = {"organization": str(api.organization_id), **audited.document(), "read on": audited.today.isoformat()}
     with opened_store(cache, about) as store:
         read_account(api, store, audited, tell)
-        newest = newest_values(sgs, audited.as_of)
+        newest = sgs.newest_values(audited.as_of)
         result = judge_account(store, audited, api.organization_id, newest.values)
     if newest.problem and any(each.kind is Unjudged.INDEX_NOT_OUT for each in result.unjudged):
         facts: dict[str, Fact] = {"error": newest.problem}

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Protocol
 
 from ciclo.billimatic.models import Invoice, InvoiceState, OddRecord
 from ciclo.billimatic.models.reading import read_timestamp
@@ -39,6 +38,7 @@ from ciclo.jobs.issuing.record import Found
 from ciclo.jobs.rules.snapshot import RuleSnapshot, RuleSnapshots
 from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import Disagreement, UseState
+from ciclo.ledger.repositories.periods import PlannedPeriod
 from ciclo.ledger.tables import Period
 
 PAGE = 100
@@ -52,22 +52,6 @@ READERS = 8
 
 SHORT = timedelta(days=100)
 """A span of three months or less; rules that bill more months at a time are looked at by themselves."""
-
-
-class Place(Protocol):
-    """A period, of which no more is known than where its invoice would be."""
-
-    @property
-    def contract_id(self) -> int:
-        """The contract's id."""
-
-    @property
-    def rule_id(self) -> int:
-        """The rule's id."""
-
-    @property
-    def issue_date(self) -> date:
-        """The planned date."""
 
 
 @dataclass(slots=True)
@@ -95,7 +79,7 @@ class Look:
         return Found(period, invoice, adopted=True, made_by=made_by(wanted, RemoteInvoice.of(invoice)), reason=reason)
 
 
-def look_at(ctx: JobContext, places: Sequence[Place], *, reached: str) -> Iterator[Look]:
+def look_at(ctx: JobContext, periods: Sequence[Period | PlannedPeriod], *, reached: str) -> Iterator[Look]:
     """Read the vendor's invoices near some periods and yield whose they are, some hundreds of contracts at a time.
 
     A contract of which an invoice cannot be read is left out; that is a finding.
@@ -104,10 +88,10 @@ def look_at(ctx: JobContext, places: Sequence[Place], *, reached: str) -> Iterat
 
     Args:
         ctx: the run.
-        places: the periods.
+        periods: those to look for.
         reached: name of the failpoint that says that the vendor was read.
     """
-    spans = _spans(ctx, places)
+    spans = _spans(ctx, periods)
     ctx.session.commit()
     reading = _read(ctx, spans)
     failpoint(reached)
@@ -153,16 +137,16 @@ def note_unread(ctx: JobContext, odd: Iterable[OddRecord], read: Iterable[int]) 
     ctx.session.commit()
 
 
-def _spans(ctx: JobContext, places: Sequence[Place]) -> dict[int, DateRange]:
+def _spans(ctx: JobContext, periods: Sequence[Period | PlannedPeriod]) -> dict[int, DateRange]:
     """Return by contract the days to read: the coverage of its periods, and one coverage either side."""
-    snapshots = RuleSnapshots(ctx, {place.rule_id for place in places}, kept=len(places) + 1)
+    snapshots = RuleSnapshots(ctx, {period.rule_id for period in periods}, kept=len(periods) + 1)
     spans: dict[int, DateRange] = {}
-    for place in places:
-        covered = _coverage(snapshots[place.rule_id], place.issue_date)
+    for period in periods:
+        covered = _coverage(snapshots[period.rule_id], period.issue_date)
         length = covered.end - covered.start
         span = DateRange(covered.start - length, covered.end + length)
-        known = spans.get(place.contract_id, span)
-        spans[place.contract_id] = DateRange(min(known.start, span.start), max(known.end, span.end))
+        known = spans.get(period.contract_id, span)
+        spans[period.contract_id] = DateRange(min(known.start, span.start), max(known.end, span.end))
     return spans
 
 

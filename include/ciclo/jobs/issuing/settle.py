@@ -68,8 +68,8 @@ def settle(ctx: JobContext, scope: Scope, options: IssueOptions) -> IssueOutcome
     ctx.session.commit()
     failpoint("settle.abandoned")
     doubtful = {PeriodKey(row.rule_id, row.issue_date) for row in rows if row.state == PeriodState.IN_DOUBT}
-    places = [row for row in rows if PeriodKey(row.rule_id, row.issue_date) in doubtful]
-    for look in look_at(ctx, places, reached="settle.looked") if places else ():
+    in_doubt = [row for row in rows if PeriodKey(row.rule_id, row.issue_date) in doubtful]
+    for look in look_at(ctx, in_doubt, reached="settle.looked") if in_doubt else ():
         some = [period for key, period in look.periods.items() if key in doubtful]
         outcome.add(_settle_some(ctx, look, some, now))
         failpoint("settle.settling")

@@ -243,7 +243,11 @@ def _store(ctx: JobContext, batch: RuleBatch, seen_on: date) -> Readings:
     now = ctx.clock()
     unread = {each: _unread(each, error) for each, error in batch.unread_contracts.items()}
     for contract_id, (missing, known) in batch.disbelieved.items():
-        unread[contract_id] = _disappeared(contract_id, missing, known)
+        text = N_("{missing} of its {known} rules are missing: acknowledge this if they were really deleted")
+        error = Text(text, missing=len(missing), known=len(known)).fact
+        unread[contract_id] = Reason(
+            ReasonKind.UNREAD, {"contract_id": contract_id, "error": error, "missing": sorted(missing)}
+        )
     for rule, rule_error in batch.unread_rules:
         facts: dict[str, Any] = {"contract_id": rule.contract_id, "rule_id": rule.id, "error": rule_error.fact}
         unread.setdefault(rule.contract_id, Reason(ReasonKind.UNREAD, facts))
@@ -276,12 +280,6 @@ def _too_many(missing: Collection[int], known: Collection[int]) -> bool:
 
 def _unread(contract_id: int, error: ApiError) -> Reason:
     return Reason(ReasonKind.UNREAD, {"contract_id": contract_id, "error": error.reason})
-
-
-def _disappeared(contract_id: int, missing: Collection[int], known: Collection[int]) -> Reason:
-    text = N_("{missing} of its {known} rules are missing: acknowledge this if they were really deleted")
-    error = Text(text, missing=len(missing), known=len(known))
-    return Reason(ReasonKind.UNREAD, {"contract_id": contract_id, "error": error.fact, "missing": sorted(missing)})
 
 
 def _settle_unread(ctx: JobContext, unread: Mapping[int, Reason], examined: Collection[int]) -> None:

@@ -104,7 +104,9 @@ def month_glance(session: Session, organization_id: int, month: DateRange) -> Mo
         share = Share(count, amount or ZERO)
         states[PeriodState(state)] += share
         if state != PeriodState.CANCELLED:
-            days[day] = _add(days.get(day, DayShare(day, Share(), Share())), share, issued=state == PeriodState.ISSUED)
+            of_day = days.get(day, DayShare(day, Share(), Share()))
+            issued = of_day.issued + share if state == PeriodState.ISSUED else of_day.issued
+            days[day] = DayShare(day, of_day.expected + share, issued)
     receivables = _receivables(session, organization_id, month)
     closed = _closed(session, organization_id, month.start)
     progress = session.get(MonthProgress, (organization_id, month.start))
@@ -133,10 +135,6 @@ def waiting_for_a_person(session: Session, organization_id: int) -> Waiting:
         updates=session.scalar(updates) or 0,
         findings=Share(count, amount or ZERO),
     )
-
-
-def _add(day: DayShare, share: Share, *, issued: bool) -> DayShare:
-    return DayShare(day.day, day.expected + share, day.issued + share if issued else day.issued)
 
 
 def _receivables(session: Session, organization_id: int, month: DateRange) -> dict[ReceivableState, Share]:

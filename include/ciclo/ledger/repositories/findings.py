@@ -108,7 +108,11 @@ class FindingRepository:
             and finding.kind in names
             and finding.subject_id in examined.get(finding.subject, ())
         ]
-        self._close(gone, at)
+        for finding in gone:
+            finding.closed_at = at
+        self._session.flush()
+        cause = Reason(ReasonKind.CAUSE_GONE)
+        self._audit.record("finding", (Change(finding.id, OPEN, CLOSED, cause) for finding in gone), at)
         outcome.closed = len(gone)
         return outcome
 
@@ -148,12 +152,6 @@ class FindingRepository:
                 changes.append(Change(new_id, None, OPEN, entry.sentence))
         self._audit.record("finding", changes, at)
         return added
-
-    def _close(self, findings: Sequence[Finding], at: datetime) -> None:
-        for finding in findings:
-            finding.closed_at = at
-        self._session.flush()
-        self._audit.record("finding", (Change(f.id, OPEN, CLOSED, Reason(ReasonKind.CAUSE_GONE)) for f in findings), at)
 
     def of_month(self, month: date) -> list[Finding]:
         """Return the open findings of a billing month, oldest first."""

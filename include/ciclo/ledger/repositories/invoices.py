@@ -41,10 +41,13 @@ class InvoiceRepository:
 
     def taken(self, invoice_ids: Collection[int]) -> set[int]:
         """Return those of `invoice_ids` that belong to a period already."""
+        query = select(Invoice.invoice_id).where(
+            Invoice.organization_id == self._organization_id, Invoice.period_id.is_not(None)
+        )
         return {
             invoice_id
             for ids in in_parts(sorted(set(invoice_ids)))
-            for invoice_id in self._session.scalars(self._some(ids).where(Invoice.period_id.is_not(None)))
+            for invoice_id in self._session.scalars(query.where(Invoice.invoice_id.in_(ids)))
         }
 
     def makers(self, invoice_ids: Iterable[int]) -> dict[int, MadeBy]:
@@ -140,10 +143,6 @@ class InvoiceRepository:
             Invoice.issue_date < window.end,
         )
         return list(self._session.scalars(query.order_by(Invoice.invoice_id)))
-
-    def _some(self, invoice_ids: Collection[int]) -> Select[int]:
-        mine = Invoice.organization_id == self._organization_id, Invoice.invoice_id.in_(invoice_ids)
-        return select(Invoice.invoice_id).where(*mine)
 
 
 @dataclass(slots=True)

@@ -80,6 +80,8 @@ class ExecutionRepository:
         if target not in EXECUTION_TRANSITIONS[source]:
             raise IllegalTransition("price update", source, target, sorted(EXECUTION_TRANSITIONS[source]))
         free = {"owner": None, "lease_until": None, "doubt_until": None}
+        # the reason to show beside the state; a claim's and a success's stand in the trail only
+        shown = reason_columns(None if target in (_S.SUBMITTING, _S.APPLIED) else reason)
         changed = self._session.scalars(
             update(PriceUpdateExecution)
             .where(
@@ -88,7 +90,7 @@ class ExecutionRepository:
                 PriceUpdateExecution.state == source.value,
                 PriceUpdateExecution.owner.is_not_distinct_from(execution.owner),
             )
-            .values(**(free | values), state=target.value, changed_at=at, **_kept_reason(target, reason))
+            .values(**(free | values), state=target.value, changed_at=at, **shown)
             .returning(PriceUpdateExecution)
             .execution_options(synchronize_session=False, populate_existing=True)
         ).one_or_none()
@@ -212,11 +214,6 @@ def within_scope(table: type[PriceUpdateExecution] | type[ScheduledUpdate], scop
     if scope.shards > 1:
         conditions.append(table.contract_id % scope.shards == scope.shard)
     return conditions
-
-
-def _kept_reason(target: ExecutionState, reason: Reason | str | None) -> dict[str, Any]:
-    """Return the reason to show beside the state; a claim's and a success's stand in the trail only."""
-    return reason_columns(None if target in (_S.SUBMITTING, _S.APPLIED) else reason)
 
 
 class Schedule(NamedTuple):

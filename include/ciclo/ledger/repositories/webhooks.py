@@ -34,8 +34,9 @@ class WebhookRepository:
 
     def record(self, event: ReceivedEvent, *, at: datetime) -> bool:
         """Add an event; return False if its request id was there already."""
+        query = select(Contract.organization_id).where(Contract.contract_id == event.contract_id).limit(1)
         row = {
-            "organization_id": self._organization_of(event.contract_id),
+            "organization_id": self._session.scalar(query) if event.contract_id is not None else None,
             "request_id": event.request_id,
             "event": event.event,
             "object_type": event.object_type,
@@ -46,12 +47,6 @@ class WebhookRepository:
         }
         statement = insert_new(self._session, WebhookEvent).values(row).returning(WebhookEvent.id)
         return self._session.scalar(statement) is not None
-
-    def _organization_of(self, contract_id: int | None) -> int | None:
-        if contract_id is None:
-            return None
-        query = select(Contract.organization_id).where(Contract.contract_id == contract_id)
-        return self._session.scalar(query.limit(1))
 
     def unhandled(self, organization_id: int) -> list[WebhookEvent]:
         """Return an organization's events that wait, and those whose organization is not known, oldest first."""
