@@ -25,6 +25,8 @@ from ciclo.cli.doctor import doctor
 from ciclo.cli.export import export
 from ciclo.cli.ledger import ledger, parked
 from ciclo.cli.rehearse import rehearse
+from ciclo.cli.terms import terms
+from ciclo.cli.updates import updates
 from ciclo.domain.errors import DomainError
 from ciclo.locale import CATALOGUES, DOMAIN, ENGLISH, LANGUAGES, _, closest, speak
 
@@ -38,6 +40,8 @@ app.add_typer(adjust, name="adjust")
 app.add_typer(ledger, name="db")
 app.add_typer(parked, name="parked")
 app.command()(audit)
+app.add_typer(terms, name="terms")
+app.add_typer(updates, name="updates")
 app.command()(doctor)
 app.command()(export)
 app.command()(rehearse)

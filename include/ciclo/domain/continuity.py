@@ -45,6 +45,10 @@ class Basis(StrEnum):
     """The months that the rule's schedule and the window policy give."""
     CONTINUITY = "continuity"
     """The months that are not in the price yet."""
+    WINDOW = "window"
+    """The months that a person gives."""
+    VENDOR = "vendor"
+    """The price that the vendor has made by itself."""
 
 
 OFFERED_FIRST: Mapping[Break, Basis] = MappingProxyType(

@@ -134,6 +134,14 @@ class MissingIndexValue(DomainError):
         super().__init__(N_("price index {index} has no value for {month}"), index=index, month=f"{month:%Y-%m}")
 
 
+class InvalidWindow(DomainError):
+    """The months that a person gives for a readjustment are no window of them."""
+
+    def __init__(self, first: object, last: object) -> None:
+        text = N_("{first} to {last} is no window: give its first and last month as YYYY-MM, ten years at most")
+        super().__init__(text, first=first, last=last)
+
+
 class UnknownPriceIndex(DomainError):
     """A price index that is none of those the vendor offers."""
 
@@ -142,6 +150,14 @@ class UnknownPriceIndex(DomainError):
         super().__init__(
             N_("price index {value} is unknown; known are {known}"), value=repr(value), known=", ".join(known)
         )
+
+
+class InvalidTerm(DomainError):
+    """A contract's term of readjustment lacks a value, has one too many, or one that is out of reach."""
+
+    def __init__(self, kind: str, reason: str | Text) -> None:
+        self.kind = kind
+        super().__init__(N_("term {kind}: {reason}"), kind=kind, reason=reason)
 
 
 class NoPriceInForce(DomainError):

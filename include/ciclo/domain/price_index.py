@@ -171,7 +171,7 @@ def accumulate(
         MissingIndexValue: a month has no value; names index and month.
     """
     used = tuple(IndexValue(month, _value(index, values, month)) for month in months)
-    compounded = _product([ONE + entry.value.scaleb(-2) for entry in used])
+    compounded = exact_product([ONE + entry.value.scaleb(-2) for entry in used])
     factor = compounded if apply_negative_updates else max(compounded, ONE)
     return Accumulation(index, used, compounded, factor)
 
@@ -191,7 +191,7 @@ def _value(index: PriceIndex, values: Mapping[date, Decimal], month: date) -> De
         raise MissingIndexValue(index, month) from None
 
 
-def _product(growths: Sequence[Decimal]) -> Decimal:
+def exact_product(growths: Sequence[Decimal]) -> Decimal:
     """Multiply exactly: a product has at most as many digits as its factors together, and rounding would raise."""
     digits = sum(len(growth.as_tuple().digits) for growth in growths)
     context = Context(prec=digits + 1, traps=[Inexact])

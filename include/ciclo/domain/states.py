@@ -171,6 +171,7 @@ class ReasonKind(StrEnum):
     VENDOR_ON_TOP = "vendor_on_top"
     VENDOR_CHANGED_LATER = "vendor_changed_later"
     VENDOR_AHEAD = "vendor_ahead"
+    VENDOR_OTHERWISE = "vendor_otherwise"
     UPDATE_ENDED = "update_ended"
 
     # findings and months
@@ -188,6 +189,8 @@ class ReasonKind(StrEnum):
     APPLY_ASKED = "apply_asked"
     SKIPPED = "skipped"
     NOT_ITS_OWN = "not_its_own"
+    TERM_AGREED = "term_agreed"
+    TERM_ENDED = "term_ended"
 
 
 Fact = str | int | Sequence[int] | Sequence[str] | Mapping[str, object] | None

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from ciclo.domain.continuity import Break
+from ciclo.domain.continuity import Basis, Break
 from ciclo.domain.findings import AuditKind, FindingKind, Normality, Unjudged
 from ciclo.domain.money import brl
 from ciclo.domain.states import Fact, Reason, ReasonKind
@@ -28,6 +28,13 @@ BREAKS: Mapping[Break, str] = {
     Break.INDEX_CHANGED: N_("the index is another one than before"),
     Break.PRICE_CHANGED_BY_HAND: N_("a person changed the price within these months"),
     Break.YOUNGER_THAN_WINDOW: N_("the price is younger than these months"),
+}
+
+BASES: Mapping[Basis, str] = {
+    Basis.LETTER: N_("by the letter of the rule"),
+    Basis.CONTINUITY: N_("following the last one"),
+    Basis.WINDOW: N_("by other months"),
+    Basis.VENDOR: N_("at the vendor's price"),
 }
 
 REASONS: Mapping[ReasonKind, str] = {
@@ -88,12 +95,12 @@ REASONS: Mapping[ReasonKind, str] = {
     _K.UPDATE_UNUSABLE: "{error}",
     _K.PERIOD_UNSETTLED: N_("the period of {issue_date} is {state:state} and has to be settled first"),
     _K.CONTINUITY: N_(
-        "{breaks:breaks}: {old:amounts} becomes {letter:amounts} by {letter_months:list}, "
+        "{breaks:breaks}{old:amounts} becomes {letter:amounts} by {letter_months:list}, "
         "or {continuity:amounts} by {continuity_months:list}; a person decides"
     ),
     _K.CONTINUITY_CHANGED: N_(
         "what {person} decided was about other figures; "
-        "{breaks:breaks}: {old:amounts} becomes {letter:amounts} by {letter_months:list}, "
+        "{breaks:breaks}{old:amounts} becomes {letter:amounts} by {letter_months:list}, "
         "or {continuity:amounts} by {continuity_months:list}; a person decides"
     ),
     _K.WAITS_FOR_APPROVAL: N_("waits for a person's approval"),
@@ -124,6 +131,10 @@ REASONS: Mapping[ReasonKind, str] = {
     _K.VENDOR_AHEAD: N_(
         "the vendor's next execution is {next_date}, more than one later; its price of the time between is not known"
     ),
+    _K.VENDOR_OTHERWISE: N_(
+        "{breaks:breaks}the vendor has readjusted {old:amounts} to {vendor:amounts} by itself; by the rule and the "
+        "contract's terms it is {letter:amounts} by {letter_months:list}{continuity:otherwise}; a person decides"
+    ),
     _K.UPDATE_ENDED: N_("the rule, its contract or the update has ended, or it executes on another day by now"),
     _K.CAUSE_GONE: N_("the cause is gone"),
     _K.SEEN_ANEW: N_("{person} acknowledged {was}, now it is {found}"),
@@ -134,9 +145,11 @@ REASONS: Mapping[ReasonKind, str] = {
     _K.SETTLED_NOW: N_("grace period ended by {person}: {note}"),
     _K.ACKNOWLEDGED: "{note}",
     _K.BILLED_AGAIN: N_("billed again by {person} after invoice {invoice_id}: {note}"),
-    _K.APPLY_ASKED: N_("{person} decided to apply it: {note}"),
+    _K.APPLY_ASKED: N_("{person} decided to apply it{basis:basis}: {note}"),
     _K.SKIPPED: N_("{person} decided to skip it: {note}"),
     _K.NOT_ITS_OWN: N_("{person} says that invoice {invoice_ids:list} is not its own: {note}"),
+    _K.TERM_AGREED: N_("{person} entered {term}: {note}"),
+    _K.TERM_ENDED: N_("{person} let {term} end on {last_day}: {note}"),
 }
 
 FINDINGS: Mapping[FindingKind, str] = {
@@ -207,12 +220,16 @@ class _Words(string.Formatter):
     def get_value(self, key: int | str, args: Any, kwargs: Mapping[str, Any]) -> Any:  # noqa: ARG002 - the base's signature
         return kwargs.get(str(key))
 
-    def format_field(self, value: Any, format_spec: str) -> str:  # noqa: PLR0911 - one a format
-        if format_spec == "worth":
-            return "" if value is None else f" ({brl(Decimal(str(value)))})"
+    def format_field(self, value: Any, format_spec: str) -> str:  # noqa: C901, PLR0911 - one a format
         if value is None:
-            return "?"
+            return "" if format_spec in ("worth", "otherwise", "basis") else "?"
         match format_spec:
+            case "worth":
+                return f" ({brl(Decimal(str(value)))})"
+            case "otherwise":
+                return _(", by continuity {amounts}").format(amounts=self.format_field(value, "amounts"))
+            case "basis":
+                return f" ({_(BASES[Basis(value)])})"
             case "brl":
                 return brl(Decimal(str(value)))
             case "month":
@@ -221,7 +238,8 @@ class _Words(string.Formatter):
             case "amounts":
                 return ", ".join(brl(Decimal(str(each))) for each in value)
             case "breaks":
-                return "; ".join(_(BREAKS[Break(each)]) for each in value)
+                words = "; ".join(_(BREAKS[Break(each)]) for each in value)
+                return f"{words}: " if words else ""
             case "state":
                 return state_words(str(value))
             case "list":

@@ -5,14 +5,18 @@ transaction. Clicking twice is harmless: the second answer says who was first.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ciclo.domain import contract_terms
 from ciclo.domain.calendar import first_of_month
-from ciclo.domain.errors import IllegalTransition
+from ciclo.domain.continuity import Basis, months_from
+from ciclo.domain.contract_terms import said_of_term
+from ciclo.domain.errors import IllegalTransition, InvalidWindow
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.states import (
     IN_PRICES,
@@ -26,11 +30,14 @@ from ciclo.domain.states import (
 from ciclo.domain.wording import state_words
 from ciclo.ledger.database import insert_new
 from ciclo.ledger.errors import LedgerError
+from ciclo.ledger.queries.what_if import by_window
 from ciclo.ledger.repositories import Actor, AuditRepository, Change, ExecutionRepository, PeriodRepository
-from ciclo.ledger.tables import AuditEntry, Finding, Invoice, NotItsOwn, Period, PriceUpdateExecution
+from ciclo.ledger.repositories.prices import domain_term
+from ciclo.ledger.tables import AuditEntry, Contract, ContractTerm, Finding, Invoice, NotItsOwn, Period, PriceUpdateExecution
 from ciclo.locale import N_, _
 
 LONGEST_NOTE = 1000
+LONGEST_WINDOW = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +250,7 @@ def acknowledge_finding(
 # -- price updates ---------------------------------------------------------------------------------------------------
 
 
-def apply_update(
+def apply_update(  # noqa: PLR0913 - what a person chooses
     session: Session,
     organization_id: int,
     execution_id: int,
@@ -252,6 +259,8 @@ def apply_update(
     note: str,
     at: datetime,
     basis: str | None = None,
+    first_month: str | None = None,
+    last_month: str | None = None,
 ) -> ActionOutcome:
     """Let a price update that waits for a person be applied by the next run; where it shows figures, by one of them.
 
@@ -262,26 +271,38 @@ def apply_update(
         person: who decides.
         note: why.
         at: when.
-        basis: which of its figures; by default the one that it offers first.
+        basis: which of its figures, or `window` for months of the person's own; by default the one it offers first.
+        first_month: the first month of that window, `YYYY-MM`.
+        last_month: the last one, included.
 
     Raises:
         UnusableNote, NoSuchRow: as `release_period`.
         NoSuchFigure: it shows no figure of that basis.
+        InvalidWindow: the months cannot be used.
+        MissingIndexValue: one of them has no value.
         IllegalTransition: it is in a state in which nothing can be decided about it.
     """
     text = usable_note(note)
     execution = _locked_execution(session, organization_id, execution_id)
     evidence = execution.evidence or {}
-    figures = {figure["basis"]: figure["hash"] for figure in evidence.get("figures", ())}
+    figures = {figure["basis"]: figure for figure in evidence.get("figures", ())}
     wanted = basis or evidence.get("offered_first")
-    if wanted is not None and wanted not in figures:
-        raise NoSuchFigure(wanted, figures)
     if execution.state == ExecutionState.CANCELLED:  # only what called it off can call for it again
         raise IllegalTransition("price update", ExecutionState.CANCELLED, ExecutionState.PLANNED, [])
     decided_before = (ExecutionState.PLANNED, ExecutionState.SUBMITTING, *IN_PRICES)
     if execution.state in decided_before and execution.approved_by is not None:
         return ActionOutcome(changed=False, message=_("Already decided by {who}.").format(who=execution.approved_by))
-    decided = {"approved_by": person, "approved_at": at, "proposal_hash": figures[wanted]} if wanted else {}
+    decided: dict[str, Any] = {}
+    if wanted == Basis.WINDOW and execution.proposal_hash is not None:
+        months = _window_of(first_month, last_month)
+        decided = {
+            "months": [f"{months[0]:%Y-%m}", f"{months[-1]:%Y-%m}"],
+            "prices": {str(key): str(value) for key, value in by_window(session, execution, months).items()},
+        }
+    elif wanted is not None and wanted not in figures:
+        raise NoSuchFigure(wanted, figures)
+    elif wanted is not None:
+        decided = {"prices": {str(price["service_id"]): price["new"] for price in figures[wanted]["prices"]}}
     reason = Reason(ReasonKind.APPLY_ASKED, {"person": person, "note": text, "basis": wanted})
     executions = ExecutionRepository(session, organization_id, Actor(person=person))
     if execution.state == ExecutionState.PROPOSED and wanted is None:
@@ -291,8 +312,31 @@ def apply_update(
             )
         executions.approve(execution, person=person, at=at, reason=reason)
         return ActionOutcome(changed=True, message=_("Approved: the next run of apply_price_updates applies it."))
-    executions.change(execution, ExecutionState.PLANNED, reason=reason, at=at, **decided)
-    return ActionOutcome(changed=True, message=_("The next run of apply_price_updates applies it."))
+    columns: dict[str, Any] = {}
+    if decided:
+        decision = {"basis": wanted, "person": person, "note": text, "at": at.isoformat(), **decided}
+        columns = {"approved_by": person, "approved_at": at, "evidence": {**evidence, "decision": decision}}
+        columns["proposal_hash"] = figures[wanted]["hash"] if wanted in figures else execution.proposal_hash
+    executions.change(execution, ExecutionState.PLANNED, reason=reason, at=at, **columns)
+    prices = ", ".join(decided.get("prices", {}).values())
+    said = _("The next run of apply_price_updates applies it.")
+    return ActionOutcome(changed=True, message=f"{said} {prices}".rstrip())
+
+
+def _window_of(first_month: str | None, last_month: str | None) -> tuple[date, ...]:
+    """Read the months of a window, first and last included.
+
+    Raises:
+        InvalidWindow: one is no month, or the last comes before the first, or they are more than ten years apart.
+    """
+    try:
+        first, last = (date.fromisoformat(f"{month or ''}-01") for month in (first_month, last_month))
+    except ValueError:
+        raise InvalidWindow(first_month, last_month) from None
+    months = months_from(first, last)
+    if not 0 < len(months) <= LONGEST_WINDOW:
+        raise InvalidWindow(first_month, last_month)
+    return months
 
 
 def skip_update(
@@ -313,6 +357,76 @@ def skip_update(
     executions = ExecutionRepository(session, organization_id, Actor(person=person))
     executions.change(execution, ExecutionState.CANCELLED, reason=reason, at=at, evidence=evidence)
     return ActionOutcome(changed=True, message=_("Skipped: the price stays, the next execution follows."))
+
+
+# -- terms of a contract ---------------------------------------------------------------------------------------------
+
+
+def agree_term(
+    session: Session,
+    organization_id: int,
+    contract_id: int,
+    term: contract_terms.ContractTerm,
+    *,
+    note: str,
+    at: datetime,
+) -> int:
+    """Enter a term of a contract in its author's name; return its number.
+
+    Raises:
+        UnusableNote: the note is empty or longer than `LONGEST_NOTE`.
+        NoSuchRow: the organization has no such contract.
+    """
+    text = usable_note(note)
+    if session.get(Contract, (organization_id, contract_id)) is None:
+        raise NoSuchRow("contract", contract_id)
+    row = ContractTerm(
+        organization_id=organization_id,
+        contract_id=contract_id,
+        rule_id=term.rule_id,
+        kind=term.kind.value,
+        percent=term.percent,
+        price_index=term.index.value if term.index else None,
+        day=term.day,
+        clause=term.clause,
+        effective_from=term.effective_from,
+        effective_to=term.effective_to,
+        person=term.author,
+        note=text,
+        created_at=at,
+    )
+    session.add(row)
+    session.flush()
+    reason = Reason(ReasonKind.TERM_AGREED, {"person": term.author, "term": said_of_term(term), "note": text})
+    trail = AuditRepository(session, organization_id, Actor(person=term.author))
+    trail.record("term", [Change(row.id, None, "agreed", reason)], at)
+    return row.id
+
+
+def end_term(
+    session: Session, organization_id: int, term_id: int, last_day: date, *, person: str, note: str, at: datetime
+) -> ActionOutcome:
+    """Give a term its last day; executions up to it keep to the term.
+
+    Raises:
+        UnusableNote, NoSuchRow: as `release_period`.
+        InvalidTerm: it begins after that day.
+    """
+    text = usable_note(note)
+    query = select(ContractTerm).where(ContractTerm.organization_id == organization_id, ContractTerm.id == term_id)
+    row = session.scalar(query.with_for_update().execution_options(populate_existing=True))
+    if row is None:
+        raise NoSuchRow("term", term_id)
+    if row.effective_to == last_day:
+        return ActionOutcome(changed=False, message=_("It ends on that day already."))
+    term = replace(domain_term(row), effective_to=last_day)
+    row.effective_to = last_day
+    session.flush()
+    facts: dict[str, Fact] = {"person": person, "term": said_of_term(term), "last_day": last_day.isoformat()}
+    reason = Reason(ReasonKind.TERM_ENDED, facts | {"note": text})
+    trail = AuditRepository(session, organization_id, Actor(person=person))
+    trail.record("term", [Change(term_id, "agreed", "ended", reason)], at)
+    return ActionOutcome(changed=True, message=_("Ended: later executions go without it."))
 
 
 # -- by what it is about ---------------------------------------------------------------------------------------------

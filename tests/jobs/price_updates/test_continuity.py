@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from ciclo.domain.continuity import Continuity
+from ciclo.domain.errors import InvalidWindow
 from ciclo.domain.price_index import WindowPolicy
 from ciclo.domain.states import ExecutionState
 from ciclo.domain.wording import said
@@ -141,7 +142,7 @@ def test_a_figure_that_was_not_shown_cannot_be_chosen(biennial):
     on(biennial, NEXT_YEAR)
 
     with pytest.raises(NoSuchFigure, match="letter, continuity"):
-        decide(biennial, apply_update, basis="window")
+        decide(biennial, apply_update, basis="feeling")
 
 
 def test_continuity_apply_takes_the_unused_months_and_says_so(biennial):
@@ -176,6 +177,7 @@ def test_another_policy_than_a_year_before_is_asked_about_where_it_moves_the_mon
 
     assert last_execution(run).evidence["breaks"] == ["policy_changed"]
     assert last_execution(run).evidence["figures"][1]["prices"][0]["months"] == ["2024-05", "2025-05"]
+    assert figures(last_execution(run)).keys() == {"letter", "continuity"}
 
 
 def test_another_index_is_asked_about_with_the_figure_of_the_former(billing):
@@ -203,7 +205,7 @@ def test_a_price_raised_by_hand_three_weeks_before_is_not_raised_again_unasked(b
 
     execution = last_execution(run)
     assert (execution.state, execution.evidence["breaks"]) == (ExecutionState.PARKED, ["price_changed_by_hand"])
-    assert figures(execution)["letter"] == ["1145.46"]
+    assert figures(execution) == {"letter": ["1145.46"], "continuity": ["1070.26"]}
     assert run.remote_rule()["gross_value"] == "1070.26"
 
 
@@ -213,7 +215,7 @@ def test_a_rule_of_a_month_is_asked_about(billing):
     on(run, EXECUTION)
 
     assert last_execution(run).evidence["breaks"] == ["younger_than_window"]
-    assert figures(last_execution(run))["letter"] == ["1070.26"]
+    assert figures(last_execution(run)) == {"letter": ["1070.26"], "continuity": ["1000.00"]}
 
 
 def test_a_contract_signed_a_month_ago_is_asked_about_whatever_its_rule_says(billing):
@@ -317,6 +319,144 @@ def test_a_rule_made_anew_goes_on_from_the_months_of_the_former(billing, gross, 
     [execution] = run.executions(2)
     assert (execution.evidence or {}).get("breaks", []) == breaks
     assert execution.state == ("parked" if breaks else "applied")
+
+
+def test_a_person_gives_a_window_of_their_own_and_it_is_applied_with_name_and_note(biennial):
+    on(biennial, NEXT_YEAR)
+
+    done = decide(biennial, apply_update, basis="window", first_month="2025-09", last_month="2026-05")
+    outcome = on(biennial, date(2026, 6, 11))
+
+    execution = last_execution(biennial)
+    months = [entry["month"] for entry in execution.evidence["months"]]
+    assert (outcome.applied, execution.state) == (1, ExecutionState.APPLIED)
+    assert (months[0], months[-1], len(months)) == ("2025-09", "2026-05", 9)
+    assert biennial.remote_rule()["gross_value"] in done.message
+    decision = execution.evidence["decision"]
+    assert (decision["basis"], decision["person"], decision["note"]) == ("window", "ana", "seen with the customer")
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        {},
+        {"first_month": "2025-13", "last_month": "2026-05"},
+        {"first_month": "2026-05", "last_month": "2025-09"},
+        {"first_month": "1994-08", "last_month": "2026-05"},
+    ],
+)
+def test_months_that_are_no_window_are_refused(biennial, window):
+    on(biennial, NEXT_YEAR)
+
+    with pytest.raises(InvalidWindow):
+        decide(biennial, apply_update, basis="window", **window)
+
+
+def test_a_window_is_asked_about_anew_where_the_price_changed_since(biennial):
+    on(biennial, NEXT_YEAR)
+    decide(biennial, apply_update, basis="window", first_month="2025-09", last_month="2026-05")
+    state = biennial.sandbox.state()
+    state["invoice_rules"][0]["description"] = "Outra coisa"
+    biennial.sandbox.put_state(state)
+
+    on(biennial, date(2026, 6, 11))
+
+    assert last_execution(biennial).state == ExecutionState.PARKED
+    assert "what ana decided was about other figures" in said(last_execution(biennial).reason)
+
+
+def anew(run, rule_id=2, *, on_day, **given):
+    """A person deletes the rule and makes it anew; both readings of the day see it."""
+    state = run.sandbox.state()
+    state["invoice_rules"] = [yearly(**given) | {"id": rule_id}]
+    run.sandbox.put_state(state)
+    run.today = on_day
+    run.expand(date(2025, 1, 1), on_day)
+    run.expand(date(2025, 1, 1), on_day)
+
+
+def test_a_rule_made_anew_with_the_dates_of_the_former_does_not_count_a_year_twice(billing):
+    """It begins on the same day as the one that it replaces, so that it looks three years old."""
+    run = billing(company(yearly()), today=date(2025, 6, 1))
+    on(run, EXECUTION)
+    updates = [scheduled_update(501, init_date="2025-12-10")]
+    anew(run, on_day=date(2025, 8, 1), gross_value="1070.26", scheduled_updates=updates)
+
+    on(run, date(2025, 12, 10))
+
+    [execution] = run.executions(2)
+    assert execution.evidence["breaks"] == ["month_used_twice"]
+    assert execution.evidence["figures"][1]["prices"][0]["months"] == ["2025-06", "2025-11"]
+
+
+def test_a_rule_made_anew_twice_goes_on_from_the_first(billing):
+    run = billing(company(yearly()), today=date(2025, 6, 1))
+    on(run, EXECUTION)
+    anew(run, 2, on_day=date(2025, 8, 1), gross_value="1070.26", scheduled_updates=[])
+    updates = [scheduled_update(502, init_date="2025-12-10")]
+    anew(run, 3, on_day=date(2025, 9, 1), gross_value="1070.26", scheduled_updates=updates)
+
+    on(run, date(2025, 12, 10))
+
+    [execution] = run.executions(3)
+    assert execution.evidence["breaks"] == ["month_used_twice"]
+
+
+def test_two_updates_of_one_day_by_one_index_are_not_both_applied_unasked(billing):
+    updates = [scheduled_update(500), scheduled_update(501, service_item_id=1)]
+    run = billing(company(yearly(services=[service(31, "100.0", item=1)], scheduled_updates=updates)))
+
+    on(run, EXECUTION)
+
+    assert [execution.state for execution in run.executions()] == ["applied", "parked"]
+    assert last_execution(run).evidence["breaks"] == ["month_used_twice"]
+
+
+@pytest.fixture
+def readjusted_by_the_vendor(billing):
+    """Readjusted on 10 June 2025, made biennial, and on 10 June 2026 the vendor takes two years by itself."""
+    run = billing(company(yearly()), today=date(2025, 6, 1))
+    on(run, EXECUTION)
+    change_schedule(run, init_date="2026-06-10", execution_date="2026-06-10", month_quantity=24)
+    run.today = date(2025, 7, 1)
+    run.expand(date(2025, 7, 1), date(2025, 7, 31))
+    state = run.sandbox.state()
+    state["invoice_rules"][0]["gross_value"] = "1167.96"
+    state["invoice_rules"][0]["scheduled_updates"][0]["execution_date"] = "2028-06-10"
+    for invoice in state["invoices"]:
+        if invoice["issue_date"] >= "2026-06-10":
+            invoice |= {"gross_value": "1167.96", "payment_value": "1167.96"}
+    run.sandbox.put_state(state)
+    return run
+
+
+def test_the_vendors_own_readjustment_that_counts_a_year_twice_waits_with_every_figure(readjusted_by_the_vendor):
+    on(readjusted_by_the_vendor, NEXT_YEAR)
+
+    execution = last_execution(readjusted_by_the_vendor)
+    assert (execution.state, execution.evidence["breaks"]) == (ExecutionState.PARKED, ["month_used_twice"])
+    assert figures(execution) == {"letter": ["1167.96"], "continuity": ["1091.28"], "vendor": ["1167.96"]}
+    assert readjusted_by_the_vendor.remote_rule()["gross_value"] == "1167.96"
+    for word in ("R$ 1.167,96", "R$ 1.091,28"):
+        assert word in said(execution.reason)
+
+
+@pytest.mark.parametrize(
+    ("basis", "state", "new"), [("vendor", "adopted", "1167.96"), ("continuity", "applied", "1091.28")]
+)
+def test_a_person_lets_it_stand_or_has_it_corrected(readjusted_by_the_vendor, basis, state, new):
+    run = readjusted_by_the_vendor
+    on(run, NEXT_YEAR)
+
+    decide(run, apply_update, basis=basis)
+    on(run, date(2026, 6, 11))
+
+    execution = last_execution(run)
+    assert (execution.state, execution.approved_by, execution.evidence["decision"]["basis"]) == (state, "ana", basis)
+    assert run.remote_rule()["gross_value"] == new
+    assert run.prices()[-1][2] == new
+    assert {value for day, value in run.billed().items() if day >= "2026-06-10"} <= {new}
+    assert run.next_execution() == date(2028, 6, 10)
 
 
 def test_the_ordinary_year_asks_nobody(billing):

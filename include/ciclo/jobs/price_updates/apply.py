@@ -33,7 +33,7 @@ from ciclo.domain.wording import said
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.adopt import Adoption, adoption_evidence, judge_vendor
-from ciclo.jobs.price_updates.decide import continuity_facts
+from ciclo.jobs.price_updates.decide import decision_of, question
 from ciclo.jobs.price_updates.outcome import UpdateOptions, UpdateOutcome
 from ciclo.jobs.price_updates.propose import IndexBook, Proposal, propose
 from ciclo.jobs.price_updates.reprice import InvoicesPending
@@ -44,7 +44,7 @@ from ciclo.jobs.rules.read import read_contracts
 from ciclo.jobs.rules.schedules import domain_update, is_called_off
 from ciclo.jobs.rules.store import Problem
 from ciclo.ledger.repositories import Scope
-from ciclo.ledger.tables import PriceUpdateExecution
+from ciclo.ledger.tables import Payload, PriceUpdateExecution
 
 
 class Step(Enum):
@@ -187,20 +187,20 @@ def advance(run: Run, case: Case) -> Step:  # noqa: C901, PLR0911 - the state ma
             return Step.STOP
     if (blocker := _blocker(run, case)) is not None:
         return _stay(run, case, blocker)
-    proposal = _propose(run, case)
-    match judge_vendor(case.rule, case.due, proposal if isinstance(proposal, Proposal) else None):
+    letter = _propose(run, case)
+    match judge_vendor(case.rule, case.due, letter if isinstance(letter, Proposal) else None):
         case Reason() as doubt:
             return _park(run, case, doubt)
         case Adoption() as adoption:
-            return _adopt(run, case, adoption, proposal)
-    match proposal:
+            return _vendor_was_first(run, case, adoption, letter)
+    match letter:
         case MissingIndexValue():
-            return _wait(run, case, proposal)
+            return _wait(run, case, letter)
         case DomainError():
-            return _park(run, case, case.reason(ReasonKind.UPDATE_UNUSABLE, error=proposal.fact))
+            return _park(run, case, case.reason(ReasonKind.UPDATE_UNUSABLE, error=letter.fact))
         case Proposal():
-            figure = _figure_to_apply(run, case, proposal)
-    if figure is None or (run.options.require_approval and not _is_approved(run, case, figure)):
+            figure = _decided(run, case, letter) or _undecided(run, case, letter)
+    if figure is None or (run.options.require_approval and not _is_approved(run, case, letter, figure)):
         return Step.STOP
     return _apply(run, case, figure)
 
@@ -216,43 +216,93 @@ def _blocker(run: Run, case: Case) -> Reason | None:
     return case.reason(ReasonKind.PERIOD_UNSETTLED, issue_date=sent.issue_date.isoformat(), state=sent.state)
 
 
-def _propose(run: Run, case: Case, basis: Basis = Basis.LETTER) -> Proposal | DomainError:
+def _propose(
+    run: Run, case: Case, basis: Basis = Basis.LETTER, chosen: tuple[date, ...] = ()
+) -> Proposal | DomainError:
     try:
-        return propose(case.rule, case.due, run.book, run.options.policy, basis)
+        return propose(case.rule, case.due, run.book, run.options.policy, basis, chosen)
     except DomainError as error:
         return error
 
 
-def _figure_to_apply(run: Run, case: Case, letter: Proposal) -> Proposal | None:
-    """Return the figure that counts; None where a person has to choose one, with the execution parked."""
-    if not letter.breaks:
+def _by_continuity(run: Run, case: Case, letter: Proposal) -> Proposal | None:
+    """Return the other figure of an execution that does not follow from the one before; None where it does."""
+    other = _propose(run, case, Basis.CONTINUITY) if letter.breaks else None
+    return other if isinstance(other, Proposal) else None
+
+
+def _offered_first(letter: Proposal, other: Proposal | None) -> Proposal:
+    """Return the figure that a plain "apply" means."""
+    by_continuity = bool(letter.breaks) and OFFERED_FIRST[letter.breaks[0]] is Basis.CONTINUITY
+    return other if by_continuity and other is not None else letter
+
+
+def _decided(run: Run, case: Case, letter: Proposal) -> Proposal | None:
+    """Return the figure that a person chose; None where nobody did, or where it is another one by now."""
+    execution, decision = case.execution, decision_of(case.execution)
+    if execution.approved_at is None:
+        return None
+    if decision is None:
+        known = (letter, _by_continuity(run, case, letter))
+        return next((each for each in known if each is not None and each.hash == execution.proposal_hash), None)
+    if decision.basis is Basis.VENDOR:
+        return None
+    figure = letter if decision.basis is Basis.LETTER else _propose(run, case, decision.basis, decision.months)
+    if not isinstance(figure, Proposal) or figure.new_prices != decision.prices:
+        return None
+    shown = letter if decision.basis is Basis.WINDOW else figure
+    return figure if shown.hash == execution.proposal_hash else None
+
+
+def _undecided(run: Run, case: Case, letter: Proposal) -> Proposal | None:
+    """Return the figure that counts where nobody chose one; None where a person has to, with the execution parked."""
+    stale = decision_of(case.execution) is not None
+    if not letter.breaks and not stale:
         return letter
-    other = _propose(run, case, Basis.CONTINUITY)
-    figures = {figure.basis: figure for figure in (letter, other) if isinstance(figure, Proposal)}
-    execution = case.execution
-    for figure in figures.values():
-        if execution.approved_at is not None and execution.proposal_hash == figure.hash:
-            return figure
-    first = figures.get(OFFERED_FIRST[letter.breaks[0]], letter)
-    if run.options.continuity is Continuity.APPLY:
+    other = _by_continuity(run, case, letter)
+    first = _offered_first(letter, other)
+    if run.options.continuity is Continuity.APPLY and not stale:
         return first
-    kind = ReasonKind.CONTINUITY_CHANGED if execution.approved_by else ReasonKind.CONTINUITY
-    facts = continuity_facts(letter, figures.get(Basis.CONTINUITY))
-    reason = case.reason(kind, person=execution.approved_by, **facts)
-    evidence = letter.evidence() | {
-        "breaks": [each.value for each in letter.breaks],
-        "figures": [figure.figure() for figure in figures.values()],
-        "offered_first": first.basis.value,
-    }
-    undecided = {"approved_by": None, "approved_at": None}
-    _park(run, case, reason, evidence=evidence, **(_columns(letter) | undecided))
+    kind = ReasonKind.CONTINUITY_CHANGED if case.execution.approved_by else ReasonKind.CONTINUITY
+    _ask(run, case, kind, letter, question(letter, other, {}, first.basis))
     return None
 
 
-def _is_approved(run: Run, case: Case, proposal: Proposal) -> bool:
+def _ask(run: Run, case: Case, kind: ReasonKind, letter: Proposal, asked: tuple[dict[str, Fact], Payload]) -> Step:
+    """Park an execution with the figures between which a person chooses."""
+    facts, evidence = asked
+    reason = case.reason(kind, person=case.execution.approved_by, **facts)
+    undecided = {"approved_by": None, "approved_at": None}
+    return _park(run, case, reason, evidence=evidence, **(_columns(letter) | undecided))
+
+
+def _vendor_was_first(run: Run, case: Case, adoption: Adoption, letter: Proposal | DomainError) -> Step:
+    """Adopt the vendor's own readjustment; one that breaks continuity or a term of the contract is for a person."""
+    if not isinstance(letter, Proposal):
+        return _adopt(run, case, adoption, letter)
+    chosen, decision = _decided(run, case, letter), decision_of(case.execution)
+    if chosen is not None:
+        return Step.STOP if run.proposing else _apply(run, case, chosen)
+    accepted = (
+        decision is not None
+        and decision.basis is Basis.VENDOR
+        and decision.prices == adoption.prices
+        and case.execution.proposal_hash == letter.hash
+    )
+    other = _by_continuity(run, case, letter)
+    figures = [figure for figure in (letter, other) if figure is not None]
+    differs = any(figure.new_prices.get(key) != new for figure in figures for key, new in adoption.prices.items())
+    asked = letter.agreed or (letter.breaks and run.options.continuity is Continuity.ASK)
+    if accepted or not (differs and asked):
+        return _adopt(run, case, adoption, letter)
+    facts = question(letter, other, adoption.prices, _offered_first(letter, other).basis)
+    return _ask(run, case, ReasonKind.VENDOR_OTHERWISE, letter, facts)
+
+
+def _is_approved(run: Run, case: Case, letter: Proposal, proposal: Proposal) -> bool:
     """Whether a person approved exactly this; while proposing, a proposal is written instead."""
     execution = case.execution
-    same = execution.proposal_hash == proposal.hash
+    same = execution.proposal_hash in (proposal.hash, letter.hash)
     if same and execution.approved_at is not None and not run.proposing:
         return True
     if execution.state == ExecutionState.PROPOSED and not same:
@@ -280,9 +330,7 @@ def _apply(run: Run, case: Case, proposal: Proposal) -> Step:
     ctx, options, now = run.ctx, run.options, run.ctx.clock()
     sent = prices_to_send(case.rule, proposal)
     seen = {key: value for key, value in case.rule.remote_prices().items() if key in sent}
-    evidence = {**proposal.evidence(), "seen": _written(seen), "sent": _written(sent)}
-    if proposal.breaks:
-        evidence |= {"breaks": [each.value for each in proposal.breaks], "basis": proposal.basis.value}
+    evidence = {**proposal.evidence(), "seen": _written(seen), "sent": _written(sent), **_basis(case, proposal)}
     claimed = ctx.executions.claim(
         case.execution,
         owner=run.owner,
@@ -365,7 +413,7 @@ def _adopt(run: Run, case: Case, adoption: Adoption, proposal: Proposal | Domain
         execution=case.execution,
         target=ExecutionState.ADOPTED,
         source="vendor",
-        evidence=adoption_evidence(adoption, case.due, ours, why_not),
+        evidence=adoption_evidence(adoption, case.due, ours, why_not) | (_basis(case, ours) if ours else {}),
         reason=case.reason(ReasonKind.VENDOR_READJUSTED),
         values=_columns(ours) if ours else {},
     )
@@ -480,6 +528,16 @@ def _change(run: Run, case: Case, target: ExecutionState, reason: Reason, **valu
     changed = run.ctx.executions.change(case.execution, target, reason=reason, at=run.ctx.clock(), **values)
     run.ctx.session.commit()
     return changed
+
+
+def _basis(case: Case, proposal: Proposal) -> Payload:
+    """Return what the evidence says of how a figure was chosen: what did not follow, by what it goes, who chose it."""
+    decision = decision_of(case.execution)
+    basis = decision.basis if decision is not None else proposal.basis
+    found: Payload = {"breaks": [each.value for each in proposal.breaks]} if proposal.breaks else {}
+    if found or decision is not None:
+        found |= {"basis": basis.value}
+    return found | ({"decision": decision.document} if decision is not None else {})
 
 
 def _columns(proposal: Proposal) -> dict[str, Any]:

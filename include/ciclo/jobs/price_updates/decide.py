@@ -4,18 +4,20 @@ What was approved is what is applied. The approval of a batch holds for the prop
 hashes that were shown; applying computes each anew and refuses one that differs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
+from ciclo.domain.continuity import Basis, months_from
 from ciclo.domain.money import brl
 from ciclo.domain.price_index import price_index
 from ciclo.domain.states import ExecutionState, Fact, Reason, ReasonKind
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.propose import Proposal, batch_hash
+from ciclo.jobs.price_updates.updated_rule import Prices, written
 from ciclo.ledger.repositories import Scope
-from ciclo.ledger.tables import PriceUpdateExecution
+from ciclo.ledger.tables import Payload, PriceUpdateExecution
 
 HEADINGS = ("Contract", "Rule", "Service", "On", "Index", "Months", "Factor", "Old price", "New price", "Note")
 
@@ -114,16 +116,65 @@ def _hash(rows: Sequence[PriceUpdateExecution]) -> str:
     return batch_hash([f"{row.id}:{row.proposal_hash}" for row in rows])
 
 
-def continuity_facts(letter: Proposal, other: Proposal | None) -> dict[str, Fact]:
-    """Return what does not follow from what was used before, and both figures; a price is a decimal a service."""
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The figure that a person chose, with the prices that were shown."""
+
+    basis: Basis
+    months: tuple[date, ...]
+    """The months of a window that the person gave."""
+    prices: Prices
+    document: Payload
+    """As it stands in the evidence, with the person's name and note."""
+
+
+def decision_of(execution: PriceUpdateExecution) -> Decision | None:
+    """Return what a person chose for an execution that is not carried out yet; None if nobody did."""
+    document = (execution.evidence or {}).get("decision")
+    if document is None or execution.approved_at is None:
+        return None
+    ends = [date.fromisoformat(f"{month}-01") for month in document.get("months", ())]
+    return Decision(
+        basis=Basis(document["basis"]),
+        months=months_from(ends[0], ends[-1]) if ends else (),
+        prices={int(key): Decimal(value) for key, value in document["prices"].items()},
+        document=document,
+    )
+
+
+def question(
+    letter: Proposal, other: Proposal | None, vendor: Mapping[int, Decimal], offered_first: Basis
+) -> tuple[dict[str, Fact], Payload]:
+    """Return what a person is asked about an execution: the facts of the reason, and the evidence with the figures.
+
+    Args:
+        letter: by the letter of the rule, with the contract's terms.
+        other: by continuity, where that is another figure.
+        vendor: the prices that the vendor has made by itself, if it has.
+        offered_first: the figure that a plain "apply" means.
+    """
+    figures = [figure for figure in (letter, other) if figure is not None]
     facts: dict[str, Fact] = {
         "breaks": [each.value for each in letter.breaks],
         "old": [str(change.old_unit_value) for change in letter.changes],
     }
-    for figure in (letter, other):
-        if figure is not None:
-            windows = [line.evidence()["months"] for line in figure.lines]
-            months = [" to ".join(window) if window else "-" for window in windows]
-            facts[figure.basis.value] = [str(change.new_unit_value) for change in figure.changes]
-            facts[f"{figure.basis.value}_months"] = list(dict.fromkeys(months))
-    return facts
+    for figure in figures:
+        windows = [line.evidence()["months"] for line in figure.lines]
+        months = [" to ".join(window) if window else "-" for window in windows]
+        facts[figure.basis.value] = [str(change.new_unit_value) for change in figure.changes]
+        facts[f"{figure.basis.value}_months"] = list(dict.fromkeys(months))
+    shown = [figure.figure() for figure in figures]
+    if vendor:
+        facts["vendor"] = [str(value) for value in vendor.values()]
+        old = {change.service: change.old_unit_value for change in letter.changes}
+        prices = [
+            {"service_id": key, "old": written(old.get(key, value)), "new": written(value)}
+            for key, value in vendor.items()
+        ]
+        shown.append({"basis": Basis.VENDOR.value, "hash": letter.hash, "prices": prices})
+    evidence = letter.evidence() | {
+        "breaks": [each.value for each in letter.breaks],
+        "figures": shown,
+        "offered_first": offered_first.value,
+    }
+    return facts, evidence

@@ -6,7 +6,7 @@ hash and for nothing else.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -14,16 +14,10 @@ from decimal import Decimal
 from typing import Any
 
 from ciclo.domain.continuity import Basis, Break, continuation
+from ciclo.domain.contract_terms import Readjustment, TermStep, in_force, readjust, term_document
 from ciclo.domain.errors import DomainError, NoPriceInForce
-from ciclo.domain.price_index import (
-    Accumulation,
-    PriceIndex,
-    WindowPolicy,
-    accumulate,
-    available_from,
-    law_warning,
-    window,
-)
+from ciclo.domain.price_index import IndexValue as MonthValue
+from ciclo.domain.price_index import PriceIndex, WindowPolicy, available_from, law_warning, window
 from ciclo.domain.pricing import (
     WHOLE_RULE,
     Execution,
@@ -59,9 +53,10 @@ class IndexBook:
         """Return the variation in per cent of each month."""
         return {month: row.value for month, row in self.rows(index).items()}
 
-    def evidence(self, accumulation: Accumulation) -> list[Payload]:
-        """Return what stands in an execution's evidence about the months that it used."""
-        rows = self.rows(accumulation.index)
+    def evidence(self, index: PriceIndex, months: Sequence[MonthValue], own: PriceIndex) -> list[Payload]:
+        """Return what stands in the evidence about months of an index; it is named where it is not the update's own."""
+        rows = self.rows(index)
+        named = {} if index is own else {"index": index.value}
         return [
             {
                 "month": f"{row.month:%Y-%m}",
@@ -69,8 +64,9 @@ class IndexBook:
                 "revision": row.revision,
                 "source": row.source,
                 "fetched_at": row.fetched_at.isoformat(),
+                **named,
             }
-            for row in (rows[entry.month] for entry in accumulation.months)
+            for row in (rows[entry.month] for entry in months)
         ]
 
 
@@ -79,19 +75,21 @@ class ServiceChange:
     """What an execution does to one price, and by which months."""
 
     change: PriceChange
-    accumulation: Accumulation
+    readjustment: Readjustment
     breaks: tuple[Break, ...]
     """What does not follow from what was used before; empty for an ordinary readjustment."""
+    steps: tuple[Payload, ...]
+    """What the contract's terms did to the factor, for the evidence."""
 
     def evidence(self) -> Payload:
         """Return it as JSON values; decimals are strings."""
-        months = [f"{entry.month:%Y-%m}" for entry in self.accumulation.months]
+        months = [f"{entry.month:%Y-%m}" for entry in self.readjustment.months]
         return {
             "service_id": self.change.service,
             "old": written(self.change.old_unit_value),
             "new": written(self.change.new_unit_value),
             "months": [months[0], months[-1]] if months else [],
-            "factor": f"{self.accumulation.factor:f}",
+            "factor": f"{self.readjustment.factor:f}",
         }
 
 
@@ -110,14 +108,14 @@ class Proposal:
     hash: str
 
     @property
-    def accumulation(self) -> Accumulation:
+    def readjustment(self) -> Readjustment:
         """The months and factor of the first price; every price has the same, where continuity does not part them."""
-        return self.lines[0].accumulation
+        return self.lines[0].readjustment
 
     @property
     def factor(self) -> Decimal:
         """What prices are multiplied by, unrounded."""
-        return self.accumulation.factor
+        return self.readjustment.factor
 
     @property
     def changes(self) -> tuple[PriceChange, ...]:
@@ -131,36 +129,49 @@ class Proposal:
         return tuple(each for each in Break if each in found)
 
     @property
+    def agreed(self) -> bool:
+        """Whether terms of the contract bear on it."""
+        return any(line.steps for line in self.lines)
+
+    @property
     def new_prices(self) -> Prices:
         """New unit values by service id, from the execution date on."""
         return {change.service: change.new_unit_value for change in self.changes}
 
     def evidence(self) -> Payload:
         """Return the evidence as JSON values; decimals are strings."""
-        same = len({line.accumulation for line in self.lines}) == 1
+        same = len({line.readjustment for line in self.lines}) == 1
         shown = ("service_id", "old", "new") if same else ("service_id", "old", "new", "months", "factor")
-        return {
+        found: Payload = {
             "months": self.months,
-            "accumulated": f"{self.accumulation.compounded:f}",
-            "floored": self.accumulation.floored,
+            "accumulated": f"{self.readjustment.compounded:f}",
+            "floored": self.readjustment.floored,
             "prices": [
-                {name: value for name, value in line.evidence().items() if name in shown} for line in self.lines
+                {name: value for name, value in line.evidence().items() if name in shown}
+                | ({} if same or not line.steps else {"terms": list(line.steps)})
+                for line in self.lines
             ],
             "warnings": list(self.warnings),
         }
+        return found | ({"terms": list(self.lines[0].steps)} if same and self.agreed else {})
 
     def figure(self) -> Payload:
         """Return it as one of the figures between which a person chooses."""
         return {
             "basis": self.basis.value,
-            "index": self.accumulation.index.value,
+            "index": self.readjustment.index.value,
             "hash": self.hash,
             "prices": [line.evidence() for line in self.lines],
         }
 
 
 def propose(
-    rule: UpdatedRule, due: Due, book: IndexBook, policy: WindowPolicy, basis: Basis = Basis.LETTER
+    rule: UpdatedRule,
+    due: Due,
+    book: IndexBook,
+    policy: WindowPolicy,
+    basis: Basis = Basis.LETTER,
+    chosen: Sequence[date] = (),
 ) -> Proposal:
     """Compute an execution from the prices in force on its day.
 
@@ -169,7 +180,8 @@ def propose(
         due: the execution.
         book: the index values.
         policy: which months the window counts back from.
-        basis: the window's months, or those that are not in the prices yet.
+        basis: the window's months, those that are not in the prices yet, or those that a person chose.
+        chosen: the months that a person chose.
 
     Raises:
         MissingIndexValue: a month that is needed has no value in the ledger.
@@ -179,17 +191,33 @@ def propose(
     """
     update = domain_update(due.scheduled)
     months = window(update.index, due.execution_date, update.month_quantity, policy)
+    agreed = in_force(rule.agreed, rule.rule_id, due.execution_date)
     lines = []
     for service, old in prices_before(rule, Execution(due.execution_date, update)).items():
         story = price_story(rule, due, service, policy)
         onward = continuation(update.index, months, policy, due.execution_date, story)
-        index, used = (update.index, months) if basis is Basis.LETTER else (onward.index, onward.months)
-        accumulation = accumulate(
-            index, book.values(index), used, apply_negative_updates=rule.terms.newest.apply_negative_updates
+        index, used = {
+            Basis.LETTER: (update.index, months),
+            Basis.CONTINUITY: (onward.index, onward.months),
+            Basis.WINDOW: (update.index, tuple(chosen)),
+        }[basis]
+        readjustment = readjust(
+            index,
+            book.values,
+            used,
+            agreed,
+            execution_date=due.execution_date,
+            apply_negative_updates=rule.terms.newest.apply_negative_updates,
         )
-        change = PriceChange(service, due.execution_date, old, new_unit_value(old, accumulation.factor))
-        lines.append(ServiceChange(change, accumulation, onward.breaks))
-    used_values = {entry["month"]: entry for line in lines for entry in book.evidence(line.accumulation)}
+        change = PriceChange(service, due.execution_date, old, new_unit_value(old, readjustment.factor))
+        steps = tuple(_step(step, book) for step in readjustment.steps)
+        lines.append(ServiceChange(change, readjustment, onward.breaks, steps))
+    used_values = {
+        entry["month"]: entry
+        for line in lines
+        for part in line.readjustment.parts
+        for entry in book.evidence(part.index, part.months, update.index)
+    }
     values = [used_values[month] for month in sorted(used_values)]
     return Proposal(
         due=due,
@@ -201,6 +229,18 @@ def propose(
         warnings=_warnings(due),
         hash=_hash(rule, due, policy, lines, values),
     )
+
+
+def _step(step: TermStep, book: IndexBook) -> Payload:
+    """Return what a term did to the factor, as JSON values."""
+    written_term = term_document(step.term)
+    months = book.evidence(step.term.index, step.months, step.term.index) if step.term.index is not None else []
+    return {
+        **written_term,
+        "before": f"{step.before:f}",
+        "after": f"{step.after:f}",
+        **({"months": months} if step.months else {}),
+    }
 
 
 def prices_before(rule: UpdatedRule, execution: Execution) -> Prices:
@@ -254,6 +294,9 @@ def _hash(rule: UpdatedRule, due: Due, policy: WindowPolicy, lines: list[Service
         "remote": sorted([key, f"{value.normalize():f}"] for key, value in rule.remote_prices().items()),
         "values": [[entry["month"], entry["value"], entry["revision"]] for entry in used],
     }
+    agreed = [step for line in lines for step in line.steps]
+    if agreed:
+        document["agreed"] = agreed
     return terms_hash(document)
 
 

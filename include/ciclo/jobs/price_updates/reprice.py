@@ -71,21 +71,31 @@ class _Repricing:
     """The prices of one rule before and after an update."""
 
     before: Sequence[Price]
+    seen: Sequence[Price]
+    """As the vendor has them: its own readjustment may have changed its invoices."""
     after: Sequence[Price]
 
     def gross(self, owned: _Owned) -> tuple[Decimal, Decimal]:
         services, day = owned.terms.priced_services, owned.planned_date
         return gross_value(services, self.before, day), gross_value(services, self.after, day)
 
+    def expected_gross(self, owned: _Owned) -> set[Decimal]:
+        services, day = owned.terms.priced_services, owned.planned_date
+        return {gross_value(services, prices, day) for prices in (self.before, self.seen, self.after)}
+
     def differ(self, owned: _Owned) -> bool:
-        pairs = [self.line(line, owned.planned_date) for line in owned.terms.services] or [self.gross(owned)]
-        return any(old != new for old, new in pairs)
+        day = owned.planned_date
+        if not owned.terms.services:
+            return len(self.expected_gross(owned)) > 1
+        return any(len(self.expected(line, day)) > 1 for line in owned.terms.services)
 
-    def line(self, line: ServiceLine, day: date) -> tuple[Decimal, Decimal]:
-        return price_in_force(self.before, day, line.id), price_in_force(self.after, day, line.id)
+    def expected(self, line: ServiceLine, day: date) -> set[Decimal]:
+        return {price_in_force(prices, day, line.id) for prices in (self.before, self.seen, self.after)}
 
 
-def bring_to_price(ctx: JobContext, rule: UpdatedRule, day: date, after: Sequence[Price]) -> Brought:
+def bring_to_price(
+    ctx: JobContext, rule: UpdatedRule, day: date, seen: Sequence[Price], after: Sequence[Price]
+) -> Brought:
     """Bring the rule's invoices from a day on to the prices that are in force after an update. Commits, sends PATCHes.
 
     Whose an invoice is, is told as when one is adopted: those that the vendor generated are the rule's too.
@@ -94,6 +104,7 @@ def bring_to_price(ctx: JobContext, rule: UpdatedRule, day: date, after: Sequenc
         ctx: the run.
         rule: the rule with its prices before the update.
         day: the execution date.
+        seen: the rule's prices as the vendor showed them before it was sent anything.
         after: the rule's prices with those of the update.
 
     Raises:
@@ -102,7 +113,7 @@ def bring_to_price(ctx: JobContext, rule: UpdatedRule, day: date, after: Sequenc
         AuthenticationError: the token is not accepted.
     """
     brought = Brought()
-    prices = _Repricing(rule.terms.history(), after)
+    prices = _Repricing(rule.terms.history(), seen, after)
     for owned in _invoices_from(ctx, rule, day, brought):
         try:
             _bring_one(ctx, rule, owned, prices, brought)
@@ -245,8 +256,8 @@ def _change(owned: _Owned, prices: _Repricing) -> tuple[dict[str, Any], list[str
     """Return the fields to send, empty if there are none, and what a person changed by hand."""
     invoice, lines = owned.invoice, owned.terms.services
     if not invoice.services:
-        old, new = prices.gross(owned)
-        if cents(invoice.gross_value) not in (old, new):
+        _, new = prices.gross(owned)
+        if cents(invoice.gross_value) not in prices.expected_gross(owned):
             return {}, [f"invoice {invoice.id}: {brl(invoice.gross_value)} was set by hand and stays"]
         return ({} if cents(invoice.gross_value) == new else {"gross_value": new}), []
     pairs = _pairs(invoice.services, lines)
@@ -254,8 +265,8 @@ def _change(owned: _Owned, prices: _Repricing) -> tuple[dict[str, Any], list[str
         return {}, [f"invoice {invoice.id}: its services are not the rule's; it stays as it is"]
     changed, by_hand = [], []
     for service, line in pairs:
-        old, new = prices.line(line, owned.planned_date)
-        if service.unit_value not in (old, new):
+        new = price_in_force(prices.after, owned.planned_date, line.id)
+        if service.unit_value not in prices.expected(line, owned.planned_date):
             by_hand.append(f"invoice {invoice.id}: {brl(service.unit_value)} of {line.name} was set by hand and stays")
         elif service.unit_value != new:
             changed.append({"id": service.id, "unit_value": new})

@@ -66,6 +66,11 @@ class Completion:
         day = self.due.execution_date
         return [*self.rule.terms.history(), *(Price(key, day, new) for key, new in self.new_prices.items())]
 
+    def history_seen(self) -> list[Price]:
+        """Return the rule's prices with those that the vendor showed before it was sent anything."""
+        day, seen = self.due.execution_date, self.evidence.get("seen") or {}
+        return [*self.rule.terms.history(), *(Price(int(key), day, Decimal(value)) for key, value in seen.items())]
+
 
 def periods_from(ctx: JobContext, rule_id: int, day: date) -> list[Period]:
     """Return the rule's periods from a day on."""
@@ -82,7 +87,7 @@ def complete(ctx: JobContext, work: Completion) -> Brought | None:
         InvoicesPending: an invoice could not be changed now; nothing was recorded.
         AuthenticationError: the token is not accepted; nothing was recorded.
     """
-    brought = bring_to_price(ctx, work.rule, work.due.execution_date, work.history_after())
+    brought = bring_to_price(ctx, work.rule, work.due.execution_date, work.history_seen(), work.history_after())
     failpoint("update.repriced")
     if not _record(ctx, work, brought, ctx.clock()):
         ctx.session.rollback()
@@ -118,8 +123,8 @@ def _record(ctx: JobContext, work: Completion, brought: Brought, now: datetime) 
 def _vendors_own(work: Completion) -> Disagreement | None:
     """Return the finding about the vendor's own readjustment; None where it is what ours would have been."""
     evidence = work.evidence
-    if work.target is not ExecutionState.ADOPTED:
-        return None
+    if work.target is not ExecutionState.ADOPTED or "decision" in evidence:
+        return None  # what a person has decided about is no finding any more
     differences = [Decimal(value) for value in evidence["vendor"]["difference"].values()]
     if len(differences) == len(evidence["prices"]) and not any(differences) and not evidence["warnings"]:
         return None

@@ -14,8 +14,9 @@ from decimal import Decimal
 
 from ciclo.billimatic import models
 from ciclo.billimatic.models import InvoiceRule
-from ciclo.domain.calendar import add_months
+from ciclo.domain.calendar import add_days, add_months
 from ciclo.domain.continuity import PriceStory, Use
+from ciclo.domain.contract_terms import ContractTerm
 from ciclo.domain.money import cents
 from ciclo.domain.price_index import MONTHS_BY_LAW, PriceIndex, WindowPolicy, price_index, window
 from ciclo.domain.pricing import WHOLE_RULE, Service
@@ -25,8 +26,12 @@ from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.prices import current_prices, vendor_after
 from ciclo.jobs.rules.snapshot import RuleSnapshot, RuleSnapshots
 from ciclo.ledger.repositories import ACTIVE, KnownPrice
-from ciclo.ledger.tables import Contract, Payload, PriceUpdateExecution, ScheduledUpdate
+from ciclo.ledger.repositories.prices import terms_of_contracts
+from ciclo.ledger.tables import Contract, Payload, PriceUpdateExecution, Rule, ScheduledUpdate
 from ciclo.ledger.terms import RuleTerms, ServiceLine
+
+MADE_ANEW_WITHIN = 31
+"""Days within which a rule goes after the one that was made in its place came."""
 
 BY_HAND = ("rule changed", "person")
 """Sources of prices that somebody set."""
@@ -68,6 +73,8 @@ class UpdatedRule:
     executions: list[PriceUpdateExecution]
     remote: InvoiceRule
     """The rule as the vendor last answered it."""
+    agreed: tuple[ContractTerm, ...] = ()
+    """Terms of its contract that the vendor cannot hold."""
     follows: "UpdatedRule | None" = None
     """The rule that this one was made anew from, if any: gone or ended, of the same text or services."""
 
@@ -141,22 +148,33 @@ def updated_rule(ctx: JobContext, rule_id: int) -> UpdatedRule | None:
     snapshots = RuleSnapshots(ctx, [rule_id])
     if rule_id not in snapshots:
         return None
-    former = _made_anew_from(ctx, snapshots[rule_id])
-    return _updated_rule(ctx, snapshots[rule_id], _updated_rule(ctx, former) if former is not None else None)
+    return _updated_rule(ctx, snapshots[rule_id], {rule_id})
 
 
-def _made_anew_from(ctx: JobContext, snapshot: RuleSnapshot) -> RuleSnapshot | None:
-    """Return the rule of the same contract, gone or ended by now, whose text or services a rule has taken over."""
+def _made_anew_from(ctx: JobContext, snapshot: RuleSnapshot, passed: set[int]) -> RuleSnapshot | None:
+    """Return the rule of the same contract, gone or ended by now, whose text or services a rule has taken over.
+
+    It began before the rule, or it was there first and went when the rule came: somebody who makes a rule anew may give
+    it the former one's dates.
+    """
     rule, begun = snapshot.rule, snapshot.newest.recurrence.init_date
     over = [
         each.rule_id
         for each in ctx.contracts.rules_of([rule.contract_id])
-        if each.rule_id != rule.rule_id
-        and each.init_date < begun
+        if each.rule_id not in passed
+        and (each.init_date < begun or _made_way(each, rule))
         and (each.gone_at is not None or (each.end_date is not None and each.end_date < begun))
     ]
     alike = [each for each in RuleSnapshots(ctx, over) if _texts(each) & _texts(snapshot)]
     return max(alike, key=lambda each: (each.rule.init_date, each.rule.rule_id), default=None)
+
+
+def _made_way(former: Rule, rule: Rule) -> bool:
+    """Whether a rule was there first, and last seen before another one came or within a month after."""
+    if rule.new_since is None or former.gone_at is None or former.seen_on is None:
+        return False
+    there_first = (former.new_since or date.min, former.rule_id) < (rule.new_since, rule.rule_id)
+    return there_first and former.seen_on <= add_days(rule.new_since, MADE_ANEW_WITHIN)
 
 
 def _texts(snapshot: RuleSnapshot) -> set[object]:
@@ -165,9 +183,11 @@ def _texts(snapshot: RuleSnapshot) -> set[object]:
     return texts - {None, "", frozenset()}
 
 
-def _updated_rule(ctx: JobContext, snapshot: RuleSnapshot, follows: UpdatedRule | None = None) -> UpdatedRule:
-    rule_id = snapshot.rule.rule_id
-    contracts = ctx.contracts.some([snapshot.rule.contract_id])
+def _updated_rule(ctx: JobContext, snapshot: RuleSnapshot, passed: set[int]) -> UpdatedRule:
+    """Put a rule together with those that it was made anew from; `passed` are the rules on the way here."""
+    rule_id, contract_id = snapshot.rule.rule_id, snapshot.rule.contract_id
+    contracts = ctx.contracts.some([contract_id])
+    former = _made_anew_from(ctx, snapshot, passed)
     return UpdatedRule(
         terms=snapshot,
         contract=contracts[0] if contracts else None,
@@ -175,7 +195,8 @@ def _updated_rule(ctx: JobContext, snapshot: RuleSnapshot, follows: UpdatedRule 
         updates=ctx.scheduled_updates.of_rules([rule_id]).get(rule_id, []),
         executions=ctx.executions.of_rules([rule_id]).get(rule_id, []),
         remote=InvoiceRule.model_validate(snapshot.rule.payload),
-        follows=follows,
+        agreed=tuple(terms_of_contracts(ctx.session, ctx.organization_id, [contract_id]).get(contract_id, ())),
+        follows=None if former is None else _updated_rule(ctx, former, {*passed, former.rule.rule_id}),
     )
 
 
@@ -199,26 +220,29 @@ def price_story(rule: UpdatedRule, due: Due, service: int, policy: WindowPolicy)
         for price in rule.terms.prices
         if price.service_id in keys and price.source in BY_HAND and price.effective_from <= day
     ]
-    story = PriceStory(
-        since=_since(rule, service),
-        last_use=max(uses, key=lambda use: (use.last_month, use.execution_date), default=None),
-        changed_on=max(changed, default=None),
-    )
-    return story if story.last_use is not None or rule.follows is None else _goes_on(rule, due, service, policy, story)
+    story = PriceStory(_since(rule, service), _last(uses), max(changed, default=None))
+    return story if rule.follows is None else _goes_on(rule, rule.follows, due, service, policy, story)
 
 
-def _goes_on(rule: UpdatedRule, due: Due, service: int, policy: WindowPolicy, story: PriceStory) -> PriceStory:
+def _last(uses: Iterable[Use | None]) -> Use | None:
+    found = [use for use in uses if use is not None]
+    return max(found, key=lambda use: (use.last_month, use.execution_date), default=None)
+
+
+def _goes_on(
+    rule: UpdatedRule, former: UpdatedRule, due: Due, service: int, policy: WindowPolicy, story: PriceStory
+) -> PriceStory:
     """Let a price of a rule that was made anew go on from its former one; another price was set by a person."""
-    former = rule.follows
-    before = _service_of(former.terms.newest, rule.terms.newest, service) if former is not None else None
-    if former is None or before is None:
+    before = _service_of(former.terms.newest, rule.terms.newest, service)
+    if before is None:
         return story
-    earlier = price_story(replace(former, updates=[], follows=None), due, before, policy)
+    earlier = price_story(replace(former, updates=[]), due, before, policy)
     last = [price.unit_value for price in former.terms.prices if price.service_id == before][-1:]
     first = [price for price in rule.terms.prices if price.service_id == service][:1]
     reset = [min(story.since, due.execution_date)] if first and last and first[0].unit_value != last[0] else []
     changed = [day for day in (earlier.changed_on, story.changed_on, *reset) if day is not None]
-    return PriceStory(min(earlier.since, story.since), earlier.last_use, max(changed, default=None))
+    last_use = _last([earlier.last_use, story.last_use])
+    return PriceStory(min(earlier.since, story.since), last_use, max(changed, default=None))
 
 
 def _service_of(former: RuleTerms, now: RuleTerms, service: int) -> int | None:
@@ -236,7 +260,7 @@ def _own_uses(rule: UpdatedRule, due: Due, keys: set[int]) -> Iterator[Use]:
     for execution in rule.executions:
         done = execution.state in IN_PRICES or "skipped" in (execution.evidence or {})
         other = execution.scheduled_update_id in live and execution.price_index != due.scheduled.price_index
-        if not done or other or execution.execution_date >= due.execution_date:
+        if not done or other or (execution.execution_date, execution.scheduled_update_id) >= due.order:
             continue
         if keys & {entry["service_id"] for entry in (execution.evidence or {}).get("prices", ())}:
             yield _use_of(execution)

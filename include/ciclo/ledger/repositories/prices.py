@@ -1,4 +1,4 @@
-"""Effective-dated prices, and the index values that move them.
+"""Effective-dated prices, the index values that move them, and the contract terms that bound the move.
 
 A value is never changed in place: another price begins on a day, another index value is a further revision of its
 month, of which the newest counts for what is not applied yet. Index values are shared by all organizations.
@@ -13,8 +13,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from ciclo.domain import contract_terms
+from ciclo.domain.contract_terms import TermKind
+from ciclo.domain.price_index import PriceIndex
 from ciclo.ledger.database import insert_new
-from ciclo.ledger.tables import IndexValue, Price
+from ciclo.ledger.tables import ContractTerm, IndexValue, Price
 
 
 class KnownPrice(NamedTuple):
@@ -101,3 +104,39 @@ class IndexValueRepository:
         for row in self._session.scalars(query.order_by(IndexValue.month, IndexValue.revision)):
             history.setdefault(row.month, []).append(row.value)
         return [Revised(price_index, month, v[0], v[-1], len(v)) for month, v in history.items()]
+
+
+def terms_of_contracts(
+    session: Session, organization_id: int, contract_ids: Iterable[int]
+) -> dict[int, list[contract_terms.ContractTerm]]:
+    """Return the terms of some contracts in the form that the domain reads, in the order in which they were entered."""
+    query = select(ContractTerm).where(
+        ContractTerm.organization_id == organization_id, ContractTerm.contract_id.in_(list(contract_ids))
+    )
+    found: dict[int, list[contract_terms.ContractTerm]] = {}
+    for row in session.scalars(query.order_by(ContractTerm.id).execution_options(populate_existing=True)):
+        found.setdefault(row.contract_id, []).append(domain_term(row))
+    return found
+
+
+def rows_of_contract(session: Session, organization_id: int, contract_id: int) -> list[ContractTerm]:
+    """Return the terms of a contract as they stand in the ledger, in the order in which they were entered."""
+    query = select(ContractTerm).where(
+        ContractTerm.organization_id == organization_id, ContractTerm.contract_id == contract_id
+    )
+    return list(session.scalars(query.order_by(ContractTerm.id)))
+
+
+def domain_term(row: ContractTerm) -> contract_terms.ContractTerm:
+    """Return a term of the ledger in the form that the domain reads."""
+    return contract_terms.ContractTerm(
+        kind=TermKind(row.kind),
+        percent=row.percent,
+        index=PriceIndex(row.price_index) if row.price_index else None,
+        day=row.day,
+        rule_id=row.rule_id,
+        effective_from=row.effective_from,
+        effective_to=row.effective_to,
+        author=row.person,
+        clause=row.clause,
+    )

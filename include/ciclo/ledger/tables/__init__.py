@@ -25,7 +25,13 @@ from ciclo.ledger.tables.operations import (
     SeenShape,
     WebhookEvent,
 )
-from ciclo.ledger.tables.prices import IndexValue, Price, PriceUpdateExecution, ScheduledUpdate
+from ciclo.ledger.tables.prices import (
+    ContractTerm,
+    IndexValue,
+    Price,
+    PriceUpdateExecution,
+    ScheduledUpdate,
+)
 
 __all__ = [
     "Adjustment",
@@ -36,6 +42,7 @@ __all__ = [
     "ClosedInvoice",
     "Contract",
     "ContractState",
+    "ContractTerm",
     "Finding",
     "Forecast",
     "GeneratedRange",

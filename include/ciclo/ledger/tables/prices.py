@@ -1,4 +1,4 @@
-"""What things cost and why: effective-dated prices, scheduled updates, their executions, index values.
+"""What things cost and why: effective-dated prices, scheduled updates, their executions, contract terms, index values.
 
 A price is never changed in place: a new one begins on a day. An execution keeps the evidence it was computed from.
 """
@@ -100,7 +100,8 @@ class PriceUpdateExecution(Reasoned, Base):
 
     Also, where it applies: "seen" and "sent" (remote unit values by service before and after), "invoices" (brought to
     the new price), "vendor" (the vendor's own readjustment that was adopted, with the difference to ours) and
-    "vendor_after" (one that the vendor made on top of ours)."""
+    "vendor_after" (one that the vendor made on top of ours); "figures" between which a person chooses, and "decision":
+    {"basis", "months", "prices", "person", "note", "at"}, what a person chose."""
     proposal_hash: Mapped[str | None]
     """Of rule, prices and index values: an approval holds for this and nothing else."""
     approved_by: Mapped[str | None]
@@ -113,6 +114,35 @@ class PriceUpdateExecution(Reasoned, Base):
     """When the reminder of `remind_at` was sent: it is sent once."""
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
+
+
+class ContractTerm(Base):
+    """A term of a contract that the vendor cannot hold, as a person entered it; see `ciclo.domain.contract_terms`.
+
+    It is never changed: one that no longer holds gets its last day, another one begins.
+    """
+
+    __tablename__ = "contract_terms"
+    __table_args__ = (Index(None, "organization_id", "contract_id"),)  # the terms of a contract
+
+    id: Mapped[int] = mapped_column(ROW_ID, primary_key=True, autoincrement=True)
+    organization_id: Mapped[int]
+    contract_id: Mapped[int]
+    rule_id: Mapped[int | None]
+    """The one rule that it is about; null for every rule of the contract."""
+    kind: Mapped[str]
+    percent: Mapped[Decimal | None]
+    price_index: Mapped[str | None]
+    day: Mapped[date | None]
+    clause: Mapped[str]
+    """Where it stands in the contract; may be empty."""
+    effective_from: Mapped[date]
+    """First execution date that it applies to."""
+    effective_to: Mapped[date | None]
+    """Last one; null while it holds."""
+    person: Mapped[str]
+    note: Mapped[str]
+    created_at: Mapped[datetime]
 
 
 class IndexValue(Base):

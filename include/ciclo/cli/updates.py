@@ -1,0 +1,121 @@
+"""`ciclo updates …`: price updates that wait for a person, and what one would come to. Mounted by `ciclo.cli`."""
+
+import getpass
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import typer
+
+from ciclo.domain.calendar import SAO_PAULO
+from ciclo.domain.continuity import Basis
+from ciclo.domain.money import brl, parse_decimal
+from ciclo.domain.price_index import PriceIndex, WindowPolicy
+from ciclo.locale import _
+
+updates = typer.Typer(help="Price updates: decide about one, ask what if.", no_args_is_help=True)
+
+Organization = Annotated[int, typer.Option("--organization", help="The organization that bills.")]
+Execution = Annotated[int, typer.Argument(metavar="EXECUTION", help="Number of the execution, as its page shows it.")]
+Note = Annotated[str, typer.Option("--note", help="Why; kept in the audit trail with your name.")]
+
+
+@updates.command()
+def apply(
+    organization: Organization,
+    execution: Execution,
+    note: Note,
+    basis: Annotated[Basis | None, typer.Option("--basis", help="Which figure; window: the months given.")] = None,
+    first: Annotated[str | None, typer.Option("--from", help="First month of the window, YYYY-MM.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last month of the window, YYYY-MM.")] = None,
+) -> None:
+    """Let a price update that waits be applied by the next run, by one of its figures or by months of your own."""
+    from ciclo.ledger.actions import apply_update  # noqa: PLC0415 - a command loads only what it needs
+
+    wanted = basis or (Basis.WINDOW if first or last else None)
+    _decide(apply_update, organization, execution, note, basis=wanted, first_month=first, last_month=last)
+
+
+@updates.command()
+def skip(organization: Organization, execution: Execution, note: Note) -> None:
+    """Give one execution up: the price stays, its months count as used."""
+    from ciclo.ledger.actions import skip_update  # noqa: PLC0415 - a command loads only what it needs
+
+    _decide(skip_update, organization, execution, note)
+
+
+@updates.command("what-if")
+def ask_what_if(
+    organization: Organization,
+    update: Annotated[
+        list[int] | None, typer.Option("--update", help="Only this scheduled update; may be repeated.")
+    ] = None,
+    index: Annotated[PriceIndex | None, typer.Option("--index", help="Another index.")] = None,
+    replaces: Annotated[PriceIndex | None, typer.Option("--replaces", help="Only updates by this index.")] = None,
+    cap: Annotated[str | None, typer.Option("--cap", help="Per cent a year, at most.")] = None,
+    on: Annotated[datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="Another execution date.")] = None,
+    policy: Annotated[WindowPolicy, typer.Option("--policy", help="Which months count.")] = WindowPolicy.PUBLISHED,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Say what the coming readjustments would come to with another index, cap or date. Nothing is written."""
+    from ciclo.ledger.database import ledger_session  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.queries.what_if import Assumption, what_if  # noqa: PLC0415
+
+    assumed = Assumption(
+        index=index,
+        replaces=replaces,
+        cap=parse_decimal(cap, "cap") if cap is not None else None,
+        execution_date=on.date() if on else None,
+    )
+    today = datetime.now(SAO_PAULO).date()
+    with ledger_session() as session:
+        wanted = update or ()
+        lines = what_if(session, organization, assumed, today=today, policy=policy, scheduled_update_ids=wanted)
+    total = sum((line.a_year for line in lines), Decimal("0.00"))
+    if as_json:
+        document = {"lines": [_document(line) for line in lines], "a_year": f"{total:f}"}
+        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    for line in lines:
+        figures = [each and f"{brl(each.new)} ({_months(each.months)})" for each in (line.as_it_is, line.assumed)]
+        said = line.why_not or f"{brl(line.old)}: {figures[0]}; {figures[1]}"
+        typer.echo(f"{line.execution_date}  {line.contract_id}/{line.rule_id}/{line.service_id}  {said}")
+    typer.echo(_("{count} prices; a year's billing changes by {amount}").format(count=len(lines), amount=brl(total)))
+
+
+def _decide(action: Any, organization: int, execution: int, note: str, **chosen: Any) -> None:
+    from ciclo.ledger.database import ledger_session  # noqa: PLC0415 - a command loads only what it needs
+
+    at, person = datetime.now(UTC), getpass.getuser()
+    with ledger_session() as session:
+        outcome = action(session, organization, execution, person=person, note=note, at=at, **chosen)
+        session.commit()
+    typer.echo(outcome.message)
+
+
+def _months(months: tuple[date, ...]) -> str:
+    return f"{months[0]:%Y-%m} to {months[-1]:%Y-%m}" if months else "-"
+
+
+def _document(line: Any) -> dict[str, Any]:
+    def figure(each: Any) -> dict[str, Any] | None:
+        if each is None:
+            return None
+        months = [f"{month:%Y-%m}" for month in (each.months[:1] + each.months[-1:])]
+        return {"index": each.index.value, "months": months, "factor": f"{each.factor:f}", "new": f"{each.new:f}"}
+
+    return {
+        "contract_id": line.contract_id,
+        "rule_id": line.rule_id,
+        "rule_title": line.rule_title,
+        "scheduled_update_id": line.scheduled_update_id,
+        "service_id": line.service_id,
+        "execution_date": line.execution_date.isoformat(),
+        "old": f"{line.old:f}",
+        "as_it_is": figure(line.as_it_is),
+        "assumed": figure(line.assumed),
+        "a_year": f"{line.a_year:f}",
+        "provisional": line.provisional,
+        "why_not": line.why_not,
+    }
