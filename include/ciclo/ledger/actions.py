@@ -33,7 +33,16 @@ from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.queries.what_if import by_window
 from ciclo.ledger.repositories import Actor, AuditRepository, Change, ExecutionRepository, PeriodRepository
 from ciclo.ledger.repositories.prices import domain_term
-from ciclo.ledger.tables import AuditEntry, Contract, ContractTerm, Finding, Invoice, NotItsOwn, Period, PriceUpdateExecution
+from ciclo.ledger.tables import (
+    AuditEntry,
+    Contract,
+    ContractTerm,
+    Finding,
+    Invoice,
+    NotItsOwn,
+    Period,
+    PriceUpdateExecution,
+)
 from ciclo.locale import N_, _
 
 LONGEST_NOTE = 1000

@@ -83,7 +83,9 @@ def test_a_term_that_has_ended_bears_on_nothing(billing):
     assert "terms" not in run.execution().evidence
 
 
-@pytest.mark.parametrize(("basis", "state", "new"), [("letter", "applied", "1050.00"), ("vendor", "adopted", "1070.26")])
+@pytest.mark.parametrize(
+    ("basis", "state", "new"), [("letter", "applied", "1050.00"), ("vendor", "adopted", "1070.26")]
+)
 def test_the_vendors_readjustment_without_the_term_waits_and_is_corrected_when_approved(billing, basis, state, new):
     run = billing(company(yearly()), today=date(2025, 6, 1))
     run.expand()
@@ -109,9 +111,7 @@ def test_what_if_says_what_a_cap_would_take_off_a_years_billing(billing):
     run = billing(company(yearly()), today=date(2025, 6, 1))
     run.expand()
 
-    [line] = what_if(
-        run.ctx.session, run.ctx.organization_id, Assumption(cap=Decimal(5)), today=date(2025, 6, 10)
-    )
+    [line] = what_if(run.ctx.session, run.ctx.organization_id, Assumption(cap=Decimal(5)), today=date(2025, 6, 10))
 
     assert (line.as_it_is.new, line.assumed.new) == (Decimal("1070.26"), Decimal("1050.00"))
     assert line.a_year == Decimal("-20.26")
