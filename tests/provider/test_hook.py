@@ -29,12 +29,35 @@ def _settings(**fields):
         ({"host": "http://127.0.0.1", "port": 8400}, "http://127.0.0.1:8400"),
         ({"host": "127.0.0.1", "port": 8400, "schema": "http"}, "http://127.0.0.1:8400"),
         ({"host": "http://127.0.0.1:8400/api/v1"}, "http://127.0.0.1:8400"),
+        ({"host": "::1", "port": 8400, "schema": "http"}, "http://[::1]:8400"),
+        ({"host": "[::1]:8400", "port": 8400, "schema": "http"}, "http://[::1]:8400"),
+        ({"host": "fe80::8400", "port": 8400}, "https://[fe80::8400]:8400"),
+        ({"host": "https://[2001:db8::1]/", "port": 8443}, "https://[2001:db8::1]:8443"),
+        ({"host": "billing.example:8443", "port": 8443}, "https://billing.example:8443"),
     ],
 )
 def test_a_connection_in_json_becomes_a_client(connection, fields, base_url):
     connection(**{**GOOD, **fields})
     with BillimaticHook().get_conn() as client:
         assert repr(client) == f"<BillimaticClient {base_url} organization 564>"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"host": "billing.example:8443", "port": 9000}, "port is 9000, and the host says 8443: leave one of them out"),
+        ({"host": "https://[::1", "port": 9000}, "host holds no address or port that can be read"),
+        ({"host": "billing.example:84x3"}, "host holds no address or port that can be read"),
+        (
+            {"extra": {**ORGANIZATION, "ca_file": "/no/such.pem"}},
+            "ca_file is no file of certificates that can be read here",
+        ),
+    ],
+)
+def test_an_address_or_a_file_of_no_use_is_said_by_its_field(connection, fields, message):
+    connection(**{**GOOD, **fields})
+    with pytest.raises(ConnectionFieldError, match=message):
+        BillimaticHook().get_conn()
 
 
 @pytest.mark.parametrize(

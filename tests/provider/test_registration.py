@@ -32,6 +32,7 @@ def test_the_connection_type_has_its_form():
         "timeout": "Time-out (seconds)",
         "requests_per_second": "Requests per second",
         "allow_http": "Allow plain http",
+        "ca_file": "Certificate authority (file)",
     }
     behaviour = manager.field_behaviours["billimatic"]
     assert behaviour["relabeling"] == {"host": "Base URL", "password": "API token"}

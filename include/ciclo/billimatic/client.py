@@ -79,9 +79,11 @@ class BillimaticClient(AbstractContextManager["BillimaticClient"]):
         allow_http: Accept plain `http` to another machine, inside a network that is trusted with the token.
         observer: Told of every request, from the thread that sent it: method, status or None, seconds.
         read_only: Send nothing but GET: whatever would change the account is a `ReadOnlyError` before it is sent.
+        ca_file: File of certificates of a private authority, trusted beside the usual ones.
 
     Raises:
         ValueError: A parameter cannot work; the message names it and never holds the token.
+        NetworkSettingError: A variable of the environment for proxies or certificates cannot work; it is named only.
     """
 
     def __init__(  # noqa: PLR0913 - each is a documented setting with a default
@@ -98,6 +100,7 @@ class BillimaticClient(AbstractContextManager["BillimaticClient"]):
         allow_http: bool = False,
         observer: Observer | None = None,
         read_only: bool = False,
+        ca_file: str | None = None,
     ) -> None:
         self.organization_id: Final = organization_id
         self._exchange = Exchange(
@@ -111,6 +114,7 @@ class BillimaticClient(AbstractContextManager["BillimaticClient"]):
             allow_http=allow_http,
             observer=observer,
             read_only=read_only,
+            ca_file=ca_file,
         )
 
     def __repr__(self) -> str:

@@ -33,6 +33,7 @@ from ciclo.billimatic.models.reading import Listing, Model, OddRecord, read_reco
 from ciclo.http import json_bodies
 from ciclo.http.address import checked_base_url, checked_rate, checked_timeout, checked_token
 from ciclo.http.errors import ApiError, TransientApiError, UnreadableAnswerError
+from ciclo.http.network import proxy_for, tls_context
 from ciclo.http.retries import CallBudget, RetryRules, repeating, seconds_of
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back from a request: its coordinates, status and decoded body (None if empty or not JSON)."""
+    """What came back from a request: its coordinates, status and decoded body (None if empty or not JSON).
+
+    `is_foreign` if it has a body that is not JSON: it is then not the API's own, but of something in between.
+    """
 
     method: str
     path: str
@@ -48,6 +52,7 @@ class Reply:
     body: Any = None
     request_id: str | None = None
     retry_after: float | None = None
+    is_foreign: bool = False
 
     @property
     def is_read(self) -> bool:
@@ -66,6 +71,8 @@ class Reply:
 
 def error_for(reply: Reply) -> ApiError | None:
     """Return the error that the status of an answer stands for, or None for success."""
+    if reply.is_foreign and reply.status in _WORDS_OF_THE_API:
+        return reply.unreadable("the answer is not the API's own: a proxy or a maintenance page, perhaps")
     if reply.status in _FAILURES:
         return _FAILURES[reply.status](reply)
     if 200 <= reply.status < 300:
@@ -146,6 +153,8 @@ def _unauthenticated(reply: Reply) -> ApiError:
 
 
 def _not_found(reply: Reply) -> ApiError:
+    if reply.body is not None:
+        return reply.unreadable("the answer is a 404 with a body, which the API's own has not")
     return NotFoundError("not found in this account", **reply.coordinates())
 
 
@@ -164,6 +173,8 @@ def _server_failed(reply: Reply) -> ApiError:
     return OutcomeUnknownError("the server failed; it may have acted before", **reply.coordinates())
 
 
+_WORDS_OF_THE_API = {400, 404, 410, 422}
+"""By which the API says something of what it holds: believed only where it is the API that speaks."""
 _FAILURES = {
     400: _bad_request,
     401: _unauthenticated,
@@ -216,6 +227,7 @@ class Exchange:
         allow_http: bool,
         observer: Observer | None = None,
         read_only: bool = False,
+        ca_file: str | None = None,
     ) -> None:
         self.base_url = checked_base_url(base_url, allow_http=allow_http)
         self._token = checked_token(token)
@@ -238,6 +250,9 @@ class Exchange:
             timeout=self._timeout,
             limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
             transport=transport,
+            proxy=proxy_for(self.base_url) if transport is None else None,
+            verify=tls_context(ca_file),
+            trust_env=False,  # all of it was read by these two
             event_hooks={"request": [_refuse_writes]} if read_only else None,
         )
         self._repeating = repeating(retries)
@@ -311,7 +326,7 @@ class Exchange:
             if isinstance(failure, TransientApiError) and failure.retry_after and self._rules.allow(failure):
                 self._budget.close_for(failure.retry_after)  # the other threads wait as well
             raise failure
-        if reply.is_read and reply.body is None:  # of a write's answer, whoever needs its content says so
+        if reply.is_foreign or (reply.is_read and reply.body is None):  # a write's may be empty
             raise reply.unreadable("the answer is not JSON")
         return reply
 
@@ -319,16 +334,19 @@ class Exchange:
         content = response.content
         if response.status_code >= 400:  # its text ends up in messages
             content = content.replace(self._token.encode(), b"***")
+        foreign = False
         try:
-            body = json_bodies.read(content) if content else None
+            body = json_bodies.read(content, response.charset_encoding) if content.strip() else None
         except ValueError:
             body = content.decode(errors="replace") if request.plain_text else None
+            foreign = body is None
         return Reply(
             **request.coordinates(),
             status=response.status_code,
             body=body,
             request_id=response.headers.get("x-request-id", "").replace(self._token, "***") or None,
             retry_after=seconds_of(response.headers.get("retry-after"), self._rules.now),
+            is_foreign=foreign,
         )
 
 

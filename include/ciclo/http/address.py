@@ -17,14 +17,18 @@ def checked_base_url(base_url: str, *, allow_http: bool = False) -> str:
     Raises:
         ValueError: It is no http(s) URL, carries credentials or a query, or is http to another machine.
     """
-    parts = urlsplit(base_url.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(base_url.strip())
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets or a port that cannot be read
+        usable = False
+    if not usable:
         msg = "base_url must look like https://faturamento.fintera.com.br"
         raise ValueError(msg)
     if parts.username or parts.password or parts.query or parts.fragment:
         msg = "base_url must hold no user, password, query or fragment"
         raise ValueError(msg)
-    if parts.scheme == "http" and not (allow_http or _is_loopback(parts.hostname)):
+    if parts.scheme == "http" and not (allow_http or _is_loopback(parts.hostname or "")):
         msg = f"base_url must be https: the token would travel in clear to {parts.hostname}"
         raise ValueError(msg)
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/api/v1')}".rstrip("/")

@@ -20,6 +20,8 @@ _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|(u0000|u[dD][89a-fA-F][\da-fA-F]{2})|.)", re.DOTALL
 )
 
+_ONE_BYTE_SETS = {"iso-8859-1", "iso-8859-15", "latin-1", "latin1", "windows-1252"}
+
 
 def written(body: Mapping[str, Any]) -> bytes:
     """Write a body of plain values, dates and decimals.
@@ -30,13 +32,22 @@ def written(body: Mapping[str, Any]) -> bytes:
     return _written(body, "").encode()
 
 
-def read(content: bytes) -> Any:
+def read(content: bytes, charset: str | None = None) -> Any:
     """Read JSON; numbers with a fraction become strings, as they were written, and every text can be stored.
 
+    Args:
+        content: the bytes, in UTF-8.
+        charset: what the answer's header says they are, should they be no UTF-8: some proxies write Latin-1.
+
     Raises:
-        ValueError: The content is not JSON in UTF-8.
+        ValueError: The content is not JSON in either.
     """
-    text = content.decode("utf-8-sig")  # some proxies put a byte order mark before it
+    try:
+        text = content.decode("utf-8-sig")  # some proxies put a byte order mark before it
+    except UnicodeDecodeError:
+        if (charset or "").lower() not in _ONE_BYTE_SETS:
+            raise
+        text = content.decode(charset or "")
     if "\\u" in text:
         text = _ESCAPE.sub(lambda escape: r"\ufffd" if escape[1] else escape[0], text)
     try:

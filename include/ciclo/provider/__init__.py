@@ -30,6 +30,11 @@ _CONN_FIELDS: dict[str, Any] = {
         "description": "The token then travels in clear: for networks trusted with it. Loopback is always allowed.",
         "schema": {"type": ["boolean", "null"], "default": False},
     },
+    "ca_file": {
+        "label": "Certificate authority (file)",
+        "description": "A file of certificates on every worker, trusted beside the usual authorities.",
+        "schema": {"type": ["string", "null"]},
+    },
 }
 
 PROVIDER_INFO: dict[str, Any] = {

@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -55,6 +56,7 @@ class ClientSettings:
     timeout: float
     requests_per_second: float
     allow_http: bool
+    ca_file: str | None
 
 
 def settings_of(connection: ConnectionLike) -> ClientSettings:
@@ -71,6 +73,7 @@ def settings_of(connection: ConnectionLike) -> ClientSettings:
         timeout=extra.number("timeout", DEFAULT_TIMEOUT),
         requests_per_second=extra.number("requests_per_second", DEFAULT_REQUESTS_PER_SECOND, zero=True),
         allow_http=extra.truth("allow_http"),
+        ca_file=extra.text("ca_file"),
     )
 
 
@@ -79,8 +82,16 @@ def _base_url(connection: ConnectionLike) -> str:
     if not host:
         raise ConnectionFieldError(connection.conn_id, "host", "(base URL) is missing")
     if "://" not in host:
-        host = f"{_scheme(connection)}://{host}"
-    return _with_port(host, connection.port)
+        host = f"{_scheme(connection)}://{_bracketed(host)}"
+    return _with_port(host, connection)
+
+
+def _bracketed(host: str) -> str:
+    """Return an address of IPv6 as a URL writes it; anything else as it is."""
+    try:
+        return f"[{ip_address(host)}]" if ip_address(host).version == 6 else host
+    except ValueError:
+        return host
 
 
 def _scheme(connection: ConnectionLike) -> str:
@@ -90,11 +101,17 @@ def _scheme(connection: ConnectionLike) -> str:
     return scheme
 
 
-def _with_port(url: str, port: int | None) -> str:
-    parts = urlsplit(url)
-    if port is None or parts.netloc.endswith(f":{port}"):
+def _with_port(url: str, connection: ConnectionLike) -> str:
+    try:
+        parts, port = urlsplit(url), urlsplit(url).port
+    except ValueError:  # repeats what it cannot read
+        raise ConnectionFieldError(connection.conn_id, "host", "holds no address or port that can be read") from None
+    if connection.port in (None, port):
         return url
-    return parts._replace(netloc=f"{parts.netloc}:{port}").geturl()
+    if port is not None:
+        problem = f"is {connection.port}, and the host says {port}: leave one of them out"
+        raise ConnectionFieldError(connection.conn_id, "port", problem)
+    return parts._replace(netloc=f"{parts.netloc}:{connection.port}").geturl()
 
 
 def _token(connection: ConnectionLike) -> str:
@@ -140,6 +157,10 @@ class _Extra:
             least = "a number from 0 on" if zero else "a number above 0"
             raise ConnectionFieldError(self.conn_id, name, f"must be {least}, not {given!r}")
         return number
+
+    def text(self, name: str) -> str | None:
+        """Read a text; left out is None."""
+        return str(self._given(name) or "").strip() or None
 
     def truth(self, name: str) -> bool:
         """Read a truth value; left out is false."""

@@ -15,6 +15,7 @@ from airflow.sdk.log import mask_secret
 from airflow.sdk.observability import stats
 
 from ciclo.billimatic import ApiError, BillimaticClient, NotFoundError
+from ciclo.http.network import NetworkSettingError
 from ciclo.provider.connection import ConnectionFieldError, settings_of
 
 LATENCY = "ciclo.api.request"
@@ -56,6 +57,7 @@ class BillimaticHook(BaseHook):
         Raises:
             AirflowNotFoundException: There is no such connection.
             ConnectionFieldError: A field of the connection is missing or wrong; the message names both.
+            NetworkSettingError: A variable for proxies or certificates cannot work; the message names it.
         """
         settings = settings_of(self._connection())
         mask_secret(settings.token)
@@ -70,7 +72,10 @@ class BillimaticHook(BaseHook):
                 allow_http=settings.allow_http,
                 observer=measure_request,
                 read_only=read_only,
+                ca_file=settings.ca_file,
             )
+        except NetworkSettingError:
+            raise
         except ValueError as error:
             raise self._field_error(error) from None
 
@@ -79,7 +84,7 @@ class BillimaticHook(BaseHook):
         try:
             with self.get_conn() as api:
                 return _try_out(api)
-        except (AirflowException, ConnectionFieldError, ApiError) as error:
+        except (AirflowException, ConnectionFieldError, NetworkSettingError, ApiError) as error:
             return False, str(error)
 
     def _connection(self) -> Any:

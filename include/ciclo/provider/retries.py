@@ -18,6 +18,7 @@ from ciclo.billimatic import (
     UnreadableAnswerError,
 )
 from ciclo.domain.errors import DomainError
+from ciclo.http.network import NetworkSettingError
 from ciclo.provider.connection import ConnectionFieldError
 from ciclo.sgs.client import IndexUnavailableError
 
@@ -77,6 +78,11 @@ API_RETRIES = ExceptionRetryPolicy(
             exception=ConnectionFieldError,
             action=RetryAction.FAIL,
             reason="The Airflow connection is incomplete; correct it, then clear the task.",
+        ),
+        RetryRule(
+            exception=NetworkSettingError,
+            action=RetryAction.FAIL,
+            reason="A variable for proxies or certificates is wrong; correct it on the workers, then clear the task.",
         ),
         RetryRule(
             exception=DomainError,

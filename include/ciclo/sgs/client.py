@@ -22,6 +22,7 @@ from ciclo.domain.price_index import PriceIndex, available_from
 from ciclo.http import json_bodies
 from ciclo.http.address import checked_base_url, checked_timeout
 from ciclo.http.errors import ApiError, TransientApiError, UnreadableAnswerError
+from ciclo.http.network import proxy_for, tls_context
 from ciclo.http.retries import CallBudget, RetryRules, repeating, seconds_of
 from ciclo.sgs.series import Series, shipped_series
 
@@ -86,6 +87,7 @@ class SgsClient(AbstractContextManager["SgsClient"]):
 
     Raises:
         ValueError: A parameter cannot work.
+        NetworkSettingError: A variable for proxies or certificates cannot work.
     """
 
     def __init__(
@@ -102,11 +104,15 @@ class SgsClient(AbstractContextManager["SgsClient"]):
         self._budget = CallBudget(calls_per_minute, 60.0, clock=rules.clock, sleep=rules.sleep)
         self._repeating = repeating(rules)
         self._now = rules.now
+        checked = checked_base_url(base_url, allow_http=allow_http)
         self._http = httpx.Client(
-            base_url=checked_base_url(base_url, allow_http=allow_http),
+            base_url=checked,
             headers={"User-Agent": "ciclo (price index synchronisation)", "Accept": "application/json"},
             timeout=checked_timeout(timeout),
             transport=transport,
+            proxy=proxy_for(checked) if transport is None else None,
+            verify=tls_context(),
+            trust_env=False,  # all of it was read by these two
         )
 
     def __exit__(
@@ -160,7 +166,7 @@ class SgsClient(AbstractContextManager["SgsClient"]):
 
     def _series(self, response: httpx.Response, request: _Request) -> list[Any]:
         body = _body(response)
-        if response.status_code == httpx.codes.NOT_FOUND and isinstance(body, Mapping):
+        if response.status_code == httpx.codes.NOT_FOUND and isinstance(body, Mapping) and body:
             return []  # the bank's way of saying that the range has no values
         if response.status_code != httpx.codes.OK:
             after = seconds_of(response.headers.get("retry-after"), self._now)
@@ -172,7 +178,7 @@ class SgsClient(AbstractContextManager["SgsClient"]):
 
 def _body(response: httpx.Response) -> Any:
     try:
-        return json_bodies.read(response.content)
+        return json_bodies.read(response.content, response.charset_encoding)
     except ValueError:
         return None
 
