@@ -5,11 +5,12 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag
 
+from ciclo.locale import N_, _
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import update_params, window_params
 from ciclo.tasks.prices import BATCH, PriceUpdateApproval, apply, finish, prepare, remind
 
-DOCS = """
+DOCS = N_("""
 ### Apply price updates
 
 Readjusts rules by their price index on the execution date: the ledger's prices from that day on, the rule at the
@@ -24,7 +25,7 @@ in order, each exactly once; its periods wait until then and go on by themselves
 
 **What to look at**: the log of `finish` lists updates that wait for an index value, for approval or for a person.
 Rules, windows and sources: `docs/price-updates.md`.
-"""
+""")
 
 
 @dag(
@@ -34,7 +35,7 @@ Rules, windows and sources: `docs/price-updates.md`.
     max_active_runs=1,
     params=window_params() | update_params(),
     tags=["ciclo", "prices"],
-    doc_md=DOCS,
+    doc_md=_(DOCS),
     **alerts(),
 )
 def apply_price_updates() -> None:

@@ -3,11 +3,12 @@
 import pendulum
 from airflow.sdk import dag
 
+from ciclo.locale import N_, _
 from ciclo.tasks.auditing import audit
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import connection_param, range_params
 
-DOCS = """
+DOCS = N_("""
 ### Audit the account
 
 Reads contracts, rules, invoices, receivables and tax documents of some months, through a client that refuses every
@@ -17,7 +18,7 @@ readjustments were missed, late or wrong and what they cost, what runs out, what
 **Months**: the running one and the eleven before it, or `from_date` … `to_date`.
 **What to look at**: the log for the totals and the largest findings; the report under `CICLO_REPORTS_DIR`, a page that
 prints, a CSV and JSON. The same from the command line: `ciclo audit`. What each kind means: `docs/audit.md`.
-"""
+""")
 
 
 @dag(
@@ -27,7 +28,7 @@ prints, a CSV and JSON. The same from the command line: `ciclo audit`. What each
     max_active_runs=1,
     params={**range_params(), **connection_param()},
     tags=["ciclo", "audit"],
-    doc_md=DOCS,
+    doc_md=_(DOCS),
     **alerts(),
 )
 def audit_account() -> None:

@@ -3,12 +3,13 @@
 import pendulum
 from airflow.sdk import dag
 
+from ciclo.locale import N_, _
 from ciclo.tasks.backfill import PlanApproval, apply, finish, issue, plan, prepare, update_prices
 from ciclo.tasks.contracts import expand, read_contracts
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import backfill_params, window_params
 
-DOCS = """
+DOCS = N_("""
 ### Bill a range of dates
 
 Runs every stage for `from_date` … `to_date`, both included: contracts and rules, periods, price updates, invoices, each
@@ -19,7 +20,7 @@ the older ones up **for good**. `dry_run` shows the plan with amounts in the log
 
 **Ceilings**: a plan above `max_invoices` or `max_total` waits at `approve` for a person (Browse, Required Actions).
 What was approved is what is billed, at its amounts. Rejecting skips the rest; the periods stay planned.
-"""
+""")
 
 
 @dag(
@@ -28,7 +29,7 @@ What was approved is what is billed, at its amounts. Rejecting skips the rest; t
     catchup=False,
     params=window_params() | backfill_params(),
     tags=["ciclo", "billing", "backfill"],
-    doc_md=DOCS,
+    doc_md=_(DOCS),
     **alerts(),
 )
 def bill_range() -> None:

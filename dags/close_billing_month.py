@@ -3,11 +3,12 @@
 import pendulum
 from airflow.sdk import MultipleCronTriggerTimetable, dag
 
+from ciclo.locale import N_, _
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import window_params
 from ciclo.tasks.proving import close, read_rules
 
-DOCS = """
+DOCS = N_("""
 ### Close a billing month
 
 Compares what the rules call for with the invoices at the vendor, both ways: nothing missing, nothing twice, and every
@@ -21,7 +22,7 @@ its log and the console say what is missing.
 **Contracts**: with `contract_ids` it is a look, not a closing. So it is with `dry_run`.
 **Afterwards**: what changes in a closed month is a finding of `reconcile_receivables`.
 What closes, what does not and who decides: `docs/closing.md`.
-"""
+""")
 
 
 @dag(
@@ -31,7 +32,7 @@ What closes, what does not and who decides: `docs/closing.md`.
     max_active_runs=1,
     params=window_params(),
     tags=["ciclo", "closing"],
-    doc_md=DOCS,
+    doc_md=_(DOCS),
     **alerts(),
 )
 def close_billing_month() -> None:

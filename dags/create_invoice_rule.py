@@ -3,11 +3,12 @@
 import pendulum
 from airflow.sdk import dag
 
+from ciclo.locale import N_, _
 from ciclo.tasks.contracts import create, read_and_expand
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import connection_param, rule_params
 
-DOCS = """
+DOCS = N_("""
 ### Create an invoice rule
 
 Creates a rule in a contract from one of the account's invoice templates. What the form leaves empty is not sent: it
@@ -20,7 +21,7 @@ the task never creates a second one.
 `month_quantity` is the length of a period in months: 12 is one invoice a year. An entry of `services` or
 `scheduled_updates` that names the template's (`invoice_template_service_item_id`,
 `invoice_template_scheduled_update_id`) overrides it, or with `_destroy` leaves it out; any other one is added.
-"""
+""")
 
 
 @dag(
@@ -29,7 +30,7 @@ the task never creates a second one.
     catchup=False,
     params=rule_params() | connection_param(),
     tags=["ciclo", "contracts"],
-    doc_md=DOCS,
+    doc_md=_(DOCS),
     **alerts(),
 )
 def create_invoice_rule() -> None:

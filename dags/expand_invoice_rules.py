@@ -3,11 +3,12 @@
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag
 
+from ciclo.locale import N_, _
 from ciclo.tasks.contracts import expand, read_contracts, report
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import window_params
 
-DOCS = """
+DOCS = N_("""
 ### Expand invoice rules
 
 Reads every contract and its invoice rules from the Billimatic API and plans the **periods** of the run's month in the
@@ -17,7 +18,7 @@ cancelled; issued ones are never touched.
 **Window**: the month of the logical date in São Paulo, or `from_date` … `to_date`.
 **What to look at**: the log of `report` for the counts, those of `expand` for rules that need a person.
 **Next**: `issue_invoices` creates the invoices on their issue dates.
-"""
+""")
 
 
 @dag(
@@ -27,7 +28,7 @@ cancelled; issued ones are never touched.
     max_active_runs=1,
     params=window_params(),
     tags=["ciclo", "billing"],
-    doc_md=DOCS,
+    doc_md=_(DOCS),
     **alerts(),
 )
 def expand_invoice_rules() -> None:

@@ -3,11 +3,12 @@
 import pendulum
 from airflow.sdk import dag
 
+from ciclo.locale import N_, _
 from ciclo.tasks.adjusting import correct, load
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import import_params
 
-DOCS = """
+DOCS = N_("""
 ### Import adjustments
 
 Adds what differs for single periods from a CSV or Parquet file, at any address that Airflow's object storage knows
@@ -16,7 +17,7 @@ Adds what differs for single periods from a CSV or Parquet file, at any address 
 1. `load`: checks the whole file; with one wrong row nothing is added, and the log names each with its line and column.
    The same row adds nothing a second time.
 2. `correct`: brings invoices that are there already, and still `to_emit`, to what they should be.
-"""
+""")
 
 
 @dag(
@@ -25,7 +26,7 @@ Adds what differs for single periods from a CSV or Parquet file, at any address 
     catchup=False,
     params=import_params(),
     tags=["ciclo", "billing"],
-    doc_md=DOCS,
+    doc_md=_(DOCS),
     **alerts(),
 )
 def import_adjustments() -> None:

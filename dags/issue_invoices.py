@@ -3,11 +3,12 @@
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag
 
+from ciclo.locale import N_, _
 from ciclo.tasks.issuing import finish, issue, prepare
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import window_params
 
-DOCS = """
+DOCS = N_("""
 ### Issue invoices
 
 Creates the invoices of the planned periods whose issue date has come: today's, and what earlier days left `planned`,
@@ -21,7 +22,7 @@ back to `CICLO_CATCH_UP_DAYS`. Older ones need `bill_range`.
 
 Clearing, retrying and running twice at once are harmless. **Parked** periods are listed with their reasons in the log
 of `finish`: they wait for a person.
-"""
+""")
 
 
 @dag(
@@ -31,7 +32,7 @@ of `finish`: they wait for a person.
     max_active_runs=1,
     params=window_params(),
     tags=["ciclo", "billing"],
-    doc_md=DOCS,
+    doc_md=_(DOCS),
     **alerts(),
 )
 def issue_invoices() -> None:

@@ -3,12 +3,13 @@
 import pendulum
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag
 
+from ciclo.locale import N_, _
 from ciclo.tasks.assets import WEBHOOKS
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import window_params
 from ciclo.tasks.proving import age, reconcile
 
-DOCS = """
+DOCS = N_("""
 ### Reconcile receivables
 
 Reads the invoices that may have changed, a hundred a request, and follows them in the ledger: states, amounts, due
@@ -20,7 +21,7 @@ lost is found by the daily run.
 **Window**: `from_date` … `to_date` read exactly those issue dates instead.
 **What to look at**: the log of `reconcile` for new findings, that of `age` for what is owed and since when.
 Kinds of findings and their cures: `docs/reconciliation.md`.
-"""
+""")
 
 
 @dag(
@@ -32,7 +33,7 @@ Kinds of findings and their cures: `docs/reconciliation.md`.
     max_active_runs=1,
     params=window_params(),
     tags=["ciclo", "receivables"],
-    doc_md=DOCS,
+    doc_md=_(DOCS),
     **alerts(),
 )
 def reconcile_receivables() -> None:

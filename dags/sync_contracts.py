@@ -3,11 +3,12 @@
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag
 
+from ciclo.locale import N_, _
 from ciclo.tasks.contracts import look_for_drift, read_contracts, report_synced, sync
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import window_params
 
-DOCS = """
+DOCS = N_("""
 ### Sync contracts
 
 Reads every contract and its invoice rules, those not read for longest first and all within `CICLO_READ_WITHIN_DAYS`,
@@ -17,7 +18,7 @@ what lies before a rule was first seen and what cannot be read become findings.
 
 **What to look at**: the log of `report` for the counts, those of `sync` for rules that need a person, that of
 `look_for_drift` for fields and values of the vendor's API that were never seen before.
-"""
+""")
 
 
 @dag(
@@ -27,7 +28,7 @@ what lies before a rule was first seen and what cannot be read become findings.
     max_active_runs=1,
     params=window_params(),
     tags=["ciclo", "contracts"],
-    doc_md=DOCS,
+    doc_md=_(DOCS),
     **alerts(),
 )
 def sync_contracts() -> None:

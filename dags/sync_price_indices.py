@@ -3,11 +3,12 @@
 import pendulum
 from airflow.sdk import CronTriggerTimetable, Param, dag
 
+from ciclo.locale import N_, _
 from ciclo.tasks.assets import PRICE_INDICES
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.prices import load_shipped, sync
 
-DOCS = """
+DOCS = N_("""
 ### Sync price indices
 
 Brings newer monthly values of IGP-M, IPCA, IGP-DI, INPC and IPC-Fipe from the central bank's SGS API into the ledger.
@@ -18,7 +19,7 @@ with the former one. Their prices stay as they are: a person decides.
 
 **What to look at**: a red `sync_…` means that SGS does not answer for that index; the ledger keeps what it has, and
 an update that needs a missing month waits. Settings: `CICLO_SGS_URL`, `CICLO_NOTIFY`.
-"""
+""")
 
 
 @dag(
@@ -27,10 +28,12 @@ an update that needs a missing month waits. Settings: `CICLO_SGS_URL`, `CICLO_NO
     catchup=False,
     max_active_runs=1,
     params={
-        "dry_run": Param(default=False, type="boolean", title="Dry run", description="Ask SGS, keep nothing of it.")
+        "dry_run": Param(
+            default=False, type="boolean", title=_("Dry run"), description=_("Ask SGS, keep nothing of it.")
+        )
     },
     tags=["ciclo", "prices"],
-    doc_md=DOCS,
+    doc_md=_(DOCS),
     **alerts(),
 )
 def sync_price_indices() -> None:

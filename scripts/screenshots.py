@@ -1,5 +1,7 @@
 # ruff: noqa: INP001 - a script, not a module of a package
-"""Screenshots of every view of the console, light and dark, wide and narrow, into `docs/images/`.
+"""Screenshots of every view of the console: both languages, light and dark, wide and narrow, into `docs/images/`.
+
+Portuguese ones have `-pt` in their names.
 
 Run `python scripts/screenshots.py`. Without `--url` it serves the console over the small year of `tests/console`; with
 it, it visits a console that is running, such as the demo's (`--url http://127.0.0.1:8080/billing`).
@@ -14,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 import uvicorn
@@ -33,7 +36,10 @@ VIEWS = {
     "contract": "/contracts/100",
     "rule": "/rules/1000",
     "closed-month": "/months/2025-10",
+    "forecast": "/forecast",
 }
+LANGUAGES = {"en-US": "", "pt-BR": "-pt"}
+"""What a browser asks for, and what its pictures' names end in."""
 SIZES = {"wide": (1280, 850), "narrow": (390, 844)}
 ALSO_NARROW = ("month", "periods")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -49,7 +55,7 @@ def main() -> None:
     if given.url:
         _take_all(given.url.rstrip("/"), given.into)
         return
-    with _small_year() as url:
+    with small_year_console() as url:
         _take_all(url, given.into)
 
 
@@ -57,12 +63,11 @@ def _take_all(url: str, into: Path) -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        for scheme in ("light", "dark"):
-            for size, (width, height) in SIZES.items():
-                page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-                names = VIEWS if size == "wide" else ALSO_NARROW
-                _take(page, url, into, names, f"{scheme}-{size}")
-                page.close()
+        for (locale, language), scheme, size in product(LANGUAGES.items(), ("light", "dark"), SIZES):
+            width, height = SIZES[size]
+            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme, locale=locale)
+            _take(page, url, into, VIEWS if size == "wide" else ALSO_NARROW, f"{scheme}-{size}{language}")
+            page.close()
         browser.close()
 
 
@@ -77,11 +82,11 @@ def _take(page: Page, url: str, into: Path, names: Iterable[str], suffix: str) -
 
 
 @contextmanager
-def _small_year() -> Iterator[str]:
+def small_year_console() -> Iterator[str]:
     """Serve the console over the tests' small year, at its own time."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from web.factories import NOW  # noqa: PLC0415 - it is on the path only now
-    from web.small_year import fill_small_year  # noqa: PLC0415 - it is on the path only now
+    from console.factories import NOW  # noqa: PLC0415 - it is on the path only now
+    from console.small_year import fill_small_year  # noqa: PLC0415 - it is on the path only now
 
     with tempfile.TemporaryDirectory() as folder:
         ledger = f"sqlite:///{folder}/ledger.db"

@@ -60,13 +60,14 @@ def import_file(
             else:
                 for each in refused.errors:
                     typer.echo(f"{file}: {each}", err=True)
-                typer.echo("error: nothing was added", err=True)
+                typer.echo(_("error: {message}").format(message=_("nothing was added")), err=True)
             return 1
         session.commit()
     if as_json:
         typer.echo(json.dumps(added.counts() | {"errors": []}, indent=2))
     else:
-        typer.echo(f"{len(added.ids)} added, {added.known} had been added before")
+        text = _("{count} added, {known} had been added before")
+        typer.echo(text.format(count=len(added.ids), known=added.known))
     return 0
 
 
@@ -119,7 +120,8 @@ def rule(
             notice_days=notice_days,
         )
         session.commit()
-    typer.echo(f"Rule {number} {'waits' if waits else 'does not wait'} for quantities.")
+    text = _("Rule {number} waits for quantities.") if waits else _("Rule {number} does not wait for quantities.")
+    typer.echo(text.format(number=number))
 
 
 @adjust.command()

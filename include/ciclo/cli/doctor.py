@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ciclo.locale import _
+
 if TYPE_CHECKING:
     from ciclo.billimatic import BillimaticClient
     from ciclo.sgs.client import SgsClient
@@ -43,7 +45,7 @@ def doctor(
             healthy = _is_healthy(api)
             found = survey(api)
     except ApiError as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(_("error: {message}").format(message=error), err=True)
         raise typer.Exit(1) from None
     known = set(json.loads(seen.read_text("utf-8"))) if seen is not None and seen.exists() else set()
     new = [drift for drift in sorted(found.drifts) if str(drift) not in known]
@@ -59,10 +61,12 @@ def doctor(
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         looked_at = ", ".join(f"{number} {resource}" for resource, number in found.records.items())
-        typer.echo(f"health check: {'ok' if healthy else 'not ok'}; looked at {looked_at or 'nothing'}")
+        state = _("health check: ok") if healthy else _("health check: not ok")
+        seen_text = _("looked at {what}").format(what=looked_at or _("nothing"))
+        typer.echo(f"{state}; {seen_text}")
         for line in (*map(str, new), *found.failures):
             typer.echo(line)
-        typer.echo(f"{len(new)} new, {len(found.failures)} not read")
+        typer.echo(_("{new} new, {failed} not read").format(new=len(new), failed=len(found.failures)))
     if new or found.failures:
         raise typer.Exit(1)
 
@@ -90,7 +94,7 @@ def account(
             raise typer.BadParameter(str(error), param_hint="--conn") from None
     else:
         if organization is None:
-            raise typer.BadParameter("is needed without --conn", param_hint="--organization")
+            raise typer.BadParameter(_("is needed without --conn"), param_hint="--organization")
         try:
             token = os.environ.get("CICLO_TOKEN", "") if token_file is None else token_file.read_text("utf-8")
         except OSError as error:

@@ -12,6 +12,8 @@ from typing import Annotated
 
 import typer
 
+from ciclo.locale import _
+
 ledger = typer.Typer(help="The ledger's database.", no_args_is_help=True)
 
 COPY_URL = "CICLO_LEDGER_COPY_URL"
@@ -25,7 +27,8 @@ def upgrade() -> None:
     from ciclo.ledger.database import upgrade as migrate  # noqa: PLC0415
 
     engine = open_engine()
-    typer.echo(f"The ledger ({engine.dialect.name}) is at migration {migrate(engine)}.")
+    text = _("The ledger ({kind}) is at migration {number}.")
+    typer.echo(text.format(kind=engine.dialect.name, number=migrate(engine)))
 
 
 @ledger.command()
@@ -48,11 +51,12 @@ def copy(
     from ciclo.ledger.maintenance import copy_ledger  # noqa: PLC0415
 
     if not target:
-        raise typer.BadParameter(f"say where the copy goes: --to, or {COPY_URL}")
+        raise typer.BadParameter(_("say where the copy goes: --to, or {variable}").format(variable=COPY_URL))
     copied = copy_ledger(source or ledger_url(), target, at=datetime.now(UTC))
     for table, rows in copied.items():
         typer.echo(f"{rows:>12,}  {table}")
-    typer.echo(f"{sum(copied.values()):>12,}  rows, read again on both sides: the copy is the same")
+    same = _("rows, read again on both sides: the copy is the same")
+    typer.echo(f"{sum(copied.values()):>12,}  {same}")
 
 
 @ledger.command()
@@ -62,7 +66,8 @@ def backup(path: Annotated[Path, typer.Argument(metavar="FILE", help="A new file
     from ciclo.ledger.maintenance import back_up  # noqa: PLC0415 - a command loads only what it needs
 
     size = back_up(ledger_url(), path)
-    typer.echo(f"The ledger is backed up in {path}: {size:,} bytes, checked, readable by you alone.")
+    text = _("The ledger is backed up in {path}: {size} bytes, checked, readable by you alone.")
+    typer.echo(text.format(path=path, size=f"{size:,}"))
 
 
 parked = typer.Typer(help="Periods that stopped for a person: list, release, cancel.", no_args_is_help=True)
@@ -89,7 +94,8 @@ def list_parked(
         return
     for period in periods:
         typer.echo(period.line(now))
-    typer.echo(f"{len(periods)} parked, {brl(at_risk(periods))} at risk")
+    text = _("{count} parked, {amount} at risk")
+    typer.echo(text.format(count=len(periods), amount=brl(at_risk(periods))))
 
 
 @parked.command()

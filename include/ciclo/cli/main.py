@@ -58,7 +58,7 @@ def every_command(
 ) -> None:
     """Recurring billing on Apache Airflow: every period invoiced exactly once."""
     if lang and closest(lang) is None:
-        raise typer.BadParameter(f"there are {', '.join(LANGUAGES)}", param_hint=LANG)
+        raise typer.BadParameter(_("there are {names}").format(names=", ".join(LANGUAGES)), param_hint=LANG)
 
 
 @app.command()
@@ -116,9 +116,9 @@ def _read_json(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
     except ValueError as error:
-        raise InputError(f"{path} is not JSON: {error}") from None
+        raise InputError(_("{path} is not JSON: {error}").format(path=path, error=error)) from None
     if not isinstance(document, dict):
-        raise InputError(f"{path} is not a JSON object")
+        raise InputError(_("{path} is not a JSON object").format(path=path))
     return document
 
 
@@ -148,9 +148,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     except (InputError, DomainError, LedgerError) as error:
         _fail(str(error), 1)
     except SQLAlchemyError as error:  # its message may quote rows
-        _fail(f"the database fails ({type(getattr(error, 'orig', error)).__name__})", 1)
+        _fail(_("the database fails ({kind})").format(kind=type(getattr(error, "orig", error)).__name__), 1)
     except OSError as error:
-        _fail(f"{error.filename or 'a file or connection'}: {error.strerror or type(error).__name__}", 1)
+        what = error.filename or _("a file or connection")
+        _fail(f"{what}: {error.strerror or type(error).__name__}", 1)
     except ScenarioError as error:
         _fail(str(error), 2)
     except (typer.Abort, KeyboardInterrupt):

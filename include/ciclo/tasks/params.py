@@ -5,6 +5,7 @@ from typing import Any
 from airflow.sdk import Param
 
 from ciclo.jobs.backfill import BackfillPolicy
+from ciclo.locale import _
 from ciclo.provider.hook import BillimaticHook
 from ciclo.tasks.settings import settings
 
@@ -46,11 +47,11 @@ def window_params() -> dict[str, Param]:
             [],
             type="array",
             items={"type": "integer", "minimum": 1},
-            title="Contracts",
-            description="Ids of the contracts to bill. Empty: all of them.",
+            title=_("Contracts"),
+            description=_("Ids of the contracts to bill. Empty: all of them."),
         ),
         "dry_run": Param(
-            default=False, type="boolean", title="Dry run", description="Say what would be done, send nothing."
+            default=False, type="boolean", title=_("Dry run"), description=_("Say what would be done, send nothing.")
         ),
         **connection_param(),
     }
@@ -63,11 +64,11 @@ def range_params() -> dict[str, Param]:
             None,
             type=["null", "string"],
             format="date",
-            title="From",
-            description="First issue date, included. Empty: the run's own day or month.",
+            title=_("From"),
+            description=_("First issue date, included. Empty: the run's own day or month."),
         ),
         "to_date": Param(
-            None, type=["null", "string"], format="date", title="To", description="Last issue date, included."
+            None, type=["null", "string"], format="date", title=_("To"), description=_("Last issue date, included.")
         ),
     }
 
@@ -79,8 +80,8 @@ def connection_param() -> dict[str, Param]:
             BillimaticHook.default_conn_name,
             type="string",
             minLength=1,
-            title="Connection",
-            description="Airflow connection of type Billimatic.",
+            title=_("Connection"),
+            description=_("Airflow connection of type Billimatic."),
         )
     }
 
@@ -91,24 +92,26 @@ def backfill_params() -> dict[str, Param]:
         "policy": Param(
             BackfillPolicy.EACH.value,
             enum=[policy.value for policy in BackfillPolicy],
-            title="Policy",
-            description="each: every missed period. current_only: the newest of each rule, older ones are given up. "
-            "dry_run: a plan with amounts.",
+            title=_("Policy"),
+            description=_(
+                "each: every missed period. current_only: the newest of each rule, older ones are given up. "
+                "dry_run: a plan with amounts."
+            ),
         ),
         "max_invoices": Param(
             settings().max_invoices,
             type=["null", "integer"],
             minimum=0,
-            title="Invoices",
-            description="A plan of more invoices waits for a person's approval. Empty: any number.",
+            title=_("Invoices"),
+            description=_("A plan of more invoices waits for a person's approval. Empty: any number."),
         ),
         "max_total": Param(
             settings().max_total,
             type=["null", "string", "integer"],
             pattern=MONEY,
             minimum=0,
-            title="Total in BRL",
-            description="A plan of more money waits for a person's approval, as 250000.00. Empty: any amount.",
+            title=_("Total in BRL"),
+            description=_("A plan of more money waits for a person's approval, as 250000.00. Empty: any amount."),
         ),
     }
 
@@ -119,8 +122,8 @@ def update_params() -> dict[str, Param]:
         "require_approval": Param(
             settings().approve_price_updates,
             type="boolean",
-            title="Approval",
-            description="Let a person approve the proposals before they are applied.",
+            title=_("Approval"),
+            description=_("Let a person approve the proposals before they are applied."),
         )
     }
 
@@ -131,14 +134,16 @@ def import_params() -> dict[str, Param]:
         "path": Param(
             type="string",
             minLength=1,
-            title="File",
-            description="Address of a CSV or Parquet file, as s3://bucket/metering.csv or file:///data/metering.csv.",
+            title=_("File"),
+            description=_(
+                "Address of a CSV or Parquet file, as s3://bucket/metering.csv or file:///data/metering.csv."
+            ),
         ),
         "storage_conn_id": Param(
             None,
             type=["null", "string"],
-            title="Connection of the storage",
-            description="Airflow connection with which the file is read. Empty: none.",
+            title=_("Connection of the storage"),
+            description=_("Airflow connection with which the file is read. Empty: none."),
         ),
         "dry_run": window_params()["dry_run"],
         **connection_param(),
@@ -148,30 +153,32 @@ def import_params() -> dict[str, Param]:
 def rule_params() -> dict[str, Param]:
     """Return the form of a new rule: what is left empty comes from the template, and is not sent."""
     return {
-        "contract_id": Param(type="integer", minimum=1, title="Contract"),
-        "invoice_template_id": Param(type="integer", minimum=1, title="Template"),
-        "title": Param(type="string", minLength=1, title="Title"),
-        "init_date": Param(type="string", format="date", title="First issue date"),
-        "end_date": _empty("string", "Last issue date", format="date"),
-        "period_unit": _choice("Unit of a period", "monthly", "weekly"),
-        "month_quantity": _choice("Months a period", 1, 2, 3, 6, 12),
-        "accrual_month_quantity": _choice("Competence", "same_month", "previous_month", "next_month"),
-        "gross_value": _empty("string", "Gross value in BRL", pattern=MONEY),
-        "description": _empty("string", "Description"),
-        "nfe_body": _empty("string", "Text of the NFS-e"),
+        "contract_id": Param(type="integer", minimum=1, title=_("Contract")),
+        "invoice_template_id": Param(type="integer", minimum=1, title=_("Template")),
+        "title": Param(type="string", minLength=1, title=_("Title")),
+        "init_date": Param(type="string", format="date", title=_("First issue date")),
+        "end_date": _empty("string", _("Last issue date"), format="date"),
+        "period_unit": _choice(_("Unit of a period"), "monthly", "weekly"),
+        "month_quantity": _choice(_("Months a period"), 1, 2, 3, 6, 12),
+        "accrual_month_quantity": _choice(_("Competence"), "same_month", "previous_month", "next_month"),
+        "gross_value": _empty("string", _("Gross value in BRL"), pattern=MONEY),
+        "description": _empty("string", _("Description")),
+        "nfe_body": _empty("string", _("Text of the NFS-e")),
         "charge_type": _choice(
-            "Due dates", "fixed_day", "last_day_of_month", "day_quantity", "fixed_day_and_month_quantity"
+            _("Due dates"), "fixed_day", "last_day_of_month", "day_quantity", "fixed_day_and_month_quantity"
         ),
-        "day_number": _empty("integer", "Due on day", minimum=1, maximum=31),
-        "day_quantity": _empty("integer", "Due days after issue", minimum=0),
-        "due_month_quantity": _empty("integer", "Due months after issue", minimum=1),
-        "parcel_number": _empty("integer", "Receivables", minimum=1),
-        "only_business_days": _empty("boolean", "Business days only"),
-        "notify_customer": _empty("boolean", "Notify the customer"),
-        "apply_negative_updates": _empty("boolean", "Let a negative index lower the price"),
-        "services": _entries("Services", _SERVICE, '[{"invoice_template_service_item_id": 12, "unit_value": "95.00"}]'),
+        "day_number": _empty("integer", _("Due on day"), minimum=1, maximum=31),
+        "day_quantity": _empty("integer", _("Due days after issue"), minimum=0),
+        "due_month_quantity": _empty("integer", _("Due months after issue"), minimum=1),
+        "parcel_number": _empty("integer", _("Receivables"), minimum=1),
+        "only_business_days": _empty("boolean", _("Business days only")),
+        "notify_customer": _empty("boolean", _("Notify the customer")),
+        "apply_negative_updates": _empty("boolean", _("Let a negative index lower the price")),
+        "services": _entries(
+            _("Services"), _SERVICE, '[{"invoice_template_service_item_id": 12, "unit_value": "95.00"}]'
+        ),
         "scheduled_updates": _entries(
-            "Price updates",
+            _("Price updates"),
             _UPDATE,
             '[{"invoice_template_scheduled_update_id": 490, "init_date": "2019-12-20", "month_quantity": 12}]',
         ),
@@ -180,8 +187,8 @@ def rule_params() -> dict[str, Param]:
             type=["null", "object"],
             properties=_PAYMENT,
             additionalProperties=False,
-            title="Payment",
-            description='Example: {"payment_method": "payment_gateway", "installments": 3}',
+            title=_("Payment"),
+            description=_("Example:") + ' {"payment_method": "payment_gateway", "installments": 3}',
         ),
     }
 
@@ -196,4 +203,4 @@ def _choice(title: str, *values: str | int) -> Param:
 
 def _entries(title: str, properties: dict[str, Any], example: str) -> Param:
     item = {"type": "object", "properties": properties, "additionalProperties": False}
-    return Param([], type="array", items=item, title=title, description=f"Example: {example}")
+    return Param([], type="array", items=item, title=title, description=_("Example:") + f" {example}")

@@ -95,7 +95,8 @@
     if (!button) return;
     const answer = button.parentElement.querySelector("[role=status]");
     button.disabled = true;
-    answer.textContent = "Starting…";
+    const words = document.body.dataset; // put into the reader's language by the page
+    answer.textContent = words.starting;
     try {
       const response = await fetch(button.dataset.runDag, {
         method: "POST",
@@ -104,10 +105,10 @@
         body: JSON.stringify({ logical_date: null, conf: JSON.parse(button.dataset.conf) }),
       });
       const body = await response.json().catch(() => ({}));
-      if (!response.ok) throw new Error(typeof body.detail === "string" ? body.detail : `Airflow answered ${response.status}`);
-      answer.textContent = `Started: ${body.dag_run_id}`;
+      if (!response.ok) throw new Error(typeof body.detail === "string" ? body.detail : `${words.answered} ${response.status}`);
+      answer.textContent = `${words.started} ${body.dag_run_id}`;
     } catch (error) {
-      answer.textContent = `Not started: ${error.message}`;
+      answer.textContent = `${words.notStarted} ${error.message}`;
       button.disabled = false;
     }
   });

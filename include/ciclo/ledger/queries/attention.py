@@ -17,6 +17,7 @@ from ciclo.ledger.queries.paging import Listing, contains, counted, not_at_rest
 from ciclo.ledger.queries.periods import PeriodFilter, PeriodRow, period_listing
 from ciclo.ledger.queries.trail import TrailEntry, trail_of
 from ciclo.ledger.tables import Contract, Finding, Payload, Period, PriceUpdateExecution
+from ciclo.locale import _, ngettext
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +190,11 @@ class ParkedPeriod:
 
     def line(self, now: datetime) -> str:
         """Say it in a line."""
-        amount = brl(self.amount) if self.amount is not None else "unknown"
-        place = f"{self.contract}, rule {self.rule_id}, {self.issue_date}"
-        return f"{self.period_id:>8}  {self.days(now):>4} days  {amount:>16}  {place}: {self.reason}"
+        amount = brl(self.amount) if self.amount is not None else _("unknown")
+        place = _("{contract}, rule {id}, {day}").format(contract=self.contract, id=self.rule_id, day=self.issue_date)
+        days = self.days(now)
+        age = ngettext("{count} day", "{count} days", days).format(count=f"{days:>4}")
+        return f"{self.period_id:>8}  {age}  {amount:>16}  {place}: {self.reason}"
 
     def document(self, now: datetime) -> dict[str, Any]:
         """Return it as JSON values, money as a decimal string."""
