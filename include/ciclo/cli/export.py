@@ -31,9 +31,9 @@ def export(
     """
     from ciclo.domain.calendar import SAO_PAULO  # noqa: PLC0415 - a command loads only what it needs
     from ciclo.http.errors import ApiError  # noqa: PLC0415
-    from ciclo.jobs.closing.report import write_whole  # noqa: PLC0415
     from ciclo.jobs.rehearsal.anonymize import anonymized  # noqa: PLC0415
     from ciclo.jobs.rehearsal.export import export_account  # noqa: PLC0415
+    from ciclo.jobs.reports import write_whole  # noqa: PLC0415
 
     try:
         with account(url, organization, token_file, conn) as api:

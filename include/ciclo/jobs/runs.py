@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from ciclo.billimatic import BillimaticClient
 from ciclo.domain.calendar import SAO_PAULO, add_days, add_months, first_of_month
 from ciclo.domain.recurrence import DateRange
-from ciclo.jobs.closing.report import ReportsPath
 from ciclo.jobs.context import JobContext, is_armed
+from ciclo.jobs.reports import ReportsPath
 from ciclo.jobs.settings import BillingSettings
 from ciclo.ledger.repositories import Scope
 

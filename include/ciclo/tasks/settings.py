@@ -8,7 +8,7 @@ from airflow.sdk import ObjectStoragePath
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ciclo.jobs.closing.report import ReportsPath
+from ciclo.jobs.reports import ReportsPath
 from ciclo.jobs.settings import BillingSettings
 
 

@@ -1,25 +1,17 @@
-"""The report of an audit, in the reader's language: lines for a console, JSON, a CSV, and a page that prints.
+"""The report of an audit, in the reader's language: lines for a console, JSON, a CSV, and a page that prints."""
 
-The page escapes text from outside, the CSV never lets it become a formula, and a file is there whole or not at all.
-"""
-
-import csv
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
-from io import StringIO
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, select_autoescape
 
 from ciclo.domain.findings import AuditKind, Normality
 from ciclo.domain.money import brl
-from ciclo.domain.spreadsheet import cell
 from ciclo.domain.wording import AUDIT_KINDS, AUDIT_METHODS
 from ciclo.jobs.audit.findings import Audit, AuditFinding, AuditRange, NewPrice, total
-from ciclo.jobs.closing.report import ReportsPath, write_whole
-from ciclo.locale import _, language, ngettext
+from ciclo.jobs.reports import ReportsPath, csv_text, page, write_files, write_whole
+from ciclo.locale import _, ngettext
 
 LARGEST = 10
 """Findings on the cover."""
@@ -62,7 +54,6 @@ def write_report(found: Audit, audited: AuditRange, folder: ReportsPath, organiz
     Raises:
         OSError: the folder cannot be written to.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     name = f"{NAME}-{organization_id}-{audited.first:%Y-%m}-{audited.as_of:%Y-%m}"
     whole = {
         **document(found, audited),
@@ -70,13 +61,11 @@ def write_report(found: Audit, audited: AuditRange, folder: ReportsPath, organiz
         "not_judged": [each.document() for each in found.unjudged],
     }
     texts = {
-        ".html": html_text(found, audited, organization_id),
-        ".csv": csv_text(found),
+        ".html": audit_page(found, audited, organization_id),
+        ".csv": csv_text(COLUMNS, found.findings),
         ".json": json.dumps(whole, indent=2, ensure_ascii=False),
     }
-    for suffix, text in texts.items():
-        write_whole(folder / f"{name}{suffix}", text)
-    return [folder / f"{name}{suffix}" for suffix in texts]
+    return write_files(folder, name, texts)
 
 
 # -- CSV ---------------------------------------------------------------------------------------------------------------
@@ -106,27 +95,13 @@ PRICE_COLUMNS: dict[str, Callable[[NewPrice], object]] = {
 }
 
 
-def csv_text(found: Audit) -> str:
-    """Return a row a finding; semicolons, decimal commas, UTF-8 with a mark, as a Brazilian spreadsheet opens it."""
-    return _csv(COLUMNS, found.findings)
-
-
 def write_prices(found: Audit, path: ReportsPath) -> None:
     """Write the unit values as they would be, had every readjustment been made: a person applies them, or not.
 
     Raises:
         OSError: the file cannot be written.
     """
-    write_whole(path, _csv(PRICE_COLUMNS, found.prices))
-
-
-def _csv(columns: dict[str, Callable[[Any], object]], rows: Sequence[Any]) -> str:
-    buffer = StringIO()
-    buffer.write("\N{ZERO WIDTH NO-BREAK SPACE}")
-    writer = csv.writer(buffer, delimiter=";", lineterminator="\r\n")
-    writer.writerow(columns)
-    writer.writerows([cell(value(row)) for value in columns.values()] for row in rows)
-    return buffer.getvalue()
+    write_whole(path, csv_text(PRICE_COLUMNS, found.prices))
 
 
 def _amount(text: str | None) -> object:
@@ -138,22 +113,15 @@ def _amount(text: str | None) -> object:
 # -- HTML --------------------------------------------------------------------------------------------------------------
 
 
-def html_text(found: Audit, audited: AuditRange, organization_id: int) -> str:
-    """Return the report as one page without anything from the network."""
-    environment = Environment(
-        loader=PackageLoader("ciclo.jobs.audit"),
-        autoescape=select_autoescape(default=True),
-        extensions=["jinja2.ext.i18n"],
-        trim_blocks=True,
-    )
-    environment.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]  # of the extension
-    environment.filters["brl"] = brl
+def audit_page(found: Audit, audited: AuditRange, organization_id: int) -> str:
+    """Return the report as one page."""
     edits = Counter(each.kind for each in found.normal)
     by_kind = {kind: [each for each in found.findings if each.kind is kind] for kind in AuditKind}
-    return environment.get_template("audit.html").render(
+    return page(
+        "ciclo.jobs.audit",
+        "audit.html",
         audited=audited,
         organization_id=organization_id,
-        language=language().replace("_", "-"),
         totals=_totals(found),
         names={kind: _(text) for kind, text in AUDIT_KINDS.items()},
         methods={kind: _(text) for kind, text in AUDIT_METHODS.items()},

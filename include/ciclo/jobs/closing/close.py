@@ -13,11 +13,12 @@ from ciclo.domain.findings import FindingKind
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.closing.proof import MonthProof, Verdict, never_billed, prove_month
-from ciclo.jobs.closing.report import MonthReport, ReportFiles, ReportsPath, contract_totals, write_report
+from ciclo.jobs.closing.report import MonthReport, ReportFiles, contract_totals, write_report
 from ciclo.jobs.context import JobContext, responsible_from
 from ciclo.jobs.periods.expand import plan_without_billing
 from ciclo.jobs.periods.plan import plan_periods
 from ciclo.jobs.reconciliation.reconcile import reconcile
+from ciclo.jobs.reports import ReportsPath
 from ciclo.jobs.rules.read import read_contract_list, read_in_batches
 from ciclo.ledger.repositories import Scope
 

@@ -1,29 +1,21 @@
 """The report of a month: what was expected, billed and received, by contract, and all that a person should know.
 
-It says what the proof found and decides one thing only: whether the month is closed. As files it is a CSV that a
-Brazilian spreadsheet opens, and a page that prints: the page escapes text from outside, the CSV never lets it become a
-formula, and a file is there whole or not at all.
+It says what the proof found and decides one thing only: whether the month is closed.
 """
 
-import csv
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from io import StringIO
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol, Self
-
-from jinja2 import Environment, PackageLoader, select_autoescape
+from typing import Any, NamedTuple
 
 from ciclo.domain.findings import FindingKind, stops_closing
-from ciclo.domain.money import ZERO, brl
+from ciclo.domain.money import ZERO
 from ciclo.domain.receivables import InvoiceState
-from ciclo.domain.spreadsheet import cell
 from ciclo.domain.wording import said
 from ciclo.jobs.closing.proof import MonthLine, MonthProof, Verdict
+from ciclo.jobs.reports import ReportsPath, csv_text, page, write_files
 from ciclo.ledger.tables import Finding, PriceUpdateExecution
 
 UNSETTLED = ("parked", "in_doubt")
@@ -207,22 +199,6 @@ def _plain(each: ContractTotal) -> dict[str, Any]:
 # -- as files ----------------------------------------------------------------------------------------------------------
 
 
-class ReportsPath(Protocol):
-    """A folder or a file on a disk or in an object store, as `pathlib.Path` and Airflow's `ObjectStoragePath` are."""
-
-    def __truediv__(self, name: str, /) -> Self:
-        """Return what is called so in this folder."""
-        ...
-
-    def mkdir(self, mode: int = ..., parents: bool = ..., exist_ok: bool = ...) -> None:  # noqa: FBT001 - pathlib's
-        """Make the folder; in an object store there is nothing to make."""
-        ...
-
-    def write_bytes(self, data: bytes, /) -> int:
-        """Write the file."""
-        ...
-
-
 class ReportFiles(NamedTuple):
     """Where the files of a month's report are."""
 
@@ -236,24 +212,12 @@ def write_report(report: MonthReport, folder: ReportsPath, names: dict[int, str]
     Raises:
         OSError: the folder cannot be written to.
     """
-    folder = folder / str(report.organization_id)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    name = f"ciclo-{report.month:%Y-%m}"
-    files = ReportFiles(folder / f"{name}.csv", folder / f"{name}.html")
-    write_whole(files.csv, csv_text(report, names))
-    write_whole(files.html, html_text(report, names))
-    return files
-
-
-def write_whole(path: ReportsPath, text: str) -> None:
-    """Write a file of its owner's alone; whoever reads it meanwhile reads the old one."""
-    if not isinstance(path, Path):  # an object store sees to that itself
-        path.write_bytes(text.encode())
-        return
-    partial = path.with_suffix(f"{path.suffix}.{os.getpid()}")
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    partial.replace(path)
+    files = write_files(
+        folder / str(report.organization_id),
+        f"ciclo-{report.month:%Y-%m}",
+        {".csv": month_csv(report, names), ".html": month_page(report, names)},
+    )
+    return ReportFiles(*files)
 
 
 # -- CSV -------------------------------------------------------------------------------------------------------------
@@ -274,29 +238,22 @@ COLUMNS: dict[str, Callable[[MonthLine], object]] = {
 }
 
 
-def csv_text(report: MonthReport, names: dict[int, str]) -> str:
-    """Return a row a period and a row an invoice without one; semicolons, decimal commas, UTF-8 with a mark."""
-    buffer = StringIO()
-    buffer.write("\N{ZERO WIDTH NO-BREAK SPACE}")
-    writer = csv.writer(buffer, delimiter=";", lineterminator="\r\n")
-    writer.writerow(["contract", *COLUMNS])
-    for line in report.proof.lines:
-        name = names.get(line.contract_id, "")
-        writer.writerow([cell(name), *(cell(value(line)) for value in COLUMNS.values())])
-    return buffer.getvalue()
+def month_csv(report: MonthReport, names: dict[int, str]) -> str:
+    """Return a row a period and a row an invoice without one."""
+    name: dict[str, Callable[[MonthLine], object]] = {"contract": lambda line: names.get(line.contract_id, "")}
+    return csv_text(name | COLUMNS, report.proof.lines)
 
 
 # -- HTML ------------------------------------------------------------------------------------------------------------
 
 
-def html_text(report: MonthReport, names: dict[int, str]) -> str:
-    """Return the report as one page without anything from the network."""
-    environment = Environment(loader=PackageLoader("ciclo.jobs.closing"), autoescape=select_autoescape(default=True))
-    environment.filters["brl"] = lambda value: brl(Decimal(value))
-    context: dict[str, Any] = {
-        "report": report,
-        "document": report.document(),
-        "totals": report.totals(),
-        "names": names,
-    }
-    return environment.get_template("month_report.html").render(context)
+def month_page(report: MonthReport, names: dict[int, str]) -> str:
+    """Return the report as one page."""
+    return page(
+        "ciclo.jobs.closing",
+        "month_report.html",
+        report=report,
+        document=report.document(),
+        totals=report.totals(),
+        names=names,
+    )

@@ -1,22 +1,16 @@
 """A forecast for people, in their language: lines for a console, a CSV, and a page that prints; and as JSON."""
 
-import csv
 import json
 from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
-from io import StringIO
-from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, select_autoescape
-
 from ciclo.domain.money import ZERO, brl
-from ciclo.domain.spreadsheet import cell
 from ciclo.domain.wording import kind_words, state_words
-from ciclo.jobs.closing.report import write_whole
 from ciclo.jobs.rehearsal.forecast import Forecast, Revenue
-from ciclo.locale import _, language, ngettext
+from ciclo.jobs.reports import ReportsPath, csv_text, page, write_files
+from ciclo.locale import _
 
 NAME: Final = "ciclo-forecast"
 SHOWN: Final = 15
@@ -47,52 +41,32 @@ def console_lines(forecast: Forecast) -> list[str]:
     return lines
 
 
-def write_report(forecast: Forecast, folder: Path) -> list[Path]:
+def write_report(forecast: Forecast, folder: ReportsPath) -> list[ReportsPath]:
     """Write page, CSV and JSON under a folder, in place of those before; return where they are.
 
     Raises:
         OSError: the folder cannot be written to.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     name = f"{NAME}-{forecast.organization_id}-{forecast.assumed.days.start:%Y-%m}"
     texts = {
-        ".html": html_text(forecast),
-        ".csv": csv_text(forecast),
+        ".html": forecast_page(forecast),
+        ".csv": csv_text(COLUMNS, forecast.revenue),
         ".json": json.dumps(forecast.document(), indent=2, ensure_ascii=False),
     }
-    for suffix, text in texts.items():
-        write_whole(folder / f"{name}{suffix}", text)
-    return [folder / f"{name}{suffix}" for suffix in texts]
+    return write_files(folder, name, texts)
 
 
-def csv_text(forecast: Forecast) -> str:
-    """Return a row a contract and month; semicolons, decimal commas, UTF-8 with a mark."""
-    buffer = StringIO()
-    buffer.write("\N{ZERO WIDTH NO-BREAK SPACE}")
-    writer = csv.writer(buffer, delimiter=";", lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([cell(value(row)) for value in COLUMNS.values()] for row in forecast.revenue)
-    return buffer.getvalue()
-
-
-def html_text(forecast: Forecast) -> str:
-    """Return the forecast as one page without anything from the network."""
-    environment = Environment(
-        loader=PackageLoader("ciclo.jobs.rehearsal"),
-        autoescape=select_autoescape(default=True),
-        extensions=["jinja2.ext.i18n"],
-        trim_blocks=True,
-    )
-    environment.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]  # of the extension
-    environment.filters["brl"] = brl
+def forecast_page(forecast: Forecast) -> str:
+    """Return the forecast as one page."""
     months = forecast.months()
     contracts: dict[int, dict[date, Revenue]] = {}
     for each in forecast.revenue:
         contracts.setdefault(each.contract_id, {})[each.month] = each
     billed, stopped, what_if = _totals(forecast)
-    return environment.get_template("forecast.html").render(
+    return page(
+        "ciclo.jobs.rehearsal",
+        "forecast.html",
         forecast=forecast,
-        language=language().replace("_", "-"),
         months=months,
         contracts=contracts,
         totals={"billed": billed, "stopped": stopped, "what_if": what_if},
