@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from bench import airflow, audit, domain, ledger, vendor
+from bench import adjustments, airflow, audit, domain, ledger, vendor
 from bench.figures import Bench, Figure
 from bench.servers import running_postgres, running_sandbox
 
@@ -28,6 +28,7 @@ BENCHMARKS: Mapping[str, Callable[[Bench], list[Figure]]] = MappingProxyType(
         "reconcile": vendor.measure_reconciliation,
         "growth": vendor.measure_growth,
         "audit": audit.measure_audit,
+        "import": adjustments.measure_import,
         "airflow": airflow.measure,
     }
 )

@@ -103,9 +103,12 @@ def rule(
         bool, typer.Option("--waits/--no-waits", help="Whether its periods wait until their quantities have come.")
     ] = False,
     notice_days: Annotated[int, typer.Option(min=0, max=60, help="Days before, on which missing ones are named.")] = 5,
+    lead_days: Annotated[
+        int | None, typer.Option(min=0, max=92, help="Days before its issue date on which its invoice is made.")
+    ] = None,
     organization: Organization = None,
 ) -> None:
-    """Say whether a rule waits for measured quantities: such a period is never billed without them."""
+    """Say how a rule is billed: whether it waits for quantities, never billed without them, and how far ahead."""
     from ciclo.ledger.adjusting import only_organization, set_rule  # noqa: PLC0415
     from ciclo.ledger.database import ledger_session  # noqa: PLC0415
 
@@ -118,6 +121,7 @@ def rule(
             at=datetime.now(UTC),
             waits_for_quantities=waits,
             notice_days=notice_days,
+            lead_days=lead_days,
         )
         session.commit()
     text = _("Rule {number} waits for quantities.") if waits else _("Rule {number} does not wait for quantities.")

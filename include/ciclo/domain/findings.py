@@ -22,6 +22,7 @@ class FindingKind(StrEnum):
 
     # periods against invoices
     REMOVED_AT_VENDOR = "removed_at_vendor"  # the period has an invoice, or is given up
+    TO_BE_DELETED = "to_be_deleted"  # it is deleted or cancelled, or its rule calls for it again
     DELETED_REMOTELY = "deleted_remotely"  # the invoice is back, or another one stands in for it
     CANCELLED_REMOTELY = "cancelled_remotely"  # the cancellation is undone, or the period is billed again
     DUPLICATED_REMOTELY = "duplicated_remotely"  # one of the two is cancelled or deleted
@@ -56,6 +57,7 @@ STOPS_CLOSING = frozenset(
         FindingKind.TERMS_CHANGED,
         FindingKind.UNREAD,
         FindingKind.REMOVED_AT_VENDOR,
+        FindingKind.TO_BE_DELETED,
         FindingKind.DELETED_REMOTELY,
         FindingKind.CANCELLED_REMOTELY,
         FindingKind.DUPLICATED_REMOTELY,

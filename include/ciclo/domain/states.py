@@ -136,6 +136,7 @@ class ReasonKind(StrEnum):
     CALLED_FOR_AGAIN = "called_for_again"
     SUPERSEDED = "superseded"
     TERMS_FOLLOWED = "terms_followed"
+    CORRECTED_AHEAD = "corrected_ahead"
 
     SKIPPED_BY_ADJUSTMENT = "skipped_by_adjustment"
     QUANTITIES_MISSING = "quantities_missing"

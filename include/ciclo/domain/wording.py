@@ -75,6 +75,7 @@ REASONS: Mapping[ReasonKind, str] = {
     _K.NOT_ON_THIS_DAY: N_("rule {rule_id} no longer issues on this day"),
     _K.LEFT_OUT_BY_POLICY: N_("left out by the policy {policy} of run {run_id}"),
     _K.CALLED_FOR_AGAIN: N_("rule {rule_id} calls for it again"),
+    _K.CORRECTED_AHEAD: N_("its invoice, made ahead, follows its rule: {was:brl} became {now:brl}"),
     _K.TERMS_FOLLOWED: N_("last seen so at {last_seen}, first seen changed at {first_seen}: {was} became {now}"),
     _K.SUPERSEDED: N_("the same rule and date is billed by organization {organization_id}"),
     _K.SKIPPED_BY_ADJUSTMENT: N_("not billed, by adjustment {adjustment_id} of {person}: {note}"),
@@ -169,6 +170,10 @@ FINDINGS: Mapping[FindingKind, str] = {
     _F.UNREAD: N_("it cannot be read: {error}"),
     _F.OVERDUE: N_("planned and not issued; it is older than runs catch up: bill_range bills it"),
     _F.REMOVED_AT_VENDOR: N_("the vendor had generated its invoice and somebody removed it"),
+    _F.TO_BE_DELETED: N_(
+        "invoice {invoice_id} of {amount:brl} was made ahead and nothing calls for it any more; delete it at the "
+        "vendor before its day, or acknowledge that it is issued"
+    ),
     _F.CANCELLED_REMOTELY: N_(
         "invoice {invoice_id} of {amount:brl} is cancelled at the vendor; bill the period again, or acknowledge that "
         "it is not billed"

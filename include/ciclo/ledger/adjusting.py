@@ -559,6 +559,7 @@ def set_rule(
     at: datetime,
     waits_for_quantities: bool = False,
     notice_days: int = 5,
+    lead_days: int | None = None,
 ) -> None:
     """Say how a rule is billed. Flushes.
 
@@ -570,6 +571,7 @@ def set_rule(
         at: when.
         waits_for_quantities: whether a period is billed only once its quantities have come.
         notice_days: days before the planned date on which missing ones are asked for.
+        lead_days: days before its issue date on which its invoice is made; counts where the installation's are fewer.
 
     Raises:
         NoSuchRow: the ledger has no such rule.
@@ -582,6 +584,7 @@ def set_rule(
         "waits_for_quantities": waits_for_quantities,
         "notice_days": notice_days,
         "noticed_until": None,
+        "lead_days": lead_days,
         "person": person,
         "changed_at": at,
     }

@@ -8,8 +8,8 @@ that a run which lost its claim cannot undo what came after it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_
 from sqlalchemy.orm import Session
 
 from ciclo.domain.adjustments import AdjustmentKind
+from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind, as_reason, check_transition
 from ciclo.ledger.database import in_parts, insert_new
@@ -61,6 +62,8 @@ class Scope:
     shard: int = 0
     shards: int = 1
     plan_id: int | None = None
+    rule_ids: tuple[int, ...] = ()
+    """Those rules alone; none means all."""
 
     def whole(self) -> "Scope":
         """Return the same window, contracts and plan, every shard."""
@@ -161,6 +164,26 @@ class PeriodRepository:
             )
             found += [each for each in self._session.scalars(query) if each.changed_at > since[each.rule_id]]
         return found
+
+    def issued_ahead(self, today: date, scope: Scope) -> list[Period]:
+        """Return the periods of a shard that are planned for days after `today` and have an invoice still `to_emit`."""
+        to_emit = exists().where(
+            Invoice.organization_id == Period.organization_id,
+            Invoice.invoice_id == Period.invoice_id,
+            Invoice.state == InvoiceState.TO_EMIT,
+            Invoice.gone_at.is_(None),
+        )
+        later = replace(scope, window=DateRange(today + timedelta(days=1), date.max))
+        query = self._mine().where(*self._due(later), Period.state == PeriodState.ISSUED, to_emit)
+        return list(self._session.scalars(query.order_by(Period.issue_date, Period.id)))
+
+    def corrected(self, period: Period, gross_value: Decimal, version: int, *, reason: Reason, at: datetime) -> None:
+        """Remember that a period's invoice follows other terms of its rule now. Flushes."""
+        period.gross_value, period.rule_version = gross_value, version
+        period.reason, period.changed_at = reason, at
+        self._session.add(period)
+        self._session.flush()
+        self._audit.record("period", [Change(period.id, period.state, period.state, reason)], at)
 
     def open_contracts(self, scope: Scope) -> list[int]:
         """Return the contracts that have something planned, or waiting, in a scope."""
@@ -399,6 +422,8 @@ class PeriodRepository:
         if scope.plan_id is not None:
             billed = PlannedInvoice.plan_id == scope.plan_id, PlannedInvoice.left_out.is_(False)
             conditions.append(Period.id.in_(select(PlannedInvoice.period_id).where(*billed)))
+        if scope.rule_ids:
+            conditions.append(Period.rule_id.in_(scope.rule_ids))
         return conditions
 
 
