@@ -76,7 +76,7 @@ messages: $(STAMP) ## Bring the catalogues of texts up to what the code says, an
 .PHONY: lock
 lock: $(STAMP) ## Compile the pinned requirements anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra celery pyproject.toml -o requirements.txt
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra celery --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra celery --extra parquet --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 
 .PHONY: clean
 clean: ## Remove what the targets made (.venv stays)

@@ -3,7 +3,9 @@
 import io
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from sqlalchemy import func, select
 
 from ciclo.jobs.adjustments.files import ORIGIN, UnreadableFile, read_adjustments
@@ -108,10 +110,13 @@ def test_a_file_that_is_no_table_of_adjustments_is_refused(content, why):
         list(read_adjustments(io.BytesIO(content)))
 
 
-def test_parquet_is_read_where_pyarrow_is_installed(ctx):
-    arrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed: Parquet is not read here")
-    parquet = pytest.importorskip("pyarrow.parquet")
-    table = arrow.table({"kind": ["discount"], "rule_id": [1], "period": ["2025-01"], "percent": [Decimal("10.00")]})
+def test_a_parquet_file_that_was_cut_off_is_refused():
+    with pytest.raises(UnreadableFile, match="neither a CSV in UTF-8 nor Parquet"):
+        list(read_adjustments(io.BytesIO(b"PAR1 and no more")))
+
+
+def test_parquet_is_read(ctx):
+    table = pa.table({"kind": ["discount"], "rule_id": [1], "period": ["2025-01"], "percent": [Decimal("10.00")]})
     stream = io.BytesIO()
     parquet.write_table(table, stream)
     assert load(ctx, stream.getvalue()) == {"added": 1, "known": 0}

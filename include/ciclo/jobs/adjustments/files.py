@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from importlib import import_module
 from itertools import chain
 from typing import Any, BinaryIO
 
@@ -80,9 +79,13 @@ def _csv(stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
 
 def _parquet(stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
     try:
-        table = import_module("pyarrow.parquet").ParquetFile(stream)  # an extra, for those who use Parquet
+        from pyarrow.parquet import ParquetFile  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
     except ImportError:
         raise UnreadableFile("reading Parquet needs pyarrow: pip install 'ciclo[parquet]'") from None
+    try:
+        table = ParquetFile(stream)
+    except ValueError as error:
+        raise UnreadableFile(f"it is neither a CSV in UTF-8 nor Parquet: {error}") from error
     _check_columns(table.schema_arrow.names)
     for batch in table.iter_batches(batch_size=ROWS_AT_ONCE):
         yield from batch.to_pylist()
