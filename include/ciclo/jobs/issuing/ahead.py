@@ -121,7 +121,7 @@ def follow_ahead(ctx: JobContext, scope: Scope, options: IssueOptions) -> AheadO
         elif contract.contract_id in read or contract.state != ACTIVE or contract.gone_at is not None:
             seen.append(_to_be_deleted(period))
     outcome.to_be_deleted = len(seen)
-    _settle(ctx, seen, called_for)
+    _settle(ctx, scope, seen, called_for)
     return outcome
 
 
@@ -194,9 +194,13 @@ def _to_be_deleted(period: Period) -> Disagreement:
     )
 
 
-def _settle(ctx: JobContext, seen: Sequence[Disagreement], called_for: set[int]) -> None:
+def _settle(ctx: JobContext, scope: Scope, seen: Sequence[Disagreement], called_for: set[int]) -> None:
     """Open and keep what is to be deleted; close it for what is gone or cancelled by now, or called for again."""
-    standing = {each.subject_id for each in ctx.findings.open_of_kind(FindingKind.TO_BE_DELETED).values()}
+    standing = {
+        each.subject_id
+        for each in ctx.findings.open_of_kind(FindingKind.TO_BE_DELETED).values()
+        if (each.contract_id or 0) % scope.shards == scope.shard
+    }
     known = ctx.reconciliation.invoices(standing)
     over = {number for number, row in known.items() if row.gone_at is not None or row.state == InvoiceState.CANCELLED}
     examined = (standing & (over | called_for)) | {each.subject_id for each in seen}
