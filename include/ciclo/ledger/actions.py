@@ -104,7 +104,7 @@ def release_period(
         IllegalTransition: the period is in a state that cannot be released.
     """
     facts: dict[str, Fact] = {"person": person, "note": usable_note(note)}
-    period = _locked_period(session, organization_id, period_id)
+    period = locked_period(session, organization_id, period_id)
     if period.state != PeriodState.PARKED:
         return _somebody_was_first(session, period, N_("released"), PeriodState.PLANNED, [PeriodState.PARKED])
     if period.reason is not None:
@@ -124,7 +124,7 @@ def cancel_period(
         UnusableNote, NoSuchRow, IllegalTransition: as `release_period`.
     """
     reason = Reason(ReasonKind.CANCELLED, {"person": person, "note": usable_note(note)})
-    period = _locked_period(session, organization_id, period_id)
+    period = locked_period(session, organization_id, period_id)
     if period.state not in (PeriodState.PARKED, PeriodState.PLANNED):
         return _somebody_was_first(session, period, N_("cancelled"), PeriodState.CANCELLED, tuple(PeriodState))
     PeriodRepository(session, organization_id, Actor(person=person)).cancel([period], reason=reason, at=at)
@@ -140,7 +140,7 @@ def plan_again(
         UnusableNote, NoSuchRow, IllegalTransition: as `release_period`.
     """
     reason = Reason(ReasonKind.PLANNED_AGAIN, {"person": person, "note": usable_note(note)})
-    period = _locked_period(session, organization_id, period_id)
+    period = locked_period(session, organization_id, period_id)
     if period.state != PeriodState.CANCELLED:
         return _somebody_was_first(session, period, N_("planned again"), PeriodState.PLANNED, [PeriodState.CANCELLED])
     PeriodRepository(session, organization_id, Actor(person=person)).replan([period], reason=reason, at=at)
@@ -159,7 +159,7 @@ def bill_again(
         NotPossible: the period's invoice is alive, as far as the ledger knows.
     """
     text = usable_note(note)
-    period = _locked_period(session, organization_id, period_id)
+    period = locked_period(session, organization_id, period_id)
     if period.state != PeriodState.ISSUED:
         return _somebody_was_first(session, period, N_("billed again"), PeriodState.PLANNED, [PeriodState.ISSUED])
     invoice = session.get(Invoice, (organization_id, period.invoice_id), populate_existing=True)
@@ -190,7 +190,7 @@ def settle_now(
         IllegalTransition: the period is not, and never was, in doubt.
     """
     reason = Reason(ReasonKind.SETTLED_NOW, {"person": person, "note": usable_note(note)})
-    period = _locked_period(session, organization_id, period_id)
+    period = locked_period(session, organization_id, period_id)
     if period.state != PeriodState.IN_DOUBT:
         return _somebody_was_first(session, period, N_("settled"), PeriodState.IN_DOUBT, tuple(PeriodState))
     if period.doubt_until is not None and period.doubt_until <= at:
@@ -214,7 +214,7 @@ def not_its_own(
         NotPossible: the period was not parked for certain invoices.
     """
     text = usable_note(note)
-    period = _locked_period(session, organization_id, period_id)
+    period = locked_period(session, organization_id, period_id)
     if period.state != PeriodState.PARKED:
         return _somebody_was_first(session, period, N_("released"), PeriodState.PLANNED, [PeriodState.PARKED])
     invoice_ids = _invoices_in(period.reason)
@@ -578,7 +578,12 @@ def usable_note(note: str) -> str:
     return text
 
 
-def _locked_period(session: Session, organization_id: int, period_id: int) -> Period:
+def locked_period(session: Session, organization_id: int, period_id: int) -> Period:
+    """Return a period as it is now, for nobody else to change until the transaction ends.
+
+    Raises:
+        NoSuchRow: the organization has no such period.
+    """
     query = select(Period).where(Period.organization_id == organization_id, Period.id == period_id)
     period = session.scalar(query.with_for_update().execution_options(populate_existing=True))
     if period is None:

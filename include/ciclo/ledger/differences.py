@@ -18,7 +18,7 @@ from ciclo.domain.money import ZERO, brl
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange, issue_dates
 from ciclo.domain.states import PeriodState
-from ciclo.ledger.actions import ActionOutcome, NoSuchRow, NotPossible, usable_note
+from ciclo.ledger.actions import ActionOutcome, NotPossible, locked_period, usable_note
 from ciclo.ledger.adjusting import AdjustmentsRefused, NewAdjustment, add_adjustments
 from ciclo.ledger.queries.adjustments import bill_of
 from ciclo.ledger.repositories import ContractRepository
@@ -76,10 +76,7 @@ def bill_difference(
         UnusableNote: the note is empty or too long.
     """
     text = usable_note(note)
-    query = select(Period).where(Period.organization_id == organization_id, Period.id == period_id)
-    period = session.scalar(query.with_for_update())
-    if period is None:
-        raise NoSuchRow("period", period_id)
+    period = locked_period(session, organization_id, period_id)
     found = difference(session, organization_id, period)
     if found is None:
         return ActionOutcome(changed=False, message=_("Its invoice is what it should be."))

@@ -6,7 +6,7 @@ one ended. What is proposed counts calendar days of the coverage; a person accep
 does so always.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,11 +18,11 @@ from sqlalchemy.orm import Session
 from ciclo.domain.adjustments import Adjustment, AdjustmentKind, Prorating, part_of
 from ciclo.domain.calendar import add_days
 from ciclo.domain.errors import DomainError
-from ciclo.domain.pricing import Price
 from ciclo.domain.recurrence import DateRange, issue_dates
-from ciclo.ledger.actions import ActionOutcome, NoSuchRow, NotPossible, usable_note
+from ciclo.ledger.actions import ActionOutcome, NotPossible, locked_period, usable_note
 from ciclo.ledger.adjusting import AdjustmentsRefused, NewAdjustment, add_adjustments
-from ciclo.ledger.repositories import Actor, AdjustmentRepository, ContractRepository, PriceRepository
+from ciclo.ledger.queries.adjustments import terms_and_prices
+from ciclo.ledger.repositories import Actor, AdjustmentRepository, ContractRepository
 from ciclo.ledger.tables import Organization, Period, Rule
 from ciclo.ledger.terms import RuleTerms
 from ciclo.locale import _
@@ -82,27 +82,25 @@ def part_months(session: Session, organization_id: int, rule_ids: Iterable[int],
     catalogue = ContractRepository(session, organization_id)
     rules = catalogue.rules(rule_ids)
     contracts = {each.contract_id: each for each in catalogue.some({rule.contract_id for rule in rules.values()})}
-    siblings: dict[int, list[Rule]] = {}
-    for rule in catalogue.rules_of(contracts):
-        siblings.setdefault(rule.contract_id, []).append(rule)
-    versions = catalogue.versions(rules)
+    siblings = catalogue.rules_of(contracts)
+    versions = catalogue.versions({*rules, *(each.rule_id for each in siblings)})
+    terms = {rule_id: RuleTerms.read(some[-1].terms) for rule_id, some in versions.items()}
     found: list[PartMonth] = []
     for rule_id, rule in sorted(rules.items()):
         contract = contracts.get(rule.contract_id)
-        if contract is not None and versions.get(rule_id):
-            terms = RuleTerms.read(versions[rule_id][-1].terms)
-            begins = not _follows(rule, siblings.get(rule.contract_id, []))
-            found += _of_rule(rule, terms, contract.payload, window, begins=begins)
+        if contract is not None and rule_id in terms:
+            begins = not any(_follows(rule, each, terms) for each in siblings)
+            found += _of_rule(rule, terms[rule_id], contract.payload, window, begins=begins)
     return found
 
 
-def _follows(rule: Rule, others: Sequence[Rule]) -> bool:
-    return any(
-        other.rule_id != rule.rule_id
-        and other.init_date < rule.init_date
-        and (other.gone_at is not None or (other.end_date is not None and other.end_date < rule.init_date))
-        for other in others
-    )
+def _follows(rule: Rule, other: Rule, terms: Mapping[int, RuleTerms]) -> bool:
+    """Whether a rule was made in place of another of its contract and customer, that had ended by then."""
+    if other.contract_id != rule.contract_id or other.init_date >= rule.init_date or other.rule_id not in terms:
+        return False
+    is_over = other.gone_at is not None or (other.end_date is not None and other.end_date < rule.init_date)
+    is_alike = terms[rule.rule_id].bills_the_same(rule.title, terms[other.rule_id], other.title)
+    return is_over and is_alike and rule.payload.get("customer_id") == other.payload.get("customer_id")
 
 
 def _of_rule(
@@ -142,10 +140,7 @@ def proposal(session: Session, organization_id: int, period: Period) -> Proposal
              if each.is_for(period.issue_date, period.id)]  # fmt: skip
     if any(each.kind in (AdjustmentKind.PRORATE, AdjustmentKind.SKIP) for each in known):
         return None
-    versions = ContractRepository(session, organization_id).versions([period.rule_id])[period.rule_id]
-    terms = RuleTerms.read(next((v for v in versions if v.version == period.rule_version), versions[-1]).terms)
-    rows = PriceRepository(session, organization_id).histories([period.rule_id]).get(period.rule_id, [])
-    prices = [Price(row.service_id, row.effective_from, row.unit_value) for row in rows]
+    terms, prices = terms_and_prices(session, organization_id, period)
     prorate = Adjustment(kind=AdjustmentKind.PRORATE, days=found[0].days)
 
     def total(*more: Adjustment) -> Decimal | None:
@@ -168,10 +163,7 @@ def prorate_period(
         UnusableNote: the note is empty or too long.
     """
     text = usable_note(note)
-    query = select(Period).where(Period.organization_id == organization_id, Period.id == period_id)
-    period = session.scalar(query)
-    if period is None:
-        raise NoSuchRow("period", period_id)
+    period = locked_period(session, organization_id, period_id)
     found = proposal(session, organization_id, period)
     if found is None:
         return ActionOutcome(changed=False, message=_("Nothing is proposed for it any more."))

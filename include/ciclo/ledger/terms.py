@@ -80,6 +80,14 @@ class RuleTerms:
         some = tuple(adjustments)
         return adjusted(bill, some, self.covered(issue_date)) if some else bill
 
+    def bills_the_same(self, title: str, other: "RuleTerms", other_title: str) -> bool:
+        """Whether two rules have the same services, or the same title or description: one may follow the other."""
+        mine, theirs = ({line.service_item_id or line.name for line in each.services} for each in (self, other))
+        if mine and mine == theirs:
+            return True
+        texts = {title, self.invoice.get("description")} & {other_title, other.invoice.get("description")}
+        return bool(texts - {None, ""})
+
     def document(self) -> Payload:
         """Write the terms as JSON values."""
         recurrence, charge = self.recurrence, self.charge

@@ -69,6 +69,15 @@ def test_a_rule_that_begins_or_ends_within_a_month_of_an_older_contract_counts_i
     assert parts(ctx, 2) == [(2, 1, "2025-01-10", "2025-01-31")]
 
 
+def test_a_rule_that_goes_on_where_another_ended_has_no_first_part_month_but_a_new_service_has(start):
+    ended = {"init_date": "2025-01-01", "timing": {"title": "Support", "end_date": "2025-03-10"}}
+    anew, other = ({"init_date": "2025-03-11", "timing": {"title": title}} for title in ("Support", "Hosting"))
+    _, ctx = start(
+        rule(1, **ended), rule(2, **anew), rule(3, **other), contracts=[contract(10, init_date="2020-01-01")]
+    )
+    assert parts(ctx, 2, 3) == [(3, 3, "2025-03-11", "2025-03-31")]
+
+
 def test_by_default_it_is_proposed_with_figure_and_days_and_a_person_accepts_it(start):
     box, ctx = start(rule(1, **MONTHLY), contracts=[contract(10, init_date="2025-01-22")])
     january = a_period(ctx, date(2025, 1, 10))

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BeforeValidator
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ciclo.console.database import LedgerDep
@@ -28,6 +27,7 @@ from ciclo.ledger.differences import bill_difference, difference
 from ciclo.ledger.prorating import proposal, prorate_period
 from ciclo.ledger.queries.adjustments import AdjustmentFilter, BillOfPeriod, adjustment_listing, bill_of
 from ciclo.ledger.queries.periods import period_page
+from ciclo.ledger.repositories import Actor, PeriodRepository
 from ciclo.ledger.tables import Period
 from ciclo.locale import N_, _
 
@@ -178,11 +178,10 @@ def _page(
 
 
 def _period(session: Session, organization_id: int, period_id: int) -> Period:
-    query = select(Period).where(Period.organization_id == organization_id, Period.id == period_id)
-    period = session.scalar(query.execution_options(populate_existing=True))
-    if period is None:
+    found = PeriodRepository(session, organization_id, Actor()).some([period_id])
+    if not found:
         raise NoSuchRow("period", period_id)
-    return period
+    return found[0]
 
 
 class UnreadableField(DomainError):

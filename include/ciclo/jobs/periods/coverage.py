@@ -46,7 +46,8 @@ def rules_before(
     for other in others:
         if other.rule.rule_id >= rule.rule_id or _customer(other, contracts) != _customer(snapshot, contracts):
             continue
-        if (_is_over(other, today) or _has_billed_all(other, starts)) and _bills_the_same(snapshot, other):
+        is_over = _is_over(other, today) or _has_billed_all(other, starts)
+        if is_over and snapshot.newest.bills_the_same(rule.title, other.newest, other.rule.title):
             found.append(other)
     return found
 
@@ -65,17 +66,6 @@ def _has_billed_all(snapshot: RuleSnapshot, day: date) -> bool:
 def _customer(snapshot: RuleSnapshot, contracts: Mapping[int, Contract]) -> Any:
     rule = snapshot.rule
     return rule.payload.get("customer_id") or contracts[rule.contract_id].customer_id
-
-
-def _bills_the_same(one: RuleSnapshot, other: RuleSnapshot) -> bool:
-    """Whether two rules have the same services, or the same title or description."""
-    services = [{line.service_item_id or line.name for line in each.newest.services} for each in (one, other)]
-    if services[0] and services[0] == services[1]:
-        return True
-    texts = [
-        {text for text in (each.rule.title, each.newest.invoice.get("description")) if text} for each in (one, other)
-    ]
-    return bool(texts[0] & texts[1])
 
 
 def side_by_side(
