@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Any
 
 from ciclo.billimatic.models import InvoiceRule, ScheduledUpdate
-from ciclo.domain import pricing
 from ciclo.domain.calendar import add_months
 from ciclo.domain.money import brl
 from ciclo.domain.price_index import MONTHS_BY_LAW
@@ -22,11 +21,6 @@ from ciclo.jobs.context import JobContext
 from ciclo.ledger import tables
 from ciclo.ledger.repositories import KnownPrice
 from ciclo.ledger.terms import RuleTerms
-
-
-def history(prices: Iterable[KnownPrice]) -> list[pricing.Price]:
-    """Return a rule's prices in the form that the domain reads."""
-    return [pricing.Price(price.service_id, price.effective_from, price.unit_value) for price in prices]
 
 
 def current_prices(rule: InvoiceRule) -> dict[int, Decimal]:

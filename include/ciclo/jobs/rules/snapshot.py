@@ -18,8 +18,8 @@ from ciclo.domain.errors import DomainError
 from ciclo.domain.money import split_money
 from ciclo.domain.recurrence import DateRange, accrual_month, issue_dates
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.rules.prices import history
 from ciclo.ledger.repositories import KnownAdjustment, KnownPrice, UseState, Version
+from ciclo.ledger.repositories.prices import history
 from ciclo.ledger.tables import Period, Rule
 from ciclo.ledger.terms import RuleTerms
 

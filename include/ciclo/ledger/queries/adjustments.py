@@ -16,6 +16,7 @@ from ciclo.domain.pricing import Price
 from ciclo.domain.recurrence import DateRange
 from ciclo.ledger.queries.paging import Listing, counted
 from ciclo.ledger.repositories import Actor, AdjustmentRepository, ContractRepository, PriceRepository, UseState
+from ciclo.ledger.repositories.prices import history
 from ciclo.ledger.tables import Adjustment, AdjustmentUse, Period
 from ciclo.ledger.terms import RuleTerms
 
@@ -193,7 +194,7 @@ def terms_and_prices(session: Session, organization_id: int, period: Period) -> 
         raise LookupError(period.rule_id)
     mine = next((each for each in versions if each.version == period.rule_version), versions[-1])
     rows = PriceRepository(session, organization_id).histories([period.rule_id]).get(period.rule_id, [])
-    return RuleTerms.read(mine.terms), [Price(row.service_id, row.effective_from, row.unit_value) for row in rows]
+    return RuleTerms.read(mine.terms), history(rows)
 
 
 def adjusted_totals(
@@ -202,7 +203,7 @@ def adjusted_totals(
     """Return what the adjusted ones among some planned dates of a rule bill, BRL; None where that cannot be told."""
     known = AdjustmentRepository(session, organization_id, Actor()).of_rules([rule_id]).get(rule_id, [])
     rows = PriceRepository(session, organization_id).histories([rule_id]).get(rule_id, []) if known else []
-    prices = [Price(row.service_id, row.effective_from, row.unit_value) for row in rows]
+    prices = history(rows)
     totals: dict[date, Decimal | None] = {}
     for day in days:
         some = [each.adjustment for each in known if each.is_for(day)]

@@ -21,7 +21,7 @@ from ciclo.domain.pricing import Price, ScheduledUpdate, affected_services, new_
 from ciclo.domain.recurrence import DateRange, PeriodUnit
 from ciclo.ledger import tables
 from ciclo.ledger.queries.price_updates import index_series
-from ciclo.ledger.repositories.prices import terms_of_contracts
+from ciclo.ledger.repositories.prices import PriceRepository, history, terms_of_contracts
 from ciclo.ledger.tables import PriceUpdateExecution, Rule, RuleVersion
 from ciclo.ledger.terms import RuleTerms
 
@@ -126,13 +126,13 @@ def what_if(
     updates = _coming(session, organization_id, assumed, scheduled_update_ids)
     rule_ids = {update.rule_id for update, _ in updates}
     versions = _newest_terms(session, organization_id, rule_ids)
-    prices = _prices(session, organization_id, rule_ids)
+    prices = PriceRepository(session, organization_id).histories(rule_ids)
     agreed = terms_of_contracts(session, organization_id, {update.contract_id for update, _ in updates})
     series = Series(session)
     found: list[WhatIf] = []
     for update, title in updates:
         if update.rule_id in versions:
-            known = prices.get(update.rule_id, []), agreed.get(update.contract_id, [])
+            known = history(prices.get(update.rule_id, [])), agreed.get(update.contract_id, [])
             case = _Case(update, title, versions[update.rule_id], *known, series, today, policy)
             found += case.lines(assumed)
     return tuple(found)
@@ -263,14 +263,3 @@ def _newest_terms(session: Session, organization_id: int, rule_ids: Iterable[int
     query = select(Rule.rule_id, RuleVersion.terms).join(RuleVersion, newest)
     query = query.where(Rule.organization_id == organization_id, Rule.rule_id.in_(list(rule_ids)))
     return {rule_id: RuleTerms.read(terms) for rule_id, terms in session.execute(query)}
-
-
-def _prices(session: Session, organization_id: int, rule_ids: Iterable[int]) -> dict[int, list[Price]]:
-    table = tables.Price
-    query = select(table.rule_id, table.service_id, table.effective_from, table.unit_value)
-    query = query.where(table.organization_id == organization_id, table.rule_id.in_(list(rule_ids)))
-    found: dict[int, list[Price]] = {}
-    rows = session.execute(query.order_by(table.rule_id, table.effective_from, table.revision))
-    for rule_id, service_id, effective_from, unit_value in rows:
-        found.setdefault(rule_id, []).append(Price(service_id, effective_from, unit_value))
-    return found

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ciclo.domain import contract_terms
+from ciclo.domain import contract_terms, pricing
 from ciclo.domain.contract_terms import TermKind
 from ciclo.domain.price_index import PriceIndex
 from ciclo.ledger.database import insert_new
@@ -30,6 +30,11 @@ class KnownPrice(NamedTuple):
     unit_value: Decimal
     source: str
     created_at: datetime
+
+
+def history(prices: Iterable[KnownPrice]) -> list[pricing.Price]:
+    """Return a rule's prices in the form that the domain reads."""
+    return [pricing.Price(price.service_id, price.effective_from, price.unit_value) for price in prices]
 
 
 class PriceRepository:
