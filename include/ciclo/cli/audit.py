@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ciclo.cli.doctor import VENDOR, account, central_bank
+from ciclo.cli.doctor import VENDOR, Conn, OrganizationId, TokenFile, Url, account, central_bank
 from ciclo.cli.progress import progress_bar
 from ciclo.locale import LANGUAGES, _
 
@@ -20,10 +20,10 @@ def audit(  # noqa: PLR0913, PLR0917 - one an option
     last: Annotated[
         str, typer.Option("--to", metavar="YYYY-MM", help="Last month, or day, included; by default this month.")
     ] = "",
-    url: Annotated[str, typer.Option(help="Base URL of the API.")] = VENDOR,
-    organization: Annotated[int | None, typer.Option(help="Id of the organization.")] = None,
-    token_file: Annotated[Path | None, typer.Option(help="File with the token; else it is in CICLO_TOKEN.")] = None,
-    conn: Annotated[str | None, typer.Option(help="An Airflow connection, instead of all of these.")] = None,
+    url: Url = VENDOR,
+    organization: OrganizationId = None,
+    token_file: TokenFile = None,
+    conn: Conn = None,
     report: Annotated[Path | None, typer.Option(help="Folder for the report: a page, a CSV and JSON.")] = None,
     propose: Annotated[Path | None, typer.Option(help="CSV of the unit values as they should be by now.")] = None,
     cache: Annotated[Path | None, typer.Option(help="File from which a stopped audit goes on.")] = None,

@@ -22,12 +22,18 @@ PATIENCE = 5.0
 BUDGET = 10.0
 """Requests a second that a command makes of the vendor at most."""
 
+Url = Annotated[str, typer.Option(help="Base URL of the API.")]
+OrganizationId = Annotated[int | None, typer.Option(help="Id of the organization.")]
+TokenFile = Annotated[Path | None, typer.Option(help="File with the token; else it is in CICLO_TOKEN.")]
+Conn = Annotated[str | None, typer.Option(help="An Airflow connection, instead of all of these.")]
+"""What names an account on the command line; see `account`."""
+
 
 def doctor(
-    url: Annotated[str, typer.Option(help="Base URL of the API.")] = VENDOR,
-    organization: Annotated[int | None, typer.Option(help="Id of the organization.")] = None,
-    token_file: Annotated[Path | None, typer.Option(help="File with the token; else it is in CICLO_TOKEN.")] = None,
-    conn: Annotated[str | None, typer.Option(help="An Airflow connection, instead of all of these.")] = None,
+    url: Url = VENDOR,
+    organization: OrganizationId = None,
+    token_file: TokenFile = None,
+    conn: Conn = None,
     seen: Annotated[
         Path | None, typer.Option(help="File that remembers what was reported, so that it is reported once.")
     ] = None,

@@ -7,17 +7,17 @@ from typing import Annotated
 
 import typer
 
-from ciclo.cli.doctor import VENDOR, account
+from ciclo.cli.doctor import VENDOR, Conn, OrganizationId, TokenFile, Url, account
 from ciclo.cli.progress import progress_bar
 from ciclo.locale import _, ngettext
 
 
 def export(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the state file goes; it is its owner's alone.")],
-    url: Annotated[str, typer.Option(help="Base URL of the API.")] = VENDOR,
-    organization: Annotated[int | None, typer.Option(help="Id of the organization.")] = None,
-    token_file: Annotated[Path | None, typer.Option(help="File with the token; else it is in CICLO_TOKEN.")] = None,
-    conn: Annotated[str | None, typer.Option(help="An Airflow connection, instead of all of these.")] = None,
+    url: Url = VENDOR,
+    organization: OrganizationId = None,
+    token_file: TokenFile = None,
+    conn: Conn = None,
     today: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of the account; by default today.")
     ] = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ciclo.cli.doctor import VENDOR, account, central_bank
+from ciclo.cli.doctor import VENDOR, Conn, OrganizationId, TokenFile, Url, account, central_bank
 from ciclo.cli.progress import DAYS, progress_bar
 from ciclo.locale import LANGUAGES, _
 
@@ -39,10 +39,10 @@ def rehearse(  # noqa: PLR0913, PLR0917 - one an option
         bool, typer.Option("--keep", help="Keep it in the ledger (CICLO_LEDGER_URL), for the console's page Forecast.")
     ] = False,
     report: Annotated[Path | None, typer.Option(help="Folder for the report: a page, a CSV and JSON.")] = None,
-    url: Annotated[str, typer.Option(help="Base URL of the API.")] = VENDOR,
-    organization: Annotated[int | None, typer.Option(help="Id of the organization.")] = None,
-    token_file: Annotated[Path | None, typer.Option(help="File with the token; else it is in CICLO_TOKEN.")] = None,
-    conn: Annotated[str | None, typer.Option(help="An Airflow connection, instead of all of these.")] = None,
+    url: Url = VENDOR,
+    organization: OrganizationId = None,
+    token_file: TokenFile = None,
+    conn: Conn = None,
     today: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of the account; by default today.")
     ] = None,
