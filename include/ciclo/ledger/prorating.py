@@ -82,21 +82,23 @@ def part_months(session: Session, organization_id: int, rule_ids: Iterable[int],
     catalogue = ContractRepository(session, organization_id)
     rules = catalogue.rules(rule_ids)
     contracts = {each.contract_id: each for each in catalogue.some({rule.contract_id for rule in rules.values()})}
-    siblings = catalogue.rules_of(contracts)
-    versions = catalogue.versions({*rules, *(each.rule_id for each in siblings)})
+    siblings: dict[int, list[Rule]] = {}
+    for rule in catalogue.rules_of(contracts):
+        siblings.setdefault(rule.contract_id, []).append(rule)
+    versions = catalogue.versions({*rules, *(each.rule_id for some in siblings.values() for each in some)})
     terms = {rule_id: RuleTerms.read(some[-1].terms) for rule_id, some in versions.items()}
     found: list[PartMonth] = []
     for rule_id, rule in sorted(rules.items()):
         contract = contracts.get(rule.contract_id)
         if contract is not None and rule_id in terms:
-            begins = not any(_follows(rule, each, terms) for each in siblings)
+            begins = not any(_follows(rule, each, terms) for each in siblings.get(rule.contract_id, ()))
             found += _of_rule(rule, terms[rule_id], contract.payload, window, begins=begins)
     return found
 
 
 def _follows(rule: Rule, other: Rule, terms: Mapping[int, RuleTerms]) -> bool:
     """Whether a rule was made in place of another of its contract and customer, that had ended by then."""
-    if other.contract_id != rule.contract_id or other.init_date >= rule.init_date or other.rule_id not in terms:
+    if other.init_date >= rule.init_date or other.rule_id not in terms:
         return False
     is_over = other.gone_at is not None or (other.end_date is not None and other.end_date < rule.init_date)
     is_alike = terms[rule.rule_id].bills_the_same(rule.title, terms[other.rule_id], other.title)
