@@ -363,4 +363,13 @@ def _run(app: ASGIApp, scope: Scope, body: bytes) -> Answer:
 def _is_local(scope: Scope) -> bool:
     """Whether a request comes from this machine: in a container network the control plane is nobody else's."""
     client = scope.get("client")
-    return client is None or client[0] == "127.0.0.1"
+    return (client is None or client[0] == "127.0.0.1") and _is_meant(scope)
+
+
+def _is_meant(scope: Scope) -> bool:
+    """Whether a request names this machine itself: not one that a web page makes here, under a name of its own."""
+    given = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    host, origin = given.get(b"host", "localhost"), given.get(b"origin")
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
+    of_its_own = origin is None or origin.partition("://")[2] == host
+    return name.lower() in {"localhost", "127.0.0.1", "[::1]"} and of_its_own

@@ -71,3 +71,10 @@ def test_utf_8_is_read_whatever_the_header_says(client, server, act):
     body = b"\xef\xbb\xbf" + json.dumps(CONTRACT, ensure_ascii=False).encode()
     server.play(act(body=body, headers={"Content-Type": "application/json; charset=iso-8859-1"}))
     assert client.contract(5).title == "Manuten\u00e7\u00e3o"
+
+
+def test_a_503_after_a_write_tells_how_long_to_stay_away(client, server, act):
+    server.play(act(status=503, headers={"Retry-After": "1800"}))
+    with pytest.raises(OutcomeUnknownError) as refused:
+        client.delete_invoice(5, 9)
+    assert refused.value.retry_after == 1800

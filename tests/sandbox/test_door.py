@@ -128,3 +128,25 @@ def test_sgs_answers_what_the_behaviour_lays_over_the_series(account):
     _, _, body = sgs(account, "189/dados?formato=json&dataInicial=01/09/2018&dataFinal=31/10/2018")
     assert json.loads(body) == [{"data": "01/09/2018", "valor": "9.99"}]
     assert len(json.loads(sgs(account, "189/dados/ultimos/3?formato=json")[2])) == 3
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"}, {"Host": "evil.example:8400"}, {"Host": "127.0.0.1.evil.example"}, {"Host": ""},
+        {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": "http://localhost:1"},
+    ],
+)  # fmt: skip
+def test_a_web_page_cannot_reach_the_control_plane(account, headers):
+    before = account.state()
+    assert ask(account, "DELETE", "/_sandbox/state", **headers)[0] in {401, 404}
+    assert ask(account, "GET", "/_sandbox/state", **headers)[0] in {401, 404}
+    assert account.state() == before
+
+
+def test_a_person_at_the_keyboard_reaches_it_by_any_name_of_the_machine(account):
+    port = urlsplit(account.url).port
+    for host in (f"localhost:{port}", f"127.0.0.1:{port}", "localhost", "[::1]", f"LOCALHOST:{port}"):
+        assert ask(account, "GET", "/_sandbox/clock", Host=host)[0] == 200
+    own = f"127.0.0.1:{port}"
+    assert ask(account, "GET", "/_sandbox/clock", Host=own, Origin=f"http://{own}")[0] == 200

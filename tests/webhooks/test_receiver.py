@@ -1,5 +1,6 @@
 """The receiver of webhooks: what is believed, what is refused, and that refusing changes nothing."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -279,3 +280,30 @@ def test_a_replay_long_after_the_event_was_handled_is_still_known(receiver, reco
         session.commit()
     assert send(receiver).json() == {"recorded": False}
     assert recorded()[0].handled_at == NOW
+
+
+def test_a_body_that_trickles_in_is_cut_off(ledger_engine):
+    app = create_webhook_app(
+        settings=lambda: WebhookSettings(secret=SecretStr(KEY)),
+        open_session=lambda: Session(ledger_engine),
+        clock=lambda: NOW,
+        patience=0.05,
+    )
+    answers, pieces = [], []
+
+    async def receive():
+        if pieces:
+            await asyncio.sleep(3600)
+        pieces.append(b"{")
+        return {"type": "http.request", "body": b"{", "more_body": True}
+
+    async def send(message):
+        answers.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "path": "/billimatic", "raw_path": b"/billimatic", "root_path": "",
+        "query_string": b"", "scheme": "http", "http_version": "1.1", "headers": [(b"host", b"x")],
+        "client": ("192.0.2.1", 1), "server": ("x", 80),
+    }  # fmt: skip
+    asyncio.run(asyncio.wait_for(app(scope, receive, send), timeout=60))
+    assert answers[0]["status"] == 408

@@ -28,7 +28,24 @@ class NotSentError(TransientApiError):
 
 
 class OutcomeUnknownError(ApiError):
-    """A write that may have been carried out: it must be looked for, never sent again."""
+    """A write that may have been carried out: it must be looked for, never sent again.
+
+    Attributes:
+        retry_after: Seconds after which the server wants to be asked again, if it said so.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        method: str,
+        path: str,
+        status: int | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        self.retry_after = retry_after
+        super().__init__(reason, method=method, path=path, status=status, request_id=request_id)
 
 
 class RejectedError(ApiError):

@@ -170,7 +170,8 @@ def _throttled(reply: Reply) -> ApiError:
 def _server_failed(reply: Reply) -> ApiError:
     if reply.is_read:
         return TransientApiError("the server failed", **reply.coordinates(), retry_after=reply.retry_after)
-    return OutcomeUnknownError("the server failed; it may have acted before", **reply.coordinates())
+    reason = "the server failed; it may have acted before"
+    return OutcomeUnknownError(reason, **reply.coordinates(), retry_after=reply.retry_after)
 
 
 _WORDS_OF_THE_API = {400, 404, 410, 422}

@@ -15,10 +15,10 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryDecision, RetryR
 from airflow.utils.types import DagRunType
 
 from ciclo.domain.calendar import SAO_PAULO
-from ciclo.http.errors import TransientApiError
 from ciclo.jobs.backfill import BackfillPolicy
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.settle import StillInDoubtError
+from ciclo.jobs.pauses import keeping_pauses, pause_asked_for
 from ciclo.jobs.runs import Approval, DryRun, LedgerStep, ReadingStep, Run, Shard, Stage, Trigger
 from ciclo.jobs.stages import FIRST_DELAY, LONGEST_DELAY, MARGIN, RETRIES, RULES, STAGES, Next
 from ciclo.ledger.database import ledger_session
@@ -29,11 +29,6 @@ from ciclo.sgs.client import SgsClient
 from ciclo.tasks.notify import send
 from ciclo.tasks.settings import settings
 
-LONGEST_WAIT_IN_A_TASK = timedelta(minutes=1)
-"""What the client waits for by itself."""
-LONGEST_PAUSE = timedelta(days=1)
-"""After this long the API is asked again, whatever it said."""
-
 
 class BillingRetries(ExceptionRetryPolicy):
     """The API's retry rules, and those of the billing protocol."""
@@ -43,10 +38,10 @@ class BillingRetries(ExceptionRetryPolicy):
         if isinstance(exception, StillInDoubtError) and exception.ready_at is not None:
             delay = max(exception.ready_at - datetime.now(UTC), timedelta(0)) + MARGIN
             return RetryDecision.retry(delay, "Settled when the grace period of what is in doubt is over.")
-        asked = exception.retry_after if isinstance(exception, TransientApiError) else None
-        if asked is not None and timedelta(seconds=asked) > LONGEST_WAIT_IN_A_TASK:
-            delay = min(timedelta(seconds=asked), LONGEST_PAUSE) + MARGIN
-            return RetryDecision.retry(delay, "The API wants a pause and is not asked again before it is over.")
+        asked = pause_asked_for(exception)
+        if asked is not None:
+            reason = "The API wants a pause and is not asked again before it is over."
+            return RetryDecision.retry(asked + MARGIN, reason)
         return super().evaluate(exception, try_number, max_tries, context)
 
 
@@ -128,10 +123,16 @@ def run_step(*, shard: list[int] | None = None, around: Sequence[Around] = (), *
 
 @contextmanager
 def open_job(context: Context, *, discard: bool = False) -> Iterator[JobContext]:
-    """Open the connection and the ledger of a task; with `discard` the ledger stays as it was."""
+    """Open the connection and the ledger of a task; with `discard` the ledger stays as it was.
+
+    Raises:
+        VendorPausedError: the vendor has asked a task of this organization for a pause that is not over.
+    """
     hook = BillimaticHook(billimatic_conn_id=context["params"]["billimatic_conn_id"])
     with hook.get_conn() as api, ledger_session(discard=discard) as session:
-        yield JobContext(api, session, actor_of(context), now, settings().own_holidays())
+        job = JobContext(api, session, actor_of(context), now, settings().own_holidays())
+        with keeping_pauses(job):
+            yield job
 
 
 def stage_of(context: Context) -> Stage:

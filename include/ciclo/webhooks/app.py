@@ -1,11 +1,12 @@
 """The receiver's one route, `POST /billimatic`: check, record, answer; and its settings, `CICLO_WEBHOOK_…`.
 
 Every refusal is cheap and leaves no trace in the ledger. The answers: 200 recorded, known already, or a probe; 400
-unreadable or too old; 401 not signed by the vendor; 413 too large; 503 no secret, or the ledger is away, so that the
-vendor tries again. The secret is read anew for each request, so that it can be changed; without one nothing is
-believed.
+unreadable or too old; 401 not signed by the vendor; 408 too slow; 413 too large; 503 no secret, or the ledger is away,
+so that the vendor tries again. The secret is read anew for each request, so that it can be changed; without one nothing
+is believed.
 """
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable
@@ -29,6 +30,8 @@ from ciclo.webhooks.event import is_fresh, is_probe, is_signed, is_usable_id, re
 
 LARGEST_BODY = 64 * 1024
 """Bytes. The vendor's events have a few hundred."""
+LONGEST_BODY = 5.0
+"""Seconds that a body may take to arrive: anybody may send one, and holds a connection meanwhile."""
 
 
 class WebhookSettings(BaseSettings):
@@ -75,6 +78,7 @@ def create_webhook_app(
     settings: Callable[[], WebhookSettings] = WebhookSettings,
     open_session: OpenSession = ledger_session,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    patience: float = LONGEST_BODY,
 ) -> FastAPI:
     """Make the receiver, to be mounted where the vendor reaches it. It asks for no login: the signature is the key.
 
@@ -82,6 +86,7 @@ def create_webhook_app(
         settings: called for each request, so that the secret can be changed without a restart.
         open_session: opens the ledger, on first use.
         clock: the current instant, aware.
+        patience: seconds that a body may take to arrive.
     """
     app = FastAPI(title="Ciclo webhooks", docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -92,7 +97,11 @@ def create_webhook_app(
     @app.post("/billimatic")
     async def receive(request: Request) -> dict[str, bool]:
         """Take an event of an invoice or receivable."""
-        body = await _body(request)
+        try:
+            async with asyncio.timeout(patience):
+                body = await _body(request)
+        except TimeoutError:
+            raise Refused(408, "too slow") from None
         document = _document(body)
         if is_probe(document):
             return {"test": True}

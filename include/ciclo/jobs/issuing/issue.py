@@ -28,6 +28,7 @@ from ciclo.jobs.issuing.adopt import look_for
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests, Unbillable
 from ciclo.jobs.issuing.record import Found, reason_about, record_issued
 from ciclo.jobs.issuing.settle import StillInDoubtError, settle, still_open
+from ciclo.jobs.pauses import VendorPausedError, pause_asked_for, require_no_pause
 from ciclo.jobs.periods.expand import read_due
 from ciclo.jobs.rules.read import CURRENT, read_contract_list, read_contracts
 from ciclo.ledger.adjusting import skip_periods
@@ -74,6 +75,7 @@ def issue_due_periods(ctx: JobContext, scope: Scope, options: IssueOptions, *, o
     Raises:
         AuthenticationError: the token is not accepted; what was claimed is left in doubt and settled by the next run.
         LeaseTooShortError: the options and the connection do not fit together.
+        VendorPausedError: the vendor has asked another task for a pause; what is claimed by then is settled later.
     """
     options.require_lease(ctx.api)
     due = ctx.periods.open_contracts(scope)
@@ -97,6 +99,7 @@ def issue_due_periods(ctx: JobContext, scope: Scope, options: IssueOptions, *, o
             again = look_for(ctx, batch, options, owner=owner)
             outcome.add(again.outcome)
             batch, sent, cost = again.absent, 0, again.requests
+        require_no_pause(ctx)  # another shard may have been asked for one meanwhile
         claimed = _claim(ctx, batch, options, owner)
         _issue_claimed(ctx, claimed, options, outcome)
         sent += len(claimed)
@@ -166,13 +169,20 @@ def _issue_claimed(ctx: JobContext, claimed: Sequence[Period], options: IssueOpt
     ctx.adjustments.bind([(use, ids) for use, ids in bound if ids], at=ctx.clock())
     ctx.session.commit()  # no transaction stays open while requests are under way
     stop: ApiError | None = None
-    for answers in _post(ctx, requests, options):
+    over = Event()
+    for answers in _post(ctx, requests, options, over):
         batch = _sort(answers)
         _record(ctx, batch, options, outcome)
         failpoint("issue.recording")
         ctx.session.commit()
         failpoint("issue.recorded")
         stop = stop or batch.stop
+        if stop is None:
+            try:
+                require_no_pause(ctx)
+            except VendorPausedError as error:  # what was not sent yet is taken back, as at a pause of one's own
+                stop = error
+                over.set()
     if stop is not None:
         raise stop
 
@@ -188,13 +198,14 @@ def _as_approved(entry: InvoiceRequest | Unbillable, options: IssueOptions) -> I
     return Unbillable(entry.period, reason_about(entry.period, ReasonKind.ANOTHER_AMOUNT_APPROVED, **amounts))
 
 
-def _post(ctx: JobContext, requests: Sequence[InvoiceRequest], options: IssueOptions) -> Iterator[list[_Answer]]:
+def _post(
+    ctx: JobContext, requests: Sequence[InvoiceRequest], options: IssueOptions, over: Event
+) -> Iterator[list[_Answer]]:
     """Send requests with bounded concurrency and yield their answers in order, some at a time, while others are sent.
 
-    Nothing more is sent once the API refuses the token or wants a long pause, or the caller goes no further.
+    Nothing more is sent once `over` is set: by the caller, or here when the API refuses the token or wants a pause.
     """
     deadline = _deadline(ctx, requests, options)
-    over = Event()
     with ThreadPoolExecutor(options.concurrency) as pool:
         sent = [pool.submit(_send, ctx, request, deadline, over) for request in requests]
         try:
@@ -228,7 +239,7 @@ def _send(ctx: JobContext, request: InvoiceRequest, deadline: datetime, over: Ev
 def _concerns_all(error: ApiError) -> bool:
     """Whether an error would meet every further request: the token is refused, or the vendor wants a long pause."""
     asked_to_wait = isinstance(error, TransientApiError) and error.retry_after is not None
-    return asked_to_wait or isinstance(error, AuthenticationError)
+    return asked_to_wait or pause_asked_for(error) is not None or isinstance(error, AuthenticationError)
 
 
 def _sort(answers: Iterable[_Answer]) -> _Batch:
@@ -249,6 +260,7 @@ def _sort(answers: Iterable[_Answer]) -> _Batch:
             case _Answer(error=BadRequestError() as error):
                 batch.refused.append((period, reason_about(period, ReasonKind.REFUSED, error=error.reason)))
             case _Answer(error=OutcomeUnknownError() as error):
+                batch.stop = batch.stop or (error if _concerns_all(error) else None)
                 batch.lost.append((period, Reason(ReasonKind.NO_ANSWER, {"error": str(error)})))
             case _Answer(error=ApiError() as error):
                 batch.stop = batch.stop or (error if _concerns_all(error) else None)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session, defer
 
 from ciclo.domain.calendar import add_months
@@ -54,6 +54,18 @@ class OrganizationRepository:
         """Remember that the list of its contracts was read."""
         mine = update(Organization).where(Organization.organization_id == self._organization_id)
         self._session.execute(mine.values(contracts_read_at=at))
+
+    def pause(self, *, until: datetime, at: datetime) -> None:
+        """Remember until when the vendor wants to be left alone; a pause that ends later stays."""
+        self.see(at=at)
+        shorter = or_(Organization.paused_until.is_(None), Organization.paused_until < until)
+        mine = update(Organization).where(Organization.organization_id == self._organization_id, shorter)
+        self._session.execute(mine.values(paused_until=until))
+
+    def paused_until(self) -> datetime | None:
+        """Return until when the vendor wanted to be left alone, if it ever did."""
+        query = select(Organization.paused_until).where(Organization.organization_id == self._organization_id)
+        return self._session.scalar(query)
 
     def arm(self, *, responsible_from: date, person: str, at: datetime) -> bool:
         """Let the organization bill from a month on (its first day); False if it was armed already, which stays."""

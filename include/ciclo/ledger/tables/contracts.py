@@ -26,6 +26,8 @@ class Organization(Base):
     """First day of the month from which Ciclo answers for what is billed."""
     contracts_read_at: Mapped[datetime | None]
     """When the list of its contracts was last read."""
+    paused_until: Mapped[datetime | None]
+    """Until when the vendor wants to be left alone: every task respects what one of them was told."""
     prorate: Mapped[str | None]
     """What becomes of a first or last part month: `ask`, `always` or `never`; null is `ask`."""
 
