@@ -84,4 +84,4 @@ clean: ## Remove what the targets made (.venv stays)
 
 .PHONY: chaos
 chaos: $(STAMP) ## Kill, lose and fill up everything for half an hour, and prove that nothing is billed twice or lost
-	@CICLO_CHAOS=full $(PYTEST) tests/chaos tests/jobs/simulation $(addprefix tests/e2e/test_,$(addsuffix .py,real_airflow scheduler_killed overlapping_runs))
+	@CICLO_CHAOS=full $(PYTEST) tests/chaos tests/jobs/simulation tests/rehearsal/test_forecast.py $(addprefix tests/e2e/test_,$(addsuffix .py,real_airflow scheduler_killed overlapping_runs))
