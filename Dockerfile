@@ -5,6 +5,8 @@ ARG AIRFLOW_IMAGE=apache/airflow:3.3.2-python3.11
 FROM ${AIRFLOW_IMAGE} AS build
 COPY --chown=airflow:root pyproject.toml setup.py README.md LICENSE /tmp/ciclo/
 COPY --chown=airflow:root include/ /tmp/ciclo/include/
+COPY --chown=airflow:root dags/ /tmp/ciclo/dags/
+COPY --chown=airflow:root plugins/ /tmp/ciclo/plugins/
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /tmp/wheels /tmp/ciclo
 
 FROM ${AIRFLOW_IMAGE}

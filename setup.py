@@ -6,7 +6,8 @@ from pathlib import Path
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-CATALOGUES = Path(__file__).resolve().parent / "include" / "ciclo" / "locale"
+PROJECT = Path(__file__).resolve().parent
+CATALOGUES = PROJECT / "include" / "ciclo" / "locale"
 
 
 def compile_catalogues() -> None:
@@ -27,11 +28,20 @@ def main() -> None:
     from setuptools.command.build_py import build_py  # noqa: PLC0415
 
     class Build(build_py):
-        """Compiles the catalogues before the files of the package are listed."""
+        """Compiles the catalogues before the files are listed; ships Dags and plugin for `ciclo dags`."""
 
         def run(self) -> None:
             compile_catalogues()
             super().run()
+            if not self.editable_mode:  # a checkout has them where they are
+                self.ship("dags", "plugins")
+
+        def ship(self, *folders: str) -> None:
+            for folder in folders:
+                target = Path(self.build_lib) / "ciclo" / "shipped" / folder
+                target.mkdir(parents=True, exist_ok=True)
+                for source in sorted((PROJECT / folder).glob("*.py")):
+                    self.copy_file(str(source), str(target / source.name))
 
     setup(cmdclass={"build_py": Build})
 

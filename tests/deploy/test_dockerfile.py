@@ -25,7 +25,7 @@ def test_the_image_s_airflow_is_the_one_that_is_pinned() -> None:
     requirements = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     assert f"apache-airflow=={tag['version']} " in requirements
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert f"apache-airflow=={tag['version']}" in project["dependencies"]
+    assert "apache-airflow>=3.3,<4" in project["dependencies"]  # pins are for images, ranges for other people's Airflow
     assert f">={tag['python']}" in project["requires-python"]
 
 

@@ -21,6 +21,7 @@ from typer.main import get_command
 
 from ciclo.cli.adjust import adjust
 from ciclo.cli.audit import audit
+from ciclo.cli.dags import dags
 from ciclo.cli.doctor import doctor
 from ciclo.cli.export import export
 from ciclo.cli.ledger import ledger, parked
@@ -37,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(adjust, name="adjust")
+app.add_typer(dags, name="dags")
 app.add_typer(ledger, name="db")
 app.add_typer(parked, name="parked")
 app.command()(audit)
