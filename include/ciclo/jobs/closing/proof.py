@@ -21,32 +21,35 @@ from ciclo.domain.money import ZERO, brl
 from ciclo.domain.receivables import InvoiceState, ReceivableState
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact, PeriodState, ReasonKind
-from ciclo.domain.wording import said
+from ciclo.domain.wording import said, state_words
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshots
 from ciclo.ledger.repositories import AsClosed, Disagreement
 from ciclo.ledger.tables import Finding, Invoice, Period, Receivable
+from ciclo.locale import N_, _
 
 CURES: Mapping[str, str] = {
-    PeriodState.PLANNED: "bill_range for its day bills it",
-    PeriodState.WAITING: "settle the price update of its rule, then run bill_range for its day",
-    PeriodState.SUBMITTING: "run issue_invoices: it settles what was sent",
-    PeriodState.IN_DOUBT: "run issue_invoices once the grace period is over: it looks what became of it",
-    PeriodState.PARKED: "release it to bill it, or cancel it with a note",
+    PeriodState.PLANNED: N_("bill_range for its day bills it"),
+    PeriodState.WAITING: N_("settle the price update of its rule, then run bill_range for its day"),
+    PeriodState.SUBMITTING: N_("run issue_invoices: it settles what was sent"),
+    PeriodState.IN_DOUBT: N_("run issue_invoices once the grace period is over: it looks what became of it"),
+    PeriodState.PARKED: N_("release it to bill it, or cancel it with a note"),
 }
 """What a person does about a period that was due and has no invoice; none of it can bill twice."""
 
-_OTHERS = "say of each that it is not its own, or cancel the period with a note; released, it is billed beside them"
+_OTHERS = N_("say of each that it is not its own, or cancel the period with a note; released, it is billed beside them")
 CURES_OF_PARKED: Mapping[ReasonKind, str] = {
-    ReasonKind.COVERED_ALREADY: "cancel it with a note: released, it is billed a second time",
+    ReasonKind.COVERED_ALREADY: N_("cancel it with a note: released, it is billed a second time"),
     ReasonKind.MAY_BE_ITS_OWN: _OTHERS,
-    ReasonKind.SEVERAL_MATCHES: "cancel at the vendor all but one of them, then release it: the one is taken over",
+    ReasonKind.SEVERAL_MATCHES: N_("cancel at the vendor all but one of them, then release it: the one is taken over"),
     ReasonKind.ONE_INVOICE_FOR_SEVERAL: _OTHERS,
-    ReasonKind.LOST_TWICE: "look for its invoice at the vendor: release it if there is none, else cancel the period",
-    ReasonKind.REMOVED_AT_VENDOR: "cancel it with a note if it is not owed; released, it is billed",
-    ReasonKind.SERVICES_ALIKE: "give the services names of their own at the vendor, then release it",
-    ReasonKind.QUANTITIES_MISSING: "import its quantities, then run bill_range for its day",
-    ReasonKind.TOTAL_NOT_POSITIVE: "correct the rule at the vendor and release it, or cancel it with a note",
+    ReasonKind.LOST_TWICE: N_(
+        "look for its invoice at the vendor: release it if there is none, else cancel the period"
+    ),
+    ReasonKind.REMOVED_AT_VENDOR: N_("cancel it with a note if it is not owed; released, it is billed"),
+    ReasonKind.SERVICES_ALIKE: N_("give the services names of their own at the vendor, then release it"),
+    ReasonKind.QUANTITIES_MISSING: N_("import its quantities, then run bill_range for its day"),
+    ReasonKind.TOTAL_NOT_POSITIVE: N_("correct the rule at the vendor and release it, or cancel it with a note"),
 }
 """Where the ordinary cure of a parked period would bill twice, or does not help."""
 
@@ -85,9 +88,13 @@ class MonthLine:
 
     def named(self) -> str:
         """Name the line in a sentence."""
-        rule = f", rule {self.rule_id}" if self.rule_id is not None else ""
-        worth = f", {brl(self.expected)}" if self.expected is not None else ""
-        return f"contract {self.contract_id}{rule}, period {self.issue_date}{worth}: {self.reason}"
+        place = [_("contract {contract_id}").format(contract_id=self.contract_id)]
+        if self.rule_id is not None:
+            place.append(_("rule {rule}").format(rule=self.rule_id))
+        place.append(_("period {day}").format(day=self.issue_date))
+        if self.expected is not None:
+            place.append(brl(self.expected))
+        return f"{', '.join(place)}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +187,7 @@ def _never_planned(expected: ExpectedPeriod) -> MonthLine:
         rule_id=expected.rule_id,
         issue_date=expected.issue_date,
         verdict=Verdict.MISSING,
-        reason="never planned; run bill_range for its day",
+        reason=_("never planned; run bill_range for its day"),
         expected=expected.gross_value,
     )
 
@@ -208,7 +215,7 @@ def _line(period: Period, expected: ExpectedPeriod | None, ledger: _Ledger) -> M
             cure = CURES[state]
             if period.reason and state in (PeriodState.PARKED, PeriodState.WAITING):
                 cure = CURES_OF_PARKED.get(period.reason.kind, cure)
-            return replace(line, reason=f"{state}{because}; {cure}")
+            return replace(line, reason=f"{state_words(state)}{because}; {_(cure)}")
 
 
 def _billed(line: MonthLine, period: Period, ledger: _Ledger) -> MonthLine:
@@ -216,9 +223,12 @@ def _billed(line: MonthLine, period: Period, ledger: _Ledger) -> MonthLine:
     if invoice is not None and invoice.gone_at is None:
         return _with_invoice(replace(line, verdict=Verdict.BILLED), invoice, ledger)
     if (accepted := ledger.accepted.get(period.invoice_id or 0)) is not None:
-        note = f"its invoice was deleted, accepted by {accepted.acknowledged_by}: {accepted.note}"
+        note = _("its invoice was deleted, accepted by {person}: {note}").format(
+            person=accepted.acknowledged_by, note=accepted.note
+        )
         return replace(line, verdict=Verdict.GIVEN_UP, reason=note)
-    return replace(line, reason=f"invoice {period.invoice_id} is no longer at the vendor")
+    gone = _("invoice {invoice_id} is no longer at the vendor").format(invoice_id=period.invoice_id)
+    return replace(line, reason=gone)
 
 
 def _not_billed(line: MonthLine, period: Period, expected: ExpectedPeriod | None) -> MonthLine | None:
@@ -226,9 +236,12 @@ def _not_billed(line: MonthLine, period: Period, expected: ExpectedPeriod | None
     was_paused = period.reason is not None and period.reason.kind is ReasonKind.CONTRACT_INACTIVE
     if expected is None and (not was_due or was_paused):
         return None
-    why = "its rule still calls for it" if expected is not None else "it was due when it was given up"
-    reason = said(period.reason, "no reason given")
-    return replace(line, verdict=Verdict.NOT_BILLED, reason=f"cancelled ({reason}), but {why}")
+    if expected is not None:
+        text = _("cancelled ({reason}), but its rule still calls for it")
+    else:
+        text = _("cancelled ({reason}), but it was due when it was given up")
+    reason = text.format(reason=said(period.reason, _("no reason given")))
+    return replace(line, verdict=Verdict.NOT_BILLED, reason=reason)
 
 
 def _paused(period: ExpectedPeriod, stretches: Sequence[DateRange], ledger: _Ledger) -> MonthLine | None:
@@ -237,13 +250,16 @@ def _paused(period: ExpectedPeriod, stretches: Sequence[DateRange], ledger: _Led
     known = ledger.periods.get(period.key)
     if stretch is None or (known is not None and known.state != PeriodState.CANCELLED):
         return None
-    until = f"to {stretch.last_day}" if stretch.end < date.max else "on"
+    if stretch.end < date.max:
+        text = _("the contract was inactive from {first} to {last}")
+    else:
+        text = _("the contract was inactive from {first} on")
     return MonthLine(
         contract_id=period.contract_id,
         rule_id=period.rule_id,
         issue_date=period.issue_date,
         verdict=Verdict.PAUSED,
-        reason=f"the contract was inactive from {stretch.start} {until}",
+        reason=text.format(first=stretch.start, last=stretch.last_day),
         expected=period.gross_value,
     )
 

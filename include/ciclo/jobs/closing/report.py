@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 from ciclo.domain.findings import FindingKind, stops_closing
 from ciclo.domain.money import ZERO
 from ciclo.domain.receivables import InvoiceState
-from ciclo.domain.wording import said
+from ciclo.domain.wording import kind_words, said
 from ciclo.jobs.closing.proof import MonthLine, MonthProof, Verdict
 from ciclo.jobs.reports import ReportsPath, csv_text, page, write_files
 from ciclo.ledger.tables import Finding, PriceUpdateExecution
+from ciclo.locale import _
 
 UNSETTLED = ("parked", "in_doubt")
 
@@ -96,8 +97,8 @@ class MonthReport:
 
     def lines(self) -> list[str]:
         """Say exactly what is missing, one line a thing."""
-        missing = [f"missing: {line.named()}" for line in self.missing]
-        return [*missing, *(f"{each.kind.replace('_', ' ')}: {each.message}" for each in self.obstacles)]
+        missing = [f"{_('missing')}: {line.named()}" for line in self.missing]
+        return [*missing, *(f"{kind_words(each.kind).lower()}: {each.message}" for each in self.obstacles)]
 
     def document(self) -> dict[str, Any]:
         """Return the report as JSON values, money as decimal strings, for the ledger."""
@@ -253,7 +254,18 @@ def month_page(report: MonthReport, names: dict[int, str]) -> str:
         "ciclo.jobs.closing",
         "month_report.html",
         report=report,
+        verdict=_verdict(report),
         document=report.document(),
         totals=report.totals(),
         names=names,
     )
+
+
+def _verdict(report: MonthReport) -> str:
+    """Say how it ended, in the reader's language."""
+    if report.closed:
+        return _("closed") if report.complete else _("in order, for the contracts that were looked at")
+    counts = Counter(kind_words(each.kind).lower() for each in report.obstacles)
+    if report.missing:
+        counts[_("missing")] = len(report.missing)
+    return _("not closed: {what}").format(what=", ".join(f"{number} {kind}" for kind, number in sorted(counts.items())))
