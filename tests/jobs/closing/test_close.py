@@ -1,6 +1,7 @@
 """Closing a month: it closes only when everything expected is at the vendor once, at its price."""
 
 import csv
+import re
 from datetime import date
 from decimal import Decimal
 
@@ -9,9 +10,11 @@ import pytest
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.jobs.closing.close import MonthNotOverError, NotClosedError, close_month, months_of, require_closed
+from ciclo.jobs.closing.report import month_page
 from ciclo.ledger.actions import acknowledge_finding, bill_again, cancel_period
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import MonthClosing
+from ciclo.locale import speaking
 from company import ORGANIZATION, TODAY, YEAR, company, contract, rule
 
 FEBRUARY = date(2025, 2, 1)
@@ -293,6 +296,17 @@ def test_the_report_is_a_csv_and_a_page_and_neither_runs_what_a_name_says(billed
     assert "R$ 150,00" in page
     assert files.html.stat().st_mode & 0o077 == 0
     assert place.ctx.session.query(MonthClosing).one().report["files"] == [str(files.csv), str(files.html)]
+
+
+def test_the_report_is_in_the_readers_language(billed):
+    place = billed(company(rule(1)))
+    place.delete(place.invoice())
+    with speaking("pt_BR"):
+        page = month_page(place.close().report, {})
+    assert '<html lang="pt-BR">' in page
+    assert "Faturamento de 01/2025: não fechado: " in page
+    assert "não está mais na Fintera" in page
+    assert not {"Invoiced", "missing", "Organization"} & set(re.findall(r"\w+", page))
 
 
 def test_the_parts_of_the_report_add_up(billed):
