@@ -1,5 +1,6 @@
 """docs/operations.md says what is so: its commands exist, its alerts watch metrics that are really sent."""
 
+import json
 import re
 import shlex
 from datetime import UTC, datetime
@@ -22,10 +23,11 @@ from factories import NOON, period_row
 
 TEXT = PAGE.read_text(encoding="utf-8")
 DAGS = {path.stem for path in (PAGE.parents[1] / "dags").glob("*.py")}
-RULES = yaml.safe_load(re.search(r"<!-- tested: alerts -->\n```yaml\n(.*?)```", TEXT, re.DOTALL)[1])["groups"][0][
-    "rules"
-]
-WATCHED = set(re.findall(r"\b(?:ciclo|airflow)_\w+", " ".join(rule["expr"] for rule in RULES)))
+DEPLOY = PAGE.parents[1] / "deploy"
+RULES = yaml.safe_load((DEPLOY / "prometheus-rules.yaml").read_text(encoding="utf-8"))["groups"][0]["rules"]
+DASHBOARD = json.loads((DEPLOY / "grafana-dashboard.json").read_text(encoding="utf-8"))
+SHOWN = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+WATCHED = set(re.findall(r"\b(?:ciclo|airflow)_\w+", " ".join([*(rule["expr"] for rule in RULES), *SHOWN])))
 
 
 def shell_lines():
@@ -74,6 +76,24 @@ def test_labels_in_the_alerts_are_values_that_exist():
     states = {state for found in re.findall(r'state=~?"([^"]+)"', text) for state in found.split("|")}
     assert states <= {state.value for state in PeriodState}
     assert set(re.findall(r'dag_id="(\w+)"', text)) <= DAGS
+
+
+def test_every_alert_is_on_the_page():
+    assert {rule["alert"] for rule in RULES} == set(re.findall(r"`(Ciclo[A-Z]\w+)`", TEXT))
+
+
+def test_the_dashboard_is_one_that_grafana_imports():
+    assert {variable["name"] for variable in DASHBOARD["templating"]["list"]} == {"datasource"}
+    assert {panel["datasource"]["uid"] for panel in DASHBOARD["panels"]} == {"${datasource}"}
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+    cells = [
+        (column, row)
+        for panel in DASHBOARD["panels"]
+        for column in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
+        for row in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])
+    ]
+    assert len(cells) == len(set(cells)), "two panels lie upon each other"
+    assert max(column for column, _row in cells) < 24
 
 
 def test_every_metric_in_the_alerts_is_one_that_is_sent(sqlite_url):
