@@ -107,7 +107,7 @@ class Sequences:
     def return_to(self, mark: dict[str, int]) -> None:
         """Go back to a mark when what was numbered since then was rolled back, reservations too."""
         self._next = mark
-        self._reserved.clear()
+        self._reserved = {kind: number - 1 for kind, number in mark.items()}
 
 
 DEFAULT_TOKEN: Final = "sandbox-token"  # noqa: S105 - the sandbox's door, not a secret

@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
-from chaos_campaign import Campaign, campaign, restart_postgres
+from chaos_campaign import KILLED_AT, Campaign, campaign, restart_postgres
 from ciclo.domain.recurrence import DateRange
-from ciclo.failpoints import POINTS
 from ciclo.ledger.database import open_engine, upgrade
 
 FULL = os.environ.get("CICLO_CHAOS") == "full"
@@ -53,7 +52,7 @@ def run(fighting: Campaign, title: str, capsys: pytest.CaptureFixture[str]) -> N
     if FULL:
         assert figures.injected >= 1500
         assert len(figures.faults) >= 16
-        assert set(figures.kills) == set(POINTS)
+        assert set(figures.kills) == KILLED_AT
 
 
 def test_a_campaign_on_sqlite_leaves_one_invoice_a_period(tmp_path, sqlite_url, capsys):

@@ -10,6 +10,7 @@ from datetime import date
 
 import pytest
 
+from ciclo_sandbox.account import Sequences
 from ciclo_sandbox.testing import ControlError, running_sandbox
 from load_generator import request_bytes, run
 from sandbox.small_state import STATE, invoice_form, rule_form, services
@@ -223,3 +224,17 @@ def test_an_emptied_sandbox_keeps_its_token_and_date(sandbox):
     sandbox._call("DELETE", "/_sandbox/state")
     assert sandbox.state()["contracts"] == []
     assert sandbox.call("GET", "service_items") == (200, {"service_items": []})
+
+
+def test_no_id_is_given_twice_by_a_sandbox_that_rolled_back_and_was_killed_afterwards():
+    on_disk = {}
+    numbers = Sequences({}, on_disk.update)
+    given = [numbers.next("invoices") for _ in range(3)]
+    on_disk_before, mark = dict(on_disk), numbers.mark()
+    numbers.next("contracts")
+    numbers.return_to(mark)
+    on_disk.clear()
+    on_disk.update(on_disk_before)
+    numbers.next("receivables")
+
+    assert Sequences(dict(on_disk), on_disk.update).next("invoices") not in given

@@ -139,6 +139,34 @@ def test_rules_alike_of_one_contract_are_told_apart_by_their_customers(bill):
     assert (outcome.adopted, outcome.created, outcome.parked) == (6, 0, 0)
 
 
+def test_what_another_rule_made_and_somebody_put_off_is_not_taken_over_for_its_value(bill):
+    rules = [rule(created_at=MADE), rule(2)]
+    put_off = generated(901, 1) | {"issue_date": "2025-02-04", "estimated_issue_date": "2025-02-04"}
+
+    outcome = bill(put_off, *months(2, 3), rules=rules)
+
+    assert (outcome.adopted, outcome.created) == (2, 3)
+    assert reasons(bill) == [ReasonKind.REMOVED_AT_VENDOR]
+    assert [period.rule_id for period in bill.ctx.periods.in_state(PeriodState.PARKED)] == [1]
+
+
+def test_what_a_rule_made_is_not_another_ones_while_the_rule_is_believed_to_be_gone(bill):
+    january = Scope(YEAR.window.days(date(2025, 1, 1), date(2025, 1, 31)))
+    rules = [rule(created_at=MADE), rule(2)]
+    bill(*months(1, 2, 3), rules=rules, scope=january)
+    state = bill.box.state()
+    bill.box.put_state(state | {"invoice_rules": state["invoice_rules"][1:]})
+
+    away = again(bill)
+    bill.box.put_state(bill.box.state() | {"invoice_rules": state["invoice_rules"]})
+    back = again(bill)
+
+    assert (away.adopted, away.created) == (0, 2)
+    assert (back.adopted, back.created) == (2, 0)
+    assert len(living(bill)) == 6
+    assert reasons(bill) == []
+
+
 def test_a_copy_with_the_reference_of_another_month_is_adopted_for_what_it_looks_like(bill):
     outcome = bill(generated(902, 2, comments="ciclo:7:1:2025-01-10", created_at="05/01/2025 09:00:00 -03:00"))
     assert (outcome.adopted, outcome.created) == (1, 2)

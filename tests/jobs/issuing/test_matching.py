@@ -105,6 +105,50 @@ def test_a_reference_counts_in_its_contract_and_coverage_and_nowhere_else(given,
     assert bool(own([period()], [invoice(comments="ciclo:7:1:2025-03-10", **given)])) is counts
 
 
+@pytest.mark.parametrize(
+    ("given", "is_its_own"),
+    [
+        ({"description": "Suporte 24 h", "created_at": LATER}, False),  # the other rule's text
+        ({"description": "Cobrança de fevereiro", "created_at": MADE}, False),  # the other rule's second
+        ({"description": "Cobrança de março", "created_at": LATER}, True),  # nobody's: its value tells
+        ({"description": "Mensalidade de março", "created_at": MADE}, True),  # its own text
+    ],
+)
+def test_an_invoice_of_another_rule_of_the_contract_is_not_its_own_by_value_or_services(given, is_its_own):
+    services = frozenset({"acesso"})
+    mine = period(rule_id=2, rule_created_at=None, services=services)
+    february = DateRange.month_of(date(2025, 2, 1))
+    other = period(issue_date=date(2025, 2, 10), coverage=february, description="Suporte", services=services)
+    put_off = invoice(planned_date=date(2025, 3, 4), services=services, **given)
+
+    found = assign([mine, other], [put_off])
+
+    assert (mine.key in found.own) is is_its_own
+    assert other.key not in found.own
+    assert bool(found.near.get(mine.key)) is not is_its_own
+
+
+@pytest.mark.parametrize(
+    ("given", "is_its_own"),
+    [
+        ({}, True),
+        ({"created_at": LATER}, False),
+        ({"planned_date": date(2025, 4, 8)}, False),
+        ({"customer_id": 2020}, False),
+    ],
+)
+def test_what_came_with_its_rule_is_its_own_when_it_was_put_off_into_the_next_month(given, is_its_own):
+    late, april = period(day=28), DateRange.month_of(date(2025, 4, 1))
+    following = period(issue_date=date(2025, 4, 28), coverage=april)
+    own_one = invoice(901, planned_date=date(2025, 4, 28), created_at=MADE)
+    put_off = invoice(900, **{"planned_date": date(2025, 4, 2), "created_at": MADE, **given})
+
+    found = assign([late, following], [own_one, put_off]).own
+
+    assert found[following.key].id == 901
+    assert (late.key in found) is is_its_own
+
+
 def test_a_reference_wins_over_an_invoice_exactly_alike():
     assert own([period()], [invoice(900), invoice(901, comments="ciclo:7:1:2025-03-10")]) == {1: 901}
 

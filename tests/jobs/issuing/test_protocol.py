@@ -13,6 +13,7 @@ from ciclo.jobs.issuing import settle as settling
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.issuing.settle import settle
 from ciclo.jobs.periods.expand import expand_rules
+from ciclo.jobs.reconciliation.reconcile import reconcile
 from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.repositories.periods import PeriodRepository
@@ -49,6 +50,20 @@ def test_a_second_lost_answer_is_for_a_person(prepared, clock):
         settle(ctx, JANUARY, OPTIONS)
     [parked] = ctx.periods.in_state(PeriodState.PARKED)
     assert (parked.reason.kind, parked.attempts) == (ReasonKind.LOST_TWICE, 2)
+
+
+def test_what_arrived_without_an_answer_and_was_removed_since_is_not_silently_made_again(prepared, clock):
+    box, ctx = prepared(rule())
+    box.faults([{"method": "POST", "path": "/invoices$", "kind": "reset_after", "count": 1}])
+    issue(ctx)
+    reconcile(ctx, today=TODAY, recheck_days=400)
+    box.put_state(box.state() | {"invoices": []})
+    clock.advance(minutes=6)
+
+    assert settle(ctx, JANUARY, OPTIONS).parked == 1
+
+    [parked] = ctx.periods.in_state(PeriodState.PARKED)
+    assert parked.reason.kind == ReasonKind.REMOVED_AT_VENDOR
 
 
 def test_a_search_that_lags_makes_a_second_invoice_at_most(prepared, clock):

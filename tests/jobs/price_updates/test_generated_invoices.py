@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
+from ciclo.jobs.price_updates import reprice
 from ciclo.ledger.tables import Finding
 from company import company, rule, scheduled_update, service
 
@@ -149,3 +150,14 @@ def test_a_service_item_of_a_name_that_the_catalogue_has_twice_is_not_guessed(ru
 
     assert (outcome.applied, outcome.parked) == (0, 1)
     assert started.puts() == []
+
+
+def reprice_edited_ones(patch):
+    """Bring every invoice to the new price, whoever set the one that it has."""
+    patch.setattr(reprice, "_change", lambda owned, prices: ({"gross_value": prices.gross(owned)[1]}, []))
+
+
+def test_a_readjustment_that_overwrites_what_people_edited_is_found(monkeypatch, run):
+    reprice_edited_ones(monkeypatch)
+    with pytest.raises((AssertionError, ValueError)):
+        test_what_a_person_edited_is_left_and_shown_with_both_amounts(run)

@@ -7,6 +7,7 @@ import pytest
 
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.wording import said
+from ciclo.jobs.rules import read
 from ciclo.jobs.rules.read import CURRENT, DisappearedError, read_contract_list, read_contracts
 from ciclo.ledger.repositories.periods import Issued
 from company import company, contract, rule
@@ -193,3 +194,22 @@ def test_the_vendor_is_never_asked_while_a_transaction_is_open(sandbox, lite_job
         read_contract_list(ctx)
         read_contracts(ctx, [10, 11], seen_on=DAY)
     assert asked == [False] * 4
+
+
+def believe_the_empty_list(patch):
+    """Take for gone whatever one answer lacks, however much that is."""
+    patch.setattr(read, "_too_many", lambda _missing, _known: False)
+
+
+@pytest.mark.parametrize(
+    "killer",
+    [
+        test_contracts_that_disappear_in_bulk_are_not_believed_until_a_person_says_so,
+        test_a_large_contracts_rules_that_disappear_in_bulk_are_not_believed_until_a_person_says_so,
+    ],
+    ids=["contracts", "rules"],
+)
+def test_a_reading_that_believes_the_empty_list_is_found(monkeypatch, sandbox, lite_job, killer):
+    believe_the_empty_list(monkeypatch)
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        killer(sandbox, lite_job)

@@ -39,7 +39,7 @@ from ciclo.jobs.rules.snapshot import RuleSnapshot, RuleSnapshots
 from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import Disagreement, UseState
 from ciclo.ledger.repositories.periods import PlannedPeriod
-from ciclo.ledger.tables import Period
+from ciclo.ledger.tables import Period, Rule
 
 PAGE = 100
 """Invoices of a page."""
@@ -223,7 +223,7 @@ def _assign(ctx: JobContext, spans: Mapping[int, DateRange], remote: Mapping[int
     periods = {PeriodKey(p.rule_id, p.issue_date): p for p in ctx.periods.of_contracts(spans, window)}
     look = Look(list(spans), periods)
     look.invoices = {number: invoice for contract_id in spans for number, invoice in remote[contract_id].items()}
-    rules = [rule for rule in ctx.contracts.rules_of(spans) if rule.gone_at is None]
+    rules = _rules(ctx, spans)
     rule_ids = {rule.rule_id for rule in rules} | {key.rule_id for key in periods}
     snapshots = RuleSnapshots(ctx, rule_ids, kept=len(rule_ids) + 1)
     not_own = ctx.invoices.not_own(rule_ids)
@@ -249,6 +249,19 @@ def _assign(ctx: JobContext, spans: Mapping[int, DateRange], remote: Mapping[int
     look.assignment = assign(look.wanted.values(), seen)
     look.generated = _generated(ctx, look, snapshots, window)
     return look
+
+
+def _rules(ctx: JobContext, contract_ids: Iterable[int]) -> list[Rule]:
+    """Return the rules whose invoices may be there: those that are gone, too, while none has come after them.
+
+    One wrong answer may have said that a rule is gone; its invoices are not another one's for that. One that was first
+    seen after it may have been made anew from it, and takes over what is left.
+    """
+    rules = ctx.contracts.rules_of(contract_ids)
+    newest: dict[int, datetime] = {}
+    for rule in rules:
+        newest[rule.contract_id] = max(rule.first_seen_at, newest.get(rule.contract_id, rule.first_seen_at))
+    return [rule for rule in rules if rule.gone_at is None or newest[rule.contract_id] <= rule.seen_at]
 
 
 def wanted_invoice(

@@ -7,7 +7,9 @@ on what the ways before it left over; a way that finds one candidate for one per
    anywhere else it is a copy, and counts for nothing;
 2. exactly alike: customer, planned date, value and description;
 3. its own, but worked on: same customer, planned date in the coverage, and the description begins with the rule's (or
-   the other way round), or services of the same names, or the value, or created in the same second as the rule.
+   the other way round), or services of the same names, or the value, or created in the same second as the rule. What
+   begins as another rule of the contract does, or came with that one, is not this one's for its services or value.
+4. came with the rule, and put off by some days out of its period's coverage, into the next month: left over there.
 
 Several candidates for a period, or one for several periods, are for a person. Only what is created in the same second
 as the rule, or begins as its description does, tells apart what would otherwise be several. A cancelled invoice is
@@ -19,7 +21,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum
 from functools import lru_cache
@@ -31,6 +33,9 @@ from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import cents
 from ciclo.domain.receivables import MadeBy
 from ciclo.domain.recurrence import DateRange
+
+PUT_OFF_AT_MOST = timedelta(days=10)
+"""How far somebody may have moved what came with its rule beyond its period's coverage: a weekend and some days."""
 
 REFERENCE = re.compile(r"\bciclo:\d+:(?P<rule>\d+):(?P<date>\d{4}-\d{2}-\d{2})(?::(?P<sequence>\d+))?\b")
 
@@ -168,9 +173,10 @@ class _Likeness(IntEnum):
 
     NONE = 0
     NEAR = 1
-    OWN = 2
-    EXACT = 3
-    REFERENCE = 4
+    PUT_OFF = 2
+    OWN = 3
+    EXACT = 4
+    REFERENCE = 5
 
 
 class _Pair(NamedTuple):
@@ -190,6 +196,7 @@ _TELLING: tuple[tuple[_Way, bool], ...] = (
     (lambda pair: pair.likeness is _Likeness.OWN and pair.same_second, False),
     (lambda pair: pair.likeness is _Likeness.OWN and pair.same_text, False),
     (lambda pair: pair.likeness is _Likeness.OWN, True),
+    (lambda pair: pair.likeness is _Likeness.PUT_OFF, False),
 )
 """The ways to tell, in their order, and whether what one leaves open is for a person, or for the next way."""
 
@@ -217,7 +224,7 @@ def assign(periods: Iterable[WantedInvoice], invoices: Iterable[RemoteInvoice]) 
 def _assign_contract(
     periods: Mapping[PeriodKey, WantedInvoice], invoices: Mapping[int, RemoteInvoice], result: Assignment
 ) -> None:
-    rules = {key.rule_id for key in periods}
+    rules = {key.rule_id: period for key, period in periods.items()}
     bound = {number: _bound_to(invoice, periods) for number, invoice in invoices.items()}
     known = {period.invoice_id for period in periods.values()}
     free = {number: invoice for number, invoice in invoices.items() if number not in known}
@@ -267,7 +274,7 @@ def _pairs(
     period: WantedInvoice,
     invoices: Mapping[int, RemoteInvoice],
     bound: Mapping[int, frozenset[PeriodKey]],
-    rules: Collection[int],
+    rules: Mapping[int, WantedInvoice],
 ) -> dict[int, _Pair]:
     """Return by id the invoices that may have to do with a period, and how like it they are."""
     found = {number: _compare(period, invoice, bound[number], rules) for number, invoice in invoices.items()}
@@ -301,27 +308,40 @@ _NOTHING, _UNLIKE = _Pair(_Likeness.NONE), _Pair(_Likeness.NEAR)
 
 
 def _compare(
-    period: WantedInvoice, invoice: RemoteInvoice, bound: Collection[PeriodKey], rules: Collection[int]
+    period: WantedInvoice, invoice: RemoteInvoice, bound: Collection[PeriodKey], rules: Mapping[int, WantedInvoice]
 ) -> _Pair:
+    """Say how like a period an invoice is; `rules` are the contract's, each by one of its periods."""
     if bound:
         return _Pair(_Likeness.REFERENCE) if period.key in bound else _NOTHING
     named = {found.rule_id for found in invoice.references}
-    another_rules_own = bool(named & set(rules)) and period.rule_id not in named
+    another_rules_own = bool(named & rules.keys()) and period.rule_id not in named
     if another_rules_own or invoice.is_cancelled or invoice.id in period.not_own:
         return _NOTHING
+    same_second = came_with_its_rule(period, invoice)
     if not period.covers(invoice.planned_date):
-        return _NOTHING
+        later = invoice.planned_date - period.issue_date
+        is_put_off = same_second and timedelta(0) < later <= PUT_OFF_AT_MOST and _same_customer(period, invoice)
+        return _Pair(_Likeness.PUT_OFF) if is_put_off else _NOTHING
     ours, theirs = plain(period.description), plain(invoice.description)
     same_value = invoice.gross_value in {period.gross_value, *period.may_be_worth}
     same_text = begins_alike(ours, theirs)
-    same_second = came_with_its_rule(period, invoice)
     likeness = _Likeness.NEAR
     if _same_customer(period, invoice):
         if same_value and ours == theirs and invoice.planned_date == period.issue_date:
             likeness = _Likeness.EXACT
-        elif same_text or same_value or same_second or _same_services(period, invoice):
-            likeness = _Likeness.OWN
+        else:
+            may_be = (same_value or _same_services(period, invoice)) and not _is_like_another(period, invoice, rules)
+            likeness = _Likeness.OWN if same_text or same_second or may_be else _Likeness.NEAR
     return _Pair(likeness, same_second, same_text) if likeness > _Likeness.NEAR else _UNLIKE
+
+
+def _is_like_another(period: WantedInvoice, invoice: RemoteInvoice, rules: Mapping[int, WantedInvoice]) -> bool:
+    """Whether an invoice begins as another rule of the contract does, or came with it: one that was put off, say."""
+    return any(
+        begins_alike(plain(other.description), plain(invoice.description)) or came_with_its_rule(other, invoice)
+        for rule_id, other in rules.items()
+        if rule_id != period.rule_id
+    )
 
 
 def _same_customer(period: WantedInvoice, invoice: RemoteInvoice) -> bool:

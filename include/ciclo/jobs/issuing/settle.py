@@ -21,7 +21,7 @@ from ciclo.failpoints import failpoint
 from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext
 from ciclo.jobs.issuing.adopt import contest_reason, record_adopted, stamp
 from ciclo.jobs.issuing.look import Look, look_at
-from ciclo.jobs.issuing.match import PeriodKey, references_in
+from ciclo.jobs.issuing.match import PeriodKey, reference, references_in
 from ciclo.jobs.issuing.record import Found, reason_about
 from ciclo.ledger.repositories import Scope, StateCount
 from ciclo.ledger.tables import Period
@@ -56,8 +56,8 @@ def settle(ctx: JobContext, scope: Scope, options: IssueOptions) -> IssueOutcome
     """Find out what became of what is in doubt, and of claims whose lease has run out. Commits.
 
     One remote invoice: it is adopted. Several: parked. None, after the grace period: the period is planned again the
-    first time, and parked the second. However old a doubt is, it is settled: the scope's window has an end here and no
-    beginning.
+    first time, and parked the second, or where a reconciliation has seen its invoice since. However old a doubt is, it
+    is settled: the scope's window has an end here and no beginning.
     """
     now = ctx.clock()
     outcome = IssueOutcome()
@@ -89,6 +89,7 @@ def _abandon(ctx: JobContext, period: Period, grace: timedelta, now: datetime) -
 def _settle_some(ctx: JobContext, look: Look, periods: list[Period], now: datetime) -> IssueOutcome:
     outcome = IssueOutcome()
     found: list[Found] = []
+    arrived = ctx.invoices.with_reference({_reference_of(period) for period in periods}, look.contract_ids)
     for period in periods:
         if period.state != PeriodState.IN_DOUBT:
             continue  # its run came back while we were about to take its claim
@@ -102,6 +103,9 @@ def _settle_some(ctx: JobContext, look: Look, periods: list[Period], now: dateti
             outcome.parked += len(ctx.periods.park([period], reason=reason, at=now))
         elif may_still_come:
             outcome.in_doubt += 1
+        elif _reference_of(period) in arrived:  # a reconciliation has seen it since: somebody removed it
+            reason = reason_about(period, ReasonKind.REMOVED_AT_VENDOR)
+            outcome.parked += len(ctx.periods.park([period], reason=reason, at=now))
         elif period.lost_answers >= LOST_AT_MOST:
             reason = reason_about(period, ReasonKind.LOST_TWICE)
             outcome.parked += len(ctx.periods.park([period], reason=reason, at=now))
@@ -110,6 +114,10 @@ def _settle_some(ctx: JobContext, look: Look, periods: list[Period], now: dateti
             outcome.replanned += len(ctx.periods.replan([period], reason=reason, at=now))
     outcome.adopted += record_adopted(ctx, look, found)
     return outcome
+
+
+def _reference_of(period: Period) -> str:
+    return reference(period.organization_id, period.rule_id, period.issue_date, period.reference_sequence)
 
 
 def _is_marked(invoice: Invoice, key: PeriodKey) -> bool:

@@ -131,35 +131,45 @@ class Rehearsal:
         Raises:
             ScenarioError: an event cannot happen; the message names it.
         """
+        self.begin()
         day = self.scenario.today
-        with self._session() as session:
-            arm(JobContext(self.api, session, Actor(person=PERSON), self.clock.now), day, person=PERSON)
         while day <= self.scenario.until:
             self._play_day(day)
             tell(day)
             day = add_days(day, 1)
 
+    def begin(self) -> None:
+        """Arm the organization, responsible from the month of the first day."""
+        with self._session() as session:
+            ctx = JobContext(self.api, session, Actor(person=PERSON), self.clock.now)
+            arm(ctx, self.scenario.today, person=PERSON)
+
     def _play_day(self, day: date) -> None:
-        self._move(day, MACHINERY)
+        self.move(day, MACHINERY)
         events = self.scenario.on(day)
         people, by_hand = ([each for each in events if (each.run is None) is kind] for kind in (True, False))
         if people:
-            self._move(day, PEOPLE)
+            self.move(day, PEOPLE)
         for event in people:
             self._happen(event)
         if self.scenario.is_down(day):
             return
-        for at, stage in _due(day):
-            self._move(day, at)
-            self._run(stage, DagRun(dag_id=stage.dag_id), scheduled_at=datetime.combine(day, at, SAO_PAULO))
-        self._watch(day)
+        self.run_dags(day)
+        self.watch(day)
         if by_hand:
-            self._move(day, BY_HAND)
+            self.move(day, BY_HAND)
             for event in by_hand:
                 self._run_by_hand(event)
-            self._watch(day)
+            self.watch(day)
 
-    def _move(self, day: date, at: time) -> None:
+    def run_dags(self, day: date) -> None:
+        """Run the Dags of a day at their times."""
+        for at, stage in _due(day):
+            self.move(day, at)
+            self.run(stage, DagRun(dag_id=stage.dag_id), scheduled_at=datetime.combine(day, at, SAO_PAULO))
+
+    def move(self, day: date, at: time) -> None:
+        """Move the clocks to a time of a day: what is due at the vendor by then happens."""
         self.clock.begin(day, at)
         self.vendor.set_clock(self.clock.now())
 
@@ -180,9 +190,9 @@ class Rehearsal:
         stage = STAGES.get(wanted.dag_id) if wanted is not None else None
         if wanted is None or stage is None:
             raise ScenarioError(f"event {event}: there is no such Dag; there are {', '.join(STAGES)}")
-        self._run(stage, wanted, scheduled_at=None)
+        self.run(stage, wanted, scheduled_at=None)
 
-    def _run(self, stage: Stage, wanted: DagRun, *, scheduled_at: datetime | None) -> None:
+    def run(self, stage: Stage, wanted: DagRun, *, scheduled_at: datetime | None) -> None:
         """Run a Dag to its end and keep what it came to."""
         message = ""
         looks = (each.at for each in stage.schedules if each.window is Window.RUNNING_MONTH)
@@ -196,7 +206,8 @@ class Rehearsal:
             self._failed.pop((stage.dag_id, look), None)
         self.runs.append(Played(self.clock.today, stage.dag_id, not message, message))
 
-    def _watch(self, day: date) -> None:
+    def watch(self, day: date) -> None:
+        """Take in what is shown to a person by now."""
         with self._session() as session:
             self.attention.watch(session, self.scenario.organization_id, day, self._failed.values())
 

@@ -62,6 +62,15 @@ class InvoiceRepository:
         )
         return {row.invoice_id: MadeBy(row.made_by) for row in rows}
 
+    def with_reference(self, references: Collection[str], contract_ids: Collection[int]) -> set[str]:
+        """Return which of some references an invoice of some contracts carries, be it gone by now."""
+        query = select(Invoice.reference).where(
+            Invoice.organization_id == self._organization_id, Invoice.reference.in_(references)
+        )
+        parts = in_parts(sorted(contract_ids))
+        found = (row for ids in parts for row in self._session.scalars(query.where(Invoice.contract_id.in_(ids))))
+        return {row for row in found if row is not None}
+
     def unowned(self, contract_ids: Collection[int], window: DateRange) -> list[Invoice]:
         """Return the invoices of some contracts, planned in a window, that were never a period's, those removed too."""
         query = select(Invoice).where(
