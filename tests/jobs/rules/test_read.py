@@ -44,6 +44,17 @@ def test_a_contract_that_is_missing_from_the_list_is_asked_for_by_itself(sandbox
     assert [path.rsplit("/", 1)[1] for path in asked] == ["11", "12"]
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_an_odd_record_in_the_list_of_contracts_ends_nobodys_billing(sandbox, lite_job, seed):
+    box = sandbox(company(rule()))
+    ctx = lite_job(box)
+    read_contract_list(ctx)
+    path = "organizations/7/contracts$"
+    box.faults([{"kind": "odd_record", "method": "GET", "path": path, "count": 1, "seed": seed}])
+    assert read_contract_list(ctx) == 1
+    assert states(ctx) == {10: ("active", False)}
+
+
 def test_an_empty_list_of_contracts_costs_nothing(sandbox, lite_job):
     box = sandbox(company(*[rule(number, 10 + number) for number in range(1, 9)]))
     ctx = lite_job(box)

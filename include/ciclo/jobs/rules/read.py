@@ -99,6 +99,8 @@ def read_contract_list(ctx: JobContext, *, not_older_than: timedelta = ANEW) -> 
         if _too_many(active - listed.keys(), active):
             _note_disappearance(ctx, "organization", ctx.organization_id, None, active - listed.keys(), active)
             raise DisappearedError(len(active - listed.keys()), len(active))
+    # one that is shown in another state all at once is asked for by itself, as if it were missing
+    listed = {number: each for number, each in listed.items() if each.is_active or number not in active}
     gone, unread = [], {}
     for contract_id in sorted(active - listed.keys()):
         try:
