@@ -24,6 +24,7 @@ VIEWS = (
     "/price-updates?index=ipca",
     "/price-updates/1",
     "/price-updates/2",
+    "/price-updates/1/passport",
     "/price-updates/3",
     "/attention",
     "/attention?show=findings",

@@ -27,7 +27,7 @@ from ciclo.cli.export import export
 from ciclo.cli.ledger import ledger, parked
 from ciclo.cli.rehearse import rehearse
 from ciclo.cli.terms import terms
-from ciclo.cli.updates import updates
+from ciclo.cli.updates import updates, verify
 from ciclo.domain.errors import DomainError
 from ciclo.locale import CATALOGUES, DOMAIN, ENGLISH, LANGUAGES, _, closest, speak
 
@@ -47,6 +47,7 @@ app.add_typer(updates, name="updates")
 app.command()(doctor)
 app.command()(export)
 app.command()(rehearse)
+app.command()(verify)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 LANG = "--lang"
@@ -75,7 +76,7 @@ def preview(
     from ciclo.domain.recurrence import DateRange  # noqa: PLC0415 - a command loads only what it needs
     from ciclo.jobs.preview import preview_rule, read_rule  # noqa: PLC0415
 
-    result = preview_rule(read_rule(_read_json(rule)), DateRange.days(first.date(), last.date()))
+    result = preview_rule(read_rule(read_json(rule)), DateRange.days(first.date(), last.date()))
     _print(result.documents() if as_json else preview_lines(result))
 
 
@@ -112,7 +113,12 @@ def sandbox(
     serve(host=host, port=port, state=state, token=token, today=day, database=database)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object, decimals as strings.
+
+    Raises:
+        InputError: there is no such file, or it is no JSON object.
+    """
     try:
         document = json.loads(path.read_text(encoding="utf-8"), parse_float=str)
     except OSError as error:

@@ -4,6 +4,7 @@ import getpass
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -82,6 +83,40 @@ def ask_what_if(
         said = line.why_not or f"{brl(line.old)}: {figures[0]}; {figures[1]}"
         typer.echo(f"{line.execution_date}  {line.contract_id}/{line.rule_id}/{line.service_id}  {said}")
     typer.echo(_("{count} prices; a year's billing changes by {amount}").format(count=len(lines), amount=brl(total)))
+
+
+@updates.command("passport")
+def print_passport(organization: Organization, execution: Execution) -> None:
+    """Print the passport of an applied price update as JSON: everything that it follows from, to be verified."""
+    from ciclo.ledger.actions import NoSuchRow  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.database import ledger_session  # noqa: PLC0415
+    from ciclo.ledger.queries.price_updates import passport  # noqa: PLC0415
+
+    with ledger_session() as session:
+        document = passport(session, organization, execution)
+    if document is None:
+        raise NoSuchRow("price update", execution)
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def verify(file: Annotated[Path, typer.Argument(metavar="FILE", help="A passport (JSON).")]) -> None:
+    """Check a readjustment's passport offline: its hash, its values against the series that ship, every computation."""
+    from ciclo.cli.main import read_json  # noqa: PLC0415 - it mounts this module
+    from ciclo.domain.passport import check  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.sgs.series import shipped_series  # noqa: PLC0415
+
+    document = read_json(file)
+    verdict = check(document, shipped_series())
+    for month in verdict.unknown:
+        typer.echo(_("not compared, later than the series that ship: {month}").format(month=month))
+    if verdict.problems:
+        for problem in verdict.problems:
+            typer.echo(_("refused: {problem}").format(problem=problem), err=True)
+        raise typer.Exit(1)
+    typer.echo(_("verified: {file}").format(file=file.name))
+    for price in document["prices"]:
+        name = price["service"] or document["rule"]
+        typer.echo(f"{document['execution_date']}  {name}: {brl(Decimal(price['old']))} → {brl(Decimal(price['new']))}")
 
 
 def _decide(action: Any, organization: int, execution: int, note: str, **chosen: Any) -> None:

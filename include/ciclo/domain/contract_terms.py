@@ -193,7 +193,7 @@ def readjust(
     steps = _substituted(terms, parts)
     for term in terms:
         if term.kind not in (TermKind.SUBSTITUTE, TermKind.NOT_BEFORE):
-            after, compared = _applied(term, factor, values, months)
+            after, compared = applied(term, factor, values, months)
             steps.append(TermStep(term, factor, after, compared))
             factor = after
     floored = not apply_negative_updates and factor < ONE
@@ -223,9 +223,10 @@ def _substituted(terms: Iterable[ContractTerm], parts: Sequence[Accumulation]) -
     return found
 
 
-def _applied(
+def applied(
     term: ContractTerm, factor: Decimal, values: Values, months: Sequence[date]
 ) -> tuple[Decimal, tuple[IndexValue, ...]]:
+    """Return what a term makes of a factor, and the months of the other index that it compared with."""
     percent = term.percent or Decimal(0)
     match term.kind:
         case TermKind.FIXED:

@@ -1,5 +1,6 @@
 """Price updates: the calendar of what is coming, proposals, what was applied with its evidence, the index."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date
@@ -98,6 +99,38 @@ def show_updates(
 def show_execution(view: ViewDep, execution_id: RowId) -> HTMLResponse:
     """Show one execution with its evidence; what a person may do about it."""
     return execution_view(view, execution_id)
+
+
+@router.get("/{execution_id}/passport")
+def show_passport(view: ViewDep, execution_id: RowId) -> HTMLResponse:
+    """Show the passport of an execution that is in the prices, to be printed."""
+    document = _passport(view, execution_id)
+    months = [date.fromisoformat(f"{used['month']}-01") for used in document["months"]]
+    window = DateRange(months[0], add_months(months[-1], 1)) if months else DateRange(date.min, date.min)
+    newest = queries.index_series(view.session, document["index"], window)
+    shown: dict[str, Any] = {
+        "passport": document,
+        "execution_id": execution_id,
+        "execution_date": date.fromisoformat(document["execution_date"]),
+        "newest": {f"{month:%Y-%m}": value for month, value in newest.items()},
+        "decimal_of": Decimal,
+    }
+    return render(view, "passport.html", tab="price_updates", **shown)
+
+
+@router.get("/{execution_id}/passport.json")
+def keep_passport(view: ViewDep, execution_id: RowId) -> Response:
+    """Answer the passport as a file, to be kept and verified."""
+    text = json.dumps(_passport(view, execution_id), indent=2, ensure_ascii=False)
+    headers = {"Content-Disposition": f'attachment; filename="passport-{execution_id}.json"'}
+    return Response(text, media_type="application/json", headers=headers)
+
+
+def _passport(view: View, execution_id: int) -> dict[str, Any]:
+    document = queries.passport(view.session, view.organization_id, execution_id)
+    if document is None:
+        raise NoSuchRow("price update", execution_id)
+    return document
 
 
 def execution_view(view: View, execution_id: int, outcome: ActionOutcome | None = None) -> HTMLResponse:

@@ -10,6 +10,7 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import first_of_month
+from ciclo.domain.passport import FORMAT, LAW, sealed
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Reason
 from ciclo.ledger.queries.paging import Listing, Query, contains, counted
@@ -207,6 +208,61 @@ def execution_page(session: Session, organization_id: int, execution_id: int) ->
     trail = trail_of(session, organization_id, "execution", execution_id)
     return ExecutionPage(
         execution, policy, evidence or {}, approved_by, approved_at, waiting_since, reminded_at, newest, trail
+    )
+
+
+def passport(session: Session, organization_id: int, execution_id: int) -> dict[str, Any] | None:
+    """Return the passport of an execution that is in the prices, sealed; None if there is no such one."""
+    table = PriceUpdateExecution
+    query = select(table, Contract.name, Rule).where(
+        table.organization_id == organization_id,
+        table.id == execution_id,
+        table.state.in_(DONE_STATES),
+        Contract.organization_id == table.organization_id,
+        Contract.contract_id == table.contract_id,
+        Rule.organization_id == table.organization_id,
+        Rule.rule_id == table.rule_id,
+    )
+    found = session.execute(query).one_or_none()
+    if found is None:
+        return None
+    row, contract, rule = found
+    evidence = row.evidence or {}
+    decision = evidence.get("decision")
+    names = {line.get("id"): line.get("name") for line in rule.payload.get("services") or ()}
+    months = evidence.get("months") or []
+    shared = {
+        "factor": f"{row.factor:f}" if row.factor is not None else "1",
+        "months": [months[0]["month"], months[-1]["month"]] if months else [],
+        "terms": evidence.get("terms") or [],
+    }
+    prices = [
+        {**shared, **price, "service": names.get(price["service_id"]) or ""} for price in evidence.get("prices", ())
+    ]
+    decided = {"by": row.approved_by, "at": row.approved_at.isoformat() if row.approved_at else None}
+    if decision:
+        decided |= {"basis": decision["basis"], "note": decision["note"]}
+    return sealed(
+        {
+            "passport": FORMAT,
+            "organization_id": str(organization_id),
+            "contract_id": str(row.contract_id),
+            "contract": contract or "",
+            "rule_id": str(row.rule_id),
+            "rule": rule.title or "",
+            "scheduled_update_id": str(row.scheduled_update_id),
+            "index": row.price_index,
+            "policy": row.policy,
+            "execution_date": row.execution_date.isoformat(),
+            "state": row.state,
+            "law": LAW,
+            "clauses": sorted({step["clause"] for price in prices for step in price["terms"] if step.get("clause")}),
+            "breaks": evidence.get("breaks") or [],
+            "months": months,
+            "floored": bool(evidence.get("floored")),
+            "prices": prices,
+            "decided": decided if row.approved_by else None,
+        }
     )
 
 
