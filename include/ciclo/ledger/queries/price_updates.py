@@ -230,7 +230,7 @@ def passport(session: Session, organization_id: int, execution_id: int) -> dict[
     evidence = row.evidence or {}
     decision = evidence.get("decision")
     names = {line.get("id"): line.get("name") for line in rule.payload.get("services") or ()}
-    months = evidence.get("months") or []
+    months = [{**used, "month": used["month"][:7]} for used in evidence.get("months") or ()]
     shared = {
         "factor": f"{row.factor:f}" if row.factor is not None else "1",
         "months": [months[0]["month"], months[-1]["month"]] if months else [],
