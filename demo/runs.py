@@ -70,9 +70,10 @@ def _watch(stack: Stack, run: DagRun, screen: Screen, figures: Figures, answer: 
         if time.monotonic() - run.began > RUN_SECONDS:
             raise StepFailed(run.dag_id, f"still {state} after {RUN_SECONDS} seconds", _newest_log(stack, run))
         current = next((task for task in stack.airflow.tasks(run.dag_id, run.run_id) if task.active), None)
-        if answer and current and current.waiting_for_a_person and _may_be_answered(stack, run, current.task_id):
-            stack.airflow.answer(run.dag_id, run.run_id, current.task_id, answer)
-            screen.event(f"{current.task_id}: a person has read it and answers {answer!r}")
+        asked = current if current and current.waiting_for_a_person else None
+        if answer and asked and may_be_answered(stack.site.logs, run.dag_id, run.run_id, asked.task_id):
+            stack.airflow.answer(run.dag_id, run.run_id, asked.task_id, answer)
+            screen.event(f"{asked.task_id}: a person has read it and answers {answer!r}")
             answer = None
             continue
         line = _progress(stack, run, current, figures)
@@ -84,14 +85,13 @@ def _watch(stack: Stack, run: DagRun, screen: Screen, figures: Figures, answer: 
         raise _failure(stack, run)
 
 
-def _may_be_answered(stack: Stack, run: DagRun, task_id: str) -> bool:
-    """Whether the scheduler has taken note that the process which asks a person has ended.
+def may_be_answered(logs: Path, dag_id: str, run_id: str, task_id: str) -> bool:
+    """Whether a scheduler has taken note that the process which asks a person has ended.
 
     Airflow 3.3.2 fails a task that is answered before; that it has is said in its log alone.
     """
-    noted = f"event with state success for task instance TaskInstanceKey(dag_id='{run.dag_id}', task_id='{task_id}', "
-    log = (stack.site.logs / "scheduler.log").read_text(encoding="utf-8", errors="replace")
-    return f"{noted}run_id='{run.run_id}'" in log
+    noted = f"TaskInstance Finished: dag_id={dag_id}, task_id={task_id}, run_id={run_id},"
+    return any(noted in log.read_text(encoding="utf-8", errors="replace") for log in logs.glob("*scheduler.log"))
 
 
 def _progress(stack: Stack, run: DagRun, current: TaskProgress | None, figures: Figures) -> str:

@@ -16,6 +16,7 @@ from ciclo_sandbox.testing import running_sandbox
 from company import ORGANIZATION, TODAY, TOKEN, company, rule
 from demo.airflow_api import AirflowApi
 from demo.processes import Processes
+from demo.runs import may_be_answered
 from demo.site import Site, airflow_environment, write_configuration
 from demo.stack import COMPONENTS, HEALTH_NAMES, free_port, wait_until
 
@@ -25,16 +26,14 @@ PROJECT = Path(__file__).resolve().parents[2]
 KEY = "s3cret-of-the-webhooks"
 START_SECONDS = 120
 WITHIN_A_MINUTE = 60
-READING = 4
-"""Seconds that a person takes at least. Airflow 3.3.2 fails a task that is answered before its scheduler has taken note
-that the process which asked has ended: "finished with state success, but the task instance's state is queued"."""
 
 
 class RealAirflow:
     """A running Airflow, its vendor and its ledger."""
 
-    def __init__(self, api, url, vendor, ledger_url, processes):
+    def __init__(self, api, url, vendor, ledger_url, processes, logs):
         self.api, self.url, self.vendor, self.processes = api, url, vendor, processes
+        self.logs = logs
         self._engine = open_engine(ledger_url, read_only=True)
 
     def rows(self, *columns):
@@ -53,7 +52,7 @@ class RealAirflow:
         run_id = self.api.trigger("bill_range", conf | {"max_invoices": 1})
         path = f"/api/v2/dags/bill_range/dagRuns/{run_id}/taskInstances"
         self.until(lambda: self._state(f"{path}/approve") == "awaiting_input")
-        time.sleep(READING)
+        self.until(lambda: may_be_answered(self.logs, "bill_range", run_id, "approve"))
         assert self.invoices_between(conf["from_date"], conf["to_date"]) == 0
         body = {"chosen_options": [answer], "params_input": {}}
         self.api._client.patch(f"{path}/approve/-1/hitlDetails", json=body).raise_for_status()
@@ -99,7 +98,7 @@ def airflow(tmp_path_factory):
             for dag_id in ("bill_range", "reconcile_receivables"):
                 wait_until(partial(api.has_dag, dag_id), children["Dag processor"], processes, START_SECONDS)
                 api.unpause(dag_id)
-            running = RealAirflow(api, url, vendor, site.ledger_url, processes)
+            running = RealAirflow(api, url, vendor, site.ledger_url, processes, site.logs)
             yield running
             running.close()
 
