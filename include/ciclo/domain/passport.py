@@ -9,7 +9,8 @@ It is a JSON object of strings, lists and objects; decimals are strings, dates I
      "decided": {"by", "at", "basis", "note"} | null, "hash"}
 
 `hash` is the SHA-256 of the rest as JSON with sorted keys and no blanks: it finds any change, and is no signature. So a
-check computes everything anew as well, and compares the values with a published series.
+check computes everything anew as well, and compares the values with a published series. `factor` is null where the
+vendor's own price was adopted and none could be computed: such a passport tells what happened, and does not verify.
 """
 
 import hashlib
@@ -102,7 +103,13 @@ def _values(
 def _prices(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield the prices that do not follow from the months and the terms."""
     for price in document["prices"]:
-        name = {"service": price["service"] or price["service_id"]}
+        name = {"service": price["service"] or document["rule"]}
+        if price["factor"] is None:
+            told = {"old": price["old"], "new": price["new"]}
+            yield str(
+                Text(N_("{service}: {new} for {old} is the vendor's own price, no factor led to it"), **told, **name)
+            )
+            continue
         factor = Decimal(price["factor"])
         if not _follows(document, price, factor):
             yield str(Text(N_("{service}: the factor {factor} does not follow"), factor=price["factor"], **name))

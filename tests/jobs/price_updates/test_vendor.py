@@ -4,8 +4,10 @@ from datetime import date
 
 import pytest
 
+from ciclo.domain.passport import check
 from ciclo.domain.states import ExecutionState
 from ciclo.domain.wording import said
+from ciclo.ledger.queries.price_updates import passport
 from company import company, rule, scheduled_update, service
 
 NEXT_YEAR = date(2026, 6, 10)
@@ -242,6 +244,9 @@ def test_the_vendors_price_counts_where_ours_cannot_be_computed(billing):
     assert "our own computation is missing: price index igpm has no value for 2026-10" in "; ".join(
         run.execution().evidence["warnings"]
     )
+    document = passport(run.ctx.session, run.ctx.organization_id, run.execution().id)
+    (problem,) = check(document, {}).problems
+    assert "1044.00 for 1000.00 is the vendor's own price" in problem
 
 
 def test_both_updates_of_one_day_are_adopted_from_the_vendor(billing):

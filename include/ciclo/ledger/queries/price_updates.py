@@ -232,7 +232,7 @@ def passport(session: Session, organization_id: int, execution_id: int) -> dict[
     names = {line.get("id"): line.get("name") for line in rule.payload.get("services") or ()}
     months = [{**used, "month": used["month"][:7]} for used in evidence.get("months") or ()]
     shared = {
-        "factor": f"{row.factor:f}" if row.factor is not None else "1",
+        "factor": f"{row.factor:f}" if row.factor is not None else None,
         "months": [months[0]["month"], months[-1]["month"]] if months else [],
         "terms": evidence.get("terms") or [],
     }
