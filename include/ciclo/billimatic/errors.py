@@ -17,6 +17,7 @@ Those that any HTTP API has (`ApiError`, `TransientApiError`, `UnreadableAnswerE
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from ciclo.http.errors import ApiError, TransientApiError
 
@@ -28,24 +29,7 @@ class NotSentError(TransientApiError):
 
 
 class OutcomeUnknownError(ApiError):
-    """A write that may have been carried out: it must be looked for, never sent again.
-
-    Attributes:
-        retry_after: Seconds after which the server wants to be asked again, if it said so.
-    """
-
-    def __init__(
-        self,
-        reason: str,
-        *,
-        method: str,
-        path: str,
-        status: int | None = None,
-        request_id: str | None = None,
-        retry_after: float | None = None,
-    ) -> None:
-        self.retry_after = retry_after
-        super().__init__(reason, method=method, path=path, status=status, request_id=request_id)
+    """A write that may have been carried out: it must be looked for, never sent again."""
 
 
 class RejectedError(ApiError):
@@ -56,18 +40,9 @@ class RejectedError(ApiError):
             request stands under `base`.
     """
 
-    def __init__(
-        self,
-        reason: str,
-        *,
-        method: str,
-        path: str,
-        status: int | None = None,
-        request_id: str | None = None,
-        fields: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, reason: str, *, fields: Mapping[str, str] | None = None, **coordinates: Any) -> None:
         self.fields = dict(fields or {})
-        super().__init__(reason, method=method, path=path, status=status, request_id=request_id)
+        super().__init__(reason, **coordinates)
 
 
 class BadRequestError(ApiError):

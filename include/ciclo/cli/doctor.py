@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,9 @@ OrganizationId = Annotated[int | None, typer.Option(help="Id of the organization
 TokenFile = Annotated[Path | None, typer.Option(help="File with the token; else it is in CICLO_TOKEN.")]
 Conn = Annotated[str | None, typer.Option(help="An Airflow connection, instead of all of these.")]
 """What names an account on the command line; see `account`."""
+
+Today = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of the account; by default today.")]
+"""An account on a stand-in has a day of its own."""
 
 
 def doctor(

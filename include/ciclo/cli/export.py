@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ciclo.cli.doctor import VENDOR, Conn, OrganizationId, TokenFile, Url, account
+from ciclo.cli.doctor import VENDOR, Conn, OrganizationId, Today, TokenFile, Url, account
 from ciclo.cli.progress import progress_bar
 from ciclo.locale import _, ngettext
 
@@ -18,9 +18,7 @@ def export(
     organization: OrganizationId = None,
     token_file: TokenFile = None,
     conn: Conn = None,
-    today: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of the account; by default today.")
-    ] = None,
+    today: Today = None,
     anonymize: Annotated[  # noqa: FBT002 - a flag
         bool, typer.Option("--anonymize", help="Replace names, documents, e-mail addresses and texts.")
     ] = False,

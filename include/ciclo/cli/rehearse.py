@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ciclo.cli.doctor import VENDOR, Conn, OrganizationId, TokenFile, Url, account, central_bank
+from ciclo.cli.doctor import VENDOR, Conn, OrganizationId, Today, TokenFile, Url, account, central_bank
 from ciclo.cli.progress import DAYS, progress_bar
 from ciclo.locale import LANGUAGES, _
 
@@ -43,9 +43,7 @@ def rehearse(  # noqa: PLR0913, PLR0917 - one an option
     organization: OrganizationId = None,
     token_file: TokenFile = None,
     conn: Conn = None,
-    today: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of the account; by default today.")
-    ] = None,
+    today: Today = None,
     lang: Annotated[str, typer.Option("--lang", metavar="|".join(LANGUAGES), help="Language of the report.")] = "",  # noqa: ARG001 - read before any command, with the command line itself
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
 ) -> None:

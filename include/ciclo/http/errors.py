@@ -24,16 +24,25 @@ class ApiError(Exception):
         path: Path of the request, without its query.
         status: HTTP status of the answer, or None when there was none.
         request_id: The server's `X-Request-Id`, to quote to the vendor's support.
+        retry_after: Seconds after which the server wants to be asked again, if it said so.
     """
 
     def __init__(
-        self, reason: str, *, method: str, path: str, status: int | None = None, request_id: str | None = None
+        self,
+        reason: str,
+        *,
+        method: str,
+        path: str,
+        status: int | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         self.reason = reason
         self.method = method
         self.path = path
         self.status = status
         self.request_id = request_id
+        self.retry_after = retry_after
         super().__init__(self._message())
 
     @property
@@ -65,24 +74,10 @@ class TransientApiError(ApiError):
     """The request did not take effect and may succeed later.
 
     Attributes:
-        retry_after: Seconds after which the server wants to be asked again, if it said so.
         repeatable: Whether sending the same request again now may help.
     """
 
     repeatable: ClassVar[bool] = True
-
-    def __init__(
-        self,
-        reason: str,
-        *,
-        method: str,
-        path: str,
-        status: int | None = None,
-        request_id: str | None = None,
-        retry_after: float | None = None,
-    ) -> None:
-        self.retry_after = retry_after
-        super().__init__(reason, method=method, path=path, status=status, request_id=request_id)
 
 
 class UnreadableAnswerError(ApiError):

@@ -17,7 +17,7 @@ DAY = date(2025, 6, 5)
 
 
 def states(ctx):
-    return {row.contract_id: (row.state, row.gone_at is not None) for row in ctx.contracts.some()}
+    return {row.contract_id: (row.state, row.gone_at is not None) for row in ctx.contracts.every()}
 
 
 def alive(ctx, contract_id=10):

@@ -130,9 +130,7 @@ def correct_invoices(ctx: JobContext, scope: Scope, options: IssueOptions) -> Co
     cured = {
         finding.subject_id
         for finding in standing
-        if (finding.contract_id or 0) % scope.shards == scope.shard
-        and (not scope.contract_ids or finding.contract_id in scope.contract_ids)
-        and finding.facts.get("period_id") not in wanted
+        if scope.holds(finding.contract_id or 0) and finding.facts.get("period_id") not in wanted
     }
     _settle_findings(ctx, [], cured)
     ctx.session.commit()

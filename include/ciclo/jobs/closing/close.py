@@ -195,7 +195,7 @@ def _report(ctx: JobContext, proof: MonthProof, contract_ids: Sequence[int]) -> 
 
 
 def _names(ctx: JobContext) -> dict[int, str]:
-    return {contract.contract_id: contract.name for contract in ctx.contracts.some()}
+    return {contract.contract_id: contract.name for contract in ctx.contracts.every()}
 
 
 def _held(proof: MonthProof) -> list[dict[str, object]]:

@@ -21,6 +21,7 @@ from ciclo.domain.states import Reason, ReasonKind
 from ciclo.jobs.adjustments.correct import fields_of, what_lacks
 from ciclo.jobs.context import IssueOptions, JobContext
 from ciclo.jobs.issuing.record import store_invoices
+from ciclo.jobs.periods.coverage import within
 from ciclo.jobs.periods.expand import read_due
 from ciclo.jobs.periods.plan import plan_periods
 from ciclo.jobs.rules.snapshot import RuleSnapshot, RuleSnapshots
@@ -66,8 +67,7 @@ def _coming(ctx: JobContext, rule_ids: Sequence[int], days: DateRange, scope: Sc
     coming = []
     for snapshot in RuleSnapshots(ctx, rule_ids, kept=len(rule_ids)):
         rule = snapshot.rule
-        wanted = not scope.contract_ids or rule.contract_id in scope.contract_ids
-        mine = rule.gone_at is None and wanted and rule.contract_id % scope.shards == scope.shard
+        mine = rule.gone_at is None and scope.holds(rule.contract_id)
         if mine and any(each.key not in issued for each in snapshot.periods(days)):
             coming.append((rule.contract_id, rule.rule_id))
     return coming
@@ -101,11 +101,7 @@ def follow_ahead(ctx: JobContext, scope: Scope, options: IssueOptions) -> AheadO
     ctx.session.commit()
     read = read_due(ctx, sorted({each.contract_id for each in periods}), today=ctx.today).read if periods else ()
     periods = ctx.periods.some([each.id for each in periods])
-    contracts = (
-        {each.contract_id: each for each in ctx.contracts.some({each.contract_id for each in periods})}
-        if periods
-        else {}
-    )
+    contracts = {each.contract_id: each for each in ctx.contracts.some({each.contract_id for each in periods})}
     pauses = ctx.readings.pauses(contracts)
     snapshots = RuleSnapshots(ctx, {each.rule_id for each in periods}, kept=len(periods) + 1)
     ctx.session.commit()
@@ -129,9 +125,8 @@ def _is_called_for(snapshot: RuleSnapshot, contract: Contract, period: Period, p
     if contract.state != ACTIVE or contract.gone_at is not None or snapshot.rule.gone_at is not None:
         return False
     day = DateRange.days(period.issue_date, period.issue_date)
-    return any(each.issue_date == period.issue_date for each in snapshot.periods_by_newest_terms(day)) and not any(
-        period.issue_date in stretch for stretch in pauses
-    )
+    planned = snapshot.periods_by_newest_terms(day)
+    return any(each.issue_date == period.issue_date for each in planned) and not within(period.issue_date, pauses)
 
 
 def _follow(ctx: JobContext, period: Period, snapshot: RuleSnapshot, outcome: AheadOutcome) -> None:

@@ -51,7 +51,7 @@ def batch_of(ctx: JobContext, scope: Scope) -> Batch:
 def batch_table(ctx: JobContext, batch: Batch) -> str:
     """Return the proposals as a Markdown table, a line a price."""
     rows = ctx.executions.some(batch.execution_ids)
-    names = {contract.contract_id: contract.name for contract in ctx.contracts.some()}
+    names = {contract.contract_id: contract.name for contract in ctx.contracts.every()}
     lines = [line for row in rows for line in _lines(row, names.get(row.contract_id, ""))]
     head = ["| " + " | ".join(HEADINGS) + " |", "|" + "---|" * len(HEADINGS)]
     return "\n".join([*head, *lines, "", f"Hash of these proposals: `{batch.hash}`"])

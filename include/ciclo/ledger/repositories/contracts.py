@@ -124,12 +124,16 @@ class ContractRepository:
             gone = update(Contract).where(Contract.organization_id == self._organization_id, some)
             self._session.execute(gone.values(gone_at=at))
 
-    def some(self, contract_ids: Collection[int] = ()) -> list[Contract]:
-        """Return the contracts, all or some of them, by id."""
+    def every(self) -> list[Contract]:
+        """Return all contracts, by id."""
         query = select(Contract).where(Contract.organization_id == self._organization_id)
-        if contract_ids:
-            query = query.where(Contract.contract_id.in_(contract_ids))
         return list(self._session.scalars(query.order_by(Contract.contract_id)))
+
+    def some(self, contract_ids: Collection[int]) -> list[Contract]:
+        """Return these contracts, by id; of none, none."""
+        mine = Contract.organization_id == self._organization_id, Contract.contract_id.in_(contract_ids)
+        query = select(Contract).where(*mine).order_by(Contract.contract_id)
+        return list(self._session.scalars(query)) if contract_ids else []
 
     def first_seen(self) -> datetime | None:
         """Return when the first contract was seen; None before any was."""

@@ -65,6 +65,11 @@ class Scope:
     rule_ids: tuple[int, ...] = ()
     """Those rules alone; none means all."""
 
+    def holds(self, contract_id: int) -> bool:
+        """Whether a contract is one of them, and of the shard."""
+        is_wanted = not self.contract_ids or contract_id in self.contract_ids
+        return is_wanted and contract_id % self.shards == self.shard
+
     def whole(self) -> "Scope":
         """Return the same window, contracts and plan, every shard."""
         return Scope(self.window, self.contract_ids, plan_id=self.plan_id)
