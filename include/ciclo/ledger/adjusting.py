@@ -201,6 +201,7 @@ def add_adjustments(
         AdjustmentsRefused: with the error of each that cannot be added; nothing may be committed then.
     """
     added, errors, seen, claimed = Added(), list[AdjustmentError](), set[str](), dict[tuple[Any, ...], int]()
+    pauses = False
     actor = Actor(person=person)
     repository = AdjustmentRepository(session, organization_id, actor)
     rest = iter(adjustments)
@@ -229,10 +230,12 @@ def add_adjustments(
         if not errors:
             common = {"organization_id": organization_id, "state": "open", "created_at": at, "changed_at": at}
             added.ids += repository.add([row | common for row in rows], at=at)
+            pauses = pauses or any(row["kind"] == AdjustmentKind.SKIP for row in rows)
         session.expunge_all()
     if errors:
         raise AdjustmentsRefused(errors)
-    skip_periods(session, organization_id, actor, Scope(DateRange(date.min, date.max)), at=at)
+    if pauses:
+        skip_periods(session, organization_id, actor, Scope(DateRange(date.min, date.max)), at=at)
     return added
 
 
