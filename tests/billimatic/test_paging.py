@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from datetime import date
+from threading import Barrier
 from typing import Any
 
+import httpx
 import pytest
 
-from ciclo.billimatic import TransientApiError, UnreadableAnswerError
+from ciclo.billimatic import BillimaticClient, TransientApiError, UnreadableAnswerError
 from scripted_server import Act
 
 
@@ -109,7 +111,7 @@ def test_rows_that_never_stand_still_are_an_error(server, client, page):
         *[
             act
             for reading in range(5)
-            for act in (page(1, reading + 1, [1, 2]), page(2, 1, [2, 10 + reading]), page(3, 1, []))
+            for act in (page(1, 1 + reading % 3, [1, 2]), page(2, 1, [2, 10 + reading]), page(3, 1, []))
         ]
     )
     with pytest.raises(TransientApiError, match="rows moved from page to page in 5 readings"):
@@ -130,6 +132,23 @@ def test_a_server_that_ignores_the_page_does_not_hold_the_client_for_ever(server
 def test_a_server_that_serves_smaller_pages_than_asked_for_is_understood(server, client, page):
     server.play(page(1, 2, [1], per_page=1), page(2, 2, [2], per_page=1), page(3, 2, [], per_page=1))
     assert _ids(client) == [1, 2]
+
+
+def test_many_pages_are_read_some_at_once_each_once_and_come_in_order(invoice):
+    pages, asked, four_at_once = 9, [], Barrier(4, timeout=10)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        number = int(request.url.params["page"])
+        asked.append(number)
+        if 2 <= number <= 5:
+            four_at_once.wait()
+        rows = [invoice(2 * number - 1), invoice(2 * number)] if number <= pages else []
+        return httpx.Response(200, json={"page": number, "per_page": 2, "total_pages": pages, "invoices": rows})
+
+    settings = {"base_url": "http://localhost", "token": "t", "organization_id": 7, "requests_per_second": None}
+    with BillimaticClient(**settings, max_connections=4, transport=httpx.MockTransport(answer)) as client:
+        assert _ids(client) == list(range(1, 2 * pages + 1))
+    assert sorted(asked) == list(range(1, pages + 2))
 
 
 def test_an_odd_row_spoils_no_other_and_is_named(server, client, act, invoice):

@@ -8,9 +8,13 @@ not documented, `total_pages` is not to be trusted, and nothing counts the rows,
   row seen in it so far: what was cut short is noticed;
 - where rows moved meanwhile (the total changed, a row came twice) everything is read again, until a reading brings
   nothing new.
+
+Of a search of many pages some are read ahead of their use, as many at once as the client has connections.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Generic
 
@@ -19,6 +23,8 @@ from ciclo.billimatic.transport import PREFIX, Exchange, Query, Reply, read_seve
 from ciclo.http.errors import TransientApiError
 
 _READINGS = 5
+_FEW_PAGES = 3
+"""Pages that are read one after the other: threads would take longer than they save."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,30 @@ class _Page(Generic[Model]):
 
     def keys(self) -> set[Any]:
         return {*map(_key, self.rows), *map(_key, self.rows.odd)}
+
+
+class _ReadAhead(Generic[Model]):
+    """Reads the pages of a search, where there are many some ahead of their use."""
+
+    def __init__(self, read: Callable[[int], _Page[Model]], at_once: int) -> None:
+        self._read = read
+        self._at_once = at_once
+        self._pool: ThreadPoolExecutor | None = None
+        self._asked: dict[int, Future[_Page[Model]]] = {}
+
+    def page(self, number: int, total: int) -> _Page[Model]:
+        """Return a page, by a search that is thought to have `total` and an empty one after them."""
+        if total > _FEW_PAGES:
+            self._pool = self._pool or ThreadPoolExecutor(self._at_once)
+            for each in range(number, min(number + self._at_once, total + 2)):
+                if each not in self._asked:
+                    self._asked[each] = self._pool.submit(self._read, each)
+        return self._asked.pop(number).result() if number in self._asked else self._read(number)
+
+    def close(self) -> None:
+        """Read no more."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
 
 
 class Search(Iterator[Model]):
@@ -79,20 +109,22 @@ class Search(Iterator[Model]):
     def _settled_records(self) -> Iterator[Model]:
         seen: set[Any] = set()
         for reading in range(_READINGS):
-            known, number, moved = len(seen), 0, False
+            known, number, total, moved = len(seen), 0, 0, False
+            ahead = _ReadAhead(self._page, self._exchange.max_connections)
             totals: set[int] = set()
             met: set[Any] = set()
-            while True:
-                number += 1
-                page = self._whole_page(number)
-                keys = page.keys()
-                totals.add(page.total)
-                moved = moved or bool(keys & met)
-                self.odd += [odd for odd in page.rows.odd if self._is_new(odd, seen)]
-                yield from (row for row in page.rows if self._is_new(row, seen))
-                if not keys or (number > page.total and keys <= met):  # the latter: a server that knows no last page
-                    break
-                met |= keys
+            with closing(ahead):
+                while True:
+                    number += 1
+                    page = self._whole_page(number, ahead.page(number, total))
+                    keys, total = page.keys(), page.total
+                    totals.add(total)
+                    moved = moved or bool(keys & met)
+                    self.odd += [odd for odd in page.rows.odd if self._is_new(odd, seen)]
+                    yield from (row for row in page.rows if self._is_new(row, seen))
+                    if not keys or (number > total and keys <= met):  # the latter: a server that knows no last page
+                        break
+                    met |= keys
             if (not moved and len(totals) == 1) or (reading and len(seen) == known):
                 return
         raise self._inconsistent(f"rows moved from page to page in {_READINGS} readings")
@@ -104,11 +136,11 @@ class Search(Iterator[Model]):
         # a server that does not know the filter answers everybody's
         return self._contract_id is None or getattr(row, "contract_id", None) == self._contract_id
 
-    def _whole_page(self, number: int) -> _Page[Model]:
-        """Read a page until it is certain to be whole; an empty one ends the search."""
+    def _whole_page(self, number: int, page: _Page[Model]) -> _Page[Model]:
+        """Return a page, read again until it is certain to be whole; an empty one ends the search."""
         seen: set[Any] | None = None
-        for _ in range(_READINGS):
-            page = self._page(number)
+        for reading in range(_READINGS):
+            page = self._page(number) if reading else page
             if page.full or (number > max(page.total, 1) and not page.keys()):
                 return page
             last = number >= page.total

@@ -238,6 +238,7 @@ class Exchange:
         self._budget = CallBudget.per_second(
             checked_rate(requests_per_second), clock=retries.clock, sleep=retries.sleep
         )
+        self.max_connections = max_connections
         self._turns = BoundedSemaphore(max_connections)
         # follows no redirect, which could carry the token to another host
         self._http = httpx.Client(

@@ -91,10 +91,11 @@ def overwrite_what_others_settled(patch: Patch) -> None:
 def create_without_looking(patch: Patch) -> None:
     """Trust the ledger alone."""
 
-    def blind(_ctx: Any, planned: Any, _options: Any, **_given: Any) -> Looked:
+    def blind(_ctx: Any, planned: Any, *_given: Any, **_named: Any) -> Looked:
         return Looked(absent=list(planned))
 
     patch.setattr(issue, "look_for", blind)
+    patch.setattr(issue, "look_again", blind)
     patch.setattr(adopt, "look_for", blind)
 
 

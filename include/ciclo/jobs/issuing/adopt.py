@@ -6,7 +6,7 @@ A stamp that was lost is not repeated: the next look reads the comments, and sta
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,10 +15,11 @@ from typing import NamedTuple
 from ciclo.billimatic import ApiError, AuthenticationError
 from ciclo.billimatic.models import Invoice, InvoiceState
 from ciclo.domain.receivables import MadeBy
+from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import Gaps, IssueOptions, IssueOutcome, JobContext
-from ciclo.jobs.issuing.look import Look, look_at
+from ciclo.jobs.issuing.look import Look, Reading, looks, read_near, spans_of
 from ciclo.jobs.issuing.match import (
     Contest,
     PeriodKey,
@@ -50,8 +51,13 @@ class Looked:
 
     outcome: IssueOutcome = field(default_factory=IssueOutcome)
     absent: list[PlannedPeriod] = field(default_factory=list)
+    """By contract."""
+    spans: dict[int, DateRange] = field(default_factory=dict)
+    """By contract, the days that were read."""
+    fingerprints: dict[int, int] = field(default_factory=dict)
+    """By contract, of what was there, if it was read at once."""
     requests: int = 0
-    """What it cost."""
+    """What it cost, about."""
 
 
 def adopt_existing(ctx: JobContext, scope: Scope, options: IssueOptions, *, owner: str) -> IssueOutcome:
@@ -68,13 +74,67 @@ def look_for(ctx: JobContext, planned: Sequence[PlannedPeriod], options: IssueOp
     """
     looked = Looked()
     for part in _by_days(planned):
-        by_key = {PeriodKey(each.rule_id, each.issue_date): each for each in part}
-        for look in look_at(ctx, part, reached="adopt.looked"):
-            looked.requests += look.requests
-            mine = [by_key[key] for key in look.periods if key in by_key]
-            looked.absent += _decide(ctx, look, mine, options, owner, looked.outcome)
-    looked.absent.sort(key=lambda each: (each.issue_date, each.period_id))
+        spans = spans_of(ctx, part)
+        reading = read_near(ctx, spans)
+        failpoint("adopt.looked")
+        absent = _take(ctx, part, spans, reading, options, owner, looked.outcome)
+        for number in {each.contract_id for each in absent}:
+            if number in looked.spans:  # read for other days, too
+                known = looked.spans[number]
+                spans[number] = DateRange(min(known.start, spans[number].start), max(known.end, spans[number].end))
+                looked.fingerprints.pop(number, None)
+            else:
+                looked.fingerprints[number] = reading.fingerprint(number, without=())
+            looked.spans[number] = spans[number]
+        looked.absent += absent
+        looked.requests += reading.requests
+    looked.absent.sort(key=lambda each: (each.contract_id, each.issue_date, each.period_id))
     return looked
+
+
+def look_again(
+    ctx: JobContext,
+    planned: Sequence[PlannedPeriod],
+    before: Looked,
+    options: IssueOptions,
+    *,
+    owner: str,
+    made: Collection[int],
+) -> Looked:
+    """Look for what came to the vendor since an earlier look, but for the invoices that this run has `made`. Commits.
+
+    Only contracts of which something is different are assigned anew.
+    """
+    spans = {each.contract_id: before.spans[each.contract_id] for each in planned}
+    reading = read_near(ctx, spans)
+    failpoint("adopt.looked")
+    now = {number: reading.fingerprint(number, without=made) for number in spans}
+    changed = {number for number in spans if now[number] != before.fingerprints.get(number)} | reading.unread
+    looked = Looked(requests=reading.requests)
+    looked.absent = [each for each in planned if each.contract_id not in changed]
+    if changed:
+        other = [each for each in planned if each.contract_id in changed]
+        spans = {number: span for number, span in spans.items() if number in changed}
+        looked.absent += _take(ctx, other, spans, reading, options, owner, looked.outcome)
+    return looked
+
+
+def _take(
+    ctx: JobContext,
+    planned: Sequence[PlannedPeriod],
+    spans: Mapping[int, DateRange],
+    reading: Reading,
+    options: IssueOptions,
+    owner: str,
+    outcome: IssueOutcome,
+) -> list[PlannedPeriod]:
+    """Adopt and park what was read of planned periods; return those that are absent. Commits."""
+    by_key = {PeriodKey(each.rule_id, each.issue_date): each for each in planned}
+    absent: list[PlannedPeriod] = []
+    for look in looks(ctx, spans, reading):
+        mine = [by_key[key] for key in look.periods if key in by_key]
+        absent += _decide(ctx, look, mine, options, owner, outcome)
+    return absent
 
 
 def _decide(

@@ -5,8 +5,10 @@ read and looked for is claimed. A crash between any two steps leaves rows that a
 finds out what became of them. No row is sent twice on a guess.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Event
@@ -24,11 +26,11 @@ from ciclo.billimatic.models import Invoice
 from ciclo.domain.states import Reason, ReasonKind
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext
-from ciclo.jobs.issuing.adopt import look_for
+from ciclo.jobs.issuing.adopt import Looked, look_again, look_for
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests, Unbillable
 from ciclo.jobs.issuing.record import Found, reason_about, record_issued
 from ciclo.jobs.issuing.settle import StillInDoubtError, settle, still_open
-from ciclo.jobs.pauses import VendorPausedError, pause_asked_for, require_no_pause
+from ciclo.jobs.pauses import pause_asked_for, require_no_pause
 from ciclo.jobs.periods.expand import read_due
 from ciclo.jobs.rules.read import CURRENT, read_contract_list, read_contracts
 from ciclo.ledger.adjusting import skip_periods
@@ -36,7 +38,7 @@ from ciclo.ledger.repositories import Scope
 from ciclo.ledger.repositories.periods import PlannedPeriod
 from ciclo.ledger.tables import Period
 
-POSTS_OF_A_LOOK = 20
+POSTS_OF_A_LOOK = 30
 """Invoices created for each request that looking again costs: the vendor is looked at as late as that allows."""
 
 RECORDED_AT_ONCE = 50
@@ -92,19 +94,45 @@ def issue_due_periods(ctx: JobContext, scope: Scope, options: IssueOptions, *, o
     ctx.session.commit()
     looked = look_for(ctx, planned, options, owner=owner)
     outcome.add(looked.outcome)
-    sent, cost = 0, looked.requests
-    for start in range(0, len(looked.absent), options.batch):
-        batch = looked.absent[start : start + options.batch]
-        if sent and sent + len(batch) >= cost * POSTS_OF_A_LOOK:
-            again = look_for(ctx, batch, options, owner=owner)
-            outcome.add(again.outcome)
-            batch, sent, cost = again.absent, 0, again.requests
-        require_no_pause(ctx)  # another shard may have been asked for one meanwhile
-        claimed = _claim(ctx, batch, options, owner)
-        _issue_claimed(ctx, claimed, options, outcome)
-        sent += len(claimed)
-        ctx.session.expunge_all()
+    _create(ctx, looked, options, owner, outcome)
     return outcome
+
+
+def _create(ctx: JobContext, looked: Looked, options: IssueOptions, owner: str, outcome: IssueOutcome) -> None:
+    """Claim, send and record what is absent at the vendor, batch by batch.
+
+    The next batch is looked for and claimed while the last answers of the one before are under way. Nothing more is
+    sent once the API refuses the token or wants a long pause, or the run goes no further.
+    """
+    over = Event()
+    under_way: deque[Future[_Answer]] = deque()
+    made: set[int] = set()
+    sent, cost = 0, looked.requests
+    with ThreadPoolExecutor(options.concurrency) as pool:
+        try:
+            for start in range(0, len(looked.absent), options.batch):
+                while len(under_way) > options.batch // 4:
+                    _record_next(ctx, under_way, options, outcome, made)
+                batch = looked.absent[start : start + options.batch]
+                if sent and sent + len(batch) >= cost * POSTS_OF_A_LOOK:
+                    again = look_again(ctx, batch, looked, options, owner=owner, made=made)
+                    outcome.add(again.outcome)
+                    batch, sent, cost = again.absent, 0, again.requests
+                require_no_pause(ctx)  # another shard may have been asked for one meanwhile
+                requests = _written(ctx, _claim(ctx, batch, options, owner), options, outcome)
+                deadline = _deadline(ctx, requests, options)
+                under_way += [pool.submit(_send, ctx, request, deadline, over) for request in requests]
+                sent += len(requests)
+            while under_way:
+                _record_next(ctx, under_way, options, outcome, made)
+        except ApiError:  # what is under way is recorded all the same
+            over.set()
+            while under_way:
+                with suppress(ApiError):
+                    _record_next(ctx, under_way, options, outcome, made)
+            raise
+        finally:
+            over.set()
 
 
 def finish_issuing(ctx: JobContext, scope: Scope, options: IssueOptions, *, owner: str) -> IssueOutcome:
@@ -157,34 +185,42 @@ def _claim(ctx: JobContext, looked_for: Sequence[PlannedPeriod], options: IssueO
     return claimed
 
 
-def _issue_claimed(ctx: JobContext, claimed: Sequence[Period], options: IssueOptions, outcome: IssueOutcome) -> None:
+def _written(
+    ctx: JobContext, claimed: Sequence[Period], options: IssueOptions, outcome: IssueOutcome
+) -> list[InvoiceRequest]:
+    """Write the requests of what was claimed, and park what cannot be billed. Commits."""
     invoice_requests = InvoiceRequests(ctx, claimed)
     written = [_as_approved(invoice_requests.write(period), options) for period in claimed]
-    unbillable = [entry for entry in written if isinstance(entry, Unbillable)]
+    unbillable = [(entry.period, entry.reason) for entry in written if isinstance(entry, Unbillable)]
+    outcome.parked += _park(ctx, unbillable)
     if unbillable:
-        outcome.parked += _park(ctx, [(entry.period, entry.reason) for entry in unbillable])
         ctx.session.commit()
     requests = [entry for entry in written if isinstance(entry, InvoiceRequest)]
     bound = [((each.period.id, each.period.reference_sequence), each.adjustment_ids) for each in requests]
     ctx.adjustments.bind([(use, ids) for use, ids in bound if ids], at=ctx.clock())
     ctx.session.commit()  # no transaction stays open while requests are under way
-    stop: ApiError | None = None
-    over = Event()
-    for answers in _post(ctx, requests, options, over):
-        batch = _sort(answers)
-        _record(ctx, batch, options, outcome)
-        failpoint("issue.recording")
-        ctx.session.commit()
-        failpoint("issue.recorded")
-        stop = stop or batch.stop
-        if stop is None:
-            try:
-                require_no_pause(ctx)
-            except VendorPausedError as error:  # what was not sent yet is taken back, as at a pause of one's own
-                stop = error
-                over.set()
-    if stop is not None:
-        raise stop
+    ctx.session.expunge_all()  # what was claimed stays as it was then, whatever is read meanwhile
+    return requests
+
+
+def _record_next(
+    ctx: JobContext, under_way: "deque[Future[_Answer]]", options: IssueOptions, outcome: IssueOutcome, made: set[int]
+) -> None:
+    """Record the next answers, in the order in which they were asked for. Commits.
+
+    Raises:
+        ApiError: one of them concerns every further request, or another task was asked for a pause; these are recorded.
+    """
+    batch = _sort(under_way.popleft().result() for _ in range(min(RECORDED_AT_ONCE, len(under_way))))
+    _record(ctx, batch, options, outcome)
+    failpoint("issue.recording")
+    ctx.session.commit()
+    failpoint("issue.recorded")
+    made |= {found.invoice.id for found in batch.created}
+    ctx.session.expunge_all()
+    if batch.stop is not None:
+        raise batch.stop
+    require_no_pause(ctx)  # what was not sent yet is taken back, as at a pause of one's own
 
 
 def _as_approved(entry: InvoiceRequest | Unbillable, options: IssueOptions) -> InvoiceRequest | Unbillable:
@@ -196,23 +232,6 @@ def _as_approved(entry: InvoiceRequest | Unbillable, options: IssueOptions) -> I
         return entry
     amounts = {"approved": str(approved) if approved is not None else None, "amount": str(entry.gross_value)}
     return Unbillable(entry.period, reason_about(entry.period, ReasonKind.ANOTHER_AMOUNT_APPROVED, **amounts))
-
-
-def _post(
-    ctx: JobContext, requests: Sequence[InvoiceRequest], options: IssueOptions, over: Event
-) -> Iterator[list[_Answer]]:
-    """Send requests with bounded concurrency and yield their answers in order, some at a time, while others are sent.
-
-    Nothing more is sent once `over` is set: by the caller, or here when the API refuses the token or wants a pause.
-    """
-    deadline = _deadline(ctx, requests, options)
-    with ThreadPoolExecutor(options.concurrency) as pool:
-        sent = [pool.submit(_send, ctx, request, deadline, over) for request in requests]
-        try:
-            for start in range(0, len(sent), RECORDED_AT_ONCE):
-                yield [future.result() for future in sent[start : start + RECORDED_AT_ONCE]]
-        finally:
-            over.set()
 
 
 def _deadline(ctx: JobContext, requests: Sequence[InvoiceRequest], options: IssueOptions) -> datetime:

@@ -5,7 +5,7 @@ by contract where that takes fewer requests. No transaction is open while the ve
 the vendor, so that what another run has recorded meanwhile is known.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -44,8 +44,8 @@ from ciclo.ledger.tables import Period, Rule
 PAGE = 100
 """Invoices of a page."""
 
-PAGES_OF_A_CONTRACT = 2
-"""Requests that the search of one contract takes: its page, and the empty one after it."""
+PAGES_OF_A_SEARCH = 3
+"""Requests that a search takes beside its full pages: its last page twice, and the empty one after it."""
 
 READERS = 8
 """Contracts searched at once."""
@@ -69,8 +69,6 @@ class Look:
     """By rule, the days between the first and the last invoice that the vendor has made of it."""
     customers: dict[int, int | None] = field(default_factory=dict)
     """By contract, its own customer."""
-    requests: int = 0
-    """What the reading cost, at the first of its looks."""
 
     def found(self, period: Period, invoice: Invoice) -> Found:
         """Return that an invoice which was there is a period's own."""
@@ -80,29 +78,29 @@ class Look:
 
 
 def look_at(ctx: JobContext, periods: Sequence[Period | PlannedPeriod], *, reached: str) -> Iterator[Look]:
-    """Read the vendor's invoices near some periods and yield whose they are, some hundreds of contracts at a time.
-
-    A contract of which an invoice cannot be read is left out; that is a finding.
-
-    A transaction is open while the caller has a look in hand; he commits it before he asks for the next.
+    """Read the vendor's invoices near some periods and yield whose they are: `spans_of`, `read_near`, `looks`.
 
     Args:
         ctx: the run.
         periods: those to look for.
         reached: name of the failpoint that says that the vendor was read.
     """
-    spans = _spans(ctx, periods)
-    ctx.session.commit()
-    reading = _read(ctx, spans)
+    spans = spans_of(ctx, periods)
+    reading = read_near(ctx, spans)
     failpoint(reached)
+    yield from looks(ctx, spans, reading)
+
+
+def looks(ctx: JobContext, spans: Mapping[int, DateRange], reading: "Reading") -> Iterator[Look]:
+    """Yield whose the invoices that were read are, some hundreds of contracts at a time.
+
+    A contract of which an invoice cannot be read is left out; that is a finding.
+
+    A transaction is open while the caller has a look in hand; he commits it before he asks for the next.
+    """
     note_unread(ctx, reading.odd, [number for found in reading.invoices.values() for number in found])
-    unread = {odd.contract_id for odd in reading.odd}
-    contract_ids = sorted(spans.keys() - unread)
-    requests = reading.requests
-    for some in in_parts(contract_ids):
-        look = _assign(ctx, {number: spans[number] for number in some}, reading.invoices)
-        look.requests, requests = requests, 0
-        yield look
+    for some in in_parts(sorted(spans.keys() - reading.unread)):
+        yield _assign(ctx, {number: spans[number] for number in some}, reading.invoices)
         ctx.session.expunge_all()
 
 
@@ -137,8 +135,8 @@ def note_unread(ctx: JobContext, odd: Iterable[OddRecord], read: Iterable[int]) 
     ctx.session.commit()
 
 
-def _spans(ctx: JobContext, periods: Sequence[Period | PlannedPeriod]) -> dict[int, DateRange]:
-    """Return by contract the days to read: the coverage of its periods, and one coverage either side."""
+def spans_of(ctx: JobContext, periods: Sequence[Period | PlannedPeriod]) -> dict[int, DateRange]:
+    """Return by contract the days to read: the coverage of its periods, and one coverage either side. Commits."""
     snapshots = RuleSnapshots(ctx, {period.rule_id for period in periods}, kept=len(periods) + 1)
     spans: dict[int, DateRange] = {}
     for period in periods:
@@ -147,6 +145,7 @@ def _spans(ctx: JobContext, periods: Sequence[Period | PlannedPeriod]) -> dict[i
         span = DateRange(covered.start - length, covered.end + length)
         known = spans.get(period.contract_id, span)
         spans[period.contract_id] = DateRange(min(known.start, span.start), max(known.end, span.end))
+    ctx.session.commit()
     return spans
 
 
@@ -159,31 +158,47 @@ def _coverage(snapshot: RuleSnapshot, issue_date: date) -> DateRange:
 
 
 @dataclass(slots=True)
-class _Reading:
-    """What the vendor answered."""
+class Reading:
+    """What the vendor has near some periods."""
 
     invoices: dict[int, dict[int, Invoice]]
     """By contract and id."""
     odd: list[OddRecord] = field(default_factory=list)
     requests: int = 0
+    """What it cost, about."""
+
+    @property
+    def unread(self) -> set[int | None]:
+        """The contracts of which an invoice cannot be read."""
+        return {odd.contract_id for odd in self.odd}
+
+    def fingerprint(self, contract_id: int, *, without: Collection[int]) -> int:
+        """Return a number that is another one where an invoice of a contract came, went or was changed.
+
+        Args:
+            contract_id: of those that were read.
+            without: invoices that do not count.
+        """
+        invoices = self.invoices[contract_id].values()
+        return hash(frozenset(RemoteInvoice.of(invoice) for invoice in invoices if invoice.id not in without))
 
 
-def _read(ctx: JobContext, spans: Mapping[int, DateRange]) -> _Reading:
-    """Read the invoices of the spans, by whichever search takes fewer requests."""
+def read_near(ctx: JobContext, spans: Mapping[int, DateRange]) -> Reading:
+    """Read the invoices of the spans, by whichever search takes fewer requests. Commits before it asks."""
     short = {number: span for number, span in spans.items() if span.end - span.start <= SHORT}
     long = {number: span for number, span in spans.items() if number not in short}
-    reading = _Reading({number: {} for number in spans})
+    reading = Reading({number: {} for number in spans})
     for part in (short, long):
         windows = list(_merged(part.values()))
-        pages = sum(ctx.invoices.count(window) // PAGE + PAGES_OF_A_CONTRACT for window in windows)
+        pages = sum(ctx.invoices.count(window) // PAGE + PAGES_OF_A_SEARCH for window in windows)
         ctx.session.commit()
-        if PAGES_OF_A_CONTRACT * len(part) < pages:
+        if PAGES_OF_A_SEARCH * len(part) < pages:
             with ThreadPoolExecutor(READERS) as pool:
                 found = list(pool.map(lambda each: _search(ctx, each[1], contract_id=each[0]), part.items()))
         else:
             found = [_search(ctx, window) for window in windows]
         for invoices, odd in found:
-            reading.requests += len(invoices) // PAGE + PAGES_OF_A_CONTRACT
+            reading.requests += len(invoices) // PAGE + PAGES_OF_A_SEARCH
             reading.odd += odd
             for invoice in invoices:
                 if invoice.contract_id in spans:
