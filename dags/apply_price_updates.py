@@ -8,7 +8,7 @@ from airflow.sdk import CronTriggerTimetable, dag
 from ciclo.locale import N_, _
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import update_params, window_params
-from ciclo.tasks.prices import BATCH, PriceUpdateApproval, apply, finish, prepare, remind
+from ciclo.tasks.prices import BATCH, PriceUpdateApproval, apply, finish, prepare, remind, write
 
 DOCS = N_("""
 ### Apply price updates
@@ -22,6 +22,7 @@ in order, each exactly once; its periods wait until then and go on by themselves
 3. `approve`: with `require_approval`, a person sees old price, factor and new price and approves or rejects.
 4. `apply`: claims, commits, sends, records with the evidence; adopts what the vendor has applied itself.
 5. `finish`: settles what got no answer. Red while anything is in doubt.
+6. `write`: letters to customers about readjustments, where `CICLO_LETTERS` wants them.
 
 **What to look at**: the log of `finish` lists updates that wait for an index value, for approval or for a person.
 Rules, windows and sources: `docs/price-updates.md`.
@@ -39,11 +40,11 @@ Rules, windows and sources: `docs/price-updates.md`.
     **alerts(),
 )
 def apply_price_updates() -> None:
-    """Prepare, remind, ask, apply each shard, finish."""
+    """Prepare, remind, ask, apply each shard, finish, write."""
     prepared = prepare()
     prepared >> remind()
     approved = PriceUpdateApproval(task_id="approve", batch=prepared[BATCH], response_timeout=timedelta(hours=20))
-    approved >> apply.expand(shard=prepared) >> finish()
+    approved >> apply.expand(shard=prepared) >> finish() >> write()
 
 
 apply_price_updates()

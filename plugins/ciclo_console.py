@@ -5,6 +5,8 @@ trigger the Dag that issues invoices); the console itself, `ciclo.console`, know
 `POST /webhooks/billimatic`, asks for no login: it believes the vendor's signature alone.
 """
 
+import os
+from pathlib import Path
 from typing import Any, ClassVar
 
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagAccessEntity
@@ -14,6 +16,8 @@ from airflow.plugins_manager import AirflowPlugin
 from fastapi import Depends, FastAPI, HTTPException, Request
 
 from ciclo.console import User, create_app
+from ciclo.ledger.letters import LetterStyle
+from ciclo.locale import PORTUGUESE
 from ciclo.webhooks import create_webhook_app
 
 _may_trigger = requires_access_dag("POST", DagAccessEntity.RUN, "issue_invoices")
@@ -35,11 +39,13 @@ def can_act(request: Request, user: GetUserDep) -> bool:
 
 def make_console() -> FastAPI:
     """Make the console; every route asks Airflow first, so that an anonymous visitor gets nothing."""
+    template = os.environ.get("CICLO_LETTER_TEMPLATE")
     return create_app(
         dependencies=[Depends(requires_access_view(AccessView.PLUGINS))],
         current_user=current_user,
         can_act=can_act,
         secret=conf.get("api", "secret_key"),
+        letters=LetterStyle(Path(template) if template else None, os.environ.get("CICLO_LOCALE") or PORTUGUESE),
     )
 
 

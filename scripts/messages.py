@@ -38,6 +38,7 @@ ELSEWHERE = (
     "receivable",
     "price update",
     "finding",
+    "letter",
     "deleted",
     "open",
     "acknowledged",

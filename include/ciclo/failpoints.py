@@ -57,6 +57,8 @@ POINTS: Final[Mapping[str, str]] = MappingProxyType(
         "update.repriced": "invoices that were there are at the new price, nothing is recorded",
         "update.recording": "a price update is written to the ledger and not committed",
         "update.recorded": "a price update is recorded and committed",
+        "letter.claimed": "a letter is claimed, committed, nothing is handed over",
+        "letter.posted": "the mail server has taken a letter, nothing is recorded",
         "update.abandoned": "price updates of dead runs are in doubt, committed",
         "update.looked": "the vendor's rules were read for what is in doubt, nothing is changed",
     }

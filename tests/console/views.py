@@ -25,6 +25,7 @@ VIEWS = (
     "/price-updates/1",
     "/price-updates/2",
     "/price-updates/1/passport",
+    "/price-updates/1/letters",
     "/price-updates/3",
     "/attention",
     "/attention?show=findings",

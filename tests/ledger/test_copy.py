@@ -79,6 +79,7 @@ STATES = {
     "price_update_executions": "parked",
     "adjustments": "open",
     "adjustment_uses": "used",
+    "letters": "sent",
 }
 """A state that a table's check allows."""
 

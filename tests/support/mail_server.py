@@ -14,27 +14,35 @@ class _Conversation(socketserver.StreamRequestHandler):
             command = line.decode().strip().upper()
             if command == "QUIT":
                 return self._say("221 bye")
-            self._data() if command == "DATA" else self._say("250 ok")
+            if command == "DATA":
+                self._data()
+                if self.server.hangs_up:
+                    return None
+            else:
+                self._say("550 no" if self.server.refuses and command.startswith("RCPT") else "250 ok")
         return None
 
     def _data(self):
         self._say("354 go on")
         lines = iter(self.rfile.readline, b".\r\n")
         self.server.messages.append(b"".join(lines).decode())
-        self._say("250 ok")
+        if not self.server.hangs_up:
+            self._say("250 ok")
 
     def _say(self, text):
         self.wfile.write(f"{text}\r\n".encode())
 
 
 class MailServer(socketserver.ThreadingTCPServer):
-    """Messages in the order of their arrival."""
+    """Messages in the order of their arrival; it may refuse recipients, or hang up once it has taken a message."""
 
     daemon_threads = True
     allow_reuse_address = True
 
     def __init__(self) -> None:
         self.messages: list[str] = []
+        self.refuses = False
+        self.hangs_up = False
         super().__init__(("127.0.0.1", 0), _Conversation)
 
     @property

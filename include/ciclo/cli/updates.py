@@ -11,9 +11,10 @@ import typer
 
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.continuity import Basis
+from ciclo.domain.letter import LetterKind
 from ciclo.domain.money import brl, parse_decimal
 from ciclo.domain.price_index import PriceIndex, WindowPolicy
-from ciclo.locale import _
+from ciclo.locale import _, language
 
 updates = typer.Typer(help="Price updates: decide about one, ask what if.", no_args_is_help=True)
 
@@ -97,6 +98,36 @@ def print_passport(organization: Organization, execution: Execution) -> None:
     if document is None:
         raise NoSuchRow("price update", execution)
     typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+@updates.command("letter")
+def print_letter(
+    organization: Organization,
+    execution: Execution,
+    kind: Annotated[LetterKind, typer.Option("--kind", help="Before or after the readjustment.")] = LetterKind.AFTER,
+    template: Annotated[Path | None, typer.Option("--template", help="A template of your own, to try it.")] = None,
+) -> None:
+    """Print the letter to the customer as a page: as it was sent, else as it would be written after the update."""
+    from ciclo.ledger.database import ledger_session  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.letters import LetterStyle, letter_page  # noqa: PLC0415
+
+    style = LetterStyle(template, language())
+    with ledger_session() as session:
+        today = datetime.now(SAO_PAULO).date()
+        typer.echo(letter_page(session, organization, execution, kind, style, today=today))
+
+
+@updates.command("write")
+def ask_for_letter(
+    organization: Organization,
+    execution: Execution,
+    note: Note,
+    kind: Annotated[LetterKind, typer.Option("--kind", help="Before or after the readjustment.")] = LetterKind.AFTER,
+) -> None:
+    """Let the next run write to the customer, also where letters are off or one was sent before."""
+    from ciclo.ledger.letters import ask_letter  # noqa: PLC0415 - a command loads only what it needs
+
+    _decide(ask_letter, organization, execution, note, kind=kind.value)
 
 
 def verify(file: Annotated[Path, typer.Argument(metavar="FILE", help="A passport (JSON).")]) -> None:

@@ -15,6 +15,7 @@ from ciclo.console.languages import ReadersLanguage
 from ciclo.console.pages import add_error_pages, environment
 from ciclo.console.routes import ROUTERS
 from ciclo.console.security import SecurityHeaders, TokenSigner, User, remember_viewer
+from ciclo.ledger.letters import LetterStyle
 
 
 def _now() -> datetime:
@@ -29,6 +30,7 @@ def create_app(
     secret: str | None = None,
     ledger_url: str | None = None,
     clock: Callable[[], datetime] = _now,
+    letters: LetterStyle | None = None,
 ) -> FastAPI:
     """Make the console.
 
@@ -39,6 +41,7 @@ def create_app(
         secret: what CSRF tokens are signed with; the same on every server of a deployment. Default: random.
         ledger_url: the ledger's database. Default: `CICLO_LEDGER_URL`.
         clock: tells the present instant.
+        letters: how letters to customers are written. Default: by the template that ships, in Portuguese.
     """
     signer = TokenSigner(secret or random.token_hex(32))
 
@@ -56,6 +59,7 @@ def create_app(
     )
     app.state.ledger = Ledger(ledger_url)
     app.state.clock = clock
+    app.state.letters = letters or LetterStyle()
     app.state.templates = environment()
     app.add_middleware(ReadersLanguage)
     app.add_middleware(SecurityHeaders)

@@ -283,6 +283,11 @@ MARKS = {
     "closed": Mark(N_("Closed"), "check", "success"),
     "active": Mark(N_("Active"), "check", "success"),
     "inactive": Mark(N_("Inactive"), "cross", "muted"),
+    "asked": Mark(N_("Asked for"), "circle", "planned"),
+    "no_address": Mark(N_("No address"), "alert", "failed"),
+    "failed": Mark(N_("Not taken"), "alert", "failed"),
+    "sending": Mark(N_("Being sent"), "up", "running"),
+    "sent": Mark(N_("Sent"), "check", "success"),
 }
 
 

@@ -44,6 +44,7 @@ from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.wording import kind_words, said
 from ciclo.ledger.actions import NoSuchFigure, NoSuchRow, NotPossible, UnusableNote
 from ciclo.ledger.errors import LedgerNotMigratedError, LedgerUnavailableError, LedgerUrlError
+from ciclo.ledger.letters import LetterTemplateError
 from ciclo.ledger.queries.months import waiting_for_a_person
 from ciclo.ledger.queries.paging import LARGEST_PAGE, Page, PageRequest
 from ciclo.ledger.queries.search import OrganizationName, organizations
@@ -355,6 +356,7 @@ def add_error_pages(app: FastAPI) -> None:
         NoSuchFigure: _unusable,
         IllegalTransition: _conflict,
         NotPossible: _conflict,
+        LetterTemplateError: _conflict,
         DomainError: _unusable,
     }
     for failure, handler in handlers.items():

@@ -192,6 +192,9 @@ class ReasonKind(StrEnum):
     NOT_ITS_OWN = "not_its_own"
     TERM_AGREED = "term_agreed"
     TERM_ENDED = "term_ended"
+    LETTER_ASKED = "letter_asked"
+    LETTER_SENT = "letter_sent"
+    LETTER_FAILED = "letter_failed"
 
 
 Fact = str | int | Sequence[int] | Sequence[str] | Mapping[str, object] | None

@@ -151,6 +151,9 @@ REASONS: Mapping[ReasonKind, str] = {
     _K.NOT_ITS_OWN: N_("{person} says that invoice {invoice_ids:list} is not its own: {note}"),
     _K.TERM_AGREED: N_("{person} entered {term}: {note}"),
     _K.TERM_ENDED: N_("{person} let {term} end on {last_day}: {note}"),
+    _K.LETTER_ASKED: N_("{person} asked for a letter: {note}"),
+    _K.LETTER_SENT: N_("sent to {recipients:list}"),
+    _K.LETTER_FAILED: N_("not taken for {recipients:list}: {error}"),
 }
 
 FINDINGS: Mapping[FindingKind, str] = {

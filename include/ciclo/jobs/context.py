@@ -25,6 +25,7 @@ from ciclo.ledger.repositories import (
     FindingRepository,
     IndexValueRepository,
     InvoiceRepository,
+    LetterRepository,
     OrganizationRepository,
     PeriodRepository,
     PlanRepository,
@@ -102,6 +103,11 @@ class JobContext:
     def executions(self) -> ExecutionRepository:
         """Executions of price updates."""
         return ExecutionRepository(self.session, self.organization_id, self.actor)
+
+    @cached_property
+    def letters(self) -> LetterRepository:
+        """Letters to customers about readjustments."""
+        return LetterRepository(self.session, self.organization_id, self.actor)
 
     @cached_property
     def index_values(self) -> IndexValueRepository:

@@ -15,6 +15,7 @@ from ciclo.billimatic import BillimaticClient
 from ciclo.domain.calendar import SAO_PAULO, add_days, add_months, first_of_month
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.context import JobContext, is_armed
+from ciclo.jobs.price_updates import Post
 from ciclo.jobs.reports import ReportsPath
 from ciclo.jobs.settings import BillingSettings
 from ciclo.ledger.repositories import Scope
@@ -124,6 +125,7 @@ class Run:
         now: returns the current instant, aware.
         tell: sends a notice.
         open_sgs: makes a client of the central bank's API.
+        post: hands a mail to a customer over; None sends none.
     """
 
     day: date
@@ -142,6 +144,7 @@ class Run:
     now: Callable[[], datetime]
     tell: Callable[[Notice], None]
     open_sgs: Callable[[], Any]
+    post: Post | None = None
 
     @property
     def scope(self) -> Scope:

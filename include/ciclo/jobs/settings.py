@@ -10,9 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ciclo.domain.calendar import NO_HOLIDAYS, read_holidays
 from ciclo.domain.continuity import Continuity
+from ciclo.domain.letter import Letters
 from ciclo.domain.price_index import WindowPolicy
 from ciclo.jobs.context import Gaps, IssueOptions
-from ciclo.jobs.price_updates import MAX_WAIT_DAYS, UpdateOptions
+from ciclo.jobs.price_updates import MAX_WAIT_DAYS, LetterOptions, UpdateOptions
+from ciclo.ledger.letters import LetterStyle
+from ciclo.locale import language
 
 
 class BillingSettings(BaseModel):
@@ -67,6 +70,12 @@ class BillingSettings(BaseModel):
     approve_price_updates: bool = Field(
         default=False, description="Whether a person has to approve price updates before they are applied."
     )
+    letters: Letters = Field(
+        Letters.OFF, description="Letters to customers about readjustments: `off`, `before`, `after` or `both`."
+    )
+    letter_template: Path | None = Field(
+        None, description="The company's own template of these letters, a Jinja2 file."
+    )
 
     def update_options(self, *, require_approval: bool | None = None) -> UpdateOptions:
         """Return the settings in the form that the price update jobs take."""
@@ -78,6 +87,11 @@ class BillingSettings(BaseModel):
             lease=timedelta(seconds=self.lease_seconds),
             grace=timedelta(seconds=self.grace_seconds),
         )
+
+    @property
+    def letter_options(self) -> LetterOptions:
+        """The settings in the form that writing letters takes, in the language that is spoken."""
+        return LetterOptions(self.letters, LetterStyle(self.letter_template, language()))
 
     @property
     def issue_options(self) -> IssueOptions:

@@ -141,6 +141,7 @@ APPLY_PRICE_UPDATES = Stage(
         Approval("approve", "prepare", lambda batch: bool(batch["execution_ids"]), prices.answer_updates, stops=False),
         Step("apply", prices.apply_updates, sharded=True),
         Step("finish", prices.finish_updates, DryRun.DISCARD),
+        Step("write", prices.send_letters),
     ),
     params=(*COMMON_PARAMS, "require_approval"),
 )

@@ -6,8 +6,9 @@ The metrics are gauges that an alert can watch, read at the end of a run for its
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPSenderRefused
 from typing import Any
 
 from airflow.sdk import get_current_context
@@ -18,7 +19,7 @@ from ciclo.domain.states import PeriodState
 from ciclo.domain.wording import said
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.settle import WindowSummary, summarize_window
-from ciclo.jobs.price_updates import Reminder
+from ciclo.jobs.price_updates import LetterNotTakenError, Mail, MailServerAwayError, Reminder
 from ciclo.jobs.runs import Notice, Run
 from ciclo.ledger.repositories.audit import StoppedRepository
 from ciclo.ledger.tables import Period, PriceUpdateExecution
@@ -47,6 +48,30 @@ def send(notice: Notice, context: Mapping[str, Any]) -> None:
         return
     message = BillingNotifier(to=settings().notified, subject=notice.subject, lines=notice.lines, previews=previews)
     message.notify(context)
+
+
+def post(mail: Mail) -> None:
+    """Hand a mail to customers to the server of Airflow's SMTP connection, once.
+
+    Raises:
+        MailServerAwayError: no connection, or the server does not let us in: it was taken for nobody.
+        LetterNotTakenError: the server refused sender, recipients or text: it was taken for nobody.
+        Exception: whatever else goes wrong afterwards; the server may have taken it.
+    """
+    from airflow.providers.smtp.hooks.smtp import SmtpHook  # noqa: PLC0415 - only where there is something to send
+
+    class OneTry(SmtpHook):  # type: ignore[misc,unused-ignore]  # without types in some versions of the provider
+        smtp_retry_limit = 0  # a second try after a lost answer would be a second letter
+
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(OneTry(smtp_conn_id="smtp_default"))
+        except Exception as error:
+            raise MailServerAwayError(f"the mail server cannot be had ({type(error).__name__})") from error
+        try:
+            server.send_email_smtp(to=list(mail.recipients), subject=mail.subject, html_content=mail.html)
+        except (SMTPRecipientsRefused, SMTPSenderRefused, SMTPDataError) as error:
+            raise LetterNotTakenError(type(error).__name__) from error
 
 
 @contextmanager

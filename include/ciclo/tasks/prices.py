@@ -88,6 +88,13 @@ def apply(shard: list[int]) -> Counts | None:
     return counts
 
 
+@task(**RETRYING)
+def write() -> Counts | None:
+    """Write to customers about readjustments, where letters are wanted; return counts."""
+    counts: Counts | None = run_step()
+    return counts
+
+
 @task(outlets=[PRICES], **RETRYING)
 def finish() -> Counts:
     """Settle this run's doubts, report what is not settled."""

@@ -26,7 +26,7 @@ from ciclo.ledger.repositories import Actor
 from ciclo.provider.hook import BillimaticHook
 from ciclo.provider.retries import API_RETRIES
 from ciclo.sgs.client import SgsClient
-from ciclo.tasks.notify import send
+from ciclo.tasks.notify import post, send
 from ciclo.tasks.settings import settings
 
 
@@ -167,6 +167,7 @@ def run_of(context: Context, *, shard: Shard | None = None, given: Mapping[str, 
         now=now,
         tell=lambda notice: send(notice, context),
         open_sgs=lambda: SgsClient(base_url=ours.sgs_url),
+        post=post,
     )
 
 

@@ -56,7 +56,7 @@ def test_ten_rounded_units_are_worth_what_the_page_says():
 
 
 @pytest.mark.parametrize(
-    "name", ["sgs_url", "window_policy", "continuity", "max_wait_days", "approve_price_updates", "notify"]
+    "name", ["sgs_url", "window_policy", "continuity", "max_wait_days", "approve_price_updates", "letters", "notify"]
 )
 def test_a_setting_is_documented_with_its_default(name):
     default = Settings.model_fields[name].default

@@ -8,12 +8,22 @@ apply     the due executions of each rule, in order; the states an execution goe
   propose   window, values, factor, new prices, evidence, hash
   decide    where a person has to agree or to choose
   reprice   invoices that are there already and still to_emit: PATCH
+letters   to the customer, before or after, once
 outcome   options, counts, how it all stands
 ```
 """
 
 from ciclo.jobs.price_updates.apply import apply_price_updates, retire_updates
 from ciclo.jobs.price_updates.decide import Batch, Verdict, answer_batch, batch_of, batch_table
+from ciclo.jobs.price_updates.letters import (
+    LetterNotTakenError,
+    LetterOptions,
+    LettersOutcome,
+    Mail,
+    MailServerAwayError,
+    Post,
+    write_letters,
+)
 from ciclo.jobs.price_updates.outcome import (
     MAX_WAIT_DAYS,
     UnsettledUpdates,
@@ -31,6 +41,12 @@ from ciclo.jobs.price_updates.settle import settle_updates
 __all__ = [
     "MAX_WAIT_DAYS",
     "Batch",
+    "LetterNotTakenError",
+    "LetterOptions",
+    "LettersOutcome",
+    "Mail",
+    "MailServerAwayError",
+    "Post",
     "PricePreview",
     "Reminder",
     "UnsettledUpdates",
@@ -50,4 +66,5 @@ __all__ = [
     "taken_reminders",
     "unsettled_updates",
     "updates_open",
+    "write_letters",
 ]

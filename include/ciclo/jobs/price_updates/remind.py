@@ -82,7 +82,7 @@ def taken_reminders(
         options: the policy of the window.
         today: the day in São Paulo: updates with `remind_at` up to it, and an execution date after it.
     """
-    found = [reminder for due in _due_reminders(ctx, scope, today) if (reminder := _reminder(ctx, due, options))]
+    found = [reminder for due in coming_reminders(ctx, scope, today) if (reminder := _reminder(ctx, due, options))]
     executions = {row.id: row for row in ctx.executions.some(r.execution_id for r in found)}
     taken = [r for r in found if ctx.executions.take_reminder(executions[r.execution_id], ctx.clock())]
     ctx.session.commit()
@@ -94,7 +94,8 @@ def taken_reminders(
         raise
 
 
-def _due_reminders(ctx: JobContext, scope: Scope, today: date) -> list[Due]:
+def coming_reminders(ctx: JobContext, scope: Scope, today: date) -> list[Due]:
+    """Return the executions to come whose day of reminding has come."""
     horizon = date.fromordinal(today.toordinal() + LONGEST_NOTICE)
     coming = []
     for scheduled in ctx.scheduled_updates.due(horizon, scope):
@@ -136,7 +137,7 @@ def preview(rule: UpdatedRule, due: Due, book: IndexBook, policy: WindowPolicy, 
         months=tuple(month for month in months if month in values),
         missing=tuple(month for month in months if month not in values),
         factor=proposal.factor if proposal else None,
-        prices=_prices(rule, due, proposal),
+        prices=previewed_prices(rule, due, proposal),
         note=note,
     )
 
@@ -152,7 +153,8 @@ def _attempt(rule: UpdatedRule, due: Due, book: IndexBook, policy: WindowPolicy)
     return proposal, "; ".join(notes) or None
 
 
-def _prices(rule: UpdatedRule, due: Due, proposal: Proposal | None) -> tuple[PricePreview, ...]:
+def previewed_prices(rule: UpdatedRule, due: Due, proposal: Proposal | None) -> tuple[PricePreview, ...]:
+    """Return the prices of an execution as far as they are known; without a proposal the present ones."""
     if proposal is not None:
         return tuple(
             PricePreview(rule.service_name(c.service), c.old_unit_value, c.new_unit_value) for c in proposal.changes

@@ -11,6 +11,7 @@ from ciclo.jobs.context import JobContext, is_armed
 from ciclo.jobs.indices import load_shipped, revised_uses, sync_index
 from ciclo.jobs.price_updates import (
     Batch,
+    LettersOutcome,
     UpdateOptions,
     UpdateOutcome,
     UpdatesInDoubtError,
@@ -24,6 +25,7 @@ from ciclo.jobs.price_updates import (
     taken_reminders,
     unsettled_updates,
     updates_open,
+    write_letters,
 )
 from ciclo.jobs.rules.read import CURRENT, read_contract_list
 from ciclo.jobs.runs import Counts, Notice, Run
@@ -107,6 +109,17 @@ def finish_updates(job: JobContext, run: Run) -> Counts:
     if not run.dry_run:
         _require_settled(unknown)
     return summary.counts()
+
+
+def send_letters(job: JobContext, run: Run) -> Counts:
+    """Write to customers about readjustments, before or after them, each letter once; return counts."""
+    if not run.sends(job) or run.post is None:
+        return LettersOutcome().counts()
+    options, letters = _update_options(run), run.settings.letter_options
+    outcome = write_letters(job, run.scope, options, letters, run.post, today=run.today)
+    log.info("letters: %s", outcome.counts())
+    warn(outcome.problems)
+    return outcome.counts()
 
 
 def update_prices_of_range(job: JobContext, run: Run) -> Counts:

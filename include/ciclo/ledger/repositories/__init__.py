@@ -13,6 +13,7 @@ from ciclo.ledger.repositories.contracts import (
 )
 from ciclo.ledger.repositories.findings import Disagreement, FindingRepository, Settled
 from ciclo.ledger.repositories.invoices import InvoiceRepository, MonthOfInvoices, ReconciliationRepository
+from ciclo.ledger.repositories.letters import LetterRepository, Occasion, Written
 from ciclo.ledger.repositories.periods import Issued, PeriodRepository, Scope, StateCount
 from ciclo.ledger.repositories.plans import NewPlan, PlanEntry, PlanRepository
 from ciclo.ledger.repositories.price_updates import ExecutionRepository, ScheduledUpdateRepository
@@ -37,8 +38,10 @@ __all__ = [
     "Issued",
     "KnownAdjustment",
     "KnownPrice",
+    "LetterRepository",
     "MonthOfInvoices",
     "NewPlan",
+    "Occasion",
     "OrganizationRepository",
     "PeriodRepository",
     "PlanEntry",
@@ -54,5 +57,6 @@ __all__ = [
     "UseState",
     "Version",
     "WebhookRepository",
+    "Written",
     "version_on",
 ]

@@ -46,9 +46,12 @@ class OrganizationRepository:
         return self._session.scalar(query.execution_options(populate_existing=True))
 
     def see(self, *, at: datetime, name: str | None = None) -> None:
-        """Remember the organization."""
+        """Remember the organization, and its name where that is known."""
         row = {"organization_id": self._organization_id, "name": name, "first_seen_at": at}
         self._session.execute(insert_new(self._session, Organization), [row])
+        if name is not None:
+            mine = update(Organization).where(Organization.organization_id == self._organization_id)
+            self._session.execute(mine.values(name=name))
 
     def list_read(self, *, at: datetime) -> None:
         """Remember that the list of its contracts was read."""

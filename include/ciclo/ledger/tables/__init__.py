@@ -28,6 +28,7 @@ from ciclo.ledger.tables.operations import (
 from ciclo.ledger.tables.prices import (
     ContractTerm,
     IndexValue,
+    Letter,
     Price,
     PriceUpdateExecution,
     ScheduledUpdate,
@@ -48,6 +49,7 @@ __all__ = [
     "GeneratedRange",
     "IndexValue",
     "Invoice",
+    "Letter",
     "MonthClosing",
     "MonthExpansion",
     "MonthProgress",

@@ -145,6 +145,41 @@ class ContractTerm(Base):
     created_at: Mapped[datetime]
 
 
+class Letter(Base):
+    """A letter to a customer about one execution: what was sent, to whom, and what became of it.
+
+    It is claimed before it is handed over, and only what has certainly reached nobody is tried again; a further one
+    (`sequence`) is written only where a person asks for it.
+    """
+
+    __tablename__ = "letters"
+    __table_args__ = (
+        UniqueConstraint("execution_id", "kind", "sequence"),
+        CheckConstraint("state IN ('asked','no_address','failed','sending','sent','in_doubt')", name="state"),
+        Index(None, "organization_id", "state"),  # what waits, or is in doubt
+    )
+
+    id: Mapped[int] = mapped_column(ROW_ID, primary_key=True, autoincrement=True)
+    organization_id: Mapped[int]
+    contract_id: Mapped[int]
+    execution_id: Mapped[int]
+    kind: Mapped[str]
+    """`before` announces the readjustment, `after` reports it."""
+    sequence: Mapped[int]
+    state: Mapped[str]
+    recipients: Mapped[str]
+    """E-mail addresses, one a line."""
+    subject: Mapped[str]
+    body: Mapped[str]
+    """The page as it was sent."""
+    error: Mapped[str | None]
+    person: Mapped[str | None]
+    """Who asked for it; null for one that was due."""
+    note: Mapped[str | None]
+    created_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+
+
 class IndexValue(Base):
     """A month's variation of a price index, in per cent. A changed value is a new revision."""
 
