@@ -34,7 +34,7 @@ def import_file(
     """Add the adjustments of a file, all of them or none; what was added before is not added again."""
     from ciclo.cli.main import InputError  # noqa: PLC0415 - it mounts this module
     from ciclo.jobs.adjustments.files import ORIGIN, read_adjustments  # noqa: PLC0415 - a command loads what it needs
-    from ciclo.ledger.adjusting import AdjustmentsRefused, add_adjustments, only_organization  # noqa: PLC0415
+    from ciclo.ledger.actions import AdjustmentsRefused, add_adjustments, only_organization  # noqa: PLC0415
     from ciclo.ledger.database import ledger_session  # noqa: PLC0415
 
     try:
@@ -79,7 +79,7 @@ def withdraw(
     organization: Organization = None,
 ) -> None:
     """Take an adjustment back that is in no invoice yet; with --from let it, a pause say, end the day before."""
-    from ciclo.ledger.adjusting import only_organization, withdraw_adjustment  # noqa: PLC0415
+    from ciclo.ledger.actions import only_organization, withdraw_adjustment  # noqa: PLC0415
     from ciclo.ledger.database import ledger_session  # noqa: PLC0415
 
     with ledger_session() as session:
@@ -109,7 +109,7 @@ def rule(
     organization: Organization = None,
 ) -> None:
     """Say how a rule is billed: whether it waits for quantities, never billed without them, and how far ahead."""
-    from ciclo.ledger.adjusting import only_organization, set_rule  # noqa: PLC0415
+    from ciclo.ledger.actions import only_organization, set_rule  # noqa: PLC0415
     from ciclo.ledger.database import ledger_session  # noqa: PLC0415
 
     with ledger_session() as session:
@@ -134,9 +134,8 @@ def prorate(
     organization: Organization = None,
 ) -> None:
     """Say what becomes of a contract's or rule's first and last part month: proposed, always so, or never."""
-    from ciclo.ledger.adjusting import only_organization  # noqa: PLC0415
+    from ciclo.ledger.actions import only_organization, set_policy  # noqa: PLC0415
     from ciclo.ledger.database import ledger_session  # noqa: PLC0415
-    from ciclo.ledger.prorating import set_policy  # noqa: PLC0415
 
     with ledger_session() as session:
         set_policy(session, organization or only_organization(session), chosen)

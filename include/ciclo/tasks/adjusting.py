@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from airflow.sdk import ObjectStoragePath, get_current_context, task
 
 from ciclo.jobs.runs import Counts
-from ciclo.ledger.adjusting import NewAdjustment, add_adjustments
+from ciclo.ledger.actions import NewAdjustment, add_adjustments
 from ciclo.provider.hook import BillimaticHook
 from ciclo.tasks.run import RETRYING, actor_of, now, open_job, run_step
 

@@ -14,8 +14,14 @@ from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.read import read_contract_list
-from ciclo.ledger.actions import NotPossible
-from ciclo.ledger.adjusting import AdjustmentsRefused, NewAdjustment, add_adjustments, set_rule, withdraw_adjustment
+from ciclo.ledger.actions import (
+    AdjustmentsRefused,
+    NewAdjustment,
+    NotPossible,
+    add_adjustments,
+    set_rule,
+    withdraw_adjustment,
+)
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import Adjustment, AdjustmentUse, Finding, Period
 from company import ORGANIZATION, TODAY, YEAR, company, rule, service

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from ciclo.jobs.adjustments.files import ORIGIN, UnreadableFile, read_adjustments
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.read import read_contract_list
-from ciclo.ledger.adjusting import AdjustmentsRefused, add_adjustments
+from ciclo.ledger.actions import AdjustmentsRefused, add_adjustments
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import Adjustment
 from company import ORGANIZATION, TODAY, YEAR, company, rule, service

@@ -22,7 +22,7 @@ from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.settle import settle
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.read import read_contract_list
-from ciclo.ledger.adjusting import AdjustmentsRefused, NewAdjustment, add_adjustments
+from ciclo.ledger.actions import AdjustmentsRefused, NewAdjustment, add_adjustments
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Actor, AdjustmentRepository, Scope
 from ciclo.ledger.tables import AdjustmentUse, Base, Period

@@ -13,7 +13,7 @@ from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.read import read_contract_list
-from ciclo.ledger.prorating import part_months, proposal, prorate_period, set_policy
+from ciclo.ledger.actions import part_months, proposal, prorate_period, set_policy
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import Adjustment, Period
 from company import ORGANIZATION, company, contract, rule

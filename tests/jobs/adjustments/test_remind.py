@@ -10,7 +10,7 @@ from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.adjustments import asked_for_quantities
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.read import read_contract_list
-from ciclo.ledger.adjusting import NewAdjustment, add_adjustments, set_rule
+from ciclo.ledger.actions import NewAdjustment, add_adjustments, set_rule
 from ciclo.ledger.repositories import Scope
 from company import ORGANIZATION, company, rule, service
 

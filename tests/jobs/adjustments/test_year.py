@@ -16,9 +16,7 @@ from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.periods.plan import Backdated
 from ciclo.jobs.reconciliation.reconcile import reconcile
 from ciclo.jobs.rules.read import read_contract_list
-from ciclo.ledger.actions import bill_again
-from ciclo.ledger.adjusting import NewAdjustment, add_adjustments, set_rule
-from ciclo.ledger.prorating import set_policy
+from ciclo.ledger.actions import NewAdjustment, add_adjustments, bill_again, set_policy, set_rule
 from ciclo.ledger.tables import AdjustmentUse, Period
 from company import ORGANIZATION, TODAY, YEAR, company, contract, rule, service
 

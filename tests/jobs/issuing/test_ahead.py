@@ -13,7 +13,7 @@ from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.reconciliation.reconcile import reconcile
 from ciclo.jobs.rules.read import read_contract_list
-from ciclo.ledger.adjusting import set_rule
+from ciclo.ledger.actions import set_rule
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import Finding, Period
 from company import ORGANIZATION, TODAY, company, rule, service

@@ -10,7 +10,7 @@ from ciclo.domain.adjustments import AdjustmentKind
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.adjustments import correct_invoices
 from ciclo.jobs.context import IssueOptions
-from ciclo.ledger.adjusting import NewAdjustment, add_adjustments
+from ciclo.ledger.actions import NewAdjustment, add_adjustments
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import Finding, Period
 from company import ORGANIZATION, company, rule, scheduled_update, service

@@ -21,10 +21,19 @@ from ciclo.domain.errors import DomainError
 from ciclo.domain.money import parse_decimal
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.wording import state_words
-from ciclo.ledger.actions import ActionOutcome, NoSuchRow, usable_note
-from ciclo.ledger.adjusting import AdjustmentsRefused, NewAdjustment, add_adjustments, withdraw_adjustment
-from ciclo.ledger.differences import bill_difference, difference
-from ciclo.ledger.prorating import proposal, prorate_period
+from ciclo.ledger.actions import (
+    ActionOutcome,
+    AdjustmentsRefused,
+    NewAdjustment,
+    NoSuchRow,
+    add_adjustments,
+    bill_difference,
+    difference,
+    proposal,
+    prorate_period,
+    usable_note,
+    withdraw_adjustment,
+)
 from ciclo.ledger.queries.adjustments import AdjustmentFilter, BillOfPeriod, adjustment_listing, bill_of
 from ciclo.ledger.queries.periods import period_page
 from ciclo.ledger.repositories import Actor, PeriodRepository

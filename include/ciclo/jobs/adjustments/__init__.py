@@ -5,7 +5,7 @@ correct   invoices that are there already and still to_emit are brought to what 
 remind    quantities that a rule waits for are asked for
 ```
 
-They come in by `ciclo.ledger.adjusting.add_adjustments`; what is created has them in it from the start, see
+They come in by `ciclo.ledger.actions.add_adjustments`; what is created has them in it from the start, see
 `ciclo.jobs.issuing.invoice_request`.
 """
 

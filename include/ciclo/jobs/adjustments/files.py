@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from ciclo.domain.adjustments import AdjustmentKind
 from ciclo.domain.errors import DomainError
 from ciclo.domain.money import parse_decimal
-from ciclo.ledger.adjusting import PARTICULARS, AdjustmentError, NewAdjustment
+from ciclo.ledger.actions import PARTICULARS, AdjustmentError, NewAdjustment
 
 COLUMNS = (
     "kind",

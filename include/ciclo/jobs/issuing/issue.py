@@ -33,7 +33,7 @@ from ciclo.jobs.issuing.settle import StillInDoubtError, settle, still_open
 from ciclo.jobs.pauses import pause_asked_for, require_no_pause
 from ciclo.jobs.periods.expand import read_due
 from ciclo.jobs.rules.read import CURRENT, read_contract_list, read_contracts
-from ciclo.ledger.adjusting import skip_periods
+from ciclo.ledger.actions import skip_periods
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.repositories.periods import PlannedPeriod
 from ciclo.ledger.tables import Period

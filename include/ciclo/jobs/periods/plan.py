@@ -30,8 +30,8 @@ from ciclo.jobs.periods.coverage import (
     within,
 )
 from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshot, RuleSnapshots
+from ciclo.ledger.actions import prorate_always
 from ciclo.ledger.database import in_parts
-from ciclo.ledger.prorating import prorate_always
 from ciclo.ledger.repositories import ACTIVE, Disagreement
 from ciclo.ledger.tables import Contract, Period, Rule
 

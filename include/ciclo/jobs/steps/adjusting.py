@@ -6,7 +6,7 @@ from ciclo.jobs.adjustments import adopt_adjusted, correct_invoices
 from ciclo.jobs.adjustments.files import ORIGIN, read_adjustments
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.runs import Counts, Run
-from ciclo.ledger.adjusting import AdjustmentsRefused, add_adjustments
+from ciclo.ledger.actions import AdjustmentsRefused, add_adjustments
 
 log = logging.getLogger("ciclo")
 

@@ -19,8 +19,9 @@ from ciclo.domain.adjustments import Adjustment, AdjustmentKind, Prorating, part
 from ciclo.domain.calendar import add_days
 from ciclo.domain.errors import DomainError
 from ciclo.domain.recurrence import DateRange, issue_dates
-from ciclo.ledger.actions import ActionOutcome, NotPossible, locked_period, usable_note
-from ciclo.ledger.adjusting import AdjustmentsRefused, NewAdjustment, add_adjustments
+from ciclo.ledger.actions.act import ActionOutcome, NotPossible, locked_period, usable_note
+from ciclo.ledger.actions.adjustment_checks import NewAdjustment
+from ciclo.ledger.actions.adjustments import AdjustmentsRefused, add_adjustments
 from ciclo.ledger.queries.adjustments import terms_and_prices
 from ciclo.ledger.repositories import Actor, AdjustmentRepository, ContractRepository
 from ciclo.ledger.tables import Organization, Period, Rule

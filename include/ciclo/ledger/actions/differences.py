@@ -18,8 +18,9 @@ from ciclo.domain.money import ZERO, brl
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange, issue_dates
 from ciclo.domain.states import PeriodState
-from ciclo.ledger.actions import ActionOutcome, NotPossible, locked_period, usable_note
-from ciclo.ledger.adjusting import AdjustmentsRefused, NewAdjustment, add_adjustments
+from ciclo.ledger.actions.act import ActionOutcome, NotPossible, locked_period, usable_note
+from ciclo.ledger.actions.adjustment_checks import NewAdjustment
+from ciclo.ledger.actions.adjustments import AdjustmentsRefused, add_adjustments
 from ciclo.ledger.queries.adjustments import bill_of
 from ciclo.ledger.repositories import ContractRepository
 from ciclo.ledger.tables import Adjustment, Invoice, Period

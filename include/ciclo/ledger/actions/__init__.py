@@ -1,0 +1,75 @@
+"""What a person may do to the ledger, a file a noun. Console, CLI and rehearsals call these; the caller commits.
+
+Every action locks its row, checks the change, and adds an audit entry with the person's name and note in the same
+transaction. Clicking twice is harmless: the second answer says who was first.
+"""
+
+from ciclo.ledger.actions.act import (
+    Action,
+    ActionOutcome,
+    NoSuchRow,
+    NotPossible,
+    UnusableNote,
+    only_organization,
+    usable_note,
+)
+from ciclo.ledger.actions.adjustment_checks import PARTICULARS, AdjustmentError, NewAdjustment
+from ciclo.ledger.actions.adjustments import AdjustmentsRefused, add_adjustments, skip_periods, withdraw_adjustment
+from ciclo.ledger.actions.contract_terms import agree_term, end_term
+from ciclo.ledger.actions.differences import bill_difference, difference
+from ciclo.ledger.actions.findings import acknowledge_finding
+from ciclo.ledger.actions.matters import EXECUTION_ACTIONS, PERIOD_ACTIONS, Matter, act_on
+from ciclo.ledger.actions.periods import (
+    bill_again,
+    cancel_period,
+    decide,
+    not_its_own,
+    plan_again,
+    release_period,
+    settle_now,
+)
+from ciclo.ledger.actions.price_updates import NoSuchFigure, apply_update, skip_update
+from ciclo.ledger.actions.prorating import part_months, proposal, prorate_always, prorate_period, set_policy
+from ciclo.ledger.actions.rule_settings import set_rule
+
+__all__ = [
+    "EXECUTION_ACTIONS",
+    "PARTICULARS",
+    "PERIOD_ACTIONS",
+    "Action",
+    "ActionOutcome",
+    "AdjustmentError",
+    "AdjustmentsRefused",
+    "Matter",
+    "NewAdjustment",
+    "NoSuchFigure",
+    "NoSuchRow",
+    "NotPossible",
+    "UnusableNote",
+    "acknowledge_finding",
+    "act_on",
+    "add_adjustments",
+    "agree_term",
+    "apply_update",
+    "bill_again",
+    "bill_difference",
+    "cancel_period",
+    "decide",
+    "difference",
+    "end_term",
+    "not_its_own",
+    "only_organization",
+    "part_months",
+    "plan_again",
+    "proposal",
+    "prorate_always",
+    "prorate_period",
+    "release_period",
+    "set_policy",
+    "set_rule",
+    "settle_now",
+    "skip_periods",
+    "skip_update",
+    "usable_note",
+    "withdraw_adjustment",
+]

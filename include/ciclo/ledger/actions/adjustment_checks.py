@@ -1,0 +1,311 @@
+"""An adjustment that comes in, and everything that may be wrong with it: it is checked before any of it counts."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ciclo.domain.adjustments import Adjustment, AdjustmentKind, BilledLine
+from ciclo.domain.calendar import first_of_month
+from ciclo.domain.errors import DomainError
+from ciclo.domain.receivables import InvoiceState
+from ciclo.domain.recurrence import DateRange, PeriodUnit, issue_dates
+from ciclo.domain.states import PeriodState
+from ciclo.ledger.database import in_parts
+from ciclo.ledger.repositories import (
+    Actor,
+    AdjustmentRepository,
+    ContractRepository,
+    KnownAdjustment,
+)
+from ciclo.ledger.tables import Invoice, Period, Rule
+from ciclo.ledger.terms import RuleTerms
+
+ONE_OF_A_KIND = frozenset(
+    {
+        AdjustmentKind.QUANTITY,
+        AdjustmentKind.UNIT_VALUE,
+        AdjustmentKind.PRORATE,
+        AdjustmentKind.REPLACE,
+        AdjustmentKind.SKIP,
+    }
+)
+"""Kinds of which there is one for a service and a period: a second one would contradict it."""
+
+
+PARTICULARS = ("service", "quantity", "unit_value", "amount", "percent", "first_day", "last_day", "description")
+"""What an adjustment says beside its kind and its days; which of it counts depends on the kind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAdjustment:
+    """One difference from a rule, to be added.
+
+    Attributes:
+        kind: what differs.
+        contract_id: the contract; it may be left out where the rule is named.
+        rule_id: the rule; it may be left out where the contract has one alone, or where all of them are skipped.
+        period: the planned date of the one period that it is for, or any day of the month in which a monthly rule
+            issues.
+        from_date: instead of `period`, the first planned date that it is for.
+        to_date: the last one; None has no end.
+        service: see `ciclo.domain.adjustments.Adjustment`, as are the values.
+        first_day: of a `prorate`, the first day that is billed.
+        last_day: of a `prorate`, the last one.
+        key: what it is known by in its origin; default: what it says.
+        note: why.
+        line: where it stands in a file, for the message of an error.
+    """
+
+    kind: AdjustmentKind
+    contract_id: int | None = None
+    rule_id: int | None = None
+    period: date | None = None
+    from_date: date | None = None
+    to_date: date | None = None
+    service: str | None = None
+    quantity: Decimal | None = None
+    unit_value: Decimal | None = None
+    amount: Decimal | None = None
+    percent: Decimal | None = None
+    first_day: date | None = None
+    last_day: date | None = None
+    description: str | None = None
+    key: str | None = None
+    note: str = ""
+    line: int = 0
+
+    def said(self) -> str:
+        """Return what it says, the same for two that say the same."""
+        values = [str(getattr(self, name)) for name in self.__slots__ if name not in ("key", "note", "line")]
+        return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class AdjustmentError:
+    """Why an adjustment cannot be added: where it stands, the field, what to do."""
+
+    line: int
+    field: str
+    why: str
+
+    def __str__(self) -> str:
+        place = f"line {self.line}, " if self.line else ""
+        return f"{place}{self.field}: {self.why}"
+
+
+class Refusal(DomainError):
+    """Why one adjustment is refused."""
+
+    def __init__(self, field_name: str, why: str) -> None:
+        self.field = field_name
+        super().__init__(why)
+
+
+@dataclass(slots=True)
+class KnownRules:
+    """What the ledger knows of the rules of some adjustments."""
+
+    rules: Mapping[int, Rule]
+    rules_of: Mapping[int, list[int]]
+    """By contract."""
+    terms: Mapping[int, RuleTerms]
+    adjustments: Mapping[int, list[KnownAdjustment]]
+    periods: Mapping[int, list[Period]]
+    invoices: Mapping[int, Invoice]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """The planned dates that an adjustment is for."""
+
+    first: date
+    last: date | None
+    once: bool
+
+    def __contains__(self, day: date) -> bool:
+        return self.first <= day and (self.last is None or day <= self.last)
+
+    def meets(self, first: date, last: date) -> bool:
+        """Whether it shares a day with others."""
+        return first <= (self.last or date.max) and self.first <= last
+
+
+def known_of(session: Session, organization_id: int, part: Sequence[NewAdjustment]) -> KnownRules:
+    """Read what the ledger knows of the rules of some adjustments."""
+    catalogue = ContractRepository(session, organization_id)
+    contracts = {each.contract_id for each in part if each.rule_id is None and each.contract_id is not None}
+    rules = {rule.rule_id: rule for rule in catalogue.rules_of(contracts)} if contracts else {}
+    rules |= catalogue.rules({each.rule_id for each in part if each.rule_id is not None})
+    rules_of: dict[int, list[int]] = {}
+    for rule in rules.values():
+        if rule.gone_at is None and rule.contract_id in contracts:
+            rules_of.setdefault(rule.contract_id, []).append(rule.rule_id)
+    terms = {rule_id: RuleTerms.read(rows[-1].terms) for rule_id, rows in catalogue.versions(rules).items()}
+    days = [each.period or each.from_date for each in part]
+    first = first_of_month(min((day for day in days if day is not None), default=date.max))
+    query = select(Period).where(
+        Period.organization_id == organization_id, Period.rule_id.in_(list(rules)), Period.issue_date >= first
+    )
+    periods: dict[int, list[Period]] = {}
+    for period in session.scalars(query):
+        periods.setdefault(period.rule_id, []).append(period)
+    numbers = [period.invoice_id for some in periods.values() for period in some if period.invoice_id is not None]
+    mine = Invoice.organization_id == organization_id
+    invoices = {
+        invoice.invoice_id: invoice
+        for ids in in_parts(numbers)
+        for invoice in session.scalars(select(Invoice).where(mine, Invoice.invoice_id.in_(ids)))
+    }
+    repository = AdjustmentRepository(session, organization_id, Actor())
+    return KnownRules(rules, rules_of, terms, repository.of_rules(rules), periods, invoices)
+
+
+def row_of(each: NewAdjustment, known: KnownRules, claimed: dict[tuple[Any, ...], int]) -> dict[str, Any]:
+    """Return an adjustment's row.
+
+    Raises:
+        InvalidAdjustment, Refusal: it cannot be added.
+    """
+    adjustment = Adjustment(
+        kind=each.kind,
+        service=each.service,
+        quantity=each.quantity,
+        unit_value=each.unit_value,
+        amount=each.amount,
+        percent=each.percent,
+        days=_days(each),
+        description=each.description,
+    )
+    rule, contract_id = _rule(each, known)
+    terms = known.terms.get(rule.rule_id) if rule is not None else None
+    stretch = _stretch(each, terms)
+    if rule is not None and terms is not None:
+        _check_service(adjustment, terms)
+        _check_other(each, rule, stretch, known, claimed)
+        for period in known.periods.get(rule.rule_id, ()):
+            if period.issue_date in stretch:
+                _check_period(each, period, known, once=stretch.once)
+    return {
+        "contract_id": contract_id,
+        "rule_id": rule.rule_id if rule is not None else None,
+        "kind": each.kind.value,
+        "from_date": stretch.first,
+        "to_date": stretch.last,
+        "once": stretch.once,
+        "note": each.note,
+        **{name: getattr(each, name) for name in PARTICULARS},
+    }
+
+
+def _days(each: NewAdjustment) -> DateRange | None:
+    if each.first_day is None and each.last_day is None:
+        return None
+    if each.first_day is None or each.last_day is None or each.last_day < each.first_day:
+        raise Refusal("last_day", "the first and the last day that is billed are needed, in their order")
+    return DateRange.days(each.first_day, each.last_day)
+
+
+def _rule(each: NewAdjustment, known: KnownRules) -> tuple[Rule | None, int]:
+    if each.rule_id is not None:
+        rule = known.rules.get(each.rule_id)
+        if rule is None:
+            raise Refusal("rule_id", f"the ledger knows no rule {each.rule_id}: let sync_contracts read it first")
+        if each.contract_id not in (None, rule.contract_id):
+            raise Refusal("contract_id", f"rule {rule.rule_id} is of contract {rule.contract_id}")
+        return rule, rule.contract_id
+    if each.contract_id is None:
+        raise Refusal("rule_id", "a rule or a contract is needed")
+    rules = known.rules_of.get(each.contract_id, [])
+    if not rules:
+        raise Refusal("contract_id", f"the ledger knows no rule of contract {each.contract_id}")
+    if each.kind is AdjustmentKind.SKIP:
+        return None, each.contract_id
+    if len(rules) > 1:
+        numbers = ", ".join(map(str, sorted(rules)))
+        raise Refusal("rule_id", f"contract {each.contract_id} has rules {numbers}: say which")
+    return known.rules[rules[0]], each.contract_id
+
+
+def _stretch(each: NewAdjustment, terms: RuleTerms | None) -> _Stretch:
+    if each.period is not None and each.from_date is not None:
+        raise Refusal("period", "either the period, or from and to, not both")
+    if each.from_date is not None:
+        if each.to_date is not None and each.to_date < each.from_date:
+            raise Refusal("to", "is before from")
+        return _Stretch(each.from_date, each.to_date, once=False)
+    if each.period is None:
+        raise Refusal("period", "is missing: the period, or from and to")
+    if terms is None or terms.recurrence.period_unit is PeriodUnit.WEEKLY:
+        stretch = _Stretch(each.period, each.period, once=True)
+    else:
+        month = DateRange.month_of(each.period)
+        stretch = _Stretch(month.start, month.last_day, once=True)
+    days = DateRange.days(stretch.first, stretch.last or stretch.first)
+    if terms is not None and next(issue_dates(terms.recurrence, days), None) is None:
+        raise Refusal("period", f"the rule issues no invoice from {days.start} to {days.last_day}")
+    return stretch
+
+
+def _check_service(adjustment: Adjustment, terms: RuleTerms) -> None:
+    kind, service = adjustment.kind, adjustment.service
+    if kind is AdjustmentKind.REPLACE and terms.services:
+        raise Refusal("kind", "the rule has services, and no gross value of its own: change these")
+    if service is None or (kind is AdjustmentKind.LINE and service.strip().isdecimal()):
+        return
+    lines = [
+        BilledLine(units=line.units, unit_value=Decimal(0), service_item_id=line.service_item_id, name=line.name)
+        for line in terms.services
+    ]
+    found = sum(line.is_about(service) for line in lines)
+    names = ", ".join(str(line.name or line.service_item_id) for line in lines)
+    if found == 0:
+        raise Refusal("service", f"the rule has no service {service!r}; it has {names or 'none'}")
+    if found > 1:
+        raise Refusal("service", f"{found} services of the rule are called {service!r}: give its number")
+
+
+def _check_other(
+    each: NewAdjustment, rule: Rule, stretch: _Stretch, known: KnownRules, claimed: dict[tuple[Any, ...], int]
+) -> None:
+    """Refuse what contradicts another adjustment, of the ledger or of the same call."""
+    if each.kind not in ONE_OF_A_KIND:
+        return
+    service = (each.service or "").strip().casefold()
+    for other in known.adjustments.get(rule.rule_id, ()):
+        same = other.adjustment.kind is each.kind and (other.adjustment.service or "").strip().casefold() == service
+        if same and stretch.meets(other.from_date, other.to_date):
+            raise Refusal("kind", f"adjustment {other.id} says another {each.kind} for it: withdraw that first")
+    place = (rule.rule_id, each.kind, service, stretch.first)
+    if place in claimed:
+        where = f"line {claimed[place]}" if claimed[place] else "another row"
+        raise Refusal("kind", f"{where} says another {each.kind} for the same period")
+    claimed[place] = each.line
+
+
+def _check_period(each: NewAdjustment, period: Period, known: KnownRules, *, once: bool) -> None:
+    """Refuse what comes too late for a period's invoice; of a stretch, those that are issued already are left out."""
+    if period.state != PeriodState.ISSUED:
+        under_way = period.state in (PeriodState.SUBMITTING, PeriodState.IN_DOUBT)
+        if once and under_way and each.kind is AdjustmentKind.SKIP:
+            raise Refusal("period", f"its invoice is on its way ({period.state}): try again when it has arrived")
+        return
+    invoice = known.invoices.get(period.invoice_id or 0)
+    if not once:
+        return
+    if each.kind is AdjustmentKind.SKIP:
+        raise Refusal("period", f"invoice {period.invoice_id} is made already: cancel it at the vendor instead")
+    if invoice is not None and (invoice.gone_at is not None or invoice.state == InvoiceState.CANCELLED):
+        raise Refusal("period", f"invoice {period.invoice_id} is cancelled: bill the period again first")
+    if invoice is not None and invoice.state != InvoiceState.TO_EMIT:
+        raise Refusal(
+            "period",
+            f"invoice {period.invoice_id} is {invoice.state} already: add a line to the next period, or cancel it at "
+            "the vendor and bill the period again",
+        )

@@ -1,0 +1,227 @@
+"""What a person may do with a period: release it, give it up, plan it or bill it again, settle what is in doubt."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ciclo.domain.errors import IllegalTransition
+from ciclo.domain.receivables import InvoiceState
+from ciclo.domain.states import (
+    TRANSITIONS,
+    Fact,
+    PeriodState,
+    Reason,
+    ReasonKind,
+)
+from ciclo.domain.wording import state_words
+from ciclo.ledger.actions.act import Action, ActionOutcome, NoSuchRow, NotPossible, locked_period, usable_note
+from ciclo.ledger.database import insert_new
+from ciclo.ledger.repositories import Actor, AuditRepository, Change, PeriodRepository
+from ciclo.ledger.tables import (
+    AuditEntry,
+    Invoice,
+    NotItsOwn,
+    Period,
+)
+from ciclo.locale import N_, _
+
+
+def release_period(
+    session: Session, organization_id: int, period_id: int, *, person: str, note: str, at: datetime
+) -> ActionOutcome:
+    """Put a parked period back to `planned`: the next run of issue_invoices takes it again.
+
+    Its reason then tells what it was parked for, so that nothing parks it for the same again without new facts.
+
+    Raises:
+        UnusableNote: the note is empty or longer than `LONGEST_NOTE`.
+        NoSuchRow: the organization has no such period.
+        IllegalTransition: the period is in a state that cannot be released.
+    """
+    facts: dict[str, Fact] = {"person": person, "note": usable_note(note)}
+    period = locked_period(session, organization_id, period_id)
+    if period.state != PeriodState.PARKED:
+        return _somebody_was_first(session, period, N_("released"), PeriodState.PLANNED, [PeriodState.PARKED])
+    if period.reason is not None:
+        facts |= {"parked_for": period.reason.kind.value}
+        facts |= {name: fact for name, fact in period.reason.facts.items() if name == "invoice_ids"}
+    reason = Reason(ReasonKind.RELEASED, facts)
+    PeriodRepository(session, organization_id, Actor(person=person)).replan([period], reason=reason, at=at)
+    return ActionOutcome(changed=True, message=_("Released: the next run of issue_invoices will take it."))
+
+
+def cancel_period(
+    session: Session, organization_id: int, period_id: int, *, person: str, note: str, at: datetime
+) -> ActionOutcome:
+    """Give a parked or planned period up: it will never be invoiced, unless a person plans it again.
+
+    Raises:
+        UnusableNote, NoSuchRow, IllegalTransition: as `release_period`.
+    """
+    reason = Reason(ReasonKind.CANCELLED, {"person": person, "note": usable_note(note)})
+    period = locked_period(session, organization_id, period_id)
+    if period.state not in (PeriodState.PARKED, PeriodState.PLANNED):
+        return _somebody_was_first(session, period, N_("cancelled"), PeriodState.CANCELLED, tuple(PeriodState))
+    PeriodRepository(session, organization_id, Actor(person=person)).cancel([period], reason=reason, at=at)
+    return ActionOutcome(changed=True, message=_("Cancelled: it will not be invoiced."))
+
+
+def plan_again(
+    session: Session, organization_id: int, period_id: int, *, person: str, note: str, at: datetime
+) -> ActionOutcome:
+    """Put a cancelled period back to `planned`, whoever cancelled it.
+
+    Raises:
+        UnusableNote, NoSuchRow, IllegalTransition: as `release_period`.
+    """
+    reason = Reason(ReasonKind.PLANNED_AGAIN, {"person": person, "note": usable_note(note)})
+    period = locked_period(session, organization_id, period_id)
+    if period.state != PeriodState.CANCELLED:
+        return _somebody_was_first(session, period, N_("planned again"), PeriodState.PLANNED, [PeriodState.CANCELLED])
+    PeriodRepository(session, organization_id, Actor(person=person)).replan([period], reason=reason, at=at)
+    return ActionOutcome(changed=True, message=_("Planned again: a run that covers its issue date takes it."))
+
+
+def bill_again(
+    session: Session, organization_id: int, period_id: int, *, person: str, note: str, at: datetime
+) -> ActionOutcome:
+    """Plan a second invoice for an issued period whose invoice is cancelled or deleted at the vendor.
+
+    The next invoice carries a reference of its own (`…:2`); the old one stays in the ledger without a period.
+
+    Raises:
+        UnusableNote, NoSuchRow, IllegalTransition: as `release_period`.
+        NotPossible: the period's invoice is alive, as far as the ledger knows.
+    """
+    text = usable_note(note)
+    period = locked_period(session, organization_id, period_id)
+    if period.state != PeriodState.ISSUED:
+        return _somebody_was_first(session, period, N_("billed again"), PeriodState.PLANNED, [PeriodState.ISSUED])
+    invoice = session.get(Invoice, (organization_id, period.invoice_id), populate_existing=True)
+    if invoice is not None and invoice.gone_at is None and invoice.state != InvoiceState.CANCELLED:
+        raise NotPossible(
+            _(
+                "Invoice {id} is {state} at the vendor: cancel it there, let reconcile_receivables see it, then bill "
+                "again."
+            ).format(id=invoice.invoice_id, state=state_words(invoice.state))
+        )
+    facts: dict[str, Fact] = {"person": person, "note": text, "invoice_id": period.invoice_id}
+    PeriodRepository(session, organization_id, Actor(person=person)).bill_again(
+        period, reason=Reason(ReasonKind.BILLED_AGAIN, facts), at=at
+    )
+    return ActionOutcome(changed=True, message=_("Planned again: its next invoice has a reference of its own."))
+
+
+def settle_now(
+    session: Session, organization_id: int, period_id: int, *, person: str, note: str, at: datetime
+) -> ActionOutcome:
+    """End the grace period of a period in doubt, so that the next run settles it whatever it finds.
+
+    Only for a person who knows that the vendor is not still working on the request: the grace period is what keeps a
+    late commit from being billed twice.
+
+    Raises:
+        UnusableNote, NoSuchRow: as `release_period`.
+        IllegalTransition: the period is not, and never was, in doubt.
+    """
+    reason = Reason(ReasonKind.SETTLED_NOW, {"person": person, "note": usable_note(note)})
+    period = locked_period(session, organization_id, period_id)
+    if period.state != PeriodState.IN_DOUBT:
+        return _somebody_was_first(session, period, N_("settled"), PeriodState.IN_DOUBT, tuple(PeriodState))
+    if period.doubt_until is not None and period.doubt_until <= at:
+        return ActionOutcome(changed=False, message=_("Its grace period is over already: the next run settles it."))
+    period.doubt_until = at
+    session.flush()
+    change = Change(period.id, PeriodState.IN_DOUBT, PeriodState.IN_DOUBT, reason)
+    AuditRepository(session, organization_id, Actor(person=person)).record("period", [change], at)
+    return ActionOutcome(changed=True, message=_("Its grace period ends now: the next run settles it."))
+
+
+def not_its_own(
+    session: Session, organization_id: int, period_id: int, *, person: str, note: str, at: datetime
+) -> ActionOutcome:
+    """Say that the invoices a period was parked for are not its own, and plan it again.
+
+    No matching takes one of these invoices for the period's rule any more.
+
+    Raises:
+        UnusableNote, NoSuchRow, IllegalTransition: as `release_period`.
+        NotPossible: the period was not parked for certain invoices.
+    """
+    text = usable_note(note)
+    period = locked_period(session, organization_id, period_id)
+    if period.state != PeriodState.PARKED:
+        return _somebody_was_first(session, period, N_("released"), PeriodState.PLANNED, [PeriodState.PARKED])
+    invoice_ids = invoices_in(period.reason)
+    if not invoice_ids:
+        raise NotPossible(_("This period was not parked for an invoice that may be its own."))
+    for invoice_id in invoice_ids:
+        _remember_not_its_own(session, period, invoice_id, person=person, note=text, at=at)
+    facts: dict[str, Fact] = {"person": person, "note": text, "invoice_ids": invoice_ids}
+    reason = Reason(ReasonKind.NOT_ITS_OWN, facts)
+    PeriodRepository(session, organization_id, Actor(person=person)).replan([period], reason=reason, at=at)
+    return ActionOutcome(changed=True, message=_("Remembered: the next run of issue_invoices will take the period."))
+
+
+def decide(session: Session, action: Action, period_id: int, *, person: str, note: str, at: datetime) -> ActionOutcome:
+    """Carry out a person's decision about a period, of whatever organization, and commit it.
+
+    Raises:
+        NoSuchRow: there is no such period.
+        UnusableNote, IllegalTransition: as the action says.
+    """
+    organization_id = session.scalar(select(Period.organization_id).where(Period.id == period_id))
+    if organization_id is None:
+        raise NoSuchRow("period", period_id)
+    outcome = action(session, organization_id, period_id, person=person, note=note, at=at)
+    session.commit()
+    return outcome
+
+
+def invoices_in(reason: Reason | None) -> Sequence[int]:
+    """Return the invoices that a reason names as perhaps the period's own."""
+    ids = reason.facts.get("invoice_ids") if reason is not None else None
+    return [int(each) for each in ids] if isinstance(ids, list | tuple) else []
+
+
+def _remember_not_its_own(
+    session: Session, period: Period, invoice_id: int, *, person: str, note: str, at: datetime
+) -> None:
+    row = {
+        "organization_id": period.organization_id,
+        "invoice_id": invoice_id,
+        "rule_id": period.rule_id,
+        "person": person,
+        "note": note,
+        "at": at,
+    }
+    session.execute(insert_new(session, NotItsOwn), [row])
+
+
+def _somebody_was_first(
+    session: Session, period: Period, done: str, target: PeriodState, sources: Collection[PeriodState]
+) -> ActionOutcome:
+    """Answer an action on a period that has moved on, if what was asked for did happen; else refuse it.
+
+    Raises:
+        IllegalTransition: it never did.
+    """
+    query = select(AuditEntry.person).where(
+        AuditEntry.organization_id == period.organization_id,
+        AuditEntry.subject == "period",
+        AuditEntry.subject_id == period.id,
+        AuditEntry.to_state == target.value,
+        AuditEntry.from_state.in_([source.value for source in sources]),
+    )
+    entry = session.execute(query.order_by(AuditEntry.id.desc()).limit(1)).one_or_none()
+    if entry is None:
+        raise IllegalTransition("period", period.state, target, TRANSITIONS[PeriodState(period.state)])
+    text = (
+        _("It was already {done} by {who}; the period is {state} now.")
+        if entry.person
+        else _("It was already {done}; the period is {state} now.")
+    )
+    said = text.format(done=_(done), who=entry.person, state=state_words(period.state))
+    return ActionOutcome(changed=False, message=said)

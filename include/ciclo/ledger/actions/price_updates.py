@@ -1,0 +1,153 @@
+"""What a person may decide about a price update that waits: apply it, by which of its figures, or skip it."""
+
+from collections.abc import Collection
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ciclo.domain.continuity import Basis, months_from
+from ciclo.domain.errors import IllegalTransition, InvalidWindow
+from ciclo.domain.states import (
+    IN_PRICES,
+    ExecutionState,
+    Reason,
+    ReasonKind,
+)
+from ciclo.ledger.actions.act import ActionOutcome, NoSuchRow, usable_note
+from ciclo.ledger.errors import LedgerError
+from ciclo.ledger.queries.what_if import by_window
+from ciclo.ledger.repositories import Actor, ExecutionRepository
+from ciclo.ledger.tables import (
+    PriceUpdateExecution,
+)
+from ciclo.locale import _
+
+LONGEST_WINDOW = 120
+
+
+class NoSuchFigure(LedgerError):
+    """A price update shows no figure of the basis that was asked for."""
+
+    def __init__(self, basis: str, shown: Collection[str]) -> None:
+        text = _("The update shows no figure by {basis}; choose {shown}.")
+        super().__init__(text.format(basis=basis, shown=", ".join(shown) or _("none")))
+
+
+def apply_update(  # noqa: PLR0913 - what a person chooses
+    session: Session,
+    organization_id: int,
+    execution_id: int,
+    *,
+    person: str,
+    note: str,
+    at: datetime,
+    basis: str | None = None,
+    first_month: str | None = None,
+    last_month: str | None = None,
+) -> ActionOutcome:
+    """Let a price update that waits for a person be applied by the next run; where it shows figures, by one of them.
+
+    Args:
+        session: the ledger; the caller commits.
+        organization_id: the organization.
+        execution_id: the update's execution.
+        person: who decides.
+        note: why.
+        at: when.
+        basis: which of its figures, or `window` for months of the person's own; by default the one it offers first.
+        first_month: the first month of that window, `YYYY-MM`.
+        last_month: the last one, included.
+
+    Raises:
+        UnusableNote, NoSuchRow: as `release_period`.
+        NoSuchFigure: it shows no figure of that basis.
+        InvalidWindow: the months cannot be used.
+        MissingIndexValue: one of them has no value.
+        IllegalTransition: it is in a state in which nothing can be decided about it.
+    """
+    text = usable_note(note)
+    execution = _locked_execution(session, organization_id, execution_id)
+    evidence = execution.evidence or {}
+    figures = {figure["basis"]: figure for figure in evidence.get("figures", ())}
+    wanted = basis or evidence.get("offered_first")
+    if execution.state == ExecutionState.CANCELLED:  # only what called it off can call for it again
+        raise IllegalTransition("price update", ExecutionState.CANCELLED, ExecutionState.PLANNED, [])
+    decided_before = (ExecutionState.PLANNED, ExecutionState.SUBMITTING, *IN_PRICES)
+    if execution.state in decided_before and execution.approved_by is not None:
+        return ActionOutcome(changed=False, message=_("Already decided by {who}.").format(who=execution.approved_by))
+    decided: dict[str, Any] = {}
+    if wanted == Basis.WINDOW and execution.proposal_hash is not None:
+        months = _window_of(first_month, last_month)
+        decided = {
+            "months": [f"{months[0]:%Y-%m}", f"{months[-1]:%Y-%m}"],
+            "prices": {str(key): str(value) for key, value in by_window(session, execution, months).items()},
+        }
+    elif wanted is not None and wanted not in figures:
+        raise NoSuchFigure(wanted, figures)
+    elif wanted is not None:
+        decided = {"prices": {str(price["service_id"]): price["new"] for price in figures[wanted]["prices"]}}
+    reason = Reason(ReasonKind.APPLY_ASKED, {"person": person, "note": text, "basis": wanted})
+    executions = ExecutionRepository(session, organization_id, Actor(person=person))
+    if execution.state == ExecutionState.PROPOSED and wanted is None:
+        if execution.approved_at is not None:
+            return ActionOutcome(
+                changed=False, message=_("Already decided by {who}.").format(who=execution.approved_by)
+            )
+        executions.approve(execution, person=person, at=at, reason=reason)
+        return ActionOutcome(changed=True, message=_("Approved: the next run of apply_price_updates applies it."))
+    columns: dict[str, Any] = {}
+    if decided:
+        decision = {"basis": wanted, "person": person, "note": text, "at": at.isoformat(), **decided}
+        columns = {"approved_by": person, "approved_at": at, "evidence": {**evidence, "decision": decision}}
+        columns["proposal_hash"] = figures[wanted]["hash"] if wanted in figures else execution.proposal_hash
+    executions.change(execution, ExecutionState.PLANNED, reason=reason, at=at, **columns)
+    prices = ", ".join(decided.get("prices", {}).values())
+    said = _("The next run of apply_price_updates applies it.")
+    return ActionOutcome(changed=True, message=f"{said} {prices}".rstrip())
+
+
+def skip_update(
+    session: Session, organization_id: int, execution_id: int, *, person: str, note: str, at: datetime
+) -> ActionOutcome:
+    """Give one execution of a price update up: prices stay, its months count as used, the next one follows.
+
+    Raises:
+        UnusableNote, NoSuchRow: as `release_period`.
+        IllegalTransition: it is on its way to the vendor, or in the prices already.
+    """
+    text = usable_note(note)
+    execution = _locked_execution(session, organization_id, execution_id)
+    if execution.state == ExecutionState.CANCELLED:
+        return ActionOutcome(changed=False, message=_("It is given up already."))
+    evidence = {**(execution.evidence or {}), "skipped": {"person": person, "note": text, "at": at.isoformat()}}
+    reason = Reason(ReasonKind.SKIPPED, {"person": person, "note": text})
+    executions = ExecutionRepository(session, organization_id, Actor(person=person))
+    executions.change(execution, ExecutionState.CANCELLED, reason=reason, at=at, evidence=evidence)
+    return ActionOutcome(changed=True, message=_("Skipped: the price stays, the next execution follows."))
+
+
+def _window_of(first_month: str | None, last_month: str | None) -> tuple[date, ...]:
+    """Read the months of a window, first and last included.
+
+    Raises:
+        InvalidWindow: one is no month, or the last comes before the first, or they are more than ten years apart.
+    """
+    try:
+        first, last = (date.fromisoformat(f"{month or ''}-01") for month in (first_month, last_month))
+    except ValueError:
+        raise InvalidWindow(first_month, last_month) from None
+    months = months_from(first, last)
+    if not 0 < len(months) <= LONGEST_WINDOW:
+        raise InvalidWindow(first_month, last_month)
+    return months
+
+
+def _locked_execution(session: Session, organization_id: int, execution_id: int) -> PriceUpdateExecution:
+    table = PriceUpdateExecution
+    query = select(table).where(table.organization_id == organization_id, table.id == execution_id)
+    execution = session.scalar(query.with_for_update().execution_options(populate_existing=True))
+    if execution is None:
+        raise NoSuchRow("price update", execution_id)
+    return execution
