@@ -39,6 +39,8 @@ ELSEWHERE = (
     "price update",
     "finding",
     "letter",
+    "published",
+    "previous month",
     "deleted",
     "open",
     "acknowledged",

@@ -15,15 +15,19 @@ from ciclo.console.routes import (
     runs,
     search,
     static_files,
+    terms,
+    what_if,
 )
 
 ROUTERS = (
     months.router,
     periods.router,
     receivables.router,
+    what_if.router,
     price_updates.router,
     attention.router,
     contracts.router,
+    terms.router,
     forecast.router,
     search.router,
     runs.router,

@@ -61,7 +61,8 @@ def act_on_update(
     view: ViewDep, perform: PerformDep, fields: FormDep, execution_id: RowId, action: UpdateAction
 ) -> HTMLResponse:
     """Carry out one of the actions on an execution of a price update, and show it as it is now."""
-    chosen = {"basis": fields.get("basis") or None} if action == "apply" else {}
+    names = ("basis", "first_month", "last_month") if action == "apply" else ()
+    chosen = {name: fields.get(name) or None for name in names}
     outcome = perform(actions.EXECUTION_ACTIONS[action], execution_id, **chosen)
     view.session.rollback()  # what follows must see what was just committed
     return execution_view(view, execution_id, outcome)

@@ -1,11 +1,13 @@
 """Query and path parameters that several views share, each with its bounds: what is out of them is a 422."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from fastapi import Path, Query
 from pydantic import BeforeValidator
 
+from ciclo.domain.money import parse_decimal
 from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.states import PeriodState
 
@@ -31,6 +33,16 @@ def _month(value: object) -> object:
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
         raise ValueError(f"the year must be from {FIRST_YEAR} to {LAST_YEAR}")
     return day.replace(day=1)
+
+
+def typed_number(text: str, field: str) -> Decimal:
+    """Read a number as people type it, with a decimal comma or point.
+
+    Raises:
+        InvalidAmount: it is none; names the field.
+    """
+    plain = text.strip()
+    return parse_decimal(plain.replace(".", "").replace(",", ".") if "," in plain else plain, field)
 
 
 RowId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
