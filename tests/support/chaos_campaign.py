@@ -34,7 +34,7 @@ from ciclo.failpoints import POINTS
 from ciclo.jobs.indices import load_shipped
 from ciclo.ledger.actions import apply_update, cancel_period, release_period
 from ciclo.ledger.database import open_engine
-from ciclo.ledger.tables import Finding, Invoice, Period, PriceUpdateExecution
+from ciclo.ledger.tables import AuditEntry, Finding, Invoice, Period, PriceUpdateExecution
 from ciclo_sandbox.testing import SandboxControl
 from company import ORGANIZATION, TOKEN, State
 from demo.stack import free_port
@@ -46,6 +46,8 @@ START = date(2025, 1, 1)
 """The vendor's day on which a campaign begins."""
 READJUSTED = [date(2025, month, 1) for month in range(2, 9)]
 WORKERS = 3
+SETTLED = (ExecutionState.APPLIED.value, ExecutionState.ADOPTED.value)
+"""What becomes of every price update in the end."""
 
 KILLED_AT = frozenset(name for name in POINTS if not name.startswith("adjust."))
 """The failpoints that its runs pass. It has no adjustments: these have random histories of their own."""
@@ -396,9 +398,11 @@ class Campaign:
 
     def _stopped(self) -> int:
         with Session(self.engine) as session:
-            stopped = (PeriodState.ISSUED.value, PeriodState.CANCELLED.value)
+            over = (PeriodState.ISSUED.value, PeriodState.CANCELLED.value)
             window = Period.issue_date >= START, Period.issue_date <= self.day
-            return len(session.scalars(select(Period).where(Period.state.not_in(stopped), *window)).all())
+            periods = session.scalars(select(Period.id).where(Period.state.not_in(over), *window)).all()
+            updates = select(PriceUpdateExecution.id).where(PriceUpdateExecution.state.not_in(SETTLED))
+            return len(periods) + len(session.scalars(updates).all())
 
     def reckon(self) -> Figures:
         """Hold the vendor's invoices against what the rules call for, both ways."""
@@ -413,22 +417,28 @@ class Campaign:
             executions = list(session.scalars(select(PriceUpdateExecution)))
             seen = set(session.scalars(select(Invoice.invoice_id)))
             findings = {(each.kind, each.subject_id) for each in session.scalars(select(Finding))}
+            said_of = _stories(session)
         figures.periods, figures.invoices = len(expected), sum(map(len, living.values()))
         figures.made_by = Counter(witness.traced[number].made_by.value for some in living.values() for number in some)
         figures.deeds = Counter(deed.what for deed in witness.deeds)
         figures.removed = len(witness.removed.keys() & expected.keys())
         figures.seconds = len(witness.seconds)
-        wrong = [f"missing: rule {key[0]}, {key[1]}" for key in absent]
+        wrong = [
+            f"missing: rule {key[0]}, {key[1]}{said_of('period', periods[key].id if key in periods else None)}"
+            for key in absent
+        ]
         for key in expected:
             period = periods.get(key)
             if period is None or period.state not in (PeriodState.ISSUED, PeriodState.CANCELLED):
-                wrong.append(f"not at an end: rule {key[0]}, {key[1]}: {period.state if period else 'not known'}")
+                state, story = (period.state, said_of("period", period.id)) if period else ("not known", "")
+                wrong.append(f"not at an end: rule {key[0]}, {key[1]}: {state}{story}")
             elif key in living and period.state == PeriodState.ISSUED and period.invoice_id not in living[key]:
                 wrong.append(f"rule {key[0]}, {key[1]} has invoice {period.invoice_id}, its own are {living[key]}")
         wrong += [
             f"not at an end: price update of rule {each.rule_id}, {each.execution_date}: {each.state} {each.reason}"
+            f"{said_of('execution', each.id)}"
             for each in executions
-            if each.state not in ("applied", "adopted")
+            if each.state not in SETTLED
         ]
         figures.missing = len(wrong)
         twice = {key: some for key, some in living.items() if len(some) > 1}
@@ -454,6 +464,16 @@ class Campaign:
                 wrong.append(f"not shown: invoice {number} of {key[0]}, {key[1]} was removed")
         figures.wrong = [*witness.wrong(), *back, *self.shown_wrongly, *wrong]
         return figures
+
+
+def _stories(session: Session) -> Callable[[str, int | None], str]:
+    """Return a function that says what has become of a period or an execution, step by step, by the audit trail."""
+    trail: dict[tuple[str, int | None], str] = {}
+    for entry in session.scalars(select(AuditEntry).order_by(AuditEntry.id)):
+        key = entry.subject, entry.subject_id
+        who = entry.run_id or entry.person
+        trail[key] = f"{trail.get(key, '')}; {entry.at:%d/%m %H:%M:%S} {who} {entry.to_state} {entry.reason}"
+    return lambda subject, number: trail.get((subject, number), "")
 
 
 @contextmanager

@@ -79,6 +79,8 @@ class Witness:
         now = {invoice["id"]: invoice for invoice in state["invoices"]}
         self._rules = {rule["id"]: rule for rule in state["invoice_rules"]}
         new = [now[number] for number in sorted(now.keys() - self.traced.keys())]
+        if self.traced and acted is Maker.VENDOR:
+            self._removed_unseen(new, on)
         gone = [number for number, known in self.traced.items() if known.alive and not _alive(now.get(number))]
         for number in gone:
             self.traced[number].alive = False
@@ -105,6 +107,23 @@ class Witness:
     def wrong(self) -> list[str]:
         """Say what Ciclo must never have done, whatever it knew."""
         return [*self.duplicates, *self.overwritten, *self.destroyed]
+
+    def _removed_unseen(self, new: Iterable[Json], on: date) -> None:
+        """Take in what the vendor made and a person deleted since the last look: numbers that a rule's others skip.
+
+        The vendor numbers a rule's invoices one after another, in order of their days; the last of them is years away.
+        """
+        before, made = max(self.traced), {invoice["id"]: invoice for invoice in new}
+        rules = {number: each["generated"]["rule_id"] for number, each in made.items() if each.get("generated")}
+        for rule_id in set(rules.values()):
+            last = max(number for number, each in rules.items() if each == rule_id)
+            days = issue_dates(dict(self._rules[rule_id]), _planned(made[last]))
+            for number, day in zip(range(last, before, -1), reversed(days), strict=False):
+                if number in made and rules.get(number) != rule_id:
+                    break
+                if number not in made:
+                    self.traced[number] = Traced((rule_id, day), Maker.VENDOR, alive=False)
+                    self._went(number, None, Maker.VENDOR, on)
 
     def _take(self, invoice: Json, now: Mapping[int, Json], on: date) -> None:
         maker, key = self._origin(invoice, now)

@@ -150,6 +150,25 @@ def test_what_another_rule_made_and_somebody_put_off_is_not_taken_over_for_its_v
     assert [period.rule_id for period in bill.ctx.periods.in_state(PeriodState.PARKED)] == [1]
 
 
+@pytest.mark.parametrize("made_with_the_others", [True, False])
+def test_an_extensions_invoice_that_was_put_off_over_the_months_end_is_not_made_anew(bill, made_with_the_others):
+    """Who entered it is not sure where it came alone: then a person is shown its number, not that it was removed."""
+    extended = "01/01/2025 00:05:00 -03:00"
+    days = {"init_date": "2024-01-31"}
+    alone = {} if made_with_the_others else {"created_at": "20/01/2025 09:00:00 -03:00"}
+    put_off = generated(901, 1, 31, created_at=extended) | alone
+    put_off |= {"issue_date": "2025-02-03", "estimated_issue_date": "2025-02-03"}
+    others = [generated(902, 2, 28, created_at=extended), generated(903, 3, 31, created_at=extended)]
+
+    outcome = bill(put_off, *others, rules=[rule(**days)])
+
+    assert outcome.created == 0
+    assert (outcome.adopted, outcome.parked) == ((3, 0) if made_with_the_others else (2, 1))
+    assert len(living(bill)) == 3
+    parked = bill.ctx.periods.in_state(PeriodState.PARKED)
+    assert [each.reason.facts["invoice_ids"] for each in parked] == ([] if made_with_the_others else [[901]])
+
+
 def test_what_a_rule_made_is_not_another_ones_while_the_rule_is_believed_to_be_gone(bill):
     january = Scope(YEAR.window.days(date(2025, 1, 1), date(2025, 1, 31)))
     rules = [rule(created_at=MADE), rule(2)]

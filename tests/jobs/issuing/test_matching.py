@@ -1,7 +1,7 @@
 """Whose invoice is it."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -147,6 +147,29 @@ def test_what_came_with_its_rule_is_its_own_when_it_was_put_off_into_the_next_mo
 
     assert found[following.key].id == 901
     assert (late.key in found) is is_its_own
+
+
+@pytest.mark.parametrize(
+    ("given", "is_its_own", "is_near"),
+    [
+        ({}, True, False),
+        ({"created_at": LATER + timedelta(days=9)}, False, True),  # somebody may have entered it
+        ({"description": "Outra coisa"}, False, False),
+        ({"planned_date": date(2025, 4, 8)}, False, False),
+    ],
+)
+def test_what_was_made_at_once_with_its_neighbours_is_its_own_when_it_was_put_off(given, is_its_own, is_near):
+    """The vendor extends a rule long after it was made, all of its months in one second."""
+    late, april = period(day=28), DateRange.month_of(date(2025, 4, 1))
+    following = period(issue_date=date(2025, 4, 28), coverage=april)
+    own_one = invoice(901, planned_date=date(2025, 4, 28), created_at=LATER)
+    put_off = invoice(900, **{"planned_date": date(2025, 4, 2), "created_at": LATER, **given})
+
+    found = assign([late, following], [own_one, put_off])
+
+    assert found.own[following.key].id == 901
+    assert (late.key in found.own) is is_its_own
+    assert bool(found.near.get(late.key)) is is_near
 
 
 def test_a_reference_wins_over_an_invoice_exactly_alike():

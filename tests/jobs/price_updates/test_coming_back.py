@@ -80,6 +80,40 @@ def test_an_update_that_was_sent_before_its_rule_went_away_is_in_doubt_when_it_i
     assert len(run.puts()) == puts
 
 
+@pytest.mark.parametrize("price", ["1070.26", "1080.00"], ids=["as ours", "another"])
+def test_an_update_that_the_vendor_made_while_its_rule_was_not_answered_is_adopted(run, price):
+    """Two wrong answers say that the rule is gone; the vendor readjusts it on that very day."""
+    run.sandbox.faults([{"method": "GET", "path": "invoice_rules", "kind": "empty_list", "count": 2}] * 2)
+    run.expand()
+    run.apply()
+    assert run.execution().state == ExecutionState.CANCELLED
+    run.sandbox.clear_faults()
+    executed = scheduled_update(execution_date="2026-06-10")
+    run.sandbox.put_state(company(rule(gross_value=price, scheduled_updates=[executed])))
+
+    run.expand()
+    assert run.next_execution() == date(2025, 6, 10)
+    run.apply()
+
+    assert run.execution().state == ExecutionState.ADOPTED
+    assert run.prices() == [APPLIED[0], (0, "2025-06-10", price, "vendor")]
+    assert run.next_execution() == date(2026, 6, 10)
+
+
+def test_one_answer_without_its_rule_does_not_call_off_what_was_sent(run, clock):
+    run.sandbox.faults([PUT | {"kind": "error_after", "count": 1}])
+    run.apply()
+    empty = {"method": "GET", "path": "invoice_rules", "kind": "empty_list", "count": 1}
+    run.sandbox.faults([empty] * 2)
+    run.expand()
+    run.sandbox.faults([empty])
+    clock.advance(minutes=6)
+
+    run.settle()
+
+    assert run.execution().state == ExecutionState.APPLIED
+
+
 def test_an_update_that_a_person_gave_up_does_not_come_back_with_its_rule(run):
     run.sandbox.faults([PUT | {"kind": "error_before", "status": 422}])
     run.apply()

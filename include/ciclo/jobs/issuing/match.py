@@ -9,7 +9,8 @@ on what the ways before it left over; a way that finds one candidate for one per
 3. its own, but worked on: same customer, planned date in the coverage, and the description begins with the rule's (or
    the other way round), or services of the same names, or the value, or created in the same second as the rule. What
    begins as another rule of the contract does, or came with that one, is not this one's for its services or value.
-4. came with the rule, and put off by some days out of its period's coverage, into the next month: left over there.
+4. put off by some days out of its period's coverage, into the next month, and left over there: it came with the rule,
+   or begins as the rule's description does and was made in the same second as others that are the rule's own.
 
 Several candidates for a period, or one for several periods, are for a person. Only what is created in the same second
 as the rule, or begins as its description does, tells apart what would otherwise be several. A cancelled invoice is
@@ -35,7 +36,7 @@ from ciclo.domain.receivables import MadeBy
 from ciclo.domain.recurrence import DateRange
 
 PUT_OFF_AT_MOST = timedelta(days=10)
-"""How far somebody may have moved what came with its rule beyond its period's coverage: a weekend and some days."""
+"""How far somebody may have moved an invoice beyond its period's coverage: a weekend and some days."""
 
 REFERENCE = re.compile(r"\bciclo:\d+:(?P<rule>\d+):(?P<date>\d{4}-\d{2}-\d{2})(?::(?P<sequence>\d+))?\b")
 
@@ -163,7 +164,8 @@ class Assignment:
     own: dict[PeriodKey, RemoteInvoice] = field(default_factory=dict)
     contested: dict[PeriodKey, Contest] = field(default_factory=dict)
     near: dict[PeriodKey, tuple[RemoteInvoice, ...]] = field(default_factory=dict)
-    """Of the periods without an invoice: what lies in their coverage, unlike them, and is nobody's."""
+    """Of the periods without an invoice: what lies in their coverage, unlike them, or like them and shortly after
+    it, and is nobody's."""
     seconds: dict[PeriodKey, tuple[RemoteInvoice, ...]] = field(default_factory=dict)
     """Of the periods that have a living one: further invoices that would have been theirs."""
 
@@ -196,7 +198,6 @@ _TELLING: tuple[tuple[_Way, bool], ...] = (
     (lambda pair: pair.likeness is _Likeness.OWN and pair.same_second, False),
     (lambda pair: pair.likeness is _Likeness.OWN and pair.same_text, False),
     (lambda pair: pair.likeness is _Likeness.OWN, True),
-    (lambda pair: pair.likeness is _Likeness.PUT_OFF, False),
 )
 """The ways to tell, in their order, and whether what one leaves open is for a person, or for the next way."""
 
@@ -243,13 +244,20 @@ def _assign_contract(
         gone = {number for key in own.keys() | contested.keys() for number in candidates.get(key, ())}
         free = {number: invoice for number, invoice in free.items() if number not in gone}
         open_periods = [key for key in open_periods if key not in own and key not in contested]
+    put_off = {
+        key: [n for n, pair in pairs[key].items() if n in free and _is_put_off(pair, free[n], key.rule_id, own)]
+        for key in open_periods
+    }
+    own |= (late := {key: free[number] for key, number in _undisputed(put_off)})
+    free = {number: invoice for number, invoice in free.items() if invoice not in late.values()}
+    open_periods = [key for key in open_periods if key not in late]
 
     def left_over(key: PeriodKey, which: Callable[[_Pair], bool]) -> tuple[RemoteInvoice, ...]:
         return tuple(free[number] for number, pair in pairs[key].items() if number in free and which(pair))
 
     result.own |= own
     result.contested |= contested
-    result.near |= {key: near for key in open_periods if (near := left_over(key, lambda pair: pair == _UNLIKE))}
+    result.near |= {key: near for key in open_periods if (near := left_over(key, _may_be_its_own))}
     # beside a cancelled one nothing is a second: somebody made it anew
     seconds = {key: left_over(key, _is_a_second) for key, invoice in own.items() if not invoice.is_cancelled}
     alive = {key: tuple(each for each in further if not each.is_cancelled) for key, further in seconds.items()}
@@ -286,6 +294,19 @@ def _is_a_second(pair: _Pair) -> bool:
     return pair.likeness >= _Likeness.EXACT or pair.same_text
 
 
+def _may_be_its_own(pair: _Pair) -> bool:
+    """Whether an invoice that is nobody's may be a period's, though nothing or too little tells."""
+    return pair == _UNLIKE or pair.likeness is _Likeness.PUT_OFF
+
+
+def _is_put_off(pair: _Pair, invoice: RemoteInvoice, rule_id: int, own: Mapping[PeriodKey, RemoteInvoice]) -> bool:
+    """Whether an invoice beyond a period's coverage came with its rule, or at once with others that are the rule's."""
+    if pair.likeness is not _Likeness.PUT_OFF or pair.same_second:
+        return pair.likeness is _Likeness.PUT_OFF
+    others = (each.created_at for key, each in own.items() if key.rule_id == rule_id)
+    return any(_same_second(invoice.created_at, made) for made in others)
+
+
 def _living(numbers: list[int], invoices: Mapping[int, RemoteInvoice]) -> list[int]:
     """Prefer what is alive; of what is all cancelled the first stands for it."""
     alive = [number for number in numbers if not invoices[number].is_cancelled]
@@ -320,8 +341,9 @@ def _compare(
     same_second = came_with_its_rule(period, invoice)
     if not period.covers(invoice.planned_date):
         later = invoice.planned_date - period.issue_date
-        is_put_off = same_second and timedelta(0) < later <= PUT_OFF_AT_MOST and _same_customer(period, invoice)
-        return _Pair(_Likeness.PUT_OFF) if is_put_off else _NOTHING
+        its_own = same_second or begins_alike(plain(period.description), plain(invoice.description))
+        is_put_off = its_own and timedelta(0) < later <= PUT_OFF_AT_MOST and _same_customer(period, invoice)
+        return _Pair(_Likeness.PUT_OFF, same_second) if is_put_off else _NOTHING
     ours, theirs = plain(period.description), plain(invoice.description)
     same_value = invoice.gross_value in {period.gross_value, *period.may_be_worth}
     same_text = begins_alike(ours, theirs)
@@ -370,8 +392,11 @@ def begins_alike(one: str, other: str) -> bool:
 
 def came_with_its_rule(period: WantedInvoice, invoice: RemoteInvoice) -> bool:
     """Whether the invoice came with its rule: the vendor makes a rule's invoices in the request that makes the rule."""
-    born, made = period.rule_created_at, invoice.created_at
-    return born is not None and made is not None and born.replace(microsecond=0) == made.replace(microsecond=0)
+    return _same_second(period.rule_created_at, invoice.created_at)
+
+
+def _same_second(one: datetime | None, other: datetime | None) -> bool:
+    return one is not None and other is not None and one.replace(microsecond=0) == other.replace(microsecond=0)
 
 
 def made_by(period: WantedInvoice, invoice: RemoteInvoice) -> MadeBy:

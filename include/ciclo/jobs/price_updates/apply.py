@@ -107,8 +107,8 @@ def apply_price_updates(
         LeaseTooShortError: the options and the connection do not fit together.
     """
     options.require_lease(ctx.api)
-    outcome = UpdateOutcome(cancelled=retire_updates(ctx, scope))
     last = min(scope.window.last_day, today)
+    outcome = UpdateOutcome(cancelled=retire_updates(ctx, scope, due_until=last))
     due = ctx.scheduled_updates.due(last, scope)
     contracts = tuple(sorted({update.contract_id for update in due}))
     unread = _read_rules(ctx, contracts, today, outcome)
@@ -120,11 +120,15 @@ def apply_price_updates(
     return outcome
 
 
-def retire_updates(ctx: JobContext, scope: Scope) -> int:
-    """Cancel executions of what is gone, inactive or scheduled anew; return how many. Commits."""
+def retire_updates(ctx: JobContext, scope: Scope, *, due_until: date) -> int:
+    """Cancel executions of what is gone, inactive or scheduled anew; return how many. Commits.
+
+    What is due is left to its turn: its rule is read once more before it is called off, and it is remembered by name.
+    """
     now = ctx.clock()
     for update in ctx.scheduled_updates.without_rule(scope):
-        ctx.scheduled_updates.move(update.scheduled_update_id, expected=update.next_execution_date, to=None)
+        if update.next_execution_date is not None and update.next_execution_date > due_until:
+            ctx.scheduled_updates.move(update.scheduled_update_id, expected=update.next_execution_date, to=None)
     strays = ctx.executions.strays(scope)
     for execution in strays:
         ctx.executions.change(execution, ExecutionState.CANCELLED, reason=Reason(ReasonKind.UPDATE_ENDED), at=now)

@@ -8,7 +8,7 @@ applied; the old ones after the grace period, it never arrived and is planned ag
 vendor is read after `now` is taken, so that whatever was there by then is seen.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -222,7 +222,10 @@ def settle_updates(ctx: JobContext, scope: Scope, options: UpdateOptions) -> Upd
             _abandon(ctx, execution, options.grace, now)
     ctx.session.commit()
     failpoint("update.abandoned")
-    rules = {contract_id: _rules(ctx, contract_id) for contract_id in {row.contract_id for row in rows}}
+    wanted: dict[int, set[int]] = {}
+    for row in rows:
+        wanted.setdefault(row.contract_id, set()).add(row.rule_id)
+    rules = {contract_id: _rules(ctx, contract_id, rule_ids) for contract_id, rule_ids in wanted.items()}
     failpoint("update.looked")
     for execution in rows:
         answered = rules[execution.contract_id]
@@ -243,15 +246,19 @@ def _abandon(ctx: JobContext, execution: PriceUpdateExecution, grace: timedelta,
     ctx.executions.change(execution, ExecutionState.IN_DOUBT, reason=reason, at=now, doubt_until=until)
 
 
-def _rules(ctx: JobContext, contract_id: int) -> dict[int, InvoiceRule] | None:
+def _rules(ctx: JobContext, contract_id: int, wanted: Collection[int]) -> dict[int, InvoiceRule] | None:
     """Return a contract's rules; None where all that are known are gone at once: one answer does not prove that.
 
-    A contract that is no longer there has none.
+    Where one of those wanted is missing, the vendor is asked once more. A contract that is no longer there has none.
     """
     known = [rule.rule_id for rule in ctx.contracts.rules_of([contract_id]) if rule.gone_at is None]
     ctx.session.commit()
+    answered: dict[int, InvoiceRule] = {}
     try:
-        answered = {rule.id: rule for rule in ctx.api.invoice_rules(contract_id).whole()}
+        for _ in range(2):
+            answered = {rule.id: rule for rule in ctx.api.invoice_rules(contract_id).whole()}
+            if answered.keys() >= set(wanted):
+                break
     except NotFoundError:
         return {}
     return answered if answered or not known else None

@@ -5,19 +5,21 @@ in force before is unknown, and a period of that time is parked rather than bill
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from ciclo.billimatic.models import InvoiceRule, ScheduledUpdate
 from ciclo.domain.calendar import add_months
+from ciclo.domain.errors import DomainError
 from ciclo.domain.money import brl
 from ciclo.domain.price_index import MONTHS_BY_LAW
 from ciclo.domain.pricing import WHOLE_RULE
 from ciclo.domain.recurrence import step_on_or_after
-from ciclo.domain.states import IN_FLIGHT, ExecutionState
+from ciclo.domain.states import IN_FLIGHT, IN_PRICES, ExecutionState
 from ciclo.jobs.context import JobContext
+from ciclo.jobs.rules.schedules import called_off, domain_update
 from ciclo.ledger import tables
 from ciclo.ledger.repositories import KnownPrice
 from ciclo.ledger.terms import RuleTerms
@@ -130,7 +132,7 @@ def _judge(
         behind = [u for u in updates if _executed_after_us(u, remote.get(u.scheduled_update_id))]
         if behind:
             reading.disagreements.append(_disagreement(entry, behind[0], remote))
-        elif any(_decides(update, remote.get(update.scheduled_update_id), seen_on) for update in updates):
+        elif any(_decides(update, remote.get(update.scheduled_update_id), mine, seen_on) for update in updates):
             continue
         elif updates and vendor_after(executions.get(rule_id, [])).get(service_id) == entry.remote:
             reading.disagreements.append(_disagreement(entry, updates[0], remote))
@@ -169,10 +171,15 @@ def rescheduled(update: tables.ScheduledUpdate, remote: ScheduledUpdate) -> bool
     return (update.init_date, update.month_quantity) != (init_date, remote.month_quantity or MONTHS_BY_LAW)
 
 
-def _decides(update: tables.ScheduledUpdate, remote: ScheduledUpdate | None, seen_on: date) -> bool:
+def _decides(
+    update: tables.ScheduledUpdate,
+    remote: ScheduledUpdate | None,
+    executions: Sequence[tables.PriceUpdateExecution],
+    seen_on: date,
+) -> bool:
     """Whether an update that is due here, or ahead at the vendor, may be why a price is another one."""
     if update.next_execution_date is None:
-        return False
+        return remote is not None and not rescheduled(update, remote) and _comes_back(update, remote, executions)
     ahead = (
         remote is not None
         and remote.execution_date is not None
@@ -180,6 +187,18 @@ def _decides(update: tables.ScheduledUpdate, remote: ScheduledUpdate | None, see
         and not rescheduled(update, remote)
     )
     return ahead or update.next_execution_date <= seen_on
+
+
+def _comes_back(
+    update: tables.ScheduledUpdate, remote: ScheduledUpdate, executions: Sequence[tables.PriceUpdateExecution]
+) -> bool:
+    """Whether an execution was called off while its rule was gone, and is to be decided now that it is back."""
+    mine = [each for each in executions if each.scheduled_update_id == update.scheduled_update_id]
+    try:
+        known = replace(domain_update(update), execution_date=remote.execution_date)
+    except DomainError:
+        return False
+    return called_off(known, mine) is not None
 
 
 def _executed_after_us(update: tables.ScheduledUpdate, remote: ScheduledUpdate | None) -> bool:
@@ -252,3 +271,20 @@ def _row(
         "execution_id": None,
         "created_at": ctx.clock(),
     }
+
+
+def note_disagreements(ctx: JobContext, disagreements: Iterable[VendorDisagreement], now: datetime) -> None:
+    """Add to the last settled execution that the vendor has readjusted once more, and to what."""
+    for entry in disagreements:
+        executions = ctx.executions.of_rules([entry.rule_id]).get(entry.rule_id, [])
+        last = [e for e in executions if e.scheduled_update_id == entry.update_id and e.state in IN_PRICES][-1:]
+        for execution in last:
+            seen = ((execution.evidence or {}).get("vendor_after") or {}).get("prices", [])
+            others = [price for price in seen if price["service_id"] != entry.service_id]
+            mine = {
+                "service_id": entry.service_id,
+                "unit_value": f"{entry.theirs:f}",
+                "difference": f"{entry.theirs - entry.ours:f}",
+            }
+            note = {"execution_date": entry.execution_date.isoformat(), "seen_at": now.isoformat()}
+            ctx.executions.add_evidence(execution, {"vendor_after": {**note, "prices": [*others, mine]}})

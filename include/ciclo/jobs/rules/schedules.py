@@ -4,16 +4,16 @@ The ledger's next execution is the first one that is not settled. The vendor's o
 vendor did, never what Ciclo still has to do.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
+from ciclo.domain.calendar import add_days
 from ciclo.domain.errors import DomainError
 from ciclo.domain.price_index import price_index
 from ciclo.domain.pricing import ScheduledUpdate, next_execution
 from ciclo.domain.states import IN_FLIGHT, IN_PRICES, ExecutionState, ReasonKind
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.rules.prices import VendorDisagreement
 from ciclo.ledger import tables
 from ciclo.ledger.repositories.price_updates import Schedule
 
@@ -33,6 +33,24 @@ def is_called_off(execution: tables.PriceUpdateExecution) -> bool:
     """Whether an execution was cancelled because nothing called for it: it comes back with what does."""
     reason = execution.reason
     return execution.state == ExecutionState.CANCELLED and reason is not None and reason.kind in CALLED_OFF
+
+
+def called_off(update: ScheduledUpdate, executions: Sequence[tables.PriceUpdateExecution]) -> date | None:
+    """Return the last execution of an update that was called off and comes back now that its rule does, if any.
+
+    The vendor may have executed it meanwhile: its date has moved on then, by one execution at most.
+
+    Args:
+        update: by the vendor's present terms.
+        executions: the update's own.
+    """
+    settled = max((each.execution_date for each in executions if each.state in IN_PRICES), default=date.min)
+    found = [each.execution_date for each in executions if is_called_off(each) and each.execution_date > settled]
+    day = max(found, default=None)
+    if day is None or update.execution_date is None:
+        return None
+    calls_for_it = next_execution(update, add_days(day, -1)) == day  # a person may have scheduled it anew
+    return day if calls_for_it and update.execution_date <= next_execution(update, day) else None
 
 
 def follow_schedules(
@@ -80,7 +98,7 @@ def _first_open(row: Mapping[str, Any], executions: Sequence[tables.PriceUpdateE
     in_prices = [execution.execution_date for execution in executions if execution.state in IN_PRICES]
     given_up = [each for each in executions if each.state == ExecutionState.CANCELLED and not is_called_off(each)]
     settled = {*in_prices, *(execution.execution_date for execution in given_up)}
-    day: date = row["remote_execution_date"]
+    day: date = min(row["remote_execution_date"], called_off(terms, executions) or date.max)
     if in_prices:
         day = max(day, next_execution(terms, max(in_prices)))
     while day in settled:
@@ -117,20 +135,3 @@ _FIELDS = (
     "service_item_id",
     "remote_execution_date",
 )
-
-
-def note_disagreements(ctx: JobContext, disagreements: Iterable[VendorDisagreement], now: datetime) -> None:
-    """Add to the last settled execution that the vendor has readjusted once more, and to what."""
-    for entry in disagreements:
-        executions = ctx.executions.of_rules([entry.rule_id]).get(entry.rule_id, [])
-        last = [e for e in executions if e.scheduled_update_id == entry.update_id and e.state in IN_PRICES][-1:]
-        for execution in last:
-            seen = ((execution.evidence or {}).get("vendor_after") or {}).get("prices", [])
-            others = [price for price in seen if price["service_id"] != entry.service_id]
-            mine = {
-                "service_id": entry.service_id,
-                "unit_value": f"{entry.theirs:f}",
-                "difference": f"{entry.theirs - entry.ours:f}",
-            }
-            note = {"execution_date": entry.execution_date.isoformat(), "seen_at": now.isoformat()}
-            ctx.executions.add_evidence(execution, {"vendor_after": {**note, "prices": [*others, mine]}})

@@ -17,8 +17,8 @@ from ciclo.domain.price_index import MONTHS_BY_LAW
 from ciclo.domain.states import Reason, ReasonKind
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.ask import ReadRule, RuleBatch
-from ciclo.jobs.rules.prices import read_prices
-from ciclo.jobs.rules.schedules import follow_schedules, note_disagreements
+from ciclo.jobs.rules.prices import note_disagreements, read_prices
+from ciclo.jobs.rules.schedules import follow_schedules
 from ciclo.ledger.repositories import Change, Disagreement
 from ciclo.ledger.repositories.contracts import NewestVersion
 from ciclo.ledger.tables import Rule
