@@ -21,6 +21,7 @@ from ciclo.domain.pricing import (
     gross_value,
     new_unit_value,
     next_execution,
+    per_month,
     price_changes,
     price_in_force,
     priced_period,
@@ -211,3 +212,16 @@ def test_the_price_in_force_does_not_depend_on_the_order_of_recording(days, on):
     for shuffled in permutations(history):
         if by_day:
             assert price_in_force(shuffled, on) == by_day[-1].unit_value
+
+
+@pytest.mark.parametrize(
+    ("recurrence", "a_month"),
+    [
+        (Recurrence(date(2026, 1, 5), month_quantity=1), "100.00"),
+        (Recurrence(date(2026, 1, 5), month_quantity=3), "33.33"),
+        (Recurrence(date(2026, 1, 5), month_quantity=12), "8.33"),
+        (Recurrence(date(2026, 1, 5), PeriodUnit.WEEKLY), "433.33"),
+    ],
+)
+def test_what_a_rule_comes_to_in_a_month(recurrence, a_month):
+    assert per_month(recurrence, Decimal("100.00")) == Decimal(a_month)

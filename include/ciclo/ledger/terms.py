@@ -5,7 +5,7 @@ Prices are not part of the terms, so that a readjustment makes no new version of
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -17,7 +17,9 @@ from ciclo.domain.due_dates import Charge, ChargeType
 from ciclo.domain.money import ZERO, cents
 from ciclo.domain.pricing import Price, Service, price_in_force
 from ciclo.domain.recurrence import AccrualMonth, DateRange, PeriodUnit, Recurrence
-from ciclo.ledger.tables import Payload
+from ciclo.domain.succession import ContractRule
+from ciclo.domain.texts import plain
+from ciclo.ledger.tables import Payload, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +82,17 @@ class RuleTerms:
         some = tuple(adjustments)
         return adjusted(bill, some, self.covered(issue_date)) if some else bill
 
-    def bills_the_same(self, title: str, other: "RuleTerms", other_title: str) -> bool:
-        """Whether two rules have the same services, or the same title or description: one may follow the other."""
-        mine, theirs = ({line.service_item_id or line.name for line in each.services} for each in (self, other))
-        if mine and mine == theirs:
-            return True
-        texts = {title, self.invoice.get("description")} & {other_title, other.invoice.get("description")}
-        return bool(texts - {None, ""})
+    def of_rule(self, rule_id: int, *, title: str | None, customer: Hashable, is_gone: bool = False) -> ContractRule:
+        """Return what tells whether a rule with these terms goes on where another one ended, or the other way round."""
+        services = (line.service_item_id or plain(line.name) for line in self.services)
+        return ContractRule(
+            rule_id=rule_id,
+            customer=customer,
+            recurrence=self.recurrence,
+            services=frozenset(each for each in services if each),
+            texts=frozenset({plain(title), plain(self.invoice.get("description"))} - {""}),
+            is_gone=is_gone,
+        )
 
     def document(self) -> Payload:
         """Write the terms as JSON values."""
@@ -137,6 +143,12 @@ class RuleTerms:
             apply_negative_updates=document["apply_negative_updates"],
             invoice=document["invoice"],
         )
+
+
+def contract_rule(rule: Rule, terms: RuleTerms, contract_customer: int | None) -> ContractRule:
+    """Return what tells whether one rule of the ledger goes on where another ended, by its newest terms."""
+    customer = rule.payload.get("customer_id") or contract_customer
+    return terms.of_rule(rule.rule_id, title=rule.title, customer=customer, is_gone=rule.gone_at is not None)
 
 
 def terms_hash(document: Payload) -> str:

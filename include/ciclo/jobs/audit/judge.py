@@ -17,12 +17,13 @@ from ciclo.domain.errors import DomainError
 from ciclo.domain.findings import AuditKind, Normality, Unjudged
 from ciclo.domain.money import HUNDRED, ZERO, cents, multiply_to_cents
 from ciclo.domain.price_index import MONTHS_BY_LAW
+from ciclo.domain.pricing import per_month
 from ciclo.domain.recurrence import DAYS_OF_A_WEEK, DateRange, PeriodUnit, issue_dates
 from ciclo.domain.states import Fact
+from ciclo.domain.texts import begins_alike, plain
 from ciclo.jobs.audit.findings import Audit, AuditFinding, AuditRange, Note, money, total
 from ciclo.jobs.audit.match import AuditedPeriod, AuditedRule, Matches, PeriodKey, match, same_customer
 from ciclo.jobs.audit.prices import RulePrices
-from ciclo.jobs.issuing.match import begins_alike, plain
 from ciclo.jobs.rules.terms import read_terms
 from ciclo.sgs.series import Series, shipped_series
 
@@ -36,7 +37,6 @@ SEVERAL = 2
 """Invoices after today from which they were made ahead."""
 TAIL = 2
 """Periods in a row without an invoice at the end of a rule that never ends: nobody makes them any more."""
-WEEKS_OF_A_YEAR, MONTHS_OF_A_YEAR = 52, 12
 
 ALIVE_AND_BILLED = frozenset({InvoiceState.TO_RECEIVE.value, InvoiceState.RECEIVED.value})
 
@@ -276,7 +276,7 @@ class _Contract:
         """Whether a rule that this one follows has billed the period's time already."""
         return any(
             pays_again(period.coverage, self.periods[key].coverage)
-            for former in self._followed_by(period.of)
+            for former in self._followed[period.of.rule.id]
             for key in self.matches.own
             if key[0] == former.rule.id
         )
@@ -308,7 +308,7 @@ class _Contract:
         end, today = rule.terms.recurrence.end_date, self.range.as_of
         if end is None or not today <= end <= add_days(today, ENDS_SOON) or self._billed_until is not None:
             return
-        if rule.terms.recurrence.init_date > end or any(rule in self._followed_by(each) for each in self.rules):
+        if rule.terms.recurrence.init_date > end or any(rule in followed for followed in self._followed.values()):
             return
         per_month = self._per_month(rule, end)
         facts = {"end_date": end.isoformat()}
@@ -316,25 +316,26 @@ class _Contract:
                    per_month=per_month, facts=facts)  # fmt: skip
 
     def _per_month(self, rule: AuditedRule, day: date) -> Decimal:
-        return per_month(rule, self.prices[rule.rule.id].total_in_force(min(day, self.range.as_of)))
+        return per_month(rule.terms.recurrence, self.prices[rule.rule.id].total_in_force(min(day, self.range.as_of)))
 
     # -- rules that follow one another ---------------------------------------------------------------------------------
 
-    def _followed_by(self, rule: AuditedRule) -> list[AuditedRule]:
-        """Return the rules that a rule follows: of the same customer, ended before, with the same services or texts."""
-        begins = rule.terms.recurrence.init_date
-        found = []
-        for other in self.rules:
-            end, init = other.terms.recurrence.end_date, other.terms.recurrence.init_date
-            before = end is not None and end < begins and init <= end
-            if other is not rule and before and other.customer == rule.customer and _bills_the_same(rule, other):
-                found.append(other)
-        return found
+    @cached_property
+    def _followed(self) -> dict[int, list[AuditedRule]]:
+        """By rule, the rules that it follows."""
+        return {
+            rule.rule.id: [
+                other for other in self.rules
+                if other is not rule
+                and rule.contract_rule.follows(other.contract_rule, over_by=rule.terms.recurrence.init_date)
+            ]
+            for rule in self.rules
+        }  # fmt: skip
 
     def _gaps(self) -> None:
         """Find what nobody bills between a rule and the one that it follows."""
         for rule in self.rules:
-            former = self._followed_by(rule)
+            former = self._followed[rule.rule.id]
             last = max((each for other in former for each in other.periods(self._before(rule))),
                        key=lambda each: each.issue_date, default=None)  # fmt: skip
             first = next(iter(rule.periods(self.whole)), None)
@@ -355,16 +356,18 @@ class _Contract:
             weeks = round((stretch.end - stretch.start).days / DAYS_OF_A_WEEK)
             amount = multiply_to_cents(price, Decimal(weeks))
         else:
-            amount = multiply_to_cents(per_month(last.of, price), Decimal(len(list(months_of(stretch)))))
+            amount = multiply_to_cents(
+                per_month(last.of.terms.recurrence, price), Decimal(len(list(months_of(stretch))))
+            )
         facts = {"from_date": stretch.start.isoformat(), "to_date": stretch.last_day.isoformat(),
                  "former_rule_id": last.of.rule.id}  # fmt: skip
         self._find(AuditKind.GAP, rule_id=rule.rule.id, planned_date=stretch.start, amount=amount,
-                   per_month=per_month(last.of, price), facts=facts)  # fmt: skip
+                   per_month=per_month(last.of.terms.recurrence, price), facts=facts)  # fmt: skip
 
     def _seams(self) -> Iterator[tuple[PeriodKey, Invoice]]:
         """Yield the periods that bill again what a rule before has billed, with its invoice."""
         for rule in self.rules:
-            for former in self._followed_by(rule):
+            for former in self._followed[rule.rule.id]:
                 billed = [(self.periods[key].coverage, each) for key, each in self.matches.own.items()
                           if key[0] == former.rule.id]  # fmt: skip
                 for key in self.matches.own:
@@ -495,14 +498,6 @@ class _Contract:
         self.audit.unjudged.append(Note(kind=kind, contract_id=self.id, rule_id=rule.rule.id, day=day))
 
 
-def per_month(rule: AuditedRule, price: Decimal) -> Decimal:
-    """Return what a rule's price of a period comes to in a month."""
-    recurrence = rule.terms.recurrence
-    if recurrence.period_unit is PeriodUnit.WEEKLY:
-        return cents(price * WEEKS_OF_A_YEAR / MONTHS_OF_A_YEAR)
-    return cents(price / (recurrence.month_quantity or 1))
-
-
 def nfse_is_issued(nfse: Nfse) -> bool:
     """Whether a tax document is valid; its status is a word, or the number that the search asks by."""
     return (nfse.status or "").strip().casefold() in ("emitida", "1") and nfse.cancelled_at is None
@@ -542,18 +537,6 @@ def _is_of_former_terms(rule: AuditedRule, invoice: Invoice) -> bool:
     """Whether an invoice is a rule's of before its present beginning: only the terms of today are known."""
     before = invoice.planned_date < rule.terms.recurrence.init_date
     return before and rule.text == plain(invoice.description) and same_customer(rule, invoice)
-
-
-def _bills_the_same(one: AuditedRule, other: AuditedRule) -> bool:
-    if one.services and one.services == other.services:
-        return True
-    texts = [{plain(_title(each)), each.text} - {""} for each in (one, other)]
-    return bool(texts[0] & texts[1])
-
-
-def _title(rule: AuditedRule) -> str | None:
-    timing = rule.rule.additional_information
-    return timing.title if timing is not None else None
 
 
 def _named(kind: str | None, number: int | None) -> str:

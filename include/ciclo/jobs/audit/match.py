@@ -16,7 +16,9 @@ from ciclo.billimatic.models import Contract, Invoice, InvoiceRule, InvoiceState
 from ciclo.domain.calendar import next_business_day
 from ciclo.domain.coverage import Coverage, coverage
 from ciclo.domain.recurrence import DateRange, PeriodUnit, accrual_month, issue_dates
-from ciclo.jobs.issuing.match import begins_alike, plain, references_in
+from ciclo.domain.succession import ContractRule
+from ciclo.domain.texts import begins_alike, plain
+from ciclo.jobs.issuing.match import references_in
 from ciclo.ledger.terms import RuleTerms
 
 MOVED_AT_MOST = {PeriodUnit.MONTHLY: timedelta(days=10), PeriodUnit.WEEKLY: timedelta(days=3)}
@@ -51,6 +53,13 @@ class AuditedRule:
         """Whom it bills: a customer of its own, or the contract's."""
         source = self.rule if self.rule.customer_id is not None else self.contract
         return source.customer_type, source.customer_id
+
+    @cached_property
+    def contract_rule(self) -> ContractRule:
+        """What tells whether it goes on where another rule ended."""
+        timing = self.rule.additional_information
+        title = timing.title if timing is not None else None
+        return self.terms.of_rule(self.rule.id, title=title, customer=self.customer)
 
     def period(self, issue_date: date) -> "AuditedPeriod":
         """Return the period with that issue date."""

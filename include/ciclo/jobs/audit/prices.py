@@ -18,13 +18,13 @@ from ciclo.domain.errors import DomainError, MissingIndexValue
 from ciclo.domain.findings import AuditKind, Normality, Unjudged
 from ciclo.domain.money import ZERO, cents, service_value
 from ciclo.domain.price_index import MONTHS_BY_LAW, Accumulation, accumulate, price_index, window
-from ciclo.domain.pricing import WHOLE_RULE, ScheduledUpdate, execution_dates
-from ciclo.domain.recurrence import DateRange, PeriodUnit
+from ciclo.domain.pricing import WHOLE_RULE, ScheduledUpdate, execution_dates, per_month
+from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact
+from ciclo.domain.texts import plain
 from ciclo.jobs.audit.findings import Audit, AuditFinding, AuditRange, NewPrice, Note, money, total
 from ciclo.jobs.audit.history import Due, History, How, Judged, Seen, history
 from ciclo.jobs.audit.match import AuditedPeriod, AuditedRule
-from ciclo.jobs.issuing.match import plain
 from ciclo.ledger.terms import ServiceLine
 from ciclo.sgs.series import Series
 
@@ -302,11 +302,7 @@ class RulePrices:
         fault.caught_up = judged.caught_up or fault.caught_up
 
     def _fault(self, fault: _Fault) -> AuditFinding:
-        recurrence, due = self.rule.terms.recurrence, fault.due
-        per_month = fault.per_month / (recurrence.month_quantity or 1)
-        if recurrence.period_unit is PeriodUnit.WEEKLY:
-            per_month = fault.per_month * 52 / 12
-        used = due.used
+        due, used = fault.due, fault.due.used
         facts: dict[str, Fact] = {
             "index": due.update.index.label,
             "percent": f"{used.percent:.4f}%".replace(".", ",") if used is not None else None,
@@ -320,7 +316,7 @@ class RulePrices:
             expected=money(fault.expected),
             found=money(fault.found),
             amount=abs(fault.lost),
-            per_month=abs(cents(per_month)),
+            per_month=abs(per_month(self.rule.terms.recurrence, fault.per_month)),
             lost_so_far=fault.lost,
             facts=facts,
         )

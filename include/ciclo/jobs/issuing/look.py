@@ -21,6 +21,7 @@ from ciclo.domain.findings import FindingKind
 from ciclo.domain.receivables import MadeBy
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind
+from ciclo.domain.texts import begins_alike, plain
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.match import (
@@ -29,10 +30,8 @@ from ciclo.jobs.issuing.match import (
     RemoteInvoice,
     WantedInvoice,
     assign,
-    begins_alike,
     came_with_its_rule,
     made_by,
-    plain,
 )
 from ciclo.jobs.issuing.record import Found
 from ciclo.jobs.rules.snapshot import RuleSnapshot, RuleSnapshots

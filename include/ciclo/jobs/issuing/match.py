@@ -18,14 +18,12 @@ nobody's but by its reference. The order in which periods and invoices come chan
 """
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum
-from functools import lru_cache
 from typing import NamedTuple
 
 from ciclo.billimatic.models import Invoice, InvoiceState
@@ -34,6 +32,7 @@ from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import cents
 from ciclo.domain.receivables import MadeBy
 from ciclo.domain.recurrence import DateRange
+from ciclo.domain.texts import begins_alike, plain
 
 PUT_OFF_AT_MOST = timedelta(days=10)
 """How far somebody may have moved an invoice beyond its period's coverage: a weekend and some days."""
@@ -374,20 +373,6 @@ def _same_customer(period: WantedInvoice, invoice: RemoteInvoice) -> bool:
 def _same_services(period: WantedInvoice, invoice: RemoteInvoice) -> bool:
     ours, theirs = {plain(name) for name in period.services}, invoice.services
     return bool(ours and theirs) and (ours <= theirs or theirs <= ours)
-
-
-@lru_cache(maxsize=8192)
-def plain(text: str | None) -> str:
-    """Return a text without what nobody sees: case, kinds of blanks and how many."""
-    return " ".join(unicodedata.normalize("NFKC", text or "").split()).casefold()
-
-
-def begins_alike(one: str, other: str) -> bool:
-    """Whether one text begins with the other, at the end of a word: `Plano 1` is not the beginning of `Plano 10`."""
-    shorter, longer = sorted((one, other), key=len)
-    if not shorter or not longer.startswith(shorter):
-        return False
-    return not (longer[len(shorter) :][:1].isalnum() and shorter[-1].isalnum())
 
 
 def came_with_its_rule(period: WantedInvoice, invoice: RemoteInvoice) -> bool:

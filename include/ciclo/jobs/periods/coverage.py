@@ -3,7 +3,7 @@
 The periods of a rule tile time, across every change of its terms and across the rules that follow one another.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,11 +11,13 @@ from typing import Any
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.coverage import Coverage, gaps, months_of, pays_again
 from ciclo.domain.findings import FindingKind
-from ciclo.domain.recurrence import DateRange, issue_dates
+from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind
+from ciclo.domain.succession import ContractRule
 from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshot
 from ciclo.ledger.repositories import Disagreement
 from ciclo.ledger.tables import Contract, Period, Rule
+from ciclo.ledger.terms import contract_rule
 
 LONGEST_PERIOD = 13
 """Months around a window in which a period may lie that pays for part of it, and one."""
@@ -35,37 +37,21 @@ class Paid:
 
 
 def rules_before(
-    snapshot: RuleSnapshot, others: Sequence[RuleSnapshot], contracts: Mapping[int, Contract], today: date
-) -> list[RuleSnapshot]:
-    """Return the rules of the same contract that this one follows: they are gone or ended, and bill the same.
-
-    A rule that still has some days to its end, but no issue date, has ended.
-    """
-    rule, starts = snapshot.rule, snapshot.newest.recurrence.init_date
-    found = []
-    for other in others:
-        if other.rule.rule_id >= rule.rule_id or _customer(other, contracts) != _customer(snapshot, contracts):
-            continue
-        is_over = _is_over(other, today) or _has_billed_all(other, starts)
-        if is_over and snapshot.newest.bills_the_same(rule.title, other.newest, other.rule.title):
-            found.append(other)
-    return found
-
-
-def _is_over(snapshot: RuleSnapshot, today: date) -> bool:
-    end = snapshot.newest.recurrence.end_date
-    return snapshot.rule.gone_at is not None or (end is not None and end < today)
-
-
-def _has_billed_all(snapshot: RuleSnapshot, day: date) -> bool:
-    """Whether a rule with an end has no issue date from a day on."""
-    recurrence = snapshot.newest.recurrence
-    return recurrence.end_date is not None and next(issue_dates(recurrence, DateRange(day, date.max)), None) is None
-
-
-def _customer(snapshot: RuleSnapshot, contracts: Mapping[int, Contract]) -> Any:
-    rule = snapshot.rule
-    return rule.payload.get("customer_id") or contracts[rule.contract_id].customer_id
+    snapshots: Iterable[RuleSnapshot], contracts: Mapping[int, Contract], today: date
+) -> dict[int, list[RuleSnapshot]]:
+    """Return, by rule, the rules of the same contract that it follows: they are over by today."""
+    of_contract: dict[int, list[tuple[RuleSnapshot, ContractRule]]] = {}
+    for each in snapshots:
+        contract_id = each.rule.contract_id
+        known = contract_rule(each.rule, each.newest, contracts[contract_id].customer_id)
+        of_contract.setdefault(contract_id, []).append((each, known))
+    return {
+        snapshot.rule.rule_id: [
+            other for other, former in rules if other is not snapshot and rule.follows(former, over_by=today)
+        ]
+        for rules in of_contract.values()
+        for snapshot, rule in rules
+    }
 
 
 def side_by_side(

@@ -114,11 +114,7 @@ def _compare(
     since = responsible_from(ctx) or first_of_month(window.start)
     if backdated is Backdated.PLAN:
         since = min(since, window.start)
-    by_contract: dict[int, list[RuleSnapshot]] = {}
-    for snapshot in snapshots:
-        by_contract.setdefault(snapshot.rule.contract_id, []).append(snapshot)
-    before = {each.rule.rule_id: rules_before(each, by_contract[each.rule.contract_id], contracts, ctx.today)
-              for each in snapshots}  # fmt: skip
+    before = rules_before(snapshots, contracts, ctx.today)
     changed = {each.rule.rule_id for each in snapshots
                if len(each.versions) > 1 or each.rule.new_since is not None or before[each.rule.rule_id]}  # fmt: skip
     periods = _periods(ctx, rules, changed, before, window, since)

@@ -28,7 +28,7 @@ from ciclo.jobs.rules.snapshot import RuleSnapshot, RuleSnapshots
 from ciclo.ledger.repositories import ACTIVE, KnownPrice
 from ciclo.ledger.repositories.prices import terms_of_contracts
 from ciclo.ledger.tables import Contract, Payload, PriceUpdateExecution, Rule, ScheduledUpdate
-from ciclo.ledger.terms import RuleTerms, ServiceLine
+from ciclo.ledger.terms import RuleTerms, ServiceLine, contract_rule
 
 MADE_ANEW_WITHIN = 31
 """Days within which a rule goes after the one that was made in its place came."""
@@ -151,22 +151,27 @@ def updated_rule(ctx: JobContext, rule_id: int) -> UpdatedRule | None:
     return _updated_rule(ctx, snapshots[rule_id], {rule_id})
 
 
-def _made_anew_from(ctx: JobContext, snapshot: RuleSnapshot, passed: set[int]) -> RuleSnapshot | None:
-    """Return the rule of the same contract, gone or ended by now, whose text or services a rule has taken over.
+def _made_anew_from(
+    ctx: JobContext, snapshot: RuleSnapshot, customer: int | None, passed: set[int]
+) -> RuleSnapshot | None:
+    """Return the rule of the same contract that a rule follows: the last one, where there are several.
 
     It began before the rule, or it was there first and went when the rule came: somebody who makes a rule anew may give
     it the former one's dates.
     """
     rule, begun = snapshot.rule, snapshot.newest.recurrence.init_date
-    over = [
+    mine = contract_rule(rule, snapshot.newest, customer)
+    before = [
         each.rule_id
         for each in ctx.contracts.rules_of([rule.contract_id])
-        if each.rule_id not in passed
-        and (each.init_date < begun or _made_way(each, rule))
-        and (each.gone_at is not None or (each.end_date is not None and each.end_date < begun))
+        if each.rule_id not in passed and (each.init_date < begun or _made_way(each, rule))
     ]
-    alike = [each for each in RuleSnapshots(ctx, over) if _texts(each) & _texts(snapshot)]
-    return max(alike, key=lambda each: (each.rule.init_date, each.rule.rule_id), default=None)
+    former = [
+        each
+        for each in RuleSnapshots(ctx, before)
+        if mine.follows(contract_rule(each.rule, each.newest, customer), over_by=begun)
+    ]
+    return max(former, key=lambda each: (each.rule.init_date, each.rule.rule_id), default=None)
 
 
 def _made_way(former: Rule, rule: Rule) -> bool:
@@ -177,17 +182,12 @@ def _made_way(former: Rule, rule: Rule) -> bool:
     return there_first and former.seen_on <= add_days(rule.new_since, MADE_ANEW_WITHIN)
 
 
-def _texts(snapshot: RuleSnapshot) -> set[object]:
-    services = frozenset(line.name for line in snapshot.newest.services if line.name)
-    texts: set[object] = {snapshot.rule.title, snapshot.newest.invoice.get("description"), services}
-    return texts - {None, "", frozenset()}
-
-
 def _updated_rule(ctx: JobContext, snapshot: RuleSnapshot, passed: set[int]) -> UpdatedRule:
     """Put a rule together with those that it was made anew from; `passed` are the rules on the way here."""
     rule_id, contract_id = snapshot.rule.rule_id, snapshot.rule.contract_id
     contracts = ctx.contracts.some([contract_id])
-    former = _made_anew_from(ctx, snapshot, passed)
+    customer = contracts[0].customer_id if contracts else None
+    former = _made_anew_from(ctx, snapshot, customer, passed)
     return UpdatedRule(
         terms=snapshot,
         contract=contracts[0] if contracts else None,

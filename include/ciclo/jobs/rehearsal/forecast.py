@@ -16,12 +16,13 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import select
 
 from ciclo.domain.calendar import add_days, add_months, first_of_month, month_end
-from ciclo.domain.money import ZERO, cents
+from ciclo.domain.money import ZERO
 from ciclo.domain.price_index import PriceIndex
-from ciclo.domain.recurrence import DateRange
+from ciclo.domain.pricing import per_month
+from ciclo.domain.recurrence import DateRange, PeriodUnit, Recurrence
 from ciclo.domain.states import PeriodState
+from ciclo.domain.texts import begins_alike, plain
 from ciclo.jobs.audit.read import Progress
-from ciclo.jobs.issuing.match import begins_alike, plain
 from ciclo.jobs.rehearsal.outcome import outcome_of
 from ciclo.jobs.rehearsal.play import rehearsing
 from ciclo.jobs.rehearsal.scenario import Scenario, ScenarioError
@@ -309,16 +310,15 @@ def _ending(state: Json, expected: _Future) -> Iterator[Json]:
         end = day_of(timing.get("end_date"))
         if period is None or end is None or end >= expected.until:
             continue
-        amount = period.gross_value or ZERO
-        is_weekly = timing.get("period_unit") == "weekly"
-        per_month = amount * 52 / 12 if is_weekly else amount / int(timing.get("month_quantity") or 1)
+        unit = PeriodUnit(timing.get("period_unit") or PeriodUnit.MONTHLY)
+        recurrence = Recurrence(period.issue_date, unit, int(timing.get("month_quantity") or 1))
         yield {
             "contract_id": rule["contract_id"],
             "rule_id": rule["id"],
             "title": timing.get("title") or "",
             "end_date": end.isoformat(),
             "last_planned_date": period.issue_date.isoformat(),
-            "per_month": f"{cents(per_month):.2f}",
+            "per_month": f"{per_month(recurrence, period.gross_value or ZERO):.2f}",
         }
 
 

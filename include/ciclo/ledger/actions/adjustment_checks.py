@@ -18,12 +18,7 @@ from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange, PeriodUnit, issue_dates
 from ciclo.domain.states import PeriodState
 from ciclo.ledger.database import in_parts
-from ciclo.ledger.repositories import (
-    Actor,
-    AdjustmentRepository,
-    ContractRepository,
-    KnownAdjustment,
-)
+from ciclo.ledger.repositories import Actor, AdjustmentRepository, ContractRepository, KnownAdjustment
 from ciclo.ledger.tables import Invoice, Period, Rule
 from ciclo.ledger.terms import RuleTerms
 

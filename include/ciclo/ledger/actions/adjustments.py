@@ -19,13 +19,7 @@ from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
 from ciclo.ledger.actions.act import ActionOutcome, NoSuchRow, NotPossible, usable_note
 from ciclo.ledger.actions.adjustment_checks import AdjustmentError, NewAdjustment, Refusal, known_of, row_of
 from ciclo.ledger.errors import LedgerError
-from ciclo.ledger.repositories import (
-    Actor,
-    AdjustmentRepository,
-    AdjustmentState,
-    PeriodRepository,
-    Scope,
-)
+from ciclo.ledger.repositories import Actor, AdjustmentRepository, AdjustmentState, PeriodRepository, Scope
 from ciclo.ledger.tables import Adjustment as AdjustmentRow
 from ciclo.ledger.tables import AdjustmentUse, Period
 

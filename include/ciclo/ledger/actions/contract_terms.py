@@ -8,18 +8,11 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain import contract_terms
 from ciclo.domain.contract_terms import said_of_term
-from ciclo.domain.states import (
-    Fact,
-    Reason,
-    ReasonKind,
-)
+from ciclo.domain.states import Fact, Reason, ReasonKind
 from ciclo.ledger.actions.act import ActionOutcome, NoSuchRow, usable_note
 from ciclo.ledger.repositories import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.prices import domain_term
-from ciclo.ledger.tables import (
-    Contract,
-    ContractTerm,
-)
+from ciclo.ledger.tables import Contract, ContractTerm
 from ciclo.locale import _
 
 

@@ -5,15 +5,10 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ciclo.domain.states import (
-    Reason,
-    ReasonKind,
-)
+from ciclo.domain.states import Reason, ReasonKind
 from ciclo.ledger.actions.act import ActionOutcome, NoSuchRow, usable_note
 from ciclo.ledger.repositories import Actor, AuditRepository, Change
-from ciclo.ledger.tables import (
-    Finding,
-)
+from ciclo.ledger.tables import Finding
 from ciclo.locale import _
 
 

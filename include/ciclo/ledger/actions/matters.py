@@ -7,9 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import first_of_month
-from ciclo.domain.states import (
-    PeriodState,
-)
+from ciclo.domain.states import PeriodState
 from ciclo.ledger.actions.act import Action, ActionOutcome, NoSuchRow
 from ciclo.ledger.actions.findings import acknowledge_finding
 from ciclo.ledger.actions.periods import (
@@ -22,11 +20,7 @@ from ciclo.ledger.actions.periods import (
     settle_now,
 )
 from ciclo.ledger.actions.price_updates import apply_update, skip_update
-from ciclo.ledger.tables import (
-    Finding,
-    Period,
-    PriceUpdateExecution,
-)
+from ciclo.ledger.tables import Finding, Period, PriceUpdateExecution
 
 PERIOD_ACTIONS: dict[str, Action] = {
     "release": release_period,

@@ -8,23 +8,12 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.errors import IllegalTransition
 from ciclo.domain.receivables import InvoiceState
-from ciclo.domain.states import (
-    TRANSITIONS,
-    Fact,
-    PeriodState,
-    Reason,
-    ReasonKind,
-)
+from ciclo.domain.states import TRANSITIONS, Fact, PeriodState, Reason, ReasonKind
 from ciclo.domain.wording import state_words
 from ciclo.ledger.actions.act import Action, ActionOutcome, NoSuchRow, NotPossible, locked_period, usable_note
 from ciclo.ledger.database import insert_new
 from ciclo.ledger.repositories import Actor, AuditRepository, Change, PeriodRepository
-from ciclo.ledger.tables import (
-    AuditEntry,
-    Invoice,
-    NotItsOwn,
-    Period,
-)
+from ciclo.ledger.tables import AuditEntry, Invoice, NotItsOwn, Period
 from ciclo.locale import N_, _
 
 

@@ -9,19 +9,12 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.continuity import Basis, months_from
 from ciclo.domain.errors import IllegalTransition, InvalidWindow
-from ciclo.domain.states import (
-    IN_PRICES,
-    ExecutionState,
-    Reason,
-    ReasonKind,
-)
+from ciclo.domain.states import IN_PRICES, ExecutionState, Reason, ReasonKind
 from ciclo.ledger.actions.act import ActionOutcome, NoSuchRow, usable_note
 from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.queries.what_if import by_window
 from ciclo.ledger.repositories import Actor, ExecutionRepository
-from ciclo.ledger.tables import (
-    PriceUpdateExecution,
-)
+from ciclo.ledger.tables import PriceUpdateExecution
 from ciclo.locale import _
 
 LONGEST_WINDOW = 120

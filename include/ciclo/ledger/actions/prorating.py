@@ -6,7 +6,7 @@ one ended. What is proposed counts calendar days of the coverage; a person accep
 does so always.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,13 +19,14 @@ from ciclo.domain.adjustments import Adjustment, AdjustmentKind, Prorating, part
 from ciclo.domain.calendar import add_days
 from ciclo.domain.errors import DomainError
 from ciclo.domain.recurrence import DateRange, issue_dates
+from ciclo.domain.succession import ContractRule
 from ciclo.ledger.actions.act import ActionOutcome, NotPossible, locked_period, usable_note
 from ciclo.ledger.actions.adjustment_checks import NewAdjustment
 from ciclo.ledger.actions.adjustments import AdjustmentsRefused, add_adjustments
 from ciclo.ledger.queries.adjustments import terms_and_prices
 from ciclo.ledger.repositories import Actor, AdjustmentRepository, ContractRepository
 from ciclo.ledger.tables import Organization, Period, Rule
-from ciclo.ledger.terms import RuleTerms
+from ciclo.ledger.terms import RuleTerms, contract_rule
 from ciclo.locale import _
 
 ORIGIN = "prorata"
@@ -83,27 +84,28 @@ def part_months(session: Session, organization_id: int, rule_ids: Iterable[int],
     catalogue = ContractRepository(session, organization_id)
     rules = catalogue.rules(rule_ids)
     contracts = {each.contract_id: each for each in catalogue.some({rule.contract_id for rule in rules.values()})}
-    siblings: dict[int, list[Rule]] = {}
-    for rule in catalogue.rules_of(contracts):
-        siblings.setdefault(rule.contract_id, []).append(rule)
-    versions = catalogue.versions({*rules, *(each.rule_id for some in siblings.values() for each in some)})
+    siblings = catalogue.rules_of(contracts)
+    versions = catalogue.versions({*rules, *(each.rule_id for each in siblings)})
     terms = {rule_id: RuleTerms.read(some[-1].terms) for rule_id, some in versions.items()}
+    known: dict[int, list[ContractRule]] = {}
+    for each in siblings:
+        if each.rule_id in terms:
+            customer = contracts[each.contract_id].customer_id
+            known.setdefault(each.contract_id, []).append(contract_rule(each, terms[each.rule_id], customer))
     found: list[PartMonth] = []
     for rule_id, rule in sorted(rules.items()):
         contract = contracts.get(rule.contract_id)
         if contract is not None and rule_id in terms:
-            begins = not any(_follows(rule, each, terms) for each in siblings.get(rule.contract_id, ()))
+            mine = contract_rule(rule, terms[rule_id], contract.customer_id)
+            begins = not any(_goes_on(mine, each) for each in known.get(rule.contract_id, ()))
             found += _of_rule(rule, terms[rule_id], contract.payload, window, begins=begins)
     return found
 
 
-def _follows(rule: Rule, other: Rule, terms: Mapping[int, RuleTerms]) -> bool:
-    """Whether a rule was made in place of another of its contract and customer, that had ended by then."""
-    if other.init_date >= rule.init_date or other.rule_id not in terms:
-        return False
-    is_over = other.gone_at is not None or (other.end_date is not None and other.end_date < rule.init_date)
-    is_alike = terms[rule.rule_id].bills_the_same(rule.title, terms[other.rule_id], other.title)
-    return is_over and is_alike and rule.payload.get("customer_id") == other.payload.get("customer_id")
+def _goes_on(rule: ContractRule, former: ContractRule) -> bool:
+    """Whether a rule goes on with a service that had begun before it, under a rule that it follows."""
+    begun = rule.recurrence.init_date
+    return former.recurrence.init_date < begun and rule.follows(former, over_by=begun)
 
 
 def _of_rule(

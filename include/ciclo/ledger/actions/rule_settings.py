@@ -6,9 +6,7 @@ from sqlalchemy.orm import Session
 
 from ciclo.ledger.actions.act import NoSuchRow
 from ciclo.ledger.database import upsert
-from ciclo.ledger.repositories import (
-    ContractRepository,
-)
+from ciclo.ledger.repositories import ContractRepository
 from ciclo.ledger.tables import RuleSetting
 
 

@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 from ciclo.domain.contract_terms import ContractTerm, Readjustment, TermKind, in_force, readjust
 from ciclo.domain.errors import DomainError
 from ciclo.domain.money import EXACT, cents
-from ciclo.domain.price_index import MONTHS_BY_LAW, PriceIndex, WindowPolicy, price_index, window
+from ciclo.domain.price_index import PriceIndex, WindowPolicy, price_index, window
 from ciclo.domain.pricing import Price, ScheduledUpdate, affected_services, new_unit_value, price_in_force
-from ciclo.domain.recurrence import DateRange, PeriodUnit
+from ciclo.domain.recurrence import DateRange
 from ciclo.ledger import tables
 from ciclo.ledger.queries.price_updates import index_series
 from ciclo.ledger.repositories.prices import PriceRepository, history, terms_of_contracts
@@ -26,7 +26,6 @@ from ciclo.ledger.tables import PriceUpdateExecution, Rule, RuleVersion
 from ciclo.ledger.terms import RuleTerms
 
 EVERY_MONTH = DateRange(date(1900, 1, 1), date(2999, 1, 1))
-WEEKS_A_YEAR = 52
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,8 +210,7 @@ class _Case:
         assumed: Readjustment | None,
         why_not: str | None,
     ) -> WhatIf:
-        day, length = self.update.next_execution_date or self.today, self.terms.recurrence.month_quantity or 1
-        weekly = self.terms.recurrence.period_unit is PeriodUnit.WEEKLY
+        day = self.update.next_execution_date or self.today
         return WhatIf(
             contract_id=self.update.contract_id,
             rule_id=self.update.rule_id,
@@ -221,7 +219,7 @@ class _Case:
             service_id=service_id,
             execution_date=day,
             units=next((line.units for line in self.terms.services if line.id == service_id), Decimal(1)),
-            periods_a_year=Decimal(WEEKS_A_YEAR) if weekly else Decimal(MONTHS_BY_LAW) / length,
+            periods_a_year=Decimal(self.terms.recurrence.periods_a_year),
             old=old,
             as_it_is=_figure(as_it_is, old),
             assumed=_figure(assumed, old),
