@@ -18,7 +18,7 @@ from babel.messages.pofile import read_po, write_po
 
 from ciclo.cli.main import texts_of_help
 from ciclo.domain.findings import FindingKind
-from ciclo.domain.receivables import InvoiceState, ReceivableState
+from ciclo.domain.receivables import BillingEvent, InvoiceState, ReceivableState
 from ciclo.domain.states import ExecutionState, PeriodState, ReasonKind
 from ciclo.domain.wording import heading
 
@@ -47,8 +47,28 @@ ELSEWHERE = (
     "closed",
     "active",
     "inactive",
+    "not closed",
+    "no invoice",
+    "an invoice",
+    "not there",
+    "missing",
+    "each",
+    "current only",
+    "dry run",
 )
-"""Words for what a row is about and for states that no enum has."""
+"""Words for what a row is about, for states that no enum has and for what a finding's two sides say."""
+KEYS = (
+    # a month's report
+    *("month", "verdict", "closed", "made_at", "totals", "missing", "obstacles", "accepted", "given_up", "by", "note"),
+    *("parked_and_in_doubt", "other_findings", "price_updates", "contracts", "files", "what_keeps_it_open", "because"),
+    *("expected_periods", "expected", "billed_periods", "invoiced", "cancelled_at_the_vendor", "received", "stated"),
+    *("to_receive", "invoices_of_no_period", "amount", "name", "periods", "cancelled", "index", "factor", "prices"),
+    *("contract_id", "rule_id", "issue_date", "execution_date", "state", "reason"),
+    # what of an invoice or receivable is seen to change
+    *("planned_date", "gross_value", "description", "reference", "gone_at", "invoice_id", "due_date", "percentage"),
+    *("received_value", "received_at", "finance_errors"),
+)
+"""Keys of the ledger's documents that the console shows as headings."""
 OF_THE_LIBRARY = (
     "Usage:",
     "Options",
@@ -98,7 +118,10 @@ def extracted() -> Catalog:
         _collect(found, path, "python", {})
     for kind in (*ReasonKind, *FindingKind):
         found.add(heading(kind))
-    for state in (*PeriodState, *ExecutionState, *InvoiceState, *ReceivableState, *ELSEWHERE, *FindingKind):
+    for key in KEYS:
+        found.add(key.replace("_", " ").capitalize())
+    states = (*PeriodState, *ExecutionState, *InvoiceState, *ReceivableState, *BillingEvent, *FindingKind)
+    for state in (*states, *ELSEWHERE):
         found.add(state.replace("_", " "))
     for text in (*OF_THE_LIBRARY, *(text for holder, name in texts_of_help() if (text := getattr(holder, name)))):
         found.add(text)

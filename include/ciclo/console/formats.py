@@ -92,6 +92,10 @@ def iso_instant(text: str | None) -> str:
         return str(text)
 
 
+_WORDED = ("state", "verdict", "kind")
+"""Keys of documents whose values are words of ours."""
+
+
 def entry(value: object, key: str = "") -> str:
     """Write a value of a document whose shape is not known here: money, dates and instants are told by their form."""
     match value:
@@ -99,8 +103,12 @@ def entry(value: object, key: str = "") -> str:
             return NOTHING
         case bool():
             return _("yes") if value else _("no")
+        case Mapping():
+            return plain_words(value)
         case int():
             return str(value) if key.endswith("id") else integer(value)
+        case _ if key in _WORDED:
+            return state_words(str(value))
         case _:
             return _text_entry(str(value))
 

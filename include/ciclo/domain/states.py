@@ -190,11 +190,33 @@ class ReasonKind(StrEnum):
     APPLY_ASKED = "apply_asked"
     SKIPPED = "skipped"
     NOT_ITS_OWN = "not_its_own"
+    ARMED = "armed"
+    PLAN_PROPOSED = "plan_proposed"
     TERM_AGREED = "term_agreed"
     TERM_ENDED = "term_ended"
     LETTER_ASKED = "letter_asked"
     LETTER_SENT = "letter_sent"
     LETTER_FAILED = "letter_failed"
+
+    # invoices and receivables as they were read
+    SEEN_FIRST = "seen_first"
+    SEEN_CHANGED = "seen_changed"
+    SEEN_EVENTS = "seen_events"
+    SEEN_BACK = "seen_back"
+    SEEN_GONE = "seen_gone"
+    STATE_ACCEPTED = "state_accepted"
+    OPENED = "opened"
+
+    # the proof of a month
+    NEVER_PLANNED = "never_planned"
+    NOT_ISSUED = "not_issued"
+    INVOICE_GONE = "invoice_gone"
+    DELETION_ACCEPTED = "deletion_accepted"
+    GIVEN_UP_BY_HAND = "given_up_by_hand"
+    STILL_CALLED_FOR = "still_called_for"
+    GIVEN_UP_LATE = "given_up_late"
+    INACTIVE_MEANWHILE = "inactive_meanwhile"
+    CLOSING_TRIED = "closing_tried"
 
 
 Fact = str | int | Sequence[int] | Sequence[str] | Mapping[str, object] | None
@@ -210,6 +232,11 @@ class Reason:
 
     kind: ReasonKind
     facts: Mapping[str, Fact] = field(default_factory=dict)
+
+    @property
+    def fact(self) -> dict[str, object]:
+        """The reason as a fact of another one, or of a document."""
+        return {"reason": self.kind.value, "facts": dict(self.facts)}
 
     def __composite_values__(self) -> tuple[str, dict[str, Fact]]:
         """Return the columns of a row that hold it."""

@@ -2,13 +2,14 @@
 
 A sentence is a template with the names of facts. `{amount:brl}` writes a decimal string as money, `{month:month}` a
 `YYYY-MM` as `MM/YYYY`, `{ids:list}` a list with commas, `{amount:worth}` money in brackets where it is known,
-`{state:state}` a state. A day is written as the language writes it. Any other fact that is not there reads `?`: an old
-row, or one that another version wrote, is shown all the same. An error among the facts is a text of its own
-(`DomainError.fact`).
+`{state:state}` a state, `{why:because}` another reason in brackets where there is one. A day is written as the language
+writes it. Any other fact that is not there reads `?`: an old row, or one that another version wrote, is shown all the
+same. An error among the facts is a text of its own (`DomainError.fact`).
 """
 
 import re
 import string
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from ciclo.domain.continuity import Basis, Break
 from ciclo.domain.findings import AuditKind, FindingKind, Normality, Unjudged
 from ciclo.domain.money import brl
-from ciclo.domain.states import Fact, Reason, ReasonKind
+from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
 from ciclo.locale import ENGLISH, N_, Text, _, language
 
 _K, _F = ReasonKind, FindingKind
@@ -138,7 +139,25 @@ REASONS: Mapping[ReasonKind, str] = {
     ),
     _K.UPDATE_ENDED: N_("the rule, its contract or the update has ended, or it executes on another day by now"),
     _K.CAUSE_GONE: N_("the cause is gone"),
-    _K.SEEN_ANEW: N_("{person} acknowledged {was}, now it is {found}"),
+    _K.SEEN_ANEW: N_("{person} acknowledged {was:side}, now it is {found:side}"),
+    _K.SEEN_FIRST: N_("found at the vendor"),
+    _K.SEEN_CHANGED: "{changes:changes}",
+    _K.SEEN_EVENTS: "{events:states}{paid:paid}",
+    _K.SEEN_BACK: N_("back at the vendor"),
+    _K.SEEN_GONE: N_("no longer at the vendor"),
+    _K.STATE_ACCEPTED: N_("accepted by {person}: {note}"),
+    _K.OPENED: "{finding}",
+    _K.NEVER_PLANNED: N_("never planned; run bill_range for its day"),
+    _K.NOT_ISSUED: N_("{state:state}{why:because}; {cure}"),
+    _K.INVOICE_GONE: N_("invoice {invoice_id} is no longer at the vendor"),
+    _K.DELETION_ACCEPTED: N_("its invoice was deleted, accepted by {person}: {note}"),
+    _K.GIVEN_UP_BY_HAND: N_("by a person"),
+    _K.STILL_CALLED_FOR: N_("cancelled{why:because}, but its rule still calls for it"),
+    _K.GIVEN_UP_LATE: N_("cancelled{why:because}, but it was due when it was given up"),
+    _K.INACTIVE_MEANWHILE: N_("the contract was inactive{stretch:stretch}"),
+    _K.CLOSING_TRIED: "{month:month}: {verdict}",
+    _K.ARMED: N_("armed by {person} from {month:month} on"),
+    _K.PLAN_PROPOSED: "{policy:state}: {hash}",
     _K.APPROVED: N_("approved by {person}: {hash}"),
     _K.RELEASED: N_("released by {person}: {note}"),
     _K.CANCELLED: N_("cancelled by {person}: {note}"),
@@ -212,6 +231,10 @@ FINDINGS: Mapping[FindingKind, str] = {
         "invoice {invoice_id} of {amount:brl} was {state:state} and is no longer at the vendor; make it there again, "
         "or acknowledge that it is not billed"
     ),
+    _F.ILLEGAL_TRANSITION: N_(
+        "invoice {invoice_id}{receivable_id:receivable}: it was {was:state} and is {found:state} at the vendor; "
+        "nothing legal leads from one to the other. Acknowledge it to let the ledger follow"
+    ),
     _F.CHANGED_AFTER_CLOSE: N_(
         "{month:month} was closed with {closed_at:brl} in invoice {replaced:list}, which is cancelled and billed again "
         "as invoice {invoice_id} of {amount:brl}; acknowledge it and close the month again"
@@ -221,6 +244,38 @@ FINDINGS: Mapping[FindingKind, str] = {
     ),
 }
 
+CHANGED_SINCE_CLOSED = N_(
+    "invoice {invoice_id}: {month:month} was closed with it {was:side}, now it is {found:side}; undo it at the vendor, "
+    "or acknowledge it and close the month again"
+)
+"""What is said of an invoice that nothing replaces."""
+
+CURES: Mapping[str, str] = {
+    PeriodState.PLANNED: N_("bill_range for its day bills it"),
+    PeriodState.WAITING: N_("settle the price update of its rule, then run bill_range for its day"),
+    PeriodState.SUBMITTING: N_("run issue_invoices: it settles what was sent"),
+    PeriodState.IN_DOUBT: N_("run issue_invoices once the grace period is over: it looks what became of it"),
+    PeriodState.PARKED: N_("release it to bill it, or cancel it with a note"),
+}
+"""What a person does about a period that was due and has no invoice; none of it can bill twice."""
+
+_OTHERS = N_("say of each that it is not its own, or cancel the period with a note; released, it is billed beside them")
+CURES_OF_PARKED: Mapping[ReasonKind, str] = {
+    _K.COVERED_ALREADY: N_("cancel it with a note: released, it is billed a second time"),
+    _K.MAY_BE_ITS_OWN: _OTHERS,
+    _K.SEVERAL_MATCHES: N_("cancel at the vendor all but one of them, then release it: the one is taken over"),
+    _K.ONE_INVOICE_FOR_SEVERAL: _OTHERS,
+    _K.LOST_TWICE: N_("look for its invoice at the vendor: release it if there is none, else cancel the period"),
+    _K.REMOVED_AT_VENDOR: N_("cancel it with a note if it is not owed; released, it is billed"),
+    _K.SERVICES_ALIKE: N_("give the services names of their own at the vendor, then release it"),
+    _K.QUANTITIES_MISSING: N_("import its quantities, then run bill_range for its day"),
+    _K.TOTAL_NOT_POSITIVE: N_("correct the rule at the vendor and release it, or cancel it with a note"),
+}
+"""Where the ordinary cure of a parked period would bill twice, or does not help."""
+
+_NOTHING_SAYS_NOTHING = {"worth", "otherwise", "basis", "because", "receivable", "paid"}
+"""Forms that leave out what is not there."""
+
 
 class _Words(string.Formatter):
     """Format strings over facts; what is missing reads `?`."""
@@ -228,9 +283,9 @@ class _Words(string.Formatter):
     def get_value(self, key: int | str, args: Any, kwargs: Mapping[str, Any]) -> Any:  # noqa: ARG002 - the base's signature
         return kwargs.get(str(key))
 
-    def format_field(self, value: Any, format_spec: str) -> str:  # noqa: C901, PLR0911 - one a format
+    def format_field(self, value: Any, format_spec: str) -> str:  # noqa: C901, PLR0911, PLR0912 - one a format
         if value is None:
-            return "" if format_spec in ("worth", "otherwise", "basis") else "?"
+            return "" if format_spec in _NOTHING_SAYS_NOTHING else "?"
         match format_spec:
             case "worth":
                 return f" ({brl(Decimal(str(value)))})"
@@ -250,6 +305,26 @@ class _Words(string.Formatter):
                 return f"{words}: " if words else ""
             case "state":
                 return state_words(str(value))
+            case "states":
+                return ", ".join(state_words(str(each)) for each in value)
+            case "side":
+                return side_words(str(value))
+            case "because":
+                return f" ({plain_words(value)})"
+            case "receivable":
+                return _(", receivable {number}").format(number=value)
+            case "paid":
+                day = plain_words(value["day"])
+                return _(": {amount} on {day}").format(amount=brl(Decimal(value["amount"])), day=day)
+            case "stretch":
+                text = _(" from {first} to {last}") if len(value) > 1 else _(" from {first} on")
+                return text.format(first=plain_words(value[0]), last=plain_words(value[-1]))
+            case "changes":
+                text = _("{name} {was} became {now}")
+                return "; ".join(
+                    text.format(name=key_words(name).lower(), was=plain_words(was), now=plain_words(now))
+                    for name, (was, now) in value.items()
+                )
             case "list":
                 return ", ".join(map(str, [value] if isinstance(value, str | int) else value))
             case _:
@@ -269,13 +344,56 @@ def said(reason: Reason | None, nothing: str = "") -> str:
     if reason is None:
         return nothing
     template = _(REASONS[reason.kind])
-    return f"{_place(reason.facts, template)}{_WORDS.vformat(template, (), reason.facts)}"
+    return f"{_place(reason.facts, template)}{_worded(reason)}"
+
+
+def _worded(reason: Reason) -> str:
+    facts = dict(reason.facts)
+    if reason.kind is _K.NOT_ISSUED:
+        facts["cure"] = _(_cure(str(facts["state"]), facts.get("why")))
+    if reason.kind is _K.CLOSING_TRIED:
+        facts["verdict"] = verdict_words(facts)
+    return _WORDS.vformat(_(REASONS[reason.kind]), (), facts)
+
+
+def _cure(state: str, why: Any) -> str:
+    if why and state in (PeriodState.PARKED, PeriodState.WAITING):
+        return CURES_OF_PARKED.get(ReasonKind(why["reason"]), CURES[state])
+    return CURES[state]
+
+
+def verdict_words(facts: Mapping[str, Any]) -> str:
+    """Say how an attempt to close a month ended.
+
+    Args:
+        facts: `verdict` is "closed", "in order" or "not closed", or a sentence of an older version;
+            `what_keeps_it_open` counts the obstacles by kind.
+    """
+    match facts["verdict"]:
+        case "in order":
+            return _("in order, for the contracts that were looked at")
+        case "not closed" if facts.get("what_keeps_it_open"):
+            counts = Counter({kind_words(kind).lower(): number for kind, number in facts["what_keeps_it_open"].items()})
+            return _("not closed: {what}").format(what=", ".join(f"{counts[kind]} {kind}" for kind in sorted(counts)))
+        case verdict:
+            return _(verdict)
+
+
+def said_of_line(facts: Mapping[str, Any]) -> str:
+    """Put a line of a month's proof into a sentence: contract, rule, day, BRL, and why it is so."""
+    amount = [brl(Decimal(facts["amount"]))] if facts.get("amount") is not None else []
+    place = _place(facts, "").removesuffix(": ")
+    return f"{', '.join([place, *amount])}: {plain_words(facts['because'])}"
 
 
 def said_of_finding(kind: str, facts: Mapping[str, Fact]) -> str:
     """Put a finding into a sentence that names what it is about; the text of an older one is as it was written."""
     if "text" in facts:
         return plain_words(facts["text"])
+    if "because" in facts:
+        return said_of_line(facts)
+    if kind == _F.CHANGED_AFTER_CLOSE and "replaced" not in facts:
+        return f"{_place(facts, '')}{_WORDS.vformat(_(CHANGED_SINCE_CLOSED), (), facts)}"
     try:
         template = _(FINDINGS[FindingKind(kind)])
     except (KeyError, ValueError):
@@ -325,9 +443,20 @@ _DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d:\d\d)\S*)?", re.ASCII)
 
 
 def plain_words(value: object) -> str:
-    """Write a fact for which no form is asked: an error in its own words, days as the language writes them."""
+    """Write a fact for which no form is asked: days as the language writes them.
+
+    A reason, a finding, a line of a proof and a text, as they stand in a document, are put into their own words.
+    """
     if isinstance(value, Mapping):
-        return str(Text.of(value))
+        match value:
+            case {"reason": kind, "facts": facts}:
+                return _worded(Reason(ReasonKind(kind), facts))
+            case {"finding": kind, "facts": facts}:
+                return said_of_finding(kind, facts)
+            case {"because": _why}:
+                return said_of_line(value)
+            case _:
+                return str(Text.of(value))
     if language() == ENGLISH:
         return str(value)
     return _DAY.sub(lambda day: f"{day[3]}/{day[2]}/{day[1]}{f' {day[4]}' if day[4] else ''}", str(value))

@@ -14,9 +14,11 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.price_index import PriceIndex, price_index
+from ciclo.domain.wording import plain_words
 from ciclo.ledger.repositories import IndexValueRepository
 from ciclo.ledger.repositories.price_updates import executions_using
 from ciclo.ledger.tables import IndexValue
+from ciclo.locale import _
 from ciclo.sgs.client import MonthlyValue, SgsClient
 from ciclo.sgs.series import months_between, shipped_values
 
@@ -37,7 +39,9 @@ class Revision:
 
     def line(self) -> str:
         """Say it in one line of text."""
-        return f"{self.index.label} {self.month:%m/%Y} was revised from {self.known:f} % to {self.revised:f} %"
+        text = _("{index} {month} was revised from {was} % to {now} %")
+        month, was, now = f"{self.month:%m/%Y}", f"{self.known:f}", f"{self.revised:f}"
+        return text.format(index=self.index.label, month=month, was=was, now=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,17 @@ class RevisedUse:
 
     def line(self) -> str:
         """Say it in one line of text, for a person who decides what to do."""
-        return (
-            f"Contract {self.contract_id}, rule {self.rule_id}: the update of {self.execution_date} was computed with "
-            f"{self.index.label} {self.month:%m/%Y} = {self.used:f} %; it has been revised to {self.newest:f} %. "
-            "The price stays as it is."
+        return _(
+            "Contract {contract_id}, rule {rule_id}: the update of {day} was computed with {index} {month} = {used} %; "
+            "it has been revised to {newest} %. The price stays as it is."
+        ).format(
+            contract_id=self.contract_id,
+            rule_id=self.rule_id,
+            day=plain_words(self.execution_date),
+            index=self.index.label,
+            month=f"{self.month:%m/%Y}",
+            used=f"{self.used:f}",
+            newest=f"{self.newest:f}",
         )
 
 

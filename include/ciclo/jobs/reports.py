@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from ciclo.domain.money import brl
 from ciclo.domain.spreadsheet import cell
+from ciclo.domain.wording import plain_words, state_words
 from ciclo.locale import _, language, ngettext
 
 Row = TypeVar("Row")
@@ -80,5 +81,9 @@ def page(package: str, template: str, **context: Any) -> str:
         trim_blocks=True,
     )
     environment.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]  # of the extension
-    environment.filters["brl"] = lambda value: brl(Decimal(value))
+    environment.filters |= {
+        "brl": lambda value: brl(Decimal(value)),
+        "plain_words": plain_words,
+        "state_words": state_words,
+    }
     return environment.get_template(template).render(language=language().replace("_", "-"), **context)

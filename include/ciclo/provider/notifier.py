@@ -15,6 +15,7 @@ from typing import Any
 from airflow.sdk import BaseNotifier
 
 from ciclo.domain.money import brl
+from ciclo.locale import _
 
 log = logging.getLogger(__name__)
 
@@ -51,22 +52,31 @@ class PriceUpdatePreview:
 
     def line(self) -> str:
         """Say it in one line of text."""
-        name = f" ({self.contract_name})" if self.contract_name else ""
-        service = f", {self.service}" if self.service else ""
-        return (
-            f"Contract {self.contract_id}{name}, rule {self.rule_id}{service}: on {_day(self.execution_date)} by "
-            f"{self.index}, {self._change()}, months {self._window()}{f'. {self.warning}' if self.warning else ''}"
+        text = _(
+            "Contract {contract_id}{name}, rule {rule_id}{service}: on {day} by {index}, {change}, months {window}"
         )
+        said = text.format(
+            contract_id=self.contract_id,
+            name=f" ({self.contract_name})" if self.contract_name else "",
+            rule_id=self.rule_id,
+            service=f", {self.service}" if self.service else "",
+            day=f"{self.execution_date:%d/%m/%Y}",
+            index=self.index,
+            change=self._change(),
+            window=self._window(),
+        )
+        return f"{said}. {self.warning}" if self.warning else said
 
     def _change(self) -> str:
         if self.factor is None or self.new_price is None:
-            return f"{brl(self.old_price)}, factor not known yet"
+            return _("{amount}, factor not known yet").format(amount=brl(self.old_price))
         return f"{brl(self.old_price)} x {self.factor.normalize():f} = {brl(self.new_price)}"
 
     def _window(self) -> str:
         if not self.months:
-            return "not published yet"
-        return f"{self.months[0]:%m/%Y} to {self.months[-1]:%m/%Y} ({len(self.months)})"
+            return _("not published yet")
+        first, last = f"{self.months[0]:%m/%Y}", f"{self.months[-1]:%m/%Y}"
+        return _("{first} to {last} ({count})").format(first=first, last=last, count=len(self.months))
 
 
 class BillingNotifier(BaseNotifier):
@@ -134,7 +144,9 @@ class BillingNotifier(BaseNotifier):
 
 def _default_subject(context: Mapping[str, Any]) -> str:
     instance = context.get("task_instance") or context.get("ti")
-    return f"Ciclo: {instance.dag_id}.{instance.task_id} failed" if instance else "Ciclo: a message about billing"
+    if not instance:
+        return _("Ciclo: a message about billing")
+    return _("Ciclo: {dag}.{task} failed").format(dag=instance.dag_id, task=instance.task_id)
 
 
 def _failure_lines(context: Mapping[str, Any]) -> list[str]:
@@ -142,8 +154,8 @@ def _failure_lines(context: Mapping[str, Any]) -> list[str]:
     error = context.get("exception")
     lines = [f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else str(error)] if error else []
     if instance:
-        lines.append(f"Run {instance.run_id}, try {instance.try_number}")
-        lines.append(f"Log: {instance.log_url}")
+        lines.append(_("Run {run_id}, try {number}").format(run_id=instance.run_id, number=instance.try_number))
+        lines.append(_("Log: {url}").format(url=instance.log_url))
     return lines
 
 
@@ -155,7 +167,3 @@ def _html(subject: str, lines: Sequence[str]) -> str:
 def _one_line(text: str) -> str:
     # a line break in a mail's subject would begin a header
     return " ".join(text.split())
-
-
-def _day(day: date) -> str:
-    return f"{day:%d/%m/%Y}"

@@ -11,6 +11,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import get_current_context, task
 
 from ciclo.jobs.steps.issuing import PlanToApprove
+from ciclo.locale import _
 from ciclo.tasks.assets import INVOICES
 from ciclo.tasks.notify import telling_what_stopped
 from ciclo.tasks.run import RETRYING, SHARD_NAME, person_of, run_step
@@ -50,7 +51,7 @@ class PlanApproval(ApprovalOperator):
     def __init__(self, **given: Any) -> None:
         super().__init__(
             task_id=APPROVE,
-            subject="A backfill waits for approval",
+            subject=_("A backfill waits for approval"),
             body="{{ ti.xcom_pull(task_ids='" + PLAN + "')['body'] }}",
             **given,
         )

@@ -16,13 +16,14 @@ from airflow.sdk.observability import stats
 
 from ciclo.domain.money import brl
 from ciclo.domain.states import PeriodState
-from ciclo.domain.wording import said
+from ciclo.domain.wording import plain_words, said, state_words
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.settle import WindowSummary, summarize_window
 from ciclo.jobs.price_updates import LetterNotTakenError, Mail, MailServerAwayError, Reminder
 from ciclo.jobs.runs import Notice, Run
 from ciclo.ledger.repositories.audit import StoppedRepository
 from ciclo.ledger.tables import Period, PriceUpdateExecution
+from ciclo.locale import _, ngettext
 from ciclo.provider.notifier import BillingNotifier, PriceUpdatePreview
 from ciclo.tasks.settings import settings
 
@@ -89,7 +90,9 @@ def telling_what_stopped(job: JobContext, _run: Run) -> Iterator[None]:
             lines = _stopped(StoppedRepository(job.session, job.organization_id), context["ti"].run_id)
             job.session.rollback()
             if lines:
-                _try_to_send(Notice(subject=f"Ciclo: {len(lines)} stopped for a person", lines=_shortened(lines)))
+                count = len(lines)
+                text = ngettext("Ciclo: {count} stopped for a person", "Ciclo: {count} stopped for a person", count)
+                _try_to_send(Notice(subject=text.format(count=count), lines=_shortened(lines)))
 
 
 def _stopped(found: StoppedRepository, run_id: str) -> list[str]:
@@ -97,7 +100,8 @@ def _stopped(found: StoppedRepository, run_id: str) -> list[str]:
 
 
 def _shortened(lines: list[str]) -> tuple[str, ...]:
-    more = [f"… and {len(lines) - SHOWN} more; the console lists them"] if len(lines) > SHOWN else []
+    rest = _("… and {number} more; the console lists them").format(number=len(lines) - SHOWN)
+    more = [rest] if len(lines) > SHOWN else []
     return (*lines[:SHOWN], *more)
 
 
@@ -109,15 +113,22 @@ def _try_to_send(notice: Notice) -> None:
 
 
 def _period(period: Period) -> str:
-    amount = brl(period.gross_value) if period.gross_value is not None else "amount unknown"
-    state = period.state.replace("_", " ")
-    return f"Contract {period.contract_id}, {amount}, {state}: {said(period.reason, 'no reason given')}"
+    return _("Contract {contract_id}, {amount}, {state}: {reason}").format(
+        contract_id=period.contract_id,
+        amount=brl(period.gross_value) if period.gross_value is not None else _("amount unknown"),
+        state=state_words(period.state),
+        reason=said(period.reason, _("no reason given")),
+    )
 
 
 def _price_update(update: PriceUpdateExecution) -> str:
-    state = update.state.replace("_", " ")
-    place = f"Contract {update.contract_id}, rule {update.rule_id}, price update of {update.execution_date}"
-    return f"{place}, {state}: {said(update.reason, 'no reason given')}"
+    return _("Contract {contract_id}, rule {rule_id}, price update of {day}, {state}: {reason}").format(
+        contract_id=update.contract_id,
+        rule_id=update.rule_id,
+        day=plain_words(update.execution_date),
+        state=state_words(update.state),
+        reason=said(update.reason, _("no reason given")),
+    )
 
 
 def _previews(reminder: Reminder) -> Iterable[PriceUpdatePreview]:

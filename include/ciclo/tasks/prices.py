@@ -11,6 +11,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import get_current_context, task
 
 from ciclo.jobs.price_updates import Batch, batch_table
+from ciclo.locale import _
 from ciclo.tasks.assets import PRICES
 from ciclo.tasks.notify import telling_what_stopped
 from ciclo.tasks.run import RETRYING, SHARD_NAME, Shards, open_job, person_of, run_of, run_step, shards, stage_of
@@ -60,7 +61,7 @@ class PriceUpdateApproval(HITLOperator):
     template_fields: Sequence[str] = (*HITLOperator.template_fields, "batch")
 
     def __init__(self, *, batch: Any, **given: Any) -> None:
-        super().__init__(subject="Price updates to approve", options=[APPROVE, REJECT], **given)
+        super().__init__(subject=_("Price updates to approve"), options=[APPROVE, REJECT], **given)
         self.batch = batch
 
     def execute(self, context: Any) -> Any:

@@ -146,7 +146,7 @@ def test_planned_and_parked_periods_are_missing_with_their_reason(company_of):
             "release it to bill it, or cancel it with a note"
         ),
     ]
-    assert place.close().report.document()["parked_and_in_doubt"] == [lines[1].removeprefix("missing: ")]
+    assert place.close().report.stopped[0].named() == lines[1].removeprefix("missing: ")
 
 
 def test_a_period_given_up_by_a_person_is_not_missing(company_of):
@@ -157,7 +157,7 @@ def test_a_period_given_up_by_a_person_is_not_missing(company_of):
     person(place, cancel_period, period.id, "the customer left")
     attempt = place.close()
     assert attempt.closed
-    assert "the customer left" in attempt.report.document()["given_up"][0]
+    assert "the customer left" in attempt.report.given_up[0].named()
 
 
 def test_a_period_that_was_due_when_its_rule_was_deleted_needs_a_person(company_of):

@@ -41,7 +41,7 @@ def test_receipts_are_followed_with_value_day_and_history(billed, reconciled):
     assert (row.state, row.received_value, row.received_at) == ("received", Decimal("150.00"), date(2025, 2, 3))
     (entry,) = ctx.audit.trail("receivable", line)
     assert (entry.from_state, entry.to_state) == ("to_emit", "received")
-    assert said(entry.reason) == "emit, confirm_receival: R$ 150,00 on 2025-02-03"
+    assert said(entry.reason) == "emit, confirm receival: R$ 150,00 on 2025-02-03"
     assert outcome.changed == 2  # the invoice and its receivable
 
 
@@ -51,10 +51,10 @@ def test_a_receipt_undone_a_cancellation_and_its_undoing_are_followed(billed, re
     line = invoice["receivables"][0]["id"]
     steps = [
         (lambda: box.emit(invoice["id"], invoice["issue_date"]), "to_receive", "emit"),
-        (lambda: box.receive(line), "received", "confirm_receival"),
-        (lambda: box.undo_receival(line), "to_receive", "undo_receival"),
+        (lambda: box.receive(line), "received", "confirm receival"),
+        (lambda: box.undo_receival(line), "to_receive", "undo receival"),
         (lambda: box.cancel(invoice["id"]), "cancelled", "cancel"),
-        (lambda: box.undo_cancellation(invoice["id"]), "to_receive", "undo_cancellation"),
+        (lambda: box.undo_cancellation(invoice["id"]), "to_receive", "undo cancellation"),
     ]
     for act, state, event in steps:
         act()

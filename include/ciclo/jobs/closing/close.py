@@ -21,6 +21,7 @@ from ciclo.jobs.reconciliation.reconcile import reconcile
 from ciclo.jobs.reports import ReportsPath
 from ciclo.jobs.rules.read import read_contract_list, read_in_batches
 from ciclo.ledger.repositories import Scope
+from ciclo.locale import _
 
 LINES_SHOWN = 50
 
@@ -29,7 +30,8 @@ class MonthNotOverError(Exception):
     """A month can be closed only when its last day has passed."""
 
     def __init__(self, month: date, today: date) -> None:
-        super().__init__(f"{month:%m/%Y} is not over on {today:%d/%m/%Y}: it cannot be closed yet")
+        text = _("{month} is not over on {day}: it cannot be closed yet")
+        super().__init__(text.format(month=f"{month:%m/%Y}", day=f"{today:%d/%m/%Y}"))
 
 
 class NotClosedError(Exception):
@@ -129,9 +131,9 @@ def prove_running_month(ctx: JobContext, *, today: date) -> RunningMonth:
     proof = prove_month(ctx, window)
     _settle_never_billed(ctx, proof)
     report = _report(ctx, proof, ())
-    lines, until, before = report.lines(), _complete_until(report), ctx.closings.progress(window.start)
-    stopped_holding = bool(lines) and not (before is not None and before.report["lines"])
-    document = {"verdict": report.verdict(), "lines": lines}
+    until, before = _complete_until(report), ctx.closings.progress(window.start)
+    stopped_holding = not report.closed and not (before is not None and before.report["lines"])
+    document = report.outcome() | {"lines": report.facts()}
     ctx.closings.record_progress(window.start, complete_until=until, report=document, at=ctx.clock())
     ctx.session.commit()
     return RunningMonth(report, until, stopped_holding)
@@ -215,7 +217,7 @@ def _held(proof: MonthProof) -> list[dict[str, object]]:
 def _said(attempt: ClosingAttempt) -> str:
     report = attempt.report
     lines = report.lines()
-    more = [f"  … and {len(lines) - LINES_SHOWN} more"] if len(lines) > LINES_SHOWN else []
-    return "\n".join(
-        [f"{report.month:%m/%Y} is {report.verdict()}", *(f"  {line}" for line in lines[:LINES_SHOWN]), *more]
-    )
+    rest = len(lines) - LINES_SHOWN
+    more = [f"  {_('… and {number} more').format(number=rest)}"] if rest > 0 else []
+    head = _("{month} is {verdict}").format(month=f"{report.month:%m/%Y}", verdict=report.verdict())
+    return "\n".join([head, *(f"  {line}" for line in lines[:LINES_SHOWN]), *more])

@@ -13,45 +13,18 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
 
 from ciclo.domain.calendar import SAO_PAULO, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import ZERO, brl
 from ciclo.domain.receivables import InvoiceState, ReceivableState
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.states import Fact, PeriodState, ReasonKind
-from ciclo.domain.wording import said, state_words
+from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
+from ciclo.domain.wording import said_of_line
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshots
 from ciclo.ledger.repositories import AsClosed, Disagreement
 from ciclo.ledger.tables import Finding, Invoice, Period, Receivable
-from ciclo.locale import N_, _
-
-CURES: Mapping[str, str] = {
-    PeriodState.PLANNED: N_("bill_range for its day bills it"),
-    PeriodState.WAITING: N_("settle the price update of its rule, then run bill_range for its day"),
-    PeriodState.SUBMITTING: N_("run issue_invoices: it settles what was sent"),
-    PeriodState.IN_DOUBT: N_("run issue_invoices once the grace period is over: it looks what became of it"),
-    PeriodState.PARKED: N_("release it to bill it, or cancel it with a note"),
-}
-"""What a person does about a period that was due and has no invoice; none of it can bill twice."""
-
-_OTHERS = N_("say of each that it is not its own, or cancel the period with a note; released, it is billed beside them")
-CURES_OF_PARKED: Mapping[ReasonKind, str] = {
-    ReasonKind.COVERED_ALREADY: N_("cancel it with a note: released, it is billed a second time"),
-    ReasonKind.MAY_BE_ITS_OWN: _OTHERS,
-    ReasonKind.SEVERAL_MATCHES: N_("cancel at the vendor all but one of them, then release it: the one is taken over"),
-    ReasonKind.ONE_INVOICE_FOR_SEVERAL: _OTHERS,
-    ReasonKind.LOST_TWICE: N_(
-        "look for its invoice at the vendor: release it if there is none, else cancel the period"
-    ),
-    ReasonKind.REMOVED_AT_VENDOR: N_("cancel it with a note if it is not owed; released, it is billed"),
-    ReasonKind.SERVICES_ALIKE: N_("give the services names of their own at the vendor, then release it"),
-    ReasonKind.QUANTITIES_MISSING: N_("import its quantities, then run bill_range for its day"),
-    ReasonKind.TOTAL_NOT_POSITIVE: N_("correct the rule at the vendor and release it, or cancel it with a note"),
-}
-"""Where the ordinary cure of a parked period would bill twice, or does not help."""
 
 
 class Verdict(StrEnum):
@@ -75,7 +48,7 @@ class MonthLine:
     rule_id: int | None
     issue_date: date
     verdict: Verdict
-    reason: str = ""
+    reason: Reason | None = None
     period_id: int | None = None
     state: str | None = None
     """State of the period in the ledger; None if it was never planned, or for an invoice without one."""
@@ -86,15 +59,20 @@ class MonthLine:
     received: Decimal = ZERO
     to_receive: Decimal = ZERO
 
+    @property
+    def fact(self) -> dict[str, Fact]:
+        """The line as a document of the ledger holds it."""
+        fact: dict[str, Fact] = {"contract_id": self.contract_id}
+        if self.rule_id is not None:
+            fact["rule_id"] = self.rule_id
+        fact["issue_date"] = self.issue_date.isoformat()
+        if self.expected is not None:
+            fact["amount"] = str(self.expected)
+        return fact | {"because": self.reason.fact if self.reason is not None else {"text": ""}}
+
     def named(self) -> str:
         """Name the line in a sentence."""
-        place = [_("contract {contract_id}").format(contract_id=self.contract_id)]
-        if self.rule_id is not None:
-            place.append(_("rule {rule}").format(rule=self.rule_id))
-        place.append(_("period {day}").format(day=self.issue_date))
-        if self.expected is not None:
-            place.append(brl(self.expected))
-        return f"{', '.join(place)}: {self.reason}"
+        return said_of_line(self.fact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +95,7 @@ class _Ledger:
     own: Mapping[int, Invoice]
     """The periods' invoices by id, gone or not."""
     receivables: Mapping[int, list[Receivable]]
-    given_up: Mapping[int, str]
+    given_up: Mapping[int, Reason]
     accepted: Mapping[int, Finding]
     """By invoice, its deletion that a person has taken on."""
 
@@ -160,7 +138,7 @@ def never_billed(proof: MonthProof) -> Iterator[Disagreement]:
                 subject_id=line.period_id,
                 contract_id=line.contract_id,
                 billing_month=proof.month.start,
-                message=line.named(),
+                facts=line.fact,
                 expected=brl(line.expected) if line.expected is not None else "an invoice",
                 found="no invoice",
                 amount=line.expected,
@@ -187,7 +165,7 @@ def _never_planned(expected: ExpectedPeriod) -> MonthLine:
         rule_id=expected.rule_id,
         issue_date=expected.issue_date,
         verdict=Verdict.MISSING,
-        reason=_("never planned; run bill_range for its day"),
+        reason=Reason(ReasonKind.NEVER_PLANNED),
         expected=expected.gross_value,
     )
 
@@ -211,11 +189,8 @@ def _line(period: Period, expected: ExpectedPeriod | None, ledger: _Ledger) -> M
         case PeriodState.CANCELLED:
             return _not_billed(line, period, expected)
         case state:
-            because = f" ({said(replace(period.reason, facts=_bare(period)))})" if period.reason else ""
-            cure = CURES[state]
-            if period.reason and state in (PeriodState.PARKED, PeriodState.WAITING):
-                cure = CURES_OF_PARKED.get(period.reason.kind, cure)
-            return replace(line, reason=f"{state_words(state)}{because}; {_(cure)}")
+            facts = {"state": state.value, "why": period.reason.fact if period.reason else None}
+            return replace(line, reason=Reason(ReasonKind.NOT_ISSUED, facts))
 
 
 def _billed(line: MonthLine, period: Period, ledger: _Ledger) -> MonthLine:
@@ -223,12 +198,9 @@ def _billed(line: MonthLine, period: Period, ledger: _Ledger) -> MonthLine:
     if invoice is not None and invoice.gone_at is None:
         return _with_invoice(replace(line, verdict=Verdict.BILLED), invoice, ledger)
     if (accepted := ledger.accepted.get(period.invoice_id or 0)) is not None:
-        note = _("its invoice was deleted, accepted by {person}: {note}").format(
-            person=accepted.acknowledged_by, note=accepted.note
-        )
-        return replace(line, verdict=Verdict.GIVEN_UP, reason=note)
-    gone = _("invoice {invoice_id} is no longer at the vendor").format(invoice_id=period.invoice_id)
-    return replace(line, reason=gone)
+        by = {"person": accepted.acknowledged_by, "note": accepted.note}
+        return replace(line, verdict=Verdict.GIVEN_UP, reason=Reason(ReasonKind.DELETION_ACCEPTED, by))
+    return replace(line, reason=Reason(ReasonKind.INVOICE_GONE, {"invoice_id": period.invoice_id}))
 
 
 def _not_billed(line: MonthLine, period: Period, expected: ExpectedPeriod | None) -> MonthLine | None:
@@ -236,11 +208,8 @@ def _not_billed(line: MonthLine, period: Period, expected: ExpectedPeriod | None
     was_paused = period.reason is not None and period.reason.kind is ReasonKind.CONTRACT_INACTIVE
     if expected is None and (not was_due or was_paused):
         return None
-    if expected is not None:
-        text = _("cancelled ({reason}), but its rule still calls for it")
-    else:
-        text = _("cancelled ({reason}), but it was due when it was given up")
-    reason = text.format(reason=said(period.reason, _("no reason given")))
+    kind = ReasonKind.STILL_CALLED_FOR if expected is not None else ReasonKind.GIVEN_UP_LATE
+    reason = Reason(kind, {"why": period.reason.fact if period.reason is not None else None})
     return replace(line, verdict=Verdict.NOT_BILLED, reason=reason)
 
 
@@ -250,24 +219,15 @@ def _paused(period: ExpectedPeriod, stretches: Sequence[DateRange], ledger: _Led
     known = ledger.periods.get(period.key)
     if stretch is None or (known is not None and known.state != PeriodState.CANCELLED):
         return None
-    if stretch.end < date.max:
-        text = _("the contract was inactive from {first} to {last}")
-    else:
-        text = _("the contract was inactive from {first} on")
+    days = [stretch.start.isoformat(), *([stretch.last_day.isoformat()] if stretch.end < date.max else [])]
     return MonthLine(
         contract_id=period.contract_id,
         rule_id=period.rule_id,
         issue_date=period.issue_date,
         verdict=Verdict.PAUSED,
-        reason=text.format(first=stretch.start, last=stretch.last_day),
+        reason=Reason(ReasonKind.INACTIVE_MEANWHILE, {"stretch": days}),
         expected=period.gross_value,
     )
-
-
-def _bare(period: Period) -> dict[str, Any]:
-    """Return the facts of a period's reason without what its line names already."""
-    facts = period.reason.facts if period.reason is not None else {}
-    return {name: value for name, value in facts.items() if name not in ("contract_id", "rule_id", "issue_date")}
 
 
 def _without_period(invoice: Invoice, ledger: _Ledger) -> MonthLine:
@@ -276,7 +236,7 @@ def _without_period(invoice: Invoice, ledger: _Ledger) -> MonthLine:
         rule_id=None,
         issue_date=invoice.planned_date,
         verdict=Verdict.WITHOUT_PERIOD,
-        reason=invoice.description or "",
+        reason=Reason(ReasonKind.SAID, {"text": invoice.description or ""}),
     )
     return _with_invoice(line, invoice, ledger)
 
@@ -338,7 +298,7 @@ def _told_with_their_successors(
                 "amount": str(row.gross_value),
             }
             was = [_worth(held[number].gross_value, cancelled=held[number].cancelled) for number in before]
-            each = replace(each, message="", facts=facts, expected=", ".join(was) or NOT_THERE)  # noqa: PLW2901
+            each = replace(each, facts=facts, expected=", ".join(was) or NOT_THERE)  # noqa: PLW2901
         told.append(each)
     return told
 
@@ -357,10 +317,13 @@ def _change(row: Invoice, held: AsClosed | None, closed: dict[date, int]) -> Dis
         subject_id=row.invoice_id,
         contract_id=row.contract_id,
         billing_month=month,
-        message=(
-            f"contract {row.contract_id}, invoice {row.invoice_id}: {month:%m/%Y} was closed with it {before}, "
-            f"now it is {now}; undo it at the vendor, or acknowledge it and close the month again"
-        ),
+        facts={
+            "contract_id": row.contract_id,
+            "invoice_id": row.invoice_id,
+            "month": f"{month:%Y-%m}",
+            "was": before,
+            "found": now,
+        },
         expected=before,
         found=now,
         amount=row.gross_value,

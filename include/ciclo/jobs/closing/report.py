@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ciclo.domain.findings import FindingKind, stops_closing
 from ciclo.domain.money import ZERO
 from ciclo.domain.receivables import InvoiceState
-from ciclo.domain.wording import kind_words, said
+from ciclo.domain.wording import kind_words, said, verdict_words
 from ciclo.jobs.closing.proof import MonthLine, MonthProof, Verdict
 from ciclo.jobs.reports import ReportsPath, csv_text, page, write_files
 from ciclo.ledger.tables import Finding, PriceUpdateExecution
@@ -82,40 +82,51 @@ class MonthReport:
         return [each for each in self.findings if each.id not in named]
 
     @property
+    def given_up(self) -> list[MonthLine]:
+        """Periods that a person gave up."""
+        return self.proof.of(Verdict.GIVEN_UP)
+
+    @property
     def stopped(self) -> list[MonthLine]:
         """Periods that are parked or in doubt."""
         return [line for line in self.missing if line.state in UNSETTLED]
 
     def verdict(self) -> str:
         """Say how it ended, in a line."""
+        return verdict_words(self.outcome())
+
+    def outcome(self) -> dict[str, Any]:
+        """Return how it ended, and how many of each kind keep the month open."""
         if self.closed:
-            return "closed" if self.complete else "in order, for the contracts that were looked at"
-        counts = Counter(each.kind.replace("_", " ") for each in self.obstacles)
+            return {"verdict": "closed" if self.complete else "in order", "what_keeps_it_open": {}}
+        counts = Counter(each.kind for each in self.obstacles)
         if self.missing:
             counts["missing"] = len(self.missing)
-        return "not closed: " + ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
+        return {"verdict": "not closed", "what_keeps_it_open": dict(counts)}
 
     def lines(self) -> list[str]:
         """Say exactly what is missing, one line a thing."""
         missing = [f"{_('missing')}: {line.named()}" for line in self.missing]
         return [*missing, *(f"{kind_words(each.kind).lower()}: {each.message}" for each in self.obstacles)]
 
+    def facts(self) -> list[dict[str, Any]]:
+        """Return what is missing as the ledger keeps it, one entry a thing."""
+        return [*(line.fact for line in self.missing), *(_stated(each)["stated"] for each in self.obstacles)]
+
     def document(self) -> dict[str, Any]:
         """Return the report as JSON values, money as decimal strings, for the ledger."""
         return {
             "month": f"{self.month:%Y-%m}",
-            "verdict": self.verdict(),
+            **self.outcome(),
             "closed": self.closed,
             "made_at": self.made_at.isoformat(),
             "totals": self.totals(),
-            "missing": [line.named() for line in self.missing],
-            "obstacles": [each.message for each in self.obstacles],
-            "accepted": [
-                {"finding": each.message, "by": each.acknowledged_by, "note": each.note} for each in self.accepted
-            ],
-            "given_up": [line.named() for line in self.proof.of(Verdict.GIVEN_UP)],
-            "parked_and_in_doubt": [line.named() for line in self.stopped],
-            "other_findings": [{"kind": each.kind, "message": each.message} for each in self.other_findings],
+            "missing": [line.fact for line in self.missing],
+            "obstacles": [_stated(each) for each in self.obstacles],
+            "accepted": [_stated(each) | {"by": each.acknowledged_by, "note": each.note} for each in self.accepted],
+            "given_up": [line.fact for line in self.given_up],
+            "parked_and_in_doubt": [line.fact for line in self.stopped],
+            "other_findings": [_stated(each) for each in self.other_findings],
             "price_updates": [update_line(each) for each in self.price_updates],
             "contracts": [_plain(total) for total in self.contracts],
         }
@@ -132,7 +143,7 @@ class MonthReport:
             "cancelled_at_the_vendor": sum(line.invoice_state == InvoiceState.CANCELLED for line in billed),
             "received": str(total(line.received for line in billed)),
             "to_receive": str(total(line.to_receive for line in billed)),
-            "given_up": len(self.proof.of(Verdict.GIVEN_UP)),
+            "given_up": len(self.given_up),
             "invoices_of_no_period": len(self.proof.of(Verdict.WITHOUT_PERIOD)),
         }
 
@@ -143,9 +154,7 @@ def contract_totals(proof: MonthProof, names: dict[int, str]) -> list[ContractTo
     for line in proof.lines:
         if line.verdict is not Verdict.WITHOUT_PERIOD:
             by_contract.setdefault(line.contract_id, []).append(line)
-    totals = [
-        _contract_total(number, names.get(number, f"contract {number}"), by_contract[number]) for number in by_contract
-    ]
+    totals = [_contract_total(number, names.get(number, str(number)), by_contract[number]) for number in by_contract]
     return sorted(totals, key=lambda each: (each.name.casefold(), each.contract_id))
 
 
@@ -180,8 +189,13 @@ def update_line(update: PriceUpdateExecution) -> dict[str, Any]:
         "index": update.price_index,
         "state": update.state,
         "factor": f"{update.factor:f}" if update.factor is not None else None,
-        "prices": "; ".join(f"{each.get('old')} → {each.get('new')}" for each in prices) or said(update.reason),
+        "prices": "; ".join(f"{each.get('old')} → {each.get('new')}" for each in prices),
+        "reason": update.reason.fact if update.reason is not None and not prices else None,
     }
+
+
+def _stated(finding: Finding) -> dict[str, Any]:
+    return {"stated": {"finding": finding.kind, "facts": finding.facts}}
 
 
 def _kind(finding: Finding) -> FindingKind:
@@ -235,7 +249,7 @@ COLUMNS: dict[str, Callable[[MonthLine], object]] = {
     "invoiced": lambda line: line.invoiced if line.invoice_id is not None else None,
     "received": lambda line: line.received if line.invoice_id is not None else None,
     "to_receive": lambda line: line.to_receive if line.invoice_id is not None else None,
-    "reason": lambda line: line.reason,
+    "reason": lambda line: said(line.reason),
 }
 
 
@@ -254,18 +268,8 @@ def month_page(report: MonthReport, names: dict[int, str]) -> str:
         "ciclo.jobs.closing",
         "month_report.html",
         report=report,
-        verdict=_verdict(report),
-        document=report.document(),
+        verdict=report.verdict(),
+        price_updates=report.document()["price_updates"],
         totals=report.totals(),
         names=names,
     )
-
-
-def _verdict(report: MonthReport) -> str:
-    """Say how it ended, in the reader's language."""
-    if report.closed:
-        return _("closed") if report.complete else _("in order, for the contracts that were looked at")
-    counts = Counter(kind_words(each.kind).lower() for each in report.obstacles)
-    if report.missing:
-        counts[_("missing")] = len(report.missing)
-    return _("not closed: {what}").format(what=", ".join(f"{number} {kind}" for kind, number in sorted(counts.items())))

@@ -13,8 +13,9 @@ from ciclo.billimatic.models import Invoice
 from ciclo.domain.calendar import first_of_month
 from ciclo.domain.errors import IllegalTransition
 from ciclo.domain.findings import FindingKind
-from ciclo.domain.money import brl, cents
+from ciclo.domain.money import cents
 from ciclo.domain.receivables import ReceivableState, observed_events
+from ciclo.domain.states import Fact, Reason, ReasonKind
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.look import wanted_invoice
 from ciclo.jobs.issuing.record import invoice_row, receivable_row
@@ -194,7 +195,9 @@ class Ingest:
         removed = [line for line in lines.values() if line.gone_at is None and line.receivable_id not in there]
         for line_row in removed:
             line_row.gone_at = now
-            chunk.line_changes.append(Change(line_row.receivable_id, line_row.state, "deleted", "no longer there"))
+            chunk.line_changes.append(
+                Change(line_row.receivable_id, line_row.state, "deleted", Reason(ReasonKind.SEEN_GONE))
+            )
         if _differs(fresh, row, INVOICE_FIELDS):
             chunk.invoices.append(fresh)
         changed = [line for line in fresh_lines if _differs(line, lines.get(line["receivable_id"]), LINE_FIELDS)]
@@ -233,26 +236,26 @@ class Ingest:
     ) -> None:
         """Note what changed, for the audit trail; an invoice seen for the first time is a change too."""
         if row is None:
-            changes.append(Change(subject_id, None, fresh["state"], "found at the vendor"))
+            changes.append(Change(subject_id, None, fresh["state"], Reason(ReasonKind.SEEN_FIRST)))
         elif row.state != fresh["state"]:
             changes.append(Change(subject_id, row.state, fresh["state"], self._why(fresh, row, subject_id)))
         elif _differs(fresh, row, fields):
             changes.append(Change(subject_id, row.state, fresh["state"], _difference(fresh, row, fields)))
 
-    def _why(self, fresh: dict[str, Any], row: tables.Invoice | tables.Receivable, subject_id: int) -> str:
+    def _why(self, fresh: dict[str, Any], row: tables.Invoice | tables.Receivable, subject_id: int) -> Reason:
         subject = "invoice" if isinstance(row, tables.Invoice) else "receivable"
         finding = self._accepted.get((subject, subject_id))
         if finding is not None and finding.found == fresh["state"]:
-            return f"accepted by {finding.acknowledged_by}: {finding.note}"
+            return Reason(ReasonKind.STATE_ACCEPTED, {"person": finding.acknowledged_by, "note": finding.note})
         events = observed_events(ReceivableState(row.state), ReceivableState(fresh["state"]))
-        words = ", ".join(event.value for event in events)
+        facts: dict[str, Fact] = {"events": [event.value for event in events]}
         if (
             subject == "receivable"
             and fresh["state"] == ReceivableState.RECEIVED
             and fresh["received_value"] is not None
         ):
-            return f"{words}: {brl(fresh['received_value'])} on {fresh['received_at']}"
-        return words
+            facts["paid"] = {"amount": str(fresh["received_value"]), "day": str(fresh["received_at"])}
+        return Reason(ReasonKind.SEEN_EVENTS, facts)
 
     def _write(self, chunk: _Chunk, now: datetime) -> None:
         self._ctx.session.flush()
@@ -266,25 +269,28 @@ def _differs(fresh: dict[str, Any], row: object | None, fields: Sequence[str]) -
     return row is None or any(fresh[name] != getattr(row, name) for name in fields)
 
 
-def _difference(fresh: dict[str, Any], row: object, fields: Sequence[str]) -> str:
+def _difference(fresh: dict[str, Any], row: object, fields: Sequence[str]) -> Reason:
     changed = [name for name in fields if fresh[name] != getattr(row, name)]
     if changed == ["gone_at"]:
-        return "back at the vendor"
-    return "; ".join(f"{name} {getattr(row, name)} became {fresh[name]}" for name in changed)
+        return Reason(ReasonKind.SEEN_BACK)
+    values = {name: [str(getattr(row, name)), str(fresh[name])] for name in changed}
+    return Reason(ReasonKind.SEEN_CHANGED, {"changes": values})
 
 
 def _illegal(subject: str, subject_id: int, known: str, found: str, invoice: Invoice, month: date) -> Disagreement:
-    what = f"invoice {invoice.id}" + (f", receivable {subject_id}" if subject == "receivable" else "")
     return Disagreement(
         kind=FindingKind.ILLEGAL_TRANSITION,
         subject=subject,
         subject_id=subject_id,
         contract_id=invoice.contract_id,
         billing_month=month,
-        message=(
-            f"contract {invoice.contract_id}, {what}: it was {known} and is {found} at the vendor; nothing legal leads "
-            "from one to the other. Acknowledge it to let the ledger follow"
-        ),
+        facts={
+            "contract_id": invoice.contract_id,
+            "invoice_id": invoice.id,
+            "receivable_id": subject_id if subject == "receivable" else None,
+            "was": known,
+            "found": found,
+        },
         expected=known,
         found=found,
         amount=cents(invoice.gross_value),

@@ -13,6 +13,7 @@ from ciclo.billimatic.models import Invoice
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import Reason, ReasonKind
 from ciclo.jobs.closing.proof import changes_after_close
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.look import note_unread
@@ -254,7 +255,7 @@ def _mark_gone(ctx: JobContext, invoice_ids: Iterable[int]) -> set[int]:
         for line in lines.get(invoice.invoice_id, []):
             line.gone_at = line.gone_at or now
     ctx.session.flush()
-    changes = [Change(row.invoice_id, row.state, "deleted", "no longer at the vendor") for row in invoices]
+    changes = [Change(row.invoice_id, row.state, "deleted", Reason(ReasonKind.SEEN_GONE)) for row in invoices]
     ctx.audit.record("invoice", changes, now)
     ctx.session.commit()
     return {row.invoice_id for row in invoices}

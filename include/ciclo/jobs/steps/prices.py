@@ -30,6 +30,7 @@ from ciclo.jobs.price_updates import (
 from ciclo.jobs.rules.read import CURRENT, read_contract_list
 from ciclo.jobs.runs import Counts, Notice, Run
 from ciclo.jobs.steps.contracts import warn
+from ciclo.locale import _, ngettext
 
 log = logging.getLogger("ciclo")
 
@@ -51,7 +52,7 @@ def sync_price_index(index: PriceIndex, session: Session, run: Run) -> Counts:
         log.warning("%s", use.line())
     if outcome.revised:
         lines = [*(revision.line() for revision in outcome.revised), *(use.line() for use in uses)]
-        run.tell(Notice(subject=f"Ciclo: {index.label} was revised", lines=tuple(lines)))
+        run.tell(Notice(subject=_("Ciclo: {index} was revised").format(index=index.label), lines=tuple(lines)))
     return outcome.counts()
 
 
@@ -77,7 +78,9 @@ def remind_of_updates(job: JobContext, run: Run) -> int:
     """Send the reminders whose day has come, each once; return how many."""
     with taken_reminders(job, run.scope, _update_options(run), today=run.today) as reminders:
         if reminders:
-            run.tell(Notice(subject=f"Ciclo: {len(reminders)} price updates to come", reminders=tuple(reminders)))
+            count = len(reminders)
+            subject = ngettext("Ciclo: {count} price update to come", "Ciclo: {count} price updates to come", count)
+            run.tell(Notice(subject=subject.format(count=count), reminders=tuple(reminders)))
     return len(reminders)
 
 
@@ -162,7 +165,7 @@ def _fetch_missing_values(job: JobContext, run: Run, options: UpdateOptions) -> 
 
 def _show_previews(job: JobContext, run: Run, options: UpdateOptions) -> None:
     found = previews(job, run.scope, options, on=min(run.window.last_day, run.today))
-    subject = "dry run, nothing is sent:" if found else "dry run, nothing is sent: no price update is due"
+    subject = _("dry run, nothing is sent:") if found else _("dry run, nothing is sent: no price update is due")
     run.tell(Notice(subject=subject, reminders=tuple(found)))
 
 

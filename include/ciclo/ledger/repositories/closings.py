@@ -13,8 +13,7 @@ from sqlalchemy import and_, func, insert, select
 from sqlalchemy.orm import Session, defer
 
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.states import PeriodState, ReasonKind
-from ciclo.domain.wording import said
+from ciclo.domain.states import PeriodState, Reason, ReasonKind
 from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.tables import (
@@ -79,7 +78,12 @@ class ClosingRepository:
             for part in in_parts(held):
                 self._session.execute(insert(ClosedInvoice), [{"closing_id": attempt.id, **row} for row in part])
         was = None if before is None else _word(closed=before.closed)
-        change = Change(attempt.id, was, _word(closed=closed), f"{month:%m/%Y}: {report.get('verdict', '')}")
+        outcome = {
+            "month": f"{month:%Y-%m}",
+            "verdict": report["verdict"],
+            "what_keeps_it_open": report["what_keeps_it_open"],
+        }
+        change = Change(attempt.id, was, _word(closed=closed), Reason(ReasonKind.CLOSING_TRIED, outcome))
         self._audit.record("month", [change], at)
         return attempt
 
@@ -169,9 +173,9 @@ class ClosingRepository:
             query = query.where(Rule.contract_id.in_(contract_ids))
         return [(row[0], row[1]) for row in self._session.execute(query.order_by(Rule.rule_id))]
 
-    def given_up_by(self, period_ids: Iterable[int]) -> dict[int, str]:
+    def given_up_by(self, period_ids: Iterable[int]) -> dict[int, Reason]:
         """Return the cancelled periods of some that a person gave up: by hand, or by the policy of a backfill."""
-        found: dict[int, str] = {}
+        found: dict[int, Reason] = {}
         for ids in in_parts(sorted(set(period_ids))):
             by_hand = select(AuditEntry.subject_id, AuditEntry.reason).where(
                 AuditEntry.organization_id == self._organization_id,
@@ -181,7 +185,7 @@ class ClosingRepository:
                 AuditEntry.person.is_not(None),
             )
             by_policy = (
-                select(PlannedInvoice.period_id, BillingPlan.run_id)
+                select(PlannedInvoice.period_id, BillingPlan.run_id, BillingPlan.policy)
                 .join(BillingPlan, BillingPlan.id == PlannedInvoice.plan_id)
                 .where(
                     BillingPlan.organization_id == self._organization_id,
@@ -190,10 +194,11 @@ class ClosingRepository:
                     PlannedInvoice.period_id.in_(ids),
                 )
             )
-            found |= {
-                row.period_id: f"left out by the policy of run {row.run_id}" for row in self._session.execute(by_policy)
-            }
-            found |= {row.subject_id: said(row.reason, "by a person") for row in self._session.execute(by_hand)}
+            for left_out in self._session.execute(by_policy):
+                facts = {"policy": left_out.policy, "run_id": left_out.run_id}
+                found[left_out.period_id] = Reason(ReasonKind.LEFT_OUT_BY_POLICY, facts)
+            for row in self._session.execute(by_hand):
+                found[row.subject_id] = row.reason or Reason(ReasonKind.GIVEN_UP_BY_HAND)
         return found
 
     def invoices(self, window: DateRange, contract_ids: Sequence[int] = ()) -> list[Invoice]:

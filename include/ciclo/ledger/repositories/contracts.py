@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, defer
 
 from ciclo.domain.calendar import add_months
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.states import Reason
+from ciclo.domain.states import Reason, ReasonKind
 from ciclo.ledger.database import in_parts, insert_new, upsert
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.tables import (
@@ -79,9 +79,8 @@ class OrganizationRepository:
         values = {"armed_at": at, "armed_by": person, "responsible_from": responsible_from}
         armed = self._session.scalar(unarmed.values(**values).returning(Organization.organization_id)) is not None
         if armed:
-            change = Change(
-                self._organization_id, UNARMED, ARMED, f"armed by {person} from {responsible_from:%Y-%m} on"
-            )
+            facts = {"person": person, "month": f"{responsible_from:%Y-%m}"}
+            change = Change(self._organization_id, UNARMED, ARMED, Reason(ReasonKind.ARMED, facts))
             self._audit.record("organization", [change], at)
         return armed
 

@@ -34,8 +34,6 @@ class Disagreement:
     subject_id: int
     contract_id: int | None
     billing_month: date | None
-    message: str = ""
-    """A sentence of its own; empty where the facts say it."""
     facts: Mapping[str, Fact] = field(default_factory=dict)
     """What the sentence names, by the words of `ciclo.domain.wording`."""
     expected: str | None = None
@@ -45,7 +43,12 @@ class Disagreement:
     @property
     def document(self) -> dict[str, Fact]:
         """The facts as the ledger keeps them."""
-        return {"text": self.message} if self.message else dict(self.facts)
+        return dict(self.facts)
+
+    @property
+    def stated(self) -> dict[str, object]:
+        """The disagreement as a fact of a reason."""
+        return {"finding": self.kind.value, "facts": self.document}
 
     @property
     def sentence(self) -> str:
@@ -149,7 +152,7 @@ class FindingRepository:
             new_id = self._session.scalar(insert_new(self._session, Finding).values(row).returning(Finding.id))
             if new_id is not None:
                 added.append(entry)
-                changes.append(Change(new_id, None, OPEN, entry.sentence))
+                changes.append(Change(new_id, None, OPEN, Reason(ReasonKind.OPENED, {"finding": entry.stated})))
         self._audit.record("finding", changes, at)
         return added
 

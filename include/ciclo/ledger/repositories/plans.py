@@ -12,6 +12,7 @@ from decimal import Decimal
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from ciclo.domain.states import Reason, ReasonKind
 from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.tables import BillingPlan, PlannedInvoice
@@ -79,7 +80,8 @@ class PlanRepository:
         self._session.add(plan)
         self._session.flush()
         self._keep_entries(plan.id, new.entries)
-        self._audit.record("plan", [Change(plan.id, None, PROPOSED, f"{new.policy}: {new.plan_hash}")], at)
+        proposed = Reason(ReasonKind.PLAN_PROPOSED, {"policy": new.policy, "hash": new.plan_hash})
+        self._audit.record("plan", [Change(plan.id, None, PROPOSED, proposed)], at)
         return plan
 
     def _keep_entries(self, plan_id: int, entries: Sequence[PlanEntry]) -> None:
@@ -111,7 +113,8 @@ class PlanRepository:
         """Record who approved a plan; its hash says what was approved."""
         plan.approved_by, plan.approved_at = person, at
         self._session.flush()
-        change = Change(plan.id, PROPOSED, APPROVED, f"approved by {person}: {plan.plan_hash}")
+        approved = Reason(ReasonKind.APPROVED, {"person": person, "hash": plan.plan_hash})
+        change = Change(plan.id, PROPOSED, APPROVED, approved)
         self._audit.record("plan", [change], at)
 
     def applied(self, plan: BillingPlan, *, at: datetime) -> None:
