@@ -13,7 +13,7 @@ from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.receivables import AgeingBucket, ReceivableState
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import ExecutionState, PeriodState, ReasonKind
-from ciclo.domain.wording import said
+from ciclo.domain.wording import plain_words, said
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.queries.attention import FindingFilter, FindingRow, finding_listing
 from ciclo.ledger.queries.months import ClosingRow, Share, closing_listing
@@ -153,5 +153,5 @@ def _readjustment(execution: PriceUpdateExecution) -> Readjustment:
         factor=execution.factor or Decimal(1),
         held=bool(evidence.get("floored")),
         prices=tuple((Decimal(price["old"]), Decimal(price["new"])) for price in evidence.get("prices", ())),
-        warnings=tuple(evidence.get("warnings", ())),
+        warnings=tuple(map(plain_words, evidence.get("warnings", ()))),
     )

@@ -42,7 +42,7 @@ def test_updates_from_before_the_year_are_counted_only():
 
 def test_a_price_that_is_held_one_that_falls_and_terms_against_the_law_are_named():
     held = readjustment("2024-07-01", "1", "10.00 10.00", held=True)
-    fallen = readjustment("2024-07-01", "0.99", "10.00 9.90", rule_id=2, warnings=(law_warning(6),))
+    fallen = readjustment("2024-07-01", "0.99", "10.00 9.90", rule_id=2, warnings=(str(law_warning(6)),))
 
     assert shown(held, fallen)[1:] == [
         "    held: IGP-M fell, rule 70004 is not lowered (2024-07-01)",

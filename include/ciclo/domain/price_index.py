@@ -176,12 +176,18 @@ def accumulate(
     return Accumulation(index, used, compounded, factor)
 
 
-def law_warning(month_quantity: int) -> str | None:
+def law_warning(month_quantity: int) -> Text | None:
     """Warn of a readjustment more often than once a year, which Law 10.192/2001, art. 2, § 1 declares void."""
     if month_quantity >= MONTHS_BY_LAW:
         return None
-    months = "1 month" if month_quantity == 1 else f"{month_quantity} months"
-    return f"readjustment every {months}: Law 10.192/2001, art. 2, § 1 voids a periodicity of less than one year"
+    if month_quantity == 1:
+        return Text(
+            N_("readjustment every month: Law 10.192/2001, art. 2, § 1 voids a periodicity of less than one year")
+        )
+    text = N_(
+        "readjustment every {months} months: Law 10.192/2001, art. 2, § 1 voids a periodicity of less than one year"
+    )
+    return Text(text, months=month_quantity)
 
 
 def _value(index: PriceIndex, values: Mapping[date, Decimal], month: date) -> Decimal:

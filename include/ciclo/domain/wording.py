@@ -350,7 +350,7 @@ def said(reason: Reason | None, nothing: str = "") -> str:
 def _worded(reason: Reason) -> str:
     facts = dict(reason.facts)
     if reason.kind is _K.NOT_ISSUED:
-        facts["cure"] = _(_cure(str(facts["state"]), facts.get("why")))
+        facts["cure"] = _(_cure(str(facts.get("state")), facts.get("why")))
     if reason.kind is _K.CLOSING_TRIED:
         facts["verdict"] = verdict_words(facts)
     return _WORDS.vformat(_(REASONS[reason.kind]), (), facts)
@@ -359,7 +359,7 @@ def _worded(reason: Reason) -> str:
 def _cure(state: str, why: Any) -> str:
     if why and state in (PeriodState.PARKED, PeriodState.WAITING):
         return CURES_OF_PARKED.get(ReasonKind(why["reason"]), CURES[state])
-    return CURES[state]
+    return CURES.get(state, "?")
 
 
 def verdict_words(facts: Mapping[str, Any]) -> str:
@@ -369,7 +369,7 @@ def verdict_words(facts: Mapping[str, Any]) -> str:
         facts: `verdict` is "closed", "in order" or "not closed", or a sentence of an older version;
             `what_keeps_it_open` counts the obstacles by kind.
     """
-    match facts["verdict"]:
+    match facts.get("verdict", "?"):
         case "in order":
             return _("in order, for the contracts that were looked at")
         case "not closed" if facts.get("what_keeps_it_open"):

@@ -24,6 +24,7 @@ from ciclo.ledger.actions import skip_periods
 from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import NewPlan, PlanEntry, Scope
 from ciclo.ledger.tables import BillingPlan, Period
+from ciclo.locale import _
 
 LINES_SHOWN = 200
 """Invoices that a plan's text lists before it only counts them."""
@@ -47,7 +48,8 @@ class PlanNotApprovedError(Exception):
     """A plan above the ceilings that nobody has approved."""
 
     def __init__(self, plan_id: int) -> None:
-        super().__init__(f"plan {plan_id} is above the ceilings and nobody has approved it: nothing was sent")
+        text = _("plan {plan_id} is above the ceilings and nobody has approved it: nothing was sent")
+        super().__init__(text.format(plan_id=plan_id))
 
 
 class PlanChangedError(Exception):
@@ -55,9 +57,8 @@ class PlanChangedError(Exception):
 
     def __init__(self, plan_id: int, differences: Sequence[str]) -> None:
         shown = "; ".join(differences[:10])
-        super().__init__(
-            f"plan {plan_id} is no longer what would be billed, nothing was sent: {shown}. Run the backfill again"
-        )
+        text = _("plan {plan_id} is no longer what would be billed, nothing was sent: {what}. Run the backfill again")
+        super().__init__(text.format(plan_id=plan_id, what=shown))
 
 
 @dataclass(frozen=True, slots=True)

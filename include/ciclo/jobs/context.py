@@ -35,6 +35,7 @@ from ciclo.ledger.repositories import (
     ScheduledUpdateRepository,
     WebhookRepository,
 )
+from ciclo.locale import _
 
 
 @dataclass(frozen=True)
@@ -149,10 +150,11 @@ class LeaseTooShortError(Exception):
     """A claim would end before a single request could: nothing could ever be sent."""
 
     def __init__(self, lease: timedelta, longest_request: float) -> None:
-        super().__init__(
-            f"a claim's lease of {lease.total_seconds():.0f} seconds must be longer than the API's longest request of "
-            f"{longest_request:.0f}; raise CICLO_LEASE_SECONDS or lower the connection's timeout"
+        text = _(
+            "a claim's lease of {lease} seconds must be longer than the API's longest request of {longest}; "
+            "raise CICLO_LEASE_SECONDS or lower the connection's timeout"
         )
+        super().__init__(text.format(lease=f"{lease.total_seconds():.0f}", longest=f"{longest_request:.0f}"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,4 +149,4 @@ def _update(terms: RuleTerms, history: list[Price], execution: Execution) -> Upd
         return UpdatePreview(execution, (), None, f"{error}; the price stays until it is out")
     except DomainError as error:
         return UpdatePreview(execution, (), None, str(error))
-    return UpdatePreview(execution, changes, result.factor, law_warning(update.month_quantity))
+    return UpdatePreview(execution, changes, result.factor, str(law_warning(update.month_quantity) or "") or None)

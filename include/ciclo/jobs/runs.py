@@ -19,6 +19,7 @@ from ciclo.jobs.price_updates import Post
 from ciclo.jobs.reports import ReportsPath
 from ciclo.jobs.settings import BillingSettings
 from ciclo.ledger.repositories import Scope
+from ciclo.locale import _
 
 Counts = dict[str, int]
 """What a step comes to, small enough to travel between tasks."""
@@ -220,18 +221,19 @@ class UnknownParamError(Exception):
     """A run was given params that its Dag does not know."""
 
     def __init__(self, dag_id: str, unknown: Sequence[str], known: Sequence[str]) -> None:
-        names = ", ".join(unknown)
-        super().__init__(f"{dag_id} does not know {names}; it takes {', '.join(known)}. Nothing was read or sent")
+        text = _("{dag_id} does not know {names}; it takes {known}. Nothing was read or sent")
+        super().__init__(text.format(dag_id=dag_id, names=", ".join(unknown), known=", ".join(known)))
 
 
 class WrongParamError(Exception):
     """A run was given a param of a kind that none is of."""
 
     def __init__(self, dag_id: str, name: str, value: float) -> None:
-        super().__init__(
-            f"{dag_id}: {name} is {value!r}, with a decimal point. Ids and numbers are whole, amounts are texts such "
+        text = _(
+            "{dag_id}: {name} is {value}, with a decimal point. Ids and numbers are whole, amounts are texts such "
             'as "250000.00". Nothing was read or sent'
         )
+        super().__init__(text.format(dag_id=dag_id, name=name, value=repr(value)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from ciclo.ledger.errors import (
     explained,
 )
 from ciclo.ledger.tables import Base, Organization
+from ciclo.locale import _
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -205,9 +206,9 @@ def existing_ledger(url: str, called: str, *, read_only: bool = False) -> Iterat
     try:
         address = parsed(url)
     except LedgerUrlError:
-        raise UnusableLedgerError(called, "its address is not one of SQLite or PostgreSQL.") from None
+        raise UnusableLedgerError(called, _("its address is not one of SQLite or PostgreSQL.")) from None
     if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
-        raise UnusableLedgerError(called, f"there is no file {address.database or 'in its address'}.")
+        raise UnusableLedgerError(called, _("there is no file {path}.").format(path=address.database or "?"))
     engine = open_engine(url, read_only=read_only)
     try:
         try:

@@ -39,6 +39,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from ciclo.ledger.database import ROWS_AT_ONCE, existing_ledger
 from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.tables import AuditEntry, Base, Period, PriceUpdateExecution
+from ciclo.locale import _
 
 
 class BackupError(LedgerError):
@@ -100,7 +101,8 @@ def _require_sound(partial: Path) -> None:
     with closing(sqlite3.connect(partial)) as copy:
         [(verdict,)] = copy.execute("PRAGMA integrity_check(1)").fetchall()
     if verdict != "ok":
-        raise BackupError(f"The backup is not sound ({verdict}): check the disk and the ledger itself.")
+        text = _("The backup is not sound ({verdict}): check the disk and the ledger itself.")
+        raise BackupError(text.format(verdict=verdict))
 
 
 def _sync(path: Path) -> None:
@@ -120,40 +122,42 @@ class TargetNotEmptyError(TransferError):
     """The target holds rows: it is a ledger already."""
 
     def __init__(self, table: str) -> None:
-        super().__init__(
-            f"The target is not empty: it has rows in {table}. Copy into a database that was only migrated."
-        )
+        text = _("The target is not empty: it has rows in {table}. Copy into a database that was only migrated.")
+        super().__init__(text.format(table=table))
 
 
 class BillingUnderWayError(TransferError):
     """A run holds a claim on the source: what it is told by the vendor would be missing in the copy."""
 
     def __init__(self, periods: int, updates: int, until: datetime) -> None:
-        super().__init__(
-            f"Somebody is billing: {periods} periods and {updates} price updates are being sent, under a lease that "
-            f"ends at {until:%Y-%m-%d %H:%M:%S} UTC. Pause the Dags, let their runs end, then copy."
+        text = _(
+            "Somebody is billing: {periods} periods and {updates} price updates are being sent, under a lease that "
+            "ends at {until} UTC. Pause the Dags, let their runs end, then copy."
         )
+        super().__init__(text.format(periods=periods, updates=updates, until=f"{until:%Y-%m-%d %H:%M:%S}"))
 
 
 class SourceChangedError(TransferError):
     """The source was written to while it was copied: the copy would be behind."""
 
     def __init__(self) -> None:
-        super().__init__("The source was changed while it was copied, nothing was kept. Pause the Dags, then copy.")
+        super().__init__(_("The source was changed while it was copied, nothing was kept. Pause the Dags, then copy."))
 
 
 class RowsRefusedError(TransferError):
     """A database did not give or take rows of a table."""
 
     def __init__(self, table: str, reason: str) -> None:
-        super().__init__(f"The rows of {table} cannot be copied: {reason}. Nothing was kept.")
+        text = _("The rows of {table} cannot be copied: {why}. Nothing was kept.")
+        super().__init__(text.format(table=table, why=reason))
 
 
 class CopyDiffersError(TransferError):
     """A row reads differently on the two sides, or only one side has it."""
 
     def __init__(self, table: str, key: str) -> None:
-        super().__init__(f"The copy of {table} differs from the source at {key}. Nothing was kept.")
+        text = _("The copy of {table} differs from the source at {key}. Nothing was kept.")
+        super().__init__(text.format(table=table, key=key))
 
 
 def copy_ledger(source: str, target: str, *, at: datetime) -> dict[str, int]:
@@ -327,7 +331,9 @@ def _rows_of(table: Table) -> Iterator[None]:
     except SQLAlchemyError as error:
         raise RowsRefusedError(table.name, _reason(error)) from None
     except (ArithmeticError, ValueError) as error:
-        raise RowsRefusedError(table.name, f"a value is not of its column's type ({type(error).__name__})") from None
+        raise RowsRefusedError(
+            table.name, _("a value is not of its column's type ({error})").format(error=type(error).__name__)
+        ) from None
 
 
 def _reason(error: SQLAlchemyError) -> str:

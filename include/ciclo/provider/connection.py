@@ -12,6 +12,8 @@ from ipaddress import ip_address
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from ciclo.locale import _
+
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_REQUESTS_PER_SECOND = 10.0
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
@@ -29,7 +31,8 @@ class ConnectionFieldError(ValueError):
         self.conn_id = conn_id
         self.field = field
         self.problem = problem
-        super().__init__(f"connection {conn_id!r}: {field} {problem}")
+        text = _("connection {conn_id}: {field} {problem}")
+        super().__init__(text.format(conn_id=repr(conn_id), field=field, problem=problem))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.conn_id, self.field, self.problem)

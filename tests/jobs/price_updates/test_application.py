@@ -8,7 +8,7 @@ import pytest
 
 from ciclo.domain.price_index import WindowPolicy
 from ciclo.domain.states import ExecutionState
-from ciclo.domain.wording import said
+from ciclo.domain.wording import plain_words, said
 from ciclo.jobs.price_updates import UpdateOptions
 from company import company, contract, rule, scheduled_update, service
 
@@ -248,7 +248,7 @@ def test_a_periodicity_under_a_year_is_warned_of_and_applied(billing):
 
     outcome = run.apply(date(2025, 6, 30))
 
-    assert "Law 10.192/2001" in run.executions()[0].evidence["warnings"][0]
+    assert "Law 10.192/2001" in plain_words(run.executions()[0].evidence["warnings"][0])
     assert any("Law 10.192/2001" in problem.message for problem in outcome.problems)
     assert outcome.applied == 1
 
@@ -264,7 +264,7 @@ def test_an_update_long_overdue_at_first_sight_is_applied_with_a_warning(billing
 
     first, second, third = run.executions()
     assert [e.state for e in (first, second, third)] == ["applied"] * 3
-    assert "make sure that nobody has readjusted the price by hand" in first.evidence["warnings"][0]
+    assert "make sure that nobody has readjusted the price by hand" in plain_words(first.evidence["warnings"][0])
     assert third.evidence["prices"][0]["old"] == second.evidence["prices"][0]["new"]
 
 

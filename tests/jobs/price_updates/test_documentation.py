@@ -48,7 +48,7 @@ def test_the_publication_calendar_is_the_codes(index):
 
 def test_the_law_is_named_as_the_warning_names_it():
     assert "Law 10.192/2001, art. 2, § 1" in PAGE
-    assert "Law 10.192/2001, art. 2, § 1" in law_warning(6)
+    assert "Law 10.192/2001, art. 2, § 1" in str(law_warning(6))
 
 
 def test_ten_rounded_units_are_worth_what_the_page_says():

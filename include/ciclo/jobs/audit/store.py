@@ -15,6 +15,7 @@ from typing import Any
 
 from ciclo.billimatic.models import Contract, Invoice, InvoiceRule, Nfse, OddRecord
 from ciclo.jobs.audit.judge import ALIVE_AND_BILLED
+from ciclo.locale import _
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS audited (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -40,7 +41,8 @@ class OtherAuditError(Exception):
 
     def __init__(self, path: Path, was: Mapping[str, str]) -> None:
         about = ", ".join(f"{name} {value}" for name, value in was.items())
-        super().__init__(f"{path} was read for {about}: delete it, or name another file")
+        text = _("{path} was read for {about}: delete it, or name another file")
+        super().__init__(text.format(path=path, about=about))
 
 
 class AuditStore:

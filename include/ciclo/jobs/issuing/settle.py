@@ -25,6 +25,7 @@ from ciclo.jobs.issuing.match import PeriodKey, reference, references_in
 from ciclo.jobs.issuing.record import Found, reason_about
 from ciclo.ledger.repositories import Scope, StateCount
 from ciclo.ledger.tables import Period
+from ciclo.locale import _
 
 LOST_AT_MOST = 2
 """Answers lost for one period after which a person looks before it is sent again."""
@@ -35,8 +36,12 @@ class StillInDoubtError(Exception):
 
     def __init__(self, in_doubt: int, submitting: int, ready_at: datetime | None) -> None:
         self.ready_at = ready_at
-        when = f"; it can be settled from {ready_at:%Y-%m-%d %H:%M:%S} UTC on" if ready_at else ""
-        super().__init__(f"{in_doubt} periods are in doubt and {submitting} are being submitted{when}")
+        text = _("{in_doubt} periods are in doubt and {submitting} are being submitted")
+        said = text.format(in_doubt=in_doubt, submitting=submitting)
+        if ready_at:
+            when = _("it can be settled from {instant} UTC on").format(instant=f"{ready_at:%Y-%m-%d %H:%M:%S}")
+            said = f"{said}; {when}"
+        super().__init__(said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +146,11 @@ class NothingBilledError(Exception):
     """Periods were due and none of them became an invoice: a green run would hide it."""
 
     def __init__(self, parked: int, waiting: int, first_reason: str | None) -> None:
-        because = f"; the first reason: {first_reason}" if first_reason else ""
-        super().__init__(f"nothing was billed: {parked} periods are parked and {waiting} wait{because}")
+        text = _("nothing was billed: {parked} periods are parked and {waiting} wait")
+        said = text.format(parked=parked, waiting=waiting)
+        if first_reason:
+            said = f"{said}; {_('the first reason: {reason}').format(reason=first_reason)}"
+        super().__init__(said)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,15 +20,15 @@ from ciclo.jobs.periods.plan import Backdated, PlanOutcome, plan_periods
 from ciclo.jobs.rules.read import ANEW, CURRENT, Readings, read_contract_list, read_in_batches
 from ciclo.jobs.rules.store import Problem
 from ciclo.ledger.repositories import Scope
+from ciclo.locale import _
 
 
 class NeverExpandedError(Exception):
     """A month was never expanded: an empty day of it proves nothing."""
 
     def __init__(self, month: date) -> None:
-        super().__init__(
-            f"{month:%Y-%m} was never expanded, so its periods are not known: run expand_invoice_rules for it first"
-        )
+        text = _("{month} was never expanded, so its periods are not known: run expand_invoice_rules for it first")
+        super().__init__(text.format(month=f"{month:%Y-%m}"))
 
 
 @dataclass(slots=True)

@@ -15,8 +15,11 @@ from ciclo.jobs.price_updates.updated_rule import Due, Prices, UpdatedRule, writ
 from ciclo.jobs.rules.prices import readjusted_services
 from ciclo.jobs.rules.schedules import domain_update
 from ciclo.ledger.tables import Payload
+from ciclo.locale import N_, Text
 
-UNMOVED = "the vendor's execution date has not moved: make sure that nobody changed the price for another reason"
+UNMOVED = Text(
+    N_("the vendor's execution date has not moved: make sure that nobody changed the price for another reason")
+)
 
 
 class VendorSign(Enum):
@@ -39,7 +42,7 @@ class Adoption:
     """Unit values at the vendor of the services that the update readjusts."""
     before: Prices
     """Those in force before."""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Text, ...] = ()
 
 
 def judge_vendor(rule: UpdatedRule, due: Due, proposal: Proposal | None) -> Adoption | Reason | None:  # noqa: PLR0911 - one a case
@@ -118,9 +121,9 @@ def adoption_evidence(adoption: Adoption, due: Due, proposal: Proposal | None, w
     """Return the evidence of an adoption: the vendor's prices, ours, and the difference."""
     ours = proposal.new_prices if proposal else {}
     evidence = proposal.evidence() if proposal else {"months": [], "accumulated": None, "floored": False}
-    warnings = [*evidence.get("warnings", ()), *adoption.warnings]
+    warnings = [*evidence.get("warnings", ()), *(each.fact for each in adoption.warnings)]
     if why_not is not None:
-        warnings.append(f"our own computation is missing: {why_not}")
+        warnings.append(Text(N_("our own computation is missing: {why}"), why=why_not).fact)
     prices = []
     for key, value in adoption.prices.items():
         entry: Payload = {"service_id": key, "old": written(adoption.before.get(key, value)), "new": written(value)}

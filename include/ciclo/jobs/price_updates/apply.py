@@ -29,7 +29,7 @@ from ciclo.domain.errors import DomainError, MissingIndexValue
 from ciclo.domain.price_index import available_from, price_index
 from ciclo.domain.pricing import WHOLE_RULE, next_execution
 from ciclo.domain.states import ExecutionState, Fact, Reason, ReasonKind
-from ciclo.domain.wording import said
+from ciclo.domain.wording import plain_words, said
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.adopt import Adoption, adoption_evidence, judge_vendor
@@ -442,7 +442,8 @@ def _complete(run: Run, case: Case, work: Completion) -> Step:
     run.outcome.adopted += work.target is ExecutionState.ADOPTED
     run.outcome.invoices += len(brought.entries)
     place = f"contract {case.rule.contract_id}, rule {case.rule.rule_id}, update of {case.due.execution_date}"
-    run.note(case, (f"{place}: {text}" for text in (*work.evidence.get("warnings", ()), *brought.warnings)))
+    warnings = (*work.evidence.get("warnings", ()), *(each.fact for each in brought.warnings))
+    run.note(case, (f"{place}: {plain_words(warning)}" for warning in warnings))
     return Step.NEXT
 
 

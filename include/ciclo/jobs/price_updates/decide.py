@@ -13,13 +13,18 @@ from ciclo.domain.continuity import Basis, months_from
 from ciclo.domain.money import brl
 from ciclo.domain.price_index import price_index
 from ciclo.domain.states import ExecutionState, Fact, Reason, ReasonKind
+from ciclo.domain.wording import plain_words
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.propose import Proposal, batch_hash
 from ciclo.jobs.price_updates.updated_rule import Prices, written
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import Payload, PriceUpdateExecution
+from ciclo.locale import N_, _
 
-HEADINGS = ("Contract", "Rule", "Service", "On", "Index", "Months", "Factor", "Old price", "New price", "Note")
+HEADINGS = (
+    *(N_("Contract"), N_("Rule"), N_("Service"), N_("On"), N_("Index"), N_("Months"), N_("Factor"), N_("Old price")),
+    *(N_("New price"), N_("Note")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +58,8 @@ def batch_table(ctx: JobContext, batch: Batch) -> str:
     rows = ctx.executions.some(batch.execution_ids)
     names = {contract.contract_id: contract.name for contract in ctx.contracts.every()}
     lines = [line for row in rows for line in _lines(row, names.get(row.contract_id, ""))]
-    head = ["| " + " | ".join(HEADINGS) + " |", "|" + "---|" * len(HEADINGS)]
-    return "\n".join([*head, *lines, "", f"Hash of these proposals: `{batch.hash}`"])
+    head = ["| " + " | ".join(map(_, HEADINGS)) + " |", "|" + "---|" * len(HEADINGS)]
+    return "\n".join([*head, *lines, "", _("Hash of these proposals: {hash}").format(hash=f"`{batch.hash}`")])
 
 
 def _lines(row: PriceUpdateExecution, name: str) -> list[str]:
@@ -65,14 +70,14 @@ def _lines(row: PriceUpdateExecution, name: str) -> list[str]:
         (
             f"{row.contract_id} {name}",
             str(row.rule_id),
-            str(price["service_id"] or "whole rule"),
-            row.execution_date.isoformat(),
+            str(price["service_id"] or _("whole rule")),
+            plain_words(row.execution_date),
             price_index(row.price_index).label,
-            f"{months[0]} to {months[-1]}" if months else "",
+            _("{first} to {last}").format(first=months[0], last=months[-1]) if months else "",
             factor,
             brl(Decimal(price["old"])),
             brl(Decimal(price["new"])),
-            "; ".join(evidence.get("warnings", ())),
+            "; ".join(map(plain_words, evidence.get("warnings", ()))),
         )
         for price in evidence.get("prices", ())
     ]

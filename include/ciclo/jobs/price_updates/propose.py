@@ -34,6 +34,7 @@ from ciclo.jobs.rules.schedules import domain_update
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import IndexValue, Payload, ScheduledUpdate
 from ciclo.ledger.terms import terms_hash
+from ciclo.locale import N_, Text
 
 
 class IndexBook:
@@ -104,7 +105,7 @@ class Proposal:
     lines: tuple[ServiceChange, ...]
     months: list[Payload]
     """The values of all months that are used, for the evidence."""
-    warnings: tuple[str, ...]
+    warnings: tuple[Text, ...]
     hash: str
 
     @property
@@ -151,7 +152,7 @@ class Proposal:
                 | ({} if same or not line.steps else {"terms": list(line.steps)})
                 for line in self.lines
             ],
-            "warnings": list(self.warnings),
+            "warnings": [warning.fact for warning in self.warnings],
         }
         return found | ({"terms": list(self.lines[0].steps)} if same and self.agreed else {})
 
@@ -263,21 +264,22 @@ def prices_before(rule: UpdatedRule, execution: Execution) -> Prices:
     return found
 
 
-def _warnings(due: Due) -> tuple[str, ...]:
+def _warnings(due: Due) -> tuple[Text, ...]:
     found = [law_warning(due.scheduled.month_quantity), _long_past(due)]
     return tuple(warning for warning in found if warning)
 
 
-def _long_past(due: Due) -> str | None:
+def _long_past(due: Due) -> Text | None:
     """Warn where a rule came to Ciclo with an execution that was more than a period overdue: was it done by hand?"""
     first_seen = due.scheduled.first_seen_at.date()
     overdue = (first_seen.year - due.execution_date.year) * 12 + first_seen.month - due.execution_date.month
     if overdue < due.scheduled.month_quantity:
         return None
-    return (
-        f"the update of {due.execution_date} was overdue when the rule was first seen on {first_seen}: "
-        "make sure that nobody has readjusted the price by hand"
+    text = N_(
+        "the update of {day} was overdue when the rule was first seen on {first_seen}: make sure that nobody has "
+        "readjusted the price by hand"
     )
+    return Text(text, day=due.execution_date.isoformat(), first_seen=first_seen.isoformat())
 
 
 def _hash(rule: UpdatedRule, due: Due, policy: WindowPolicy, lines: list[ServiceChange], used: list[Payload]) -> str:

@@ -13,6 +13,7 @@ from ciclo.domain.errors import DomainError, MissingIndexValue
 from ciclo.domain.price_index import PriceIndex, WindowPolicy, price_index, window
 from ciclo.domain.pricing import remind_at
 from ciclo.domain.states import UNSENT
+from ciclo.domain.wording import BREAKS
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.outcome import UpdateOptions
 from ciclo.jobs.price_updates.propose import IndexBook, Proposal, propose
@@ -20,6 +21,7 @@ from ciclo.jobs.price_updates.updated_rule import Due, UpdatedRule, updated_rule
 from ciclo.jobs.rules.prices import readjusted_services
 from ciclo.jobs.rules.schedules import domain_update
 from ciclo.ledger.repositories import Scope
+from ciclo.locale import _
 
 LONGEST_NOTICE = 400
 """Days ahead for which updates are looked at: nobody reminds earlier than a year before."""
@@ -146,10 +148,10 @@ def _attempt(rule: UpdatedRule, due: Due, book: IndexBook, policy: WindowPolicy)
     try:
         proposal = propose(rule, due, book, policy)
     except MissingIndexValue as error:
-        return None, f"{error.month:%m/%Y} is not published yet"
+        return None, _("{month} is not published yet").format(month=f"{error.month:%m/%Y}")
     except DomainError as error:
         return None, str(error)
-    notes = [*(each.value for each in proposal.breaks), *proposal.warnings]
+    notes = [*(_(BREAKS[each]) for each in proposal.breaks), *map(str, proposal.warnings)]
     return proposal, "; ".join(notes) or None
 
 

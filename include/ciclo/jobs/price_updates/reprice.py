@@ -28,6 +28,12 @@ from ciclo.jobs.price_updates.updated_rule import UpdatedRule
 from ciclo.ledger.repositories import Disagreement, UseState
 from ciclo.ledger.tables import Payload, Period
 from ciclo.ledger.terms import RuleTerms, ServiceLine
+from ciclo.locale import N_, Text
+
+NOT_BROUGHT = N_("invoice {invoice_id} could not be brought to the new price: {error}")
+SET_BY_HAND = N_("invoice {invoice_id}: {amount} was set by hand and stays")
+SERVICE_SET_BY_HAND = N_("invoice {invoice_id}: {amount} of {service} was set by hand and stays")
+OTHER_SERVICES = N_("invoice {invoice_id}: its services are not the rule's; it stays as it is")
 
 GENERATED_AHEAD = 36
 """Months ahead in which a rule without an end may have invoices: the vendor generates 24, and may extend them."""
@@ -49,7 +55,7 @@ class Brought:
     """Those at the new price now, as the vendor answered them, with the period that they are adopted by, if any."""
     entries: list[Payload] = field(default_factory=list)
     """For the evidence: `{"invoice_id", "old", "new"}`."""
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[Text] = field(default_factory=list)
     findings: list[Disagreement] = field(default_factory=list)
     """Those that a person had changed and that stay as they are."""
 
@@ -118,7 +124,7 @@ def bring_to_price(
         try:
             _bring_one(ctx, rule, owned, prices, brought)
         except (RejectedError, NotFoundError, DomainError) as error:
-            brought.warnings.append(f"invoice {owned.invoice.id} could not be brought to the new price: {error}")
+            brought.warnings.append(Text(NOT_BROUGHT, invoice_id=owned.invoice.id, error=str(error)))
         except AuthenticationError:
             raise
         except ApiError as error:
@@ -157,7 +163,8 @@ def _invoices_from(ctx: JobContext, rule: UpdatedRule, day: date, brought: Broug
     for key, contest in look.assignment.contested.items():
         if key.rule_id == rule.rule_id and key.issue_date >= day:
             ids = ", ".join(map(str, contest.invoice_ids))
-            brought.warnings.append(f"it cannot be told which invoice of {key.issue_date} is its own: {ids} stay")
+            text = N_("it cannot be told which invoice of {day} is its own: {invoice_ids} stay")
+            brought.warnings.append(Text(text, day=key.issue_date.isoformat(), invoice_ids=ids))
     return sorted(found, key=lambda each: each.planned_date)
 
 
@@ -166,7 +173,7 @@ def _still_there(ctx: JobContext, period: Period, brought: Brought) -> Invoice |
     try:
         return ctx.api.invoice(period.contract_id, invoice_id)
     except NotFoundError as error:
-        brought.warnings.append(f"invoice {invoice_id} could not be brought to the new price: {error}")
+        brought.warnings.append(Text(NOT_BROUGHT, invoice_id=invoice_id, error=str(error)))
     except AuthenticationError:
         raise
     except ApiError as error:
@@ -211,14 +218,14 @@ def _with_its_adjustments(rule: UpdatedRule, owned: _Owned, prices: _Repricing) 
     return [(at(prices.before, each), at(prices.after, each)) for each in some] if sent else []
 
 
-def _change_with(invoice: Invoice, bills: Sequence[tuple[Bill, Bill]]) -> tuple[dict[str, Any], list[str]]:
+def _change_with(invoice: Invoice, bills: Sequence[tuple[Bill, Bill]]) -> tuple[dict[str, Any], list[Text]]:
     """Return the fields to send to an invoice that has adjustments, and what a person changed by hand."""
     for before, after in bills:
         try:
             return fields_of(invoice, what_lacks(invoice, [before], after)), []
         except ChangedByHand:
             continue
-    return {}, [f"invoice {invoice.id}: {brl(invoice.gross_value)} was set by hand and stays"]
+    return {}, [Text(SET_BY_HAND, invoice_id=invoice.id, amount=brl(invoice.gross_value))]
 
 
 def _left_as_it_is(rule: UpdatedRule, owned: _Owned, new: Decimal) -> Disagreement:
@@ -245,29 +252,37 @@ def _left_as_it_is(rule: UpdatedRule, owned: _Owned, new: Decimal) -> Disagreeme
     )
 
 
-def _too_late(invoice: Invoice, new: Decimal) -> str:
-    return (
-        f"invoice {invoice.id} of {invoice.issue_date} is {invoice.state} at {brl(invoice.gross_value)} already; "
-        f"the new price would have made it {brl(new)}"
+def _too_late(invoice: Invoice, new: Decimal) -> Text:
+    return Text(
+        N_(
+            "invoice {invoice_id} of {day} is {state} at {amount} already; "
+            "the new price would have made it {new_amount}"
+        ),
+        invoice_id=invoice.id,
+        day=invoice.issue_date.isoformat(),
+        state=Text(str(invoice.state).replace("_", " ")),
+        amount=brl(invoice.gross_value),
+        new_amount=brl(new),
     )
 
 
-def _change(owned: _Owned, prices: _Repricing) -> tuple[dict[str, Any], list[str]]:
+def _change(owned: _Owned, prices: _Repricing) -> tuple[dict[str, Any], list[Text]]:
     """Return the fields to send, empty if there are none, and what a person changed by hand."""
     invoice, lines = owned.invoice, owned.terms.services
     if not invoice.services:
         _, new = prices.gross(owned)
         if cents(invoice.gross_value) not in prices.expected_gross(owned):
-            return {}, [f"invoice {invoice.id}: {brl(invoice.gross_value)} was set by hand and stays"]
+            return {}, [Text(SET_BY_HAND, invoice_id=invoice.id, amount=brl(invoice.gross_value))]
         return ({} if cents(invoice.gross_value) == new else {"gross_value": new}), []
     pairs = _pairs(invoice.services, lines)
     if pairs is None:
-        return {}, [f"invoice {invoice.id}: its services are not the rule's; it stays as it is"]
+        return {}, [Text(OTHER_SERVICES, invoice_id=invoice.id)]
     changed, by_hand = [], []
     for service, line in pairs:
         new = price_in_force(prices.after, owned.planned_date, line.id)
         if service.unit_value not in prices.expected(line, owned.planned_date):
-            by_hand.append(f"invoice {invoice.id}: {brl(service.unit_value)} of {line.name} was set by hand and stays")
+            price = brl(service.unit_value)
+            by_hand.append(Text(SERVICE_SET_BY_HAND, invoice_id=invoice.id, amount=price, service=line.name))
         elif service.unit_value != new:
             changed.append({"id": service.id, "unit_value": new})
     return ({"services": changed} if changed else {}), by_hand

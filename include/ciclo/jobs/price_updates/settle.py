@@ -101,7 +101,7 @@ def complete(ctx: JobContext, work: Completion) -> Brought | None:
 
 def _record(ctx: JobContext, work: Completion, brought: Brought, now: datetime) -> bool:
     evidence = dict(work.evidence)
-    evidence["warnings"] = [*evidence.get("warnings", ()), *brought.warnings]
+    evidence["warnings"] = [*evidence.get("warnings", ()), *(each.fact for each in brought.warnings)]
     if brought.entries:
         evidence["invoices"] = brought.entries
     if not ctx.executions.change(
@@ -325,7 +325,7 @@ def _finish(
     if brought is not None:
         outcome.applied += 1
         outcome.invoices += len(brought.entries)
-        outcome.problems += [Problem(current.contract_id, current.rule_id, text) for text in brought.warnings]
+        outcome.problems += [Problem(current.contract_id, current.rule_id, str(text)) for text in brought.warnings]
 
 
 def _park(

@@ -22,7 +22,7 @@ from ciclo.jobs.rules.ask import RuleBatch, rule_batches
 from ciclo.jobs.rules.store import Problem, store_rules
 from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import ACTIVE, Disagreement
-from ciclo.locale import N_, Text
+from ciclo.locale import N_, Text, _
 
 ANEW = timedelta(0)
 """Read whatever was read before."""
@@ -41,10 +41,11 @@ class DisappearedError(Exception):
     """The vendor's answer lacks so many of the known contracts that it is not believed: nothing was changed by it."""
 
     def __init__(self, missing: int, known: int) -> None:
-        super().__init__(
-            f"{missing} of {known} known contracts are missing from the vendor's list, twice: nothing was changed. "
+        text = _(
+            "{missing} of {known} known contracts are missing from the vendor's list, twice: nothing was changed. "
             "If they were really ended, acknowledge the finding that says so and run again"
         )
+        super().__init__(text.format(missing=missing, known=known))
 
 
 @dataclass(slots=True)

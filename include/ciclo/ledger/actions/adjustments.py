@@ -16,12 +16,14 @@ from ciclo.domain.adjustments import AdjustmentKind, InvalidAdjustment
 from ciclo.domain.errors import DomainError
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
+from ciclo.domain.wording import plain_words
 from ciclo.ledger.actions.act import ActionOutcome, NoSuchRow, NotPossible, usable_note
 from ciclo.ledger.actions.adjustment_checks import AdjustmentError, NewAdjustment, Refusal, known_of, row_of
 from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.repositories import Actor, AdjustmentRepository, AdjustmentState, PeriodRepository, Scope
 from ciclo.ledger.tables import Adjustment as AdjustmentRow
 from ciclo.ledger.tables import AdjustmentUse, Period
+from ciclo.locale import _
 
 CHECKED_AT_ONCE = 1000
 """Adjustments whose rules and periods are in memory together."""
@@ -198,7 +200,7 @@ def withdraw_adjustment(
     if adjustment is None:
         raise NoSuchRow("adjustment", adjustment_id)
     if adjustment.state == AdjustmentState.WITHDRAWN:
-        return ActionOutcome(changed=False, message="It is withdrawn already.")
+        return ActionOutcome(changed=False, message=_("It is withdrawn already."))
     _require_unused(session, adjustment, from_date)
     reason = Reason(ReasonKind.ADJUSTMENT_WITHDRAWN, {"person": person, "note": text})
     first = max(from_date or adjustment.from_date, adjustment.from_date)
@@ -207,9 +209,9 @@ def withdraw_adjustment(
     if first > adjustment.from_date:
         adjustment.to_date, adjustment.changed_at = first - timedelta(days=1), at
         session.flush()
-        return ActionOutcome(changed=True, message=f"It ends on {adjustment.to_date}.")
+        return ActionOutcome(changed=True, message=_("It ends on {day}.").format(day=plain_words(adjustment.to_date)))
     repository.withdraw(adjustment, reason=reason, at=at)
-    return ActionOutcome(changed=True, message="Withdrawn.")
+    return ActionOutcome(changed=True, message=_("Withdrawn."))
 
 
 def _require_unused(session: Session, adjustment: AdjustmentRow, from_date: date | None) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from ciclo.ledger.queries.paging import contains
 from ciclo.ledger.tables import Contract, Invoice, Organization, Period, Rule
+from ciclo.locale import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,10 @@ class OrganizationName:
 def organizations(session: Session) -> tuple[OrganizationName, ...]:
     """Return every organization of the ledger, by id."""
     query = select(Organization.organization_id, Organization.name).order_by(Organization.organization_id)
-    return tuple(OrganizationName(key, name or f"Organization {key}") for key, name in session.execute(query))
+    return tuple(
+        OrganizationName(key, name or _("Organization {number}").format(number=key))
+        for key, name in session.execute(query)
+    )
 
 
 def newest_issue_date(session: Session, organization_id: int, up_to: date) -> date | None:
@@ -71,10 +75,13 @@ def _by_id(session: Session, organization_id: int, number: int) -> tuple[Hit, ..
         *(Hit("contract", *row) for row in session.execute(contract)),
         *(Hit("rule", *row) for row in session.execute(rule)),
         *(
-            Hit("invoice", key, text or f"Invoice {key}", None, day, of_period)
+            Hit("invoice", key, text or _("Invoice {number}").format(number=key), None, day, of_period)
             for key, text, day, of_period in session.execute(invoice)
         ),
-        *(Hit("period", key, f"Period {key}", None, day, key) for key, day in session.execute(period)),
+        *(
+            Hit("period", key, _("Period {number}").format(number=key), None, day, key)
+            for key, day in session.execute(period)
+        ),
     )
 
 
