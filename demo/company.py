@@ -28,7 +28,12 @@ _DATE: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})(.*)|(\d{2})/(\d{2})/(\d{4})(
 
 
 def as_written() -> Json:
-    """Return the company of 2025 in the state file's shape, with `deeds`: what people do to the vendor's invoices."""
+    """Return the company of 2025 in the state file's shape, with what people and systems do in its year.
+
+    `deeds` are done to the vendor's invoices, `not_generated` are rules that were entered while the vendor made no
+    invoices, `measured` those that are billed by quantities, `adjustments` what differs in the year (the columns of an
+    import; of a part month only the day on which the service begins or ends), `billed_again` what is billed anew.
+    """
     state: Json = json.loads(FILE.read_text(encoding="utf-8"))
     return state
 

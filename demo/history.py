@@ -1,8 +1,9 @@
 """What happened at the vendor before Ciclo came: rules were entered, their invoices made, people worked on them.
 
 Rules younger than the vendor's horizon are entered over its API on their day, so that it generates their invoices
-itself, issues and readjusts them as time passes; the company's `deeds` are done to some of them. The older rules are
-there as the company's file says: nobody has made their invoices of the year, nobody has readjusted them.
+itself, issues and readjusts them as time passes; the company's `deeds` are done to some of them. The older rules, and
+those that were entered while it made none (`not_generated`), are there as the company's file says: nobody has made
+their invoices of the year, nobody has readjusted them.
 """
 
 from dataclasses import dataclass, field
@@ -86,7 +87,8 @@ def _is_young(rule: Json, whole: Json) -> bool:
     horizon = first.replace(year=first.year + HORIZON_YEARS, day=min(first.day, 28))
     active = contracts[rule["contract_id"]]["state"] == "active"
     ordinary = bool(rule["description"]) and rule["approval_status"] == "approved"  # what is generated is approved
-    return active and ordinary and horizon > YEAR_START and first <= YEAR_END
+    generated = ordinary and rule["id"] not in whole["not_generated"]
+    return active and generated and horizon > YEAR_START and first <= YEAR_END
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.price_index import PriceIndex
@@ -28,7 +29,7 @@ ACTOR = Actor(dag_id="demo")
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Periods of the window, how many are invoices, and their amount in BRL."""
+    """Periods of the window that are to be billed, how many are invoices, and their amount in BRL."""
 
     periods: int = 0
     issued: int = 0
@@ -84,7 +85,15 @@ class LedgerView:
         with Session(self._engine) as session:
             totals = self._periods(session).totals(self._scope)
         issued = totals[PeriodState.ISSUED]
-        return Counts(sum(state.periods for state in totals.values()), issued.periods, issued.amount)
+        billable = sum(state.periods for state in totals.values()) - totals[PeriodState.CANCELLED].periods
+        return Counts(billable, issued.periods, issued.amount)
+
+    def period(self, rule_id: int, month: date) -> Period:
+        """Return the one period that a monthly rule issues in a month."""
+        days = DateRange.month_of(month)
+        mine = select(Period).where(Period.organization_id == self._organization_id, Period.rule_id == rule_id)
+        with Session(self._engine) as session:
+            return session.scalars(mine.where(Period.issue_date >= days.start, Period.issue_date < days.end)).one()
 
     def stopped(self) -> list[Stopped]:
         """Return what needs attention, oldest first."""

@@ -4,14 +4,15 @@ Slow and obvious on purpose. A day is an issue date if the calendar says so; mon
 series are read from the file itself; every invoice is held against every period of its contract. A period without
 invoice is missing unless it was held back with a reason; one with two is a duplicate; an invoice that no period called
 for is unexpected; one at another price than that of its planned date is mispriced, unless it was there before Ciclo
-came: then a person has changed it, and Ciclo must have shown it.
+came: then a person has changed it, and Ciclo must have shown it. What differs in the year, measured, agreed or paused
+(`adjustments` of the state from before), is part of what a period costs, by the same slow code.
 """
 
 import csv
 import re
 from calendar import monthrange
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -33,20 +34,30 @@ class ExpectedPeriod(NamedTuple):
         return f"contract {self.contract_id}, rule {self.rule_id}, {self.issue_date.isoformat()}"
 
 
-def expected_periods(state: Json, first: date, last: date) -> list[ExpectedPeriod]:
+def expected_periods(state: Json, first: date, last: date, differing: Sequence[Json] = ()) -> list[ExpectedPeriod]:
     """Return the periods of all rules of active contracts with an issue date from `first` to `last`, both included.
 
-    `state` is a sandbox state (file or `GET /_sandbox/state`). Source of the rule: what the
-    vendor's API says of an invoice rule.
+    `state` is a sandbox state (file or `GET /_sandbox/state`); what `differing` pauses is left out. Source of the rule:
+    what the vendor's API says of an invoice rule.
     """
     active = {contract["id"] for contract in state["contracts"] if contract["state"] == "active"}
+    pauses = [each for each in differing if each["kind"] == "skip"]
     return [
         ExpectedPeriod(rule["contract_id"], rule["id"], day)
         for rule in state["invoice_rules"]
         if rule["contract_id"] in active
         for day in _days(first, last)
         if _issues_on(rule["additional_information"], day)
+        and not any(pause["contract_id"] == rule["contract_id"] and _is_for(pause, day) for pause in pauses)
     ]
+
+
+def _is_for(adjustment: Json, day: date) -> bool:
+    """Whether what differs is for the period of a day: of its month, or from its first day to its last one."""
+    if "period" in adjustment:
+        month = date.fromisoformat(adjustment["period"])
+        return (month.year, month.month) == (day.year, day.month)
+    return date.fromisoformat(adjustment["from"]) <= day <= date.fromisoformat(adjustment["to"])
 
 
 def _issues_on(recurrence: Json, day: date) -> bool:
@@ -96,10 +107,30 @@ class PriceOracle:
 
     def __init__(self, state: Json) -> None:
         self._rules = {rule["id"]: rule for rule in state["invoice_rules"]}
+        self._differing: list[Json] = state.get("adjustments", [])
         self._series = shipped_series()
 
-    def gross_value(self, rule_id: int, issue_date: date) -> Decimal:
-        """Return what a rule bills on a day: its lines at the prices in force, each rounded half up to cents. BRL."""
+    def with_what_differs(self, rule_id: int, issue_date: date) -> Decimal:
+        """Return what a rule's period costs with what differs: measured, in part, a line more, a discount. BRL."""
+        mine = [each for each in self._differing if each.get("rule_id") == rule_id and _is_for(each, issue_date)]
+        units = {each["service"]: Decimal(each["quantity"]) for each in mine if each["kind"] == "quantity"}
+        total = self.gross_value(rule_id, issue_date, units)
+        for part in (each for each in mine if each["kind"] == "prorate"):
+            days = monthrange(issue_date.year, issue_date.month)[1]
+            first = int(part["first_day"][-2:]) if "first_day" in part else 1
+            last = int(part["last_day"][-2:]) if "last_day" in part else days
+            total = _to_cents(total * (last - first + 1) / days)
+        for line in (each for each in mine if each["kind"] == "line"):
+            total += _to_cents(Decimal(line["quantity"]) * Decimal(line["unit_value"]))
+        for discount in (each for each in mine if each["kind"] == "discount"):
+            total -= _to_cents(total * Decimal(discount["percent"]) / 100)
+        return total
+
+    def gross_value(self, rule_id: int, issue_date: date, measured: Mapping[str, Decimal] | None = None) -> Decimal:
+        """Return what a rule bills on a day: its lines at the prices in force, each rounded half up to cents. BRL.
+
+        `measured` are units by the name of the service, instead of the rule's.
+        """
         rule = self._rules[rule_id]
         prices = _starting_prices(rule)
         for day in _days_of_updates(rule, issue_date):
@@ -108,7 +139,8 @@ class PriceOracle:
                     self._apply(update, rule, day, prices)
         if not rule["services"]:
             return prices[None]
-        lines = ((Decimal(line["units"]), prices[line["id"]]) for line in rule["services"])
+        units = measured or {}
+        lines = ((units.get(line["name"], Decimal(line["units"])), prices[line["id"]]) for line in rule["services"])
         return sum((_to_cents(units * price) for units, price in lines), Decimal(0))
 
     def _apply(self, update: Json, rule: Json, day: date, prices: dict[int | None, Decimal]) -> None:
@@ -257,6 +289,20 @@ class Proof:
     shown_wrongly: tuple[Difference, ...]
     parked: Mapping[ExpectedPeriod, str]
     waiting: Mapping[ExpectedPeriod, str]
+    differing: int
+    """Periods that cost something else than their rule says."""
+    paused: int
+    """Periods that are not billed."""
+    billed_again: tuple[ExpectedPeriod, ...]
+    """Periods of which Ciclo's first invoice was cancelled, and that have another one."""
+
+    def figures(self) -> Json:
+        """Return the figures for machines: how many of each, and BRL."""
+        counted = ("missing", "duplicates", "unexpected", "unbalanced", "mispriced", "edited", "not_shown",
+                   "shown_wrongly", "parked", "waiting", "billed_again")  # fmt: skip
+        plain = {"expected": self.expected, "invoices": self.invoices, "total": f"{self.total:.2f}"}
+        more = {"differing": self.differing, "paused": self.paused, "holds": self.holds}
+        return plain | {name: len(getattr(self, name)) for name in counted} | more
 
     @property
     def holds(self) -> bool:
@@ -275,8 +321,10 @@ def prove(state: Json, before: Json, first: date, last: date, seen: Seen) -> Pro
         last: last issue date.
         seen: what was there before, and what Ciclo says.
     """
-    expected = expected_periods(state, first, last)
+    differing: list[Json] = before.get("adjustments", [])
+    expected = expected_periods(state, first, last, differing)
     worth = _worth(before, expected)
+    by_rule = PriceOracle(before)
     found, unexpected = _invoices_by_period(state, worth, first, last)
     absent = [period for period in expected if not found[period]]
     are_parked, are_waiting = _explained(absent, seen.parked), _explained(absent, seen.waiting)
@@ -307,7 +355,16 @@ def prove(state: Json, before: Json, first: date, last: date, seen: Seen) -> Pro
         shown_wrongly=tuple(sorted(seen.shown - edited)),
         parked=are_parked,
         waiting=are_waiting,
+        differing=sum(by_rule.gross_value(each.rule_id, each.issue_date) != worth[each] for each in expected),
+        paused=len(expected_periods(state, first, last)) - len(expected),
+        billed_again=tuple(period for period in expected if found[period] and _was_cancelled(state, period)),
     )
+
+
+def _was_cancelled(state: Json, period: ExpectedPeriod) -> bool:
+    """Whether an invoice that Ciclo made for a period is cancelled."""
+    name = f"ciclo:{state['organizations'][0]['id']}:{period.rule_id}:{period.issue_date.isoformat()}"
+    return any(one["state"] == "cancelled" and name in (one["comments"] or "") for one in state["invoices"])
 
 
 def removed_periods(state: Json, before: Json, first: date, last: date) -> list[ExpectedPeriod]:
@@ -315,7 +372,7 @@ def removed_periods(state: Json, before: Json, first: date, last: date) -> list[
 
     The vendor makes a rule's invoices all at once, without a gap: somebody removed what is not there.
     """
-    expected = expected_periods(state, first, last)
+    expected = expected_periods(state, first, last, before.get("adjustments", []))
     found, _ = _invoices_by_period(state, _worth(before, expected), first, last)
     made = [period for period in expected if any(invoice.get("generated") for invoice in found[period])]
     days: dict[int, list[date]] = defaultdict(list)
@@ -340,7 +397,7 @@ Worth = Mapping[ExpectedPeriod, Decimal]
 
 def _worth(before: Json, expected: list[ExpectedPeriod]) -> Worth:
     prices = PriceOracle(before)
-    return {period: prices.gross_value(period.rule_id, period.issue_date) for period in expected}
+    return {period: prices.with_what_differs(period.rule_id, period.issue_date) for period in expected}
 
 
 # -- whose invoice is it -----------------------------------------------------------------------------------------------

@@ -48,10 +48,12 @@ def run_dag(
     figures: Figures = nothing_more,
     *,
     answer: str | None = None,
+    reading: Callable[[], None] | None = None,
 ) -> None:
     """Start a run of a Dag with `conf` under the name `run_id` and return once it has succeeded.
 
-    Where the run asks a person, `answer` is given; without one it waits for somebody at the screen.
+    Where the run asks a person, `answer` is given, after what `reading` makes the person do; without an answer it waits
+    for somebody at the screen.
 
     Raises:
         StepFailed: it failed, or did not end in time; with the failed task's log.
@@ -59,11 +61,18 @@ def run_dag(
     stack.airflow.unpause(dag_id)
     run = DagRun(dag_id, run_id, time.monotonic())
     stack.airflow.trigger(dag_id, conf, run_id=run_id)
-    _watch(stack, run, screen, figures, answer)
+    _watch(stack, run, screen, figures, answer, reading)
     screen.event(f"Done in {duration(time.monotonic() - run.began)}")
 
 
-def _watch(stack: Stack, run: DagRun, screen: Screen, figures: Figures, answer: str | None) -> None:
+def _watch(
+    stack: Stack,
+    run: DagRun,
+    screen: Screen,
+    figures: Figures,
+    answer: str | None,
+    reading: Callable[[], None] | None,
+) -> None:
     printed, printed_at = "", run.began
     while (state := stack.airflow.run_state(run.dag_id, run.run_id)) not in {"success", "failed"}:
         stack.processes.check()
@@ -72,6 +81,8 @@ def _watch(stack: Stack, run: DagRun, screen: Screen, figures: Figures, answer: 
         current = next((task for task in stack.airflow.tasks(run.dag_id, run.run_id) if task.active), None)
         asked = current if current and current.waiting_for_a_person else None
         if answer and asked and may_be_answered(stack.site.logs, run.dag_id, run.run_id, asked.task_id):
+            if reading is not None:
+                reading()
             stack.airflow.answer(run.dag_id, run.run_id, asked.task_id, answer)
             screen.event(f"{asked.task_id}: a person has read it and answers {answer!r}")
             answer = None

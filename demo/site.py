@@ -87,6 +87,16 @@ class Site:
         return self.folder / "reports"
 
     @property
+    def metering_file(self) -> Path:
+        """What was measured in the year, as the company's metering exports it."""
+        return self.folder / "metering.csv"
+
+    @property
+    def proof_file(self) -> Path:
+        """The figures of the proof."""
+        return self.folder / "proof.json"
+
+    @property
     def environment_file(self) -> Path:
         """What a shell sources to use the `airflow` and `ciclo` commands on this run."""
         return self.folder / "environment.sh"
@@ -185,6 +195,7 @@ def _settings(site: Site, sandbox_url: str) -> dict[str, str]:
         "AIRFLOW_CONN_BILLIMATIC_DEFAULT": json.dumps(_connection(sandbox_url)),
         "CICLO_LEDGER_URL": site.ledger_url,
         "CICLO_REPORTS_DIR": str(site.reports),
+        "CICLO_SHARDS": "1",  # on two cores the start of a further process costs more than it takes off
         "CICLO_SGS_URL": sandbox_url,
     }
 

@@ -36,7 +36,7 @@ COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "Dag processor": ("airflow", "dag-processor"),
     "Triggerer": ("airflow", "triggerer", "--skip-serve-logs"),
 }
-DAGS: Final = ("bill_range", "reconcile_receivables", "close_billing_month")
+DAGS: Final = ("bill_range", "import_adjustments", "reconcile_receivables", "close_billing_month")
 """What the demonstration runs."""
 HEALTH_NAMES = {
     "API server": "metadatabase",

@@ -1,9 +1,10 @@
-"""The acts of the demonstration in their order: bill, settle, bill again, collect, close, prove, sum up.
+"""The acts of the demonstration in their order: bill, say what differs, settle, bill again, collect, close, prove.
 
 An act starts what a person would start, waits until it is done, and prints what came of it. People act at the vendor
 through its API and screens, in Ciclo through the console's actions; time passes by the vendor's clock.
 """
 
+import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +20,13 @@ from ciclo.domain.receivables import AgeingBucket
 from ciclo.domain.states import PeriodState, ReasonKind
 from ciclo.ledger.queries.attention import FindingRow
 from ciclo.ledger.queries.months import Share
+from demo.adjusting import (
+    agree,
+    bill_cancelled_again,
+    cancel_what_is_wrong,
+    measured_and_paused,
+    write_metering,
+)
 from demo.company import ORGANIZATION_ID, TODAY, YEAR_END, YEAR_START, company
 from demo.ledger_view import LedgerView, Readjustment, Stopped
 from demo.people import OPERATOR, Settled, let_time_pass, settle
@@ -62,10 +70,12 @@ class Story:
         invoiced = f"{counts.issued:,} of {count(counts.periods, 'period')} invoiced"
         return f"{invoiced:<28} {money(counts.amount)}"
 
-    def bill_range(self, run_id: str) -> set[int]:
+    def bill_range(self, run_id: str, reading: Callable[[], None] | None = None) -> set[int]:
         """Run `bill_range` over the year; return the ids of the invoices that the vendor got from it."""
         before = self.stack.vendor.invoice_ids()
-        run_dag(self.stack, "bill_range", run_id, WHOLE_YEAR, self.screen, self.progress, answer=APPROVE)
+        run_dag(
+            self.stack, "bill_range", run_id, WHOLE_YEAR, self.screen, self.progress, answer=APPROVE, reading=reading
+        )
         return self.stack.vendor.invoice_ids() - before
 
     def settle(self) -> None:
@@ -98,7 +108,11 @@ def bill_the_year(story: Story) -> None:
     screen.note(
         "The first plan of an organization is approved by a person: until then nothing is sent, no price changed."
     )
-    created = story.bill_range("demo__first")
+
+    def measure_and_pause() -> None:
+        screen.event(f"{OPERATOR} reads the plan: {measured_and_paused(story.stack.site.ledger_url)}")
+
+    created = story.bill_range("demo__first", measure_and_pause)
     counts, stopped, findings = ledger.counts(), ledger.stopped(), ledger.findings()
     there = counts.issued - len(created)
     screen.fact("Rules", len(held["invoice_rules"]))
@@ -112,18 +126,39 @@ def bill_the_year(story: Story) -> None:
     show_findings(findings, screen)
 
 
-def settle_and_bill(story: Story) -> bool:
+def say_what_differs(story: Story) -> int:
+    """Bring in what was measured and agreed, cancel what was billed wrongly; return how many are made anew."""
+    screen, ledger, site = story.screen, story.ledger, story.stack.site
+    screen.step("3. What differs in the year: quantities by a file, agreements and part months by a person")
+    for line in agree(ledger, site.ledger_url):
+        screen.event(f"{OPERATOR}: {line}")
+    rows = write_metering(site.metering_file)
+    screen.event(f"The metering exports {rows} quantities; the Dag import_adjustments checks the file and adds them")
+    run_dag(story.stack, "import_adjustments", "demo__metering", {"path": f"file://{site.metering_file}"}, screen)
+    for period in cancel_what_is_wrong(ledger, story.stack.vendor_url):
+        screen.event(f"{OPERATOR} cancels invoice {period.invoice_id} at the vendor: it has the wrong CNPJ")
+        day = period.issue_date.isoformat()
+        run_id = f"demo__cancelled_{period.invoice_id}"
+        run_dag(story.stack, "reconcile_receivables", run_id, {"from_date": day, "to_date": day}, screen)
+    again = bill_cancelled_again(ledger, site.ledger_url)
+    screen.event(f"{OPERATOR}: {count(again, 'period')} to be billed again, with a reference of its own")
+    return again
+
+
+def settle_and_bill(story: Story, again: int) -> bool:
     """Let a person settle what was shown, and bill again; return whether just what was left is created."""
     screen, ledger = story.screen, story.ledger
     parked = [period for period in ledger.stopped() if period.state == PeriodState.PARKED]
-    held_back = _held_back(ledger)
-    due = len(parked) + held_back
-    screen.step("3. A person settles what was shown; the year is billed again, with the price updates that are owed")
+    measured = len(ledger.stopped()) - len(parked)
+    held_back = _held_back(ledger) - again
+    due = len(parked) + measured + held_back + again
+    screen.step("4. A person settles what was shown; the year is billed again, with the price updates that are owed")
     story.settle()
     created = story.bill_range("demo__settled")
     show_readjustments(ledger.readjustments(), screen)
     left = ledger.stopped()
-    text = f"{len(created)} of {due}: {len(parked)} released, {held_back} that price updates held back"
+    parts = f"{len(parked)} released, {measured} measured, {again} anew, {held_back} that price updates held back"
+    text = f"{len(created)} of {due}: {parts}"
     screen.fact("Created", text, good=len(created) == due)
     screen.fact("Stopped", len(left), good=not left)
     show_stopped(left, screen)
@@ -131,14 +166,14 @@ def settle_and_bill(story: Story) -> bool:
 
 
 def _held_back(ledger: LedgerView) -> int:
+    """Return how many periods are neither billed nor stopped with a reason."""
     counts = ledger.counts()
-    parked = sum(period.state == PeriodState.PARKED for period in ledger.stopped())
-    return counts.periods - counts.issued - parked
+    return counts.periods - counts.issued - len(ledger.stopped())
 
 
 def bill_again(story: Story) -> bool:
     """Bill the same year once more; return whether nothing was created."""
-    story.screen.step("4. Bill the same year once more: nothing may be created")
+    story.screen.step("5. Bill the same year once more: nothing may be created")
     created = story.bill_range("demo__again")
     story.screen.fact("Created", len(created), good=not created)
     return not created
@@ -147,7 +182,7 @@ def bill_again(story: Story) -> bool:
 def collect_the_money(story: Story) -> None:
     """Let the days since the year's end pass, reconcile, settle what shows, and tell what came in and what is late."""
     screen = story.screen
-    screen.step("5. Customers pay; the Dag reconcile_receivables compares the ledger with the vendor")
+    screen.step("6. Customers pay; the Dag reconcile_receivables compares the ledger with the vendor")
     let_time_pass(story.stack.vendor_url, TODAY)
     screen.event(f"At the vendor it is {TODAY} now: invoices are issued, most customers have paid")
     run_dag(story.stack, "reconcile_receivables", "demo__reconcile", WHOLE_YEAR, screen)
@@ -169,7 +204,7 @@ def close_the_months(story: Story) -> bool:
     def closed() -> int:
         return sum(closing.closed for closing in story.ledger.closings())
 
-    screen.step("6. Close the twelve months with the Dag close_billing_month")
+    screen.step("7. Close the twelve months with the Dag close_billing_month")
     run_dag(
         story.stack,
         "close_billing_month",
@@ -196,7 +231,7 @@ def prove_the_year(story: Story) -> Proof:
     """Print the proof and return it; what was removed at the vendor, and what the ledger adds up to, are part of it."""
     screen, ledger, held = story.screen, story.ledger, story.stack.account
     screen.step(
-        "7. Proof, from the vendor's own data; periods and prices are worked out by code that Ciclo does not use"
+        "8. Proof, from the vendor's own data; periods and prices are worked out by code that Ciclo does not use"
     )
     seen = Seen(
         before_ciclo=frozenset(invoice["id"] for invoice in held.state["invoices"]),
@@ -224,8 +259,13 @@ def prove_the_year(story: Story) -> Proof:
     right = proof.invoices - len(proof.mispriced) - edited
     screen.note(f"{right:,} of {count(proof.invoices, 'invoice')} are at the price in force on their planned date,")
     screen.note(f"recomputed from the first prices and the published index values; people gave {edited} another value.")
+    screen.fact("Differing", f"{count(proof.differing, 'period')} by quantity, line, discount or days, to the cent")
+    screen.fact("Paused", f"{count(proof.paused, 'period')}, not billed")
+    screen.fact("Billed again", f"{count(len(proof.billed_again), 'period')}, once")
     screen.fact("Changed by hand", f"{len(proof.edited)}, just what Ciclo has shown:" if proof.edited else "none")
     screen.some([str(difference) for difference in proof.edited])
+    story.stack.site.proof_file.write_text(json.dumps(proof.figures(), indent=2), encoding="utf-8")
+    screen.fact("As JSON", story.stack.site.proof_file)
     return proof
 
 
@@ -243,7 +283,7 @@ def agrees(story: Story, proof: Proof) -> bool:
 def sum_up(story: Story, proof: Proof) -> None:
     """Say who made the invoices, what people corrected, and what still waits for a person."""
     screen = story.screen
-    screen.step("8. Who did what")
+    screen.step("9. Who did what")
     screen.fact("The vendor made", f"{count(proof.made_by.get(MadeBy.VENDOR, 0), 'invoice')}, taken over by Ciclo")
     screen.fact("Ciclo made", count(proof.made_by.get(MadeBy.CICLO, 0), "invoice"))
     screen.fact("People made", f"{count(proof.made_by.get(MadeBy.PEOPLE, 0), 'invoice')} by hand, taken over by Ciclo")
@@ -387,12 +427,14 @@ def _tell(stack: Stack, screen: Screen, *, keep: bool) -> int:
     try:
         story = Story(stack, ledger, screen)
         bill_the_year(story)
-        settled = settle_and_bill(story)
+        again = say_what_differs(story)
+        settled = settle_and_bill(story, again)
         nothing_twice = bill_again(story)
         collect_the_money(story)
         closed = close_the_months(story)
         proof = prove_the_year(story)
         good = agrees(story, proof) and proof.holds and nothing_twice and settled and closed
+        good = good and len(proof.billed_again) == again
         sum_up(story, proof)
     finally:
         ledger.close()

@@ -242,3 +242,66 @@ def test_a_readjustment_that_came_too_early_is_found_as_well():
     early = {**FIRST, "receivables": [{"gross_value": "106.75"}], "gross_value": "106.75"}
 
     assert [wrong.invoice_id for wrong in proof_of(early, updates=[IGPM_IN_FEBRUARY]).mispriced] == [1]
+
+
+# -- what differs in the year ------------------------------------------------------------------------------------------
+
+WORKED = {"id": 31, "service_item_id": 9, "name": "Horas", "units": "10.0", "unit_value": "10.0"}
+
+
+def proof_with(*differing: dict[str, Any], first: str, second: str = "100.0", services: Any = ()) -> Proof:
+    """The proof of a year in which something differs, from two invoices of Ciclo at these values."""
+    made = [
+        {**one, "gross_value": value, "receivables": [{"gross_value": value}]}
+        for one, value in ((FIRST, first), (SECOND, second))
+    ]
+    state = state_of(*made, updates=[])
+    state["invoice_rules"][0]["services"] = list(services)
+    return prove(state, state | {"adjustments": list(differing)}, date(2025, 1, 1), date(2025, 2, 28), Seen())
+
+
+@pytest.mark.parametrize(
+    ("differing", "value"),
+    [
+        ({"kind": "line", "quantity": "2", "unit_value": "15.00"}, "130.00"),
+        ({"kind": "discount", "percent": "10"}, "90.00"),
+        ({"kind": "prorate", "first_day": "2025-01-10"}, "70.97"),  # 22 of 31 days
+        ({"kind": "prorate", "last_day": "2025-01-20"}, "64.52"),  # 20 of 31 days
+    ],
+)
+def test_what_differs_for_a_month_is_part_of_what_it_costs(differing: dict[str, Any], value: str):
+    differing |= {"rule_id": 10, "period": "2025-01-01"}
+    right, at_its_rule_s_price = proof_with(differing, first=value), proof_with(differing, first="100.0")
+
+    assert right.holds
+    assert (right.differing, right.paused) == (1, 0)
+    assert [str(wrong) for wrong in at_its_rule_s_price.mispriced] == [
+        f"invoice 1 ({JANUARY}): 100.00 instead of {value}"
+    ]
+
+
+def test_what_was_measured_counts_instead_of_the_rule_s_units():
+    measured = {"kind": "quantity", "rule_id": 10, "period": "2025-01-01", "service": "Horas", "quantity": "12.5"}
+
+    assert proof_with(measured, first="125.00", services=[WORKED]).holds
+    assert not proof_with(measured, first="100.00", services=[WORKED]).holds
+
+
+def test_what_is_paused_is_not_expected_and_an_invoice_of_it_not_called_for():
+    pause = {"kind": "skip", "contract_id": 1, "from": "2025-02-01", "to": "2025-02-28"}
+    state = state_of(FIRST, updates=[])
+    paused = prove(state, state | {"adjustments": [pause]}, date(2025, 1, 1), date(2025, 2, 28), Seen())
+
+    assert paused.holds
+    assert (paused.expected, paused.paused) == (1, 1)
+    assert proof_with(pause, first="100.0").unexpected == (2,)
+
+
+def test_a_cancelled_invoice_of_ciclo_with_another_one_was_billed_again():
+    again = {**FIRST, "id": 3, "comments": "ciclo:7:10:2025-01-10:2"}
+
+    proof = proof_of({**FIRST, "state": "cancelled"}, SECOND, again)
+
+    assert proof.holds
+    assert proof.billed_again == (JANUARY,)
+    assert proof.figures()["billed_again"] == 1

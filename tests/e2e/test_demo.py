@@ -1,5 +1,6 @@
 """The demonstration, as a newcomer runs it."""
 
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from demo.company import YEAR_END
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 ROOT = Path(__file__).resolve().parents[2]
+PARKED, MEASURED, BILLED_AGAIN = 5, 18, 1
+"""Periods that the vendor refuses or lost, that wait for quantities, and of which an invoice is cancelled."""
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +41,27 @@ def test_a_person_approves_settles_what_was_shown_and_the_last_pass_creates_noth
     stopped, left = figures(demo, "Stopped")
 
     assert demo.stdout.count("a person has read it and answers 'Approve'") == 1
-    assert (stopped, left) == (5, 0)
+    assert (stopped, left) == (PARKED + MEASURED, 0)
     rest, again = figures(demo, "Created")
-    assert (rest, again) == (stopped + figures(demo, "Held back")[0], 0)
+    assert (rest, again) == (stopped + figures(demo, "Held back")[0] + BILLED_AGAIN, 0)
+
+
+def test_what_differs_in_the_year_is_billed_to_the_cent_and_what_was_cancelled_is_billed_again(demo):
+    assert figures(demo, "Differing")[0] >= MEASURED
+    assert figures(demo, "Paused") == [2]
+    assert figures(demo, "Billed again") == [BILLED_AGAIN]
+    assert re.search(r"rules 70020, 70025 wait for quantities; paused: contract 3028", demo.stdout)
+    assert (
+        len(re.findall(r"part month of rule \d+, [\d-]+, as proposed: It will be billed for 20 of", demo.stdout)) == 2
+    )
+
+
+def test_the_figures_of_the_proof_are_there_for_machines(demo):
+    told = json.loads((ROOT / ".demo" / "proof.json").read_text(encoding="utf-8"))
+
+    assert told["holds"]
+    assert (told["missing"], told["duplicates"], told["mispriced"]) == (0, 0, 0)
+    assert told["invoices"] == told["expected"] == figures(demo, "Expected")[0]
 
 
 def test_what_is_parked_is_explained(demo):
