@@ -10,7 +10,7 @@ import pytest
 
 from demo.company import YEAR_END
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).resolve().parents[2]
 PARKED, MEASURED, BILLED_AGAIN = 5, 18, 1
@@ -20,7 +20,7 @@ PARKED, MEASURED, BILLED_AGAIN = 5, 18, 1
 @pytest.fixture(scope="module")
 def demo():
     command = [sys.executable, "-m", "demo", "--no-keep"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=580, check=False)
 
 
 def figures(demo, name):
