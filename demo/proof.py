@@ -140,7 +140,7 @@ class PriceOracle:
         if not rule["services"]:
             return prices[None]
         units = measured or {}
-        lines = ((units.get(line["name"], Decimal(line["units"])), prices[line["id"]]) for line in rule["services"])
+        lines = ((units.get(line.get("name"), Decimal(line["units"])), prices[line["id"]]) for line in rule["services"])
         return sum((_to_cents(units * price) for units, price in lines), Decimal(0))
 
     def _apply(self, update: Json, rule: Json, day: date, prices: dict[int | None, Decimal]) -> None:
