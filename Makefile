@@ -35,8 +35,8 @@ up: $(STAMP) ## Start Airflow and the sandbox, and leave them running
 	@$(BIN)/python -m demo up
 
 .PHONY: bench
-bench: $(STAMP) ## Measure Ciclo against baselines in the same run; one table and bench.json
-	@$(BIN)/python -W ignore -m bench --json bench.json $(ONLY)
+bench: $(STAMP) ## Measure Ciclo against baselines, a row as it is measured, and bench.json (ONLY="issue", FULL=1: hours)
+	@$(BIN)/python -W ignore -m bench --json bench.json $(if $(FULL),--full) $(ONLY)
 
 .PHONY: test
 test: $(STAMP) ## Run the whole test suite: fast tier first, then Dags, then a real Airflow

@@ -4,7 +4,8 @@ import json
 import logging
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -17,7 +18,7 @@ from bench import adjustments, airflow, audit, domain, ledger, vendor
 from bench.figures import Bench, Figure
 from bench.servers import running_postgres, running_sandbox
 
-BENCHMARKS: Mapping[str, Callable[[Bench], list[Figure]]] = MappingProxyType(
+BENCHMARKS: Mapping[str, Callable[[Bench], Iterable[Figure]]] = MappingProxyType(
     {
         "expand": domain.measure_expansion,
         "price": domain.measure_price_updates,
@@ -33,40 +34,52 @@ BENCHMARKS: Mapping[str, Callable[[Bench], list[Figure]]] = MappingProxyType(
     }
 )
 HEADER = ("benchmark", "measured", "Ciclo", "baseline", "result", "spread", "needed", "")
+WIDTHS = (10, 58, 24, 38, 22, 13, 9, 3)
+"""Of the columns; a longer cell pushes those after it."""
 
 
 def run(
     *,
     only: Sequence[str] = (),
-    runs: int = 3,
+    runs: int = 1,
     scale: float = 1.0,
+    full: bool = False,
     json_path: Path | None = None,
     say: Callable[[str], object] = print,
 ) -> list[Figure]:
-    """Run some of `BENCHMARKS`, or all, print their table and return their figures.
+    """Run some of `BENCHMARKS`, or all; say each row of their table as it is measured, and return the figures.
 
-    A benchmark that fails ends the run; a figure that is not reached does not, the table shows it.
+    The JSON file holds at any time what was measured by then. A benchmark that fails ends the run; a figure that is not
+    reached does not, the table shows it.
     """
     logging.getLogger("httpx").setLevel(logging.WARNING)
     figures: list[Figure] = []
+    seconds: dict[str, float] = {}
+    say(", ".join(f"{key} {value}" for key, value in machine().items()))
+    for cells in (HEADER, tuple("-" * width for width in WIDTHS)):
+        say(_line(cells))
     with running_sandbox() as sandbox, running_postgres() as postgres:
         for name in only or BENCHMARKS:
-            say(f"{name} …")
-            figures += BENCHMARKS[name](Bench(sandbox, postgres, runs, scale))
-    for line in ["", *table(figures), "", ", ".join(f"{key} {value}" for key, value in machine().items())]:
-        say(line)
-    if json_path is not None:
-        document = {"machine": machine(), "figures": [figure.document() for figure in figures]}
-        json_path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+            began = time.perf_counter()
+            for figure in BENCHMARKS[name](Bench(sandbox, postgres, runs, scale, full)):
+                figures.append(figure)
+                seconds[name] = time.perf_counter() - began
+                say(_line(_row(figure)))
+                if json_path is not None:
+                    document = {
+                        "machine": machine(),
+                        "seconds": seconds,
+                        "figures": [each.document() for each in figures],
+                    }
+                    json_path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    say("")
+    say(f"{sum(seconds.values()):.0f} s: " + ", ".join(f"{name} {spent:.0f}" for name, spent in seconds.items()))
     return figures
 
 
-def table(figures: Sequence[Figure]) -> list[str]:
-    """Return the figures as lines of a Markdown table."""
-    rows = [HEADER, tuple("---" for _ in HEADER), *(_row(figure) for figure in figures)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
-    padded = ([f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)] for row in rows)
-    return ["| " + " | ".join(cells) + " |" for cells in padded]
+def _line(cells: Sequence[str]) -> str:
+    """Return cells as a line of a Markdown table."""
+    return "| " + " | ".join(f"{cell:<{width}}" for cell, width in zip(cells, WIDTHS, strict=True)) + " |"
 
 
 def _row(figure: Figure) -> tuple[str, ...]:
@@ -102,8 +115,9 @@ def machine() -> dict[str, str]:
 
 def bench(
     only: Annotated[list[str] | None, typer.Argument(help="Names of benchmarks; default: all.")] = None,
-    runs: Annotated[int, typer.Option(min=1, help="How often each figure is measured.")] = 3,
+    runs: Annotated[int, typer.Option(min=1, help="How often each figure is measured.")] = 1,
     scale: Annotated[float, typer.Option(min=0.001, help="1 is the documentation's size, less is quicker.")] = 1.0,
+    full: Annotated[bool, typer.Option("--full", help="Sizes up to a million rules; takes hours.")] = False,  # noqa: FBT002
     json_file: Annotated[Path | None, typer.Option("--json", help="Write every single run to this file.")] = None,
 ) -> None:
     """Measure Ciclo against baselines in the same run and print one table (docs/benchmarks.md)."""
@@ -111,7 +125,7 @@ def bench(
         raise typer.BadParameter(
             f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}"
         )
-    run(only=only or (), runs=runs, scale=scale, json_path=json_file, say=typer.echo)
+    run(only=only or (), runs=runs, scale=scale, full=full, json_path=json_file, say=typer.echo)
 
 
 if __name__ == "__main__":

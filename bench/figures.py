@@ -17,16 +17,18 @@ class Bench:
         postgres: URL of a PostgreSQL server.
         runs: how often each figure is measured.
         scale: 1 is the size that the documentation's table was measured at; a test takes a hundredth.
+        full: whether it may take hours: sizes up to a million.
     """
 
     sandbox: Sandbox
     postgres: str
     runs: int
     scale: float = 1.0
+    full: bool = False
 
-    def size(self, count: int) -> int:
-        """Return a size at the run's scale, at least 20."""
-        return max(20, int(count * self.scale))
+    def size(self, count: int, full: int | None = None) -> int:
+        """Return a size at the run's scale, at least 20; `full` instead of `count` in a run that may take hours."""
+        return max(20, int((full if full is not None and self.full else count) * self.scale))
 
     def in_turn(self, ours: Callable[[], float], baseline: Callable[[], float]) -> tuple[list[float], list[float]]:
         """Measure two ways of doing the same work one after the other, so that a slow moment hits both."""

@@ -119,8 +119,8 @@ def _for_sqlite(value: Any) -> Any:
 
 # -- size --------------------------------------------------------------------------------------------------------------
 
-RULES: Final = 300
-"""At scale 1. Size grows with the rules, so that fewer than a thousand are measured and multiplied."""
+RULES, RULES_IN_FULL = 60, 300
+"""Size grows with the rules, so that fewer than a thousand are measured and multiplied."""
 MEGABYTE: Final = 1024 * 1024
 CUSTOMERS: Final = {
     "emit_on_issue_date": True,
@@ -139,7 +139,7 @@ PACKED: Final = {"sqlite": "VACUUM", "postgresql": "VACUUM FULL"}
 
 def measure_size(bench: Bench) -> list[Figure]:
     """Measure once on each database what a year of the real jobs leaves: it does not depend on the machine's mood."""
-    rules_ = bench.size(RULES)
+    rules_ = bench.size(RULES, RULES_IN_FULL)
     figures = []
     for name, server in (("PostgreSQL", bench.postgres), ("SQLite", None)):
         grown, packed = (size * 1000 / rules_ for size in _year(server, rules_))

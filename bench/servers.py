@@ -18,13 +18,15 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import httpx
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, insert, make_url, select, text, update
 from sqlalchemy.orm import Session
 
 from ciclo.billimatic import BillimaticClient
+from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.context import JobContext
 from ciclo.ledger.database import open_engine, upgrade
 from ciclo.ledger.repositories import Actor
+from ciclo.ledger.tables import Invoice, Period
 
 TODAY: Final = date(2025, 3, 1)
 """The first day of every benchmark, at the vendor and in the jobs."""
@@ -89,14 +91,16 @@ def _await(sandbox: Sandbox, process: subprocess.Popen[bytes]) -> None:
             return
 
 
-def company(count: int, *, behaviour: Mapping[str, Any] | None = None) -> Json:
-    """Return a sandbox state with `count` monthly rules of one receivable, twenty a contract, and no invoice."""
-    contracts = -(-count // RULES_A_CONTRACT)
+def company(
+    count: int, *, rules_a_contract: int = RULES_A_CONTRACT, behaviour: Mapping[str, Any] | None = None
+) -> Json:
+    """Return a sandbox state with `count` monthly rules of one receivable, some a contract, and no invoice."""
+    contracts = -(-count // rules_a_contract)
     return {
         "token": TOKEN,
         "organizations": [{"id": ORGANIZATION, "name": "Luz do Sul Serviços Ltda."}],
         "contracts": [_contract(number) for number in range(1, contracts + 1)],
-        "invoice_rules": [_rule(number) for number in range(1, count + 1)],
+        "invoice_rules": [_rule(number, (number - 1) // rules_a_contract + 1) for number in range(1, count + 1)],
         "behaviour": {"generate_invoices": False, **(behaviour or {"emit_on_issue_date": False})},
     }
 
@@ -113,10 +117,10 @@ def _contract(number: int) -> Json:
     }
 
 
-def _rule(number: int) -> Json:
+def _rule(number: int, contract_id: int) -> Json:
     return {
         "id": number,
-        "contract_id": (number - 1) // RULES_A_CONTRACT + 1,
+        "contract_id": contract_id,
         "gross_value": f"{100 + number % 900}.5",
         "description": f"Mensalidade {number}",
         "nfe_body": "$DESCRICAO",
@@ -190,6 +194,49 @@ def _migrated(url: str) -> str:
     upgrade(engine)
     engine.dispose()
     return url
+
+
+BILLED: Final = 50_000_000
+"""The invoice of a period that was billed beforehand has its id, and this more."""
+
+
+def bill_beforehand(url: str, days: DateRange, *, stamped: bool = True) -> list[Json]:
+    """Let the planned periods of some days be billed without a single request, and return their invoices.
+
+    Those that are not `stamped` are the vendor's alone: the ledger knows nothing of them.
+    """
+    invoices: list[Json] = []
+    rows: list[Json] = []
+    engine = open_engine(url)
+    with Session(engine) as session:
+        mine = Period.issue_date >= days.start, Period.issue_date < days.end
+        for period in session.scalars(select(Period).where(*mine)):
+            text_, reference = (
+                f"Mensalidade {period.rule_id}",
+                f"ciclo:{ORGANIZATION}:{period.rule_id}:{period.issue_date}",
+            )
+            common = {"contract_id": period.contract_id, "description": text_}
+            comments = reference if stamped else None
+            due = period.first_due_date.strftime("%d/%m/%Y")
+            invoices.append({
+                **common, "id": BILLED + period.id, "gross_value": str(period.gross_value), "comments": comments,
+                "issue_date": period.issue_date.strftime("%d/%m/%Y"), "state": "to_receive", "nfe_body": "$DESCRICAO",
+                "receivables": [{"due_date": due, "value": "100.0", "state": "to_receive"}],
+            })  # fmt: skip
+            rows.append({
+                **common, "organization_id": ORGANIZATION, "invoice_id": BILLED + period.id, "period_id": period.id,
+                "customer_id": period.contract_id, "issue_date": period.issue_date, "planned_date": period.issue_date,
+                "gross_value": period.gross_value, "state": "to_receive", "reference": reference, "adopted": False,
+                "made_by": "ciclo", "first_seen_at": period.created_at, "seen_at": period.created_at,
+            })  # fmt: skip
+        if stamped and rows:
+            session.execute(
+                update(Period).where(*mine).values(state="issued", invoice_id=BILLED + Period.id, attempts=1)
+            )
+            session.execute(insert(Invoice), rows)
+            session.commit()
+    engine.dispose()
+    return invoices
 
 
 @contextmanager

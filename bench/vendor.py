@@ -17,25 +17,29 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Barrier
 from typing import Final
 
 import httpx
 
 from bench.figures import Bench, Figure
-from bench.servers import RULES_A_CONTRACT, TODAY, TOKEN, Json, Sandbox, company, fresh_ledger, job_on
+from bench.servers import TODAY, TOKEN, Json, Sandbox, bill_beforehand, company, fresh_ledger, job_on
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
+from ciclo.jobs.closing.close import close_month, refresh_rules, require_closed
 from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests
-from ciclo.jobs.issuing.issue import issue_due_periods
+from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
+from ciclo.jobs.issuing.look import worth_sharing
+from ciclo.jobs.issuing.settle import settle
 from ciclo.jobs.periods.expand import expand_rules, read_due, record_expansion
 from ciclo.jobs.reconciliation.reconcile import reconcile
-from ciclo.jobs.rules.read import ANEW, read_contract_list
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.repositories import Scope
 
 MONTH: Final = Scope(DateRange.month_of(TODAY))
-OPTIONS: Final = IssueOptions()
+OPTIONS: Final = IssueOptions(concurrency=8)
 SHARDS: Final = 2
 """As many as a run has unless `CICLO_SHARDS` says otherwise; their requests under way add up to the loop's."""
 ACROSS_THE_INTERNET: Final = 0.05
@@ -84,7 +88,7 @@ def measure_issuing(bench: Bench) -> list[Figure]:
     """Measure the whole job (look, claim, POST, record) at a vendor that takes 50 ms, and at one that does not."""
     return [
         _issuing(bench, bench.size(2_000), ACROSS_THE_INTERNET, at_least=0.95),
-        _issuing(bench, bench.size(4_000), 0, at_least=0.65),
+        _issuing(bench, bench.size(2_000, 4_000), 0, at_least=0.65),
     ]
 
 
@@ -148,37 +152,72 @@ def _post_only(sandbox: Sandbox, count: int, requests: Sequence[tuple[str, bytes
 
 # -- requests ----------------------------------------------------------------------------------------------------------
 
-
-def measure_requests(bench: Bench) -> list[Figure]:
-    """Count, once, what an issue day and an adoption ask of the vendor, beside the least that does the work."""
-    count, sandbox = bench.size(2_000), bench.sandbox
-    contracts = -(-count // RULES_A_CONTRACT)
-    with planned_month(sandbox, bench.postgres, count) as url:
-        created = _counted(sandbox, url, lambda outcome: outcome.created == count)
-    state = sandbox.control("GET", "state")
-    for invoice in state["invoices"]:
-        invoice["comments"] = None  # as if the vendor had made them
-    with planned_month(sandbox, bench.postgres, count) as url:
-        sandbox.control("PUT", "state", state)
-        adopted = _counted(sandbox, url, lambda outcome: outcome.adopted == count)
-    least = count + contracts + max(1, -(-count // PAGE))
-    return [
-        Figure("requests", f"{count:,} invoices created", "requests", [created],
-               "1 each, 1 a contract, 1 a page of 100", [least], at_most=1.1),
-        Figure("requests", f"{count:,} invoices adopted and stamped", "requests", [adopted],
-               "1 each, 1 a contract, 1 a page of 100", [least], at_most=1.1),
-    ]  # fmt: skip
+FEBRUARY: Final = DateRange.month_of(date(2025, 2, 1))
+BOTH: Final = Scope(DateRange(FEBRUARY.start, MONTH.window.end))
+BEFORE: Final = DateRange.days(FEBRUARY.start, date(2025, 3, 7))
+GENERATED: Final = Scope(DateRange.days(date(2025, 3, 8), date(2025, 3, 9)))
+DUE: Final = Scope(DateRange.days(date(2025, 3, 10), date(2025, 3, 10)))
+WHAT_DOES: Final = "the least that does it"
+MOST: Final = 1.05
 
 
-def _counted(sandbox: Sandbox, url: str, complete: Callable[[IssueOutcome], bool]) -> float:
-    """Return how many requests a day's reading and issuing make together."""
+def measure_requests(bench: Bench) -> Iterator[Figure]:
+    """Count, once, what each Dag of a day asks of the vendor, beside the least that does the work.
+
+    A rule a contract; the month before and the first days of this one are billed, and two days more by the vendor.
+    """
+    contracts, sandbox = bench.size(10_000), bench.sandbox
+    state = company(contracts, rules_a_contract=1)
+    sandbox.take_longer(0)
+    sandbox.control("PUT", "state", state)
+    with fresh_ledger(bench.postgres) as url:
+        sandbox.control("DELETE", "requests")
+        with job_on(url, sandbox) as job:
+            read_contract_list(job)
+            expand_rules(job, BOTH, seen_on=TODAY)
+            record_expansion(job, BOTH)
+        yield _asked(sandbox, f"a day's readings of {contracts:,} contracts", contracts + 1)
+        known = bill_beforehand(url, BEFORE)
+        foreign = bill_beforehand(url, GENERATED.window, stamped=False)
+        sandbox.control("PUT", "state", {**state, "invoices": known + foreign})
+        sandbox.control("PUT", "clock", {"today": DUE.window.start.isoformat()})
+        pages = -(-len(known + foreign) // PAGE)
+        adopted = _day_of(sandbox, url, GENERATED).adopted
+        title = f"{adopted} invoices adopted and stamped of {contracts:,} contracts"
+        yield _asked(sandbox, title, 1 + 2 * len(foreign) + pages)
+        created = _day_of(sandbox, url, DUE).created
+        pages = -(-(len(known + foreign)) // PAGE)
+        yield _asked(sandbox, f"{created} invoices created of {contracts:,} contracts", 2 * created + pages)
+        day, pages = date(2025, 3, 11), -(-(len(known + foreign) + created) // PAGE)
+        with job_on(url, sandbox, day=day) as job:
+            sandbox.control("DELETE", "requests")
+            reconcile(job, today=day, recheck_days=31)
+            yield _asked(sandbox, f"reconciling {pages} pages of invoices", pages)
+            sandbox.control("DELETE", "requests")
+            refresh_rules(job, FEBRUARY, seen_on=day)
+            attempt = close_month(job, FEBRUARY.start, today=day, reports=None)
+            require_closed([attempt])
+        yield _asked(sandbox, f"closing a month of {contracts:,} contracts", contracts + 1 + pages)
+
+
+def _asked(sandbox: Sandbox, title: str, least: int) -> Figure:
+    made = float(sandbox.control("GET", "requests/count")["total"])
+    return Figure("requests", title, "requests", [made], WHAT_DOES, [least], at_most=MOST)
+
+
+def _day_of(sandbox: Sandbox, url: str, scope: Scope) -> IssueOutcome:
+    """Read, settle, issue and finish as the Dag of a day does, one shard after the other; count what it asks."""
+    day, total = scope.window.last_day, IssueOutcome()
     sandbox.control("DELETE", "requests")
-    with job_on(url, sandbox) as job:
-        read_due(job, job.periods.open_contracts(MONTH), today=TODAY, not_older_than=ANEW)
-        outcome = issue_due_periods(job, MONTH, OPTIONS, owner="bench")
-    if not complete(outcome):
-        raise AssertionError(f"not all were done: {outcome}")
-    return float(sandbox.control("GET", "requests/count")["total"])
+    with job_on(url, sandbox, day=day) as job:
+        read_due(job, job.periods.open_contracts(scope), today=day)
+        settle(job, scope, OPTIONS)
+        for shard in range(SHARDS):
+            part = worth_sharing(job, replace(scope, shard=shard, shards=SHARDS))
+            if part is not None:
+                total.add(issue_due_periods(job, part, OPTIONS, owner=f"bench {shard}"))
+        total.add(finish_issuing(job, scope, OPTIONS, owner="bench"))
+    return total
 
 
 # -- reconciliation ----------------------------------------------------------------------------------------------------
@@ -188,9 +227,10 @@ def measure_reconciliation(bench: Bench) -> list[Figure]:
     """Measure a month's invoices, a hundred a page, compared and recorded, against asking for each by itself."""
     count, sandbox = bench.size(10_000), bench.sandbox
     with planned_month(sandbox, bench.postgres, count) as url:
-        with job_on(url, sandbox) as job:
-            issue_due_periods(job, MONTH, OPTIONS, owner="bench")
-        invoices = sandbox.control("GET", "state")["invoices"]
+        invoices = bill_beforehand(url, MONTH.window)
+        sandbox.control("PUT", "state", {**company(count), "invoices": invoices})
+        with job_on(url, sandbox, day=MONTH.window.end) as job:  # the first reading brings the receivables
+            reconcile(job, today=MONTH.window.end, recheck_days=7, window=MONTH.window)
         paths = [f"/api/v1/contracts/{each['contract_id']}/invoices/{each['id']}" for each in invoices[:PAGE]]
         sandbox.take_longer(ACROSS_THE_INTERNET)
         ours, theirs = bench.in_turn(partial(_reconcile, sandbox, url, count), partial(_ask_one_by_one, sandbox, paths))
@@ -223,8 +263,9 @@ def _ask_one_by_one(sandbox: Sandbox, paths: Sequence[str]) -> float:
 
 DAY: Final = Scope(DateRange.days(date(2025, 3, 10), date(2025, 3, 10)))
 TOLERANCE: Final = 1.15
-MEMORY: Final = 400
-"""Megabytes that a month of 100,000 rules may take."""
+A_DAY: Final = 1.2
+MEMORY: Final = 300
+"""Megabytes that a month may take, however many rules it has up to 100,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,25 +286,41 @@ class Month:
     issuing: Spent
 
 
-def measure_growth(bench: Bench) -> list[Figure]:
-    """Measure a first month and a day of it at three sizes in turn; on the day equally many rules are due at each."""
-    sizes = [bench.size(count) for count in (1_000, 10_000, 100_000)]
-    rounds = [[_month(bench, count, due=sizes[0]) for count in sizes] for _ in range(bench.runs)]
-    small, middle, large = ([months[number] for months in rounds] for number in range(3))
-    day = f"a day's {sizes[0]:,} invoices of {sizes[2]:,} rules"
-    return [
-        _by_rule("first month", middle, small, lambda month: month.expansion.seconds),
-        _by_rule("first month", large, middle, lambda month: month.expansion.seconds),
-        _by_rule("processor time", large, middle, lambda month: month.expansion.processor),
-        Figure("growth", f"{sizes[2]:,} rules, peak memory", "MB", [month.expansion.megabytes for month in large],
-               f"{sizes[1]:,} rules", [month.expansion.megabytes for month in middle], at_most=TOLERANCE),
-        Figure("growth", f"{sizes[2]:,} rules, peak memory", "MB", [month.expansion.megabytes for month in large],
-               at_most=MEMORY),
-        Figure("growth", day, "s", [month.issuing.seconds for month in large],
-               f"of {sizes[0]:,} rules", [month.issuing.seconds for month in small], at_most=TOLERANCE),
-        Figure("growth", day, "MB", [month.issuing.megabytes for month in large],
-               f"of {sizes[0]:,} rules", [month.issuing.megabytes for month in small], at_most=TOLERANCE),
-    ]  # fmt: skip
+def measure_growth(bench: Bench) -> Iterator[Figure]:
+    """Measure a first month and a day of it at two sizes in turn; on the day equally many rules are due at each.
+
+    Then the close of a month, whose memory is bounded.
+    """
+    due = bench.size(500, 1_000)
+    small_size, large_size = bench.size(1_000, 10_000), bench.size(10_000, 1_000_000)
+    rounds = [[_month(bench, count, due=due) for count in (small_size, large_size)] for _ in range(bench.runs)]
+    small, large = ([months[number] for months in rounds] for number in range(2))
+    day = f"a day's {due:,} invoices of {large_size:,} rules"
+    yield _by_rule("first month", large, small, lambda month: month.expansion.seconds)
+    yield _by_rule("first month's processor time", large, small, lambda month: month.expansion.processor)
+    yield Figure("growth", f"{large_size:,} rules, first month", "MB", [month.expansion.megabytes for month in large],
+                 at_most=MEMORY)  # fmt: skip
+    yield Figure("growth", day, "s", [month.issuing.seconds for month in large],
+                 f"of {small_size:,} rules", [month.issuing.seconds for month in small], at_most=A_DAY)  # fmt: skip
+    yield Figure("growth", day, "MB", [month.issuing.megabytes for month in large],
+                 f"of {small_size:,} rules", [month.issuing.megabytes for month in small], at_most=A_DAY)  # fmt: skip
+    for count in (bench.size(10_000), *([bench.size(100_000)] if bench.full else [])):
+        spent = _closed(bench, count)
+        yield Figure("growth", f"closing a month of {count:,} rules", "s", [spent.seconds])
+        yield Figure("growth", f"closing a month of {count:,} rules", "MB", [spent.megabytes], at_most=MEMORY)
+
+
+def _closed(bench: Bench, count: int) -> Spent:
+    """Close a month that is billed, in a process of its own."""
+    state = company(count)
+    bench.sandbox.control("PUT", "state", state)
+    with fresh_ledger(bench.postgres) as url:
+        with job_on(url, bench.sandbox) as job:
+            read_contract_list(job)
+            expand_rules(job, Scope(FEBRUARY), seen_on=TODAY)
+            record_expansion(job, Scope(FEBRUARY))
+        bench.sandbox.control("PUT", "state", {**state, "invoices": bill_beforehand(url, FEBRUARY)})
+        return _in_a_process("close", bench.sandbox, url, done=count)
 
 
 def _by_rule(what: str, more: Sequence[Month], less: Sequence[Month], of: Callable[[Month], float]) -> Figure:
@@ -297,9 +354,19 @@ def _in_a_process(job: str, sandbox: Sandbox, ledger_url: str, *, done: int) -> 
 
 def _spent(name: str, sandbox_url: str, ledger_url: str) -> dict[str, float]:
     """Return what a job did and took in this process."""
-    with job_on(ledger_url, Sandbox(sandbox_url)) as job:
+    day = date(2025, 3, 2) if name == "close" else TODAY
+    with job_on(ledger_url, Sandbox(sandbox_url), day=day) as job, TemporaryDirectory() as folder:
         began, used = time.perf_counter(), time.process_time()
-        done = _expand(job) if name == "expand" else issue_due_periods(job, DAY, OPTIONS, owner="bench").created
+        match name:
+            case "expand":
+                done = _expand(job)
+            case "issue":
+                done = issue_due_periods(job, DAY, OPTIONS, owner="bench").created
+            case _:
+                refresh_rules(job, FEBRUARY, seen_on=day)
+                attempt = close_month(job, FEBRUARY.start, today=day, reports=Path(folder))
+                require_closed([attempt])
+                done = len(attempt.report.proof.lines)
         seconds, processor = time.perf_counter() - began, time.process_time() - used
     return {"done": done, "seconds": seconds, "processor": processor, "megabytes": _peak()}
 

@@ -73,7 +73,8 @@ class BillimaticClient(AbstractContextManager["BillimaticClient"]):
         organization_id: The organization whose contracts are billed.
         timeout: Seconds for each of connecting, writing and waiting for an answer.
         requests_per_second: Budget of this client over all its threads; None or 0 means unlimited.
-        max_connections: Size of the connection pool: as many requests run at once.
+        max_connections: Size of the connection pool: as many requests run at once. By default as many as the budget
+            needs at a server that takes a second and a half, and 20 at least.
         transport: Another httpx transport, for special networks.
         retries: How often and how patiently to try again.
         allow_http: Accept plain `http` to another machine, inside a network that is trusted with the token.
@@ -94,7 +95,7 @@ class BillimaticClient(AbstractContextManager["BillimaticClient"]):
         organization_id: int,
         timeout: float = 30.0,
         requests_per_second: float | None = 10.0,
-        max_connections: int = 20,
+        max_connections: int | None = None,
         transport: httpx.BaseTransport | None = None,
         retries: RetryRules | None = None,
         allow_http: bool = False,
@@ -128,6 +129,11 @@ class BillimaticClient(AbstractContextManager["BillimaticClient"]):
     def close(self) -> None:
         """Close the pooled connections."""
         self._exchange.close()
+
+    @property
+    def at_once(self) -> int:
+        """How many requests may be under way at once."""
+        return self._exchange.max_connections
 
     @property
     def longest_request(self) -> float:

@@ -14,6 +14,7 @@ An exchange that only reads refuses everything but GET where httpx sends it, bel
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import ceil
 from threading import BoundedSemaphore
 from time import perf_counter
 from typing import Any
@@ -190,6 +191,9 @@ _FAILURES = {
 
 PREFIX = "/api/v1/"
 _LONGEST_CONNECT = 10.0
+_LEAST_CONNECTIONS = 20
+_SECONDS_UNDER_WAY = 1.5
+"""A server that answers as slowly as this is still asked as often as the budget allows."""
 # Raised before a byte of the request was sent: httpx found no free connection, or could not make one.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
@@ -222,7 +226,7 @@ class Exchange:
         token: str,
         timeout: float,
         requests_per_second: float | None,
-        max_connections: int,
+        max_connections: int | None,
         transport: httpx.BaseTransport | None,
         retries: RetryRules,
         allow_http: bool,
@@ -235,11 +239,10 @@ class Exchange:
         seconds = checked_timeout(timeout)
         self._timeout = httpx.Timeout(connect=min(seconds, _LONGEST_CONNECT), read=seconds, write=seconds, pool=seconds)
         self._rules = retries
-        self._budget = CallBudget.per_second(
-            checked_rate(requests_per_second), clock=retries.clock, sleep=retries.sleep
-        )
-        self.max_connections = max_connections
-        self._turns = BoundedSemaphore(max_connections)
+        rate = checked_rate(requests_per_second)
+        self._budget = CallBudget.per_second(rate, clock=retries.clock, sleep=retries.sleep)
+        self.max_connections = max_connections or max(_LEAST_CONNECTIONS, ceil(_SECONDS_UNDER_WAY * (rate or 0)))
+        self._turns = BoundedSemaphore(self.max_connections)
         # follows no redirect, which could carry the token to another host
         self._http = httpx.Client(
             base_url=self.base_url,
@@ -250,7 +253,7 @@ class Exchange:
                 "User-Agent": "ciclo",
             },
             timeout=self._timeout,
-            limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
+            limits=httpx.Limits(max_connections=self.max_connections, max_keepalive_connections=self.max_connections),
             transport=transport,
             proxy=proxy_for(self.base_url) if transport is None else None,
             verify=tls_context(ca_file),

@@ -24,7 +24,7 @@ class BillingSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     shards: int = Field(2, ge=1, le=64, description="Tasks over which a run spreads its contracts.")
-    concurrency: int = Field(8, ge=1, le=64, description="Invoices that one task creates at once.")
+    concurrency: int = Field(16, ge=1, le=100, description="Invoices that one task creates at once.")
     batch: int = Field(200, ge=1, le=5000, description="Periods that one task claims at once.")
     lease_seconds: int = Field(600, ge=1, description="How long a claim holds without its run coming back.")
     grace_seconds: int = Field(300, ge=0, description="How long after a lost answer the API may still carry it out.")

@@ -125,11 +125,13 @@ def _windows(audited: AuditRange) -> Iterator[tuple[date, date]]:
 
 def _read_rules(api: BillimaticClient, store: AuditStore, counter: _Counter) -> None:
     waiting = store.contracts_without_rules()
-    for number, (contract_id, answered) in enumerate(answers_of(api.invoice_rules, waiting), start=1):
+    for number, (contract_id, answered) in enumerate(
+        answers_of(api.invoice_rules, waiting, at_once=api.at_once), start=1
+    ):
         answer = answered
         if not isinstance(answer, ApiError) and not answer and not answer.odd and store.bills(contract_id):
             answer = next(
-                again for _, again in answers_of(api.invoice_rules, [contract_id])
+                again for _, again in answers_of(api.invoice_rules, [contract_id], at_once=1)
             )  # it may be a wrong answer
         if isinstance(answer, ApiError):
             store.add_unread(contract_id, answer.reason)

@@ -4,7 +4,7 @@ An attempt is recorded before it fails, and may be repeated as often as it takes
 what changes in it later is a finding. The running month is proved every day as far as it is over.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -200,9 +200,9 @@ def _names(ctx: JobContext) -> dict[int, str]:
     return {contract.contract_id: contract.name for contract in ctx.contracts.every()}
 
 
-def _held(proof: MonthProof) -> list[dict[str, object]]:
-    """Return what the month's invoices are, to measure later changes against."""
-    return [
+def _held(proof: MonthProof) -> Iterator[dict[str, object]]:
+    """Yield what the month's invoices are, to measure later changes against."""
+    return (
         {
             "invoice_id": line.invoice_id,
             "contract_id": line.contract_id,
@@ -211,7 +211,7 @@ def _held(proof: MonthProof) -> list[dict[str, object]]:
         }
         for line in proof.lines
         if line.invoice_id is not None and line.verdict in (Verdict.BILLED, Verdict.WITHOUT_PERIOD)
-    ]
+    )
 
 
 def _said(attempt: ClosingAttempt) -> str:

@@ -23,6 +23,7 @@ from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
 from ciclo.domain.wording import said_of_line
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshots
+from ciclo.ledger.database import ROWS_AT_ONCE
 from ciclo.ledger.repositories import AsClosed, Disagreement
 from ciclo.ledger.tables import Finding, Invoice, Period, Receivable
 
@@ -101,11 +102,52 @@ class _Ledger:
 
 
 def prove_month(ctx: JobContext, month: DateRange, contract_ids: Sequence[int] = ()) -> MonthProof:
-    """Compare what the rules expect in a month with what the ledger, just reconciled, knows to be at the vendor."""
-    invoices = ctx.closings.invoices(month, contract_ids)
-    ledger = _read(ctx, month, contract_ids, [invoice.invoice_id for invoice in invoices])
-    expected: dict[tuple[int, date], ExpectedPeriod] = {}
+    """Compare what the rules expect in a month with what the ledger, just reconciled, knows to be at the vendor.
+
+    Some contracts at a time: what is kept of a month is its lines. No change may be pending in the session.
+    """
+    periods: list[MonthLine] = []
     paused: list[MonthLine] = []
+    without: list[MonthLine] = []
+    deletions = ctx.findings.open_of_kind(FindingKind.DELETED_REMOTELY)
+    accepted = {number: each for (_, number), each in deletions.items() if each.acknowledged_at is not None}
+    for some in _batches(ctx.closings.rules_by_contract(month, contract_ids)):
+        _prove(ctx, month, some, accepted, periods=periods, paused=paused, without=without)
+        ctx.session.expunge_all()
+    periods.sort(key=lambda line: (line.issue_date, line.rule_id or 0))
+    paused.sort(key=lambda line: (line.rule_id or 0, line.issue_date))
+    without.sort(key=lambda line: (line.issue_date, line.invoice_id or 0))
+    return MonthProof(month, (*periods, *paused, *without))
+
+
+def _batches(rules_by_contract: Mapping[int, int]) -> Iterator[list[int]]:
+    """Split contracts so that those of a batch have some hundreds of rules together."""
+    batch: list[int] = []
+    rules = 0
+    for contract_id, number in rules_by_contract.items():
+        batch.append(contract_id)
+        rules += max(1, number)
+        if rules >= ROWS_AT_ONCE:
+            yield batch
+            batch, rules = [], 0
+    if batch:
+        yield batch
+
+
+def _prove(
+    ctx: JobContext,
+    month: DateRange,
+    contract_ids: Sequence[int],
+    accepted: Mapping[int, Finding],
+    *,
+    periods: list[MonthLine],
+    paused: list[MonthLine],
+    without: list[MonthLine],
+) -> None:
+    """Add the lines of some contracts: of periods, of what fell into a pause, of invoices without a period."""
+    invoices = ctx.closings.invoices(month, contract_ids)
+    ledger = _read(ctx, month, contract_ids, [invoice.invoice_id for invoice in invoices], accepted)
+    expected: dict[tuple[int, date], ExpectedPeriod] = {}
     rules = ctx.closings.rules(contract_ids)
     pauses = ctx.readings.pauses({contract.contract_id for _, contract in rules})
     snapshots = RuleSnapshots(ctx, [rule.rule_id for rule, _ in rules], kept=len(rules))
@@ -119,13 +161,12 @@ def prove_month(ctx: JobContext, month: DateRange, contract_ids: Sequence[int] =
         if stretches:
             of_the_rule = [each for each in snapshot.periods(alive) if each.key not in called_for]
             paused += (line for each in of_the_rule if (line := _paused(each, stretches, ledger)) is not None)
-    keys = sorted({*expected, *ledger.periods}, key=lambda key: (key[1], key[0]))
     known = ledger.periods
-    periods = (
-        _line(known[key], expected.get(key), ledger) if key in known else _never_planned(expected[key]) for key in keys
-    )
-    without = (_without_period(invoice, ledger) for invoice in invoices if invoice.period_id is None)
-    return MonthProof(month, (*(line for line in periods if line is not None), *paused, *without))
+    for key in {*expected, *known}:
+        line = _line(known[key], expected.get(key), ledger) if key in known else _never_planned(expected[key])
+        if line is not None:
+            periods.append(line)
+    without += (_without_period(invoice, ledger) for invoice in invoices if invoice.period_id is None)
 
 
 def never_billed(proof: MonthProof) -> Iterator[Disagreement]:
@@ -145,17 +186,22 @@ def never_billed(proof: MonthProof) -> Iterator[Disagreement]:
             )
 
 
-def _read(ctx: JobContext, month: DateRange, contract_ids: Sequence[int], without: Sequence[int]) -> _Ledger:
+def _read(
+    ctx: JobContext,
+    month: DateRange,
+    contract_ids: Sequence[int],
+    without: Sequence[int],
+    accepted: Mapping[int, Finding],
+) -> _Ledger:
     periods = ctx.closings.periods(month, contract_ids)
     own = ctx.reconciliation.invoices(period.invoice_id for period in periods if period.invoice_id is not None)
     cancelled = [period.id for period in periods if period.state == PeriodState.CANCELLED]
-    deletions = ctx.findings.open_of_kind(FindingKind.DELETED_REMOTELY)
     return _Ledger(
         {(period.rule_id, period.issue_date): period for period in periods},
         own,
         ctx.reconciliation.receivables([*own, *without]),
         ctx.closings.given_up_by(cancelled),
-        {number: each for (_, number), each in deletions.items() if each.acknowledged_at is not None},
+        accepted,
     )
 
 

@@ -14,7 +14,7 @@ from decimal import Decimal
 from ciclo.billimatic.models import Invoice, InvoiceState, OddRecord
 from ciclo.billimatic.models.reading import read_timestamp
 from ciclo.domain.adjustments import Adjustment
-from ciclo.domain.calendar import first_of_month
+from ciclo.domain.calendar import add_days, first_of_month
 from ciclo.domain.coverage import coverage
 from ciclo.domain.errors import DomainError
 from ciclo.domain.findings import FindingKind
@@ -36,7 +36,7 @@ from ciclo.jobs.issuing.match import (
 from ciclo.jobs.issuing.record import Found
 from ciclo.jobs.rules.snapshot import RuleSnapshot, RuleSnapshots
 from ciclo.ledger.database import in_parts
-from ciclo.ledger.repositories import Disagreement, UseState
+from ciclo.ledger.repositories import Disagreement, Scope, UseState
 from ciclo.ledger.repositories.periods import PlannedPeriod
 from ciclo.ledger.tables import Period, Rule
 
@@ -46,8 +46,8 @@ PAGE = 100
 PAGES_OF_A_SEARCH = 3
 """Requests that a search takes beside its full pages: its last page twice, and the empty one after it."""
 
-READERS = 8
-"""Contracts searched at once."""
+READ_TWICE_AT_MOST = 0.03
+"""Share of a day's requests (a reading and a POST each) that the same pages, read by several shards, may come to."""
 
 SHORT = timedelta(days=100)
 """A span of three months or less; rules that bill more months at a time are looked at by themselves."""
@@ -88,6 +88,23 @@ def look_at(ctx: JobContext, periods: Sequence[Period | PlannedPeriod], *, reach
     reading = read_near(ctx, spans)
     failpoint(reached)
     yield from looks(ctx, spans, reading)
+
+
+def worth_sharing(ctx: JobContext, scope: Scope) -> Scope | None:
+    """Return what a shard takes of a window: fewer shards share it where each would read nearly the same pages.
+
+    All shards have one budget of requests, so that one task alone loses no time. What a shard leaves to another that
+    counted otherwise, because something was planned in between, is left to the end of the run.
+
+    Returns:
+        The scope's part; None where the others take it all.
+    """
+    due = sum(count.periods for count in ctx.periods.totals(scope.whole()).values())
+    around = DateRange(add_days(scope.window.start, -SHORT.days // 2), add_days(scope.window.end, SHORT.days // 2))
+    pages = ctx.invoices.count(around) // PAGE + PAGES_OF_A_SEARCH
+    ctx.session.commit()
+    shards = min(scope.shards, 1 + int(READ_TWICE_AT_MOST * 2 * due / pages))
+    return replace(scope, shards=shards) if scope.shard < shards else None
 
 
 def looks(ctx: JobContext, spans: Mapping[int, DateRange], reading: "Reading") -> Iterator[Look]:
@@ -192,7 +209,7 @@ def read_near(ctx: JobContext, spans: Mapping[int, DateRange]) -> Reading:
         pages = sum(ctx.invoices.count(window) // PAGE + PAGES_OF_A_SEARCH for window in windows)
         ctx.session.commit()
         if PAGES_OF_A_SEARCH * len(part) < pages:
-            with ThreadPoolExecutor(READERS) as pool:
+            with ThreadPoolExecutor(ctx.api.at_once) as pool:
                 found = list(pool.map(lambda each: _search(ctx, each[1], contract_id=each[0]), part.items()))
         else:
             found = [_search(ctx, window) for window in windows]

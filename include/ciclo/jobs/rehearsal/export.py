@@ -142,10 +142,12 @@ class _Reading:
     def rules(self, contract_ids: list[int], *, billed: set[int]) -> list[Json]:
         """Return the rules of contracts; an empty list of one that has invoices is asked for again."""
         found: list[Json] = []
-        for number, (contract_id, answered) in enumerate(answers_of(self._api.invoice_rules, contract_ids), start=1):
+        for number, (contract_id, answered) in enumerate(
+            answers_of(self._api.invoice_rules, contract_ids, at_once=self._api.at_once), start=1
+        ):
             answer = answered
             if not isinstance(answer, ApiError) and not answer and not answer.odd and contract_id in billed:
-                answer = next(again for _, again in answers_of(self._api.invoice_rules, [contract_id]))
+                answer = next(again for _, again in answers_of(self._api.invoice_rules, [contract_id], at_once=1))
             if isinstance(answer, ApiError):
                 self.left_out.append(f"the rules of contract {contract_id}: {answer.reason}")
             else:

@@ -17,11 +17,8 @@ from ciclo.jobs.rules.terms import read_terms
 from ciclo.ledger.database import ROWS_AT_ONCE
 from ciclo.ledger.terms import RuleTerms
 
-READERS = 8
-"""Contracts whose rules are read at once; the client's own budget of requests holds all the same."""
-
-READ_AHEAD = 2 * READERS
-"""Answers that are read or being read while an earlier batch is stored."""
+READ_AHEAD = 2
+"""Answers that are read or being read while an earlier batch is stored, for each request that may be under way."""
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -106,7 +103,8 @@ def rule_batches(
     times = Counter(item.name for item in catalogue)
     items = {item.name: item.id for item in catalogue if item.name and times[item.name] == 1}  # others are nobody's
     batch = RuleBatch(items)
-    for contract_id, answer in answers_of(lambda contract_id: api.invoice_rules(contract_id).whole(), contract_ids):
+    answers = answers_of(lambda contract_id: api.invoice_rules(contract_id).whole(), contract_ids, at_once=api.at_once)
+    for contract_id, answer in answers:
         batch.contract_ids.append(contract_id)
         batch.take(contract_id, answer)
         if batch.rows >= rows:
@@ -116,8 +114,10 @@ def rule_batches(
         yield batch
 
 
-def answers_of(ask: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[tuple[Item, Answer | ApiError]]:
-    """Ask for several things at once; an answer that concerns one thing alone is an item, any other error is raised."""
+def answers_of(
+    ask: Callable[[Item], Answer], items: Iterable[Item], *, at_once: int
+) -> Iterator[tuple[Item, Answer | ApiError]]:
+    """Ask for so many things at once; an answer that concerns one thing alone is an item, any other error is raised."""
 
     def attempt(item: Item) -> tuple[Item, Answer | ApiError]:
         try:
@@ -126,11 +126,11 @@ def answers_of(ask: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator
             return item, error
 
     asked: deque[Future[tuple[Item, Answer | ApiError]]] = deque()
-    with ThreadPoolExecutor(READERS) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         try:
             for item in items:
                 asked.append(pool.submit(attempt, item))
-                if len(asked) == READ_AHEAD:
+                if len(asked) == READ_AHEAD * at_once:
                     yield asked.popleft().result()
             while asked:
                 yield asked.popleft().result()

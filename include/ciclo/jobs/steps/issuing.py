@@ -28,6 +28,7 @@ from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext, is_armed
 from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.ahead import follow_ahead, scopes_ahead
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
+from ciclo.jobs.issuing.look import worth_sharing
 from ciclo.jobs.issuing.settle import require_billing, settle, summarize_window
 from ciclo.jobs.periods.expand import (
     expand_rules,
@@ -82,22 +83,23 @@ def _settle(job: JobContext, run: Run) -> Counts:
 
 def issue(job: JobContext, run: Run) -> Counts:
     """Create the invoices of a shard that are due in the window; return counts by outcome."""
-    if not is_armed(job):
+    scope = worth_sharing(job, run.scope)
+    if scope is None or not is_armed(job):
         return IssueOutcome().counts()
     options = run.settings.issue_options
-    outcome = adopt_adjusted(job, run.scope, options, owner=run.owner)
-    outcome.add(issue_due_periods(job, run.scope, options, owner=run.owner))
-    for ahead in _ahead(job, run):
+    outcome = adopt_adjusted(job, scope, options, owner=run.owner)
+    outcome.add(issue_due_periods(job, scope, options, owner=run.owner))
+    for ahead in _ahead(job, run, scope):
         outcome.add(issue_due_periods(job, ahead, options, owner=run.owner))
     log.info("issued: %s", outcome.counts())
-    _correct(job, run.scope, options)
-    log.info("made ahead: %s", follow_ahead(job, run.scope, options).counts())
+    _correct(job, scope, options)
+    log.info("made ahead: %s", follow_ahead(job, scope, options).counts())
     return outcome.counts()
 
 
-def _ahead(job: JobContext, run: Run) -> list[Scope]:
+def _ahead(job: JobContext, run: Run, scope: Scope) -> list[Scope]:
     """Return what single rules have due further ahead than the run's days; a person's dates are what they are."""
-    return [] if run.dated else scopes_ahead(job, run.scope, day=run.day)
+    return [] if run.dated else scopes_ahead(job, scope, day=run.day)
 
 
 def _correct(job: JobContext, scope: Scope, options: IssueOptions) -> datetime | None:
@@ -118,7 +120,7 @@ def finish_invoices(job: JobContext, run: Run) -> dict[str, Any]:
     if run.sends(job):
         options = run.settings.issue_options
         finish_issuing(job, run.scope, options, owner=run.owner)
-        for ahead in _ahead(job, run):
+        for ahead in _ahead(job, run, run.scope):
             finish_issuing(job, ahead, options, owner=run.owner)
         _require_corrected(job, run.scope, options)
     return _report_window(job, run)
@@ -220,10 +222,13 @@ def apply_range(job: JobContext, run: Run) -> int:
 
 def issue_plan(job: JobContext, run: Run) -> Counts:
     """Create the invoices of one shard that the plan bills; return counts by outcome."""
-    scope, options = _of_plan(job, run)
+    of_plan, options = _of_plan(job, run)
+    scope = worth_sharing(job, of_plan)
+    if scope is None:
+        return IssueOutcome().counts()
     outcome = issue_due_periods(job, scope, options, owner=run.owner)
     log.info("issued: %s", outcome.counts())
-    _correct(job, run.scope, options)
+    _correct(job, replace(scope, plan_id=None), options)
     return outcome.counts()
 
 

@@ -52,7 +52,7 @@ class ClosingRepository:
         self._audit = AuditRepository(session, organization_id, actor)
 
     def record(
-        self, month: date, *, closed: bool, report: Mapping[str, Any], held: Sequence[Mapping[str, Any]], at: datetime
+        self, month: date, *, closed: bool, report: Mapping[str, Any], held: Iterable[Mapping[str, Any]], at: datetime
     ) -> MonthClosing:
         """Add an attempt to close a month; `held` is what a closed month's invoices were.
 
@@ -153,24 +153,47 @@ class ClosingRepository:
 
     # -- what a month is proved from -----------------------------------------------------------------------------
 
-    def periods(self, window: DateRange, contract_ids: Sequence[int] = ()) -> list[Period]:
-        """Return every period of a window, whatever became of it."""
+    def periods(self, window: DateRange, contract_ids: Sequence[int]) -> list[Period]:
+        """Return every period of some contracts in a window, whatever became of it."""
         query = select(Period).where(
             Period.organization_id == self._organization_id,
             Period.issue_date >= window.start,
             Period.issue_date < window.end,
+            Period.contract_id.in_(contract_ids),
         )
-        if contract_ids:
-            query = query.where(Period.contract_id.in_(contract_ids))
         return list(self._session.scalars(query.order_by(Period.issue_date, Period.contract_id, Period.rule_id)))
 
-    def rules(self, contract_ids: Sequence[int] = ()) -> list[tuple[Rule, Contract]]:
-        """Return every rule that was ever seen, with its contract, both without their payload until it is asked for."""
-        same = Contract.organization_id == Rule.organization_id, Contract.contract_id == Rule.contract_id
-        query = select(Rule, Contract).join(Contract, and_(*same)).where(Rule.organization_id == self._organization_id)
-        query = query.options(defer(Rule.payload), defer(Contract.payload))
+    def rules_by_contract(self, window: DateRange, contract_ids: Sequence[int] = ()) -> dict[int, int]:
+        """Return how many rules each contract ever had, of those that had one or have an invoice of the window."""
+        rules = select(Rule.contract_id, func.count()).where(Rule.organization_id == self._organization_id)
+        invoices = (
+            select(Invoice.contract_id)
+            .distinct()
+            .where(
+                Invoice.organization_id == self._organization_id,
+                Invoice.planned_date >= window.start,
+                Invoice.planned_date < window.end,
+            )
+        )
         if contract_ids:
-            query = query.where(Rule.contract_id.in_(contract_ids))
+            rules = rules.where(Rule.contract_id.in_(contract_ids))
+            invoices = invoices.where(Invoice.contract_id.in_(contract_ids))
+        found = dict.fromkeys(self._session.scalars(invoices), 0)
+        found.update((row[0], row[1]) for row in self._session.execute(rules.group_by(Rule.contract_id)))
+        return {number: found[number] for number in sorted(found)}
+
+    def rules(self, contract_ids: Sequence[int]) -> list[tuple[Rule, Contract]]:
+        """Return every rule of contracts that was ever seen, with its contract, both without their payload.
+
+        The payload is read where it is asked for.
+        """
+        same = Contract.organization_id == Rule.organization_id, Contract.contract_id == Rule.contract_id
+        query = (
+            select(Rule, Contract)
+            .join(Contract, and_(*same))
+            .where(Rule.organization_id == self._organization_id, Rule.contract_id.in_(contract_ids))
+        )
+        query = query.options(defer(Rule.payload), defer(Contract.payload))
         return [(row[0], row[1]) for row in self._session.execute(query.order_by(Rule.rule_id))]
 
     def given_up_by(self, period_ids: Iterable[int]) -> dict[int, Reason]:
@@ -201,16 +224,15 @@ class ClosingRepository:
                 found[row.subject_id] = row.reason or Reason(ReasonKind.GIVEN_UP_BY_HAND)
         return found
 
-    def invoices(self, window: DateRange, contract_ids: Sequence[int] = ()) -> list[Invoice]:
-        """Return the invoices planned for a day of the window that are at the vendor, billed late or not."""
+    def invoices(self, window: DateRange, contract_ids: Sequence[int]) -> list[Invoice]:
+        """Return contracts' invoices planned for a day of the window that are at the vendor, billed late or not."""
         query = select(Invoice).where(
             Invoice.organization_id == self._organization_id,
             Invoice.planned_date >= window.start,
             Invoice.planned_date < window.end,
             Invoice.gone_at.is_(None),
+            Invoice.contract_id.in_(contract_ids),
         )
-        if contract_ids:
-            query = query.where(Invoice.contract_id.in_(contract_ids))
         return list(self._session.scalars(query.order_by(Invoice.planned_date, Invoice.invoice_id)))
 
     def price_updates(self, window: DateRange, contract_ids: Sequence[int] = ()) -> list[PriceUpdateExecution]:
