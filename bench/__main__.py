@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from bench import adjustments, airflow, audit, domain, ledger, vendor
+from bench import adjustments, airflow, audit, budget, domain, ledger, vendor
 from bench.figures import Bench, Figure
 from bench.servers import running_postgres, running_sandbox
 
@@ -26,6 +26,7 @@ BENCHMARKS: Mapping[str, Callable[[Bench], Iterable[Figure]]] = MappingProxyType
         "size": ledger.measure_size,
         "issue": vendor.measure_issuing,
         "requests": vendor.measure_requests,
+        "budget": budget.measure_budget,
         "reconcile": vendor.measure_reconciliation,
         "growth": vendor.measure_growth,
         "audit": audit.measure_audit,

@@ -8,7 +8,7 @@ A list is a `Listing` and a paginated search a `Search`: both give the records t
 could not in `odd`, so that one odd record costs nobody else anything and is not lost.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import date
 from types import TracebackType
@@ -58,7 +58,7 @@ from ciclo.billimatic.models.requests import (
 from ciclo.billimatic.models.rules import InvoiceRule, InvoiceTemplate
 from ciclo.billimatic.paging import Search
 from ciclo.billimatic.transport import Exchange, Observer, Query, read_one, read_several
-from ciclo.http.retries import RetryRules
+from ciclo.http.retries import Budget, CallBudget, RetryRules
 
 Fields = Mapping[str, Any]
 """A request body as plain values, sent as it stands: dates, decimals, strings, lists, mappings; floats are refused."""
@@ -81,6 +81,7 @@ class BillimaticClient(AbstractContextManager["BillimaticClient"]):
         observer: Told of every request, from the thread that sent it: method, status or None, seconds.
         read_only: Send nothing but GET: whatever would change the account is a `ReadOnlyError` before it is sent.
         ca_file: File of certificates of a private authority, trusted beside the usual ones.
+        share_budget: Given the client's own budget and its rate, returns one that other processes share.
 
     Raises:
         ValueError: A parameter cannot work; the message names it and never holds the token.
@@ -102,6 +103,7 @@ class BillimaticClient(AbstractContextManager["BillimaticClient"]):
         observer: Observer | None = None,
         read_only: bool = False,
         ca_file: str | None = None,
+        share_budget: Callable[[CallBudget, float], Budget] | None = None,
     ) -> None:
         self.organization_id: Final = organization_id
         self._exchange = Exchange(
@@ -116,6 +118,7 @@ class BillimaticClient(AbstractContextManager["BillimaticClient"]):
             observer=observer,
             read_only=read_only,
             ca_file=ca_file,
+            share_budget=share_budget,
         )
 
     def __repr__(self) -> str:

@@ -35,7 +35,7 @@ from ciclo.http import json_bodies
 from ciclo.http.address import checked_base_url, checked_rate, checked_timeout, checked_token
 from ciclo.http.errors import ApiError, TransientApiError, UnreadableAnswerError
 from ciclo.http.network import proxy_for, tls_context
-from ciclo.http.retries import CallBudget, RetryRules, repeating, seconds_of
+from ciclo.http.retries import Budget, CallBudget, RetryRules, repeating, seconds_of
 
 log = logging.getLogger(__name__)
 
@@ -233,6 +233,7 @@ class Exchange:
         observer: Observer | None = None,
         read_only: bool = False,
         ca_file: str | None = None,
+        share_budget: Callable[[CallBudget, float], Budget] | None = None,
     ) -> None:
         self.base_url = checked_base_url(base_url, allow_http=allow_http)
         self._token = checked_token(token)
@@ -240,7 +241,8 @@ class Exchange:
         self._timeout = httpx.Timeout(connect=min(seconds, _LONGEST_CONNECT), read=seconds, write=seconds, pool=seconds)
         self._rules = retries
         rate = checked_rate(requests_per_second)
-        self._budget = CallBudget.per_second(rate, clock=retries.clock, sleep=retries.sleep)
+        alone = CallBudget.per_second(rate, clock=retries.clock, sleep=retries.sleep)
+        self._budget: Budget = share_budget(alone, rate) if share_budget is not None and rate else alone
         self.max_connections = max_connections or max(_LEAST_CONNECTIONS, ceil(_SECONDS_UNDER_WAY * (rate or 0)))
         self._turns = BoundedSemaphore(self.max_connections)
         # follows no redirect, which could carry the token to another host
@@ -311,7 +313,7 @@ class Exchange:
 
     def _send(self, request: _Request) -> Reply:
         with self._turns:
-            self._budget.take()
+            self._budget.take(writes=request.method != "GET")
             if request.latest is not None and self._rules.clock() >= request.latest:
                 raise NotSentError("not sent, its time was over", **request.coordinates())
             started, status = perf_counter(), None

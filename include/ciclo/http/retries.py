@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Self
+from typing import Protocol, Self
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
@@ -62,6 +62,18 @@ class RetryRules:
         return (self.attempts - 1) * max(self.longest_wait, self.longest_retry_after)
 
 
+class Budget(Protocol):
+    """Lets a thread through when a budget of calls allows its call."""
+
+    def take(self, *, writes: bool) -> None:
+        """Wait until a call may start, and count it; `writes` if it creates or changes something."""
+        ...
+
+    def close_for(self, seconds: float) -> None:
+        """Let nobody start for so long: the server asked for a pause."""
+        ...
+
+
 class CallBudget:
     """Lets a thread through when the budget allows its call; first come, first served.
 
@@ -99,7 +111,7 @@ class CallBudget:
         calls = max(1, int(rate)) if rate else None
         return cls(calls, calls / rate if calls and rate else 1.0, clock=clock, sleep=sleep)
 
-    def take(self) -> None:
+    def take(self, *, writes: bool = False) -> None:  # noqa: ARG002 - within one process nothing goes first
         """Wait until a call may start, and count it."""
         with self._lock:
             now = self._clock()

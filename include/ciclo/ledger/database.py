@@ -122,6 +122,14 @@ def _engine_of(_setting: str, _value: str) -> Engine:
     return open_engine()
 
 
+def process_engine(url: str | None = None) -> Engine:
+    """Return the engine that this process keeps for `url` (default: `ledger_url()`)."""
+    if url is None and may_change():
+        name = str(setting())
+        return _engine_of(name, os.environ[name])
+    return _shared_engine(url or ledger_url())
+
+
 @contextmanager
 def ledger_session(url: str | None = None, *, discard: bool = False) -> Iterator[Session]:
     """Yield a session on the process's own engine for `url`; the caller commits, an exception rolls back.
@@ -133,11 +141,7 @@ def ledger_session(url: str | None = None, *, discard: bool = False) -> Iterator
     Raises:
         LedgerNotMigratedError: the ledger has no tables, or those of another version.
     """
-    if url is None and may_change():
-        name = str(setting())
-        engine = _engine_of(name, os.environ[name])
-    else:
-        engine = _shared_engine(url or ledger_url())
+    engine = process_engine(url)
     require_migrated(engine)
     with open_session(engine, discard=discard) as session:
         yield session

@@ -6,7 +6,9 @@ tags, a path or an id never is one.
 """
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from airflow.sdk import BaseHook
@@ -16,7 +18,10 @@ from airflow.sdk.observability import stats
 
 from ciclo.billimatic import ApiError, BillimaticClient, NotFoundError
 from ciclo.http.network import NetworkSettingError
+from ciclo.http.retries import Budget, CallBudget
 from ciclo.provider.connection import ConnectionFieldError, settings_of
+
+Share = Callable[[int, CallBudget, float], Budget]
 
 LATENCY = "ciclo.api.request"
 """Timer of every request, tagged with `method` and `status` (`none` without an answer)."""
@@ -48,11 +53,13 @@ class BillimaticHook(BaseHook):
         super().__init__()
         self.billimatic_conn_id = billimatic_conn_id
 
-    def get_conn(self, *, read_only: bool = False) -> BillimaticClient:
+    def get_conn(self, *, read_only: bool = False, share: Share | None = None) -> BillimaticClient:
         """Return a client of the connection's organization; use it as a context manager.
 
         Args:
             read_only: of a client that cannot write, whatever it is asked.
+            share: Given the organization, the client's own budget of requests and its rate, returns one that other
+                processes share; without it the budget is the client's alone.
 
         Raises:
             AirflowNotFoundException: There is no such connection.
@@ -73,6 +80,7 @@ class BillimaticHook(BaseHook):
                 observer=measure_request,
                 read_only=read_only,
                 ca_file=settings.ca_file,
+                share_budget=None if share is None else partial(share, settings.organization_id),
             )
         except NetworkSettingError:
             raise

@@ -15,12 +15,14 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryDecision, RetryR
 from airflow.utils.types import DagRunType
 
 from ciclo.domain.calendar import SAO_PAULO
+from ciclo.http.retries import Budget, CallBudget
 from ciclo.jobs.backfill import BackfillPolicy
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.settle import StillInDoubtError
 from ciclo.jobs.pauses import keeping_pauses, pause_asked_for
 from ciclo.jobs.runs import Approval, DryRun, LedgerStep, ReadingStep, Run, Shard, Stage, Trigger
 from ciclo.jobs.stages import FIRST_DELAY, LONGEST_DELAY, MARGIN, RETRIES, RULES, STAGES, Next
+from ciclo.ledger.budget import SharedBudget, store_of
 from ciclo.ledger.database import ledger_session
 from ciclo.ledger.repositories import Actor
 from ciclo.provider.hook import BillimaticHook
@@ -129,10 +131,16 @@ def open_job(context: Context, *, discard: bool = False) -> Iterator[JobContext]
         VendorPausedError: the vendor has asked a task of this organization for a pause that is not over.
     """
     hook = BillimaticHook(billimatic_conn_id=context["params"]["billimatic_conn_id"])
-    with hook.get_conn() as api, ledger_session(discard=discard) as session:
+    with hook.get_conn(share=None if discard else _share) as api, ledger_session(discard=discard) as session:
         job = JobContext(api, session, actor_of(context), now, settings().own_holidays())
         with keeping_pauses(job):
             yield job
+
+
+def _share(organization_id: int, alone: CallBudget, rate: float) -> Budget:
+    """Return the budget of requests that all tasks of an organization share, where the ledger can keep one."""
+    store = store_of(organization_id)
+    return alone if store is None else SharedBudget(store, rate, alone)
 
 
 def stage_of(context: Context) -> Stage:

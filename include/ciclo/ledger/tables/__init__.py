@@ -22,6 +22,7 @@ from ciclo.ledger.tables.operations import (
     MonthProgress,
     NotItsOwn,
     PlannedInvoice,
+    RequestBudget,
     SeenShape,
     WebhookEvent,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "Reading",
     "Reasoned",
     "Receivable",
+    "RequestBudget",
     "Rule",
     "RuleSetting",
     "RuleVersion",

@@ -39,6 +39,16 @@ class AuditEntry(Reasoned, Base):
     """Who acted, where it was a person."""
 
 
+class RequestBudget(Base):
+    """Which turns of an organization's budget of requests were given out: the last ones, and what holds for all."""
+
+    __tablename__ = "request_budgets"
+
+    organization_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    turns: Mapped[Payload]
+    """As `ciclo.ledger.budget.Turns` writes it."""
+
+
 class Finding(Base):
     """A disagreement between ledger and vendor, with a name and an owner."""
 
