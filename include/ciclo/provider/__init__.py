@@ -22,7 +22,7 @@ _CONN_FIELDS: dict[str, Any] = {
     },
     "requests_per_second": {
         "label": "Requests per second",
-        "description": "Budget of one task; 0 means unlimited.",
+        "description": "Budget of the organization, which all its tasks share; 0 means unlimited.",
         "schema": {"type": ["number", "null"], "default": 10},
     },
     "allow_http": {
