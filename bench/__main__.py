@@ -65,7 +65,7 @@ def run(
             for figure in BENCHMARKS[name](Bench(sandbox, postgres, runs, scale, full)):
                 figures.append(figure)
                 seconds[name] = time.perf_counter() - began
-                say(_line(_row(figure)))
+                say(line_of(figure))
                 if json_path is not None:
                     document = {
                         "machine": machine(),
@@ -76,6 +76,11 @@ def run(
     say("")
     say(f"{sum(seconds.values()):.0f} s: " + ", ".join(f"{name} {spent:.0f}" for name, spent in seconds.items()))
     return figures
+
+
+def line_of(figure: Figure) -> str:
+    """Return a figure as a line of the table."""
+    return _line(_row(figure))
 
 
 def _line(cells: Sequence[str]) -> str:
