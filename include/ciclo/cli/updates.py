@@ -47,6 +47,22 @@ def skip(organization: Organization, execution: Execution, note: Note) -> None:
     _decide(skip_update, organization, execution, note)
 
 
+@updates.command("bill-late")
+def bill_late_difference(organization: Organization, execution: Execution, note: Note) -> None:
+    """Put what was issued at the old price, before a late update was applied, into the next invoice."""
+    from ciclo.ledger.actions import bill_late  # noqa: PLC0415 - a command loads only what it needs
+
+    _decide(bill_late, organization, execution, note)
+
+
+@updates.command("leave-late")
+def leave_late_difference(organization: Organization, execution: Execution, note: Note) -> None:
+    """Leave what was issued at the old price as it is: the difference is not billed."""
+    from ciclo.ledger.actions import leave_late  # noqa: PLC0415 - a command loads only what it needs
+
+    _decide(leave_late, organization, execution, note)
+
+
 @updates.command("what-if")
 def ask_what_if(
     organization: Organization,

@@ -36,6 +36,7 @@ class FindingKind(StrEnum):
     SPLIT = "split"  # it has as many receivables as its rule says
     DUE_DATE_CHANGED = "due_date_changed"  # the due date is the rule's again, or the money is in, or it is cancelled
     VENDOR_FACTOR_DIFFERS = "vendor_factor_differs"  # never: a person decides about the difference
+    READJUSTED_LATE = "readjusted_late"  # never: a person decides whether the difference is billed
     NOT_BILLED = "not_billed"  # never: a person decides about it
     CHANGED_AFTER_CLOSE = "changed_after_close"  # it is as it was closed, or its month is closed anew
 

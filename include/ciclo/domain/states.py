@@ -194,6 +194,8 @@ class ReasonKind(StrEnum):
     PLAN_PROPOSED = "plan_proposed"
     TERM_AGREED = "term_agreed"
     TERM_ENDED = "term_ended"
+    LATE_BILLED = "late_billed"
+    LATE_LEFT = "late_left"
     LETTER_ASKED = "letter_asked"
     LETTER_SENT = "letter_sent"
     LETTER_FAILED = "letter_failed"

@@ -170,6 +170,8 @@ REASONS: Mapping[ReasonKind, str] = {
     _K.NOT_ITS_OWN: N_("{person} says that invoice {invoice_ids:list} is not its own: {note}"),
     _K.TERM_AGREED: N_("{person} entered {term}: {note}"),
     _K.TERM_ENDED: N_("{person} let {term} end on {last_day}: {note}"),
+    _K.LATE_BILLED: N_("{person} decided to bill the difference of {amount:brl} with the next invoice: {note}"),
+    _K.LATE_LEFT: N_("{person} decided not to bill the difference of {amount:brl}: {note}"),
     _K.LETTER_ASKED: N_("{person} asked for a letter: {note}"),
     _K.LETTER_SENT: N_("sent to {recipients:list}"),
     _K.LETTER_FAILED: N_("not taken for {recipients:list}: {error}"),
@@ -238,6 +240,10 @@ FINDINGS: Mapping[FindingKind, str] = {
     _F.CHANGED_AFTER_CLOSE: N_(
         "{month:month} was closed with {closed_at:brl} in invoice {replaced:list}, which is cancelled and billed again "
         "as invoice {invoice_id} of {amount:brl}; acknowledge it and close the month again"
+    ),
+    _F.READJUSTED_LATE: N_(
+        "applied when {invoice_ids:list} were issued at the old price already: {amount:brl} is the difference; bill it "
+        "with the next invoice or leave it, on the update's page"
     ),
     _F.VENDOR_FACTOR_DIFFERS: N_(
         "the vendor readjusted to {found:amounts}, by the index it is {expected:amounts}; the vendor's price counts"

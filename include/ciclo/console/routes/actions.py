@@ -41,7 +41,7 @@ PerformDep = Annotated[Perform, Depends(performer)]
 
 
 PeriodAction = Literal["release", "cancel", "plan_again", "bill_again", "settle_now", "not_its_own"]
-UpdateAction = Literal["apply", "skip"]
+UpdateAction = Literal["apply", "skip", "bill_late", "leave_late"]
 
 
 @router.post("/periods/{period_id}/{action}")

@@ -19,9 +19,10 @@ from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.price_index import PriceIndex, accumulate
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.wording import said, state_words
-from ciclo.ledger.actions import ActionOutcome, NoSuchRow
+from ciclo.ledger.actions import ActionOutcome, NoSuchRow, late_readjustment
 from ciclo.ledger.queries import price_updates as queries
 from ciclo.ledger.queries.paging import Listing
+from ciclo.ledger.tables import PriceUpdateExecution
 from ciclo.locale import N_, _
 
 router = APIRouter(prefix="/price-updates")
@@ -141,8 +142,10 @@ def execution_view(view: View, execution_id: int, outcome: ActionOutcome | None 
     prices = queries.prices_of(view.session, view.organization_id, found.execution.rule_id)
     charts = price_charts(prices, view.today)
     months = tuple(zip(queries.evidence_months(found.evidence), found.evidence.get("months", ()), strict=True))
+    row = view.session.get(PriceUpdateExecution, execution_id) if found.evidence.get("late") else None
     shown: dict[str, Any] = {
         "found": found,
+        "late": late_readjustment(view.session, row) if row is not None else None,
         "charts": charts,
         "months": months,
         "decimal_of": Decimal,

@@ -58,6 +58,8 @@ class Brought:
     warnings: list[Text] = field(default_factory=list)
     findings: list[Disagreement] = field(default_factory=list)
     """Those that a person had changed and that stay as they are."""
+    late: list[Payload] = field(default_factory=list)
+    """Those issued at the old price already: `{"invoice_id", "period_id", "planned_date", "old", "new"}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,16 @@ def _bring_one(ctx: JobContext, rule: UpdatedRule, owned: _Owned, prices: _Repri
     if invoice.state != InvoiceState.TO_EMIT:
         if cents(invoice.gross_value) != new:
             brought.warnings.append(_too_late(invoice, new))
+        if cents(invoice.gross_value) == old != new:
+            brought.late.append(
+                {
+                    "invoice_id": invoice.id,
+                    "period_id": owned.period.id if owned.period is not None else None,
+                    "planned_date": owned.planned_date.isoformat(),
+                    "old": f"{old:f}",
+                    "new": f"{new:f}",
+                }
+            )
         return
     change, by_hand = _change_with(invoice, bills) if bills else _change(owned, prices)
     if by_hand:

@@ -104,6 +104,8 @@ def _record(ctx: JobContext, work: Completion, brought: Brought, now: datetime) 
     evidence["warnings"] = [*evidence.get("warnings", ()), *(each.fact for each in brought.warnings)]
     if brought.entries:
         evidence["invoices"] = brought.entries
+    if brought.late:
+        evidence["late"] = brought.late
     if not ctx.executions.change(
         work.execution, work.target, reason=work.reason, at=now, evidence=evidence, **work.values
     ):
@@ -115,7 +117,8 @@ def _record(ctx: JobContext, work: Completion, brought: Brought, now: datetime) 
     ctx.prices.add([_price_row(ctx, work, key, new, now) for key, new in work.new_prices.items()])
     work.rule.terms.rule.payload = work.rule.remote.payload
     _store_invoices(ctx, work, brought, now)
-    seen = [*brought.findings, *([adopted] if (adopted := _vendors_own(work)) is not None else [])]
+    own = (_vendors_own(work), _came_late(work, brought))
+    seen = [*brought.findings, *(each for each in own if each is not None)]
     ctx.findings.settle(seen, examined={}, kinds=(), at=now)
     return True
 
@@ -148,6 +151,29 @@ def _vendors_own(work: Completion) -> Disagreement | None:
         expected=", ".join(expected) or None,
         found=", ".join(found),
         amount=sum(map(abs, differences), Decimal(0)),
+    )
+
+
+def _came_late(work: Completion, brought: Brought) -> Disagreement | None:
+    """Return the finding about invoices that were issued at the old price before the update was applied."""
+    if not brought.late:
+        return None
+    amount = sum((Decimal(entry["new"]) - Decimal(entry["old"]) for entry in brought.late), Decimal(0))
+    facts: dict[str, Fact] = {
+        "contract_id": work.rule.contract_id,
+        "rule_id": work.rule.rule_id,
+        "execution_date": work.due.execution_date.isoformat(),
+        "invoice_ids": [entry["invoice_id"] for entry in brought.late],
+        "amount": str(amount),
+    }
+    return Disagreement(
+        kind=FindingKind.READJUSTED_LATE,
+        subject="execution",
+        subject_id=work.execution.id,
+        contract_id=work.rule.contract_id,
+        billing_month=first_of_month(work.due.execution_date),
+        facts=facts,
+        amount=abs(amount),
     )
 
 

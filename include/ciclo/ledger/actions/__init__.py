@@ -18,6 +18,7 @@ from ciclo.ledger.actions.adjustments import AdjustmentsRefused, add_adjustments
 from ciclo.ledger.actions.contract_terms import agree_term, end_term
 from ciclo.ledger.actions.differences import bill_difference, difference
 from ciclo.ledger.actions.findings import acknowledge_finding
+from ciclo.ledger.actions.late_readjustments import bill_late, late_readjustment, leave_late
 from ciclo.ledger.actions.matters import EXECUTION_ACTIONS, PERIOD_ACTIONS, Matter, act_on
 from ciclo.ledger.actions.periods import (
     bill_again,
@@ -53,10 +54,13 @@ __all__ = [
     "apply_update",
     "bill_again",
     "bill_difference",
+    "bill_late",
     "cancel_period",
     "decide",
     "difference",
     "end_term",
+    "late_readjustment",
+    "leave_late",
     "not_its_own",
     "only_organization",
     "part_months",

@@ -61,7 +61,7 @@ def difference(session: Session, organization_id: int, period: Period) -> Differ
     bill = bill_of(session, organization_id, period, used_only=True).adjusted
     if bill is None:
         return None
-    standing = [row for row in _lines(session, period) if row.state != "withdrawn"]
+    standing = [row for row in difference_lines(session, period) if row.state != "withdrawn"]
     found = Difference(invoice.gross_value, bill.total, sum((row.unit_value or ZERO for row in standing), ZERO))
     return found if found.amount else None
 
@@ -81,31 +81,43 @@ def bill_difference(
     found = difference(session, organization_id, period)
     if found is None:
         return ActionOutcome(changed=False, message=_("Its invoice is what it should be."))
+    day = put_into_next(session, period, found.amount, person=person, note=text, at=at)
+    said = _("{amount} will be in the invoice of {day}.").format(amount=brl(found.amount), day=f"{day:%d/%m/%Y}")
+    return ActionOutcome(changed=True, message=said)
+
+
+def put_into_next(session: Session, period: Period, amount: Decimal, *, person: str, note: str, at: datetime) -> date:
+    """Add a difference of a period's invoice as a line to the next invoice of its rule; return its planned date.
+
+    Raises:
+        NotPossible: there is no next invoice, or it cannot take the line.
+    """
+    organization_id = period.organization_id
     day = _next_date(session, organization_id, period, at.date())
     if day is None:
         raise NotPossible(
             _(
                 "Its rule issues no further invoice: bill {amount} with a rule of one period (create_invoice_rule)."
-            ).format(amount=brl(found.amount))
+            ).format(amount=brl(amount))
         )
     line = NewAdjustment(
         kind=AdjustmentKind.LINE,
         rule_id=period.rule_id,
         period=day,
-        unit_value=found.amount,
+        unit_value=amount,
         description=f"Diferença de {period.accrual_month:%m/%Y}",  # it stands on the customer's invoice
-        key=f"{period.id}:{len(_lines(session, period)) + 1}",
-        note=text,
+        key=f"{period.id}:{len(difference_lines(session, period)) + 1}",
+        note=note,
     )
     try:
         add_adjustments(session, organization_id, [line], origin=ORIGIN, person=person, at=at)
     except AdjustmentsRefused as refused:
         raise NotPossible(str(refused.errors[0])) from None
-    said = _("{amount} will be in the invoice of {day}.").format(amount=brl(found.amount), day=f"{day:%d/%m/%Y}")
-    return ActionOutcome(changed=True, message=said)
+    return day
 
 
-def _lines(session: Session, period: Period) -> Sequence[Adjustment]:
+def difference_lines(session: Session, period: Period) -> Sequence[Adjustment]:
+    """Return the lines that took a difference of a period's invoice on, withdrawn ones, too."""
     query = select(Adjustment).where(
         Adjustment.organization_id == period.organization_id,
         Adjustment.rule_id == period.rule_id,

@@ -10,6 +10,7 @@ from ciclo.domain.calendar import first_of_month
 from ciclo.domain.states import PeriodState
 from ciclo.ledger.actions.act import Action, ActionOutcome, NoSuchRow
 from ciclo.ledger.actions.findings import acknowledge_finding
+from ciclo.ledger.actions.late_readjustments import bill_late, leave_late
 from ciclo.ledger.actions.periods import (
     bill_again,
     cancel_period,
@@ -32,7 +33,12 @@ PERIOD_ACTIONS: dict[str, Action] = {
 }
 
 
-EXECUTION_ACTIONS: dict[str, Action] = {"apply": apply_update, "skip": skip_update}
+EXECUTION_ACTIONS: dict[str, Action] = {
+    "apply": apply_update,
+    "skip": skip_update,
+    "bill_late": bill_late,
+    "leave_late": leave_late,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,7 +98,8 @@ class PriceUpdateExecution(Reasoned, Base):
     """{"months": [{"month", "value", "revision", "source", "fetched_at"}], "accumulated", "floored",
     "prices": [{"service_id", "old", "new"}], "warnings": […]}: decimals as strings.
 
-    Also, where it applies: "seen" and "sent" (remote unit values by service before and after), "invoices" (brought to
+    Also, where it applies: "late" (invoices that were issued at the old price before it was applied);
+    "seen" and "sent" (remote unit values by service before and after), "invoices" (brought to
     the new price), "vendor" (the vendor's own readjustment that was adopted, with the difference to ours) and
     "vendor_after" (one that the vendor made on top of ours); "figures" between which a person chooses, and "decision":
     {"basis", "months", "prices", "person", "note", "at"}, what a person chose."""
