@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from ciclo.domain.calendar import add_months
+from ciclo.domain.states import Reason, ReasonKind
 from ciclo.ledger.tables import Forecast, MonthClosing, Organization, Price
 from console.factories import (
     INDICES,
@@ -97,20 +98,29 @@ def _one_period(rows: Rows, period_id: int, rule_id: int, contract_id: int, issu
         state = {"state": "issued", "invoice_id": invoice_id, "attempts": 1}
         a_period(rows, period_id, rule_id, contract_id, issue_date, gross_value=amount, **state)
         an_invoice(rows, invoice_id, period_id, contract_id, issue_date, gross_value=amount)
-        an_audit(rows, "period", period_id, ("planned", "submitting"), at, reason="claimed by issue/0")
+        an_audit(
+            rows,
+            "period",
+            period_id,
+            ("planned", "submitting"),
+            at,
+            reason=Reason(ReasonKind.CLAIMED, {"owner": "issue/0"}),
+        )
         an_audit(rows, "period", period_id, ("submitting", "issued"), at + timedelta(seconds=2))
 
 
 def _special(period_id: int) -> dict[str, Any] | None:
-    parked = "The API refused it: description: não pode ficar em branco"
-    doubt = "POST timed out after 30 s; it may have been created"
+    parked = Reason(ReasonKind.REFUSED, {"error": "description: não pode ficar em branco"})
+    doubt = Reason(ReasonKind.NO_ANSWER, {"error": "POST: timeout, 30 s"})
+    waits = Reason(ReasonKind.UPDATE_UNSETTLED, {"execution_date": "2025-12-01", "price_index": "igpm"})
+    inactive = Reason(ReasonKind.CONTRACT_INACTIVE, {"contract_id": 105})
     owner = {"owner": "issue_invoices/manual/issue/0", "lease_until": NOW + timedelta(minutes=5)}
     return {
         PARKED: {"state": "parked", "reason": parked, "attempts": 1},
         IN_DOUBT: {"state": "in_doubt", "reason": doubt, "attempts": 1, "doubt_until": NOW + timedelta(minutes=20)},
-        WAITING: {"state": "waiting", "reason": "Waits for the price update of 01/12/2025"},
+        WAITING: {"state": "waiting", "reason": waits},
         SUBMITTING: {"state": "submitting", "attempts": 1, **owner},
-        CANCELLED: {"state": "cancelled", "reason": "The contract is inactive"},
+        CANCELLED: {"state": "cancelled", "reason": inactive},
     }.get(period_id)
 
 
@@ -126,7 +136,8 @@ def _updates(rows: Rows) -> None:
         execution_id=1,
         created_at=NOW,
     )
-    waits = "IGP-M of 10/2025 should be out and is not"
+    late = {"price_index": "igpm", "month": "2025-10", "out_from": "2025-11-01", "until": "2025-12-01"}
+    waits = Reason(ReasonKind.VALUE_LATE, late)
     an_execution(rows, 2, 1003, 101, date(2025, 11, 1), state="waiting", factor=None, evidence=None, reason=waits)
     an_execution(rows, 3, 1004, 101, date(2025, 11, 15), state="proposed", approved_by=None, approved_at=None)
     an_audit(rows, "execution", 1, ("proposed", "applied"), NOW - timedelta(days=100), dag_id="apply_price_updates")
@@ -194,15 +205,19 @@ def _closings(rows: Rows) -> None:
 
 def _report(month: date, *, closed: bool) -> dict[str, Any]:
     """A month's report in the shape that closing a month leaves."""
-    missing = "contract 101, rule 1003, 08/10/2025: R$ 550,00 (parked)"
+    place = {"contract_id": 101, "rule_id": 1003, "issue_date": "2025-10-08"}
+    stopped = Reason(ReasonKind.NOT_ISSUED, {"state": "parked", "why": Reason(ReasonKind.LOST_TWICE).fact})
+    missing = place | {"amount": "550.00", "because": stopped.fact}
+    edited = {"contract_id": 100, "invoice_id": 80013, "found": "660.00", "expected": "650.00"}
     return {
         "month": f"{month:%Y-%m}",
-        "verdict": "closed" if closed else "not closed: 1 missing",
+        "verdict": "closed" if closed else "not closed",
+        "what_keeps_it_open": {} if closed else {"missing": 1},
         "closed": closed,
         "made_at": "2025-11-02T12:00:00+00:00",
         "totals": {"expected_periods": 19, "expected": "8950.00", "billed_periods": 19, "invoiced": "8950.00"},
         "missing": [] if closed else [missing],
-        "accepted": [{"finding": "R$ 10,00 more than the price in force", "by": "ana", "note": "agreed by mail"}],
+        "accepted": [{"stated": {"finding": "value_edited", "facts": edited}, "by": "ana", "note": "agreed by mail"}],
         "contracts": [
             {"contract_id": 100 + number, "name": name, "periods": 1 + number % 3, "expected": "895.00"}
             for number, name in enumerate(_CUSTOMERS[:5])

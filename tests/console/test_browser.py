@@ -187,3 +187,58 @@ def test_an_open_dark_page_of_airflow_makes_the_console_dark(browser, site):
 
         assert page.evaluate("document.documentElement.dataset.theme") == "dark"
         assert page.evaluate("getComputedStyle(document.body).colorScheme") == "dark"
+
+
+def test_the_keys_are_listed_under_the_question_mark_and_do_what_they_say(browser, site):
+    with visit(browser) as context:
+        page = context.new_page()
+        page.goto(f"{site}/")
+        page.keyboard.press("?")
+        assert page.locator("#keys").is_visible()
+        assert not violations(page)
+        page.keyboard.press("Escape")
+        assert not page.locator("#keys").is_visible()
+        page.keyboard.press("3")
+        page.wait_for_url("**/receivables")
+        page.keyboard.press("j")
+        page.keyboard.press("j")
+        rows = page.locator("main tbody tr").filter(has=page.locator("a"))
+        assert rows.nth(1).locator("a").first.evaluate("one => one === document.activeElement")
+
+
+def test_an_operators_day_in_portuguese(browser, own_site):
+    with visit(browser, locale="pt-BR") as context:
+        page = context.new_page()
+        page.goto(f"{own_site}/")
+        page.locator("#glance").get_by_role("link", name="esperam por uma pessoa").click()
+        page.wait_for_url("**/attention")
+        assert "em risco" in page.locator("main").inner_text()
+
+        page.locator("tbody td a").first.click()  # a parked period: released
+        page.wait_for_selector("#panel-content h2")
+        page.fill("#panel-content textarea", "descrição corrigida na Fintera")
+        page.get_by_role("button", name="Liberar").click()
+        page.get_by_text("Liberado: a próxima execução de issue_invoices").wait_for()
+
+        page.goto(f"{own_site}/attention?show=findings")  # an edited invoice: known to a person
+        page.locator("tbody td a").first.click()
+        page.wait_for_selector("#panel-content textarea")
+        page.fill("#panel-content textarea", "desconto combinado por telefone")
+        page.get_by_role("button", name="Dar ciência").click()
+        page.locator("#panel-content [role=status]").wait_for()
+
+        page.fill("#search", "Padaria")  # why does a customer pay more than last month?
+        page.press("#search", "Enter")
+        page.get_by_role("link", name="Padaria Estrela do Sul").first.click()
+        page.wait_for_url("**/contracts/100")
+        page.goto(f"{own_site}/price-updates?show=done")
+        page.locator("tbody td a").first.click()
+        page.wait_for_url("**/price-updates/1")
+        page.get_by_role("link", name="Passaporte").click()
+        page.wait_for_url("**/passport")
+        assert "Lei nº 10.192/2001" in page.locator("main").inner_text()
+
+        page.goto(f"{own_site}/months")  # is the month closed?
+        page.locator("tbody td a").first.click()
+        page.wait_for_url("**/months/*")
+        assert page.locator("html").get_attribute("lang") == "pt-BR"

@@ -14,7 +14,7 @@ from console.views import VIEWS
 from untranslated import WORD, plain_texts, wide_letters
 
 NAMES = {
-    "Ciclo", "Fintera", "English", "BRL", "NFS", "CSV", "Dag", "Dags", "Lei", "art", "SHA", "UTC", "Airflow", "min",
+    "Ciclo", "Fintera", "English", "BRL", "NFS", "CSV", "Dag", "Dags", "Lei", "art", "SHA", "UTC", "Airflow", "min", "Esc",
     "FGV", "IBGE", "SGS", "mil",
     *(word for index in PriceIndex for word in WORD.findall(index.label)),
     *(word for width in ("wide", "abbreviated") for month in get_month_names(width, locale="pt_BR").values()
@@ -24,7 +24,7 @@ NAMES = {
 DATA = {
     "name", "description", "note", "person", "run_id", "dag_id", "task_id", "acknowledged_by", "approved_by",
     "armed_by", "customer_name", "reference", "contract", "finance_errors", "title", "left_out", "message",
-    "finding", "law", "text", "error", "hash", "proposal_hash",
+    "law", "text", "error", "hash", "proposal_hash",
 }  # fmt: skip
 """Columns and facts that hold what people and other machines wrote."""
 

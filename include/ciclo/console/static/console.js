@@ -37,11 +37,35 @@
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && panel?.open) closePanel();
-    if (event.key === "/" && !event.target.closest("input, textarea, select")) {
-      event.preventDefault();
-      document.getElementById("search")?.focus();
-    }
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog")) return;
+    const act = keys[event.key] ?? (/^[1-9]$/.test(event.key) ? () => follow(`.tabs a:nth-of-type(${event.key})`) : null);
+    if (!act) return;
+    event.preventDefault();
+    act();
   });
+
+  /* -- keys, as the list under ? says --------------------------------------------------------------------------- */
+
+  const keys = {
+    "/": () => document.getElementById("search")?.focus(),
+    "?": () => document.getElementById("keys")?.showModal(),
+    "[": () => follow(".pager a[rel=prev]"),
+    "]": () => follow(".pager a[rel=next]"),
+    j: () => toRow(1),
+    k: () => toRow(-1),
+  };
+
+  function follow(selector) {
+    document.querySelector(selector)?.click();
+  }
+
+  function toRow(step) {
+    const links = [...document.querySelectorAll("main tbody tr")].map((row) => row.querySelector("a")).filter(Boolean);
+    const at = links.findIndex((link) => link.closest("tr").contains(document.activeElement));
+    links[at < 0 ? (step > 0 ? 0 : links.length - 1) : Math.min(Math.max(at + step, 0), links.length - 1)]?.focus();
+  }
+
+  document.querySelector("[data-keys]")?.addEventListener("click", keys["?"]);
 
   /* -- links to Airflow's own pages: its frame lets no page inside navigate the whole window -------------------- */
 

@@ -57,6 +57,11 @@ class Waiting:
         """How many things wait."""
         return self.parked.count + self.in_doubt.count + self.updates + self.findings.count
 
+    @property
+    def at_risk(self) -> Decimal:
+        """BRL of what waits: periods that are stopped, and what findings are about."""
+        return self.parked.amount + self.in_doubt.amount + self.findings.amount
+
 
 @dataclass(frozen=True, slots=True)
 class DayShare:
