@@ -17,6 +17,7 @@ from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po, write_po
 
 from ciclo.cli.main import texts_of_help
+from ciclo.domain.contract_terms import TermKind
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.receivables import BillingEvent, InvoiceState, ReceivableState
 from ciclo.domain.states import ExecutionState, PeriodState, ReasonKind
@@ -127,7 +128,7 @@ def extracted() -> Catalog:
     for key in KEYS:
         found.add(key.replace("_", " ").capitalize())
     states = (*PeriodState, *ExecutionState, *InvoiceState, *ReceivableState, *BillingEvent, *FindingKind)
-    for state in (*states, *ELSEWHERE):
+    for state in (*states, *TermKind, *ELSEWHERE):
         found.add(state.replace("_", " "))
     for text in (*OF_THE_LIBRARY, *(text for holder, name in texts_of_help() if (text := getattr(holder, name)))):
         found.add(text)

@@ -232,7 +232,7 @@ def test_an_operators_day_in_portuguese(browser, own_site):
         page.get_by_role("link", name="Padaria Estrela do Sul").first.click()
         page.wait_for_url("**/contracts/100")
         page.goto(f"{own_site}/price-updates?show=done")
-        page.locator("tbody td a").first.click()
+        page.locator("tbody a[href$='/price-updates/1']").first.click()
         page.wait_for_url("**/price-updates/1")
         page.get_by_role("link", name="Passaporte").click()
         page.wait_for_url("**/passport")

@@ -14,9 +14,10 @@ from console.views import VIEWS
 from untranslated import WORD, plain_texts, wide_letters
 
 NAMES = {
-    "Ciclo", "Fintera", "English", "BRL", "NFS", "CSV", "Dag", "Dags", "Lei", "art", "SHA", "UTC", "Airflow", "min", "Esc",
+    "Ciclo", "Fintera", "English", "BRL", "NFS", "CSV", "Dag", "Dags", "Lei", "art", "SHA", "UTC", "Airflow", "min",
+    "Esc",
     "FGV", "IBGE", "SGS", "mil",
-    *(word for index in PriceIndex for word in WORD.findall(index.label)),
+    *PriceIndex, *(word for index in PriceIndex for word in WORD.findall(index.label)),
     *(word for width in ("wide", "abbreviated") for month in get_month_names(width, locale="pt_BR").values()
       for word in WORD.findall(month)), "de",
 }  # fmt: skip
