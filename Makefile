@@ -48,6 +48,10 @@ test: $(STAMP) ## Run the whole test suite: fast tier first, then Dags, then a r
 test-fast: $(STAMP) ## Run the tests that need no Airflow
 	@$(PYTEST) tests -m "not dags and not e2e and not chaos" -n auto
 
+.PHONY: year
+year: $(STAMP) ## Simulate a year of 600 rules in the mixed world, day by day, and print the figures (hours)
+	@CICLO_CHAOS=year $(PYTEST) tests/chaos/test_year.py
+
 .PHONY: audit
 audit: $(STAMP) ## Check pins, licences and reasons of the dependencies, as far as it can be done offline
 	@$(BIN)/python scripts/audit.py

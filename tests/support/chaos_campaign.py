@@ -29,16 +29,16 @@ from chaos_worker import GRACE, LEASE
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.states import ExecutionState, PeriodState, ReasonKind
+from ciclo.domain.states import ExecutionState, PeriodState
 from ciclo.failpoints import POINTS
 from ciclo.jobs.indices import load_shipped
-from ciclo.ledger.actions import apply_update, cancel_period, release_period
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.tables import AuditEntry, Finding, Invoice, Period, PriceUpdateExecution
 from ciclo_sandbox.testing import SandboxControl
 from company import ORGANIZATION, TOKEN, State
 from demo.stack import free_port
 from mixed_company import BASE, expected_periods, mixed_company, price_on
+from person import Person
 from witness import Maker, Witness, missing
 
 TESTS = Path(__file__).parent
@@ -202,7 +202,7 @@ class Campaign:
         self.vendor = Vendor(self.folder, self.state)
         self.day = START
         self.witness = Witness()
-        self.shown_wrongly: list[str] = []
+        self.person = Person(self.witness)
         self.witness.look(self.state, self.day, acted=Maker.VENDOR)
         self.workers = [Worker() for _ in range(WORKERS)]
         self._tried = Counter[str]()
@@ -350,32 +350,11 @@ class Campaign:
         self.vendor.control.clear_requests()
 
     def _let_people_settle(self) -> None:
-        """Let a person look at each parked period: what was removed comes back if its number is even, else it is not
-        billed, nor is what somebody put off into another month; everything else is released, for by then the look finds
-        what is at the vendor. Price updates are applied to the letter of the contract. Of two invoices, the second is
-        cancelled.
-        """
+        """Let a person settle what is parked and which price updates wait; of two invoices, cancel the second."""
         self.witness.look(self.vendor.control.state(), self.day, acted=Maker.CICLO)
-        there = self.witness.living()
-        at, person = self._now(), {"person": "ana", "note": "looked at"}
         with suppress(OperationalError), Session(self.engine) as session:
-            for period in session.scalars(select(Period).where(Period.state == PeriodState.PARKED.value)).all():
-                removed = period.reason is not None and period.reason.kind is ReasonKind.REMOVED_AT_VENDOR
-                key = period.rule_id, period.issue_date
-                if removed and (period.id % 2 or key in there):
-                    cancel_period(session, ORGANIZATION, period.id, at=at, **person)
-                    continue
-                if removed:
-                    self.witness.may_come_back.add(key)
-                release_period(session, ORGANIZATION, period.id, at=at, **person)
-            waiting = (ExecutionState.PARKED.value, ExecutionState.PROPOSED.value)
-            updates = select(PriceUpdateExecution).where(
-                PriceUpdateExecution.state.in_(waiting), PriceUpdateExecution.approved_at.is_(None)
-            )
-            for update in session.scalars(updates).all():
-                figures = {figure["basis"] for figure in (update.evidence or {}).get("figures", ())}
-                basis = "letter" if "letter" in figures else None
-                apply_update(session, ORGANIZATION, update.id, at=at, basis=basis, **person)
+            self.person.settle_periods(session, self._now())
+            self.person.settle_updates(session, self._now())
             session.commit()
         self._cancel_seconds()
 
@@ -386,15 +365,9 @@ class Campaign:
         if not numbers:
             return
         self.witness.look(self.vendor.control.state(), self.day, acted=Maker.CICLO)
-        for number in numbers:
-            known = self.witness.traced.get(number)
-            if known is None or not known.alive:
-                continue
-            if len(self.witness.living()[known.key]) > 1:
-                self.vendor.control.cancel(number)
-            elif "planned date" not in known.by_hand:  # put off into the next month, it is beside that one's own
-                self.shown_wrongly.append(f"shown as a second: invoice {number} of {known.key}, which has no other")
-        self.witness.look(self.vendor.control.state(), self.day, acted=Maker.PERSON)
+        for number in filter(self.person.is_second, numbers):
+            self.vendor.control.cancel(number)
+            self.witness.look(self.vendor.control.state(), self.day, acted=Maker.PERSON)
 
     def _stopped(self) -> int:
         with Session(self.engine) as session:
@@ -462,7 +435,7 @@ class Campaign:
             if key in expected and not found and (period is None or period.state != PeriodState.CANCELLED):
                 figures.not_shown += 1
                 wrong.append(f"not shown: invoice {number} of {key[0]}, {key[1]} was removed")
-        figures.wrong = [*witness.wrong(), *back, *self.shown_wrongly, *wrong]
+        figures.wrong = [*witness.wrong(), *back, *self.person.shown_wrongly, *wrong]
         return figures
 
 

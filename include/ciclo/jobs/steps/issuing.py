@@ -27,6 +27,7 @@ from ciclo.jobs.backfill import (
 from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext, is_armed
 from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.ahead import follow_ahead, scopes_ahead
+from ciclo.jobs.issuing.decided import scopes_decided
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.look import worth_sharing
 from ciclo.jobs.issuing.settle import require_billing, settle, summarize_window
@@ -89,17 +90,20 @@ def issue(job: JobContext, run: Run) -> Counts:
     options = run.settings.issue_options
     outcome = adopt_adjusted(job, scope, options, owner=run.owner)
     outcome.add(issue_due_periods(job, scope, options, owner=run.owner))
-    for ahead in _ahead(job, run, scope):
-        outcome.add(issue_due_periods(job, ahead, options, owner=run.owner))
+    for further in _further(job, run, scope):
+        outcome.add(issue_due_periods(job, further, options, owner=run.owner))
     log.info("issued: %s", outcome.counts())
     _correct(job, scope, options)
     log.info("made ahead: %s", follow_ahead(job, scope, options).counts())
     return outcome.counts()
 
 
-def _ahead(job: JobContext, run: Run, scope: Scope) -> list[Scope]:
-    """Return what single rules have due further ahead than the run's days; a person's dates are what they are."""
-    return [] if run.dated else scopes_ahead(job, scope, day=run.day)
+def _further(job: JobContext, run: Run, scope: Scope) -> list[Scope]:
+    """Return what single rules have due further ahead than the run's days, and what a person decided about before them.
+
+    A person's dates are what they are.
+    """
+    return [] if run.dated else [*scopes_ahead(job, scope, day=run.day), *scopes_decided(job, scope)]
 
 
 def _correct(job: JobContext, scope: Scope, options: IssueOptions) -> datetime | None:
@@ -120,8 +124,8 @@ def finish_invoices(job: JobContext, run: Run) -> dict[str, Any]:
     if run.sends(job):
         options = run.settings.issue_options
         finish_issuing(job, run.scope, options, owner=run.owner)
-        for ahead in _ahead(job, run, run.scope):
-            finish_issuing(job, ahead, options, owner=run.owner)
+        for further in _further(job, run, run.scope):
+            finish_issuing(job, further, options, owner=run.owner)
         _require_corrected(job, run.scope, options)
     return _report_window(job, run)
 

@@ -7,7 +7,7 @@ Every other change is a comparison first: a period that somebody else has moved 
 that a run which lost its claim cannot undo what came after it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -376,6 +376,13 @@ class PeriodRepository:
         query = select(Period.id, Period.attempts, Period.issue_date, Period.contract_id, Period.rule_id)
         query = query.where(*self._due(scope), Period.state == PeriodState.PLANNED, ~_contract_unread())
         return [PlannedPeriod(*row) for row in self._session.execute(query.order_by(Period.issue_date, Period.id))]
+
+    def decided_before(self, scope: Scope, decisions: Collection[ReasonKind]) -> list[Period]:
+        """Return what is planned for one of some reasons before a scope's first day, oldest issue date first."""
+        before = replace(scope, window=DateRange(date.min, scope.window.start))
+        kinds = Period.reason_kind.in_([kind.value for kind in decisions])
+        query = self._mine().where(*self._due(before), Period.state == PeriodState.PLANNED, kinds)
+        return list(self._session.scalars(query.order_by(Period.issue_date, Period.id)))
 
     def some(self, period_ids: Iterable[int]) -> list[Period]:
         """Return some periods as they are in the ledger now, oldest issue date first."""
