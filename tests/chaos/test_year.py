@@ -14,7 +14,10 @@ from simulated_year import year
 FULL = os.environ.get("CICLO_CHAOS") == "year"
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(36_000 if FULL else 600)]
 
-SIZE, UNTIL = (600, date(2026, 1, 12)) if FULL else (12, date(2025, 2, 5))
+SIZE, UNTIL = 12, date(2025, 2, 5)
+if FULL:
+    SIZE = int(os.environ.get("CICLO_YEAR_RULES", "600"))
+    UNTIL = date.fromisoformat(os.environ.get("CICLO_YEAR_UNTIL", "2026-01-12"))
 
 
 def test_a_year_of_billing_in_the_mixed_world_ends_with_every_month_closed(capsys):
