@@ -96,9 +96,12 @@ class Sequences:
         return number
 
     def continue_after(self, kind: str, ids: Iterable[Any]) -> None:
-        """Make the next id of `kind` higher than every one of `ids`."""
+        """Make the next id of `kind` higher than every one of `ids`, after a restart, too."""
         highest = max((number for number in ids if isinstance(number, int)), default=0)
         self._next[kind] = max(self._next.get(kind, 1), highest + 1)
+        if highest > self._reserved.get(kind, 0):
+            self._reserved[kind] = highest
+            self._persist(self._reserved)
 
     def mark(self) -> dict[str, int]:
         """Return where every counter stands."""

@@ -187,6 +187,20 @@ def test_a_killed_sandbox_has_everything_that_it_answered(tmp_path):
         assert (created["id"], created["receivables"][0]["id"]) == (51, 51)
 
 
+def test_a_sandbox_that_comes_back_gives_no_number_twice(tmp_path):
+    database, form = f"sqlite:///{tmp_path}/sandbox.db", invoice_form(services=services((31, 1, 1)))
+    with running_sandbox(database=database) as first:
+        first.put_state(STATE)
+        first.token = "test-token"
+        first.call("POST", "contracts/6666/invoices", form)
+        first.put_state(first.state())
+    with running_sandbox(database=database) as revived:
+        revived.token = "test-token"
+        status, _ = revived.call("POST", "contracts/6666/invoices", form)
+        revived.put_state(revived.state())  # it refuses numbers that are there twice
+        assert (status, len(revived.state()["invoices"])) == (201, 2)
+
+
 def test_two_at_once_get_ids_of_their_own(sandbox):
     sandbox.put_state(STATE)
     with ThreadPoolExecutor(8) as pool:
