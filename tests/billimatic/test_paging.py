@@ -151,6 +151,23 @@ def test_many_pages_are_read_some_at_once_each_once_and_come_in_order(invoice):
     assert sorted(asked) == list(range(1, pages + 2))
 
 
+def test_a_search_ends_while_others_go_on_creating(invoice):
+    rows, begun_with = [invoice(number) for number in range(1, 10)], 9
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        number, per_page = int(request.url.params["page"]), 4
+        page = {"page": number, "per_page": per_page, "total_pages": -(-len(rows) // per_page)}
+        page["invoices"] = rows[(number - 1) * per_page : number * per_page]
+        rows.append(invoice(len(rows) + 1))
+        return httpx.Response(200, json=page)
+
+    settings = {"base_url": "http://localhost", "token": "t", "organization_id": 7, "requests_per_second": None}
+    with BillimaticClient(**settings, max_connections=1, transport=httpx.MockTransport(answer)) as client:
+        found = _ids(client)
+    assert found == list(range(1, len(found) + 1))
+    assert len(found) > begun_with
+
+
 def test_an_odd_row_spoils_no_other_and_is_named(server, client, act, invoice):
     odd = {"id": 2, "contract_id": 7, "issue_date": "gestern", "gross_value": "1.0", "state": "to_emit"}
     rows = {"page": 1, "per_page": 3, "total_pages": 1, "invoices": [invoice(1), odd, invoice(3)]}

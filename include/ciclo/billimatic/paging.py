@@ -7,7 +7,8 @@ not documented, `total_pages` is not to be trusted, and nothing counts the rows,
 - a page before the last one must be full, and one that may be the last is read again until a later reading has every
   row seen in it so far: what was cut short is noticed;
 - where rows moved meanwhile (the total changed, a row came twice) everything is read again, until a reading brings
-  nothing new.
+  nothing new; while others go on creating, until one has all rows of the reading before and none of them twice, and its
+  total only grew.
 
 Of a search of many pages some are read ahead of their use, as many at once as the client has connections.
 """
@@ -108,8 +109,9 @@ class Search(Iterator[Model]):
 
     def _settled_records(self) -> Iterator[Model]:
         seen: set[Any] = set()
+        before: set[Any] | None = None
         for reading in range(_READINGS):
-            known, number, total, moved = len(seen), 0, 0, False
+            known, number, total, moved, shrunk = len(seen), 0, 0, False, False
             ahead = _ReadAhead(self._page, self._exchange.max_connections)
             totals: set[int] = set()
             met: set[Any] = set()
@@ -117,7 +119,7 @@ class Search(Iterator[Model]):
                 while True:
                     number += 1
                     page = self._whole_page(number, ahead.page(number, total))
-                    keys, total = page.keys(), page.total
+                    keys, shrunk, total = page.keys(), shrunk or page.total < total, page.total
                     totals.add(total)
                     moved = moved or bool(keys & met)
                     self.odd += [odd for odd in page.rows.odd if self._is_new(odd, seen)]
@@ -127,6 +129,9 @@ class Search(Iterator[Model]):
                     met |= keys
             if (not moved and len(totals) == 1) or (reading and len(seen) == known):
                 return
+            if before is not None and not moved and not shrunk and before <= met:
+                return
+            before = met
         raise self._inconsistent(f"rows moved from page to page in {_READINGS} readings")
 
     def _is_new(self, row: Record | OddRecord, seen: set[Any]) -> bool:
