@@ -6,6 +6,7 @@ answer is never sent again before it is settled.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -223,6 +224,11 @@ class ReasonKind(StrEnum):
 
 Fact = str | int | Sequence[int] | Sequence[str] | Mapping[str, object] | None
 """A fact as JSON has it: ISO dates, months as `YYYY-MM`, decimal strings, ids and lists of ids; an error."""
+
+
+def period_facts(contract_id: int, rule_id: int, issue_date: date) -> dict[str, Fact]:
+    """Return the facts that tell which period something is about: they are named in front of the sentence."""
+    return {"contract_id": contract_id, "rule_id": rule_id, "issue_date": issue_date.isoformat()}
 
 
 @dataclass(frozen=True, slots=True)

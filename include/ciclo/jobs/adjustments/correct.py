@@ -23,7 +23,6 @@ from ciclo.billimatic import (
 )
 from ciclo.billimatic.models import Invoice, InvoiceState
 from ciclo.domain.adjustments import Bill, ChangedByHand, Correction, InvoicedLine, correction
-from ciclo.domain.calendar import first_of_month
 from ciclo.domain.errors import DomainError
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import cents
@@ -354,16 +353,11 @@ def _leave_out(each: _Lacking, invoice: Invoice, why: str, batch: _Batch, outcom
 
 def _left_out(period: Period, ids: Iterable[int], found: str | None, expected: str | None, why: str) -> Disagreement:
     numbers = sorted(ids)
-    return Disagreement(
-        kind=FindingKind.ADJUSTMENT_LEFT_OUT,
-        subject="invoice",
-        subject_id=period.invoice_id or 0,
-        contract_id=period.contract_id,
-        billing_month=first_of_month(period.issue_date),
+    return Disagreement.of_period(
+        FindingKind.ADJUSTMENT_LEFT_OUT,
+        ("invoice", period.invoice_id or 0),
+        period.identity,
         facts={
-            "contract_id": period.contract_id,
-            "rule_id": period.rule_id,
-            "issue_date": period.issue_date.isoformat(),
             "period_id": period.id,
             "invoice_id": period.invoice_id,
             "adjustment_ids": numbers,

@@ -12,7 +12,6 @@ from datetime import date, timedelta
 from ciclo.billimatic import ApiError, AuthenticationError
 from ciclo.billimatic.models import InvoiceState
 from ciclo.domain.adjustments import Bill, ChangedByHand
-from ciclo.domain.calendar import first_of_month
 from ciclo.domain.errors import DomainError
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import cents
@@ -170,19 +169,11 @@ def _values(bill: Bill) -> list[object]:
 
 
 def _to_be_deleted(period: Period) -> Disagreement:
-    return Disagreement(
-        kind=FindingKind.TO_BE_DELETED,
-        subject="invoice",
-        subject_id=period.invoice_id or 0,
-        contract_id=period.contract_id,
-        billing_month=first_of_month(period.issue_date),
-        facts={
-            "contract_id": period.contract_id,
-            "rule_id": period.rule_id,
-            "issue_date": period.issue_date.isoformat(),
-            "invoice_id": period.invoice_id,
-            "amount": str(period.gross_value),
-        },
+    return Disagreement.of_period(
+        FindingKind.TO_BE_DELETED,
+        ("invoice", period.invoice_id or 0),
+        period.identity,
+        facts={"invoice_id": period.invoice_id, "amount": str(period.gross_value)},
         expected="no invoice",
         found=f"invoice {period.invoice_id}",
         amount=period.gross_value,

@@ -10,11 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 from ciclo.billimatic.models import Invoice, Receivable
-from ciclo.domain.calendar import first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import cents
 from ciclo.domain.receivables import MadeBy
-from ciclo.domain.states import Fact, Reason, ReasonKind
+from ciclo.domain.states import Fact, Reason, ReasonKind, period_facts
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.match import Difference, PeriodKey, RemoteInvoice, reference_in
 from ciclo.ledger.repositories import Disagreement, Issued
@@ -109,32 +108,18 @@ def receivable_row(organization_id: int, invoice: Invoice, part: Receivable, now
 
 def reason_about(period: Period, kind: ReasonKind, **facts: Fact) -> Reason:
     """Return a reason that names contract, rule and planned date of a period beside its own facts."""
-    place: dict[str, Fact] = {
-        "contract_id": period.contract_id,
-        "rule_id": period.rule_id,
-        "issue_date": period.issue_date.isoformat(),
-    }
-    return Reason(kind, {**place, **facts})
+    return Reason(kind, period_facts(*period.identity) | facts)
 
 
 def finding_of(key: PeriodKey, contract_id: int, invoice_id: int, difference: Difference) -> Disagreement:
     """Return a difference as a finding about the invoice, of the month of its period."""
-    facts: dict[str, Fact] = {
-        "contract_id": contract_id,
-        "rule_id": key.rule_id,
-        "issue_date": key.issue_date.isoformat(),
-        "invoice_id": invoice_id,
-        "expected": difference.expected,
-        "found": difference.found,
-    }
+    facts: dict[str, Fact] = {"invoice_id": invoice_id, "expected": difference.expected, "found": difference.found}
     if difference.amount is not None:
         facts["amount"] = str(difference.amount)
-    return Disagreement(
-        kind=difference.kind,
-        subject="invoice",
-        subject_id=invoice_id,
-        contract_id=contract_id,
-        billing_month=first_of_month(key.issue_date),
+    return Disagreement.of_period(
+        difference.kind,
+        ("invoice", invoice_id),
+        (contract_id, *key),
         facts=facts,
         expected=difference.expected,
         found=difference.found,

@@ -12,7 +12,7 @@ from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.coverage import Coverage, gaps, months_of, pays_again
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.states import PeriodState, Reason, ReasonKind
+from ciclo.domain.states import PeriodState, Reason, ReasonKind, period_facts
 from ciclo.domain.succession import ContractRule
 from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshot
 from ciclo.ledger.repositories import Disagreement
@@ -84,10 +84,7 @@ def covered_by(wanted: ExpectedPeriod, paid: Sequence[Paid]) -> Reason | None:
     first = next((each for each in others if pays_again(each.coverage, wanted.coverage)), None)
     if first is None:
         return None
-    facts: dict[str, Any] = {
-        "contract_id": wanted.contract_id,
-        "rule_id": wanted.rule_id,
-        "issue_date": wanted.issue_date.isoformat(),
+    facts = period_facts(wanted.contract_id, wanted.rule_id, wanted.issue_date) | {
         "covered": ", ".join(wanted.coverage.months),
         "invoice_id": first.invoice_id,
         "billed_on": first.issue_date.isoformat(),

@@ -242,25 +242,16 @@ def _change_with(invoice: Invoice, bills: Sequence[tuple[Bill, Bill]]) -> tuple[
 
 def _left_as_it_is(rule: UpdatedRule, owned: _Owned, new: Decimal) -> Disagreement:
     found = cents(owned.invoice.gross_value)
-    facts: dict[str, Fact] = {
-        "contract_id": rule.contract_id,
-        "rule_id": rule.rule_id,
-        "issue_date": owned.planned_date.isoformat(),
-        "invoice_id": owned.invoice.id,
-        "expected": str(new),
-        "found": str(found),
-        "amount": str(abs(found - new)),
-    }
-    return Disagreement(
-        kind=FindingKind.VALUE_EDITED,
-        subject="invoice",
-        subject_id=owned.invoice.id,
-        contract_id=rule.contract_id,
-        billing_month=first_of_month(owned.planned_date),
-        facts=facts,
+    off = abs(found - new)
+    said: dict[str, Fact] = {"expected": str(new), "found": str(found), "amount": str(off)}
+    return Disagreement.of_period(
+        FindingKind.VALUE_EDITED,
+        ("invoice", owned.invoice.id),
+        (rule.contract_id, rule.rule_id, owned.planned_date),
+        facts={"invoice_id": owned.invoice.id, **said},
         expected=str(new),
         found=str(found),
-        amount=abs(found - new),
+        amount=off,
     )
 
 

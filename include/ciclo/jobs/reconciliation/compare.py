@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 
 from ciclo.billimatic.models import Invoice, Receivable
-from ciclo.domain.calendar import first_of_month, next_business_day
+from ciclo.domain.calendar import next_business_day
 from ciclo.domain.findings import AT_REST, LATE_PAYMENT_SHOWN, FindingKind
 from ciclo.domain.money import CENT, ZERO, brl, cents
 from ciclo.domain.receivables import InvoiceState, ReceivableState
@@ -69,11 +69,7 @@ class _Compared:
     def _about(
         self, subject: str, subject_id: int, kind: FindingKind, values: tuple[object, object], amount: Decimal
     ) -> Disagreement:
-        period = self.owner.period
         facts: dict[str, Fact] = {
-            "contract_id": self.invoice.contract_id,
-            "rule_id": period.rule_id,
-            "issue_date": period.issue_date.isoformat(),
             "invoice_id": self.invoice.id,
             "expected": str(values[0]),
             "found": str(values[1]),
@@ -81,12 +77,10 @@ class _Compared:
         }
         if subject == "receivable":
             facts["receivable_id"] = subject_id
-        return Disagreement(
-            kind=kind,
-            subject=subject,
-            subject_id=subject_id,
-            contract_id=self.invoice.contract_id,
-            billing_month=first_of_month(period.issue_date),
+        return Disagreement.of_period(
+            kind,
+            (subject, subject_id),
+            self.owner.period.identity,
             facts=facts,
             expected=_said(values[0]),
             found=_said(values[1]),

@@ -299,20 +299,11 @@ def _deleted(ctx: JobContext, examined: set[int]) -> list[Disagreement]:
 
 
 def _deletion(row: LedgerInvoice, period: Period) -> Disagreement:
-    return Disagreement(
-        kind=FindingKind.DELETED_REMOTELY,
-        subject="invoice",
-        subject_id=row.invoice_id,
-        contract_id=row.contract_id,
-        billing_month=first_of_month(period.issue_date),
-        facts={
-            "contract_id": row.contract_id,
-            "rule_id": period.rule_id,
-            "issue_date": period.issue_date.isoformat(),
-            "invoice_id": row.invoice_id,
-            "amount": str(row.gross_value),
-            "state": row.state,
-        },
+    return Disagreement.of_period(
+        FindingKind.DELETED_REMOTELY,
+        ("invoice", row.invoice_id),
+        period.identity,
+        facts={"invoice_id": row.invoice_id, "amount": str(row.gross_value), "state": row.state},
         expected=f"invoice {row.invoice_id}",
         found="no invoice",
         amount=row.gross_value,

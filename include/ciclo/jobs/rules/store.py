@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from ciclo.billimatic.models import InvoiceRule
-from ciclo.domain.calendar import add_days, first_of_month
+from ciclo.domain.calendar import add_days
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.price_index import MONTHS_BY_LAW
 from ciclo.domain.states import Reason, ReasonKind
@@ -164,16 +164,11 @@ def _note_changes(ctx: JobContext, rule_ids: Collection[int], last_seen: Mapping
         was = {row.version: row for row in versions[period.rule_id]}.get(period.rule_version, newest)
         current = [row for row in prices.get(period.rule_id, []) if row.created_at >= now]
         seen.append(
-            Disagreement(
-                kind=FindingKind.TERMS_CHANGED,
-                subject="period",
-                subject_id=period.id,
-                contract_id=period.contract_id,
-                billing_month=first_of_month(period.issue_date),
+            Disagreement.of_period(
+                FindingKind.TERMS_CHANGED,
+                ("period", period.id),
+                period.identity,
                 facts={
-                    "contract_id": period.contract_id,
-                    "rule_id": period.rule_id,
-                    "issue_date": period.issue_date.isoformat(),
                     "last_seen": last_seen[period.rule_id].isoformat(timespec="minutes"),
                     "first_seen": now.isoformat(timespec="minutes"),
                     **_both(was.terms, newest.terms, [f"{row.unit_value:f}" for row in current], period.gross_value),

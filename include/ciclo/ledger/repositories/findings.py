@@ -7,12 +7,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Self
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from ciclo.domain.calendar import first_of_month
 from ciclo.domain.findings import FindingKind
-from ciclo.domain.states import Fact, Reason, ReasonKind
+from ciclo.domain.states import Fact, Reason, ReasonKind, period_facts
 from ciclo.domain.wording import said_of_finding
 from ciclo.ledger.database import insert_new
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
@@ -39,6 +41,42 @@ class Disagreement:
     expected: str | None = None
     found: str | None = None
     amount: Decimal | None = None
+
+    @classmethod
+    def of_period(
+        cls,
+        kind: FindingKind,
+        subject: Subject,
+        period: tuple[int, int, date],
+        *,
+        facts: Mapping[str, Fact],
+        expected: str | None = None,
+        found: str | None = None,
+        amount: Decimal | None = None,
+    ) -> Self:
+        """Return a disagreement about a period, its invoice or a receivable of it, of the month of its planned date.
+
+        Args:
+            kind: of the finding.
+            subject: what it is about.
+            period: contract, rule and planned date; they are among its facts.
+            facts: its others.
+            expected: what it should be.
+            found: what it is.
+            amount: at risk, BRL.
+        """
+        contract_id, _, issue_date = period
+        return cls(
+            kind=kind,
+            subject=subject[0],
+            subject_id=subject[1],
+            contract_id=contract_id,
+            billing_month=first_of_month(issue_date),
+            facts={**period_facts(*period), **facts},
+            expected=expected,
+            found=found,
+            amount=amount,
+        )
 
     @property
     def document(self) -> dict[str, Fact]:

@@ -72,6 +72,11 @@ class Period(Reasoned, Base):
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
 
+    @property
+    def identity(self) -> tuple[int, int, date]:
+        """What people know it by: contract, rule, planned date."""
+        return self.contract_id, self.rule_id, self.issue_date
+
 
 class Invoice(Base):
     """An invoice at the vendor, as last seen."""
