@@ -231,6 +231,11 @@ def period_facts(contract_id: int, rule_id: int, issue_date: date) -> dict[str, 
     return {"contract_id": contract_id, "rule_id": rule_id, "issue_date": issue_date.isoformat()}
 
 
+def update_facts(contract_id: int, rule_id: int, execution_date: date) -> dict[str, Fact]:
+    """Return the facts that tell which execution of a price update something is about."""
+    return {"contract_id": contract_id, "rule_id": rule_id, "execution_date": execution_date.isoformat()}
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why something is as it is: a kind and the facts that go with it. Never a sentence: that is made at the edge.

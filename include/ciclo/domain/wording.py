@@ -476,14 +476,15 @@ _NAMED = (
 )
 
 
+def named(facts: Mapping[str, Fact]) -> str:
+    """Name what something is about: contract, rule, and planned date or execution date, as far as they are known."""
+    return ", ".join(_(text).format(plain_words(facts[name])) for name, text in _NAMED if name in facts)
+
+
 def _place(facts: Mapping[str, Fact], template: str) -> str:
     """Return what a sentence is about, for what it does not name itself."""
-    names = [
-        _(text).format(plain_words(facts[name]))
-        for name, text in _NAMED
-        if name in facts and f"{{{name}" not in template
-    ]
-    return f"{', '.join(names)}: " if names else ""
+    place = named({name: fact for name, fact in facts.items() if f"{{{name}" not in template})
+    return f"{place}: " if place else ""
 
 
 # -- audits ------------------------------------------------------------------------------------------------------------

@@ -15,8 +15,8 @@ from enum import StrEnum
 
 from ciclo.domain.calendar import add_days
 from ciclo.domain.money import ZERO, brl
-from ciclo.domain.states import PeriodState, Reason, ReasonKind
-from ciclo.domain.wording import said
+from ciclo.domain.states import PeriodState, Reason, ReasonKind, period_facts
+from ciclo.domain.wording import named, said
 from ciclo.jobs.context import JobContext, arm, is_armed
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests, Unbillable
 from ciclo.jobs.periods.plan import cancel_open
@@ -281,8 +281,7 @@ def require_unchanged(ctx: JobContext, plan: BillingPlan, scope: Scope) -> None:
 
 def _difference(period: Period, planned: Decimal | None, now: Decimal | None) -> str:
     words = [brl(amount) if amount is not None else "no price" for amount in (planned, now)]
-    place = f"contract {period.contract_id}, rule {period.rule_id}, period {period.issue_date}"
-    return f"{place}: planned at {words[0]}, now {words[1]}"
+    return f"{named(period_facts(*period.identity))}: planned at {words[0]}, now {words[1]}"
 
 
 def _hash(policy: BackfillPolicy, scope: Scope, entries: Iterable[_Hashed]) -> str:

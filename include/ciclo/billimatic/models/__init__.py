@@ -32,14 +32,16 @@ from ciclo.billimatic.models.parties import (
 from ciclo.billimatic.models.reading import Answer, Listing, OddRecord, Record
 from ciclo.billimatic.models.requests import (
     InvoiceChange,
-    InvoiceRuleChange,
     NewAttachment,
     NewInvoice,
-    NewInvoiceRule,
     NewPaymentInformation,
     NewReceivable,
     NewService,
     Payment,
+)
+from ciclo.billimatic.models.rule_requests import (
+    InvoiceRuleChange,
+    NewInvoiceRule,
     RuleDueDates,
     RuleFromTemplate,
     RuleService,

@@ -6,39 +6,32 @@ wrong amount on every invoice after it, and a receivable that the finance system
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
 
-from ciclo.billimatic.models import Contract, Invoice, InvoiceRule, InvoiceState, Nfse, Receivable
-from ciclo.domain.calendar import NO_HOLIDAYS, add_business_days, add_days, add_months, first_of_month
+from ciclo.billimatic.models import Contract, Invoice, InvoiceRule, Nfse
+from ciclo.domain.calendar import add_days, add_months, first_of_month
 from ciclo.domain.coverage import gaps, months_of, pays_again
 from ciclo.domain.errors import DomainError
 from ciclo.domain.findings import AuditKind, Normality, Unjudged
-from ciclo.domain.money import HUNDRED, ZERO, cents, multiply_to_cents
+from ciclo.domain.money import HUNDRED, cents, multiply_to_cents
 from ciclo.domain.price_index import MONTHS_BY_LAW
 from ciclo.domain.pricing import per_month
 from ciclo.domain.recurrence import DAYS_OF_A_WEEK, DateRange, PeriodUnit, issue_dates
-from ciclo.domain.states import Fact
 from ciclo.domain.texts import begins_alike, plain
+from ciclo.jobs.audit.documents import document_faults
+from ciclo.jobs.audit.ends import ENDS_SOON, Endless
 from ciclo.jobs.audit.findings import Audit, AuditFinding, AuditRange, Note, money, total
 from ciclo.jobs.audit.match import AuditedPeriod, AuditedRule, Matches, PeriodKey, match, same_customer
 from ciclo.jobs.audit.prices import RulePrices
 from ciclo.jobs.rules.terms import read_terms
 from ciclo.sgs.series import Series, shipped_series
 
-ENDS_SOON = 90
-"""Days before its end from which a rule runs out."""
-LATE = 30
-"""Days past due from which a receivable is late."""
 LONGEST = 13
 """Months before a range in which a period may begin that reaches into it, and one."""
 SEVERAL = 2
 """Invoices after today from which they were made ahead."""
-TAIL = 2
-"""Periods in a row without an invoice at the end of a rule that never ends: nobody makes them any more."""
-
-ALIVE_AND_BILLED = frozenset({InvoiceState.TO_RECEIVE.value, InvoiceState.RECEIVED.value})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,48 +71,12 @@ class ReadContract:
     odd_days: Sequence[date | None] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endless:
-    """A rule without end, as far as its invoices reach: whether it runs out is a question of the whole account.
-
-    Attributes:
-        last: the last date that has an invoice.
-        following: the first date after it, which has none.
-        is_ahead: whether several of its invoices were made ahead.
-        ends: the finding, if it runs out.
-        tail: the periods without an invoice from there on, as findings, if it does not.
-    """
-
-    last: date
-    following: date
-    is_ahead: bool
-    ends: AuditFinding
-    tail: Sequence[AuditFinding]
-
-
 @dataclass(slots=True)
 class ContractAudit:
     """What was found in a contract."""
 
     audit: Audit = field(default_factory=Audit)
     endless: list[Endless] = field(default_factory=list)
-
-
-def running_out(endless: Sequence[Endless], audited: AuditRange) -> Iterator[AuditFinding]:
-    """Yield what is wrong at the end of the rules without end of an account.
-
-    A rule runs out whose invoices were made ahead and end within `ENDS_SOON` days, or end before those of others do.
-    Where none are made ahead, nothing follows from that: only several periods without an invoice in a row do.
-    """
-    horizon = add_days(audited.as_of, ENDS_SOON)
-    last = max((each.last for each in endless), default=audited.as_of)
-    reached = min(horizon, last) if last > audited.as_of else date.min
-    for each in endless:
-        is_short = each.following <= (horizon if each.is_ahead else reached)
-        if is_short or len(each.tail) >= TAIL:
-            yield each.ends
-        else:
-            yield from each.tail
 
 
 def judge_contract(read: ReadContract, account: Account) -> ContractAudit:
@@ -398,7 +355,10 @@ class _Contract:
         elif period.issue_date <= self.range.as_of:
             self._amount(period, invoice)
         self._edits(period, invoice)
-        self._documents(period, invoice)
+        nfses = self.account.nfses.get(invoice.id, ())
+        for kind, amount, facts in document_faults(invoice, nfses, self.range.as_of):
+            self._find(kind, rule_id=rule.rule.id, invoice_ids=(invoice.id,), planned_date=period.issue_date,
+                       amount=amount, facts=facts)  # fmt: skip
 
     def _amount(self, period: AuditedPeriod, invoice: Invoice) -> None:
         checked = self.prices[period.of.rule.id].check(period, invoice)
@@ -450,87 +410,8 @@ class _Contract:
                        found=money(invoice.gross_value), amount=cents(invoice.gross_value),
                        facts={"description": invoice.description})  # fmt: skip
 
-    # -- documents and money -------------------------------------------------------------------------------------------
-
-    def _documents(self, period: AuditedPeriod, invoice: Invoice) -> None:
-        rule_id, day = period.of.rule.id, period.issue_date
-        facts: dict[str, Fact]
-        if (fault := self._nfse_fault(invoice)) is not None:
-            kind, facts = fault
-            self._find(kind, rule_id=rule_id, invoice_ids=(invoice.id,), planned_date=day,
-                       amount=cents(invoice.gross_value), facts=facts)  # fmt: skip
-        overdue: list[Receivable] = []
-        for receivable in invoice.receivables:
-            if receivable.state not in (InvoiceState.TO_EMIT, InvoiceState.TO_RECEIVE):
-                continue
-            error = receivable.myfinance_errors or receivable.cobrato_errors
-            if error:
-                facts = {"receivable_id": receivable.id, "error": error, "due_date": receivable.due_date.isoformat()}
-                self._find(AuditKind.RECEIVABLE_ERROR, rule_id=rule_id, invoice_ids=(invoice.id,), planned_date=day,
-                           amount=_worth(receivable, invoice), facts=facts)  # fmt: skip
-            elif self._is_late(receivable):
-                overdue.append(receivable)
-        if overdue:
-            due = min(each.due_date for each in overdue)
-            facts = {"due_date": due.isoformat(), "days": (self.range.as_of - due).days}
-            self._find(AuditKind.LATE, rule_id=rule_id, invoice_ids=(invoice.id,), planned_date=day,
-                       amount=total(_worth(each, invoice) for each in overdue), facts=facts)  # fmt: skip
-
-    def _is_late(self, receivable: Receivable) -> bool:
-        past = self.range.as_of - receivable.due_date
-        return receivable.state == InvoiceState.TO_RECEIVE and past > timedelta(days=LATE)
-
-    def _nfse_fault(self, invoice: Invoice) -> tuple[AuditKind, dict[str, Fact]] | None:
-        known = self.account.nfses.get(invoice.id, ())
-        if invoice.state not in ALIVE_AND_BILLED or any(nfse_is_issued(each) for each in known):
-            return None
-        refused = next((each for each in known if nfse_is_refused(each)), None)
-        if refused is not None:
-            return AuditKind.NFSE_REFUSED, {"error": refused.integration_errors or refused.status}
-        if not invoice.issue_nfse or (invoice.nfe_issued and not known):
-            return None
-        due = _nfse_due(invoice)
-        if due is None or due >= self.range.as_of:
-            return None
-        return AuditKind.NFSE_MISSING, {"due_date": due.isoformat()}
-
     def _unjudged(self, kind: Unjudged, rule: AuditedRule, day: date) -> None:
         self.audit.unjudged.append(Note(kind=kind, contract_id=self.id, rule_id=rule.rule.id, day=day))
-
-
-def nfse_is_issued(nfse: Nfse) -> bool:
-    """Whether a tax document is valid; its status is a word, or the number that the search asks by."""
-    return (nfse.status or "").strip().casefold() in ("emitida", "1") and nfse.cancelled_at is None
-
-
-def nfse_is_refused(nfse: Nfse) -> bool:
-    """Whether the city refused a tax document: it complains, or the status says so."""
-    status = (nfse.status or "").strip().casefold()
-    if "cancel" in status or status in ("2", "4", "6"):
-        return False
-    return bool(nfse.integration_errors) or any(word in status for word in _REFUSALS)
-
-
-_REFUSALS = ("erro", "rejei", "recus", "negad", "inv", "falh", "refus", "denied", "error")
-
-
-def _nfse_due(invoice: Invoice) -> date | None:
-    """Return the day on which an invoice's tax document is to be issued; None: it cannot be told yet."""
-    days = invoice.days_until_automatic_nfe_emission or 0
-    if not days:
-        return invoice.issue_date
-    received = [each.received_at for each in invoice.receivables if each.state == InvoiceState.RECEIVED]
-    if invoice.state != InvoiceState.RECEIVED or not received or None in received:
-        return None
-    return add_business_days(max(day for day in received if day is not None), days, NO_HOLIDAYS)
-
-
-def _worth(receivable: Receivable, invoice: Invoice) -> Decimal:
-    if receivable.gross_value is not None:
-        return cents(receivable.gross_value)
-    if receivable.value is not None:
-        return multiply_to_cents(invoice.gross_value, receivable.value / HUNDRED)
-    return cents(receivable.payment_value or ZERO)
 
 
 def _is_of_former_terms(rule: AuditedRule, invoice: Invoice) -> bool:

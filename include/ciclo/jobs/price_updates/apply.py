@@ -28,8 +28,8 @@ from ciclo.domain.continuity import OFFERED_FIRST, Basis, Continuity
 from ciclo.domain.errors import DomainError, MissingIndexValue
 from ciclo.domain.price_index import available_from, price_index
 from ciclo.domain.pricing import WHOLE_RULE, next_execution
-from ciclo.domain.states import ExecutionState, Fact, Reason, ReasonKind
-from ciclo.domain.wording import plain_words, said
+from ciclo.domain.states import ExecutionState, Fact, Reason, ReasonKind, update_facts
+from ciclo.domain.wording import named, plain_words, said
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.adopt import Adoption, adoption_evidence, judge_vendor
@@ -441,7 +441,7 @@ def _complete(run: Run, case: Case, work: Completion) -> Step:
     run.outcome.applied += work.target is ExecutionState.APPLIED
     run.outcome.adopted += work.target is ExecutionState.ADOPTED
     run.outcome.invoices += len(brought.entries)
-    place = f"contract {case.rule.contract_id}, rule {case.rule.rule_id}, update of {case.due.execution_date}"
+    place = named(update_facts(case.rule.contract_id, case.rule.rule_id, case.due.execution_date))
     warnings = (*work.evidence.get("warnings", ()), *(each.fact for each in brought.warnings))
     run.note(case, (f"{place}: {plain_words(warning)}" for warning in warnings))
     return Step.NEXT

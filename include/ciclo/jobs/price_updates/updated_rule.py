@@ -21,7 +21,7 @@ from ciclo.domain.money import cents
 from ciclo.domain.price_index import MONTHS_BY_LAW, PriceIndex, WindowPolicy, price_index, window
 from ciclo.domain.pricing import WHOLE_RULE, Service
 from ciclo.domain.recurrence import DateRange, step_on_or_after
-from ciclo.domain.states import IN_PRICES, Fact, Reason, ReasonKind
+from ciclo.domain.states import IN_PRICES, Fact, Reason, ReasonKind, update_facts
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.prices import current_prices, vendor_after
 from ciclo.jobs.rules.snapshot import RuleSnapshot, RuleSnapshots
@@ -134,12 +134,7 @@ class UpdatedRule:
 
     def reason(self, kind: ReasonKind, due: Due, **facts: Fact) -> Reason:
         """Return a reason that names contract, rule and execution beside its own facts."""
-        place: dict[str, Fact] = {
-            "contract_id": self.contract_id,
-            "rule_id": self.rule_id,
-            "execution_date": due.execution_date.isoformat(),
-        }
-        return Reason(kind, place | facts)
+        return Reason(kind, update_facts(self.contract_id, self.rule_id, due.execution_date) | facts)
 
 
 def updated_rule(ctx: JobContext, rule_id: int) -> UpdatedRule | None:

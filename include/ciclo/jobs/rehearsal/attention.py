@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import SAO_PAULO, add_days, first_of_month
 from ciclo.domain.findings import FindingKind
-from ciclo.domain.states import ExecutionState, PeriodState
-from ciclo.domain.wording import said
+from ciclo.domain.states import ExecutionState, PeriodState, period_facts, update_facts
+from ciclo.domain.wording import named, said
 from ciclo.ledger.tables import Finding, Invoice, MonthClosing, Period, PriceUpdateExecution, Receivable
 
 _STOPPED_PERIODS = (PeriodState.PARKED.value, PeriodState.IN_DOUBT.value)
@@ -91,7 +91,7 @@ def _periods(session: Session, organization_id: int, overdue_before: date) -> It
     """Yield the periods that stopped, and those that are too old for `issue_invoices`."""
     query = select(Period).where(Period.organization_id == organization_id, Period.state != PeriodState.ISSUED.value)
     for period in session.scalars(query.order_by(Period.issue_date, Period.id)):
-        place = f"contract {period.contract_id}, rule {period.rule_id}, period {period.issue_date}"
+        place = named(period_facts(*period.identity))
         if period.state in _STOPPED_PERIODS:
             message = said(period.reason, f"{place}: {period.state}")
             yield Matter(period.state, period.contract_id, period.rule_id, period.issue_date, message)
@@ -107,7 +107,7 @@ def _updates(session: Session, organization_id: int) -> Iterator[Matter]:
         PriceUpdateExecution.approved_at.is_(None),
     )
     for update in session.scalars(query.order_by(PriceUpdateExecution.execution_date, PriceUpdateExecution.id)):
-        place = f"contract {update.contract_id}, rule {update.rule_id}, price update of {update.execution_date}"
+        place = named(update_facts(update.contract_id, update.rule_id, update.execution_date))
         message = said(update.reason, f"{place}: {update.state}")
         yield Matter(f"update_{update.state}", update.contract_id, update.rule_id, update.execution_date, message)
 

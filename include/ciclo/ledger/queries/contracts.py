@@ -14,10 +14,11 @@ from typing import Any
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from ciclo.domain.due_dates import Receivable, due_dates, receivables
+from ciclo.domain import recurrence
+from ciclo.domain.due_dates import Receivable, due_dates
 from ciclo.domain.errors import NoPriceInForce
 from ciclo.domain.money import ZERO
-from ciclo.domain.pricing import Price, gross_value
+from ciclo.domain.pricing import Price, priced_period
 from ciclo.domain.recurrence import DateRange, periods
 from ciclo.ledger.queries.months import Share
 from ciclo.ledger.queries.paging import Listing, contains, counted
@@ -240,18 +241,18 @@ def preview(
     start = max(after, terms.recurrence.init_date)
     dates = periods(terms.recurrence, terms.accrual, DateRange(start, start + _FAR_AHEAD))
     pending = sorted(update.next_execution_date for update in updates if update.next_execution_date)
-    return tuple(
-        _previewed(terms, history, pending, period.issue_date, period.accrual_month) for period in islice(dates, count)
-    )
+    return tuple(_previewed(terms, history, pending, period) for period in islice(dates, count))
 
 
 def _previewed(
-    terms: RuleTerms, history: Sequence[Price], pending: Sequence[date], issue_date: date, accrual_month: date
+    terms: RuleTerms, history: Sequence[Price], pending: Sequence[date], period: recurrence.Period
 ) -> PreviewedPeriod:
-    waits_for = next((day for day in pending if day <= issue_date), None)
+    waits_for = next((day for day in pending if day <= period.issue_date), None)
+    days = due_dates(terms.charge, period.issue_date)
     try:
-        gross = gross_value(terms.priced_services, history, issue_date)
+        priced = priced_period(period, terms.charge, terms.priced_services, history)
     except NoPriceInForce:  # a preview without prices still shows its dates
-        return PreviewedPeriod(issue_date, accrual_month, due_dates(terms.charge, issue_date), None, (), waits_for)
-    parts = receivables(terms.charge, issue_date, gross)
-    return PreviewedPeriod(issue_date, accrual_month, tuple(p.due_date for p in parts), gross, parts, waits_for)
+        return PreviewedPeriod(period.issue_date, period.accrual_month, days, None, (), waits_for)
+    return PreviewedPeriod(
+        period.issue_date, period.accrual_month, days, priced.gross_value, priced.receivables, waits_for
+    )
