@@ -4,7 +4,7 @@ import pendulum
 from airflow.sdk import dag
 
 from ciclo.locale import N_, _
-from ciclo.tasks.auditing import audit
+from ciclo.tasks.audit import audit
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import connection_param, range_params
 

@@ -4,9 +4,9 @@ import pendulum
 from airflow.sdk import MultipleCronTriggerTimetable, dag
 
 from ciclo.locale import N_, _
+from ciclo.tasks.closing import close, read_rules
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import window_params
-from ciclo.tasks.proving import close, read_rules
 
 DOCS = N_("""
 ### Close a billing month

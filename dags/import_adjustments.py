@@ -4,7 +4,7 @@ import pendulum
 from airflow.sdk import dag
 
 from ciclo.locale import N_, _
-from ciclo.tasks.adjusting import correct, load
+from ciclo.tasks.adjustments import correct, load
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import import_params
 

@@ -7,7 +7,7 @@ from ciclo.locale import N_, _
 from ciclo.tasks.assets import WEBHOOKS
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import window_params
-from ciclo.tasks.proving import age, reconcile
+from ciclo.tasks.reconciliation import age, reconcile
 
 DOCS = N_("""
 ### Reconcile receivables

@@ -22,7 +22,7 @@ CERTAIN = 90
 
 OFFERED = {
     "include/ciclo/billimatic/client.py": "every endpoint, for people's own Dags (docs/hook.md)",
-    "include/ciclo/tasks/adjusting.py": "the door for people's own Dags (docs/adjustments.md)",
+    "include/ciclo/tasks/adjustments.py": "the door for people's own Dags (docs/adjustments.md)",
     "include/ciclo_sandbox/testing.py": "the sandbox's control plane, for people's own tests",
 }
 """Files whose public methods and functions are there for others to call, and why."""

@@ -31,7 +31,7 @@ from ciclo.jobs.runs import (
     Window,
     WrongParamError,
 )
-from ciclo.jobs.steps import adjusting, auditing, contracts, issuing, prices, proving
+from ciclo.jobs.steps import adjustments, audit, closing, contracts, issuing, prices, reconciliation
 from ciclo.ledger.errors import LedgerError, LedgerUnavailableError
 
 RETRIES = 5
@@ -176,8 +176,8 @@ RECONCILE_RECEIVABLES = Stage(
     (Schedule(time(8), Window.DAY),),
     Window.DAY,
     (
-        Step("reconcile", proving.reconcile_receivables, DryRun.DISCARD),
-        Step("age", proving.age_receivables, DryRun.DISCARD),
+        Step("reconcile", reconciliation.reconcile_receivables, DryRun.DISCARD),
+        Step("age", reconciliation.age_receivables, DryRun.DISCARD),
     ),
 )
 
@@ -186,8 +186,8 @@ CLOSE_BILLING_MONTH = Stage(
     (Schedule(time(9), Window.LAST_MONTH, day_of_month=2), Schedule(time(9, 30), Window.RUNNING_MONTH)),
     Window.LAST_MONTH,
     (
-        Step("read_rules", proving.read_rules, DryRun.DISCARD),
-        Step("close", proving.close_months, DryRun.DISCARD),
+        Step("read_rules", closing.read_rules, DryRun.DISCARD),
+        Step("close", closing.close_months, DryRun.DISCARD),
     ),
 )
 
@@ -221,7 +221,7 @@ AUDIT_ACCOUNT = Stage(
     "audit_account",
     (),
     Window.LAST_YEAR,
-    (ReadingStep("audit", auditing.audit),),
+    (ReadingStep("audit", audit.audit),),
     params=("from_date", "to_date", "billimatic_conn_id"),
 )
 
@@ -229,7 +229,7 @@ IMPORT_ADJUSTMENTS = Stage(
     "import_adjustments",
     (),
     Window.DAY,
-    (Step("load", adjusting.import_file, DryRun.DISCARD), Step("correct", adjusting.correct)),
+    (Step("load", adjustments.import_file, DryRun.DISCARD), Step("correct", adjustments.correct)),
     params=("path", "storage_conn_id", "dry_run", "billimatic_conn_id"),
 )
 

@@ -7,7 +7,7 @@ from ciclo.domain.wording import plain_words
 from ciclo.jobs.closing.close import prove_running_month
 from ciclo.jobs.runs import Run, Window
 from ciclo.jobs.settings import BillingSettings
-from ciclo.jobs.steps.proving import close_months
+from ciclo.jobs.steps.closing import close_months
 from ciclo.ledger.queries.months import measures
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import MonthProgress

@@ -1,6 +1,6 @@
 """Every table of the ledger, under one name."""
 
-from ciclo.ledger.tables.adjusting import Adjustment, AdjustmentUse, RuleSetting
+from ciclo.ledger.tables.adjustments import Adjustment, AdjustmentUse, RuleSetting
 from ciclo.ledger.tables.base import Base, Payload, Reasoned, reason_columns
 from ciclo.ledger.tables.billing import GeneratedRange, Invoice, Period, Receivable
 from ciclo.ledger.tables.contracts import (

@@ -1,0 +1,22 @@
+"""Tasks that hold what was billed against what was received: reconciliation and ageing."""
+
+from airflow.sdk import task
+
+from ciclo.tasks.assets import RECEIVABLES
+from ciclo.tasks.run import RETRYING, run_step
+
+Counts = dict[str, int]
+
+
+@task(outlets=[RECEIVABLES], **RETRYING)
+def reconcile() -> Counts:
+    """Follow the vendor in the ledger and settle the findings; return counts."""
+    counts: Counts = run_step()
+    return counts
+
+
+@task(**RETRYING)
+def age() -> dict[str, str]:
+    """Say what is owed and since when; return the amounts by age."""
+    owed: dict[str, str] = run_step()
+    return owed
