@@ -23,12 +23,11 @@ from enum import StrEnum
 
 from ciclo.domain.calendar import first_of_month
 from ciclo.domain.errors import InvalidTerm
-from ciclo.domain.money import EXACT
+from ciclo.domain.money import EXACT, HUNDRED
 from ciclo.domain.price_index import ONE, Accumulation, IndexValue, PriceIndex, accumulate, exact_product
+from ciclo.domain.recurrence import MONTHS_A_YEAR
 from ciclo.locale import N_, Text
 
-MONTHS_A_YEAR = 12
-HUNDRED = Decimal(100)
 _TWELFTHS = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 Values = Callable[[PriceIndex], Mapping[date, Decimal]]

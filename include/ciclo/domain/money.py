@@ -4,7 +4,7 @@ No float ever, and an amount is rounded once, half up to cents, at the moment it
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 from ciclo.domain.errors import InvalidAmount, InvalidPercentages
@@ -24,6 +24,11 @@ _LARGEST = Decimal(10) ** 18
 def cents(amount: Decimal) -> Decimal:
     """Round an amount half up to cents (away from zero on the half), never to a negative zero."""
     return amount.quantize(CENT, context=EXACT) or ZERO
+
+
+def total(amounts: Iterable[Decimal | None]) -> Decimal:
+    """Add amounts up; an unknown one counts nothing."""
+    return sum((amount for amount in amounts if amount is not None), ZERO)
 
 
 def parse_decimal(value: object, field: str = "amount") -> Decimal:

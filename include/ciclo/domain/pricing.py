@@ -15,7 +15,7 @@ from ciclo.domain.due_dates import Charge, Receivable, receivables
 from ciclo.domain.errors import InvalidRule, NoPriceInForce, UnknownServiceItem
 from ciclo.domain.money import cents, multiply_to_cents, service_value
 from ciclo.domain.price_index import PriceIndex
-from ciclo.domain.recurrence import MONTHS_OF_A_YEAR, DateRange, Period, Recurrence, step_on_or_after
+from ciclo.domain.recurrence import MONTHS_A_YEAR, DateRange, Period, Recurrence, step_on_or_after
 from ciclo.locale import N_, Text
 
 WHOLE_RULE = 0
@@ -159,7 +159,7 @@ def gross_value(services: Sequence[Service], history: PriceHistory, on: date) ->
 
 def per_month(recurrence: Recurrence, value: Decimal) -> Decimal:
     """What a rule's value of a period comes to in a month, BRL in cents."""
-    return cents(value * recurrence.periods_a_year / MONTHS_OF_A_YEAR)
+    return cents(value * recurrence.periods_a_year / MONTHS_A_YEAR)
 
 
 def priced_period(period: Period, charge: Charge, services: Sequence[Service], history: PriceHistory) -> PricedPeriod:

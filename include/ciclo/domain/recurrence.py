@@ -20,7 +20,7 @@ from ciclo.domain.errors import InvalidRule, WindowUpsideDown
 from ciclo.locale import N_, Text
 
 DAYS_OF_A_WEEK = 7
-MONTHS_OF_A_YEAR, WEEKS_OF_A_YEAR = 12, 52
+MONTHS_A_YEAR, WEEKS_A_YEAR = 12, 52
 PERIODICITIES = (1, 2, 3, 6, 12)
 """Lengths of a monthly rule's period in months that the vendor's API accepts."""
 
@@ -121,8 +121,8 @@ class Recurrence:
     def periods_a_year(self) -> int:
         """How many periods it has in a year: every length in months goes into twelve."""
         if self.period_unit is PeriodUnit.WEEKLY:
-            return WEEKS_OF_A_YEAR
-        return MONTHS_OF_A_YEAR // (self.month_quantity or 1)
+            return WEEKS_A_YEAR
+        return MONTHS_A_YEAR // (self.month_quantity or 1)
 
 
 @dataclass(frozen=True, slots=True)

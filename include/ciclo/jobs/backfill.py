@@ -14,7 +14,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from ciclo.domain.calendar import add_days
-from ciclo.domain.money import ZERO, brl
+from ciclo.domain.money import brl, total
 from ciclo.domain.states import PeriodState, Reason, ReasonKind, period_facts
 from ciclo.domain.wording import named, said
 from ciclo.jobs.context import JobContext, arm, is_armed
@@ -94,7 +94,7 @@ class PlanDraft:
     @property
     def total(self) -> Decimal:
         """BRL of all invoices."""
-        return sum((request.gross_value for request in self.billed), ZERO)
+        return total(request.gross_value for request in self.billed)
 
     @property
     def plan_hash(self) -> str:
@@ -133,7 +133,7 @@ class PlanDraft:
         months: dict[str, list[Decimal]] = {}
         for request in self.billed:
             months.setdefault(f"{request.period.issue_date:%m/%Y}", []).append(request.gross_value)
-        return [(month, len(values), sum(values, ZERO)) for month, values in months.items()]
+        return [(month, len(values), total(values)) for month, values in months.items()]
 
 
 def draft_plan(ctx: JobContext, scope: Scope, policy: BackfillPolicy) -> PlanDraft:

@@ -10,7 +10,7 @@ from ciclo.console import formats
 from ciclo.console.charts import Chart, bars_and_line
 from ciclo.console.formats import Column, csv_response
 from ciclo.console.pages import AsFile, ViewDep, render
-from ciclo.domain.money import ZERO
+from ciclo.domain.money import total
 from ciclo.ledger.queries.forecasts import newest_forecast
 from ciclo.locale import N_, _
 
@@ -44,7 +44,7 @@ def show_forecast(view: ViewDep, as_file: AsFile) -> Response:
         found=found,
         document=document,
         chart=_chart(months) if months else None,
-        totals={name: sum((each[name] or ZERO for each in months), ZERO) for name in ("billed", "stopped", "what_if")},
+        totals={name: total(each[name] for each in months) for name in ("billed", "stopped", "what_if")},
         shown=SHOWN,
     )
 

@@ -7,9 +7,8 @@ from decimal import Decimal
 from ciclo.billimatic.models import Invoice, InvoiceState, Nfse, Receivable
 from ciclo.domain.calendar import NO_HOLIDAYS, add_business_days
 from ciclo.domain.findings import AuditKind
-from ciclo.domain.money import HUNDRED, ZERO, cents, multiply_to_cents
+from ciclo.domain.money import HUNDRED, ZERO, cents, multiply_to_cents, total
 from ciclo.domain.states import Fact
-from ciclo.jobs.audit.findings import total
 
 LATE = 30
 """Days past due from which a receivable is late."""

@@ -3,7 +3,7 @@
 Amounts are BRL to cents and absolute; only `lost_so_far` has a sign, negative where the customer paid too much.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -11,7 +11,7 @@ from typing import Any
 
 from ciclo.domain.calendar import add_days, month_end
 from ciclo.domain.findings import AuditKind, Normality, Unjudged
-from ciclo.domain.money import ZERO, cents
+from ciclo.domain.money import ZERO, cents, total
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact
 from ciclo.domain.wording import said_of_audit
@@ -187,7 +187,7 @@ class Audit:
         for kind in AuditKind:
             amounts = [each.amount for each in self.findings if each.kind is kind]
             if amounts:
-                found[kind.value] = {"count": len(amounts), "amount": money(sum(amounts, ZERO))}
+                found[kind.value] = {"count": len(amounts), "amount": money(total(amounts))}
         return found
 
     def largest(self, count: int) -> list[AuditFinding]:
@@ -198,8 +198,3 @@ class Audit:
 def money(amount: Decimal | None) -> str | None:
     """Write an amount as JSON has it: two decimals, a point."""
     return None if amount is None else f"{cents(amount):.2f}"
-
-
-def total(amounts: Iterable[Decimal]) -> Decimal:
-    """Add amounts up."""
-    return sum(amounts, ZERO)

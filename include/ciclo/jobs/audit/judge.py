@@ -15,14 +15,14 @@ from ciclo.domain.calendar import add_days, add_months, first_of_month
 from ciclo.domain.coverage import gaps, months_of, pays_again
 from ciclo.domain.errors import DomainError
 from ciclo.domain.findings import AuditKind, Normality, Unjudged
-from ciclo.domain.money import HUNDRED, cents, multiply_to_cents
+from ciclo.domain.money import HUNDRED, cents, multiply_to_cents, total
 from ciclo.domain.price_index import MONTHS_BY_LAW
 from ciclo.domain.pricing import per_month
 from ciclo.domain.recurrence import DAYS_OF_A_WEEK, DateRange, PeriodUnit, issue_dates
 from ciclo.domain.texts import begins_alike, plain
 from ciclo.jobs.audit.documents import document_faults
 from ciclo.jobs.audit.ends import ENDS_SOON, Endless
-from ciclo.jobs.audit.findings import Audit, AuditFinding, AuditRange, Note, money, total
+from ciclo.jobs.audit.findings import Audit, AuditFinding, AuditRange, Note, money
 from ciclo.jobs.audit.match import AuditedPeriod, AuditedRule, Matches, PeriodKey, match, same_customer
 from ciclo.jobs.audit.prices import RulePrices
 from ciclo.jobs.rules.terms import read_terms

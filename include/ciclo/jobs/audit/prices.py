@@ -16,13 +16,13 @@ from ciclo.billimatic.models import ScheduledUpdate as RemoteUpdate
 from ciclo.domain.calendar import add_days
 from ciclo.domain.errors import DomainError, MissingIndexValue
 from ciclo.domain.findings import AuditKind, Normality, Unjudged
-from ciclo.domain.money import ZERO, cents, service_value
+from ciclo.domain.money import ZERO, cents, service_value, total
 from ciclo.domain.price_index import MONTHS_BY_LAW, Accumulation, accumulate, price_index, window
 from ciclo.domain.pricing import WHOLE_RULE, ScheduledUpdate, execution_dates, per_month
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact
 from ciclo.domain.texts import plain
-from ciclo.jobs.audit.findings import Audit, AuditFinding, AuditRange, NewPrice, Note, money, total
+from ciclo.jobs.audit.findings import Audit, AuditFinding, AuditRange, NewPrice, Note, money
 from ciclo.jobs.audit.history import Due, History, How, Judged, Seen, history
 from ciclo.jobs.audit.match import AuditedPeriod, AuditedRule
 from ciclo.ledger.terms import ServiceLine

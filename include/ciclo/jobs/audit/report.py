@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from ciclo.domain.findings import AuditKind, Normality
-from ciclo.domain.money import brl
+from ciclo.domain.money import brl, total
 from ciclo.domain.wording import AUDIT_KINDS, AUDIT_METHODS
-from ciclo.jobs.audit.findings import Audit, AuditFinding, AuditRange, NewPrice, total
+from ciclo.jobs.audit.findings import Audit, AuditFinding, AuditRange, NewPrice
 from ciclo.jobs.reports import ReportsPath, csv_text, page, write_files, write_whole
 from ciclo.locale import _, ngettext
 

@@ -4,14 +4,14 @@ It says what the proof found and decides one thing only: whether the month is cl
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ciclo.domain.findings import FindingKind, stops_closing
-from ciclo.domain.money import ZERO
+from ciclo.domain.money import total
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.wording import kind_words, said, verdict_words
 from ciclo.jobs.closing.proof import MonthLine, MonthProof, Verdict
@@ -172,11 +172,6 @@ def _contract_total(contract_id: int, name: str, lines: Sequence[MonthLine]) -> 
         received=total(line.received for line in lines),
         to_receive=total(line.to_receive for line in lines),
     )
-
-
-def total(amounts: Iterable[Decimal | None]) -> Decimal:
-    """Add amounts up; an unknown one counts nothing."""
-    return sum((amount for amount in amounts if amount is not None), ZERO)
 
 
 def update_line(update: PriceUpdateExecution) -> dict[str, Any]:

@@ -6,7 +6,7 @@ without, each is that of twelve months before. Money is BRL, months are their fi
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import select
 
 from ciclo.domain.calendar import add_days, add_months, first_of_month, month_end
-from ciclo.domain.money import ZERO
+from ciclo.domain.money import ZERO, total
 from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.pricing import per_month
 from ciclo.domain.recurrence import DateRange, PeriodUnit, Recurrence
@@ -133,8 +133,8 @@ class Forecast:
         month = self.assumed.days.start
         while month < self.assumed.days.end:
             rows = [each for each in self.revenue if each.month == month]
-            billed, stopped = _sum(each.billed for each in rows), _sum(each.stopped for each in rows)
-            what_if = _sum(each.what_if or ZERO for each in rows) if self.assumed.what_if else None
+            billed, stopped = total(each.billed for each in rows), total(each.stopped for each in rows)
+            what_if = total(each.what_if or ZERO for each in rows) if self.assumed.what_if else None
             found.append(Revenue(month, 0, "", billed, stopped, what_if))
             month = add_months(month, 1)
         return found
@@ -320,10 +320,6 @@ def _ending(state: Json, expected: _Future) -> Iterator[Json]:
             "last_planned_date": period.issue_date.isoformat(),
             "per_month": f"{per_month(recurrence, period.gross_value or ZERO):.2f}",
         }
-
-
-def _sum(amounts: Iterable[Decimal]) -> Decimal:
-    return sum(amounts, ZERO)
 
 
 def read_what_if(text: str) -> tuple[PriceIndex, Decimal]:

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from ciclo.domain.money import ZERO, brl
+from ciclo.domain.money import ZERO, brl, total
 from ciclo.domain.wording import kind_words, state_words
 from ciclo.jobs.rehearsal.forecast import Forecast, Revenue
 from ciclo.jobs.reports import ReportsPath, csv_text, page, write_files
@@ -70,7 +70,7 @@ def forecast_page(forecast: Forecast) -> str:
         months=months,
         contracts=contracts,
         totals={"billed": billed, "stopped": stopped, "what_if": what_if},
-        sums={number: sum((each.billed for each in rows.values()), ZERO) for number, rows in contracts.items()},
+        sums={number: total(each.billed for each in rows.values()) for number, rows in contracts.items()},
         names={number: next(iter(rows.values())).contract for number, rows in contracts.items()},
         assumption=_assumption(forecast),
         chapters=list(_chapters(forecast)),
@@ -79,8 +79,8 @@ def forecast_page(forecast: Forecast) -> str:
 
 def _totals(forecast: Forecast) -> tuple[Decimal, Decimal, Decimal | None]:
     months = forecast.months()
-    what_if = sum((each.what_if or ZERO for each in months), ZERO) if forecast.assumed.what_if else None
-    return sum((each.billed for each in months), ZERO), sum((each.stopped for each in months), ZERO), what_if
+    what_if = total(each.what_if for each in months) if forecast.assumed.what_if else None
+    return total(each.billed for each in months), total(each.stopped for each in months), what_if
 
 
 def _amounts(each: Revenue, *, what_if: bool) -> list[str]:

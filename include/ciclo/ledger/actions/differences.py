@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.adjustments import AdjustmentKind
-from ciclo.domain.money import ZERO, brl
+from ciclo.domain.money import brl, total
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange, issue_dates
 from ciclo.domain.states import PeriodState
@@ -62,7 +62,7 @@ def difference(session: Session, organization_id: int, period: Period) -> Differ
     if bill is None:
         return None
     standing = [row for row in difference_lines(session, period) if row.state != "withdrawn"]
-    found = Difference(invoice.gross_value, bill.total, sum((row.unit_value or ZERO for row in standing), ZERO))
+    found = Difference(invoice.gross_value, bill.total, total(row.unit_value for row in standing))
     return found if found.amount else None
 
 

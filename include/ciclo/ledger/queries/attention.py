@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Text, and_, cast, func, null, or_, select
 from sqlalchemy.orm import Session
 
-from ciclo.domain.money import ZERO, brl
+from ciclo.domain.money import ZERO, brl, total
 from ciclo.domain.states import PeriodState
 from ciclo.domain.wording import said, said_of_finding
 from ciclo.ledger.queries.months import NEEDS_A_PERSON, UPDATE_NEEDS_A_PERSON
@@ -223,7 +223,7 @@ def parked_periods(session: Session, organization_id: int | None = None) -> list
 
 def at_risk(periods: Sequence[ParkedPeriod]) -> Decimal:
     """Return what parked periods amount to, in BRL, as far as it is known."""
-    return sum((period.amount for period in periods if period.amount is not None), ZERO)
+    return total(period.amount for period in periods)
 
 
 def _parked(period: Period, contract: str | None) -> ParkedPeriod:
