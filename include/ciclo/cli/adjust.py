@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from ciclo.cli.files import InputError
 from ciclo.domain.adjustments import Prorating
 from ciclo.locale import _
 
@@ -32,7 +33,6 @@ def import_file(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
 ) -> int:
     """Add the adjustments of a file, all of them or none; what was added before is not added again."""
-    from ciclo.cli.main import InputError  # noqa: PLC0415 - it mounts this module
     from ciclo.jobs.adjustments.files import ORIGIN, read_adjustments  # noqa: PLC0415 - a command loads what it needs
     from ciclo.ledger.actions import AdjustmentsRefused, add_adjustments, only_organization  # noqa: PLC0415
     from ciclo.ledger.database import ledger_session  # noqa: PLC0415

@@ -24,6 +24,7 @@ from ciclo.cli.audit import audit
 from ciclo.cli.dags import dags
 from ciclo.cli.doctor import doctor
 from ciclo.cli.export import export
+from ciclo.cli.files import InputError, read_json
 from ciclo.cli.ledger import ledger, parked
 from ciclo.cli.rehearse import rehearse
 from ciclo.cli.terms import terms
@@ -113,30 +114,9 @@ def sandbox(
     serve(host=host, port=port, state=state, token=token, today=day, database=database)
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object, decimals as strings.
-
-    Raises:
-        InputError: there is no such file, or it is no JSON object.
-    """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"), parse_float=str)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
-        raise InputError(_("{path} is not JSON: {error}").format(path=path, error=error)) from None
-    if not isinstance(document, dict):
-        raise InputError(_("{path} is not a JSON object").format(path=path))
-    return document
-
-
 def _print(result: Any) -> None:
     lines = result if isinstance(result, list) and result and isinstance(result[0], str) else None
     typer.echo("\n".join(lines) if lines is not None else json.dumps(result, indent=2, ensure_ascii=False))
-
-
-class InputError(Exception):
-    """A file or argument cannot be used."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:

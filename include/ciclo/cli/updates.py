@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ciclo.cli.files import read_json
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.continuity import Basis
 from ciclo.domain.letter import LetterKind
@@ -148,7 +149,6 @@ def ask_for_letter(
 
 def verify(file: Annotated[Path, typer.Argument(metavar="FILE", help="A passport (JSON).")]) -> None:
     """Check a readjustment's passport offline: its hash, its values against the series that ship, every computation."""
-    from ciclo.cli.main import read_json  # noqa: PLC0415 - it mounts this module
     from ciclo.domain.passport import check  # noqa: PLC0415 - a command loads only what it needs
     from ciclo.sgs.series import shipped_series  # noqa: PLC0415
 
