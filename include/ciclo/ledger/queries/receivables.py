@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -174,9 +174,10 @@ def receivable_listing(organization_id: int, wanted: ReceivableFilter) -> Listin
         return and_(Receivable.organization_id == organization_id, Receivable.receivable_id.in_(wanted_ids))
 
     def build(*row: Any) -> ReceivableRow:
-        due_date, state = row[4], row[6]
-        late = days_late(due_date, wanted.today) if state == ReceivableState.TO_RECEIVE else 0
-        return ReceivableRow(*(*row, late))
+        found = ReceivableRow(*(*row, 0))
+        if found.state != ReceivableState.TO_RECEIVE:
+            return found
+        return replace(found, days_late=days_late(found.due_date, wanted.today))
 
     key = (Receivable.receivable_id,)
     return Listing(counted(lean), rows, build, SORTS, key, conditions, narrow=narrow)

@@ -14,10 +14,11 @@ from ciclo.ledger.repositories.contracts import (
 from ciclo.ledger.repositories.findings import Disagreement, FindingRepository, Settled
 from ciclo.ledger.repositories.invoices import InvoiceRepository, MonthOfInvoices, ReconciliationRepository
 from ciclo.ledger.repositories.letters import LetterRepository, Occasion, Written
-from ciclo.ledger.repositories.periods import Issued, PeriodRepository, Scope, StateCount
+from ciclo.ledger.repositories.periods import Issued, PeriodRepository, StateCount
 from ciclo.ledger.repositories.plans import NewPlan, PlanEntry, PlanRepository
 from ciclo.ledger.repositories.price_updates import ExecutionRepository, ScheduledUpdateRepository
 from ciclo.ledger.repositories.prices import IndexValueRepository, KnownPrice, PriceRepository
+from ciclo.ledger.repositories.scope import Scope
 from ciclo.ledger.repositories.webhooks import ReceivedEvent, WebhookRepository
 
 __all__ = [

@@ -19,7 +19,7 @@ from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
 from ciclo.ledger.database import in_parts, insert_new, upsert
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
-from ciclo.ledger.repositories.periods import Scope
+from ciclo.ledger.repositories.scope import Scope
 from ciclo.ledger.tables import Adjustment, AdjustmentUse, Period, RuleSetting
 
 

@@ -13,23 +13,19 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from ciclo.domain.adjustments import AdjustmentKind
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind, as_reason, check_transition
 from ciclo.ledger.database import in_parts, insert_new
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
+from ciclo.ledger.repositories.scope import Scope, contract_unread, quantities_missing, update_unsettled
 from ciclo.ledger.tables import (
-    Adjustment,
     Invoice,
     Period,
     PlannedInvoice,
-    Reading,
-    RuleSetting,
-    ScheduledUpdate,
     reason_columns,
 )
 
@@ -48,31 +44,6 @@ _BECOME_ISSUED = (
         changed_at=bindparam("changed_at"),
     )
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which periods a run is about: a window of issue dates, perhaps some contracts, perhaps one shard of them.
-
-    With `plan_id` only what that billing plan bills: nothing that was planned after a person approved it.
-    """
-
-    window: DateRange
-    contract_ids: tuple[int, ...] = ()
-    shard: int = 0
-    shards: int = 1
-    plan_id: int | None = None
-    rule_ids: tuple[int, ...] = ()
-    """Those rules alone; none means all."""
-
-    def holds(self, contract_id: int) -> bool:
-        """Whether a contract is one of them, and of the shard."""
-        is_wanted = not self.contract_ids or contract_id in self.contract_ids
-        return is_wanted and contract_id % self.shards == self.shard
-
-    def whole(self) -> "Scope":
-        """Return the same window, contracts and plan, every shard."""
-        return Scope(self.window, self.contract_ids, plan_id=self.plan_id)
 
 
 class PlannedPeriod(NamedTuple):
@@ -210,7 +181,7 @@ class PeriodRepository:
         if not looked_for:
             return []
         unmoved = tuple_(Period.id, Period.attempts).in_([(each.period_id, each.attempts) for each in looked_for])
-        settled = ~_update_unsettled(), ~_quantities_missing(), ~_contract_unread()
+        settled = ~update_unsettled(), ~quantities_missing(), ~contract_unread()
         wanted = self._belongs(), Period.state == PeriodState.PLANNED, unmoved, *settled
         free = select(Period.id).where(*wanted).with_for_update(skip_locked=True)
         return self._take(free, owner=owner, lease_until=lease_until, at=at)
@@ -374,7 +345,7 @@ class PeriodRepository:
     def planned(self, scope: Scope) -> list[PlannedPeriod]:
         """Return what is planned of contracts that could be read, oldest issue date first, without loading it."""
         query = select(Period.id, Period.attempts, Period.issue_date, Period.contract_id, Period.rule_id)
-        query = query.where(*self._due(scope), Period.state == PeriodState.PLANNED, ~_contract_unread())
+        query = query.where(*self._due(scope), Period.state == PeriodState.PLANNED, ~contract_unread())
         return [PlannedPeriod(*row) for row in self._session.execute(query.order_by(Period.issue_date, Period.id))]
 
     def decided_before(self, scope: Scope, decisions: Collection[ReasonKind]) -> list[Period]:
@@ -401,13 +372,13 @@ class PeriodRepository:
 
     def held_back(self, scope: Scope) -> list[Period]:
         """Return the planned periods that wait: for a price update up to their issue date, or for their quantities."""
-        waits = or_(_update_unsettled(), _quantities_missing())
+        waits = or_(update_unsettled(), quantities_missing())
         query = self._mine().where(*self._due(scope), Period.state == PeriodState.PLANNED, waits)
         return list(self._session.scalars(query))
 
     def free_again(self, scope: Scope) -> list[Period]:
         """Return the waiting periods whose rule's price updates are settled by now, and whose quantities have come."""
-        waits_no_more = ~_update_unsettled(), ~_quantities_missing()
+        waits_no_more = ~update_unsettled(), ~quantities_missing()
         query = self._mine().where(*self._due(scope), Period.state == PeriodState.WAITING, *waits_no_more)
         return list(self._session.scalars(query))
 
@@ -441,49 +412,3 @@ class PeriodRepository:
 
 def _within(window: DateRange) -> list[ColumnElement[bool]]:
     return [Period.issue_date >= window.start, Period.issue_date < window.end]
-
-
-def _contract_unread() -> ColumnElement[bool]:
-    return (
-        select(Reading.contract_id)
-        .where(
-            Reading.organization_id == Period.organization_id,
-            Reading.contract_id == Period.contract_id,
-            Reading.unread_since.is_not(None),
-        )
-        .correlate(Period)
-        .exists()
-    )
-
-
-def _update_unsettled() -> ColumnElement[bool]:
-    return (
-        select(ScheduledUpdate.scheduled_update_id)
-        .where(
-            ScheduledUpdate.organization_id == Period.organization_id,
-            ScheduledUpdate.rule_id == Period.rule_id,
-            ScheduledUpdate.gone_at.is_(None),
-            ScheduledUpdate.next_execution_date <= Period.issue_date,
-        )
-        .correlate(Period)
-        .exists()
-    )
-
-
-def _quantities_missing() -> ColumnElement[bool]:
-    """A period whose rule waits for quantities that did not come."""
-    waits = exists().where(
-        RuleSetting.organization_id == Period.organization_id,
-        RuleSetting.rule_id == Period.rule_id,
-        RuleSetting.waits_for_quantities.is_(True),
-    )
-    measured = (AdjustmentKind.QUANTITY.value, AdjustmentKind.REPLACE.value)
-    came = exists().where(
-        Adjustment.organization_id == Period.organization_id,
-        Adjustment.rule_id == Period.rule_id,
-        Adjustment.kind.in_(measured),
-        Adjustment.state != "withdrawn",
-        Adjustment.from_date <= Period.issue_date,
-        or_(Adjustment.to_date.is_(None), Adjustment.to_date >= Period.issue_date),
-    )
-    return and_(waits.correlate(Period), ~came.correlate(Period))

@@ -16,7 +16,7 @@ from ciclo.domain.states import EXECUTION_TRANSITIONS, IN_PRICES, UNSENT, Execut
 from ciclo.ledger.database import insert_new, upsert
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.contracts import ACTIVE
-from ciclo.ledger.repositories.periods import Scope
+from ciclo.ledger.repositories.scope import Scope
 from ciclo.ledger.tables import Contract, Payload, PriceUpdateExecution, Rule, ScheduledUpdate, reason_columns
 
 _S = ExecutionState
