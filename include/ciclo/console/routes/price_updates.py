@@ -108,12 +108,15 @@ def show_passport(view: ViewDep, execution_id: RowId) -> HTMLResponse:
     document = _passport(view, execution_id)
     months = [date.fromisoformat(f"{used['month']}-01") for used in document["months"]]
     window = DateRange(months[0], add_months(months[-1], 1)) if months else DateRange(date.min, date.min)
-    newest = queries.index_series(view.session, document["index"], window)
+    indices = {document["index"], *(used["index"] for used in document["months"] if used.get("index"))}
+    newest = {index: queries.index_series(view.session, index, window) for index in indices}
     shown: dict[str, Any] = {
         "passport": document,
         "execution_id": execution_id,
         "execution_date": date.fromisoformat(document["execution_date"]),
-        "newest": {f"{month:%Y-%m}": value for month, value in newest.items()},
+        "newest": {
+            index: {f"{month:%Y-%m}": value for month, value in values.items()} for index, values in newest.items()
+        },
         "decimal_of": Decimal,
     }
     return render(view, "passport.html", tab="price_updates", **shown)
