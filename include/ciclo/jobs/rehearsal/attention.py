@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from ciclo.domain.calendar import SAO_PAULO, add_days, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.states import ExecutionState, PeriodState, period_facts, update_facts
-from ciclo.domain.wording import named, said
+from ciclo.domain.wording import named, plain_words, said
 from ciclo.ledger.tables import Finding, Invoice, MonthClosing, Period, PriceUpdateExecution, Receivable
 
 _STOPPED_PERIODS = (PeriodState.PARKED.value, PeriodState.IN_DOUBT.value)
@@ -181,4 +181,5 @@ def closed_on(session: Session, organization_id: int) -> dict[date, date]:
 
 def obstacles_of(attempt: MonthClosing) -> list[str]:
     """Return what kept a month open, a line a thing."""
-    return [*attempt.report.get("missing", ()), *attempt.report.get("obstacles", ())]
+    found = [*attempt.report.get("missing", ()), *(each["stated"] for each in attempt.report.get("obstacles", ()))]
+    return [plain_words(each) for each in found]
