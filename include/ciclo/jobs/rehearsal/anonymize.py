@@ -40,7 +40,9 @@ def anonymized(state: Json) -> Json:
     return {
         kind: value
         if kind == "behaviour"
-        else [masks.document(each, _OF_PARTIES if kind in _PARTIES else None) for each in value]
+        else [
+            masks.document(each, _OF_PARTIES if kind in _PARTIES else None) for each in value if isinstance(each, dict)
+        ]
         if isinstance(value, list)
         else value
         for kind, value in state.items()
