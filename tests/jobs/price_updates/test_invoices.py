@@ -71,7 +71,7 @@ def test_an_issued_invoice_stays_as_it_is_and_is_named(billing):
 
     assert outcome.invoices == 6
     assert run.billed()["10/07/2025"] == "1000.0"
-    message = f"invoice {july['id']} of 2025-07-10 is to_receive at R$ 1.000,00 already"
+    message = f"invoice {july['id']} of 2025-07-10 is to receive at R$ 1.000,00 already"
     assert any(message in problem.message for problem in outcome.problems)
 
 
