@@ -84,6 +84,7 @@ class Behaviour(BaseModel):
     people: list[Person] = Field(default_factory=list, description="Who works on invoices before they are issued.")
     charge_errors: Share = Field(default=0.0, description="Part of the receivables whose charge cannot be created.")
     finance_errors: Share = Field(default=0.0, description="Part of the receivables that the finance system refuses.")
+    nfse_errors: Share = Field(default=0.0, description="Part of the NFS-e that the city refuses.")
     price_indices: dict[str, dict[Month, Decimal | None]] = Field(
         default_factory=dict,
         description="By index and YYYY-MM, values that SGS answers instead of the shipped ones; null: not out.",

@@ -20,6 +20,8 @@ _FINANCE_ERROR: Final = (
     "Ocorreu um erro ao criar recebível no Myfinance. Verifique os erros: A entidade não foi encontrada no Myfinance. "
     "Corrija o faturamento e sincronize."
 )
+_CITY_ERROR: Final = "E160: inscrição municipal do tomador não encontrada."
+_DOCUMENTS: Final = "https://faturamento.fintera.com.br/docs"
 
 
 def find_invoice(account: Account, number: int) -> Json:
@@ -98,20 +100,13 @@ def _enter_in_finance(account: Account, invoice: Json, line: Json) -> None:
 
 
 def issue_nfse(account: Account, invoice: Json, on: date) -> None:
-    """Give the invoice its NFS-e: number, verification code and day of issue."""
+    """Ask the city for the invoice's NFS-e: number, verification code and day of issue, or what it complains about."""
     number = account.sequences.next("nfses")
-    invoice["nfe_issued"] = True
-    invoice["nfe_issue_date"] = parsing.brazilian(on)
+    refused = account.behaviour.draw("nfse", number) < account.behaviour.nfse_errors
     invoice["automatic_nfe_issue_date"] = None
-    invoice["number"] = invoice["number"] or str(number)
-    invoice["nfe_service"] = invoice["nfe_service"] or "1.05"
-    invoice["nfe_verification"] = blake2b(f"nfse:{number}".encode(), digest_size=4).hexdigest().upper()
     document = Nfse(
         id=number,
-        nfse_number=invoice["number"],
-        generated_at=account.clock.stamp(),
         value=invoice["gross_value"],
-        verification_code=invoice["nfe_verification"],
         invoice_id=invoice["id"],
         customer_id=invoice["customer_id"],
         customer_type=invoice["customer_type"],
@@ -120,6 +115,19 @@ def issue_nfse(account: Account, invoice: Json, on: date) -> None:
         created_at=account.clock.stamp(),
         updated_at=account.clock.stamp(),
     )
+    if refused:
+        document.status, document.integration_errors = "Erro", _CITY_ERROR
+        account.nfses.add(document.model_dump())
+        return
+    invoice["nfe_issued"] = True
+    invoice["nfe_issue_date"] = parsing.brazilian(on)
+    invoice["number"] = invoice["number"] or str(number)
+    invoice["nfe_service"] = invoice["nfe_service"] or "1.05"
+    invoice["nfe_verification"] = blake2b(f"nfse:{number}".encode(), digest_size=4).hexdigest().upper()
+    document.nfse_number, document.verification_code = invoice["number"], invoice["nfe_verification"]
+    document.generated_at = account.clock.stamp()
+    document.pdf_url = invoice["nfse_url"] = f"{_DOCUMENTS}/{invoice['nfe_verification']}/nfse-{number}.pdf"
+    document.xml_url = f"{_DOCUMENTS}/{invoice['nfe_verification']}/nfse-{number}.xml"
     account.nfses.add(document.model_dump())
 
 

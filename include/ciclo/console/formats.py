@@ -241,7 +241,13 @@ def adjustment_words(kind: str) -> str:
     return _(ADJUSTMENTS[kind])
 
 
+def is_web_address(value: str | None) -> bool:
+    """Whether what the vendor gave as an address may become a link: no script, no address inside this machine."""
+    return value is not None and value.startswith(("https://", "http://"))
+
+
 FILTERS = {
+    "is_web_address": is_web_address,
     "brl": brl,
     "decimal": decimal,
     "integer": integer,

@@ -40,6 +40,11 @@ class FindingKind(StrEnum):
     NOT_BILLED = "not_billed"  # never: a person decides about it
     CHANGED_AFTER_CLOSE = "changed_after_close"  # it is as it was closed, or its month is closed anew
 
+    # tax documents
+    NFSE_MISSING = "nfse_missing"  # it is issued, or none is wanted any more, or the invoice is cancelled
+    NFSE_REFUSED = "nfse_refused"  # the same
+    NFSE_CANCELLED = "nfse_cancelled"  # the same
+
     # money
     UNDER_PAID = "under_paid"  # the receipt is corrected or undone
     OVER_PAID = "over_paid"  # the same

@@ -245,6 +245,18 @@ FINDINGS: Mapping[FindingKind, str] = {
         "applied when {invoice_ids:list} were issued at the old price already: {amount:brl} is the difference; bill it "
         "with the next invoice or leave it, on the update's page"
     ),
+    _F.NFSE_MISSING: N_(
+        "invoice {invoice_id} of {amount:brl} has no NFS-e, which was due on {due_date}; issue it at the vendor, or "
+        "acknowledge that it has none"
+    ),
+    _F.NFSE_REFUSED: N_(
+        "the NFS-e of invoice {invoice_id} of {amount:brl} was refused: {error}; correct it at the vendor and issue it "
+        "again"
+    ),
+    _F.NFSE_CANCELLED: N_(
+        "the NFS-e of invoice {invoice_id} of {amount:brl} is cancelled and the invoice is not; issue another one, or "
+        "cancel the invoice at the vendor"
+    ),
     _F.VENDOR_FACTOR_DIFFERS: N_(
         "the vendor readjusted to {found:amounts}, by the index it is {expected:amounts}; the vendor's price counts"
     ),
@@ -414,7 +426,7 @@ def kind_words(kind: str) -> str:
 
 def heading(kind: str) -> str:
     """Return the text of a kind's heading, as the catalogues have it."""
-    return "Other reasons" if kind == ReasonKind.SAID else kind.replace("_", " ").capitalize()
+    return "Other reasons" if kind == ReasonKind.SAID else kind.replace("_", " ").capitalize().replace("Nfse", "NFS-e")
 
 
 def state_words(state: str) -> str:

@@ -26,6 +26,7 @@ from ciclo.ledger.repositories import (
     IndexValueRepository,
     InvoiceRepository,
     LetterRepository,
+    NfseRepository,
     OrganizationRepository,
     PeriodRepository,
     PlanRepository,
@@ -124,6 +125,11 @@ class JobContext:
     def reconciliation(self) -> ReconciliationRepository:
         """What the ledger knows of the vendor's invoices."""
         return ReconciliationRepository(self.session, self.organization_id)
+
+    @cached_property
+    def nfses(self) -> NfseRepository:
+        """Tax documents of invoices."""
+        return NfseRepository(self.session, self.organization_id)
 
     @cached_property
     def findings(self) -> FindingRepository:

@@ -17,6 +17,7 @@ from ciclo.billimatic.models.reading import (
     Record,
     read_list,
 )
+from ciclo.domain.nfse import NfseState, nfse_state
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(read_list)]
 
@@ -176,3 +177,8 @@ class Nfse(Record):
     nfse_service_items: Annotated[tuple[dict[str, Any], ...], BeforeValidator(read_list)] = ()
     created_at: OptionalTimestamp = None
     updated_at: OptionalTimestamp = None
+
+    @property
+    def state(self) -> NfseState:
+        """What it is worth."""
+        return nfse_state(self.status, self.integration_errors, cancelled=self.cancelled_at is not None)

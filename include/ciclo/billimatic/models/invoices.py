@@ -25,6 +25,7 @@ from ciclo.billimatic.models.reading import (
     read_list,
     read_object,
 )
+from ciclo.domain.nfse import nfse_due
 
 
 class InvoiceState(StrEnum):
@@ -204,6 +205,16 @@ class Invoice(InvoiceFields):
     def planned_date(self) -> date:
         """The day it was planned for; `issue_date` becomes the day on which it was billed, if that is another one."""
         return self.estimated_issue_date or self.issue_date
+
+    @property
+    def nfse_due(self) -> date | None:
+        """When its tax document is to be issued; None where none is wanted, or it waits for billing or the money."""
+        if not self.issue_nfse or self.state not in (InvoiceState.TO_RECEIVE, InvoiceState.RECEIVED):
+            return None
+        days = [each.received_at for each in self.receivables if each.state == InvoiceState.RECEIVED]
+        paid = self.state == InvoiceState.RECEIVED and days and None not in days
+        received_on = max(day for day in days if day is not None) if paid else None
+        return nfse_due(self.issue_date, self.days_until_automatic_nfe_emission or 0, received_on)
 
 
 Receivable.model_rebuild()  # it names Invoice, which holds receivables

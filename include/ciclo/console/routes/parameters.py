@@ -10,6 +10,7 @@ from pydantic import BeforeValidator
 from ciclo.domain.money import parse_decimal
 from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.states import PeriodState
+from ciclo.ledger.queries.nfses import NfseFilter
 
 LARGEST_ID = 2**63 - 1
 FIRST_YEAR, LAST_YEAR = 1990, 2200
@@ -51,6 +52,7 @@ MonthParam = Annotated[date | None, BeforeValidator(_month), Query(description="
 DayParam = Annotated[date | None, BeforeValidator(_empty_is_none), Query(ge=date(1990, 1, 1), le=date(2200, 1, 1))]
 TextParam = Annotated[str, BeforeValidator(_storable), Query(max_length=100)]
 StateParam = Annotated[PeriodState | None, BeforeValidator(_empty_is_none), Query()]
+NfseParam = Annotated[NfseFilter | None, BeforeValidator(_empty_is_none), Query()]
 IndexParam = Annotated[PriceIndex | None, BeforeValidator(_empty_is_none), Query()]
 NameParam = Annotated[str, BeforeValidator(_storable), Query(min_length=1, max_length=250)]
 OptionalName = Annotated[str | None, BeforeValidator(_storable), Query(max_length=250)]

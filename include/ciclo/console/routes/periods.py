@@ -9,7 +9,16 @@ from fastapi.responses import HTMLResponse
 from ciclo.console.formats import Column, csv_response
 from ciclo.console.pages import AsFile, PageDep, ViewDep, render, table
 from ciclo.console.routes.months import chosen_month
-from ciclo.console.routes.parameters import IndexParam, MonthParam, Months, OptionalId, RowId, StateParam, TextParam
+from ciclo.console.routes.parameters import (
+    IndexParam,
+    MonthParam,
+    Months,
+    NfseParam,
+    OptionalId,
+    RowId,
+    StateParam,
+    TextParam,
+)
 from ciclo.domain.calendar import add_months
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.wording import said, state_words
@@ -47,6 +56,7 @@ class PeriodQuery:
     rule: OptionalId = None
     state: StateParam = None
     index: IndexParam = None
+    nfse: NfseParam = None
     q: TextParam = ""
 
     def shown(self) -> dict[str, Any]:
@@ -85,7 +95,9 @@ def show_grid(view: ViewDep, request: PageDep, query: QueryDep) -> HTMLResponse:
 def list_periods(view: ViewDep, request: PageDep, query: QueryDep, as_file: AsFile) -> Response:
     """List periods, of all time or of some months, as a page or as a file."""
     states = (query.state.value,) if query.state else ()
-    wanted = PeriodFilter(query.window, query.contract, query.rule, states, query.index, query.q.strip())
+    wanted = PeriodFilter(
+        query.window, query.contract, query.rule, states, query.index, query.q.strip(), nfse=query.nfse
+    )
     listing = period_listing(view.organization_id, wanted)
     if as_file:
         return csv_response("periods", COLUMNS, listing.every(view.session, request))

@@ -40,6 +40,8 @@ LINE_FIELDS = (
     "invoice_id", "due_date", "percentage", "gross_value", "state", "received_value", "received_at", "finance_errors",
     "gone_at",
 )  # fmt: skip
+DOCUMENTS = ("fatura_url", "nfse_wanted", "nfse_issued", "nfse_due")
+"""Kept of an invoice beside `INVOICE_FIELDS`, without an entry in its history; of a receivable its boleto."""
 
 
 @dataclass(slots=True)
@@ -198,10 +200,11 @@ class Ingest:
             chunk.line_changes.append(
                 Change(line_row.receivable_id, line_row.state, "deleted", Reason(ReasonKind.SEEN_GONE))
             )
-        if _differs(fresh, row, INVOICE_FIELDS):
+        if _differs(fresh, row, (*INVOICE_FIELDS, *DOCUMENTS)):
             chunk.invoices.append(fresh)
         changed = [line for line in fresh_lines if _differs(line, lines.get(line["receivable_id"]), LINE_FIELDS)]
-        chunk.receivables += changed
+        kept = (*LINE_FIELDS, "boleto_url")
+        chunk.receivables += [line for line in fresh_lines if _differs(line, lines.get(line["receivable_id"]), kept)]
         chunk.read.append(invoice.id)
         self.seen.changed += len(changed) + len(removed) + _differs(fresh, row, INVOICE_FIELDS)
         return bool(fresh["state"] == invoice.state)

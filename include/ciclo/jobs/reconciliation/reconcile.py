@@ -19,8 +19,9 @@ from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.look import note_unread
 from ciclo.jobs.reconciliation.compare import INVOICE_KINDS
 from ciclo.jobs.reconciliation.ingest import Ingest
+from ciclo.jobs.reconciliation.nfses import NFSE_KINDS, nfse_disagreements, read_nfses
 from ciclo.jobs.reconciliation.unmatched import UNMATCHED_KINDS, judge_unmatched
-from ciclo.ledger.repositories import Change, Disagreement, MonthOfInvoices
+from ciclo.ledger.repositories import Change, Disagreement, MonthOfInvoices, Settled
 from ciclo.ledger.tables import Invoice as LedgerInvoice
 from ciclo.ledger.tables import Period, WebhookEvent
 
@@ -152,7 +153,9 @@ def reconcile(
         _take_touched(ctx, run, events)
     gone = _look_for_missing(ctx, run, plan.windows, contract_ids)
     inside = {number for each in plan.windows for number in ctx.reconciliation.all_ids(each, contract_ids)}
-    outcome = _conclude(ctx, run, examined=inside | run.seen.examined, gone=gone, today=today)
+    taxed = read_nfses(ctx, run.seen.examined, today=today, changed=window is None and not contract_ids)
+    examined = inside | run.seen.examined
+    outcome = _conclude(ctx, run, examined=examined, gone=gone, today=today, taxed=taxed)
     if window is None and not contract_ids:
         outcome.events = _handled(ctx, events)
     ctx.session.commit()
@@ -167,7 +170,8 @@ def reconcile_touched(ctx: JobContext, *, today: date, recheck_days: int) -> Rec
         return reconcile(ctx, today=today, recheck_days=recheck_days)
     run = Ingest(ctx, today=today)
     gone = _take_touched(ctx, run, events)
-    outcome = _conclude(ctx, run, examined=run.seen.examined | gone, gone=gone, today=today)
+    taxed = read_nfses(ctx, run.seen.examined, today=today, changed=False)
+    outcome = _conclude(ctx, run, examined=run.seen.examined | gone, gone=gone, today=today, taxed=taxed)
     outcome.events = _handled(ctx, events)
     ctx.session.commit()
     return outcome
@@ -264,8 +268,13 @@ def _mark_gone(ctx: JobContext, invoice_ids: Iterable[int]) -> set[int]:
 # -- findings ----------------------------------------------------------------------------------------------------------
 
 
-def _conclude(ctx: JobContext, run: Ingest, *, examined: set[int], gone: set[int], today: date) -> ReconcileOutcome:
-    """Judge what belongs to no period and what is gone, then settle the findings about all that was examined."""
+def _conclude(
+    ctx: JobContext, run: Ingest, *, examined: set[int], gone: set[int], today: date, taxed: set[int] | None
+) -> ReconcileOutcome:
+    """Judge what belongs to no period and what is gone, then settle the findings about all that was examined.
+
+    `taxed` are the invoices whose tax documents were looked at; None where that could not be done.
+    """
     seen = run.seen
     unmatched = judge_unmatched(ctx, run, today=today)  # first: what stands in takes back what was said of the other
     wrong = [*seen.disagreements, *unmatched]
@@ -281,13 +290,21 @@ def _conclude(ctx: JobContext, run: Ingest, *, examined: set[int], gone: set[int
     agreed = ctx.findings.settle(
         [], examined={"period": seen.as_terms_say}, kinds=(FindingKind.TERMS_CHANGED,), at=ctx.clock()
     )
+    documents = Settled()
+    if taxed is not None:
+        documents = ctx.findings.settle(
+            nfse_disagreements(ctx, taxed - gone, today=today),
+            examined={"invoice": taxed | gone},
+            kinds=NFSE_KINDS,
+            at=ctx.clock(),
+        )
     return ReconcileOutcome(
         invoices=len(seen.examined),
         changed=seen.changed,
         deleted=len(gone),
-        opened=settled.opened,
-        closed=settled.closed + agreed.closed,
-        stayed=settled.stayed,
+        opened=[*settled.opened, *documents.opened],
+        closed=settled.closed + agreed.closed + documents.closed,
+        stayed=settled.stayed + documents.stayed,
     )
 
 

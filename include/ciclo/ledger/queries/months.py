@@ -16,6 +16,7 @@ from ciclo.domain.money import ZERO
 from ciclo.domain.receivables import ReceivableState
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
+from ciclo.ledger.queries.nfses import NfseFilter, nfse_counts
 from ciclo.ledger.queries.paging import Listing, counted, not_at_rest
 from ciclo.ledger.tables import (
     Finding,
@@ -84,6 +85,8 @@ class MonthGlance:
     """Whether its newest closing proved it; None if it was never tried."""
     progress: MonthProgress | None
     """How far it is proved; None before its first proof."""
+    nfses: dict[NfseFilter, int]
+    """Its invoices by their tax documents."""
 
     @property
     def expected(self) -> Share:
@@ -92,7 +95,7 @@ class MonthGlance:
 
 
 def month_glance(session: Session, organization_id: int, month: DateRange) -> MonthGlance:
-    """Read a month in four statements."""
+    """Read a month in six statements."""
     query = (
         select(Period.issue_date, Period.state, func.count(), func.sum(Period.gross_value))
         .where(
@@ -115,7 +118,8 @@ def month_glance(session: Session, organization_id: int, month: DateRange) -> Mo
     receivables = _receivables(session, organization_id, month)
     closed = _closed(session, organization_id, month.start)
     progress = session.get(MonthProgress, (organization_id, month.start))
-    return MonthGlance(month, states, tuple(days.values()), receivables, closed, progress)
+    nfses = nfse_counts(session, organization_id, month)
+    return MonthGlance(month, states, tuple(days.values()), receivables, closed, progress, nfses)
 
 
 def waiting_for_a_person(session: Session, organization_id: int) -> Waiting:

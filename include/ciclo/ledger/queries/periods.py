@@ -13,6 +13,7 @@ from ciclo.domain.calendar import first_of_month
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import SETTLED, Reason
 from ciclo.ledger.queries.adjustments import AdjustmentRow, adjustments_of_period
+from ciclo.ledger.queries.nfses import NfseFilter, NfseSeen, invoices_with_nfse, nfses_of
 from ciclo.ledger.queries.paging import Listing, Page, PageRequest, Query, contains, counted, not_at_rest
 from ciclo.ledger.queries.trail import TrailEntry, trail_of
 from ciclo.ledger.tables import Contract, Invoice, Period, Receivable, Rule, ScheduledUpdate
@@ -29,6 +30,8 @@ class PeriodFilter:
     price_index: str | None = None
     text: str = ""
     reason_kind: str = ""
+    nfse: NfseFilter | None = None
+    """By the tax document of its invoice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class InvoiceSeen:
     adopted: bool
     seen_at: datetime
     gone_at: datetime | None
+    fatura_url: str | None
+    nfse_due: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ class ReceivableSeen:
     received_value: Decimal | None
     received_at: date | None
     finance_errors: str | None
+    boleto_url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,8 @@ class PeriodPage:
     trail: tuple[TrailEntry, ...]
     adjustments: tuple[AdjustmentRow, ...]
     """What differs from its rule."""
+    nfses: tuple[NfseSeen, ...]
+    """The tax documents of its invoice, newest first."""
 
 
 COLUMNS: tuple[Any, ...] = (
@@ -157,7 +165,7 @@ def period_listing(organization_id: int, wanted: PeriodFilter, *, oldest_first: 
 
 
 def period_page(session: Session, organization_id: int, period_id: int) -> PeriodPage | None:
-    """Return one period with all that belongs to it, in five statements, or None if there is no such period."""
+    """Return one period with all that belongs to it, in six statements, or None if there is no such period."""
     mine = Period.organization_id == organization_id
     extra = (Period.parcel_number, Period.rule_version, Period.owner, Period.lease_until, Period.planned_by)
     found = session.execute(named(select(*COLUMNS, *extra)).where(mine, Period.id == period_id)).one_or_none()
@@ -169,7 +177,8 @@ def period_page(session: Session, organization_id: int, period_id: int) -> Perio
     due = _receivables(session, organization_id, period.invoice_id)
     trail = trail_of(session, organization_id, "period", period_id)
     adjustments = adjustments_of_period(session, organization_id, period)
-    return PeriodPage(period, parcels, version, owner, lease_until, planned_by, invoice, due, trail, adjustments)
+    nfses = nfses_of(session, organization_id, period.invoice_id)
+    return PeriodPage(period, parcels, version, owner, lease_until, planned_by, invoice, due, trail, adjustments, nfses)
 
 
 def _conditions(organization_id: int, wanted: PeriodFilter) -> list[Any]:
@@ -186,6 +195,8 @@ def _conditions(organization_id: int, wanted: PeriodFilter) -> list[Any]:
             conditions.append(not_at_rest())
     if wanted.reason_kind:
         conditions.append(Period.reason_kind == wanted.reason_kind)
+    if wanted.nfse:
+        conditions.append(Period.invoice_id.in_(invoices_with_nfse(organization_id, wanted.nfse)))
     if wanted.price_index:
         conditions.append(Period.rule_id.in_(rules_with_index(organization_id, wanted.price_index)))
     if wanted.text:
@@ -215,6 +226,8 @@ def _invoice(session: Session, organization_id: int, invoice_id: int | None) -> 
         Invoice.adopted,
         Invoice.seen_at,
         Invoice.gone_at,
+        Invoice.fatura_url,
+        Invoice.nfse_due,
     )
     wanted = Invoice.organization_id == organization_id, Invoice.invoice_id == invoice_id
     found = session.execute(select(*columns).where(*wanted)).one_or_none()
@@ -234,6 +247,7 @@ def _receivables(session: Session, organization_id: int, invoice_id: int | None)
             Receivable.received_value,
             Receivable.received_at,
             Receivable.finance_errors,
+            Receivable.boleto_url,
         )
         .where(
             Receivable.organization_id == organization_id,

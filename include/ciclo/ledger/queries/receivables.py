@@ -48,6 +48,8 @@ class ReceivableRow:
     received_value: Decimal | None
     finance_errors: str | None
     period_id: int | None
+    boleto_url: str | None
+    fatura_url: str | None
     days_late: int
 
 
@@ -164,6 +166,8 @@ def receivable_listing(organization_id: int, wanted: ReceivableFilter) -> Listin
             Receivable.received_value,
             Receivable.finance_errors,
             Invoice.period_id,
+            Receivable.boleto_url,
+            Invoice.fatura_url,
         )
         .outerjoin(Contract, of_contract)
         .outerjoin(Invoice, _OF_INVOICE)

@@ -14,6 +14,7 @@ from ciclo.ledger.repositories.contracts import (
 from ciclo.ledger.repositories.findings import Disagreement, FindingRepository, Settled
 from ciclo.ledger.repositories.invoices import InvoiceRepository, MonthOfInvoices, ReconciliationRepository
 from ciclo.ledger.repositories.letters import LetterRepository, Occasion, Written
+from ciclo.ledger.repositories.nfses import NfseRepository, TaxedInvoice
 from ciclo.ledger.repositories.periods import Issued, PeriodRepository, StateCount
 from ciclo.ledger.repositories.plans import NewPlan, PlanEntry, PlanRepository
 from ciclo.ledger.repositories.price_updates import ExecutionRepository, ScheduledUpdateRepository
@@ -42,6 +43,7 @@ __all__ = [
     "LetterRepository",
     "MonthOfInvoices",
     "NewPlan",
+    "NfseRepository",
     "Occasion",
     "OrganizationRepository",
     "PeriodRepository",
@@ -55,6 +57,7 @@ __all__ = [
     "Scope",
     "Settled",
     "StateCount",
+    "TaxedInvoice",
     "UseState",
     "Version",
     "WebhookRepository",

@@ -2,7 +2,7 @@
 
 from ciclo.ledger.tables.adjustments import Adjustment, AdjustmentUse, RuleSetting
 from ciclo.ledger.tables.base import Base, Payload, Reasoned, reason_columns
-from ciclo.ledger.tables.billing import GeneratedRange, Invoice, Period, Receivable
+from ciclo.ledger.tables.billing import GeneratedRange, Invoice, Nfse, Period, Receivable
 from ciclo.ledger.tables.contracts import (
     Contract,
     ContractState,
@@ -54,6 +54,7 @@ __all__ = [
     "MonthClosing",
     "MonthExpansion",
     "MonthProgress",
+    "Nfse",
     "NotItsOwn",
     "Organization",
     "Payload",

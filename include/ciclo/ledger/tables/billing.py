@@ -7,7 +7,7 @@ most one period and a period to at most one invoice.
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ciclo.ledger.tables.base import ROW_ID, Base, Reasoned
@@ -107,9 +107,42 @@ class Invoice(Base):
     made_by: Mapped[str | None]
     """`ciclo` or `vendor`, which is its machinery or a person there; null while it belongs to no period."""
     created_at_vendor: Mapped[datetime | None]
+    fatura_url: Mapped[str | None]
+    """Where its PDF is, once there is one."""
+    nfse_wanted: Mapped[bool] = mapped_column(server_default=false(), default=False)
+    """Whether it is to have a tax document."""
+    nfse_issued: Mapped[bool] = mapped_column(server_default=false(), default=False)
+    """Whether it says itself that it has one."""
+    nfse_due: Mapped[date | None]
+    """When that is to be issued; null where none is wanted, or it waits for billing or for the money."""
     first_seen_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     gone_at: Mapped[datetime | None]
+
+
+class Nfse(Base):
+    """A tax document of an invoice at the vendor, as last seen; an invoice may have had several."""
+
+    __tablename__ = "nfses"
+    __table_args__ = (
+        CheckConstraint("state IN ('issued','pending','refused','cancelled')", name="state"),
+        Index(None, "organization_id", "invoice_id"),
+    )
+
+    organization_id: Mapped[int] = mapped_column(primary_key=True)
+    nfse_id: Mapped[int] = mapped_column(primary_key=True)
+    invoice_id: Mapped[int]
+    number: Mapped[str | None]
+    state: Mapped[str]
+    status: Mapped[str | None]
+    """The vendor's word."""
+    errors: Mapped[str | None]
+    """What the city complained about."""
+    pdf_url: Mapped[str | None]
+    xml_url: Mapped[str | None]
+    generated_at: Mapped[datetime | None]
+    changed_at_vendor: Mapped[datetime | None]
+    seen_at: Mapped[datetime]
 
 
 class GeneratedRange(Base):
@@ -146,6 +179,8 @@ class Receivable(Base):
     received_at: Mapped[date | None]
     finance_errors: Mapped[str | None]
     """What the finance or charge system refused: money that will not arrive until somebody acts."""
+    boleto_url: Mapped[str | None]
+    """Where its boleto is, once there is one."""
     first_seen_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     gone_at: Mapped[datetime | None]
