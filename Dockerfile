@@ -1,21 +1,18 @@
-# Ciclo on the official Airflow image: pinned requirements, its Dags and plugins, and the wheel of `include/` (ciclo, and
-# ciclo_sandbox for `ciclo sandbox` and `ciclo rehearse`; demo and bench stay out). Runs as user 50000 (airflow).
-ARG AIRFLOW_IMAGE=apache/airflow:3.3.2-python3.11
-
-FROM ${AIRFLOW_IMAGE} AS build
-COPY --chown=airflow:root pyproject.toml setup.py README.md LICENSE /tmp/ciclo/
-COPY --chown=airflow:root include/ /tmp/ciclo/include/
-COPY --chown=airflow:root dags/ /tmp/ciclo/dags/
-COPY --chown=airflow:root plugins/ /tmp/ciclo/plugins/
-RUN pip wheel --no-cache-dir --no-deps --wheel-dir /tmp/wheels /tmp/ciclo
-
-FROM ${AIRFLOW_IMAGE}
-COPY --chown=airflow:root requirements.txt /tmp/requirements.txt
-RUN pip install --no-cache-dir --requirement /tmp/requirements.txt
-COPY --from=build --chown=airflow:root /tmp/wheels/ /tmp/wheels/
-RUN pip install --no-cache-dir --no-deps /tmp/wheels/ciclo-*.whl && pip check
-# A volume that Compose or a cluster makes begins with what is here: with this owner, not root.
-RUN mkdir -m 770 /opt/airflow/reports /opt/airflow/files
-COPY --chown=airflow:root dags/ /opt/airflow/dags/
-COPY --chown=airflow:root plugins/ /opt/airflow/plugins/
-USER 50000:0
+# Ciclo as an Astro project: `astro dev start` in a checkout (docs/install.md). Compose and the chart build deploy/Dockerfile.
+# The image without build triggers: Astro's own would install requirements.txt, which pins an Airflow that Runtime brings
+# along. Here Ciclo fits itself into Runtime's, by the ranges of pyproject.toml.
+ARG RUNTIME_IMAGE=astrocrpublic.azurecr.io/runtime:3.3-7-base
+FROM ${RUNTIME_IMAGE}
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+USER 0:0
+COPY packages.txt /usr/local/airflow/
+RUN apt-get update && \
+    sed '/^#/d' packages.txt | xargs --no-run-if-empty apt-get install --yes --no-install-recommends && \
+    rm -rf /var/lib/apt/lists/*
+COPY --chown=astro:0 pyproject.toml setup.py README.md LICENSE /usr/local/airflow/
+COPY --chown=astro:0 include/ /usr/local/airflow/include/
+COPY --chown=astro:0 dags/ /usr/local/airflow/dags/
+COPY --chown=astro:0 plugins/ /usr/local/airflow/plugins/
+RUN pip install --no-cache-dir /usr/local/airflow && pip check
+# hadolint ignore=DL3066
+USER astro

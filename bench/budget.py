@@ -74,7 +74,7 @@ def _read_on(sandbox_url: str, ledger_url: str, rate: int, _task: int) -> list[f
         organization_id=ORGANIZATION,
         requests_per_second=rate,
         share_budget=share,
-        observer=lambda _method, _status, seconds: sent.append(time.monotonic() - seconds),
+        observer=lambda _method, _path, _status, seconds: sent.append(time.monotonic() - seconds),
     ) as api:
         ends = time.monotonic() + WARM + SECONDS + 1.0
 

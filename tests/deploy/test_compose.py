@@ -172,7 +172,9 @@ def test_an_empty_address_of_the_ledger_leaves_it_to_the_connection(monkeypatch:
 
 def test_the_volume_of_the_reports_begins_with_the_owner_that_the_image_gives_it() -> None:
     mounted = {volume.split(":")[1] for volume in SERVICES["worker"]["volumes"] if not volume.startswith("$")}
-    made = re.search(r"^RUN mkdir -m 770 (.*)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    made = re.search(
+        r"^RUN mkdir -m 770 (.*)$", (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
     assert mounted - {"/opt/airflow/logs"} <= set(made[1].split())
 
 

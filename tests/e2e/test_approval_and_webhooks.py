@@ -1,31 +1,85 @@
-"""A person's approval and the vendor's webhooks on a real Airflow: scheduler, API server, Dag processor, triggerer."""
+"""A person's approval and the vendor's webhooks on somebody's Airflow: with whatever stands around it there.
+
+Where nginx and PgBouncer are installed (Debian packages), Airflow is asked for below a path of a proxy, and both its
+metadata database and the ledger are PostgreSQL behind a pooler that gives each transaction another session. Without
+them the same happens directly, with the ledger on SQLite. Airflow's tracing is on, into a collector of the test's own.
+"""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
-from sqlalchemy import select
+from playwright.sync_api import expect
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+import pgbouncer
 from ciclo.ledger.database import open_engine, upgrade
 from ciclo.ledger.tables import BillingPlan, Invoice
 from ciclo_sandbox.testing import running_sandbox
 from company import ORGANIZATION, TODAY, TOKEN, company, rule
+from console.test_browser import browser  # noqa: F401 - the fixture
 from demo.airflow_api import AirflowApi
 from demo.processes import Processes
 from demo.runs import may_be_answered
 from demo.site import Site, airflow_environment, write_configuration
 from demo.stack import COMPONENTS, HEALTH_NAMES, free_port, wait_until
+from reverse_proxy import below_a_path, nginx
+from trace_collector import TraceCollector, collecting_traces
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 PROJECT = Path(__file__).resolve().parents[2]
 KEY = "s3cret-of-the-webhooks"
-START_SECONDS = 120
+PASSWORD = "canary-of-the-databases"
+START_SECONDS = 180
 WITHIN_A_MINUTE = 60
+PATH = "/finance/airflow"
+PATIENCE = 60_000
+"""Milliseconds that a page may take on a busy machine."""
+
+
+class Surroundings(NamedTuple):
+    """Where Airflow is asked for, where its database and the ledger are, and who collects its traces."""
+
+    port: int
+    url: str
+    ledger_url: str
+    settings: dict[str, str]
+    traces: TraceCollector
+
+
+@pytest.fixture(scope="module")
+def surroundings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundings]:
+    """What stands around Airflow, as much of it as this machine has."""
+    port = free_port()
+    with ExitStack() as stack:
+        traces = stack.enter_context(collecting_traces())
+        settings = traces.environment()
+        ledger_url = f"sqlite:///{tmp_path_factory.mktemp('ledger') / 'ledger.db'}"
+        url = f"http://127.0.0.1:{port}"
+        if proxy := nginx():
+            url = stack.enter_context(below_a_path(proxy, PATH, port))
+            settings["AIRFLOW__API__BASE_URL"] = url
+            # tasks ask the server itself, which then knows every path below its own alone
+            settings["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] = f"http://127.0.0.1:{port}{PATH}/execution/"
+        if pgbouncer.program():
+            server = request.getfixturevalue("postgres_server")
+            pooler = stack.enter_context(pgbouncer.pgbouncer(server, servers=15)).set(password=PASSWORD)
+            engine = open_engine(server)
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                for name in ("somebodys_ledger", "somebodys_metadata"):
+                    connection.execute(text(f"CREATE DATABASE {name}"))
+            engine.dispose()
+            ledger_url = pooler.set(database="somebodys_ledger").render_as_string(hide_password=False)
+            metadata = pooler.set(database="somebodys_metadata", drivername="postgresql+psycopg2")
+            settings["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = metadata.render_as_string(hide_password=False)
+        yield Surroundings(port, url, ledger_url, settings, traces)
 
 
 class RealAirflow:
@@ -40,7 +94,7 @@ class RealAirflow:
         with Session(self._engine) as session:
             return [tuple(row) for row in session.execute(select(*columns))]
 
-    def until(self, condition: Callable[[], bool], seconds: float = 180) -> None:
+    def until(self, condition: Callable[[], bool], seconds: float = 240) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             self.processes.check()
@@ -72,33 +126,34 @@ class RealAirflow:
 
 
 @pytest.fixture(scope="module")
-def airflow(tmp_path_factory):
+def airflow(surroundings, tmp_path_factory):
     site = Site(PROJECT, tmp_path_factory.mktemp("people"))
     site.logs.mkdir()
     site.airflow_home.mkdir()
-    engine = open_engine(site.ledger_url)
+    ledger_url = surroundings.ledger_url
+    engine = open_engine(ledger_url)
     upgrade(engine)
     engine.dispose()
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
     with running_sandbox(company(rule(1)), today=TODAY) as vendor, Processes(site.logs) as processes:
-        write_configuration(site, port)
+        write_configuration(site, surroundings.port)
         environment = {
             **airflow_environment(site, vendor.url),
+            **surroundings.settings,
             "AIRFLOW_CONN_BILLIMATIC_DEFAULT": _connection(vendor.url),
+            "CICLO_LEDGER_URL": ledger_url,
             "CICLO_SHARDS": "1",
             "CICLO_WEBHOOK_SECRET": KEY,
         }
         processes.finish(processes.start("Database", ("airflow", "db", "migrate"), environment), START_SECONDS)
         children = {name: processes.start(name, command, environment) for name, command in COMPONENTS.items()}
-        with AirflowApi(url) as api:
+        with AirflowApi(surroundings.url) as api:
             for name, child in children.items():
                 wait_until(partial(_is_healthy, api, name), child, processes, START_SECONDS)
             api.log_in()
             for dag_id in ("bill_range", "reconcile_receivables"):
                 wait_until(partial(api.has_dag, dag_id), children["Dag processor"], processes, START_SECONDS)
                 api.unpause(dag_id)
-            running = RealAirflow(api, url, vendor, site.ledger_url, processes, site.logs)
+            running = RealAirflow(api, surroundings.url, vendor, ledger_url, processes, site.logs)
             yield running
             running.close()
 
@@ -132,3 +187,39 @@ def test_a_webhook_reaches_the_ledger_within_a_minute(airflow):
     airflow.vendor.cancel(number)
     airflow.until(lambda: (number, "cancelled") in airflow.rows(Invoice.invoice_id, Invoice.state), WITHIN_A_MINUTE)
     assert {delivery["outcome"] for delivery in airflow.vendor.deliveries()} == {"delivered"}
+
+
+def test_the_page_opens_below_the_proxy_s_path(airflow, browser):  # noqa: F811
+    if nginx() is None:
+        pytest.skip("nginx is not installed (Debian: apt-get install nginx-light)")
+    expect.set_options(timeout=PATIENCE)
+    with browser.new_context() as person:
+        person.set_default_timeout(PATIENCE)
+        page, asked = person.new_page(), []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("response", lambda answer: refused.append(answer.url) if answer.status >= 400 else None)
+        refused: list[str] = []
+        page.goto(f"{airflow.url}/")
+        page.get_by_role("link", name="Billing").click()
+        frame = page.frame_locator("iframe")
+        frame.get_by_role("link", name="Periods").first.click()
+        expect(frame.locator("main")).to_contain_text("2025")
+    expect.set_options(timeout=5_000)  # playwright's own
+    ours = [url for url in asked if "/billing/" in url]
+    assert any(url.endswith(".css") for url in ours)
+    assert all(url.startswith(f"{airflow.url}/billing/") for url in ours), ours
+    assert not [url for url in refused if "/billing/" in url]
+
+
+def test_a_run_is_one_trace_from_airflow_s_tasks_to_the_vendor_and_the_ledger(airflow, surroundings):
+    airflow.until(lambda: any(span.name.startswith("POST ") for span in surroundings.traces.spans()))
+    spans = surroundings.traces.spans()
+    by_id = {span.span_id: span for span in spans}
+    post = next(span for span in spans if span.name.startswith("POST /api/v1/contracts/"))
+    step = by_id[post.parent_span_id]
+    assert step.name == "bill_range.issue"
+    assert by_id[step.parent_span_id].name.startswith("worker.issue") or step.parent_span_id
+    statements = {span.name for span in spans if span.parent_span_id == step.span_id}
+    assert "UPDATE periods" in statements
+    for secret in (TOKEN, KEY, PASSWORD):
+        assert not any(secret.encode() in body for body in surroundings.traces.bodies)

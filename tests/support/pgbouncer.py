@@ -23,18 +23,27 @@ listen_port = {port}
 unix_socket_dir =
 auth_type = any
 pool_mode = transaction
-default_pool_size = 3
+default_pool_size = {servers}
 max_client_conn = 200
 server_round_robin = 1
 """
-"""Three servers, taken in turn: what belongs to a session of the server is gone with the next transaction."""
+"""Servers are taken in turn: what belongs to a session of the server is gone with the next transaction."""
+
+
+def program() -> str | None:
+    """Return the program, where it is installed."""
+    return shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 
 
 @contextmanager
-def pgbouncer(server: str) -> Iterator[URL]:
-    """Start one in front of `server`, whose socket's folder its URL names; yield its address, without a database."""
-    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
-    if program is None:
+def pgbouncer(server: str, *, servers: int = 3) -> Iterator[URL]:
+    """Start one in front of `server`, whose socket's folder its URL names; yield its address, without a database.
+
+    Args:
+        server: URL of a PostgreSQL.
+        servers: connections to it, of each database.
+    """
+    if program() is None:
         pytest.skip("pgbouncer is not installed (Debian: apt-get install pgbouncer)")
     folder = Path(str(make_url(server).query["host"]))
     owner = pwd.getpwuid(folder.stat().st_uid).pw_name  # whom the server's socket lets in
@@ -44,10 +53,10 @@ def pgbouncer(server: str) -> Iterator[URL]:
     with tempfile.TemporaryDirectory(prefix="ciclo-pgb-") as own:
         Path(own).chmod(0o755)
         configuration = Path(own) / "pgbouncer.ini"
-        configuration.write_text(_CONFIGURATION.format(folder=folder, port=port))
+        configuration.write_text(_CONFIGURATION.format(folder=folder, port=port, servers=servers))
         as_owner = ("-u", owner) if os.geteuid() == 0 else ()
         with (Path(own) / "log").open("wb") as log:
-            process = subprocess.Popen([program, *as_owner, configuration], stdout=log, stderr=log)
+            process = subprocess.Popen([str(program()), *as_owner, configuration], stdout=log, stderr=log)
         try:
             _wait_for(port, process, Path(own) / "log")
             yield URL.create("postgresql", username="postgres", host="127.0.0.1", port=port)

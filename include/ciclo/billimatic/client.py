@@ -69,7 +69,7 @@ class BillimaticClient(AbstractContextManager["BillimaticClient"]):
         transport: Another httpx transport, for special networks.
         retries: How often and how patiently to try again.
         allow_http: Accept plain `http` to another machine, inside a network that is trusted with the token.
-        observer: Told of every request, from the thread that sent it: method, status or None, seconds.
+        observer: Told of every request, from the thread that sent it: method, path, status or None, seconds.
         read_only: Send nothing but GET: whatever would change the account is a `ReadOnlyError` before it is sent.
         ca_file: File of certificates of a private authority, trusted beside the usual ones.
         share_budget: Given the client's own budget and its rate, returns one that other processes share.

@@ -197,8 +197,8 @@ _SECONDS_UNDER_WAY = 1.5
 # Raised before a byte of the request was sent: httpx found no free connection, or could not make one.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
-Observer = Callable[[str, int | None, float], None]
-"""Told of every request: its method, the answer's status (None without one), the seconds it took."""
+Observer = Callable[[str, str, int | None, float], None]
+"""Told of every request: its method and path, the answer's status (None without one), the seconds it took."""
 Query = Mapping[str, str | list[str]]
 """Parameters of a search; a list is sent as one parameter a value."""
 
@@ -326,7 +326,7 @@ class Exchange:
                 raise _failure_of(error, request) from error
             finally:
                 if self._observer is not None:
-                    self._observer(request.method, status, perf_counter() - started)
+                    self._observer(request.method, request.path, status, perf_counter() - started)
         reply = self._reply(request, response)
         failure = error_for(reply)
         if failure is not None:

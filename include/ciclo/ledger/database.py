@@ -30,6 +30,7 @@ from ciclo.ledger.errors import (
     explained,
 )
 from ciclo.ledger.tables import Base, Organization
+from ciclo.ledger.tracing import trace_statements
 from ciclo.locale import _
 
 if TYPE_CHECKING:
@@ -72,13 +73,15 @@ def _connect_anew(dialect: Any, _record: object, _args: Any, options: dict[str, 
 
 
 def _engine(url: URL | str, **options: Any) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         hide_parameters=True,
         json_serializer=lambda document: orjson.dumps(document).decode(),
         json_deserializer=orjson.loads,
         **options,
     )
+    trace_statements(engine)
+    return engine
 
 
 def _sqlite_engine(url: URL, *, begin: str) -> Engine:

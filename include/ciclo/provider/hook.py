@@ -2,10 +2,13 @@
 
 The token goes from the connection into the client and nowhere else; Airflow's secrets masker is told of it first.
 Requests count as Airflow metrics, wherever Airflow's own go (StatsD, OpenTelemetry); method and status are the only
-tags, a path or an id never is one.
+tags, a path or an id never is one. Where Airflow's tracing is on, each is a span below that of the task which asked
+for the client; it has the path with `{id}` for each number, and nothing of a query, a header or a body.
 """
 
 import logging
+import re
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -15,8 +18,10 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 from airflow.sdk.observability import stats
+from opentelemetry import context, trace
 
 from ciclo.billimatic import ApiError, BillimaticClient, NotFoundError
+from ciclo.billimatic.transport import Observer
 from ciclo.http.network import NetworkSettingError
 from ciclo.http.retries import Budget, CallBudget
 from ciclo.provider.connection import ConnectionFieldError, settings_of
@@ -35,6 +40,40 @@ def measure_request(method: str, status: int | None, seconds: float) -> None:
     stats.timing(LATENCY, timedelta(seconds=seconds), tags=tags)
     if status is None or status >= 400:
         stats.incr(ERRORS, tags=tags)
+
+
+_tracer = trace.get_tracer("ciclo.api")
+_NUMBER = re.compile(r"(?<=/)\d+(?=/|$)")
+
+
+def observing_requests() -> Observer:
+    """Return what tells Airflow's metrics of each request, and its traces, from whatever thread it is sent."""
+    asking = context.get_current()  # threads that send requests have a context of their own
+    recorded = trace.get_current_span(asking).is_recording()
+
+    def observe(method: str, path: str, status: int | None, seconds: float) -> None:
+        measure_request(method, status, seconds)
+        if recorded:
+            _trace_request(asking, method, _NUMBER.sub("{id}", path), status, seconds)
+
+    return observe
+
+
+def _trace_request(asking: context.Context, method: str, route: str, status: int | None, seconds: float) -> None:
+    """Record a request that has ended; names are OpenTelemetry's for clients of HTTP."""
+    ended = time.time_ns()
+    span = _tracer.start_span(
+        f"{method} {route}",
+        context=asking,
+        kind=trace.SpanKind.CLIENT,
+        start_time=ended - int(seconds * 1e9),
+        attributes={"http.request.method": method, "url.template": route},
+    )
+    if status is not None:
+        span.set_attribute("http.response.status_code", status)
+    if status is None or status >= 400:
+        span.set_status(trace.StatusCode.ERROR, "no answer" if status is None else None)
+    span.end(ended)
 
 
 class BillimaticHook(BaseHook):
@@ -77,7 +116,7 @@ class BillimaticHook(BaseHook):
                 timeout=settings.timeout,
                 requests_per_second=settings.requests_per_second,
                 allow_http=settings.allow_http,
-                observer=measure_request,
+                observer=observing_requests(),
                 read_only=read_only,
                 ca_file=settings.ca_file,
                 share_budget=None if share is None else partial(share, settings.organization_id),

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryDecision, RetryRule, get_current_context
 from airflow.utils.types import DagRunType
+from opentelemetry import trace
 
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.http.retries import Budget, CallBudget
@@ -67,6 +68,8 @@ RETRYING: dict[str, Any] = {
 """Arguments of every task that talks to the API or the ledger; the pool limits what the API sees of all workers."""
 
 
+_tracer = trace.get_tracer("ciclo.tasks")
+
 Context = Mapping[str, Any]
 Around = Callable[[JobContext, Run], AbstractContextManager[None]]
 """What is told of a step when it ends, well or not."""
@@ -110,17 +113,40 @@ def run_step(*, shard: list[int] | None = None, around: Sequence[Around] = (), *
     run = run_of(context, shard=Shard(*shard) if shard is not None else None, given=given)
     if isinstance(step, Approval) or (run.dry_run and step.dry_run is DryRun.SKIP):
         return None
-    if isinstance(step, LedgerStep):
-        with ledger_session(discard=run.dry_run) as session:
-            return step.work(session, run)
-    if isinstance(step, ReadingStep):
-        hook = BillimaticHook(billimatic_conn_id=context["params"]["billimatic_conn_id"])
-        with hook.get_conn(read_only=True) as api:
-            return step.work(api, run)
-    with open_job(context, discard=run.dry_run) as job, ExitStack() as stack:
-        for telling in () if run.dry_run else around:
-            stack.enter_context(telling(job, run))
-        return step.work(job, run)
+    with _span_of(stage, step.name, run):
+        if isinstance(step, LedgerStep):
+            with ledger_session(discard=run.dry_run) as session:
+                return step.work(session, run)
+        if isinstance(step, ReadingStep):
+            hook = BillimaticHook(billimatic_conn_id=context["params"]["billimatic_conn_id"])
+            with hook.get_conn(read_only=True) as api:
+                return step.work(api, run)
+        with open_job(context, discard=run.dry_run) as job, ExitStack() as stack:
+            for telling in () if run.dry_run else around:
+                stack.enter_context(telling(job, run))
+            return step.work(job, run)
+
+
+@contextmanager
+def _span_of(stage: Stage, step: str, run: Run) -> Iterator[None]:
+    """Put a span around a step, below that of Airflow's task; its requests and statements are below it."""
+    shard = f"{run.shard.number + 1} of {run.shard.of}" if run.shard is not None else "the only one"
+    attributes: dict[str, str | bool] = {
+        "ciclo.window.first": str(run.window.start),
+        "ciclo.window.last": str(run.window.last_day),
+        "ciclo.shard": shard,
+        "ciclo.dry_run": run.dry_run,
+    }
+    name = f"{stage.dag_id}.{step}"
+    # an exception's text and frames may hold what a log's mask takes out: only its kind goes along
+    with _tracer.start_as_current_span(
+        name, attributes=attributes, record_exception=False, set_status_on_exception=False
+    ) as span:
+        try:
+            yield
+        except Exception as error:
+            span.set_status(trace.StatusCode.ERROR, type(error).__name__)
+            raise
 
 
 @contextmanager
@@ -217,5 +243,7 @@ def person_of(answer: Mapping[str, Any]) -> str:
 
 
 def _conf(context: Context) -> Mapping[str, Any]:
+    """Return what a run was given, without what is Airflow's own to read, such as how much of a task is traced."""
     run = context.get("dag_run")
-    return (run.conf if run is not None else None) or {}
+    given = (run.conf if run is not None else None) or {}
+    return {name: value for name, value in given.items() if not name.startswith("airflow/")}

@@ -75,8 +75,7 @@ def look_for(ctx: JobContext, planned: Sequence[PlannedPeriod], options: IssueOp
     looked = Looked()
     for part in _by_days(planned):
         spans = spans_of(ctx, part)
-        reading = read_near(ctx, spans)
-        failpoint("adopt.looked")
+        reading = _read(ctx, spans)
         absent = _take(ctx, part, spans, reading, options, owner, looked.outcome)
         for number in {each.contract_id for each in absent}:
             if number in looked.spans:  # read for other days, too
@@ -106,8 +105,7 @@ def look_again(
     Only contracts of which something is different are assigned anew.
     """
     spans = {each.contract_id: before.spans[each.contract_id] for each in planned}
-    reading = read_near(ctx, spans)
-    failpoint("adopt.looked")
+    reading = _read(ctx, spans)
     now = {number: reading.fingerprint(number, without=made) for number in spans}
     changed = {number for number in spans if now[number] != before.fingerprints.get(number)} | reading.unread
     looked = Looked(requests=reading.requests)
@@ -117,6 +115,13 @@ def look_again(
         spans = {number: span for number, span in spans.items() if number in changed}
         looked.absent += _take(ctx, other, spans, reading, options, owner, looked.outcome)
     return looked
+
+
+def _read(ctx: JobContext, spans: Mapping[int, DateRange]) -> Reading:
+    """Read what is at the vendor near planned periods; nothing is changed yet."""
+    reading = read_near(ctx, spans)
+    failpoint("adopt.looked")
+    return reading
 
 
 def _take(
