@@ -11,6 +11,8 @@ VIEWS = (
     "/periods/list?month=2025-01&until=2025-04&sort=gross_value&desc=1",
     "/periods/27",
     "/periods/1",
+    "/invoices/80001/why",
+    "/invoices/80009/why",
     "/adjustments",
     "/adjustments?contract=100&month=2025-03&state=open",
     "/receivables",

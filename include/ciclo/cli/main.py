@@ -29,6 +29,7 @@ from ciclo.cli.ledger import ledger, parked
 from ciclo.cli.rehearse import rehearse
 from ciclo.cli.terms import terms
 from ciclo.cli.updates import updates, verify
+from ciclo.cli.why import why
 from ciclo.domain.errors import DomainError
 from ciclo.locale import CATALOGUES, DOMAIN, ENGLISH, LANGUAGES, _, closest, speak
 
@@ -49,6 +50,7 @@ app.command()(doctor)
 app.command()(export)
 app.command()(rehearse)
 app.command()(verify)
+app.command()(why)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 LANG = "--lang"
