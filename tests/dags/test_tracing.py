@@ -52,9 +52,9 @@ def test_a_step_s_requests_and_statements_are_spans_below_its_own(sandbox, ledge
     assert post.attributes["http.response.status_code"] == 201
     assert step.start_time <= post.start_time <= post.end_time <= step.end_time
     assert step.attributes["ciclo.window.first"] == "2025-01-01"
-    claimed = next(span for span in inside if span.name == "UPDATE periods")
-    assert claimed.attributes["db.system.name"] == "sqlite"
-    assert claimed.attributes["db.query.text"].startswith("UPDATE periods SET state=?")
+    changed = [span for span in inside if span.name == "UPDATE periods"]
+    assert {span.attributes["db.system.name"] for span in changed} == {"sqlite"}
+    assert any("state=?" in span.attributes["db.query.text"] for span in changed)
 
     everything = "".join(span.to_json() for span in made)
     for secret in (TOKEN, SECRET_NAME, "Authorization", f"ciclo:{ORGANIZATION}:"):
