@@ -212,6 +212,7 @@ def test_the_page_opens_below_the_proxy_s_path(airflow, browser):  # noqa: F811
 
 
 def test_a_run_is_one_trace_from_airflow_s_tasks_to_the_vendor_and_the_ledger(airflow, surroundings):
+    assert airflow.backfill("Approve", from_date="2025-05-01", to_date="2025-06-30") == "success"
     airflow.until(lambda: any(span.name.startswith("POST ") for span in surroundings.traces.spans()))
     spans = surroundings.traces.spans()
     by_id = {span.span_id: span for span in spans}
