@@ -52,6 +52,8 @@ POINTS: Final[Mapping[str, str]] = MappingProxyType(
         "adjust.patched": "the vendor has answered a correction, nothing is recorded",
         "adjust.recording": "corrections are written to the ledger and not committed",
         "adjust.recorded": "corrections are recorded and committed",
+        "adjust.rule_claimed": "a difference to bill by itself is claimed, committed, its rule is not sent",
+        "adjust.rule_created": "the vendor has answered such a rule, nothing is read or recorded",
         "update.claimed": "a price update is claimed, committed, nothing is sent",
         "update.put": "the vendor has answered the new price, nothing is recorded",
         "update.repriced": "invoices that were there are at the new price, nothing is recorded",

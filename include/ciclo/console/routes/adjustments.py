@@ -27,6 +27,7 @@ from ciclo.ledger.actions import (
     NewAdjustment,
     NoSuchRow,
     add_adjustments,
+    bill_complement,
     bill_difference,
     difference,
     proposal,
@@ -140,6 +141,14 @@ def accept_part_month(view: ViewDep, perform: PerformDep, period_id: RowId) -> H
 def take_difference_on(view: ViewDep, perform: PerformDep, period_id: RowId) -> HTMLResponse:
     """Bill the difference of a period's invoice with the next one."""
     outcome = perform(bill_difference, period_id)
+    view.session.rollback()
+    return _page(view, period_id, {}, outcome=outcome)
+
+
+@router.post("/periods/{period_id}/complement")
+def bill_difference_by_itself(view: ViewDep, perform: PerformDep, period_id: RowId) -> HTMLResponse:
+    """Bill the difference of a period's invoice by an invoice of its own."""
+    outcome = perform(bill_complement, period_id)
     view.session.rollback()
     return _page(view, period_id, {}, outcome=outcome)
 

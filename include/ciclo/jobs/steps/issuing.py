@@ -12,6 +12,7 @@ from ciclo.jobs.adjustments import (
     CorrectionsInDoubtError,
     adopt_adjusted,
     asked_for_quantities,
+    bill_complements,
     correct_invoices,
 )
 from ciclo.jobs.backfill import (
@@ -55,6 +56,9 @@ def prepare_invoices(job: JobContext, run: Run) -> Counts:
     """
     require_expansion(job, run.window.last_day)
     _ask_for_quantities(job, run)
+    if run.sends(job):
+        complements = bill_complements(job, run.scope, run.settings.issue_options)
+        log.info("differences billed by themselves: %s", complements.counts())
     if not run.dry_run:
         readings = read_due(job, job.periods.open_contracts(run.scope), today=run.today)
         log.info("read %d contracts with something due, %d cannot be read", len(readings.read), len(readings.unread))

@@ -16,7 +16,7 @@ from ciclo.ledger.actions.act import (
 from ciclo.ledger.actions.adjustment_checks import PARTICULARS, AdjustmentError, NewAdjustment
 from ciclo.ledger.actions.adjustments import AdjustmentsRefused, add_adjustments, skip_periods, withdraw_adjustment
 from ciclo.ledger.actions.contract_terms import agree_term, end_term
-from ciclo.ledger.actions.differences import bill_difference, difference
+from ciclo.ledger.actions.differences import bill_complement, bill_difference, difference
 from ciclo.ledger.actions.findings import acknowledge_finding
 from ciclo.ledger.actions.late_readjustments import bill_late, late_readjustment, leave_late
 from ciclo.ledger.actions.matters import EXECUTION_ACTIONS, PERIOD_ACTIONS, Matter, act_on
@@ -53,6 +53,7 @@ __all__ = [
     "agree_term",
     "apply_update",
     "bill_again",
+    "bill_complement",
     "bill_difference",
     "bill_late",
     "cancel_period",

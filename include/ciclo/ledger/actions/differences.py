@@ -1,7 +1,8 @@
-"""Differences: what an invoice that has left `to_emit` should have been, as a line of its rule's next invoice.
+"""Differences: what an invoice that has left `to_emit` should have been, billed with the next one or by itself.
 
 A price that was changed for days past, a readjustment that came late, a quantity that was wrong: the invoice stays as
-it is, and what is missing, or too much, is billed or credited with the next one. What was taken on before counts.
+it is. What is missing, or too much, is a line of the rule's next invoice; what is missing may be billed by an invoice
+of its own instead, at once: `ciclo.jobs.adjustments.complement` does that. What was taken on before counts.
 """
 
 from collections.abc import Sequence
@@ -19,10 +20,10 @@ from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange, issue_dates
 from ciclo.domain.states import PeriodState
 from ciclo.ledger.actions.act import ActionOutcome, NotPossible, locked_period, usable_note
-from ciclo.ledger.actions.adjustment_checks import NewAdjustment
+from ciclo.ledger.actions.adjustment_checks import PARTICULARS, NewAdjustment
 from ciclo.ledger.actions.adjustments import AdjustmentsRefused, add_adjustments
 from ciclo.ledger.queries.adjustments import bill_of
-from ciclo.ledger.repositories import ContractRepository
+from ciclo.ledger.repositories import COMPLEMENT, Actor, AdjustmentRepository, ContractRepository
 from ciclo.ledger.tables import Adjustment, Invoice, Period
 from ciclo.ledger.terms import RuleTerms
 from ciclo.locale import _
@@ -96,16 +97,14 @@ def put_into_next(session: Session, period: Period, amount: Decimal, *, person: 
     day = _next_date(session, organization_id, period, at.date())
     if day is None:
         raise NotPossible(
-            _(
-                "Its rule issues no further invoice: bill {amount} with a rule of one period (create_invoice_rule)."
-            ).format(amount=brl(amount))
+            _("Its rule issues no further invoice: bill {amount} by an invoice of its own.").format(amount=brl(amount))
         )
     line = NewAdjustment(
         kind=AdjustmentKind.LINE,
         rule_id=period.rule_id,
         period=day,
         unit_value=amount,
-        description=f"Diferença de {period.accrual_month:%m/%Y}",  # it stands on the customer's invoice
+        description=_described(period),
         key=f"{period.id}:{len(difference_lines(session, period)) + 1}",
         note=note,
     )
@@ -116,12 +115,58 @@ def put_into_next(session: Session, period: Period, amount: Decimal, *, person: 
     return day
 
 
+def bill_complement(
+    session: Session, organization_id: int, period_id: int, *, person: str, note: str, at: datetime
+) -> ActionOutcome:
+    """Let the difference of a period's invoice be billed by an invoice of its own, with the next run. Flushes.
+
+    Raises:
+        NoSuchRow: the organization has no such period.
+        NotPossible: it is a credit.
+        UnusableNote: the note is empty or too long.
+    """
+    text = usable_note(note)
+    period = locked_period(session, organization_id, period_id)
+    found = difference(session, organization_id, period)
+    if found is None:
+        return ActionOutcome(changed=False, message=_("Its invoice is what it should be."))
+    if found.amount <= 0:
+        raise NotPossible(
+            _("{amount} are to be credited: that needs the next invoice.").format(amount=brl(found.amount))
+        )
+    row = dict.fromkeys(PARTICULARS) | {
+        "organization_id": organization_id,
+        "contract_id": period.contract_id,
+        "rule_id": None,  # no period of the rule has it
+        "kind": AdjustmentKind.LINE.value,
+        "from_date": at.date(),
+        "to_date": at.date(),
+        "once": True,
+        "unit_value": found.amount,
+        "description": _described(period),
+        "origin": COMPLEMENT,
+        "key": f"{period.id}:{len(difference_lines(session, period)) + 1}",
+        "note": text,
+        "person": person,
+        "state": "open",
+        "created_at": at,
+        "changed_at": at,
+    }
+    AdjustmentRepository(session, organization_id, Actor(person=person)).add([row], at=at)
+    said = _("{amount} will be billed by an invoice of its own, with the next run of issue_invoices.")
+    return ActionOutcome(changed=True, message=said.format(amount=brl(found.amount)))
+
+
+def _described(period: Period) -> str:
+    return f"Diferença de {period.accrual_month:%m/%Y}"  # it stands on the customer's invoice
+
+
 def difference_lines(session: Session, period: Period) -> Sequence[Adjustment]:
     """Return the lines that took a difference of a period's invoice on, withdrawn ones, too."""
     query = select(Adjustment).where(
         Adjustment.organization_id == period.organization_id,
-        Adjustment.rule_id == period.rule_id,
-        Adjustment.origin == ORIGIN,
+        Adjustment.contract_id == period.contract_id,
+        Adjustment.origin.in_([ORIGIN, COMPLEMENT]),
         Adjustment.key.startswith(f"{period.id}:"),
     )
     return session.scalars(query).all()

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from ciclo.domain.adjustments import Adjustment, AdjustmentKind, Prorating, part_of
+from ciclo.domain.adjustments import Adjustment, AdjustmentKind, Prorating, marks_in, part_of
 from ciclo.domain.calendar import add_days
 from ciclo.domain.errors import DomainError
 from ciclo.domain.recurrence import DateRange, issue_dates
@@ -95,7 +95,7 @@ def part_months(session: Session, organization_id: int, rule_ids: Iterable[int],
     found: list[PartMonth] = []
     for rule_id, rule in sorted(rules.items()):
         contract = contracts.get(rule.contract_id)
-        if contract is not None and rule_id in terms:
+        if contract is not None and rule_id in terms and not marks_in(rule.title):  # a difference is no service
             mine = contract_rule(rule, terms[rule_id], contract.customer_id)
             begins = not any(_goes_on(mine, each) for each in known.get(rule.contract_id, ()))
             found += _of_rule(rule, terms[rule_id], contract.payload, window, begins=begins)

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.adjustments import AdjustmentKind, Bill
@@ -113,7 +113,7 @@ def adjustments_of_period(session: Session, organization_id: int, period: Any) -
     conditions = [
         Adjustment.organization_id == organization_id,
         Adjustment.contract_id == period.contract_id,
-        or_(Adjustment.rule_id.is_(None), Adjustment.rule_id == period.rule_id),
+        or_(_of_all_rules(), Adjustment.rule_id == period.rule_id),
         Adjustment.state != "withdrawn",
         *_for_days(DateRange.days(period.issue_date, period.issue_date)),
     ]
@@ -132,6 +132,11 @@ def _conditions(organization_id: int, wanted: AdjustmentFilter) -> list[ColumnEl
     if wanted.days is not None:
         conditions += _for_days(wanted.days)
     return conditions
+
+
+def _of_all_rules() -> ColumnElement[bool]:
+    """A pause of a whole contract; what else names no rule is billed by an invoice of its own."""
+    return and_(Adjustment.rule_id.is_(None), Adjustment.kind == AdjustmentKind.SKIP)
 
 
 def _for_days(days: DateRange) -> list[ColumnElement[bool]]:

@@ -1,6 +1,12 @@
 """One repository a resource, with named queries. Repositories flush, the caller commits."""
 
-from ciclo.ledger.repositories.adjustments import AdjustmentRepository, AdjustmentState, KnownAdjustment, UseState
+from ciclo.ledger.repositories.adjustments import (
+    COMPLEMENT,
+    AdjustmentRepository,
+    AdjustmentState,
+    KnownAdjustment,
+    UseState,
+)
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.closings import AsClosed, ClosingRepository
 from ciclo.ledger.repositories.contracts import (
@@ -24,6 +30,7 @@ from ciclo.ledger.repositories.webhooks import ReceivedEvent, WebhookRepository
 
 __all__ = [
     "ACTIVE",
+    "COMPLEMENT",
     "Actor",
     "AdjustmentRepository",
     "AdjustmentState",

@@ -33,6 +33,10 @@ class AdjustmentState(StrEnum):
     """A person took it back before it was used."""
 
 
+COMPLEMENT = "complement"
+"""Where a difference comes from that is billed by an invoice of its own; its key begins with the period's id."""
+
+
 class UseState(StrEnum):
     """Whether an adjustment is in a period's invoice."""
 
@@ -170,6 +174,15 @@ class AdjustmentRepository:
         )
         return sorted(self._session.scalars(query))
 
+    def complements(self, scope: Scope) -> list[tuple[Adjustment, Period]]:
+        """Return the open differences of a shard that are billed by an invoice of their own, each with its period."""
+        mine = self._belongs(), Adjustment.origin == COMPLEMENT, Adjustment.state == AdjustmentState.OPEN
+        query = select(Adjustment).where(*mine, *self._of_shard(Adjustment.contract_id, scope)).order_by(Adjustment.id)
+        rows = [(int(row.key.split(":")[0]), row) for row in self._session.scalars(query)]
+        some = select(Period).where(Period.id.in_([period_id for period_id, _ in rows]))
+        periods = {period.id: period for period in self._session.scalars(some)} if rows else {}
+        return [(row, periods[period_id]) for period_id, row in rows]
+
     def doubtful(self, period_id: int, now: datetime) -> datetime | None:
         """Return until when something that was sent for a period may still arrive; None if nothing may."""
         query = select(AdjustmentUse.doubt_until).where(
@@ -215,18 +228,22 @@ class AdjustmentRepository:
         lock = select(Period.id).where(Period.id == period[0], Period.state == PeriodState.ISSUED).with_for_update()
         if self._session.scalar(lock) is None or self.doubtful(period[0], at) is not None:
             return False
-        mine = AdjustmentUse.period_id == period[0], AdjustmentUse.sequence == period[1]
-        in_it = select(AdjustmentUse.adjustment_id).where(*mine, AdjustmentUse.state == UseState.USED)
         still_open = select(Adjustment.id).where(
             Adjustment.id.in_(adjustment_ids), Adjustment.state == AdjustmentState.OPEN
         )
-        if set(self._session.scalars(in_it)) != set(used):
+        if self.in_invoice(period) != set(used):
             return False
         if set(self._session.scalars(still_open)) != set(adjustment_ids):
             return False
         rows = [self._use(each, period, UseState.SENDING, at) | {"doubt_until": until} for each in adjustment_ids]
         self._session.execute(upsert(self._session, AdjustmentUse), rows)
         return True
+
+    def in_invoice(self, period: PeriodUse) -> set[int]:
+        """Return the adjustments that are in a period's invoice."""
+        mine = AdjustmentUse.period_id == period[0], AdjustmentUse.sequence == period[1]
+        query = select(AdjustmentUse.adjustment_id).where(*mine, AdjustmentUse.state == UseState.USED)
+        return set(self._session.scalars(query))
 
     def doubt(self, period: PeriodUse, *, until: datetime) -> None:
         """Put another end to the doubt about what was sent for a period."""
