@@ -80,19 +80,28 @@ def test_what_cannot_be_is_said_beside_the_form(acting, planned, fields, said):
     assert said in page.text
 
 
-def test_a_difference_of_an_issued_invoice_goes_into_the_next_one(acting, own_year):
+@pytest.mark.parametrize(
+    ("path", "origin", "message"),
+    [
+        ("difference", "difference", "will be in the invoice of"),
+        ("complement", "complement", "by an invoice of its own"),
+    ],
+)
+def test_a_difference_of_an_issued_invoice_goes_into_the_next_one_or_into_one_of_its_own(
+    acting, own_year, path, origin, message
+):
     engine = open_engine(own_year)
     with Session(engine, expire_on_commit=False) as session:
         query = select(Period, Invoice).join(Invoice, Invoice.invoice_id == Period.invoice_id)
         wanted = Period.state == "issued", Invoice.state.in_(["to_receive", "received"]), Invoice.gone_at.is_(None)
         period, invoice = session.execute(query.where(*wanted).order_by(Period.issue_date.desc()).limit(1)).one()
-        invoice.gross_value -= 30
+        invoice.gross_value -= 1000
         session.commit()
-        page = send(acting, period, "difference")
+        page = send(acting, period, path)
         assert page.status_code == 200, page.text
         [row] = rows(session)
-        assert (row.kind, row.origin, row.from_date > period.issue_date) == ("line", "difference", True)
+        assert (row.kind, row.origin, row.unit_value > 0) == ("line", origin, True)
         assert row.description == f"Diferença de {period.accrual_month:%m/%Y}"
-        assert "will be in the invoice of" in page.text
+        assert message in page.text
         session.rollback()
     engine.dispose()
