@@ -107,10 +107,10 @@ def _create(
             if not ctx.adjustments.claim(use, [each.id], used=used, until=until + options.grace, at=ctx.clock()):
                 return  # another run has it, or a person took it back
             ctx.session.commit()
-            failpoint("adjust.rule_claimed")
+            failpoint("adjust.begun")
             time_left = (until - timedelta(seconds=ctx.api.longest_request) - ctx.clock()).total_seconds()
             ctx.api.create_invoice_rule(each.contract_id, _rule_body(each, terms, day), within=time_left)
-            failpoint("adjust.rule_created")
+            failpoint("adjust.created")
             outcome.created += 1
     except OutcomeUnknownError:
         ctx.adjustments.doubt(use, until=ctx.clock() + options.grace)
