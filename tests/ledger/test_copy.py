@@ -75,6 +75,7 @@ VALUES = {
 }
 """Values that a careless copy would bend, by type; another one for each row."""
 STATES = {
+    "nfses": "issued",
     "periods": "parked",
     "price_update_executions": "parked",
     "adjustments": "open",
