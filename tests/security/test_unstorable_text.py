@@ -146,7 +146,7 @@ def may_act(request: Request) -> bool:
 def console(ledger_url, ledger_engine):
     """The console over a ledger with one contract, whose name held a NUL at the vendor."""
     with (
-        Session(ledger_engine) as session,
+        Session(ledger_engine, expire_on_commit=False) as session,
         running_sandbox(company(rule(1), contracts=[contract(10, name="Con\0trato")]), today=TODAY) as vendor,
         BillimaticClient(base_url=vendor.url, token=TOKEN, organization_id=ORGANIZATION) as api,
     ):
