@@ -14,11 +14,10 @@ from ciclo.console.database import LedgerDep
 from ciclo.console.formats import Column, adjustment_words, csv_response
 from ciclo.console.pages import AsFile, PageDep, View, ViewDep, render, table
 from ciclo.console.routes.actions import PerformDep
-from ciclo.console.routes.parameters import MonthParam, OptionalId, RowId
+from ciclo.console.routes.parameters import MonthParam, OptionalId, RowId, UnreadableField, typed_number
 from ciclo.console.security import FormDep
 from ciclo.domain.adjustments import AdjustmentKind
 from ciclo.domain.errors import DomainError
-from ciclo.domain.money import parse_decimal
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.wording import state_words
 from ciclo.ledger.actions import (
@@ -202,10 +201,6 @@ def _period(session: Session, organization_id: int, period_id: int) -> Period:
     return found[0]
 
 
-class UnreadableField(DomainError):
-    """A field of the form that is not what it should hold."""
-
-
 def _new(period: Period, fields: Mapping[str, str]) -> dict[str, Any]:
     """Return the form's adjustment, of the period's own planned date.
 
@@ -220,7 +215,7 @@ def _new(period: Period, fields: Mapping[str, str]) -> dict[str, Any]:
         try:
             given[name] = _read(name, text)
         except (ValueError, DomainError):
-            raise UnreadableField(_("{value} cannot be read.").format(value=repr(text))) from None
+            raise UnreadableField.holding(text) from None
     if "kind" not in given:
         raise UnreadableField(_("Choose what differs."))
     return given
@@ -230,5 +225,5 @@ def _read(name: str, text: str) -> AdjustmentKind | Decimal | date | str:
     if name == "kind":
         return AdjustmentKind(text)
     if name in NUMBERS:
-        return parse_decimal(text.replace(".", "").replace(",", ".") if "," in text else text)
+        return typed_number(text, name)
     return date.fromisoformat(text) if name in DAYS else text

@@ -5,10 +5,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from ciclo.console.database import LedgerDep
 from ciclo.console.pages import View, ViewDep, render
+from ciclo.console.routes.actions import PerformDep
 from ciclo.console.routes.parameters import RowId
-from ciclo.console.security import FormDep
 from ciclo.domain.letter import LetterKind
 from ciclo.domain.states import IN_PRICES, UNSENT
 from ciclo.ledger.actions import ActionOutcome, NoSuchRow
@@ -35,18 +34,9 @@ def show_letter(view: ViewDep, request: Request, execution_id: RowId, kind: Lett
 
 
 @router.post("/{kind}")
-def ask(view: ViewDep, fields: FormDep, ledger: LedgerDep, execution_id: RowId, kind: LetterKind) -> HTMLResponse:
+def ask(view: ViewDep, perform: PerformDep, execution_id: RowId, kind: LetterKind) -> HTMLResponse:
     """Let the next run write to the customer."""
-    with ledger.writing() as session, session.begin():
-        outcome = ask_letter(
-            session,
-            view.organization_id,
-            execution_id,
-            kind=kind,
-            person=view.viewer.user.name,
-            note=fields.get("note", ""),
-            at=view.now,
-        )
+    outcome = perform(ask_letter, execution_id, kind=kind)
     view.session.rollback()  # what follows must see what was just committed
     return _page(view, execution_id, outcome)
 

@@ -2,15 +2,17 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from fastapi import Path, Query
 from pydantic import BeforeValidator
 
+from ciclo.domain.errors import DomainError
 from ciclo.domain.money import parse_decimal
 from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.states import PeriodState
 from ciclo.ledger.queries.nfses import NfseFilter
+from ciclo.locale import _
 
 LARGEST_ID = 2**63 - 1
 FIRST_YEAR, LAST_YEAR = 1990, 2200
@@ -34,6 +36,15 @@ def _month(value: object) -> object:
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
         raise ValueError(f"the year must be from {FIRST_YEAR} to {LAST_YEAR}")
     return day.replace(day=1)
+
+
+class UnreadableField(DomainError):
+    """A field of a form that is not what it should hold."""
+
+    @classmethod
+    def holding(cls, text: str) -> Self:
+        """Return the error about what a field holds."""
+        return cls(_("{value} cannot be read.").format(value=repr(text)))
 
 
 def typed_number(text: str, field: str) -> Decimal:

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from ciclo.console.database import LedgerDep
 from ciclo.console.pages import View, ViewDep, render
-from ciclo.console.routes.parameters import RowId, typed_number
+from ciclo.console.routes.parameters import RowId, UnreadableField, typed_number
 from ciclo.console.security import FormDep
 from ciclo.domain.contract_terms import WITH_DAY, WITH_INDEX, WITH_PERCENT, ContractTerm, TermKind, said_of_term
 from ciclo.domain.errors import DomainError
@@ -20,10 +20,6 @@ from ciclo.ledger.repositories.prices import rows_of_contract
 from ciclo.locale import _
 
 router = APIRouter(prefix="/contracts/{contract_id}/terms")
-
-
-class UnreadableField(DomainError):
-    """A field of the form that is not what it should hold."""
 
 
 @router.get("")
@@ -96,7 +92,7 @@ def _day(text: str) -> date | None:
     try:
         return date.fromisoformat(text.strip())
     except ValueError:
-        raise UnreadableField(_("{value} cannot be read.").format(value=repr(text))) from None
+        raise UnreadableField.holding(text) from None
 
 
 def _page(

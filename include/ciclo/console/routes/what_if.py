@@ -12,7 +12,7 @@ from ciclo.console.formats import Column, csv_response, index_label
 from ciclo.console.pages import AsFile, ViewDep, render
 from ciclo.console.routes.parameters import DayParam, IndexParam, OptionalId, TextParam, typed_number
 from ciclo.domain.errors import DomainError
-from ciclo.domain.money import ZERO
+from ciclo.domain.money import total
 from ciclo.domain.price_index import WindowPolicy
 from ciclo.ledger.queries.what_if import Assumption, Figure, WhatIf, what_if
 from ciclo.locale import N_, _
@@ -79,7 +79,7 @@ def show_what_if(view: ViewDep, as_file: AsFile, query: Annotated[WhatIfQuery, D
         lines=lines[:SHOWN],
         count=len(lines),
         shown=SHOWN,
-        total=sum((line.a_year for line in lines), ZERO),
+        total=total(line.a_year for line in lines),
         policies=tuple(policy.value for policy in WindowPolicy),
         months_of=months_of,
         problem=problem,
