@@ -134,6 +134,12 @@ def test_windows_that_do_not_meet_intersect_in_nothing():
     assert june.intersection(june) == june
 
 
+def test_the_span_of_two_windows_holds_what_lies_between_them():
+    june, august = DateRange.month_of(date(2025, 6, 1)), DateRange.month_of(date(2025, 8, 1))
+    assert june.span(august) == august.span(june) == DateRange(date(2025, 6, 1), date(2025, 9, 1))
+    assert june.span(june) == june
+
+
 @pytest.mark.parametrize(
     ("issued", "convention", "expected"),
     [

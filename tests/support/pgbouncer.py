@@ -3,16 +3,16 @@
 import os
 import pwd
 import shutil
-import socket
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import URL, make_url
+
+from demo.stack import free_port
+from local_server import listening
 
 _CONFIGURATION = """\
 [databases]
@@ -47,32 +47,11 @@ def pgbouncer(server: str, *, servers: int = 3) -> Iterator[URL]:
         pytest.skip("pgbouncer is not installed (Debian: apt-get install pgbouncer)")
     folder = Path(str(make_url(server).query["host"]))
     owner = pwd.getpwuid(folder.stat().st_uid).pw_name  # whom the server's socket lets in
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="ciclo-pgb-") as own:
         Path(own).chmod(0o755)
         configuration = Path(own) / "pgbouncer.ini"
         configuration.write_text(_CONFIGURATION.format(folder=folder, port=port, servers=servers))
         as_owner = ("-u", owner) if os.geteuid() == 0 else ()
-        with (Path(own) / "log").open("wb") as log:
-            process = subprocess.Popen([str(program()), *as_owner, configuration], stdout=log, stderr=log)
-        try:
-            _wait_for(port, process, Path(own) / "log")
+        with listening([str(program()), *as_owner, configuration], port, Path(own) / "log"):
             yield URL.create("postgresql", username="postgres", host="127.0.0.1", port=port)
-        finally:
-            process.terminate()
-            process.wait(timeout=10)
-
-
-def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 20
-    while True:
-        assert process.poll() is None, log.read_text()
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.05)
-        else:
-            return

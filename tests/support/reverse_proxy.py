@@ -2,13 +2,13 @@
 
 import os
 import shutil
-import socket
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from demo.stack import free_port
+from local_server import listening
 
 _CONFIGURATION = """\
 daemon off;
@@ -51,31 +51,10 @@ def below_a_path(program: str, path: str, behind: int) -> Iterator[str]:
     Yields:
         The address that a browser uses, without a slash at its end.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="ciclo-nginx-") as own:
-        configuration, log = Path(own) / "nginx.conf", Path(own) / "log"
+        configuration = Path(own) / "nginx.conf"
         user = "user root;" if os.geteuid() == 0 else ""  # its worker writes where we may
         configuration.write_text(_CONFIGURATION.format(own=own, port=port, path=path, behind=behind, user=user))
-        with log.open("wb") as output:
-            process = subprocess.Popen([program, "-c", configuration, "-e", "stderr"], stdout=output, stderr=output)
-        try:
-            _wait_for(port, process, log)
+        with listening([program, "-c", configuration, "-e", "stderr"], port, Path(own) / "log"):
             yield f"http://127.0.0.1:{port}{path}"
-        finally:
-            process.terminate()
-            process.wait(timeout=10)
-
-
-def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 20
-    while True:
-        assert process.poll() is None, log.read_text()
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.05)
-        else:
-            return

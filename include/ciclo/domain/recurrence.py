@@ -83,6 +83,10 @@ class DateRange:
     def __bool__(self) -> bool:
         return self.start < self.end
 
+    def span(self, other: Self) -> Self:
+        """Return the days from the first of both windows to the last, with what lies between them."""
+        return type(self)(min(self.start, other.start), max(self.end, other.end))
+
     def intersection(self, other: Self) -> Self:
         """Return the days in both windows; empty if they do not meet."""
         start = max(self.start, other.start)

@@ -79,8 +79,7 @@ def look_for(ctx: JobContext, planned: Sequence[PlannedPeriod], options: IssueOp
         absent = _take(ctx, part, spans, reading, options, owner, looked.outcome)
         for number in {each.contract_id for each in absent}:
             if number in looked.spans:  # read for other days, too
-                known = looked.spans[number]
-                spans[number] = DateRange(min(known.start, spans[number].start), max(known.end, spans[number].end))
+                spans[number] = spans[number].span(looked.spans[number])
                 looked.fingerprints.pop(number, None)
             else:
                 looked.fingerprints[number] = reading.fingerprint(number, without=())

@@ -159,8 +159,7 @@ def spans_of(ctx: JobContext, periods: Sequence[Period | PlannedPeriod]) -> dict
         covered = _coverage(snapshots[period.rule_id], period.issue_date)
         length = covered.end - covered.start
         span = DateRange(covered.start - length, covered.end + length)
-        known = spans.get(period.contract_id, span)
-        spans[period.contract_id] = DateRange(min(known.start, span.start), max(known.end, span.end))
+        spans[period.contract_id] = spans.get(period.contract_id, span).span(span)
     ctx.session.commit()
     return spans
 

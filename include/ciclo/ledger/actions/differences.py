@@ -62,8 +62,7 @@ def difference(session: Session, organization_id: int, period: Period) -> Differ
     bill = bill_of(session, organization_id, period, used_only=True).adjusted
     if bill is None:
         return None
-    standing = [row for row in difference_lines(session, period) if row.state != "withdrawn"]
-    found = Difference(invoice.gross_value, bill.total, total(row.unit_value for row in standing))
+    found = Difference(invoice.gross_value, bill.total, taken_on(session, period))
     return found if found.amount else None
 
 
@@ -105,7 +104,7 @@ def put_into_next(session: Session, period: Period, amount: Decimal, *, person: 
         period=day,
         unit_value=amount,
         description=_described(period),
-        key=f"{period.id}:{len(difference_lines(session, period)) + 1}",
+        key=f"{period.id}:{len(_lines(session, period)) + 1}",
         note=note,
     )
     try:
@@ -145,7 +144,7 @@ def bill_complement(
         "unit_value": found.amount,
         "description": _described(period),
         "origin": COMPLEMENT,
-        "key": f"{period.id}:{len(difference_lines(session, period)) + 1}",
+        "key": f"{period.id}:{len(_lines(session, period)) + 1}",
         "note": text,
         "person": person,
         "state": "open",
@@ -161,7 +160,12 @@ def _described(period: Period) -> str:
     return f"Diferença de {period.accrual_month:%m/%Y}"  # it stands on the customer's invoice
 
 
-def difference_lines(session: Session, period: Period) -> Sequence[Adjustment]:
+def taken_on(session: Session, period: Period) -> Decimal:
+    """Return what of a difference of a period's invoice stands in lines already, BRL."""
+    return total(row.unit_value for row in _lines(session, period) if row.state != "withdrawn")
+
+
+def _lines(session: Session, period: Period) -> Sequence[Adjustment]:
     """Return the lines that took a difference of a period's invoice on, withdrawn ones, too."""
     query = select(Adjustment).where(
         Adjustment.organization_id == period.organization_id,

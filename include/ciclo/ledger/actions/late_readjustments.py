@@ -13,11 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.findings import FindingKind
-from ciclo.domain.money import ZERO, brl
+from ciclo.domain.money import ZERO, brl, total
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.states import PeriodState, Reason, ReasonKind
 from ciclo.ledger.actions.act import ActionOutcome, NoSuchRow, usable_note
-from ciclo.ledger.actions.differences import difference_lines, put_into_next
+from ciclo.ledger.actions.differences import put_into_next, taken_on
 from ciclo.ledger.actions.findings import acknowledge_finding
 from ciclo.ledger.repositories import Actor, AuditRepository, Change
 from ciclo.ledger.tables import Finding, Invoice, Period, PriceUpdateExecution
@@ -59,7 +59,7 @@ class LateReadjustment:
     @property
     def total(self) -> Decimal:
         """The difference of all of them, BRL."""
-        return sum((each.amount for each in self.invoices), ZERO)
+        return total(each.amount for each in self.invoices)
 
 
 def late_readjustment(session: Session, execution: PriceUpdateExecution) -> LateReadjustment | None:
@@ -151,14 +151,13 @@ def _decided(
 def _late_invoice(session: Session, organization_id: int, entry: dict[str, str | int | None]) -> LateInvoice:
     number, invoice_id = entry["period_id"], int(str(entry["invoice_id"]))
     period = session.get(Period, number) if number is not None else None
-    lines = difference_lines(session, period) if period is not None else ()
     return LateInvoice(
         period_id=period.id if period is not None else None,
         invoice_id=invoice_id,
         planned_date=date.fromisoformat(str(entry["planned_date"])),
         old=Decimal(str(entry["old"])),
         new=Decimal(str(entry["new"])),
-        taken_on=sum((row.unit_value or ZERO for row in lines if row.state != "withdrawn"), ZERO),
+        taken_on=taken_on(session, period) if period is not None else ZERO,
         why_not=_why_not(session, organization_id, period, invoice_id),
     )
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.receivables import InvoiceState
@@ -53,25 +53,26 @@ class NfseRepository:
     def taxed(self, invoice_ids: Iterable[int]) -> Iterator[TaxedInvoice]:
         """Yield those of some invoices that are billed and are to have a tax document, or have one."""
         mine = Nfse.organization_id == self._organization_id
+        has_one = exists().where(mine, Nfse.invoice_id == Invoice.invoice_id)
         query = (
             select(
                 Invoice.invoice_id, Invoice.contract_id, Period.rule_id,
                 func.coalesce(Period.issue_date, Invoice.planned_date),
-                Invoice.gross_value, Invoice.nfse_due, Invoice.nfse_issued, Invoice.nfse_wanted,
+                Invoice.gross_value, Invoice.nfse_due, Invoice.nfse_issued,
             )
             .outerjoin(Period, Period.id == Invoice.period_id)
             .where(
                 Invoice.organization_id == self._organization_id,
                 Invoice.state.in_(BILLED),
                 Invoice.gone_at.is_(None),
+                or_(Invoice.nfse_wanted, has_one),
             )
         )  # fmt: skip
         for ids in in_parts(sorted(set(invoice_ids))):
+            rows: Sequence[Any] = self._session.execute(query.where(Invoice.invoice_id.in_(ids))).all()
             documents: dict[int, list[Nfse]] = {}
-            for row in self._session.scalars(select(Nfse).where(mine, Nfse.invoice_id.in_(ids)).order_by(Nfse.nfse_id)):
-                documents.setdefault(row.invoice_id, []).append(row)
-            rows: Iterable[Any] = self._session.execute(query.where(Invoice.invoice_id.in_(ids)))
-            for *of_invoice, wanted in rows:
-                known = tuple(documents.get(of_invoice[0], ()))
-                if wanted or known:
-                    yield TaxedInvoice(*(*of_invoice, known))
+            of_these = mine, Nfse.invoice_id.in_([row.invoice_id for row in rows])
+            for document in self._session.scalars(select(Nfse).where(*of_these).order_by(Nfse.nfse_id)) if rows else ():
+                documents.setdefault(document.invoice_id, []).append(document)
+            for row in rows:
+                yield TaxedInvoice(*(*row, tuple(documents.get(row.invoice_id, ()))))
