@@ -16,7 +16,15 @@ from ciclo.ledger import actions
 from ciclo.ledger.actions import Matter, NoSuchRow, NotPossible, UnusableNote, act_on
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import InvoiceRepository
-from ciclo.ledger.tables import AuditEntry, Finding, Invoice, Period, PriceUpdateExecution, reason_columns
+from ciclo.ledger.tables import (
+    AuditEntry,
+    Finding,
+    Invoice,
+    Period,
+    PriceUpdateExecution,
+    ScheduledUpdate,
+    reason_columns,
+)
 from console.factories import NOW, ORGANIZATION
 from console.small_year import IN_DOUBT, PARKED, WAITING
 from console.test_access import state_of
@@ -100,6 +108,20 @@ def test_a_finding_is_acknowledged_once(click, own_year):
         assert session.get(Finding, 1).acknowledged_by == "operator"
         assert session.get(Finding, 1).closed_at is None
     engine.dispose()
+
+
+def test_an_acknowledgement_is_taken_back_and_the_trail_says_by_whom(click, own_year):
+    click("/findings/1/acknowledge", note="asked the vendor")
+    assert "Take the acknowledgement back" in click("/findings/1/acknowledge").text
+
+    first = click("/findings/1/open_again", note="it was another one")
+    second = click("/findings/1/open_again")
+
+    assert "It waits for a person again." in first.text
+    assert "It is not acknowledged." in second.text
+    entry = newest_entry(own_year, "finding", 1)
+    assert (entry.from_state, entry.to_state, entry.person) == ("acknowledged", "open", "operator")
+    assert said(entry.reason) == "acknowledgement taken back by operator: it was another one"
 
 
 def test_an_action_on_what_is_not_there_is_a_404(click):
@@ -251,6 +273,28 @@ def test_an_invoice_that_is_not_its_own_is_remembered_for_its_rule(ledger_engine
     assert refused == {1: frozenset({900, 901})}
 
 
+def test_that_an_invoice_is_not_its_own_can_be_taken_back_and_said_again(ledger_engine):
+    maybe = Reason(ReasonKind.MAY_BE_ITS_OWN, {"invoice_ids": [900], "amount": "150.00"})
+    period_id = a_period(ledger_engine, state="parked", reason=maybe)
+    act(ledger_engine, actions.not_its_own, period_id)
+
+    first, second = (act(ledger_engine, actions.look_again, period_id) for _ in range(2))
+
+    assert (first.changed, second.changed) == (True, False)
+    period = read(ledger_engine, Period, period_id)
+    assert (period.state, period.reason.kind) == ("planned", ReasonKind.LOOKED_AT_AGAIN)
+    assert refused(ledger_engine) == {}
+    with ledger_engine.begin() as connection:
+        connection.execute(update(Period).values(state="parked", **reason_columns(maybe)))
+    act(ledger_engine, actions.not_its_own, period_id)
+    assert refused(ledger_engine) == {1: frozenset({900})}
+
+
+def refused(engine):
+    with Session(engine) as session:
+        return InvoiceRepository(session, period_row()["organization_id"]).not_own([1, 2])
+
+
 def test_a_release_tells_what_it_was_parked_for(ledger_engine):
     removed = Reason(ReasonKind.REMOVED_AT_VENDOR)
     period_id = a_period(ledger_engine, state="parked", reason=removed)
@@ -297,6 +341,29 @@ def test_an_update_is_skipped_once_but_not_after_it_is_in_the_prices(ledger_engi
         connection.execute(update(PriceUpdateExecution).values(state="applied"))
     with pytest.raises(IllegalTransition):
         act(ledger_engine, actions.skip_update, execution_id)
+
+
+def test_a_skip_is_taken_back_until_a_run_has_moved_on(ledger_engine):
+    execution_id = an_execution(ledger_engine, "proposed")
+    day = date(2025, 6, 10)
+    schedule = {
+        "organization_id": period_row()["organization_id"], "scheduled_update_id": 5, "contract_id": 10, "rule_id": 1,
+        "price_index": "ipca", "init_date": day, "month_quantity": 12, "next_execution_date": day,
+        "remote_execution_date": day, "payload": {}, "first_seen_at": NOW, "seen_at": NOW,
+    }  # fmt: skip
+    with ledger_engine.begin() as connection:
+        connection.execute(insert(ScheduledUpdate).values(**schedule))
+    act(ledger_engine, actions.skip_update, execution_id)
+
+    assert [act(ledger_engine, actions.undo_skip, execution_id).changed for _ in range(2)] == [True, False]
+
+    execution = read(ledger_engine, PriceUpdateExecution, execution_id)
+    assert (execution.state, "skipped" in execution.evidence) == ("planned", False)
+    act(ledger_engine, actions.skip_update, execution_id)
+    with ledger_engine.begin() as connection:
+        connection.execute(update(ScheduledUpdate).values(next_execution_date=date(2026, 6, 10)))
+    with pytest.raises(NotPossible, match="too late"):
+        act(ledger_engine, actions.undo_skip, execution_id)
 
 
 # -- by what it is about -----------------------------------------------------------------------------------------------

@@ -1,14 +1,14 @@
 """What the views say, and that each costs a fixed number of statements."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import delete, event
+from sqlalchemy import delete, event, update
 
 from ciclo.console import create_app
 from ciclo.ledger.database import open_engine, upgrade
-from ciclo.ledger.tables import Forecast
+from ciclo.ledger.tables import Forecast, Organization
 from console.conftest import can_act, console, current_user
 from console.factories import NOW
 from console.large_ledger import fill_large_ledger
@@ -218,3 +218,17 @@ def test_without_a_forecast_the_page_says_how_to_make_one(acting, own_year):
         connection.execute(delete(Forecast))
     engine.dispose()
     assert "ciclo rehearse --account --keep" in acting.get("/forecast").text
+
+
+def test_receivables_are_as_of_the_last_reconciled_day_and_the_page_says_so(acting, own_year):
+    assert "as of 21/11/2025: today, because nothing was reconciled yet" in acting.get("/receivables").text
+    engine = open_engine(own_year)
+    with engine.begin() as connection:
+        connection.execute(update(Organization).values(reconciled_on=date(2025, 11, 19)))
+    engine.dispose()
+
+    page = acting.get("/receivables").text
+    assert "as of 19/11/2025, the last reconciled day" in page
+    assert "as of 20/11/2025 ·" in acting.get("/receivables?as_of=2025-11-20").text
+    known, chosen = (acting.get(f"/receivables?format=csv{day}").text for day in ("", "&as_of=2025-11-19"))
+    assert known == chosen

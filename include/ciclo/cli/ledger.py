@@ -70,7 +70,7 @@ def backup(path: Annotated[Path, typer.Argument(metavar="FILE", help="A new file
     typer.echo(text.format(path=path, size=f"{size:,}"))
 
 
-parked = typer.Typer(help="Periods that stopped for a person: list, release, cancel.", no_args_is_help=True)
+parked = typer.Typer(help="Periods that stopped for a person: list, release, cancel, bill again.", no_args_is_help=True)
 
 PeriodNumber = Annotated[int, typer.Argument(metavar="PERIOD", help="Number of the period, as `list` shows it.")]
 Note = Annotated[str, typer.Option("--note", help="Why; kept in the audit trail with your name.")]
@@ -112,6 +112,38 @@ def cancel(period: PeriodNumber, note: Note) -> None:
     from ciclo.ledger.actions import cancel_period  # noqa: PLC0415 - a command loads only what it needs
 
     _decide(cancel_period, period, note)
+
+
+@parked.command("plan-again")
+def plan_cancelled_again(period: PeriodNumber, note: Note) -> None:
+    """Take a cancellation back: the period is planned again."""
+    from ciclo.ledger.actions import plan_again  # noqa: PLC0415 - a command loads only what it needs
+
+    _decide(plan_again, period, note)
+
+
+@parked.command("bill-again")
+def bill_cancelled_again(period: PeriodNumber, note: Note) -> None:
+    """Bill a period again whose invoice is cancelled or deleted at the vendor."""
+    from ciclo.ledger.actions import bill_again  # noqa: PLC0415 - a command loads only what it needs
+
+    _decide(bill_again, period, note)
+
+
+@parked.command("not-its-own")
+def refuse_invoices(period: PeriodNumber, note: Note) -> None:
+    """Say that the invoices a period was parked for are not its own; it is planned again."""
+    from ciclo.ledger.actions import not_its_own  # noqa: PLC0415 - a command loads only what it needs
+
+    _decide(not_its_own, period, note)
+
+
+@parked.command("look-again")
+def take_refused_invoices_back(period: PeriodNumber, note: Note) -> None:
+    """Take `not-its-own` back: matching may take the invoices for the rule's again."""
+    from ciclo.ledger.actions import look_again  # noqa: PLC0415 - a command loads only what it needs
+
+    _decide(look_again, period, note)
 
 
 def _decide(action: object, period_id: int, note: str) -> None:

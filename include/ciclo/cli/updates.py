@@ -48,6 +48,14 @@ def skip(organization: Organization, execution: Execution, note: Note) -> None:
     _decide(skip_update, organization, execution, note)
 
 
+@updates.command("undo-skip")
+def take_skip_back(organization: Organization, execution: Execution, note: Note) -> None:
+    """Take `skip` back, until a run has moved on to the next execution."""
+    from ciclo.ledger.actions import undo_skip  # noqa: PLC0415 - a command loads only what it needs
+
+    _decide(undo_skip, organization, execution, note)
+
+
 @updates.command("bill-late")
 def bill_late_difference(organization: Organization, execution: Execution, note: Note) -> None:
     """Put what was issued at the old price, before a late update was applied, into the next invoice."""

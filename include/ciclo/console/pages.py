@@ -126,6 +126,11 @@ class View:
         return self.now.astimezone(SAO_PAULO).date()
 
     @property
+    def known_on(self) -> date:
+        """As of when it is known what was received: the last reconciled day, today if there was none yet."""
+        return self.organization.reconciled_on or self.today
+
+    @property
     def links(self) -> Links:
         """URLs that keep to the organization; the ledger's first needs no mention."""
         default = self.organization == self.organizations[0]

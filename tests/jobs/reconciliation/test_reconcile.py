@@ -102,3 +102,12 @@ def test_reconciling_is_the_same_on_both_databases(billed, reconciled, job):
     assert [finding.kind.value for finding in reconciled(ctx).opened] == ["deleted_remotely"]
     assert reconciled(ctx).counts()["open"] == 1
     assert {state for state in states(ctx).values() if state != "to_emit"} == {"received"}
+
+
+def test_only_a_whole_reconciliation_says_as_of_when_the_ledger_knows(billed, reconciled):
+    _, ctx = billed(company(rule(1)))
+    reconciled(ctx, window=EVER)
+    assert ctx.organizations.get().reconciled_on is None
+    reconciled(ctx)
+    reconciled(ctx, today=date(2025, 1, 1))  # an earlier day's run that came late
+    assert ctx.organizations.get().reconciled_on == TODAY

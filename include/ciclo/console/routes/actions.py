@@ -40,8 +40,9 @@ def performer(view: ViewDep, fields: FormDep, ledger: LedgerDep) -> Perform:
 PerformDep = Annotated[Perform, Depends(performer)]
 
 
-PeriodAction = Literal["release", "cancel", "plan_again", "bill_again", "settle_now", "not_its_own"]
-UpdateAction = Literal["apply", "skip", "bill_late", "leave_late"]
+PeriodAction = Literal["release", "cancel", "plan_again", "bill_again", "settle_now", "not_its_own", "look_again"]
+UpdateAction = Literal["apply", "skip", "undo_skip", "bill_late", "leave_late"]
+FindingAction = Literal["acknowledge", "open_again"]
 
 
 @router.post("/periods/{period_id}/{action}")
@@ -68,10 +69,10 @@ def act_on_update(
     return execution_view(view, execution_id, outcome)
 
 
-@router.post("/findings/{finding_id}/acknowledge")
-def acknowledge(view: ViewDep, perform: PerformDep, finding_id: RowId) -> HTMLResponse:
-    """Say that a finding has been seen."""
-    outcome = perform(actions.acknowledge_finding, finding_id)
+@router.post("/findings/{finding_id}/{action}")
+def act_on_finding(view: ViewDep, perform: PerformDep, finding_id: RowId, action: FindingAction) -> HTMLResponse:
+    """Say that a finding has been seen, or take that back."""
+    outcome = perform(actions.FINDING_ACTIONS[action], finding_id)
     view.session.rollback()  # what follows must see what was just committed
     found = finding_page(view.session, view.organization_id, finding_id)
     if found is None:

@@ -71,7 +71,7 @@ def show_receivables(
     view: ViewDep, request: PageDep, query: Annotated[ReceivableQuery, Depends()], as_file: AsFile
 ) -> Response:
     """Show what is owed as of a day, as a page or as a file."""
-    today = query.as_of or view.today
+    today = query.as_of or view.known_on
     listing = receivable_listing(view.organization_id, query.filter(today))
     if as_file:
         return csv_response("receivables", COLUMNS, listing.every(view.session, request))
@@ -95,7 +95,7 @@ def show_receivables(
 @router.get("/collected")
 def show_collected(view: ViewDep, as_of: DayParam = None) -> HTMLResponse:
     """Show what was collected of what was due in the last months; the page of receivables asks for it by itself."""
-    this_month = first_of_month(as_of or view.today)
+    this_month = first_of_month(as_of or view.known_on)
     window = DateRange(add_months(this_month, 1 - _MONTHS_BACK), add_months(this_month, 1))
     months = collected(view.session, view.organization_id, window)
     template = "_collected.html" if view.partial else "collected.html"

@@ -158,6 +158,7 @@ def reconcile(
     outcome = _conclude(ctx, run, examined=examined, gone=gone, today=today, taxed=taxed)
     if window is None and not contract_ids:
         outcome.events = _handled(ctx, events)
+        ctx.organizations.reconciled(today)
     ctx.session.commit()
     return outcome
 

@@ -17,24 +17,26 @@ from ciclo.ledger.actions.adjustment_checks import PARTICULARS, AdjustmentError,
 from ciclo.ledger.actions.adjustments import AdjustmentsRefused, add_adjustments, skip_periods, withdraw_adjustment
 from ciclo.ledger.actions.contract_terms import agree_term, end_term
 from ciclo.ledger.actions.differences import bill_complement, bill_difference, difference
-from ciclo.ledger.actions.findings import acknowledge_finding
+from ciclo.ledger.actions.findings import acknowledge_finding, open_finding_again
 from ciclo.ledger.actions.late_readjustments import bill_late, late_readjustment, leave_late
-from ciclo.ledger.actions.matters import EXECUTION_ACTIONS, PERIOD_ACTIONS, Matter, act_on
+from ciclo.ledger.actions.matters import EXECUTION_ACTIONS, FINDING_ACTIONS, PERIOD_ACTIONS, Matter, act_on
 from ciclo.ledger.actions.periods import (
     bill_again,
     cancel_period,
     decide,
+    look_again,
     not_its_own,
     plan_again,
     release_period,
     settle_now,
 )
-from ciclo.ledger.actions.price_updates import NoSuchFigure, apply_update, skip_update
+from ciclo.ledger.actions.price_updates import NoSuchFigure, apply_update, skip_update, undo_skip
 from ciclo.ledger.actions.prorating import part_months, proposal, prorate_always, prorate_period, set_policy
 from ciclo.ledger.actions.rule_settings import set_rule
 
 __all__ = [
     "EXECUTION_ACTIONS",
+    "FINDING_ACTIONS",
     "PARTICULARS",
     "PERIOD_ACTIONS",
     "Action",
@@ -62,8 +64,10 @@ __all__ = [
     "end_term",
     "late_readjustment",
     "leave_late",
+    "look_again",
     "not_its_own",
     "only_organization",
+    "open_finding_again",
     "part_months",
     "plan_again",
     "proposal",
@@ -75,6 +79,7 @@ __all__ = [
     "settle_now",
     "skip_periods",
     "skip_update",
+    "undo_skip",
     "usable_note",
     "withdraw_adjustment",
 ]

@@ -55,6 +55,8 @@ class LateReadjustment:
 
     invoices: Sequence[LateInvoice]
     finding_id: int | None
+    decided_in: int | None = None
+    """The finding about which a person has decided."""
 
     @property
     def total(self) -> Decimal:
@@ -74,11 +76,12 @@ def late_readjustment(session: Session, execution: PriceUpdateExecution) -> Late
             Finding.subject == "execution",
             Finding.subject_id == execution.id,
             Finding.closed_at.is_(None),
-            Finding.acknowledged_at.is_(None),
         )
     )
+    decided = finding is not None and finding.acknowledged_at is not None
     found = [_late_invoice(session, execution.organization_id, entry) for entry in entries]
-    return LateReadjustment(found, finding.id if finding is not None else None)
+    number = finding.id if finding is not None else None
+    return LateReadjustment(found, None if decided else number, number if decided else None)
 
 
 def bill_late(

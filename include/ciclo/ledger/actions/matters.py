@@ -9,18 +9,19 @@ from sqlalchemy.orm import Session
 from ciclo.domain.calendar import first_of_month
 from ciclo.domain.states import PeriodState
 from ciclo.ledger.actions.act import Action, ActionOutcome, NoSuchRow
-from ciclo.ledger.actions.findings import acknowledge_finding
+from ciclo.ledger.actions.findings import acknowledge_finding, open_finding_again
 from ciclo.ledger.actions.late_readjustments import bill_late, leave_late
 from ciclo.ledger.actions.periods import (
     bill_again,
     cancel_period,
     invoices_in,
+    look_again,
     not_its_own,
     plan_again,
     release_period,
     settle_now,
 )
-from ciclo.ledger.actions.price_updates import apply_update, skip_update
+from ciclo.ledger.actions.price_updates import apply_update, skip_update, undo_skip
 from ciclo.ledger.tables import Finding, Period, PriceUpdateExecution
 
 PERIOD_ACTIONS: dict[str, Action] = {
@@ -30,15 +31,19 @@ PERIOD_ACTIONS: dict[str, Action] = {
     "bill_again": bill_again,
     "settle_now": settle_now,
     "not_its_own": not_its_own,
+    "look_again": look_again,
 }
 
 
 EXECUTION_ACTIONS: dict[str, Action] = {
     "apply": apply_update,
     "skip": skip_update,
+    "undo_skip": undo_skip,
     "bill_late": bill_late,
     "leave_late": leave_late,
 }
+
+FINDING_ACTIONS: dict[str, Action] = {"acknowledge": acknowledge_finding, "open_again": open_finding_again}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +68,7 @@ def act_on(
     Args:
         session: the caller commits.
         organization_id: whose ledger.
-        action: a key of `PERIOD_ACTIONS` or `EXECUTION_ACTIONS`, or `acknowledge`.
+        action: a key of `PERIOD_ACTIONS`, `EXECUTION_ACTIONS` or `FINDING_ACTIONS`.
         matter: what it is about.
         person: who acts.
         note: why.
@@ -73,8 +78,8 @@ def act_on(
         NoSuchRow: nothing fits.
         UnusableNote, IllegalTransition, NotPossible: as the actions say.
     """
-    if action == "acknowledge":
-        act, rows = acknowledge_finding, _findings_about(session, organization_id, matter)
+    if action in FINDING_ACTIONS:
+        act, rows = FINDING_ACTIONS[action], _findings_about(session, organization_id, matter)
     elif action in EXECUTION_ACTIONS:
         act, rows = EXECUTION_ACTIONS[action], _executions_about(session, organization_id, matter)
     elif action in PERIOD_ACTIONS:

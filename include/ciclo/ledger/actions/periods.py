@@ -11,7 +11,8 @@ from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.states import TRANSITIONS, Fact, PeriodState, Reason, ReasonKind
 from ciclo.domain.wording import state_words
 from ciclo.ledger.actions.act import Action, ActionOutcome, NoSuchRow, NotPossible, locked_period, usable_note
-from ciclo.ledger.database import insert_new
+from ciclo.ledger.database import upsert
+from ciclo.ledger.queries.periods import refused_invoices
 from ciclo.ledger.repositories import Actor, AuditRepository, Change, PeriodRepository
 from ciclo.ledger.tables import AuditEntry, Invoice, NotItsOwn, Period
 from ciclo.locale import N_, _
@@ -154,6 +155,40 @@ def not_its_own(
     return ActionOutcome(changed=True, message=_("Remembered: the next run of issue_invoices will take the period."))
 
 
+def look_again(
+    session: Session, organization_id: int, period_id: int, *, person: str, note: str, at: datetime
+) -> ActionOutcome:
+    """Take back that invoices are not a period's own: matching may take them for its rule's again.
+
+    A period that is still planned is looked at anew by the next run; one that was billed meanwhile keeps its invoice.
+
+    Raises:
+        UnusableNote, NoSuchRow: as `release_period`.
+    """
+    text = usable_note(note)
+    period = locked_period(session, organization_id, period_id)
+    invoice_ids = refused_invoices(session, organization_id, period.rule_id, period_id)
+    if not invoice_ids:
+        return ActionOutcome(changed=False, message=_("Of no invoice it is said here that it is not its own."))
+    query = select(NotItsOwn).where(
+        NotItsOwn.organization_id == organization_id,
+        NotItsOwn.rule_id == period.rule_id,
+        NotItsOwn.invoice_id.in_(invoice_ids),
+    )
+    for row in session.scalars(query):
+        row.withdrawn_at = at
+    reason = Reason(ReasonKind.LOOKED_AT_AGAIN, {"person": person, "note": text, "invoice_ids": invoice_ids})
+    if period.state == PeriodState.PLANNED:
+        period.reason = reason  # what a person said before no longer answers for it
+    session.flush()
+    change = Change(period.id, period.state, period.state, reason)
+    AuditRepository(session, organization_id, Actor(person=person)).record("period", [change], at)
+    said = _("Taken back.")
+    if period.state == PeriodState.PLANNED:
+        said = _("Taken back: the next run of issue_invoices looks at it anew.")
+    return ActionOutcome(changed=True, message=said)
+
+
 def decide(session: Session, action: Action, period_id: int, *, person: str, note: str, at: datetime) -> ActionOutcome:
     """Carry out a person's decision about a period, of whatever organization, and commit it.
 
@@ -185,8 +220,9 @@ def _remember_not_its_own(
         "person": person,
         "note": note,
         "at": at,
+        "withdrawn_at": None,
     }
-    session.execute(insert_new(session, NotItsOwn), [row])
+    session.execute(upsert(session, NotItsOwn), [row])
 
 
 def _somebody_was_first(

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 from ciclo.domain.continuity import Basis, months_from
 from ciclo.domain.errors import IllegalTransition, InvalidWindow
 from ciclo.domain.states import IN_PRICES, ExecutionState, Reason, ReasonKind
-from ciclo.ledger.actions.act import ActionOutcome, NoSuchRow, usable_note
+from ciclo.ledger.actions.act import ActionOutcome, NoSuchRow, NotPossible, usable_note
 from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.queries.what_if import by_window
 from ciclo.ledger.repositories import Actor, ExecutionRepository
-from ciclo.ledger.tables import PriceUpdateExecution
+from ciclo.ledger.tables import PriceUpdateExecution, ScheduledUpdate
 from ciclo.locale import _
 
 LONGEST_WINDOW = 120
@@ -119,6 +119,33 @@ def skip_update(
     executions = ExecutionRepository(session, organization_id, Actor(person=person))
     executions.change(execution, ExecutionState.CANCELLED, reason=reason, at=at, evidence=evidence)
     return ActionOutcome(changed=True, message=_("Skipped: the price stays, the next execution follows."))
+
+
+def undo_skip(
+    session: Session, organization_id: int, execution_id: int, *, person: str, note: str, at: datetime
+) -> ActionOutcome:
+    """Take back that an execution is skipped, as long as no run has moved on to the next one.
+
+    Raises:
+        UnusableNote, NoSuchRow: as `release_period`.
+        NotPossible: nobody skipped it, or the next execution counts from it already.
+    """
+    text = usable_note(note)
+    execution = _locked_execution(session, organization_id, execution_id)
+    evidence = dict(execution.evidence or {})
+    if execution.state != ExecutionState.CANCELLED:
+        return ActionOutcome(changed=False, message=_("It is not given up."))
+    if evidence.pop("skipped", None) is None:
+        raise NotPossible(_("No person skipped it: only what called it off can call for it again."))
+    scheduled = session.get(
+        ScheduledUpdate, (organization_id, execution.scheduled_update_id), with_for_update=True, populate_existing=True
+    )
+    if scheduled is None or scheduled.next_execution_date != execution.execution_date:
+        raise NotPossible(_("It is too late: the next execution counts from this one already."))
+    reason = Reason(ReasonKind.SKIP_UNDONE, {"person": person, "note": text})
+    executions = ExecutionRepository(session, organization_id, Actor(person=person))
+    executions.change(execution, ExecutionState.PLANNED, reason=reason, at=at, evidence=evidence)
+    return ActionOutcome(changed=True, message=_("Not skipped: the next run of apply_price_updates looks at it anew."))
 
 
 def _window_of(first_month: str | None, last_month: str | None) -> tuple[date, ...]:

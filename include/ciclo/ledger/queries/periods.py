@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import first_of_month
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.states import SETTLED, Reason
+from ciclo.domain.states import SETTLED, Reason, ReasonKind
 from ciclo.ledger.queries.adjustments import AdjustmentRow, adjustments_of_period
 from ciclo.ledger.queries.nfses import NfseFilter, NfseSeen, invoices_with_nfse, nfses_of
 from ciclo.ledger.queries.paging import Listing, Page, PageRequest, Query, contains, counted, not_at_rest
 from ciclo.ledger.queries.trail import TrailEntry, trail_of
-from ciclo.ledger.tables import Contract, Invoice, Period, Receivable, Rule, ScheduledUpdate
+from ciclo.ledger.tables import AuditEntry, Contract, Invoice, NotItsOwn, Period, Receivable, Rule, ScheduledUpdate
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,8 @@ class PeriodPage:
     """What differs from its rule."""
     nfses: tuple[NfseSeen, ...]
     """The tax documents of its invoice, newest first."""
+    refused_invoices: tuple[int, ...]
+    """Invoices of which a person said here that they are not its own, and still says so."""
 
 
 COLUMNS: tuple[Any, ...] = (
@@ -165,7 +167,7 @@ def period_listing(organization_id: int, wanted: PeriodFilter, *, oldest_first: 
 
 
 def period_page(session: Session, organization_id: int, period_id: int) -> PeriodPage | None:
-    """Return one period with all that belongs to it, in six statements, or None if there is no such period."""
+    """Return one period with all that belongs to it, in seven statements, or None if there is no such period."""
     mine = Period.organization_id == organization_id
     extra = (Period.parcel_number, Period.rule_version, Period.owner, Period.lease_until, Period.planned_by)
     found = session.execute(named(select(*COLUMNS, *extra)).where(mine, Period.id == period_id)).one_or_none()
@@ -178,7 +180,40 @@ def period_page(session: Session, organization_id: int, period_id: int) -> Perio
     trail = trail_of(session, organization_id, "period", period_id)
     adjustments = adjustments_of_period(session, organization_id, period)
     nfses = nfses_of(session, organization_id, period.invoice_id)
-    return PeriodPage(period, parcels, version, owner, lease_until, planned_by, invoice, due, trail, adjustments, nfses)
+    refused = refused_invoices(session, organization_id, period.rule_id, period_id)
+    return PeriodPage(
+        period,
+        parcels,
+        version,
+        owner,
+        lease_until,
+        planned_by,
+        invoice,
+        due,
+        trail,
+        adjustments,
+        nfses,
+        refused,
+    )
+
+
+def refused_invoices(session: Session, organization_id: int, rule_id: int, period_id: int) -> tuple[int, ...]:
+    """Return the invoices of which a person said on a period that they are not its own, and still says so."""
+    said = select(AuditEntry.reason).where(
+        AuditEntry.organization_id == organization_id,
+        AuditEntry.subject == "period",
+        AuditEntry.subject_id == period_id,
+        AuditEntry.reason_kind == ReasonKind.NOT_ITS_OWN.value,
+    )
+    stated = [reason.facts.get("invoice_ids") for reason in session.scalars(said) if reason is not None]
+    named = {int(each) for ids in stated if isinstance(ids, list | tuple) for each in ids}
+    query = select(NotItsOwn.invoice_id).where(
+        NotItsOwn.organization_id == organization_id,
+        NotItsOwn.rule_id == rule_id,
+        NotItsOwn.invoice_id.in_(named),
+        NotItsOwn.withdrawn_at.is_(None),
+    )
+    return tuple(session.scalars(query.order_by(NotItsOwn.invoice_id))) if named else ()
 
 
 def _conditions(organization_id: int, wanted: PeriodFilter) -> list[Any]:

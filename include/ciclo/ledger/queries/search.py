@@ -18,14 +18,16 @@ class OrganizationName:
 
     organization_id: int
     name: str
+    reconciled_on: date | None
+    """The last day whose whole reconciliation ended well."""
 
 
 def organizations(session: Session) -> tuple[OrganizationName, ...]:
     """Return every organization of the ledger, by id."""
-    query = select(Organization.organization_id, Organization.name).order_by(Organization.organization_id)
+    columns = Organization.organization_id, Organization.name, Organization.reconciled_on
     return tuple(
-        OrganizationName(key, name or _("Organization {number}").format(number=key))
-        for key, name in session.execute(query)
+        OrganizationName(key, name or _("Organization {number}").format(number=key), day)
+        for key, name, day in session.execute(select(*columns).order_by(Organization.organization_id))
     )
 
 

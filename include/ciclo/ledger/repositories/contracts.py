@@ -58,6 +58,12 @@ class OrganizationRepository:
         mine = update(Organization).where(Organization.organization_id == self._organization_id)
         self._session.execute(mine.values(contracts_read_at=at))
 
+    def reconciled(self, day: date) -> None:
+        """Remember that a whole reconciliation of a day ended well; a later day stays."""
+        earlier = or_(Organization.reconciled_on.is_(None), Organization.reconciled_on < day)
+        mine = update(Organization).where(Organization.organization_id == self._organization_id, earlier)
+        self._session.execute(mine.values(reconciled_on=day))
+
     def pause(self, *, until: datetime, at: datetime) -> None:
         """Remember until when the vendor wants to be left alone; a pause that ends later stays."""
         self.see(at=at)

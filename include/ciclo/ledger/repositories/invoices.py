@@ -105,7 +105,7 @@ class InvoiceRepository:
     def not_own(self, rule_ids: Iterable[int]) -> dict[int, frozenset[int]]:
         """Return by rule the invoices of which a person said that they are not its own."""
         query = select(NotItsOwn.rule_id, NotItsOwn.invoice_id).where(
-            NotItsOwn.organization_id == self._organization_id
+            NotItsOwn.organization_id == self._organization_id, NotItsOwn.withdrawn_at.is_(None)
         )
         found: dict[int, set[int]] = {}
         for ids in in_parts(sorted(set(rule_ids))):

@@ -28,6 +28,8 @@ class Organization(Base):
     """When the list of its contracts was last read."""
     paused_until: Mapped[datetime | None]
     """Until when the vendor wants to be left alone: every task respects what one of them was told."""
+    reconciled_on: Mapped[date | None]
+    """The last day whose whole reconciliation ended well: as of when the ledger knows what was received."""
     prorate: Mapped[str | None]
     """What becomes of a first or last part month: `ask`, `always` or `never`; null is `ask`."""
 

@@ -105,6 +105,8 @@ class NotItsOwn(Base):
     person: Mapped[str]
     note: Mapped[str]
     at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+    """When a person took it back."""
 
 
 class BillingPlan(Base):
