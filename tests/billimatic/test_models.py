@@ -15,6 +15,7 @@ from ciclo.billimatic import (
     PaymentInformation,
     Receivable,
 )
+from ciclo.billimatic.models.reading import OddRecord, read_record
 
 
 @pytest.mark.parametrize("text", ["02/12/2018", "02-12-2018", "2018-12-02", "2018-12-02T00:00:00.000-02:00"])
@@ -144,6 +145,40 @@ def test_the_single_update_of_2016_is_one_of_a_list(rule):
 def test_a_rule_that_does_not_say_so_applies_falls_of_its_index(rule):
     assert InvoiceRule.model_validate(rule()).apply_negative_updates is True
     assert InvoiceRule.model_validate(rule(apply_negative_updates=False)).apply_negative_updates is False
+
+
+@pytest.mark.parametrize("nothing", [None, "", "--"])
+def test_a_rule_that_says_nothing_of_falls_keeps_its_price_as_the_vendors_default_does(rule, nothing):
+    assert InvoiceRule.model_validate(rule(apply_negative_updates=nothing)).apply_negative_updates is False
+
+
+@pytest.mark.parametrize("junk", [True, False, 10**20, -(10**20), [], {}, "1.5"])
+@pytest.mark.parametrize("field", ["id", "contract_id", "customer_id"])
+def test_what_is_no_whole_number_that_a_ledger_holds_is_refused(invoice, field, junk):
+    read = read_record(Invoice, invoice() | {field: junk})
+    assert isinstance(read, OddRecord)
+    assert read.fields == (field,)
+    assert read.id == (None if field == "id" else 1)
+
+
+@pytest.mark.parametrize("junk", [[], ["monthly"], {}, {"a": 1}, True, False])
+def test_a_period_unit_that_is_no_word_makes_the_rule_odd_and_spoils_no_other(rule, junk):
+    read = read_record(InvoiceRule, rule(additional_information={"init_date": "2017-04-10", "period_unit": junk}))
+    assert isinstance(read, OddRecord)
+    assert read.fields == ("additional_information.period_unit",)
+
+
+@pytest.mark.parametrize("junk", [False, 0, [], ["x"], "soon"])
+@pytest.mark.parametrize("field", ["additional_information", "receivables_additional_information"])
+def test_what_is_no_object_is_not_taken_for_a_rule_that_never_recurs(rule, field, junk):
+    read = read_record(InvoiceRule, rule() | {field: junk})
+    assert isinstance(read, OddRecord)
+    assert all(path.split(".")[0] == field for path in read.fields)
+
+
+@pytest.mark.parametrize("junk", [True, False])
+def test_a_truth_value_is_no_state(invoice, junk):
+    assert isinstance(read_record(Invoice, invoice(state=junk)), OddRecord)
 
 
 def test_a_templates_update_may_have_no_dates():

@@ -46,8 +46,6 @@ def _same(read: Any, value: Any, name: str, path: str, found: list[str]) -> bool
         return {"to_emit": 0, "active": 1, "monthly": 0}.get(read) == value
     if name == "period_unit" and value is None:
         return read == "monthly"
-    if name == "apply_negative_updates" and value is None:
-        return read in {None, True}
     if name == "accrual_month_quantity" and value is None:
         return read in {None, "same_month"}
     if value in NOTHING and not isinstance(value, bool):

@@ -137,6 +137,14 @@ def test_a_rule_that_cannot_be_billed_by_stops_its_whole_contract(sandbox, lite_
     assert "rule 2, additional_information.month_quantity" in said(readings.unread[10])
 
 
+def test_a_rule_of_which_nothing_says_when_it_is_due_is_shown_and_not_guessed(sandbox, lite_job):
+    box = sandbox(company(rule() | {"receivables_additional_information": None}, rule(2, 11)))
+    ctx = lite_job(box)
+    read_contract_list(ctx)
+    read_contracts(ctx, [10, 11], seen_on=DAY)
+    assert unread(ctx) == {10}
+
+
 def test_a_reading_that_is_current_is_not_made_again(sandbox, lite_job):
     box = sandbox(company(rule(1, 10), rule(2, 11)))
     ctx = lite_job(box)

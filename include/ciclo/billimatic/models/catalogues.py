@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, Field
 
 from ciclo.billimatic.models.reading import (
+    Number,
     OptionalDay,
     OptionalMoney,
     OptionalNumber,
@@ -28,7 +29,7 @@ class ServiceItem(Record):
     resource: ClassVar[str] = "service_item"
     plural: ClassVar[str] = "service_items"
 
-    id: int
+    id: Number
     account_id: OptionalNumber = None
     name: OptionalText = None
     description: OptionalText = None
@@ -42,7 +43,7 @@ class EmailTemplate(Record):
     resource: ClassVar[str] = "email_template"
     plural: ClassVar[str] = "email_templates"
 
-    id: int
+    id: Number
     company_id: OptionalNumber = None
     name: OptionalText = None
     subject: OptionalText = None
@@ -66,7 +67,7 @@ class ChargeTemplate(Record):
     resource: ClassVar[str] = "charge_template"
     plural: ClassVar[str] = "charge_templates"
 
-    id: int
+    id: Number
     name: OptionalText = None
     organization_id: OptionalNumber = None
     financial_account_id: OptionalNumber = None
@@ -87,7 +88,7 @@ class FinancialAccount(Record):
     resource: ClassVar[str] = "financial_account"
     plural: ClassVar[str] = "financial_accounts"
 
-    id: int
+    id: Number
     organization_id: OptionalNumber = None
     status: OptionalText = None
     bank_code: OptionalText = None
@@ -108,7 +109,7 @@ class NfseTemplate(Record):
     resource: ClassVar[str] = "nfse_template"
     plural: ClassVar[str] = "nfse_templates"
 
-    id: int
+    id: Number
     company_id: OptionalNumber = None
     name: OptionalText = None
     codigo_servico_municipal: OptionalText = None
@@ -145,7 +146,7 @@ class Nfse(Record):
     resource: ClassVar[str] = "nfse"
     plural: ClassVar[str] = "nfses"
 
-    id: int
+    id: Number
     invoice_id: OptionalNumber = None
     organization_id: OptionalNumber = None
     customer_id: OptionalNumber = None

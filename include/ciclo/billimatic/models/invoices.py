@@ -13,6 +13,7 @@ from ciclo.billimatic.models.reading import (
     Answer,
     Day,
     Money,
+    Number,
     OptionalDay,
     OptionalMoney,
     OptionalMonth,
@@ -59,7 +60,7 @@ class Service(Answer):
 
     resource: ClassVar[str] = "service"
 
-    id: int
+    id: Number
     name: OptionalText = None
     description: OptionalText = None
     service_item_id: OptionalNumber = None
@@ -73,7 +74,7 @@ class Attachment(Answer):
 
     resource: ClassVar[str] = "attachment"
 
-    id: int
+    id: Number
     filename: OptionalText = None
     url: OptionalText = None
 
@@ -92,7 +93,7 @@ class Receivable(Record):
     resource: ClassVar[str] = "receivable"
     plural: ClassVar[str] = "receivables"
 
-    id: int
+    id: Number
     invoice_id: OptionalNumber = None
     due_date: Day
     value: OptionalMoney = None
@@ -188,8 +189,8 @@ class Invoice(InvoiceFields):
     resource: ClassVar[str] = "invoice"
     plural: ClassVar[str] = "invoices"
 
-    id: int
-    contract_id: int
+    id: Number
+    contract_id: Number
     issue_date: Day
     estimated_issue_date: OptionalDay = None
     accrual_date: OptionalMonth = None

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator
 from ciclo.billimatic.models.invoices import PaymentInformation
 from ciclo.billimatic.models.reading import (
     ContractState,
+    Number,
     OptionalDay,
     OptionalNumber,
     OptionalText,
@@ -23,7 +24,7 @@ from ciclo.billimatic.models.requests import Exact, Request, Text
 
 
 class _Party(Record):
-    id: int
+    id: Number
     account_id: OptionalNumber = None
     name: OptionalText = None
     address: OptionalText = None
@@ -91,7 +92,7 @@ class Contract(Record):
     resource: ClassVar[str] = "contract"
     plural: ClassVar[str] = "contracts"
 
-    id: int
+    id: Number
     name: OptionalText = None
     title: OptionalText = None
     token: OptionalText = None

@@ -16,7 +16,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from ciclo.http.errors import UnreadableAnswerError
 
+LARGEST_NUMBER = 2**63 - 1
+"""What a column of the ledger holds."""
 _NOTHING = frozenset({"", "--"})
+_DIGITS_OF_AN_ID = 19
 _STATES_OF_2016 = {0: "to_emit"}
 _CONTRACT_STATES_OF_2016 = {1: "active"}
 _PERIOD_UNIT_CODES = {0: "monthly", "0": "monthly", 1: "weekly", "1": "weekly"}
@@ -78,19 +81,35 @@ def read_text(value: Any) -> Any:
     return nothing_to_none(value)
 
 
+def read_number(value: Any) -> Any:
+    """Read a whole number; a truth value, which Python counts as 0 or 1, and what no ledger can hold are refused."""
+    value = nothing_to_none(value)
+    if isinstance(value, bool) or (isinstance(value, int) and abs(value) > LARGEST_NUMBER):
+        msg = f"{value!r} is not a number of the API"
+        raise ValueError(msg)
+    return value
+
+
+def _is_code(value: Any) -> bool:
+    """Tell an integer from a truth value, which is one to Python."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def read_state(value: Any) -> Any:
     """Read the state of an invoice, rule or receivable; answers of 2016 give the integer 0 for `to_emit`."""
-    return _STATES_OF_2016.get(value, str(value)) if isinstance(value, int) else value
+    return _STATES_OF_2016.get(value, str(value)) if _is_code(value) else value
 
 
 def read_contract_state(value: Any) -> Any:
     """Read a contract's state; an answer of 2016 gives the integer 1 for `active`."""
-    return _CONTRACT_STATES_OF_2016.get(value, str(value)) if isinstance(value, int) else value
+    return _CONTRACT_STATES_OF_2016.get(value, str(value)) if _is_code(value) else value
 
 
 def read_period_unit(value: Any) -> Any:
     """Read a period unit; rules before 2017 knew months only and leave it out, and `0` stands for monthly."""
-    return "monthly" if value is None else _PERIOD_UNIT_CODES.get(value, value)
+    if value is None:
+        return "monthly"
+    return _PERIOD_UNIT_CODES.get(value, value) if _is_code(value) or isinstance(value, str) else value
 
 
 def read_list(value: Any) -> Any:
@@ -104,8 +123,9 @@ def read_truth(value: Any) -> Any:
 
 
 def read_object(value: Any) -> Any:
-    """Read an object inside another; null and an empty one are None."""
-    return nothing_to_none(value) or None
+    """Read an object inside another; null and an empty one are None, `false` or a list is no object."""
+    value = nothing_to_none(value)
+    return None if value == {} else value
 
 
 Day = Annotated[date, BeforeValidator(read_date)]
@@ -115,7 +135,8 @@ OptionalTimestamp = Annotated[datetime | None, BeforeValidator(read_timestamp)]
 Money = Annotated[Decimal, BeforeValidator(read_decimal)]
 OptionalMoney = Annotated[Decimal | None, BeforeValidator(read_decimal)]
 OptionalText = Annotated[str | None, BeforeValidator(read_text)]
-OptionalNumber = Annotated[int | None, BeforeValidator(nothing_to_none)]
+Number = Annotated[int, BeforeValidator(read_number)]
+OptionalNumber = Annotated[int | None, BeforeValidator(read_number)]
 OptionalTruth = Annotated[bool | None, BeforeValidator(nothing_to_none)]
 Truth = Annotated[bool, BeforeValidator(read_truth)]
 State = Annotated[str, BeforeValidator(read_state)]
@@ -138,7 +159,7 @@ class Record(Answer):
     plural: ClassVar[str]
     """The key under which the API answers a list of these (`invoices`)."""
 
-    id: int
+    id: Number
     payload: dict[str, Any] = Field(default_factory=dict, repr=False, exclude=True)
     """The answer as it came; decimals are strings in it, so that it is JSON again without loss."""
 
@@ -245,6 +266,6 @@ def require_none_odd(odd: Sequence[OddRecord], path: str) -> None:
 
 def _id_in(item: Any, name: str) -> int | None:
     value = item.get(name) if isinstance(item, Mapping) else None
-    if isinstance(value, str) and value.isascii() and value.isdecimal():
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < _DIGITS_OF_AN_ID:
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and _is_code(value) and abs(value) <= LARGEST_NUMBER else None

@@ -9,6 +9,7 @@ from ciclo.billimatic.models.reading import (
     Answer,
     Day,
     Money,
+    Number,
     OptionalDay,
     OptionalMoney,
     OptionalNumber,
@@ -19,7 +20,6 @@ from ciclo.billimatic.models.reading import (
     Record,
     State,
     Truth,
-    nothing_to_none,
     read_list,
     read_object,
 )
@@ -76,7 +76,7 @@ class ScheduledUpdate(Answer):
 
     resource: ClassVar[str] = "scheduled_update"
 
-    id: int
+    id: Number
     invoice_rule_id: OptionalNumber = None
     price_index: str
     init_date: OptionalDay = None
@@ -94,11 +94,6 @@ class ScheduledUpdate(Answer):
 ScheduledUpdates = Annotated[tuple[ScheduledUpdate, ...], BeforeValidator(read_list)]
 
 
-def _absent_means_true(value: Any) -> Any:
-    # answers before 2018 have no such field: an index was then applied as it was, up or down
-    return True if nothing_to_none(value) is None else value
-
-
 class InvoiceRule(InvoiceFields):
     """What recurs: an invoice per period, until `additional_information.end_date`.
 
@@ -108,20 +103,21 @@ class InvoiceRule(InvoiceFields):
     resource: ClassVar[str] = "invoice_rule"
     plural: ClassVar[str] = "invoice_rules"
 
-    id: int
-    contract_id: int
+    id: Number
+    contract_id: Number
     gross_value: Money
     description: OptionalText = None
     state: State = "to_emit"
     notify_customer: Truth = False
-    apply_negative_updates: Annotated[bool, BeforeValidator(_absent_means_true)] = True
+    apply_negative_updates: Truth = True
+    """Answers before 2018 have no such field: an index was then applied as it was. Null is the API's default, false."""
     charge_type: OptionalText = None
     receivables: Receivables = ()
     services: Services = ()
     additional_information: Annotated[AdditionalInformation | None, BeforeValidator(read_object)] = None
     scheduled_updates: ScheduledUpdates = ()
     receivables_additional_information: Annotated[
-        ReceivablesAdditionalInformation, BeforeValidator(lambda value: read_object(value) or {})
+        ReceivablesAdditionalInformation, BeforeValidator(lambda value: {} if read_object(value) is None else value)
     ] = Field(default_factory=ReceivablesAdditionalInformation)
 
     @property
@@ -163,7 +159,7 @@ class InvoiceTemplate(Record):
     resource: ClassVar[str] = "invoice_template"
     plural: ClassVar[str] = "invoice_templates"
 
-    id: int
+    id: Number
     name: OptionalText = None
     gross_value: OptionalMoney = None
     description: OptionalText = None

@@ -85,8 +85,13 @@ def _timing(rule: InvoiceRule) -> AdditionalInformation:
     return rule.additional_information
 
 
+_DUE = "receivables_additional_information"
+
+
 def _charge(rule: InvoiceRule) -> Charge:
     details = rule.receivables_additional_information
+    if _DUE in rule.payload and not rule.payload[_DUE]:  # with every field null it is `last_day_of_month`
+        raise InvalidRule(_DUE, Text(N_("is null: nothing says when its invoices are due")))
     return Charge(
         charge_type=_charge_type(rule),
         day_number=details.day_number,
