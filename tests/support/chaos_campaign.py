@@ -25,7 +25,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from chaos_worker import GRACE, LEASE
+from chaos_worker import GRACE, LEASE, TIMEOUT
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
@@ -53,17 +53,17 @@ KILLED_AT = frozenset(name for name in POINTS if not name.startswith("adjust."))
 """The failpoints that its runs pass. It has no adjustments: these have random histories of their own."""
 
 FAULTS: list[dict[str, Any]] = [
-    {"method": "POST", "path": "/invoices$", "kind": kind, "probability": share, "seconds": 0.5}
-    for kind, share in [
-        ("error_before", 0.05), ("error_after", 0.06), ("timeout_before", 0.01), ("timeout_after", 0.01),
-        ("reset_before", 0.05), ("reset_after", 0.06), ("malformed", 0.04), ("late_commit", 0.04), ("slow", 0.01),
-        ("rate_limit", 0.005),
+    {"method": "POST", "path": "/invoices$", "kind": kind, "probability": share, "seconds": seconds}
+    for kind, share, seconds in [
+        ("error_before", 0.05, None), ("error_after", 0.06, None), ("timeout_before", 0.01, 1.2 * TIMEOUT),
+        ("timeout_after", 0.01, 1.2 * TIMEOUT), ("reset_before", 0.05, None), ("reset_after", 0.06, None),
+        ("malformed", 0.04, None), ("late_commit", 0.04, TIMEOUT), ("slow", 0.01, TIMEOUT), ("rate_limit", 0.005, 1),
     ]
 ] + [
     {"method": "PUT", "kind": kind, "probability": 0.12, "seconds": 0.5}
     for kind in ("error_before", "error_after", "reset_before", "reset_after", "malformed")
 ] + [
-    {"method": "PATCH", "kind": kind, "probability": 0.06, "seconds": 0.5}
+    {"method": "PATCH", "kind": kind, "probability": 0.06, "seconds": 1.2 * TIMEOUT}
     for kind in ("error_before", "error_after", "reset_after", "malformed", "timeout_after")
 ] + [
     {"method": "GET", "path": "search$", "kind": kind, "probability": share, "seconds": 0.5}

@@ -32,8 +32,10 @@ from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Actor, Scope
 
-LEASE, GRACE = timedelta(seconds=4), timedelta(seconds=2)
-"""Real seconds: short, as the company's requests take milliseconds. A client waits 2 s for one at most."""
+TIMEOUT = 1.0 if os.environ.get("CICLO_CHAOS") == "full" else 0.5
+"""Seconds without a byte after which a client gives up: long enough that only injected silence is silence."""
+LEASE, GRACE = timedelta(seconds=8 * TIMEOUT), timedelta(seconds=4 * TIMEOUT)
+"""Short, as the company's requests take milliseconds. A client waits four times TIMEOUT for one at most."""
 AGAIN = (ApiError, SQLAlchemyError, StillInDoubtError)
 """What Airflow would try again."""
 
@@ -88,7 +90,7 @@ def _work(command: dict[str, Any]) -> None:
             base_url=command["vendor"],
             token=command["token"],
             organization_id=command["organization"],
-            timeout=command.get("timeout", 0.5),
+            timeout=command.get("timeout", TIMEOUT),
             requests_per_second=None,
             retries=rules,
         ) as api,
