@@ -295,6 +295,33 @@ def refused(engine):
         return InvoiceRepository(session, period_row()["organization_id"]).not_own([1, 2])
 
 
+def test_one_of_several_is_said_to_be_its_own_and_which_has_to_be_said(ledger_engine):
+    maybe = Reason(ReasonKind.MAY_BE_ITS_OWN, {"invoice_ids": [900, 901], "amount": "150.00"})
+    period_id = a_period(ledger_engine, state="parked", reason=maybe)
+
+    for unsaid in (None, "", "902"):
+        with pytest.raises(NotPossible, match="900, 901"):
+            act(ledger_engine, actions.its_own, period_id, invoice_id=unsaid)
+    first, second = (act(ledger_engine, actions.its_own, period_id, invoice_id="901") for _ in range(2))
+
+    assert (first.changed, second.changed) == (True, False)
+    period = read(ledger_engine, Period, period_id)
+    assert (period.state, period.reason.kind, period.reason.facts["invoice_ids"]) == ("planned", "its_own", [901])
+
+
+def test_a_period_that_was_parked_for_no_invoice_has_none_that_could_be_its_own(ledger_engine):
+    period_id = a_period(ledger_engine, state="parked", reason=Reason(ReasonKind.REMOVED_AT_VENDOR))
+    for action in (actions.its_own, actions.not_its_own):
+        with pytest.raises(NotPossible):
+            act(ledger_engine, action, period_id)
+
+
+def test_a_release_beside_an_invoice_that_may_be_its_own_says_that_it_asks_again(ledger_engine):
+    maybe = Reason(ReasonKind.MAY_BE_ITS_OWN, {"invoice_ids": [900], "amount": "150.00"})
+    period_id = a_period(ledger_engine, state="parked", reason=maybe)
+    assert "asks again" in act(ledger_engine, actions.release_period, period_id).message
+
+
 def test_a_release_tells_what_it_was_parked_for(ledger_engine):
     removed = Reason(ReasonKind.REMOVED_AT_VENDOR)
     period_id = a_period(ledger_engine, state="parked", reason=removed)

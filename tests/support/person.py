@@ -10,7 +10,15 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.states import ExecutionState, PeriodState, ReasonKind
-from ciclo.ledger.actions import acknowledge_finding, apply_update, bill_again, cancel_period, release_period
+from ciclo.ledger.actions import (
+    acknowledge_finding,
+    apply_update,
+    bill_again,
+    cancel_period,
+    its_own,
+    not_its_own,
+    release_period,
+)
 from ciclo.ledger.tables import Finding, Period, PriceUpdateExecution
 from company import ORGANIZATION
 from witness import Witness
@@ -38,8 +46,8 @@ class Person:
         return seconds
 
     def settle_periods(self, session: Session, at: datetime) -> None:
-        """Bill what was removed if its number is even, but not what somebody put off into another month; release the
-        rest: by then the look finds what is there.
+        """Bill what was removed if its number is even, but not what somebody put off into another month; say whose the
+        invoices are that may be a period's own; release the rest: by then the look finds what is there.
         """
         there = self.witness.living()
         for period in session.scalars(select(Period).where(Period.state == PeriodState.PARKED.value)).all():
@@ -48,8 +56,16 @@ class Person:
             if removed and (period.id % 2 or key in there):
                 cancel_period(session, ORGANIZATION, period.id, at=at, **_SAID)
                 continue
-            if removed:
+            named = (period.reason.facts if period.reason else {}).get("invoice_ids") or ()
+            mine = [number for number in named if number in there.get(key, ())]
+            if mine:
+                its_own(session, ORGANIZATION, period.id, at=at, invoice_id=mine[0], **_SAID)
+                continue
+            if removed or named:
                 self.witness.may_come_back.add(key)
+            if period.reason is not None and period.reason.kind is ReasonKind.MAY_BE_ITS_OWN:
+                not_its_own(session, ORGANIZATION, period.id, at=at, **_SAID)
+                continue
             release_period(session, ORGANIZATION, period.id, at=at, **_SAID)
 
     def settle_updates(self, session: Session, at: datetime) -> None:

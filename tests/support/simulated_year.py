@@ -73,6 +73,8 @@ class Year:
     """Whether the vendor's answers go wrong, but for the last ten days."""
     late: list[str] = field(default_factory=list)
     """Seconds of the vendor's that were not shown on their day."""
+    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=120, trust_env=False))
+    """To the vendor's control plane; one for all, as each takes a while to make."""
 
     def __post_init__(self) -> None:
         self.person = Person(self.witness)
@@ -168,7 +170,7 @@ class Year:
 
     def _control(self, method: str, path: str, body: Any = None) -> Any:
         content = None if body is None else orjson.dumps(body)
-        answer = httpx.request(method, self.rehearsal.vendor.url + path, content=content, timeout=120, trust_env=False)
+        answer = self.http.request(method, self.rehearsal.vendor.url + path, content=content)
         answer.raise_for_status()
         return orjson.loads(answer.content) if answer.content else None
 

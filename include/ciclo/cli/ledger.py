@@ -7,6 +7,7 @@ and is kept with the name of whoever is signed in to this machine.
 import getpass
 import json
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -70,7 +71,10 @@ def backup(path: Annotated[Path, typer.Argument(metavar="FILE", help="A new file
     typer.echo(text.format(path=path, size=f"{size:,}"))
 
 
-parked = typer.Typer(help="Periods that stopped for a person: list, release, cancel, bill again.", no_args_is_help=True)
+parked = typer.Typer(
+    help="Periods that stopped for a person: list, release, cancel, bill again, say whose an invoice is.",
+    no_args_is_help=True,
+)
 
 PeriodNumber = Annotated[int, typer.Argument(metavar="PERIOD", help="Number of the period, as `list` shows it.")]
 Note = Annotated[str, typer.Option("--note", help="Why; kept in the audit trail with your name.")]
@@ -100,7 +104,7 @@ def list_parked(
 
 @parked.command()
 def release(period: PeriodNumber, note: Note) -> None:
-    """Let a parked period be billed after all: the next run that covers its issue date takes it."""
+    """Let a parked period be billed after all; an invoice that may be its own is asked about again."""
     from ciclo.ledger.actions import release_period  # noqa: PLC0415 - a command loads only what it needs
 
     _decide(release_period, period, note)
@@ -130,9 +134,23 @@ def bill_cancelled_again(period: PeriodNumber, note: Note) -> None:
     _decide(bill_again, period, note)
 
 
+@parked.command("its-own")
+def take_over_invoice(
+    period: PeriodNumber,
+    note: Note,
+    invoice: Annotated[
+        int | None, typer.Option("--invoice", help="Which invoice, where the period was parked for several.")
+    ] = None,
+) -> None:
+    """Say that an invoice a period was parked for is its own: the next run takes it over, and creates none."""
+    from ciclo.ledger.actions import its_own  # noqa: PLC0415 - a command loads only what it needs
+
+    _decide(partial(its_own, invoice_id=invoice), period, note)
+
+
 @parked.command("not-its-own")
 def refuse_invoices(period: PeriodNumber, note: Note) -> None:
-    """Say that the invoices a period was parked for are not its own; it is planned again."""
+    """Say that no invoice a period was parked for is its own: the next run bills it beside them."""
     from ciclo.ledger.actions import not_its_own  # noqa: PLC0415 - a command loads only what it needs
 
     _decide(not_its_own, period, note)

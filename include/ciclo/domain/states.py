@@ -192,6 +192,7 @@ class ReasonKind(StrEnum):
     APPLY_ASKED = "apply_asked"
     SKIPPED = "skipped"
     SKIP_UNDONE = "skip_undone"
+    ITS_OWN = "its_own"
     NOT_ITS_OWN = "not_its_own"
     LOOKED_AT_AGAIN = "looked_at_again"
     ARMED = "armed"

@@ -173,6 +173,7 @@ REASONS: Mapping[ReasonKind, str] = {
     _K.SKIPPED: N_("{person} decided to skip it: {note}"),
     _K.SKIP_UNDONE: N_("{person} took the skip back: {note}"),
     _K.LOOKED_AT_AGAIN: N_("{person} takes back that invoice {invoice_ids:list} is not its own: {note}"),
+    _K.ITS_OWN: N_("{person} says that invoice {invoice_ids:list} is its own: {note}"),
     _K.NOT_ITS_OWN: N_("{person} says that invoice {invoice_ids:list} is not its own: {note}"),
     _K.TERM_AGREED: N_("{person} entered {term}: {note}"),
     _K.TERM_ENDED: N_("{person} let {term} end on {last_day}: {note}"),
@@ -283,7 +284,10 @@ CURES: Mapping[str, str] = {
 }
 """What a person does about a period that was due and has no invoice; none of it can bill twice."""
 
-_OTHERS = N_("say of each that it is not its own, or cancel the period with a note; released, it is billed beside them")
+_OTHERS = N_(
+    "say which is its own, or that none is: then it is billed beside them; or cancel the period with a note. A release "
+    "alone looks again"
+)
 CURES_OF_PARKED: Mapping[ReasonKind, str] = {
     _K.COVERED_ALREADY: N_("cancel it with a note: released, it is billed a second time"),
     _K.MAY_BE_ITS_OWN: _OTHERS,

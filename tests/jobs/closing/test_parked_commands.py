@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from ciclo.cli.ledger import parked
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.states import PeriodState
+from ciclo.domain.states import PeriodState, Reason, ReasonKind
 from ciclo.domain.wording import said
 from ciclo.ledger.actions import NoSuchRow, UnusableNote
 from company import company, rule
@@ -71,6 +71,24 @@ def test_a_decision_is_kept_with_name_and_note(place, run, command, state):
     entry = place.ctx.audit.trail("period", period)[-1]
     assert (entry.person, entry.to_state) == ("ana", state)
     assert "agreed with the customer" in said(entry.reason)
+
+
+def test_whose_an_invoice_beside_it_is_can_be_said(place, run):
+    period = number(place)
+    beside = Reason(ReasonKind.MAY_BE_ITS_OWN, {"invoice_ids": [900, 901], "amount": "7.00"})
+    place.ctx.periods.get(period).reason = beside
+    place.ctx.session.commit()
+
+    assert "asks again" in run("release", str(period), "--note", "bill it").output
+    for command in (["its-own", "--invoice", "901"], ["not-its-own"]):
+        place.ctx.session.expire_all()
+        place.ctx.periods.park([place.ctx.periods.get(period)], reason=beside, at=place.ctx.clock())
+        place.ctx.session.commit()
+        result = run(*command, str(period), "--note", "seen")
+        assert result.exit_code == 0, result.output
+        assert state_of(place, period) == "planned"
+        place.ctx.session.expire_all()
+        assert place.ctx.periods.get(period).reason.kind == command[0].replace("-", "_")
 
 
 def test_deciding_twice_says_who_was_first(place, run):

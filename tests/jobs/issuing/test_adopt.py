@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from ciclo.domain.findings import FindingKind
-from ciclo.domain.states import PeriodState, Reason, ReasonKind
+from ciclo.domain.states import PeriodState, ReasonKind
 from ciclo.domain.wording import said
 from ciclo.jobs.context import Gaps, IssueOptions
 from ciclo.jobs.issuing import adopt, match
@@ -16,6 +16,7 @@ from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.reconciliation.reconcile import reconcile
 from ciclo.jobs.rules.read import read_contract_list
+from ciclo.ledger.actions import its_own, not_its_own, release_period
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import Finding, Invoice, NotItsOwn
 from company import ORGANIZATION, TODAY, YEAR, company, rule, service
@@ -219,13 +220,48 @@ def test_beside_something_unlike_a_generated_rule_asks_a_person(bill):
     [parked] = bill.ctx.periods.in_state(PeriodState.PARKED)
     assert (parked.reason.kind, parked.reason.facts["invoice_ids"]) == (ReasonKind.MAY_BE_ITS_OWN, [950])
     release(bill, parked)
+    assert (again(bill).created, reasons(bill)) == (0, [ReasonKind.MAY_BE_ITS_OWN])
+    decide(bill, not_its_own, parked)
     assert again(bill).created == 1
+    assert len([each for each in living(bill) if each["issue_date"] == "10/02/2025"]) == 2
+
+
+def test_what_a_person_says_is_its_own_is_taken_over_and_stamped(bill):
+    bill(*months(1, 3), generated(950, 2, **UNLIKE), generated(951, 2, **UNLIKE | {"description": "Juros"}))
+    [parked] = bill.ctx.periods.in_state(PeriodState.PARKED)
+    decide(bill, its_own, parked, invoice_id=951)
+    outcome = again(bill)
+    assert (outcome.adopted, outcome.created) == (1, 0)
+    assert [each["id"] for each in living(bill) if "ciclo:7:1:2025-02-10" in (each["comments"] or "")] == [951]
+    kinds = {finding.kind for finding in bill.ctx.session.scalars(select(Finding).where(Finding.subject_id == 951))}
+    assert FindingKind.VALUE_EDITED in kinds
+
+
+def test_what_a_person_said_is_its_own_and_is_cancelled_before_anybody_looked_is_not_made_again(bill):
+    bill(*months(1, 3), generated(950, 2, **UNLIKE))
+    [parked] = bill.ctx.periods.in_state(PeriodState.PARKED)
+    decide(bill, its_own, parked)
+    bill.box.cancel(950)
+    assert (again(bill).created, reasons(bill)) == (0, [ReasonKind.REMOVED_AT_VENDOR])
+
+
+def test_what_lies_beside_a_removed_one_after_its_release_is_asked_about(bill):
+    bill(*months(1, 3))
+    [parked] = bill.ctx.periods.in_state(PeriodState.PARKED)
+    release(bill, parked)
+    state = bill.box.state()
+    bill.box.put_state(state | {"invoices": [*state["invoices"], generated(950, 2, **UNLIKE)]})
+    assert (again(bill).created, reasons(bill)) == (0, [ReasonKind.MAY_BE_ITS_OWN])
+
+
+def decide(run, action, period, **options):
+    said = {"person": "Ana", "note": "looked at", "at": run.ctx.clock()}
+    action(run.ctx.session, ORGANIZATION, period.id, **said, **options)
+    run.ctx.session.commit()
 
 
 def release(run, period):
-    reason = Reason(ReasonKind.RELEASED, {"person": "Ana", "note": "bill it"})
-    run.ctx.periods.replan([period], reason=reason, at=run.ctx.clock())
-    run.ctx.session.commit()
+    decide(run, release_period, period)
 
 
 def until(month, day):

@@ -40,15 +40,20 @@ def performer(view: ViewDep, fields: FormDep, ledger: LedgerDep) -> Perform:
 PerformDep = Annotated[Perform, Depends(performer)]
 
 
-PeriodAction = Literal["release", "cancel", "plan_again", "bill_again", "settle_now", "not_its_own", "look_again"]
+PeriodAction = Literal[
+    "release", "cancel", "plan_again", "bill_again", "settle_now", "its_own", "not_its_own", "look_again"
+]
 UpdateAction = Literal["apply", "skip", "undo_skip", "bill_late", "leave_late"]
 FindingAction = Literal["acknowledge", "open_again"]
 
 
 @router.post("/periods/{period_id}/{action}")
-def act_on_period(view: ViewDep, perform: PerformDep, period_id: RowId, action: PeriodAction) -> HTMLResponse:
+def act_on_period(
+    view: ViewDep, perform: PerformDep, fields: FormDep, period_id: RowId, action: PeriodAction
+) -> HTMLResponse:
     """Carry out one of the actions on a period, and show it as it is now."""
-    outcome = perform(actions.PERIOD_ACTIONS[action], period_id)
+    chosen = {"invoice_id": fields.get("invoice_id")} if action == "its_own" else {}
+    outcome = perform(actions.PERIOD_ACTIONS[action], period_id, **chosen)
     view.session.rollback()  # what follows must see what was just committed
     found = period_page(view.session, view.organization_id, period_id)
     if found is None:

@@ -40,9 +40,17 @@ LOOK_AT_ONCE = 5000
 """Planned periods looked for in one reading, and more only if they share a day."""
 
 DECIDED_BY_A_PERSON = frozenset(
-    {ReasonKind.RELEASED, ReasonKind.PLANNED_AGAIN, ReasonKind.BILLED_AGAIN, ReasonKind.NOT_ITS_OWN}
+    {
+        ReasonKind.RELEASED,
+        ReasonKind.PLANNED_AGAIN,
+        ReasonKind.BILLED_AGAIN,
+        ReasonKind.NOT_ITS_OWN,
+        ReasonKind.ITS_OWN,
+    }
 )
-"""A period that is planned for one of these was looked at by a person: nobody is asked again whether it is created."""
+"""A period that is planned for one of these was looked at by a person: nobody is asked again whether it was removed."""
+TO_BE_BILLED = frozenset({ReasonKind.PLANNED_AGAIN, ReasonKind.BILLED_AGAIN})
+"""Said of a period for good, whatever lies beside it. A release answers no question about another invoice."""
 
 
 @dataclass(slots=True)
@@ -297,12 +305,14 @@ def why_parked(look: Look, period: Period, options: IssueOptions) -> Reason | No
     key = PeriodKey(period.rule_id, period.issue_date)
     if key in look.assignment.contested:
         return contest_reason(period, look.assignment.contested[key])
-    if key.rule_id not in look.generated or _is_decided(look, period):
-        return None
-    if near := look.assignment.near.get(key):
+    to_be_billed = period.reason is not None and period.reason.kind in TO_BE_BILLED
+    near = look.assignment.near.get(key)
+    if near and key.rule_id in look.generated and not to_be_billed:
         amount = sum((invoice.gross_value for invoice in near), Decimal(0))
         return reason_about(period, ReasonKind.MAY_BE_ITS_OWN, invoice_ids=[i.id for i in near], amount=str(amount))
-    if period.issue_date in look.generated[key.rule_id] and options.gaps is Gaps.ASK:
+    was_generated = period.issue_date in look.generated.get(key.rule_id, ())
+    unasked = was_generated and options.gaps is Gaps.ASK and not _is_decided(look, period)
+    if unasked or look.wanted[key].said_own:  # what a person said is its own is not there any more
         return reason_about(period, ReasonKind.REMOVED_AT_VENDOR)
     return None
 

@@ -35,6 +35,7 @@ from ciclo.jobs.issuing.match import (
 )
 from ciclo.jobs.issuing.record import Found
 from ciclo.jobs.rules.snapshot import RuleSnapshot, RuleSnapshots
+from ciclo.ledger.actions.periods import invoices_in
 from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import Disagreement, Scope, UseState
 from ciclo.ledger.repositories.periods import PlannedPeriod
@@ -327,7 +328,15 @@ def wanted_invoice(
         sequence=row.reference_sequence if row is not None else 1,
         invoice_id=row.invoice_id if row is not None else None,
         not_own=not_own,
+        said_own=frozenset(_said_own(row)),
     )
+
+
+def _said_own(row: Period | None) -> Sequence[int]:
+    """Return the invoice of which a person said that it is a planned period's own, if one did."""
+    if row is None or row.reason is None or row.state != PeriodState.PLANNED:
+        return ()
+    return invoices_in(row.reason) if row.reason.kind is ReasonKind.ITS_OWN else ()
 
 
 def _worth(snapshot: RuleSnapshot, issue_date: date, row: Period | None) -> tuple[Decimal | None, frozenset[Decimal]]:

@@ -3,8 +3,8 @@
 An invoice belongs to at most one period, and no field of the vendor names its rule. Each way to tell is tried in turn,
 on what the ways before it left over; a way that finds one candidate for one period assigns it:
 
-1. the reference that Ciclo wrote, on an invoice of the same contract whose planned date lies in the period's coverage;
-   anywhere else it is a copy, and counts for nothing;
+1. a person's word, or the reference that Ciclo wrote, on an invoice of the same contract whose planned date lies in the
+   period's coverage; anywhere else it is a copy, and counts for nothing;
 2. exactly alike: customer, planned date, value and description;
 3. its own, but worked on: same customer, planned date in the coverage, and the description begins with the rule's (or
    the other way round), or services of the same names, or the value, or created in the same second as the rule. What
@@ -102,6 +102,8 @@ class WantedInvoice:
     """The invoice that it has already, by the ledger."""
     not_own: frozenset[int] = frozenset()
     """Invoices of which a person said that they are not its rule's."""
+    said_own: frozenset[int] = frozenset()
+    """The invoice of which a person said that it is its own."""
 
     @property
     def key(self) -> PeriodKey:
@@ -313,7 +315,10 @@ def _living(numbers: list[int], invoices: Mapping[int, RemoteInvoice]) -> list[i
 
 
 def _bound_to(invoice: RemoteInvoice, periods: Mapping[PeriodKey, WantedInvoice]) -> frozenset[PeriodKey]:
-    """Return the periods for which a reference of the invoice counts."""
+    """Return the periods for which a reference of the invoice counts; a person's word comes before it."""
+    said = {period.key for period in periods.values() if invoice.id in period.said_own}
+    if said and not invoice.is_cancelled:
+        return frozenset(said)
     found = set()
     for named in invoice.references:
         period = periods.get(PeriodKey(named.rule_id, named.issue_date))

@@ -154,6 +154,7 @@ _OF_PERIODS: dict[str, Callable[..., Any]] = {
     "settle_now": actions.settle_now,
     "plan_again": actions.plan_again,
     "bill_again": actions.bill_again,
+    "its_own": actions.its_own,
     "not_its_own": actions.not_its_own,
 }
 _OF_UPDATES: dict[str, Callable[..., Any]] = {"apply": actions.apply_update, "skip": actions.skip_update}

@@ -15,6 +15,7 @@ from ciclo.ledger.actions.periods import (
     bill_again,
     cancel_period,
     invoices_in,
+    its_own,
     look_again,
     not_its_own,
     plan_again,
@@ -30,6 +31,7 @@ PERIOD_ACTIONS: dict[str, Action] = {
     "plan_again": plan_again,
     "bill_again": bill_again,
     "settle_now": settle_now,
+    "its_own": its_own,
     "not_its_own": not_its_own,
     "look_again": look_again,
 }

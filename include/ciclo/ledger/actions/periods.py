@@ -23,7 +23,8 @@ def release_period(
 ) -> ActionOutcome:
     """Put a parked period back to `planned`: the next run of issue_invoices takes it again.
 
-    Its reason then tells what it was parked for, so that nothing parks it for the same again without new facts.
+    Its reason then tells what it was parked for, so that nothing parks it for the same again without new facts. Beside
+    invoices that may be its own it is only looked at again: what is billed beside them needs a person's word on them.
 
     Raises:
         UnusableNote: the note is empty or longer than `LONGEST_NOTE`.
@@ -39,6 +40,9 @@ def release_period(
         facts |= {name: fact for name, fact in period.reason.facts.items() if name == "invoice_ids"}
     reason = Reason(ReasonKind.RELEASED, facts)
     PeriodRepository(session, organization_id, Actor(person=person)).replan([period], reason=reason, at=at)
+    if invoices_in(reason):
+        again = _("Released: the next run of issue_invoices looks again, and asks again about what is still beside it.")
+        return ActionOutcome(changed=True, message=again)
     return ActionOutcome(changed=True, message=_("Released: the next run of issue_invoices will take it."))
 
 
@@ -129,6 +133,45 @@ def settle_now(
     return ActionOutcome(changed=True, message=_("Its grace period ends now: the next run settles it."))
 
 
+def its_own(
+    session: Session,
+    organization_id: int,
+    period_id: int,
+    *,
+    person: str,
+    note: str,
+    at: datetime,
+    invoice_id: int | str | None = None,
+) -> ActionOutcome:
+    """Say that an invoice a period was parked for is its own: the next run takes it over, and creates none.
+
+    Args:
+        session: of the ledger.
+        organization_id: whose period it is.
+        period_id: a parked period.
+        person: who says it.
+        note: why.
+        at: when.
+        invoice_id: which of the invoices, where several are named.
+
+    Raises:
+        UnusableNote, NoSuchRow, IllegalTransition: as `release_period`.
+        NotPossible: the period was not parked for this invoice, or it is not said for which.
+    """
+    facts: dict[str, Fact] = {"person": person, "note": usable_note(note)}
+    period = locked_period(session, organization_id, period_id)
+    if period.state != PeriodState.PARKED:
+        return _somebody_was_first(session, period, N_("released"), PeriodState.PLANNED, [PeriodState.PARKED])
+    named = _invoices_beside(period)
+    chosen = [each for each in named if str(each) == str(invoice_id)] if invoice_id else named
+    if len(chosen) != 1:
+        numbers = ", ".join(map(str, named))
+        raise NotPossible(_("Say which of the invoices is its own: {numbers}.").format(numbers=numbers))
+    reason = Reason(ReasonKind.ITS_OWN, facts | {"invoice_ids": chosen})
+    PeriodRepository(session, organization_id, Actor(person=person)).replan([period], reason=reason, at=at)
+    return ActionOutcome(changed=True, message=_("Remembered: the next run of issue_invoices takes the invoice over."))
+
+
 def not_its_own(
     session: Session, organization_id: int, period_id: int, *, person: str, note: str, at: datetime
 ) -> ActionOutcome:
@@ -144,9 +187,7 @@ def not_its_own(
     period = locked_period(session, organization_id, period_id)
     if period.state != PeriodState.PARKED:
         return _somebody_was_first(session, period, N_("released"), PeriodState.PLANNED, [PeriodState.PARKED])
-    invoice_ids = invoices_in(period.reason)
-    if not invoice_ids:
-        raise NotPossible(_("This period was not parked for an invoice that may be its own."))
+    invoice_ids = _invoices_beside(period)
     for invoice_id in invoice_ids:
         _remember_not_its_own(session, period, invoice_id, person=person, note=text, at=at)
     facts: dict[str, Fact] = {"person": person, "note": text, "invoice_ids": invoice_ids}
@@ -208,6 +249,17 @@ def invoices_in(reason: Reason | None) -> Sequence[int]:
     """Return the invoices that a reason names as perhaps the period's own."""
     ids = reason.facts.get("invoice_ids") if reason is not None else None
     return [int(each) for each in ids] if isinstance(ids, list | tuple) else []
+
+
+def _invoices_beside(period: Period) -> Sequence[int]:
+    """Return the invoices that a parked period waits for a word on.
+
+    Raises:
+        NotPossible: there are none.
+    """
+    if not (named := invoices_in(period.reason)):
+        raise NotPossible(_("This period was not parked for an invoice that may be its own."))
+    return named
 
 
 def _remember_not_its_own(
