@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -49,8 +49,8 @@ WORKERS = 3
 SETTLED = (ExecutionState.APPLIED.value, ExecutionState.ADOPTED.value)
 """What becomes of every price update in the end."""
 
-KILLED_AT = frozenset(name for name in POINTS if not name.startswith("adjust."))
-"""The failpoints that its runs pass. It has no adjustments: these have random histories of their own."""
+KILLED_AT = frozenset(name for name in POINTS if not name.startswith(("adjust.", "letter.")))
+"""The failpoints that its runs pass. Adjustments have random histories of their own, letters go to no vendor."""
 
 FAULTS: list[dict[str, Any]] = [
     {"method": "POST", "path": "/invoices$", "kind": kind, "probability": share, "seconds": seconds}
@@ -243,7 +243,7 @@ class Campaign:
                 outcomes = self._all_at_once([self._command(job, everything)])
                 if job == "issue":
                     code = outcomes[0].get("code")
-            if code == 0 and not self._stopped():
+            if not self._cancel_seconds() and code == 0 and not self._stopped():
                 return
 
     def change_the_vendor(self, **behaviour: bool) -> None:
@@ -358,16 +358,21 @@ class Campaign:
             session.commit()
         self._cancel_seconds()
 
-    def _cancel_seconds(self) -> None:
+    def _cancel_seconds(self) -> int:
+        """Cancel the second invoices that are shown; return of how many."""
+        numbers: Sequence[int] = ()
         with suppress(OperationalError), Session(self.engine) as session:
             twice = Finding.kind == FindingKind.DUPLICATED_REMOTELY.value, Finding.closed_at.is_(None)
             numbers = session.scalars(select(Finding.subject_id).where(*twice)).all()
         if not numbers:
-            return
+            return 0
         self.witness.look(self.vendor.control.state(), self.day, acted=Maker.CICLO)
+        cancelled = 0
         for number in filter(self.person.is_second, numbers):
             self.vendor.control.cancel(number)
             self.witness.look(self.vendor.control.state(), self.day, acted=Maker.PERSON)
+            cancelled += 1
+        return cancelled
 
     def _stopped(self) -> int:
         with Session(self.engine) as session:

@@ -32,7 +32,7 @@ from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Actor, Scope
 
-TIMEOUT = 1.0 if os.environ.get("CICLO_CHAOS") == "full" else 0.5
+TIMEOUT = 1.5 if os.environ.get("CICLO_CHAOS") == "full" else 0.5
 """Seconds without a byte after which a client gives up: long enough that only injected silence is silence."""
 LEASE, GRACE = timedelta(seconds=8 * TIMEOUT), timedelta(seconds=4 * TIMEOUT)
 """Short, as the company's requests take milliseconds. A client waits four times TIMEOUT for one at most."""
