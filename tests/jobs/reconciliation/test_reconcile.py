@@ -6,6 +6,7 @@ from decimal import Decimal
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.wording import said
 from ciclo.jobs.reconciliation.reconcile import reconcile
+from ciclo.ledger.repositories import Scope
 from company import TODAY, company, rule
 
 EVER = DateRange(date(2000, 1, 1), date(2100, 1, 1))
@@ -111,3 +112,12 @@ def test_only_a_whole_reconciliation_says_as_of_when_the_ledger_knows(billed, re
     reconciled(ctx)
     reconciled(ctx, today=date(2025, 1, 1))  # an earlier day's run that came late
     assert ctx.organizations.get().reconciled_on == TODAY
+
+
+def test_very_many_invoices_that_were_billed_late_are_not_taken_for_deleted(billed, reconciled):
+    january = DateRange.month_of(date(2025, 1, 1))
+    box, ctx = billed(company(*(rule(number) for number in range(1, 31))), scope=Scope(january))
+    for invoice in box.state()["invoices"]:
+        box.emit(invoice["id"], "2025-02-14")
+    outcome = reconciled(ctx, window=january)
+    assert (outcome.invoices, outcome.deleted) == (30, 0)

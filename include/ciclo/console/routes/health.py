@@ -11,16 +11,15 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from ciclo.console.database import SessionDep
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.states import PeriodState
-from ciclo.ledger.queries.months import Measures, measures
+from ciclo.ledger.queries.months import Measures, measures, period_count
 
 router = APIRouter()
 
 
 @router.get("/healthz")
-def healthz(request: Request, session: SessionDep) -> JSONResponse:
+def healthz(session: SessionDep) -> JSONResponse:
     """Answer 200 if the ledger can be read; the error page's 503 if not."""
-    found = measures(session, today=_today(request))
-    return JSONResponse({"status": "ok", "periods": sum(entry.periods for entry in found.states)})
+    return JSONResponse({"status": "ok", "periods": period_count(session)})
 
 
 @router.get("/metrics")

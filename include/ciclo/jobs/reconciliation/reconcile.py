@@ -246,8 +246,9 @@ def _look_for_missing(
         return set()
     if len(missed) <= ASKED_ONE_BY_ONE:
         return _mark_gone(ctx, _ask_for(ctx, run, {number: known[number].contract_id for number in missed}))
-    days = [invoice.issue_date for invoice in known.values()]
-    _take(ctx, run, _search(ctx, DateRange.days(min(days), max(days))))  # a page may have shifted while it was read
+    # without an end: a page may have shifted while it was read, and what is billed late moves out of its window
+    first = min(invoice.issue_date for invoice in known.values())
+    _take(ctx, run, _search(ctx, DateRange(first, FOR_EVER)))
     return _mark_gone(ctx, missed - run.seen.invoices)
 
 

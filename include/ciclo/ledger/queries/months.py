@@ -259,6 +259,11 @@ class Measures:
     """Of every organization that was ever proved."""
 
 
+def period_count(session: Session) -> int:
+    """Return how many periods the ledger holds, of all organizations."""
+    return session.scalar(select(func.count()).select_from(Period)) or 0
+
+
 def measures(session: Session, today: date) -> Measures:
     """Read the figures in six statements; `today` is the day in São Paulo."""
     by_state = (

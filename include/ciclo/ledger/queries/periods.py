@@ -14,7 +14,7 @@ from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import SETTLED, Reason, ReasonKind
 from ciclo.ledger.queries.adjustments import AdjustmentRow, adjustments_of_period
 from ciclo.ledger.queries.nfses import NfseFilter, NfseSeen, invoices_with_nfse, nfses_of
-from ciclo.ledger.queries.paging import Listing, Page, PageRequest, Query, contains, counted, not_at_rest
+from ciclo.ledger.queries.paging import Listing, Page, PageRequest, Query, among_few, contains, counted, not_at_rest
 from ciclo.ledger.queries.trail import TrailEntry, trail_of
 from ciclo.ledger.tables import AuditEntry, Contract, Invoice, NotItsOwn, Period, Receivable, Rule, ScheduledUpdate
 
@@ -217,7 +217,11 @@ def refused_invoices(session: Session, organization_id: int, rule_id: int, perio
 
 
 def _conditions(organization_id: int, wanted: PeriodFilter) -> list[Any]:
-    conditions: list[Any] = [Period.organization_id == organization_id]
+    conditions: list[Any] = [
+        Period.organization_id == organization_id
+        if wanted.rule_id is None
+        else among_few(Period.organization_id, organization_id)
+    ]
     if wanted.window is not None:
         conditions += [Period.issue_date >= wanted.window.start, Period.issue_date < wanted.window.end]
     if wanted.contract_id is not None:
@@ -380,7 +384,7 @@ def _cells(
     query = (
         select(Period.rule_id, Period.id, Period.issue_date, Period.state, Period.gross_value)
         .where(
-            Period.organization_id == organization_id,
+            among_few(Period.organization_id, organization_id),
             Period.rule_id.in_(rule_ids),
             Period.issue_date >= window.start,
             Period.issue_date < window.end,

@@ -1,5 +1,6 @@
 """The audit trail for reading: of one thing, and of one Dag run with what it touched."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -8,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.states import Reason
-from ciclo.ledger.queries.paging import Listing
+from ciclo.ledger.queries.paging import Listing, among_few
 from ciclo.ledger.tables import AuditEntry, Contract, Period
 
 
@@ -120,8 +121,12 @@ def run_listing(organization_id: int, wanted: RunFilter) -> Listing[Touched]:
             Contract,
             and_(Contract.organization_id == Period.organization_id, Contract.contract_id == Period.contract_id),
         )
-        .where(*conditions)
     )
+
+    def narrow(order: Sequence[ColumnElement[Any]], limit: int, offset: int) -> ColumnElement[bool]:
+        wanted_ids = select(AuditEntry.id).where(*conditions).order_by(*order).limit(limit).offset(offset)
+        return AuditEntry.id.in_(wanted_ids.correlate(None))
+
     sorts: dict[str, Any] = {
         "at": AuditEntry.at,
         "subject": AuditEntry.subject,
@@ -130,7 +135,9 @@ def run_listing(organization_id: int, wanted: RunFilter) -> Listing[Touched]:
         "issue_date": Period.issue_date,
     }
     count = select(func.count()).select_from(AuditEntry).where(*conditions)
-    return Listing(count=count, rows=rows, build=Touched, sorts=sorts, key=(AuditEntry.id,), descending=True)
+    return Listing(
+        count, rows, Touched, sorts, key=(AuditEntry.id,), conditions=conditions, descending=True, narrow=narrow
+    )
 
 
 def run_counts(session: Session, organization_id: int, wanted: RunFilter) -> tuple[ChangeCount, ...]:
@@ -145,9 +152,11 @@ def run_counts(session: Session, organization_id: int, wanted: RunFilter) -> tup
 
 
 def _conditions(organization_id: int, wanted: RunFilter) -> list[ColumnElement[bool]]:
-    conditions = [AuditEntry.organization_id == organization_id, AuditEntry.dag_id == wanted.dag_id]
+    conditions = [AuditEntry.dag_id == wanted.dag_id]
     if wanted.run_id is not None:
-        conditions.append(AuditEntry.run_id == wanted.run_id)
+        conditions += [among_few(AuditEntry.organization_id, organization_id), AuditEntry.run_id == wanted.run_id]
+    else:
+        conditions.append(AuditEntry.organization_id == organization_id)
     if wanted.task_id is not None:
         conditions.append(AuditEntry.task_id == wanted.task_id)
     if wanted.map_index is not None:

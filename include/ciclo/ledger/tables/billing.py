@@ -25,7 +25,9 @@ class Period(Reasoned, Base):
             "state IN ('planned','waiting','submitting','in_doubt','issued','parked','cancelled')", name="state"
         ),
         CheckConstraint("state <> 'issued' OR invoice_id IS NOT NULL", name="issued_has_invoice"),
-        Index(None, "organization_id", "issue_date", "state"),  # the month's tiles and the grid
+        Index(  # the month's tiles without a look at the rows, and deep pages of the list in its order
+            "ix_periods_by_day", "organization_id", "issue_date", "id", "state", "gross_value"
+        ),
         Index(  # the claim, settling and the console's queue: only what is not at rest, a small part of the table
             "ix_periods_open",
             "organization_id",
@@ -164,7 +166,17 @@ class Receivable(Base):
     __tablename__ = "receivables"
     __table_args__ = (
         Index(None, "organization_id", "invoice_id"),
-        Index(None, "organization_id", "state", "due_date"),  # ageing
+        Index(  # ageing, what was collected, and deep pages of the list, without a look at the rows
+            "ix_receivables_by_state",
+            "organization_id",
+            "state",
+            "due_date",
+            "receivable_id",
+            "gone_at",
+            "gross_value",
+            "received_at",
+            "invoice_id",
+        ),
     )
 
     organization_id: Mapped[int] = mapped_column(primary_key=True)

@@ -21,6 +21,7 @@ class AuditEntry(Reasoned, Base):
     __table_args__ = (
         Index(None, "organization_id", "subject", "subject_id"),  # the trail of one thing
         Index(None, "organization_id", "at"),  # the newest
+        Index(None, "run_id", "dag_id"),  # what a Dag run did
     )
 
     id: Mapped[int] = mapped_column(ROW_ID, primary_key=True, autoincrement=True)
