@@ -103,5 +103,7 @@ def test_a_difference_of_an_issued_invoice_goes_into_the_next_one_or_into_one_of
         assert (row.kind, row.origin, row.unit_value > 0) == ("line", origin, True)
         assert row.description == f"Diferença de {period.accrual_month:%m/%Y}"
         assert message in page.text
+        for page in (f"/periods/{period.id}", f"/periods/{period.id}/adjust"):
+            assert row.description in acting.get(page).text, "what bills its difference stands on its page"
         session.rollback()
     engine.dispose()

@@ -10,7 +10,7 @@ import yaml
 from sqlalchemy import func, insert, inspect, select, text, update
 
 from ciclo.domain.states import PeriodState
-from ciclo.ledger.tables import Finding, Invoice, Organization, Period, Price, Receivable, RuleVersion
+from ciclo.ledger.tables import Finding, Invoice, Organization, Period, Price, Receivable, Rule, RuleVersion
 from console.factories import ORGANIZATION, SEEN
 from console.small_year import fill_small_year
 
@@ -73,6 +73,16 @@ def test_recurring_revenue_of_monthly_rules_is_what_their_periods_amount_to(year
         expected = connection.scalar(select(func.sum(Period.gross_value)).where(live))
     [found] = rows(year, "SELECT SUM(mrr) AS total FROM v_mrr")
     assert cents(found["total"]) == expected
+
+
+def test_a_difference_that_is_billed_by_itself_does_not_recur(year):
+    with year.begin() as connection:
+        number = connection.scalar(select(Period.rule_id).where(Period.gross_value.is_not(None)).limit(1))
+        before = rows(year, "SELECT 1 FROM v_mrr WHERE rule_id = :rule", rule=number)
+        title = {"title": "Diferença de 01/2026 [ciclo a17]"}
+        connection.execute(update(Rule).where(Rule.rule_id == number).values(title))
+    assert before
+    assert rows(year, "SELECT 1 FROM v_mrr WHERE rule_id = :rule", rule=number) == []
 
 
 def test_a_quarterly_period_counts_a_third_in_each_of_its_months(year):

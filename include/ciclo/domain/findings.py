@@ -31,6 +31,8 @@ class FindingKind(StrEnum):
     CUSTOMER_DIFFERS = "customer_differs"  # the invoice is for the contract's customer again
     VALUE_EDITED = "value_edited"  # the invoice has the value of its rule again
     ADJUSTMENT_LEFT_OUT = "adjustment_left_out"  # the invoice has it, or it is withdrawn
+    DIFFERENCE_REFUSED = "difference_refused"  # its rule is at the vendor, or it is withdrawn
+    DIFFERENCE_GIVEN_UP = "difference_given_up"  # it has its invoice, or it is withdrawn
     DESCRIPTION_DIFFERS = "description_differs"  # the invoice has the description of its rule again
     DATE_MOVED = "date_moved"  # it has the period's issue date again
     SPLIT = "split"  # it has as many receivables as its rule says
@@ -71,6 +73,8 @@ STOPS_CLOSING = frozenset(
         FindingKind.CUSTOMER_DIFFERS,
         FindingKind.VALUE_EDITED,
         FindingKind.ADJUSTMENT_LEFT_OUT,
+        FindingKind.DIFFERENCE_REFUSED,
+        FindingKind.DIFFERENCE_GIVEN_UP,
         FindingKind.UNEXPLAINED,
         FindingKind.ILLEGAL_TRANSITION,
         FindingKind.NOT_BILLED,

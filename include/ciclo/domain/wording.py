@@ -225,6 +225,14 @@ FINDINGS: Mapping[FindingKind, str] = {
         "invoice {invoice_id} lacks adjustments {adjustment_ids:list}: it is {found:brl}, with them {expected:brl}; "
         "{why}. Correct it at the vendor, or withdraw them and add a line to the next period"
     ),
+    _F.DIFFERENCE_REFUSED: N_(
+        "invoice {invoice_id} lacks {amount:brl}, and the vendor refuses the rule that would bill it by itself: "
+        "{error}. The next run asks again; to bill it otherwise, withdraw adjustment {adjustment_id}"
+    ),
+    _F.DIFFERENCE_GIVEN_UP: N_(
+        "invoice {invoice_id} lacks {amount:brl}, and rule {rule_id}, which was to bill it by itself, was deleted or "
+        "its period given up: plan that again, or delete the rule at the vendor and withdraw adjustment {adjustment_id}"
+    ),
     _F.AMOUNT_DIFFERS: N_("invoice {invoice_id}: what its receivables come to is {found:brl}, not {expected:brl}"),
     _F.DUE_DATE_CHANGED: N_(
         "invoice {invoice_id}, receivable {receivable_id}: due on {found}, by its rule on {expected}"

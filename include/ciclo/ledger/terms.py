@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from ciclo.domain.adjustments import Adjustment, Bill, BilledLine, adjusted
+from ciclo.domain.adjustments import Adjustment, Bill, BilledLine, adjusted, marks_in
 from ciclo.domain.coverage import coverage
 from ciclo.domain.due_dates import Charge, ChargeType
 from ciclo.domain.money import ZERO, cents
@@ -83,7 +83,19 @@ class RuleTerms:
         return adjusted(bill, some, self.covered(issue_date)) if some else bill
 
     def of_rule(self, rule_id: int, *, title: str | None, customer: Hashable, is_gone: bool = False) -> ContractRule:
-        """Return what tells whether a rule with these terms goes on where another one ended, or the other way round."""
+        """Return what tells whether a rule with these terms goes on where another one ended, or the other way round.
+
+        A rule that bills a difference by itself goes on nowhere, nor does another after it.
+        """
+        if marks_in(title):
+            return ContractRule(
+                rule_id=rule_id,
+                customer=customer,
+                recurrence=self.recurrence,
+                services=frozenset(),
+                texts=frozenset(),
+                is_gone=is_gone,
+            )
         services = (line.service_item_id or plain(line.name) for line in self.services)
         return ContractRule(
             rule_id=rule_id,

@@ -8,16 +8,25 @@ from sqlalchemy import select
 
 from ciclo.domain.adjustments import Prorating
 from ciclo.domain.recurrence import DateRange
+from ciclo.domain.wording import said_of_finding
 from ciclo.jobs.adjustments import bill_complements, correct_invoices
+from ciclo.jobs.closing.close import close_month, refresh_rules
 from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.reconciliation.reconcile import reconcile
 from ciclo.jobs.rules.read import read_contract_list
-from ciclo.ledger.actions import NotPossible, bill_complement, bill_difference, difference, set_policy
+from ciclo.ledger.actions import (
+    NotPossible,
+    bill_complement,
+    bill_difference,
+    difference,
+    set_policy,
+    withdraw_adjustment,
+)
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import Adjustment, Finding, Invoice, Period
-from company import ORGANIZATION, TODAY, company, rule
+from company import ORGANIZATION, TODAY, company, rule, scheduled_update
 
 JANUARY = DateRange.month_of(date(2026, 1, 1))
 OPTIONS = IssueOptions(concurrency=1, lease=timedelta(minutes=10), grace=timedelta(minutes=5))
@@ -35,12 +44,12 @@ def billed(sandbox, lite_job):
     period = ctx.session.scalars(select(Period)).one()
     box.emit(period.invoice_id)
     reconcile(ctx, today=TODAY, recheck_days=400)
-    short(ctx, "120.00")
+    short(ctx, period, "120.00")
     return box, ctx, period
 
 
-def short(ctx, value):
-    invoice = ctx.session.scalars(select(Invoice)).one()
+def short(ctx, period, value):
+    invoice = ctx.session.get(Invoice, (ORGANIZATION, period.invoice_id))
     invoice.gross_value = Decimal(value)
     ctx.session.commit()
 
@@ -70,6 +79,27 @@ def differences(box):
     return [title for title in titles if title.startswith("Diferença")], values
 
 
+def shown(ctx):
+    """The open findings about differences, in words."""
+    query = select(Finding).where(Finding.kind.startswith("difference_"), Finding.closed_at.is_(None))
+    return [said_of_finding(each.kind, each.facts) for each in ctx.session.scalars(query)]
+
+
+def withdrawn(ctx, adjustment_id):
+    withdraw_adjustment(ctx.session, ORGANIZATION, adjustment_id, person="ana", note="otherwise", at=ctx.clock())
+    ctx.session.commit()
+
+
+def text_of_its_nfse(box, ctx, text):
+    state = box.state()
+    box.put_state(state | {"invoice_rules": [state["invoice_rules"][0] | {"nfe_body": text}]})
+    expand_rules(ctx, Scope(JANUARY), seen_on=TODAY)
+
+
+def own_rule(box):
+    return next(each for each in box.state()["invoice_rules"] if "[ciclo a" in each["additional_information"]["title"])
+
+
 def test_it_gets_a_rule_of_a_single_day_and_one_invoice_once(billed):
     box, ctx, period = billed
     assert "R$ 30,00 will be billed by an invoice of its own" in asked(ctx, period).message
@@ -83,7 +113,7 @@ def test_it_gets_a_rule_of_a_single_day_and_one_invoice_once(billed):
     [row] = ctx.session.scalars(select(Adjustment)).all()
     assert (row.state, row.rule_id) == ("used", None)
     assert differences(box) == ([f"Diferença de 01/2026 [ciclo a{row.id}]"], ["30.0"])
-    assert not ctx.session.scalars(select(Finding).where(Finding.kind == "adjustment_left_out")).all()
+    assert shown(ctx) == []
 
 
 @pytest.mark.parametrize(("kind", "there"), [("reset_after", True), ("reset_before", False)])
@@ -106,7 +136,7 @@ def test_a_lost_answer_is_settled_by_the_mark_in_the_title(billed, clock, kind, 
 
 def test_a_credit_needs_the_next_invoice(billed):
     _box, ctx, period = billed
-    short(ctx, "180.00")
+    short(ctx, period, "180.00")
 
     with pytest.raises(NotPossible, match=r"-R\$ 30,00 are to be credited"):
         asked(ctx, period)
@@ -117,3 +147,160 @@ def test_where_the_rule_issues_no_further_invoice_one_of_its_own_is_offered(bill
 
     with pytest.raises(NotPossible, match="by an invoice of its own"):
         bill_difference(ctx.session, ORGANIZATION, period.id, person="ana", note="agreed", at=ctx.clock())
+
+
+def test_what_the_vendor_refuses_is_shown_and_asked_again_until_it_is_billed(billed):
+    box, ctx, period = billed
+    asked(ctx, period)
+    text_of_its_nfse(box, ctx, "")  # the vendor takes no rule without
+
+    assert run(ctx).left_out == 1
+    [said] = shown(ctx)
+    assert "lacks R$ 30,00, and the vendor refuses the rule" in said
+    assert "withdraw adjustment 1" in said
+    assert run(ctx).left_out == 1, "asked again"
+    assert len(shown(ctx)) == 1
+    text_of_its_nfse(box, ctx, "$DESCRICAO")
+
+    assert run(ctx).created == 1
+    assert run(ctx).invoiced == 1
+    assert shown(ctx) == []
+    assert differences(box)[1] == ["30.0"]
+
+
+def test_what_is_refused_may_be_withdrawn_and_is_a_difference_again(billed):
+    box, ctx, period = billed
+    asked(ctx, period)
+    text_of_its_nfse(box, ctx, "")
+    run(ctx)
+    withdrawn(ctx, 1)
+
+    assert run(ctx).counts() == dict.fromkeys(("created", "there", "invoiced", "left_out", "in_doubt"), 0)
+    assert shown(ctx) == []
+    assert difference(ctx.session, ORGANIZATION, period).amount == Decimal(30)
+    assert differences(box) == ([], [])
+
+
+def test_a_rule_that_a_person_deletes_before_its_invoice_is_shown_and_may_be_asked_for_again(billed):
+    box, ctx, period = billed
+    asked(ctx, period)
+    bill_complements(ctx, Scope(JANUARY), OPTIONS)
+    with pytest.raises(NotPossible, match="bills adjustment 1 by itself: delete that rule"):
+        withdrawn(ctx, 1)
+    box.put_state(box.state() | {"behaviour": {"on_rule_deleted": "delete_to_emit"}})
+    number = own_rule(box)["id"]
+    assert box.call("DELETE", f"contracts/10/invoice_rules/{number}")[0] in (200, 204)
+    expand_rules(ctx, Scope(JANUARY), seen_on=TODAY)
+    expand_rules(ctx, Scope(JANUARY), seen_on=TODAY)  # one answer without it proves nothing
+
+    assert run(ctx).left_out == 1
+    [said] = shown(ctx)
+    assert f"rule {number}, which was to bill it by itself, was deleted" in said
+    assert run(ctx).counts()["created"] == 0, "nobody asked for it again"
+    withdrawn(ctx, 1)
+    assert asked(ctx, period).changed
+    assert run(ctx).created == 1
+    assert run(ctx).invoiced == 1
+    assert shown(ctx) == []
+    assert differences(box) == (["Diferença de 01/2026 [ciclo a2]"], ["30.0"])
+
+
+def test_an_invoice_of_its_own_that_a_person_cancels_is_a_finding_of_its_own_period(billed):
+    box, ctx, period = billed
+    asked(ctx, period)
+    run(ctx)
+    run(ctx)
+    own = ctx.session.scalars(select(Period).where(Period.rule_id == own_rule(box)["id"])).one()
+    box.cancel(own.invoice_id)
+    reconcile(ctx, today=TODAY, recheck_days=400)
+
+    kinds = ctx.session.scalars(select(Finding.kind).where(Finding.subject_id == own.invoice_id)).all()
+    assert "cancelled_remotely" in kinds
+    assert run(ctx).counts()["created"] == 0, "the period is billed again, by a person"
+    short(ctx, period, "120.00")
+    assert difference(ctx.session, ORGANIZATION, period) is None, "it is taken on"
+
+
+def test_a_title_that_a_person_cleans_up_makes_no_second_rule(billed):
+    box, ctx, period = billed
+    asked(ctx, period)
+    bill_complements(ctx, Scope(JANUARY), OPTIONS)
+    own = own_rule(box)
+    timing = own["additional_information"] | {"title": "Diferença combinada"}
+    state = box.state()
+    rules = [
+        each | ({"additional_information": timing} if each["id"] == own["id"] else {})
+        for each in state["invoice_rules"]
+    ]
+    box.put_state(state | {"invoice_rules": rules})
+    expand_rules(ctx, Scope(JANUARY), seen_on=TODAY)
+
+    for _ in range(3):
+        run(ctx)
+
+    assert len(box.state()["invoice_rules"]) == 2
+    assert differences(box)[1] == ["30.0"]
+
+
+@pytest.mark.parametrize("generates", [True, False])
+def test_differences_of_two_rules_for_one_month_are_two_invoices_and_the_month_closes(
+    sandbox, lite_job, clock, generates
+):
+    once = {"timing": {"end_date": "2026-01-31"}, "init_date": "2026-01-01"}
+    rules = [rule(1, **once), rule(2, gross_value="99.9", **once)]
+    behaviour = {"emit_on_issue_date": False, "payments": [], "generate_invoices": generates}
+    box = sandbox(company(*rules, behaviour=behaviour))
+    ctx = lite_job(box)
+    read_contract_list(ctx)
+    expand_rules(ctx, Scope(JANUARY), seen_on=TODAY)
+    issue_due_periods(ctx, Scope(JANUARY), OPTIONS, owner="run")
+    periods = ctx.session.scalars(select(Period).order_by(Period.rule_id)).all()
+    for period, value in zip(periods, ("120.00", "90.00"), strict=True):
+        box.edit(period.invoice_id, gross_value=value)
+        box.emit(period.invoice_id)
+    reconcile(ctx, today=TODAY, recheck_days=400)
+    for period in periods:
+        asked(ctx, period)
+    run(ctx)
+    run(ctx)
+
+    assert sorted(differences(box)[1]) == ["30.0", "9.9"]
+    clock.advance(minutes=60 * 24 * 30)
+    box.set_clock(date(2026, 2, 9))
+    refresh_rules(ctx, JANUARY, seen_on=ctx.today)
+    attempt = close_month(ctx, date(2026, 1, 1), today=ctx.today, reports=None)
+    lines = {line.rule_id: (line.verdict, line.expected, line.invoiced) for line in attempt.report.proof.lines}
+    own = sorted(each["id"] for each in box.state()["invoice_rules"] if each["id"] > 2)
+    assert [lines[number] for number in own] == [
+        ("billed", Decimal(30), Decimal(30)),
+        ("billed", Decimal("9.90"), Decimal("9.90")),
+    ]
+    assert sum(invoiced for _, _, invoiced in lines.values()) == Decimal("249.90"), "what the rules say, to the cent"
+    said = {finding.kind for finding in attempt.report.findings}
+    assert said <= {"value_edited"}, "what a person edited; of differences, duplicates or strangers nothing"
+    for finding in attempt.report.findings:
+        finding.acknowledged_at, finding.acknowledged_by = ctx.clock(), "ana"
+    ctx.session.commit()
+    assert close_month(ctx, date(2026, 1, 1), today=ctx.today, reports=None).closed
+
+
+def test_a_readjustment_of_its_rule_leaves_it_as_it_is_and_it_has_none_of_its_own(sandbox, lite_job):
+    update = scheduled_update(500, init_date="2026-01-05")
+    box = sandbox(
+        company(rule(1, init_date="2026-01-01", scheduled_updates=[update], timing={"end_date": "2027-01-01"}))
+    )
+    ctx = lite_job(box)
+    read_contract_list(ctx)
+    expand_rules(ctx, Scope(JANUARY), seen_on=TODAY)
+    issue_due_periods(ctx, Scope(JANUARY), OPTIONS, owner="run")
+    period = ctx.session.scalars(select(Period).where(Period.issue_date < JANUARY.end)).one()
+    assert period.state == "issued"
+    box.emit(period.invoice_id)
+    reconcile(ctx, today=TODAY, recheck_days=400)
+    short(ctx, period, "120.00")
+    asked(ctx, period)
+    run(ctx)
+    run(ctx)
+
+    assert not own_rule(box).get("scheduled_updates")
+    assert differences(box)[1] == ["30.0"]

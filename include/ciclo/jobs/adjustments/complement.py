@@ -2,8 +2,8 @@
 
 A rule is what everybody can read: it is planned, its invoice made or taken over, issued and proved like any other. The
 order is the protocol: read the contract's rules, claim, commit, POST, record, commit. The rule carries its adjustment's
-mark in its title; by that it is found again, in the ledger or at the vendor, instead of being created twice. The
-adjustment is used once the rule's invoice is there.
+mark in its title; by that it is found again, in the ledger or at the vendor, instead of being created twice, and by its
+id once that is known. The adjustment is used once the rule's invoice is there.
 """
 
 import logging
@@ -19,19 +19,23 @@ from ciclo.billimatic import (
     OutcomeUnknownError,
     RejectedError,
 )
+from ciclo.billimatic.models import InvoiceRule
 from ciclo.domain.adjustments import mark_of, marks_in
+from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.states import PeriodState
+from ciclo.domain.states import Fact, PeriodState
 from ciclo.failpoints import failpoint
-from ciclo.jobs.adjustments.correct import left_out
 from ciclo.jobs.context import IssueOptions, JobContext
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.periods.plan import Backdated
-from ciclo.ledger.repositories import Scope
+from ciclo.ledger.repositories import Disagreement, Scope, complement_rule
 from ciclo.ledger.tables import Adjustment, Period, Rule
 from ciclo.ledger.terms import RuleTerms
 
 log = logging.getLogger("ciclo")
+
+LEFT_OUT = (FindingKind.DIFFERENCE_REFUSED, FindingKind.DIFFERENCE_GIVEN_UP)
+"""What says that a difference is billed by nobody."""
 
 
 @dataclass(slots=True)
@@ -54,6 +58,8 @@ class ComplementOutcome:
 def bill_complements(ctx: JobContext, scope: Scope, options: IssueOptions) -> ComplementOutcome:
     """Create the rules of differences that are billed by an invoice of their own, and plan these. Commits.
 
+    What the vendor refuses, or a person took away there, is a finding until it is billed or withdrawn.
+
     Args:
         ctx: the run, of an organization that may bill.
         scope: contracts and shard; its window does not matter.
@@ -64,11 +70,20 @@ def bill_complements(ctx: JobContext, scope: Scope, options: IssueOptions) -> Co
     """
     options.require_lease(ctx.api)
     outcome = ComplementOutcome()
-    for each, period in ctx.adjustments.complements(scope):
-        rules = ctx.contracts.rules_of([each.contract_id])
-        own = next((rule for rule in rules if each.id in marks_in(rule.title)), None)
+    complements = ctx.adjustments.complements(scope)
+    still_open = {each.id for each, _ in complements}
+    for kind in LEFT_OUT:
+        over = {
+            each.subject_id
+            for each in ctx.findings.open_of_kind(kind).values()
+            if scope.holds(each.contract_id or 0) and each.facts.get("adjustment_id") not in still_open
+        }
+        ctx.findings.settle((), examined={"invoice": over}, kinds=(kind,), at=ctx.clock())
+    for each, period in complements:
+        rules, known = ctx.contracts.rules_of([each.contract_id]), complement_rule(each.key)
+        own = next((rule for rule in rules if rule.rule_id == known or each.id in marks_in(rule.title)), None)
         if own is not None:
-            outcome.invoiced += _note_invoice(ctx, each, period, own)
+            _follow(ctx, each, period, own, outcome)
         elif ctx.adjustments.doubtful(period.id, ctx.clock()) is not None:
             outcome.in_doubt += 1
         else:
@@ -77,30 +92,42 @@ def bill_complements(ctx: JobContext, scope: Scope, options: IssueOptions) -> Co
     return outcome
 
 
-def _note_invoice(ctx: JobContext, each: Adjustment, period: Period, own: Rule) -> int:
-    """Remember the invoice of a difference's rule, once it is there."""
+def _follow(ctx: JobContext, each: Adjustment, period: Period, own: Rule, outcome: ComplementOutcome) -> None:
+    """See what became of the rule that bills a difference: its invoice is there, still to come, or will not come."""
+    use, is_gone = (period.id, period.reference_sequence), own.gone_at is not None
+    ctx.adjustments.billed_by(each, own.rule_id)
     days = DateRange.days(own.init_date, own.init_date)
-    mine = Scope(days, (own.contract_id,), rule_ids=(own.rule_id,))
-    made = ctx.periods.in_state(PeriodState.ISSUED, scope=mine)
-    for one in made:
-        use = period.id, period.reference_sequence
-        ctx.adjustments.used(use, one.issue_date, [each.id], one.invoice_id or 0, at=ctx.clock())
-    return len(made)
+    mine = ctx.periods.in_state(*PeriodState, scope=Scope(days, (own.contract_id,), rule_ids=(own.rule_id,)))
+    made = next((one for one in mine if one.state == PeriodState.ISSUED), None)
+    if made is not None:
+        ctx.adjustments.used(use, made.issue_date, [each.id], made.invoice_id or 0, at=ctx.clock())
+        outcome.invoiced += 1
+    was_due = bool(mine) or own.init_date < ctx.today
+    given_up = (is_gone or was_due) and all(one.state == PeriodState.CANCELLED for one in mine)
+    if given_up:
+        outcome.left_out += 1
+        if is_gone:
+            ctx.adjustments.not_sent(use, at=ctx.clock())  # nothing bills it any more: it may be withdrawn
+    kind = FindingKind.DIFFERENCE_GIVEN_UP if given_up else None
+    _tell(ctx, each, period, kind, rule_id=own.rule_id)
 
 
 def _create(
     ctx: JobContext, each: Adjustment, period: Period, options: IssueOptions, outcome: ComplementOutcome
 ) -> None:
-    use = period.id, period.reference_sequence
+    use, known = (period.id, period.reference_sequence), complement_rule(each.key)
     terms = RuleTerms.read(ctx.contracts.versions([period.rule_id])[period.rule_id][-1].terms)
     ctx.session.commit()  # no transaction stays open while the vendor is asked
     day = ctx.today
     try:
-        timings = [rule.additional_information for rule in ctx.api.invoice_rules(each.contract_id).whole()]
-        there = next((one for one in timings if one is not None and each.id in marks_in(one.title)), None)
+        there = next((rule for rule in ctx.api.invoice_rules(each.contract_id).whole() if _bills(rule, each)), None)
         if there is not None:
             outcome.there += 1
-            day = there.init_date or day
+        elif known is not None:  # deleted before Ciclo read it
+            ctx.adjustments.not_sent(use, at=ctx.clock())
+            _tell(ctx, each, period, FindingKind.DIFFERENCE_GIVEN_UP, rule_id=known)
+            outcome.left_out += 1
+            return
         else:
             until = ctx.clock() + options.lease
             used = ctx.adjustments.in_invoice(use)
@@ -109,7 +136,7 @@ def _create(
             ctx.session.commit()
             failpoint("adjust.begun")
             time_left = (until - timedelta(seconds=ctx.api.longest_request) - ctx.clock()).total_seconds()
-            ctx.api.create_invoice_rule(each.contract_id, _rule_body(each, terms, day), within=time_left)
+            there = ctx.api.create_invoice_rule(each.contract_id, _rule_body(each, terms, day), within=time_left)
             failpoint("adjust.created")
             outcome.created += 1
     except OutcomeUnknownError:
@@ -122,17 +149,46 @@ def _create(
         raise
     except (RejectedError, NotFoundError, BadRequestError) as error:
         ctx.adjustments.not_sent(use, at=ctx.clock())
-        amount = str(each.unit_value)
-        seen = [left_out(period, [each.id], None, amount, f"the API refused its rule ({error})")]
-        ctx.findings.settle(seen, examined={"invoice": ()}, kinds=(seen[0].kind,), at=ctx.clock())
+        _tell(ctx, each, period, FindingKind.DIFFERENCE_REFUSED, error=str(error))
         outcome.left_out += 1
         return
     except ApiError as error:
         ctx.adjustments.not_sent(use, at=ctx.clock())
         log.warning("contract %d, adjustment %d: not billed yet: %s", each.contract_id, each.id, error)
         return
+    ctx.adjustments.billed_by(each, there.id)
+    _tell(ctx, each, period, None)
+    if there.additional_information is not None and there.additional_information.init_date is not None:
+        day = there.additional_information.init_date
     days = DateRange.days(min(day, ctx.today), ctx.today)
     expand_rules(ctx, Scope(days, (each.contract_id,)), seen_on=ctx.today, backdated=Backdated.PLAN)
+
+
+def _bills(rule: InvoiceRule, each: Adjustment) -> bool:
+    """Whether a rule at the vendor is the one that bills a difference."""
+    timing = rule.additional_information
+    return rule.id == complement_rule(each.key) or (timing is not None and each.id in marks_in(timing.title))
+
+
+def _tell(ctx: JobContext, each: Adjustment, period: Period, kind: FindingKind | None, **more: Fact) -> None:
+    """Show a person that a difference is billed by nobody; without a kind, that this is over."""
+    amount, subject = str(each.unit_value), ("invoice", period.invoice_id or 0)
+    facts: dict[str, Fact] = {
+        "period_id": period.id,
+        "invoice_id": period.invoice_id,
+        "adjustment_id": each.id,
+        "amount": amount,
+    }
+    seen, over = [], []
+    for one in LEFT_OUT:
+        known = ctx.findings.open_of_kind(one).get(subject)
+        if one is kind:
+            seen.append(
+                Disagreement.of_period(one, subject, period.identity, facts=facts | more, amount=each.unit_value)
+            )
+        elif known is not None and known.facts.get("adjustment_id") == each.id:
+            over.append(one)
+    ctx.findings.settle(seen, examined={"invoice": {subject[1]}}, kinds=over, at=ctx.clock())
 
 
 def _rule_body(each: Adjustment, terms: RuleTerms, day: date) -> dict[str, Any]:

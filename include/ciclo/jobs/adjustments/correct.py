@@ -125,11 +125,10 @@ def correct_invoices(ctx: JobContext, scope: Scope, options: IssueOptions) -> Co
     outcome = CorrectionOutcome()
     lacking = ctx.adjustments.lacking(scope)
     standing = ctx.findings.open_of_kind(FindingKind.ADJUSTMENT_LEFT_OUT).values()
-    wanted = {*lacking, *(period.id for _, period in ctx.adjustments.complements(scope))}
     cured = {
         finding.subject_id
         for finding in standing
-        if scope.holds(finding.contract_id or 0) and finding.facts.get("period_id") not in wanted
+        if scope.holds(finding.contract_id or 0) and finding.facts.get("period_id") not in lacking
     }
     _settle_findings(ctx, [], cured)
     ctx.session.commit()
@@ -187,7 +186,7 @@ def _lacking(ctx: JobContext, period_ids: Sequence[int], batch: _Batch, outcome:
             outcome.left_out += 1
             batch.examined.add(period.invoice_id or 0)
             ids = [each.id for each in snapshots[period.rule_id].adjustments if each.is_for(period.issue_date)]
-            batch.seen.append(left_out(period, ids, None, None, str(error)))
+            batch.seen.append(_left_out(period, ids, None, None, str(error)))
             continue
         if each.pending:
             found.append(each)
@@ -346,10 +345,12 @@ def _as_it_is(ctx: JobContext, each: _Lacking, invoice: Invoice, now: datetime) 
 
 def _leave_out(each: _Lacking, invoice: Invoice, why: str, batch: _Batch, outcome: CorrectionOutcome) -> None:
     outcome.left_out += 1
-    batch.seen.append(left_out(each.period, each.pending, str(cents(invoice.gross_value)), str(each.wanted.total), why))
+    batch.seen.append(
+        _left_out(each.period, each.pending, str(cents(invoice.gross_value)), str(each.wanted.total), why)
+    )
 
 
-def left_out(period: Period, ids: Iterable[int], found: str | None, expected: str | None, why: str) -> Disagreement:
+def _left_out(period: Period, ids: Iterable[int], found: str | None, expected: str | None, why: str) -> Disagreement:
     """Return the finding that adjustments of a period are in no invoice. Amounts are BRL, as text."""
     numbers = sorted(ids)
     return Disagreement.of_period(

@@ -11,6 +11,7 @@ from decimal import Decimal
 from functools import cached_property
 
 from ciclo.billimatic.models import Contract, Invoice, InvoiceRule, Nfse
+from ciclo.domain.adjustments import marks_in
 from ciclo.domain.calendar import add_days, add_months, first_of_month
 from ciclo.domain.coverage import gaps, months_of, pays_again
 from ciclo.domain.errors import DomainError
@@ -264,6 +265,8 @@ class _Contract:
     def _ends(self, rule: AuditedRule) -> None:
         end, today = rule.terms.recurrence.end_date, self.range.as_of
         if end is None or not today <= end <= add_days(today, ENDS_SOON) or self._billed_until is not None:
+            return
+        if marks_in(rule.title):  # it bills a difference, once
             return
         if rule.terms.recurrence.init_date > end or any(rule in followed for followed in self._followed.values()):
             return

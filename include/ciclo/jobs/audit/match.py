@@ -57,9 +57,13 @@ class AuditedRule:
     @cached_property
     def contract_rule(self) -> ContractRule:
         """What tells whether it goes on where another rule ended."""
+        return self.terms.of_rule(self.rule.id, title=self.title, customer=self.customer)
+
+    @property
+    def title(self) -> str | None:
+        """What the vendor's screens call it."""
         timing = self.rule.additional_information
-        title = timing.title if timing is not None else None
-        return self.terms.of_rule(self.rule.id, title=title, customer=self.customer)
+        return timing.title if timing is not None else None
 
     def period(self, issue_date: date) -> "AuditedPeriod":
         """Return the period with that issue date."""

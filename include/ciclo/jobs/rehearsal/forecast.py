@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import select
 
+from ciclo.domain.adjustments import marks_in
 from ciclo.domain.calendar import add_days, add_months, first_of_month, month_end
 from ciclo.domain.money import ZERO, total
 from ciclo.domain.price_index import PriceIndex
@@ -308,7 +309,7 @@ def _ending(state: Json, expected: _Future) -> Iterator[Json]:
     for rule in sorted(state["invoice_rules"], key=lambda each: each["id"]):
         timing, period = rule.get("additional_information") or {}, last.get(rule["id"])
         end = day_of(timing.get("end_date"))
-        if period is None or end is None or end >= expected.until:
+        if period is None or end is None or end >= expected.until or marks_in(timing.get("title")):
             continue
         unit = PeriodUnit(timing.get("period_unit") or PeriodUnit.MONTHLY)
         recurrence = Recurrence(period.issue_date, unit, int(timing.get("month_quantity") or 1))

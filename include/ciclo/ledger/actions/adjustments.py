@@ -20,7 +20,15 @@ from ciclo.domain.wording import plain_words
 from ciclo.ledger.actions.act import ActionOutcome, NoSuchRow, NotPossible, usable_note
 from ciclo.ledger.actions.adjustment_checks import AdjustmentError, NewAdjustment, Refusal, known_of, row_of
 from ciclo.ledger.errors import LedgerError
-from ciclo.ledger.repositories import Actor, AdjustmentRepository, AdjustmentState, PeriodRepository, Scope
+from ciclo.ledger.repositories import (
+    COMPLEMENT,
+    Actor,
+    AdjustmentRepository,
+    AdjustmentState,
+    PeriodRepository,
+    Scope,
+    complement_rule,
+)
 from ciclo.ledger.tables import Adjustment as AdjustmentRow
 from ciclo.ledger.tables import AdjustmentUse, Period
 from ciclo.locale import _
@@ -227,6 +235,11 @@ def _require_unused(session: Session, adjustment: AdjustmentRow, from_date: date
             raise NotPossible(
                 f"Adjustment {adjustment.id} is in invoice {invoice_id} of {issue_date}: add a line that takes it back "
                 "to the next period, or cancel the invoice at the vendor and bill the period again."
+            )
+        if use == "sending" and (rule_id := complement_rule(adjustment.key)) and adjustment.origin == COMPLEMENT:
+            raise NotPossible(
+                f"Rule {rule_id} bills adjustment {adjustment.id} by itself: delete that rule at the vendor; the next "
+                "run sees it, then withdraw."
             )
         if use == "sending" and state in (PeriodState.SUBMITTING, PeriodState.IN_DOUBT, PeriodState.ISSUED):
             raise NotPossible(f"Adjustment {adjustment.id} is on its way to the vendor: try again when it has arrived.")

@@ -22,14 +22,11 @@ from ciclo.domain.states import PeriodState
 from ciclo.ledger.actions.act import ActionOutcome, NotPossible, locked_period, usable_note
 from ciclo.ledger.actions.adjustment_checks import PARTICULARS, NewAdjustment
 from ciclo.ledger.actions.adjustments import AdjustmentsRefused, add_adjustments
-from ciclo.ledger.queries.adjustments import bill_of
+from ciclo.ledger.queries.adjustments import DIFFERENCE, DIFFERENCES, bill_of
 from ciclo.ledger.repositories import COMPLEMENT, Actor, AdjustmentRepository, ContractRepository
 from ciclo.ledger.tables import Adjustment, Invoice, Period
 from ciclo.ledger.terms import RuleTerms
 from ciclo.locale import _
-
-ORIGIN = "difference"
-"""Where such an adjustment comes from; its key begins with the period's id."""
 
 LOOKED_AHEAD = timedelta(days=800)
 NEXT_DATES = 60
@@ -108,7 +105,7 @@ def put_into_next(session: Session, period: Period, amount: Decimal, *, person: 
         note=note,
     )
     try:
-        add_adjustments(session, organization_id, [line], origin=ORIGIN, person=person, at=at)
+        add_adjustments(session, organization_id, [line], origin=DIFFERENCE, person=person, at=at)
     except AdjustmentsRefused as refused:
         raise NotPossible(str(refused.errors[0])) from None
     return day
@@ -170,7 +167,7 @@ def _lines(session: Session, period: Period) -> Sequence[Adjustment]:
     query = select(Adjustment).where(
         Adjustment.organization_id == period.organization_id,
         Adjustment.contract_id == period.contract_id,
-        Adjustment.origin.in_([ORIGIN, COMPLEMENT]),
+        Adjustment.origin.in_(DIFFERENCES),
         Adjustment.key.startswith(f"{period.id}:"),
     )
     return session.scalars(query).all()

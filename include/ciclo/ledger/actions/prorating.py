@@ -93,9 +93,11 @@ def part_months(session: Session, organization_id: int, rule_ids: Iterable[int],
             customer = contracts[each.contract_id].customer_id
             known.setdefault(each.contract_id, []).append(contract_rule(each, terms[each.rule_id], customer))
     found: list[PartMonth] = []
+    differences = AdjustmentRepository(session, organization_id, Actor()).complement_rules(contracts)
     for rule_id, rule in sorted(rules.items()):
         contract = contracts.get(rule.contract_id)
-        if contract is not None and rule_id in terms and not marks_in(rule.title):  # a difference is no service
+        is_service = not marks_in(rule.title) and rule_id not in differences
+        if contract is not None and rule_id in terms and is_service:
             mine = contract_rule(rule, terms[rule_id], contract.customer_id)
             begins = not any(_goes_on(mine, each) for each in known.get(rule.contract_id, ()))
             found += _of_rule(rule, terms[rule_id], contract.payload, window, begins=begins)

@@ -15,7 +15,14 @@ from ciclo.domain.money import ZERO
 from ciclo.domain.pricing import Price
 from ciclo.domain.recurrence import DateRange
 from ciclo.ledger.queries.paging import Listing, counted
-from ciclo.ledger.repositories import Actor, AdjustmentRepository, ContractRepository, PriceRepository, UseState
+from ciclo.ledger.repositories import (
+    COMPLEMENT,
+    Actor,
+    AdjustmentRepository,
+    ContractRepository,
+    PriceRepository,
+    UseState,
+)
 from ciclo.ledger.repositories.prices import history
 from ciclo.ledger.tables import Adjustment, AdjustmentUse, Period
 from ciclo.ledger.terms import RuleTerms
@@ -58,6 +65,11 @@ class AdjustmentRow:
     invoice_id: int | None
     """The newest invoice that has it."""
 
+
+DIFFERENCE = "difference"
+"""Where a line comes from that bills an earlier invoice's difference; its key begins with that period's id."""
+
+DIFFERENCES = (DIFFERENCE, COMPLEMENT)
 
 COLUMNS: tuple[Any, ...] = (
     Adjustment.id,
@@ -103,7 +115,7 @@ def adjustment_listing(organization_id: int, wanted: AdjustmentFilter) -> Listin
 
 
 def adjustments_of_period(session: Session, organization_id: int, period: Any) -> tuple[AdjustmentRow, ...]:
-    """Return what is for a period's planned date and is not withdrawn, in one statement.
+    """Return what is for a period's planned date and is not withdrawn, and what bills its difference, in one statement.
 
     Args:
         session: the ledger.
@@ -113,9 +125,14 @@ def adjustments_of_period(session: Session, organization_id: int, period: Any) -
     conditions = [
         Adjustment.organization_id == organization_id,
         Adjustment.contract_id == period.contract_id,
-        or_(_of_all_rules(), Adjustment.rule_id == period.rule_id),
         Adjustment.state != "withdrawn",
-        *_for_days(DateRange.days(period.issue_date, period.issue_date)),
+        or_(
+            and_(
+                or_(_of_all_rules(), Adjustment.rule_id == period.rule_id),
+                *_for_days(DateRange.days(period.issue_date, period.issue_date)),
+            ),
+            and_(Adjustment.origin.in_(DIFFERENCES), Adjustment.key.startswith(f"{period.id}:")),
+        ),
     ]
     rows = session.execute(select(*COLUMNS).where(*conditions).order_by(Adjustment.id))
     return tuple(AdjustmentRow(*row) for row in rows)

@@ -6,6 +6,7 @@ from ciclo.ledger.repositories.adjustments import (
     AdjustmentState,
     KnownAdjustment,
     UseState,
+    complement_rule,
 )
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.closings import AsClosed, ClosingRepository
@@ -69,5 +70,6 @@ __all__ = [
     "Version",
     "WebhookRepository",
     "Written",
+    "complement_rule",
     "version_on",
 ]

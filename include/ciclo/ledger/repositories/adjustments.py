@@ -34,7 +34,8 @@ class AdjustmentState(StrEnum):
 
 
 COMPLEMENT = "complement"
-"""Where a difference comes from that is billed by an invoice of its own; its key begins with the period's id."""
+"""Where a difference comes from that is billed by an invoice of its own. Its key is `period:number`, and
+`period:number:rule` once the rule that bills it is at the vendor: its mark in the rule's title may be edited there."""
 
 
 class UseState(StrEnum):
@@ -44,6 +45,12 @@ class UseState(StrEnum):
     USED = "used"
     UNSENT = "unsent"
     """It certainly did not arrive."""
+
+
+def complement_rule(key: str) -> int | None:
+    """Return the rule that bills a difference by itself, by the difference's key; None while there is none."""
+    parts = key.split(":")
+    return int(parts[2]) if len(parts) == 3 else None
 
 
 PeriodUse = tuple[int, int]
@@ -182,6 +189,18 @@ class AdjustmentRepository:
         some = select(Period).where(Period.id.in_([period_id for period_id, _ in rows]))
         periods = {period.id: period for period in self._session.scalars(some)} if rows else {}
         return [(row, periods[period_id]) for period_id, row in rows]
+
+    def complement_rules(self, contract_ids: Collection[int]) -> set[int]:
+        """Return the rules of some contracts that bill a difference by themselves, whatever their titles say by now."""
+        mine = self._belongs(), Adjustment.origin == COMPLEMENT, Adjustment.contract_id.in_(contract_ids)
+        keys = self._session.scalars(select(Adjustment.key).where(*mine))
+        return {rule_id for key in keys if (rule_id := complement_rule(key)) is not None}
+
+    def billed_by(self, complement: Adjustment, rule_id: int) -> None:
+        """Remember the rule that bills a difference by itself. Flushes."""
+        if complement_rule(complement.key) is None:
+            complement.key = f"{complement.key}:{rule_id}"
+            self._session.flush()
 
     def doubtful(self, period_id: int, now: datetime) -> datetime | None:
         """Return until when something that was sent for a period may still arrive; None if nothing may."""
