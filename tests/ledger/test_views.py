@@ -76,9 +76,10 @@ def test_recurring_revenue_of_monthly_rules_is_what_their_periods_amount_to(year
 
 
 def test_a_difference_that_is_billed_by_itself_does_not_recur(year):
-    with year.begin() as connection:
+    with year.connect() as connection:
         number = connection.scalar(select(Period.rule_id).where(Period.gross_value.is_not(None)).limit(1))
-        before = rows(year, "SELECT 1 FROM v_mrr WHERE rule_id = :rule", rule=number)
+    before = rows(year, "SELECT 1 FROM v_mrr WHERE rule_id = :rule", rule=number)
+    with year.begin() as connection:
         title = {"title": "Diferença de 01/2026 [ciclo a17]"}
         connection.execute(update(Rule).where(Rule.rule_id == number).values(title))
     assert before
