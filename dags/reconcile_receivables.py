@@ -7,7 +7,7 @@ from ciclo.locale import N_, _
 from ciclo.tasks.assets import WEBHOOKS
 from ciclo.tasks.notify import alerts
 from ciclo.tasks.params import window_params
-from ciclo.tasks.reconciliation import age, reconcile
+from ciclo.tasks.reconciliation import age, instruct, reconcile
 
 DOCS = N_("""
 ### Reconcile receivables
@@ -15,6 +15,9 @@ DOCS = N_("""
 Reads the invoices that may have changed, a hundred a request, and follows them in the ledger: states, amounts, due
 dates, receipts, cancellations, errors of the finance system. Every disagreement is a **finding** with a name, a
 sentence and an amount; it closes by itself when its cause is gone.
+
+Before that it tells the vendor, once, what people asked for in the console or by `ciclo instruct`: receipts recorded or
+undone, boletos, approvals.
 
 **When**: daily at 08:00 everything; within a minute of a webhook just the invoices that it named. A webhook that was
 lost is found by the daily run.
@@ -37,8 +40,8 @@ Kinds of findings and their cures: `docs/reconciliation.md`.
     **alerts(),
 )
 def reconcile_receivables() -> None:
-    """Reconcile, then say what is owed."""
-    reconcile() >> age()
+    """Carry out what people asked for, reconcile, then say what is owed."""
+    instruct() >> reconcile() >> age()
 
 
 reconcile_receivables()

@@ -19,6 +19,7 @@ from babel.messages.pofile import read_po, write_po
 from ciclo.cli.main import texts_of_help
 from ciclo.domain.contract_terms import TermKind
 from ciclo.domain.findings import FindingKind
+from ciclo.domain.instructions import InstructionState
 from ciclo.domain.receivables import BillingEvent, InvoiceState, ReceivableState
 from ciclo.domain.states import ExecutionState, PeriodState, ReasonKind
 from ciclo.domain.wording import heading
@@ -40,6 +41,7 @@ ELSEWHERE = (
     "price update",
     "finding",
     "letter",
+    "instruction",
     "published",
     "previous month",
     "deleted",
@@ -73,7 +75,7 @@ KEYS = (
     *("contract_id", "rule_id", "issue_date", "execution_date", "state", "reason"),
     # what of an invoice or receivable is seen to change
     *("planned_date", "gross_value", "description", "reference", "gone_at", "invoice_id", "due_date", "percentage"),
-    *("received_value", "received_at", "finance_errors"),
+    *("received_value", "received_at", "finance_errors", "customer_id"),
 )
 """Keys of the ledger's documents that the console shows as headings."""
 OF_THE_LIBRARY = (
@@ -128,7 +130,7 @@ def extracted() -> Catalog:
     for key in KEYS:
         found.add(key.replace("_", " ").capitalize())
     states = (*PeriodState, *ExecutionState, *InvoiceState, *ReceivableState, *BillingEvent, *FindingKind)
-    for state in (*states, *TermKind, *ELSEWHERE):
+    for state in (*states, *InstructionState, *TermKind, *ELSEWHERE):
         found.add(state.replace("_", " "))
     for text in (*OF_THE_LIBRARY, *(text for holder, name in texts_of_help() if (text := getattr(holder, name)))):
         found.add(text)

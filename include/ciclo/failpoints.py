@@ -61,6 +61,12 @@ POINTS: Final[Mapping[str, str]] = MappingProxyType(
         "update.recorded": "a price update is recorded and committed",
         "letter.claimed": "a letter is claimed, committed, nothing is handed over",
         "letter.posted": "the mail server has taken a letter, nothing is recorded",
+        "instruct.looked": "the vendor was read for an instruction in doubt, nothing is changed",
+        "instruct.claimed": "an instruction is claimed, committed, nothing is sent",
+        "instruct.sending": "the vendor was read for an instruction, it is about to be sent",
+        "instruct.sent": "the vendor has answered an instruction, nothing is read back or recorded",
+        "instruct.recording": "an instruction is written to the ledger and not committed",
+        "instruct.recorded": "an instruction is recorded and committed",
         "update.abandoned": "price updates of dead runs are in doubt, committed",
         "update.looked": "the vendor's rules were read for what is in doubt, nothing is changed",
     }

@@ -86,6 +86,7 @@ def _charge(account: Account, invoice: Json, line: Json) -> None:
     refused = account.behaviour.draw("charge", line["id"]) < account.behaviour.charge_errors
     line["cobrato_errors"] = _CHARGE_ERROR if refused else None
     line["cobrato_charge_id"] = None if refused else account.sequences.next("cobrato_charges")
+    line["billet_url"] = None if refused else f"{_DOCUMENTS}/boletos/{line['cobrato_charge_id']}.pdf"
     receivable = {"id": line["id"], "contract_id": invoice["contract_id"]}
     outcome = "charge_creation_error" if refused else "charge_creation_success"
     account.event(outcome, "Receivable", receivable, invoice_id=invoice["id"])
@@ -137,7 +138,7 @@ def undo_emission(account: Account, invoice: Json) -> None:
     for line in invoice["receivables"]:
         if line["state"] == "received":
             raise ParameterRefusal("O faturamento não pode ser desfeito.", status=422)
-        line |= {"state": "to_emit", "cobrato_charge_id": None, "cobrato_errors": None}
+        line |= {"state": "to_emit", "cobrato_charge_id": None, "cobrato_errors": None, "billet_url": None}
         line |= {"finance_receivable_id": None, "myfinance_errors": None}
     invoice |= {"state": "to_emit", "issue_date": invoice["estimated_issue_date"] or invoice["issue_date"]}
     account.event("undo_emission", "Invoice", invoice)

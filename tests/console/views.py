@@ -13,6 +13,7 @@ VIEWS = (
     "/periods/1",
     "/invoices/80001/why",
     "/invoices/80009/why",
+    "/invoices/80001/instructions",
     "/adjustments",
     "/adjustments?contract=100&month=2025-03&state=open",
     "/receivables",

@@ -25,7 +25,13 @@ READJUSTED_RULE = 70004
 FIRST, LAST = f"{YEAR_START:%Y-%m}", f"{YEAR_END:%Y-%m}"
 NOTE = "The rule has its description now."
 SOMETHING_THERE = {"{period_id}": "1", "{execution_id}": "1", "{contract_id}": "3001", "{rule_id}": "70004"}
-SOMETHING_THERE |= {"{finding_id}": "1", "{month}": FIRST, "{name}": "console.css", "{kind}": "after"}
+SOMETHING_THERE |= {
+    "{instruction_id}": "1",
+    "{finding_id}": "1",
+    "{month}": FIRST,
+    "{name}": "console.css",
+    "{kind}": "after",
+}
 LOOKED_FOR = {"/search": "?q=70004", "/runs": "?dag_id=bill_range"}
 NOT_THERE = {f"/months/{FIRST}"}
 """No month of the year is closed."""

@@ -81,6 +81,7 @@ STATES = {
     "adjustments": "open",
     "adjustment_uses": "used",
     "letters": "sent",
+    "instructions": "done",
 }
 """A state that a table's check allows."""
 

@@ -49,8 +49,9 @@ WORKERS = 3
 SETTLED = (ExecutionState.APPLIED.value, ExecutionState.ADOPTED.value)
 """What becomes of every price update in the end."""
 
-KILLED_AT = frozenset(name for name in POINTS if not name.startswith(("adjust.", "letter.")))
-"""The failpoints that its runs pass. Adjustments have random histories of their own, letters go to no vendor."""
+KILLED_AT = frozenset(name for name in POINTS if not name.startswith(("adjust.", "instruct.", "letter.")))
+"""The failpoints that its runs pass. Adjustments have random histories of their own; nobody asks for an instruction or
+a letter in it."""
 
 FAULTS: list[dict[str, Any]] = [
     {"method": "POST", "path": "/invoices$", "kind": kind, "probability": share, "seconds": seconds}

@@ -381,17 +381,17 @@ class BillimaticClient(AbstractContextManager["BillimaticClient"]):
         """Remove an invoice."""
         self._exchange.write("DELETE", f"contracts/{contract_id}/invoices/{invoice_id}")
 
-    def approve_invoice(self, contract_id: int, invoice_id: int) -> Invoice:
+    def approve_invoice(self, contract_id: int, invoice_id: int, *, within: float | None = None) -> Invoice:
         """Approve a blocked invoice that is `to_emit`."""
-        return self._sent(Invoice, "PATCH", f"contracts/{contract_id}/invoices/{invoice_id}/approve")
+        return self._sent(Invoice, "PATCH", f"contracts/{contract_id}/invoices/{invoice_id}/approve", within=within)
 
-    def block_invoice(self, contract_id: int, invoice_id: int) -> Invoice:
+    def block_invoice(self, contract_id: int, invoice_id: int, *, within: float | None = None) -> Invoice:
         """Block an approved invoice that is `to_emit`."""
-        return self._sent(Invoice, "PATCH", f"contracts/{contract_id}/invoices/{invoice_id}/block")
+        return self._sent(Invoice, "PATCH", f"contracts/{contract_id}/invoices/{invoice_id}/block", within=within)
 
-    def create_charges(self, contract_id: int, invoice_id: int) -> None:
+    def create_charges(self, contract_id: int, invoice_id: int, *, within: float | None = None) -> None:
         """Ask for the boletos of all receivables of an invoice; whether they were made comes by webhook."""
-        self._exchange.write("PATCH", f"contracts/{contract_id}/invoices/{invoice_id}/create_charges")
+        self._exchange.write("PATCH", f"contracts/{contract_id}/invoices/{invoice_id}/create_charges", within=within)
 
     def late_invoices(self, contract_id: int) -> Listing[Invoice]:
         """Invoices of a contract with at least one receivable past due and unpaid."""
@@ -467,17 +467,22 @@ class BillimaticClient(AbstractContextManager["BillimaticClient"]):
         """One receivable, without its invoice (documented since 2026-06)."""
         return self._one(Receivable, f"contracts/{contract_id}/receivables/{receivable_id}")
 
-    def receive(self, contract_id: int, receivable_id: int, payment: Payment | Fields) -> Receivable:
+    def receive(
+        self, contract_id: int, receivable_id: int, payment: Payment | Fields, *, within: float | None = None
+    ) -> Receivable:
         """Record a payment."""
-        return self._sent(Receivable, "PATCH", f"contracts/{contract_id}/receivables/{receivable_id}/receive", payment)
+        path = f"contracts/{contract_id}/receivables/{receivable_id}/receive"
+        return self._sent(Receivable, "PATCH", path, payment, within=within)
 
-    def undo_receipt(self, contract_id: int, receivable_id: int) -> Receivable:
+    def undo_receipt(self, contract_id: int, receivable_id: int, *, within: float | None = None) -> Receivable:
         """Take a payment back; the answer keeps its value and date, only the `state` says that it is unpaid."""
-        return self._sent(Receivable, "PATCH", f"contracts/{contract_id}/receivables/{receivable_id}/undo_receipt")
+        path = f"contracts/{contract_id}/receivables/{receivable_id}/undo_receipt"
+        return self._sent(Receivable, "PATCH", path, within=within)
 
-    def create_charge(self, contract_id: int, receivable_id: int) -> None:
+    def create_charge(self, contract_id: int, receivable_id: int, *, within: float | None = None) -> None:
         """Ask for a new boleto for one receivable; whether it was made comes by webhook."""
-        self._exchange.write("PATCH", f"contracts/{contract_id}/receivables/{receivable_id}/create_charge")
+        path = f"contracts/{contract_id}/receivables/{receivable_id}/create_charge"
+        self._exchange.write("PATCH", path, within=within)
 
     # -- how ----------------------------------------------------------------------------------------------------------
 

@@ -83,9 +83,9 @@ def doctor(
 
 @contextmanager
 def account(
-    url: str, organization: int | None, token_file: Path | None, conn: str | None
+    url: str, organization: int | None, token_file: Path | None, conn: str | None, *, read_only: bool = True
 ) -> "Iterator[BillimaticClient]":
-    """Open a client of the account that a command's options name; it cannot write.
+    """Open a client of the account that a command's options name; it cannot write, unless it is to.
 
     Raises:
         BadParameter: They do not name one; a token is never repeated.
@@ -99,7 +99,7 @@ def account(
         from ciclo.provider.hook import BillimaticHook  # noqa: PLC0415
 
         try:
-            client = BillimaticHook(billimatic_conn_id=conn).get_conn(read_only=True)
+            client = BillimaticHook(billimatic_conn_id=conn).get_conn(read_only=read_only)
         except (ConnectionFieldError, AirflowNotFoundException) as error:
             raise typer.BadParameter(str(error), param_hint="--conn") from None
     else:
@@ -115,7 +115,7 @@ def account(
                 token=token.strip(),
                 organization_id=organization,
                 requests_per_second=None if url.startswith("http://") else BUDGET,  # plain http is a stand-in's here
-                read_only=True,
+                read_only=read_only,
             )
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--url, --token-file or CICLO_TOKEN") from None

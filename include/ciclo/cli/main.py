@@ -26,6 +26,7 @@ from ciclo.cli.doctor import doctor
 from ciclo.cli.export import export
 from ciclo.cli.files import InputError, read_json
 from ciclo.cli.findings import findings
+from ciclo.cli.instruct import instruct
 from ciclo.cli.ledger import ledger, parked
 from ciclo.cli.rehearse import rehearse
 from ciclo.cli.terms import terms
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 app.add_typer(adjust, name="adjust")
 app.add_typer(dags, name="dags")
+app.add_typer(instruct, name="instruct")
 app.add_typer(ledger, name="db")
 app.add_typer(findings, name="findings")
 app.add_typer(parked, name="parked")

@@ -301,6 +301,10 @@ MARKS = {
     "no_address": Mark(N_("No address"), "alert", "failed"),
     "failed": Mark(N_("Not taken"), "alert", "failed"),
     "sending": Mark(N_("Being sent"), "up", "running"),
+    "accepted": Mark(N_("Taken by the vendor"), "clock", "running"),
+    "done": Mark(N_("Carried out"), "check", "success"),
+    "refused": Mark(N_("Refused"), "hand", "failed"),
+    "withdrawn": Mark(N_("Withdrawn"), "cross", "muted"),
     "sent": Mark(N_("Sent"), "check", "success"),
 }
 

@@ -41,7 +41,7 @@ from ciclo.console.security import CSRF_FIELD, Viewer, ViewerDep, remember_brows
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.errors import DomainError, IllegalTransition
 from ciclo.domain.price_index import PriceIndex
-from ciclo.domain.wording import kind_words, said
+from ciclo.domain.wording import instruction_words, kind_words, said
 from ciclo.ledger.actions import NoSuchFigure, NoSuchRow, NotPossible, UnusableNote
 from ciclo.ledger.errors import LedgerNotMigratedError, LedgerUnavailableError, LedgerUrlError
 from ciclo.ledger.letters import LetterTemplateError
@@ -185,7 +185,7 @@ def environment() -> Environment:
     )
     made.policies["ext.i18n.trimmed"] = True
     made.install_gettext_callables(_, ngettext, newstyle=True, pgettext=pgettext)  # type: ignore[attr-defined]
-    made.filters |= FILTERS | {"said": said, "kind_words": kind_words}
+    made.filters |= FILTERS | {"said": said, "kind_words": kind_words, "instruction_words": instruction_words}
     made.globals |= {
         "mark": mark,
         "percent": percent,

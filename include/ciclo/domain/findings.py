@@ -52,6 +52,7 @@ class FindingKind(StrEnum):
     OVER_PAID = "over_paid"  # the same
     PAID_LATE = "paid_late"  # the receipt is corrected or undone, or `LATE_PAYMENT_SHOWN` days have passed
     FINANCE_SYSTEM_ERROR = "finance_system_error"  # the error is gone, the money is in, or it is cancelled
+    INSTRUCTION_REFUSED = "instruction_refused"  # it is as it was to be, or something else was asked for about it
     ILLEGAL_TRANSITION = "illegal_transition"  # the state is one that can be explained, or a person accepted it
 
 

@@ -212,6 +212,18 @@ class ReasonKind(StrEnum):
     SEEN_BACK = "seen_back"
     SEEN_GONE = "seen_gone"
     STATE_ACCEPTED = "state_accepted"
+
+    # instructions to the vendor
+    INSTRUCTION_ASKED = "instruction_asked"
+    INSTRUCTION_WITHDRAWN = "instruction_withdrawn"
+    CARRIED_OUT = "carried_out"
+    SO_ALREADY = "so_already"
+    NOT_THERE_YET = "not_there_yet"
+    TAKEN = "taken"
+    CHANGED_SINCE_ASKED = "changed_since_asked"
+    NOT_IN_STATE = "not_in_state"
+    BOLETOS_THERE = "boletos_there"
+    BOLETO_NOT_MADE = "boleto_not_made"
     OPENED = "opened"
 
     # the proof of a month

@@ -18,6 +18,7 @@ from ciclo.domain.adjustments import AdjustmentKind
 from ciclo.domain.comparison import Comparison, Difference, DifferenceKind
 from ciclo.domain.continuity import Basis, Break
 from ciclo.domain.findings import AuditKind, FindingKind, Normality, Unjudged
+from ciclo.domain.instructions import InstructionKind
 from ciclo.domain.money import brl
 from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
@@ -39,6 +40,15 @@ BASES: Mapping[Basis, str] = {
     Basis.CONTINUITY: N_("following the last one"),
     Basis.WINDOW: N_("by other months"),
     Basis.VENDOR: N_("at the vendor's price"),
+}
+
+INSTRUCTIONS: Mapping[InstructionKind, str] = {
+    InstructionKind.RECEIVE: N_("Record receipt"),
+    InstructionKind.UNDO_RECEIPT: N_("Undo receipt"),
+    InstructionKind.CREATE_CHARGE: N_("Create boleto"),
+    InstructionKind.CREATE_CHARGES: N_("Create boletos"),
+    InstructionKind.APPROVE: N_("Approve"),
+    InstructionKind.BLOCK: N_("Block"),
 }
 
 REASONS: Mapping[ReasonKind, str] = {
@@ -149,6 +159,16 @@ REASONS: Mapping[ReasonKind, str] = {
     _K.SEEN_BACK: N_("back at the vendor"),
     _K.SEEN_GONE: N_("no longer at the vendor"),
     _K.STATE_ACCEPTED: N_("accepted by {person}: {note}"),
+    _K.INSTRUCTION_ASKED: N_("asked for by {person}: {note}"),
+    _K.INSTRUCTION_WITHDRAWN: N_("withdrawn by {person}: {note}"),
+    _K.CARRIED_OUT: N_("the vendor shows it"),
+    _K.SO_ALREADY: N_("it was so at the vendor already: nothing was sent"),
+    _K.NOT_THERE_YET: N_("not at the vendor after the grace period: it is sent again"),
+    _K.TAKEN: N_("the vendor has taken it and does not show it yet"),
+    _K.CHANGED_SINCE_ASKED: N_("it is not as it was when it was asked for: {changes:changes}"),
+    _K.NOT_IN_STATE: N_("it is {state:state} at the vendor"),
+    _K.BOLETOS_THERE: N_("receivables {receivable_ids:list} have a boleto: ask for the others' one by one"),
+    _K.BOLETO_NOT_MADE: N_("no boleto of receivables {receivable_ids:list}: {error}"),
     _K.OPENED: "{finding}",
     _K.NEVER_PLANNED: N_("never planned; run bill_range for its day"),
     _K.NOT_ISSUED: N_("{state:state}{why:because}; {cure}"),
@@ -247,6 +267,10 @@ FINDINGS: Mapping[FindingKind, str] = {
     _F.DELETED_REMOTELY: N_(
         "invoice {invoice_id} of {amount:brl} was {state:state} and is no longer at the vendor; make it there again, "
         "or acknowledge that it is not billed"
+    ),
+    _F.INSTRUCTION_REFUSED: N_(
+        "invoice {invoice_id}{receivable_id:receivable}: not carried out what {person} asked for "
+        "({instruction:instruction}): {why}"
     ),
     _F.ILLEGAL_TRANSITION: N_(
         "invoice {invoice_id}{receivable_id:receivable}: it was {was:state} and is {found:state} at the vendor; "
@@ -354,6 +378,8 @@ class _Words(string.Formatter):
                 return ", ".join(state_words(str(each)) for each in value)
             case "side":
                 return side_words(str(value))
+            case "instruction":
+                return instruction_words(str(value))
             case "because":
                 return f" ({plain_words(value)})"
             case "receivable":
@@ -464,6 +490,11 @@ def heading(kind: str) -> str:
 def state_words(state: str) -> str:
     """Return a state, or another value of an enum, as a sentence has it: `in doubt`."""
     return _(state.replace("_", " "))
+
+
+def instruction_words(kind: str) -> str:
+    """Return what the vendor is told to do, as a button has it."""
+    return _(INSTRUCTIONS[InstructionKind(kind)])
 
 
 def key_words(key: str) -> str:

@@ -24,6 +24,7 @@ from ciclo.ledger.repositories import (
     ExecutionRepository,
     FindingRepository,
     IndexValueRepository,
+    InstructionRepository,
     InvoiceRepository,
     LetterRepository,
     NfseRepository,
@@ -110,6 +111,11 @@ class JobContext:
     def letters(self) -> LetterRepository:
         """Letters to customers about readjustments."""
         return LetterRepository(self.session, self.organization_id, self.actor)
+
+    @cached_property
+    def instructions(self) -> InstructionRepository:
+        """What people let Ciclo tell the vendor about single invoices and receivables."""
+        return InstructionRepository(self.session, self.organization_id, self.actor)
 
     @cached_property
     def index_values(self) -> IndexValueRepository:

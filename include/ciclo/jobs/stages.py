@@ -176,6 +176,7 @@ RECONCILE_RECEIVABLES = Stage(
     (Schedule(time(8), Window.DAY),),
     Window.DAY,
     (
+        Step("instruct", reconciliation.carry_out_instructions),
         Step("reconcile", reconciliation.reconcile_receivables, DryRun.DISCARD),
         Step("age", reconciliation.age_receivables, DryRun.DISCARD),
     ),

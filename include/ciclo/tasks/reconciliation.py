@@ -8,6 +8,13 @@ from ciclo.tasks.run import RETRYING, run_step
 Counts = dict[str, int]
 
 
+@task(**RETRYING)
+def instruct() -> Counts:
+    """Carry out what people asked for about single invoices and receivables, each once; return counts."""
+    counts: Counts = run_step()
+    return counts
+
+
 @task(outlets=[RECEIVABLES], **RETRYING)
 def reconcile() -> Counts:
     """Follow the vendor in the ledger and settle the findings; return counts."""

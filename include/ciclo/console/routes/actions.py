@@ -4,7 +4,7 @@ An action answers with the thing as it is now and a sentence on what came of it,
 """
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
@@ -29,7 +29,7 @@ Perform = Callable[..., ActionOutcome]
 def performer(view: ViewDep, fields: FormDep, ledger: LedgerDep) -> Perform:
     """Return what performs an action in this user's name, with the form's note, in a transaction of its own."""
 
-    def perform(act: actions.Action, row_id: int, **options: str | None) -> ActionOutcome:
+    def perform(act: actions.Action, row_id: int, **options: Any) -> ActionOutcome:
         with ledger.writing() as session, session.begin():
             person, note = view.viewer.user.name, fields.get("note", "")
             return act(session, view.organization_id, row_id, person=person, note=note, at=view.now, **options)

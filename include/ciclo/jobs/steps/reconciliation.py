@@ -4,6 +4,7 @@ import logging
 
 from ciclo.domain.money import brl
 from ciclo.jobs.context import JobContext
+from ciclo.jobs.reconciliation.instruct import carry_out
 from ciclo.jobs.reconciliation.reconcile import reconcile, reconcile_touched
 from ciclo.jobs.runs import Counts, Run, Trigger
 from ciclo.ledger.queries.receivables import ageing, days_to_receive
@@ -12,6 +13,17 @@ log = logging.getLogger("ciclo")
 
 
 SHOWN = 100
+
+
+def carry_out_instructions(job: JobContext, run: Run) -> Counts:
+    """Tell the vendor what people asked for about single invoices and receivables, each once; return counts."""
+    outcome = carry_out(
+        job, run.settings.issue_options, owner=run.owner, today=run.today, contract_ids=run.contract_ids
+    )
+    log.info("instructions: %s", outcome.counts())
+    for finding in outcome.refused:
+        log.warning("%s", finding.sentence)
+    return outcome.counts()
 
 
 def reconcile_receivables(job: JobContext, run: Run) -> Counts:

@@ -18,6 +18,7 @@ from ciclo.ledger.actions.adjustments import AdjustmentsRefused, add_adjustments
 from ciclo.ledger.actions.contract_terms import agree_term, end_term
 from ciclo.ledger.actions.differences import bill_complement, bill_difference, difference
 from ciclo.ledger.actions.findings import acknowledge_finding, open_finding_again
+from ciclo.ledger.actions.instructions import Receipt, instruct, withdraw_instruction
 from ciclo.ledger.actions.late_readjustments import bill_late, late_readjustment, leave_late
 from ciclo.ledger.actions.matters import EXECUTION_ACTIONS, FINDING_ACTIONS, PERIOD_ACTIONS, Matter, act_on
 from ciclo.ledger.actions.periods import (
@@ -49,6 +50,7 @@ __all__ = [
     "NoSuchFigure",
     "NoSuchRow",
     "NotPossible",
+    "Receipt",
     "UnusableNote",
     "acknowledge_finding",
     "act_on",
@@ -63,6 +65,7 @@ __all__ = [
     "decide",
     "difference",
     "end_term",
+    "instruct",
     "its_own",
     "late_readjustment",
     "leave_late",
@@ -84,4 +87,5 @@ __all__ = [
     "undo_skip",
     "usable_note",
     "withdraw_adjustment",
+    "withdraw_instruction",
 ]

@@ -176,7 +176,7 @@ def period_page(session: Session, organization_id: int, period_id: int) -> Perio
     *row, parcels, version, owner, lease_until, planned_by = found
     period = PeriodRow(*row)
     invoice = _invoice(session, organization_id, period.invoice_id)
-    due = _receivables(session, organization_id, period.invoice_id)
+    due = receivables_of(session, organization_id, period.invoice_id)
     trail = trail_of(session, organization_id, "period", period_id)
     adjustments = adjustments_of_period(session, organization_id, period)
     nfses = nfses_of(session, organization_id, period.invoice_id)
@@ -273,7 +273,8 @@ def _invoice(session: Session, organization_id: int, invoice_id: int | None) -> 
     return InvoiceSeen(*found) if found else None
 
 
-def _receivables(session: Session, organization_id: int, invoice_id: int | None) -> tuple[ReceivableSeen, ...]:
+def receivables_of(session: Session, organization_id: int, invoice_id: int | None) -> tuple[ReceivableSeen, ...]:
+    """Return the receivables of an invoice, by due date."""
     if invoice_id is None:
         return ()
     query = (

@@ -19,6 +19,7 @@ from ciclo.ledger.repositories.contracts import (
     version_on,
 )
 from ciclo.ledger.repositories.findings import Disagreement, FindingRepository, Settled
+from ciclo.ledger.repositories.instructions import InstructionRepository
 from ciclo.ledger.repositories.invoices import InvoiceRepository, MonthOfInvoices, ReconciliationRepository
 from ciclo.ledger.repositories.letters import LetterRepository, Occasion, Written
 from ciclo.ledger.repositories.nfses import NfseRepository, TaxedInvoice
@@ -44,6 +45,7 @@ __all__ = [
     "ExecutionRepository",
     "FindingRepository",
     "IndexValueRepository",
+    "InstructionRepository",
     "InvoiceRepository",
     "Issued",
     "KnownAdjustment",

@@ -12,6 +12,7 @@ from ciclo.ledger.tables.contracts import (
     Rule,
     RuleVersion,
 )
+from ciclo.ledger.tables.instructions import Instruction
 from ciclo.ledger.tables.operations import (
     AuditEntry,
     BillingPlan,
@@ -49,6 +50,7 @@ __all__ = [
     "Forecast",
     "GeneratedRange",
     "IndexValue",
+    "Instruction",
     "Invoice",
     "Letter",
     "MonthClosing",
