@@ -193,6 +193,14 @@ def test_a_server_that_does_not_know_the_filter_by_contract_gives_nobody_elses_i
     assert server.seen[0].query["q[contract_id_eq]"] == ["5"]
 
 
+def test_an_odd_row_that_does_not_say_whose_it_is_is_the_contracts_that_was_asked_for(server, client, act, invoice):
+    rows = {"page": 1, "per_page": 2, "total_pages": 1, "invoices": [invoice(1, contract_id=None), invoice(2)]}
+    server.play(act(body=rows), act(body={**rows, "page": 2, "invoices": []}))
+    search = client.search_invoices(per_page=2, contract_id=5)
+    assert list(search) == []
+    assert [(odd.id, odd.contract_id, odd.fields) for odd in search.odd] == [(1, 5, ("contract_id",))]
+
+
 @pytest.mark.parametrize(
     "body",
     [

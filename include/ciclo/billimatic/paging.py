@@ -16,7 +16,7 @@ Of a search of many pages some are read ahead of their use, as many at once as t
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic
 
 from ciclo.billimatic.models.reading import Listing, Model, OddRecord, Record, require_none_odd
@@ -122,7 +122,7 @@ class Search(Iterator[Model]):
                     keys, shrunk, total = page.keys(), shrunk or page.total < total, page.total
                     totals.add(total)
                     moved = moved or bool(keys & met)
-                    self.odd += [odd for odd in page.rows.odd if self._is_new(odd, seen)]
+                    self.odd += [odd for odd in map(self._whose, page.rows.odd) if self._is_new(odd, seen)]
                     yield from (row for row in page.rows if self._is_new(row, seen))
                     if not keys or (number > total and keys <= met):  # the latter: a server that knows no last page
                         break
@@ -133,6 +133,11 @@ class Search(Iterator[Model]):
                 return
             before = met
         raise self._inconsistent(f"rows moved from page to page in {_READINGS} readings")
+
+    def _whose(self, odd: OddRecord) -> OddRecord:
+        # one that does not say whose it is may well be of the contract that was asked for
+        unsaid = self._contract_id is not None and odd.contract_id is None
+        return replace(odd, contract_id=self._contract_id) if unsaid else odd
 
     def _is_new(self, row: Record | OddRecord, seen: set[Any]) -> bool:
         if _key(row) in seen:

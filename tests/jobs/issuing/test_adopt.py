@@ -1,9 +1,11 @@
 """The vendor's own invoices: adopted, parked, found missing, stamped; never made twice."""
 
+import json
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
+import httpx
 import pytest
 from sqlalchemy import select
 
@@ -81,6 +83,22 @@ def findings(run):
     return {(row.kind, row.subject_id) for row in run.ctx.session.scalars(select(Finding))}
 
 
+class NotSayingWhose(httpx.HTTPTransport):
+    """Answers searches for invoices without the contract of one of them, as long as `number` is its id."""
+
+    number = 0
+
+    def handle_request(self, request):
+        response = super().handle_request(request)
+        if not request.url.path.endswith("/invoices/search"):
+            return response
+        document = json.loads(response.read())
+        document["invoices"] = [
+            {**each, "contract_id": None} if each["id"] == self.number else each for each in document["invoices"]
+        ]
+        return httpx.Response(response.status_code, json=document)
+
+
 # -- whose they are ----------------------------------------------------------------------------------------------------
 
 
@@ -118,6 +136,19 @@ def test_what_people_worked_on_is_still_the_periods_and_what_differs_is_said(bil
     outcome = bill(january, february | worked_on, march)
     assert (outcome.adopted, outcome.created) == (3, 0)
     assert findings(bill) == {(kind.value, 902) for kind in kinds}
+
+
+def test_an_invoice_that_does_not_say_whose_it_is_stops_its_contract_alone(sandbox, lite_job, bill):
+    bill.box = sandbox(company(rule(created_at=MADE), rule(2, 11), invoices=months(1, 2, 3)))
+    vendor = NotSayingWhose()
+    bill.ctx, vendor.number = lite_job(bill.box, transport=vendor), 902
+    outcome = again(bill)
+    assert (outcome.adopted, outcome.created) == (0, 3)
+    assert {each["contract_id"] for each in living(bill) if each["id"] not in {901, 902, 903}} == {11}
+    assert findings(bill) == {(FindingKind.UNREAD, 902)}
+    vendor.number = 0
+    assert again(bill, owner="run 2").adopted == 3
+    assert len(living(bill)) == 6
 
 
 def test_a_value_that_was_edited_is_said_with_its_amount(bill):

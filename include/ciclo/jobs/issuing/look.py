@@ -208,11 +208,11 @@ def read_near(ctx: JobContext, spans: Mapping[int, DateRange]) -> Reading:
         windows = list(_merged(part.values()))
         pages = sum(ctx.invoices.count(window) // PAGE + PAGES_OF_A_SEARCH for window in windows)
         ctx.session.commit()
-        if PAGES_OF_A_SEARCH * len(part) < pages:
+        found = [] if PAGES_OF_A_SEARCH * len(part) < pages else [_search(ctx, window) for window in windows]
+        if not found or any(each.contract_id is None for _, odd in found for each in odd):
+            # an invoice that does not say whose it is would stop nobody, and may be the one that is looked for
             with ThreadPoolExecutor(ctx.api.at_once) as pool:
                 found = list(pool.map(lambda each: _search(ctx, each[1], contract_id=each[0]), part.items()))
-        else:
-            found = [_search(ctx, window) for window in windows]
         for invoices, odd in found:
             reading.requests += len(invoices) // PAGE + PAGES_OF_A_SEARCH
             reading.odd += odd
