@@ -290,6 +290,23 @@ def test_money_received_and_then_cancelled_is_illegal_and_the_ledger_stays_until
     assert reconciled(ctx).closed == 1
 
 
+def test_a_state_that_nobody_knows_is_shown_also_when_it_is_all_that_was_ever_seen(billed, reconciled):
+    own = {"description": "Mensalidade 1", "gross_value": "150.0", "issue_date": "2025-01-10", "customer_id": 1010}
+    line = {"id": 9010, "due_date": "2025-02-01", "value": "100.0", "state": "to_emit"}
+    odd = {"id": 901, "contract_id": 10, "state": "estornado", "receivables": [line], **own}
+    box, ctx = billed(company(rule(1), invoices=[odd]))
+    assert len(box.state()["invoices"]) == 12
+    finding = only(reconciled(ctx).opened)
+    assert (finding.kind, finding.subject_id) == (FindingKind.ILLEGAL_TRANSITION, 901)
+    assert (finding.expected, finding.found) == ("to_emit", "estornado")
+    row = ctx.session.query(Finding).filter_by(kind="illegal_transition").one()
+    acknowledge_finding(ctx.session, ORGANIZATION, row.id, person="Ana", note="paid back", at=ctx.clock())
+    ctx.session.commit()
+    outcome = reconciled(ctx)
+    assert (outcome.opened, outcome.closed) == ([], 0)
+    assert ctx.session.query(Finding).one().acknowledged_by == "Ana"
+
+
 def test_the_ledger_follows_an_illegal_change_once_a_person_accepts_it(billed, reconciled, first_invoice):
     box, ctx = billed(company(rule(1)))
     invoice = first_invoice(box)

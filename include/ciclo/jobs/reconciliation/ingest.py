@@ -40,6 +40,7 @@ LINE_FIELDS = (
     "invoice_id", "due_date", "percentage", "gross_value", "state", "received_value", "received_at", "finance_errors",
     "gone_at",
 )  # fmt: skip
+_STATES = frozenset(ReceivableState)
 DOCUMENTS = ("fatura_url", "nfse_wanted", "nfse_issued", "nfse_due")
 """Kept of an invoice beside `INVOICE_FIELDS`, without an entry in its history; of a receivable its boleto."""
 
@@ -217,17 +218,26 @@ class Ingest:
         invoice: Invoice,
         month: date,
     ) -> None:
-        """Keep the ledger's state in a fresh row where nothing explains the vendor's, and note the finding."""
-        if row is None or row.state == fresh["state"]:
+        """Keep the ledger's state in a fresh row where nothing explains the vendor's, and note the finding.
+
+        A word that is none of the API's is explained by nothing, also when it is all that was ever seen.
+        """
+        found = fresh["state"]
+        was = row.state if row is not None else found
+        unknown = found not in _STATES
+        if was == found and not unknown:
             return
         finding = self._accepted.get(subject)
-        if finding is not None and finding.found == fresh["state"]:
+        accepted = finding is not None and finding.found == found
+        if accepted and not unknown:
             return
         try:
-            observed_events(ReceivableState(row.state), ReceivableState(fresh["state"]))
+            observed_events(ReceivableState(was), ReceivableState(found))
         except (IllegalTransition, ValueError):
-            self.seen.disagreements.append(_illegal(*subject, row.state, fresh["state"], invoice, month))
-            fresh["state"] = row.state
+            before = was if was != found else ReceivableState.TO_EMIT.value
+            self.seen.disagreements.append(_illegal(*subject, before, found, invoice, month))
+            if not accepted:
+                fresh["state"] = was
 
     def _note(
         self,
