@@ -477,6 +477,11 @@ def create_inside_the_generated_range(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(adopt, "why_parked", lambda *_given: None)
 
 
+def take_a_release_for_a_word_on_other_invoices(patch: pytest.MonkeyPatch) -> None:
+    """Bill what was released beside whatever lies there."""
+    patch.setattr(adopt, "TO_BE_BILLED", adopt.DECIDED_BY_A_PERSON)
+
+
 @pytest.mark.parametrize(
     ("mutate", "killer"),
     [
@@ -486,6 +491,7 @@ def create_inside_the_generated_range(patch: pytest.MonkeyPatch) -> None:
             believe_a_reference_anywhere,
             test_a_copy_with_the_reference_of_another_month_is_adopted_for_what_it_looks_like,
         ),
+        (take_a_release_for_a_word_on_other_invoices, test_beside_something_unlike_a_generated_rule_asks_a_person),
         (create_inside_the_generated_range, test_a_generated_invoice_that_somebody_removed_is_not_silently_made_again),
     ],
     ids=lambda given: given.__name__,
