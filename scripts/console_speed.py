@@ -58,7 +58,7 @@ QUERIES = {
     "v_invoices": "SELECT state, COUNT(*), SUM(gross_value) FROM v_invoices WHERE organization_id = {org} "
     "AND issue_date BETWEEN '2025-10-01' AND '2025-10-31' GROUP BY state",
     "v_receivables": "SELECT contract_name, SUM(gross_value) FROM v_receivables WHERE organization_id = {org} "
-    "AND state = 'to_receive' AND due_date BETWEEN '2025-10-01' AND '2025-10-31' GROUP BY contract_name",
+    "AND state = 'to_receive' AND due_date BETWEEN '2025-11-01' AND '2025-11-30' GROUP BY contract_name",
     "v_price_changes": "SELECT price_index, COUNT(*), AVG(change_percent) FROM v_price_changes "
     "WHERE organization_id = {org} GROUP BY price_index",
     "v_mrr": "SELECT month, SUM(mrr) FROM v_mrr WHERE organization_id = {org} "
