@@ -20,6 +20,8 @@ _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|(u0000|u[dD][89a-fA-F][\da-fA-F]{2})|.)", re.DOTALL
 )
 
+_TEXT = json.JSONEncoder(ensure_ascii=False)  # `json.dumps` would make one for every text
+
 _ONE_BYTE_SETS = {"iso-8859-1", "iso-8859-15", "latin-1", "latin1", "windows-1252"}
 
 
@@ -62,14 +64,14 @@ def _written(value: Any, path: str) -> str:
         case None | bool() | int():
             return json.dumps(value)
         case str():
-            return json.dumps(value, ensure_ascii=False)
+            return _TEXT.encode(value)
         case Decimal() if value.is_finite():
             return format(value, "f")
         case date():
             return f'"{value.isoformat()}"'
         case Mapping():
             members = (
-                f"{json.dumps(str(key), ensure_ascii=False)}:{_written(item, f'{path}.{key}' if path else str(key))}"
+                f"{_TEXT.encode(str(key))}:{_written(item, f'{path}.{key}' if path else str(key))}"
                 for key, item in value.items()
             )
             return f"{{{','.join(members)}}}"
