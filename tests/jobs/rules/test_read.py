@@ -114,6 +114,27 @@ def test_a_large_contracts_rules_that_disappear_in_bulk_are_not_believed_until_a
     assert unread(ctx) == set()
 
 
+def test_rules_of_a_large_contract_that_recur_no_more_are_not_believed_either(sandbox, lite_job):
+    box = sandbox(company(*[rule(number) for number in range(1, 11)]))
+    ctx = lite_job(box)
+    read_contract_list(ctx)
+    read_contracts(ctx, [10], seen_on=DAY)
+    one_off = [rule(number) | {"additional_information": None} for number in range(5, 11)]
+    box.put_state(company(*[rule(number) for number in range(1, 5)], *one_off))
+    assert set(read_contracts(ctx, [10], seen_on=DAY).unread) == {10}
+    assert len(alive(ctx)) == 10
+
+
+def test_a_rule_that_a_person_made_a_one_off_is_followed(sandbox, lite_job):
+    box = sandbox(company(rule(1), rule(2)))
+    ctx = lite_job(box)
+    read_contract_list(ctx)
+    read_contracts(ctx, [10], seen_on=DAY)
+    box.put_state(company(rule(1), rule(2) | {"additional_information": None}))
+    assert read_contracts(ctx, [10], seen_on=DAY).unread == {}
+    assert alive(ctx) == {1}
+
+
 @pytest.mark.parametrize("kind", ["html_page", "malformed"])
 def test_a_contract_that_cannot_be_read_stops_alone_and_is_a_finding_until_it_is_read_again(sandbox, lite_job, kind):
     box = sandbox(company(rule(1, 10), rule(2, 11)))

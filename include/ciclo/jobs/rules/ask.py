@@ -43,8 +43,6 @@ class RuleBatch:
     read: list[ReadRule] = field(default_factory=list)
     unread_rules: list[tuple[InvoiceRule, DomainError]] = field(default_factory=list)
     """Rules that cannot be billed by."""
-    without_recurrence: list[InvoiceRule] = field(default_factory=list)
-    """Rules that issue nothing by themselves."""
     unread_contracts: dict[int, ApiError] = field(default_factory=dict)
     gone: list[int] = field(default_factory=list)
     """Contracts that the vendor no longer has."""
@@ -63,17 +61,15 @@ class RuleBatch:
         return len(self.contract_ids) + len(self.read) + len(self.unread_rules)
 
     def rules_by_contract(self) -> dict[int, set[int]]:
-        """Return the ids of the rules that were answered, by contract."""
+        """Return the ids of the rules that recur, by contract; one that never does issues nothing by itself."""
         found: dict[int, set[int]] = {}
-        rules = [*(entry.rule for entry in self.read), *(rule for rule, _ in self.unread_rules)]
-        for rule in [*rules, *self.without_recurrence]:
+        for rule in [*(entry.rule for entry in self.read), *(rule for rule, _ in self.unread_rules)]:
             found.setdefault(rule.contract_id, set()).add(rule.id)
         return found
 
     def take(self, contract_id: int, answer: Sequence[InvoiceRule] | ApiError) -> None:
         """Take in the answer about a contract, instead of an earlier one."""
         self.read = [entry for entry in self.read if entry.rule.contract_id != contract_id]
-        self.without_recurrence = [rule for rule in self.without_recurrence if rule.contract_id != contract_id]
         self.unread_rules = [entry for entry in self.unread_rules if entry[0].contract_id != contract_id]
         self.unread_contracts.pop(contract_id, None)
         if isinstance(answer, ApiError):
@@ -81,7 +77,6 @@ class RuleBatch:
             return
         for rule in answer:
             if not rule.recurs:
-                self.without_recurrence.append(rule)
                 continue
             try:
                 self.read.append(ReadRule(rule, read_terms(rule, self.service_items)))
