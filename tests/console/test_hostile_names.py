@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ciclo.console.formats import Column, csv_chunks
-from ciclo.domain.spreadsheet import cell
+from ciclo.domain.texts import cell
 from console.small_year import HOSTILE_NAME
 from console.views import PAGES
 

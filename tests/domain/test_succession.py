@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ciclo.domain.coverage import ContractRule
 from ciclo.domain.recurrence import PeriodUnit, Recurrence
-from ciclo.domain.succession import ContractRule
 
 TODAY = date(2026, 7, 1)
 

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from ciclo.jobs.rehearsal.anonymize import anonymized
+from ciclo.jobs.rehearsal.export import anonymized
 from ciclo_sandbox.testing import running_sandbox
 from demo.company import company
 

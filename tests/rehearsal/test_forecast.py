@@ -15,14 +15,14 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import add_months, month_end
 from ciclo.domain.price_index import PriceIndex, available_from
-from ciclo.jobs.rehearsal.anonymize import anonymized
+from ciclo.jobs.rehearsal.export import anonymized
 from ciclo.jobs.rehearsal.forecast import Assumptions, forecast_account
 from ciclo.jobs.rehearsal.outcome import outcome_of
 from ciclo.jobs.rehearsal.play import rehearsing
 from ciclo.jobs.rehearsal.scenario import ONE_AT_A_TIME, Scenario
 from ciclo.jobs.settings import BillingSettings
 from ciclo.ledger.database import open_engine
-from ciclo.ledger.queries.forecasts import newest_forecast
+from ciclo.ledger.repositories.plans import ForecastRepository
 from ciclo.sgs.series import shipped_series
 from ciclo_sandbox.testing import running_sandbox
 from company import ORGANIZATION, contract, rule
@@ -210,5 +210,5 @@ def test_a_forecast_is_kept_for_the_console(rehearse, sqlite_url, monkeypatch):
     assert (code, err) == (0, "")
     engine = open_engine(sqlite_url)
     with Session(engine) as session:
-        assert newest_forecast(session, ORGANIZATION).document == json.loads(out)
+        assert ForecastRepository(session, ORGANIZATION).newest().document == json.loads(out)
     engine.dispose()

@@ -32,9 +32,8 @@ from ciclo.billimatic.errors import (
 )
 from ciclo.billimatic.models.reading import Listing, Model, OddRecord, read_record
 from ciclo.http import json_bodies
-from ciclo.http.address import checked_base_url, checked_rate, checked_timeout, checked_token
 from ciclo.http.errors import ApiError, TransientApiError, UnreadableAnswerError
-from ciclo.http.network import proxy_for, tls_context
+from ciclo.http.network import checked_base_url, checked_rate, checked_timeout, checked_token, proxy_for, tls_context
 from ciclo.http.retries import Budget, CallBudget, RetryRules, repeating, seconds_of
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ciclo.cli.files import InputError
+from ciclo.cli.printing import InputError
 from ciclo.domain.adjustments import Prorating
 from ciclo.locale import _
 

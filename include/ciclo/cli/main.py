@@ -20,18 +20,15 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from ciclo.cli.adjust import adjust
-from ciclo.cli.audit import audit
 from ciclo.cli.dags import dags
 from ciclo.cli.doctor import doctor
-from ciclo.cli.export import export
-from ciclo.cli.files import InputError, read_json
-from ciclo.cli.findings import findings
+from ciclo.cli.findings import audit, findings, why
 from ciclo.cli.instruct import instruct
 from ciclo.cli.ledger import ledger, parked
-from ciclo.cli.rehearse import rehearse
+from ciclo.cli.printing import InputError, read_json
+from ciclo.cli.rehearse import export, rehearse
 from ciclo.cli.terms import terms
 from ciclo.cli.updates import updates, verify
-from ciclo.cli.why import why
 from ciclo.domain.errors import DomainError
 from ciclo.locale import CATALOGUES, DOMAIN, ENGLISH, LANGUAGES, _, closest, speak
 

@@ -1,13 +1,45 @@
-"""What the command line prints, as lines of text; numbers and dates are ISO and plain, so that they can be pasted."""
+"""What commands read and print: the files they are given, tables of a preview, how far a long one is.
 
-from typing import Any
+Numbers and dates are ISO and plain, so that they can be pasted.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ciclo.domain.pricing import WHOLE_RULE
-from ciclo.jobs.preview import RulePreview, UpdatePreview
-from ciclo.locale import _, ngettext
+from ciclo.locale import N_, _, ngettext
+
+if TYPE_CHECKING:
+    from ciclo.jobs.audit.read import Progress
+    from ciclo.jobs.preview import RulePreview, UpdatePreview
 
 
-def preview_lines(preview: RulePreview) -> list[str]:
+class InputError(Exception):
+    """A file or argument cannot be used."""
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object, decimals as strings.
+
+    Raises:
+        InputError: there is no such file, or it is no JSON object.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"), parse_float=str)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(_("{path} is not JSON: {error}").format(path=path, error=error)) from None
+    if not isinstance(document, dict):
+        raise InputError(_("{path} is not a JSON object").format(path=path))
+    return document
+
+
+def preview_lines(preview: "RulePreview") -> list[str]:
     """Return a table of a rule's periods, then the price updates in the window."""
     rows = [(_("issue date"), _("accrual"), _("gross value"), _("due"))]
     rows += [
@@ -26,7 +58,7 @@ def preview_lines(preview: RulePreview) -> list[str]:
     return lines + [line for update in preview.updates for line in _update_lines(update)]
 
 
-def _update_lines(update: UpdatePreview) -> list[str]:
+def _update_lines(update: "UpdatePreview") -> list[str]:
     execution = update.execution
     head = f"{_('price update')} {execution.execution_date} {execution.update.index.label}"
     factor = f", {_('factor')} {update.factor:f}" if update.factor is not None else ""
@@ -42,3 +74,24 @@ def index_lines(report: dict[str, Any]) -> list[str]:
     """Return the months of an index and what they compound to."""
     months = [f"{month['month']}  {month['value']:>8} %" for month in report["months"]]
     return [*months, f"{_('factor'):<10} {report['factor']}", f"{_('percent'):<10} {report['percent']}"]
+
+
+REQUESTS = N_("{what}: {made} requests made, {left} left, about {minutes} min")
+DAYS = N_("{what}: {made} days played, {left} left, about {minutes} min")
+BAR = 30
+"""Characters of the progress bar."""
+
+
+def progress_bar(wording: str = REQUESTS) -> "Callable[[Progress], None]":
+    """Return what shows on a terminal how far a command is; nothing where nobody looks."""
+    started = time.monotonic()
+
+    def show(progress: "Progress") -> None:
+        total = progress.made + progress.left
+        filled = BAR * progress.made // max(total, 1)
+        minutes = progress.left * (time.monotonic() - started) / max(progress.made, 1) / 60
+        text = _(wording).format(what=progress.what, made=progress.made, left=progress.left, minutes=round(minutes))
+        sys.stderr.write(f"\r[{'#' * filled}{'.' * (BAR - filled)}] {text:<70}" + ("" if progress.left else "\n"))
+        sys.stderr.flush()
+
+    return show if sys.stderr.isatty() else lambda _progress: None

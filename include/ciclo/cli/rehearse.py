@@ -1,4 +1,4 @@
-"""`ciclo rehearse …`: a scenario played day by day, or an account's coming months. Mounted by `ciclo.cli`."""
+"""`ciclo rehearse …`, `ciclo export`: a scenario day by day, an account's coming months, an account as a file."""
 
 import json
 import logging
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ciclo.cli.doctor import VENDOR, Conn, OrganizationId, Today, TokenFile, Url, account, central_bank
-from ciclo.cli.progress import DAYS, progress_bar
-from ciclo.locale import LANGUAGES, _
+from ciclo.cli.printing import DAYS, progress_bar
+from ciclo.locale import LANGUAGES, _, ngettext
 
 if TYPE_CHECKING:
     from ciclo.jobs.rehearsal.forecast import Assumptions, Forecast
@@ -91,7 +91,7 @@ def rehearse(  # noqa: PLR0913, PLR0917 - one an option
 
 def _keep(found: "Forecast") -> None:
     from ciclo.ledger.database import ledger_session  # noqa: PLC0415 - a command loads only what it needs
-    from ciclo.ledger.repositories.forecasts import ForecastRepository  # noqa: PLC0415
+    from ciclo.ledger.repositories.plans import ForecastRepository  # noqa: PLC0415
 
     with ledger_session() as session:
         ForecastRepository(session, found.organization_id).keep(found.document(), at=datetime.now(UTC))
@@ -147,3 +147,42 @@ def _assumptions(url: str, day: date, months: int, what_if: Any, settings: "Bill
             _("index values that do not ship could not be fetched: {problem}").format(problem=newest.problem), err=True
         )
     return Assumptions(day, months, newest.values, what_if, settings)
+
+
+def export(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the state file goes; it is its owner's alone.")],
+    url: Url = VENDOR,
+    organization: OrganizationId = None,
+    token_file: TokenFile = None,
+    conn: Conn = None,
+    today: Today = None,
+    anonymize: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--anonymize", help="Replace names, documents, e-mail addresses and texts.")
+    ] = False,
+) -> None:
+    """Read an account into a file that `ciclo sandbox` and `ciclo rehearse --account` take, without a single write.
+
+    No token is in the file. Anonymized it holds nobody's name and is billed to the same dates and amounts.
+    """
+    from ciclo.domain.calendar import SAO_PAULO  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.http.errors import ApiError  # noqa: PLC0415
+    from ciclo.jobs.rehearsal.export import anonymized, export_account  # noqa: PLC0415
+    from ciclo.jobs.reports import write_whole  # noqa: PLC0415
+
+    try:
+        with account(url, organization, token_file, conn) as api:
+            day = (today or datetime.now(SAO_PAULO)).date()
+            exported = export_account(api, today=day, tell=progress_bar())
+    except ApiError as error:
+        typer.echo(_("error: {message}").format(message=error), err=True)
+        raise typer.Exit(1) from None
+    state = anonymized(exported.state) if anonymize else exported.state
+    write_whole(file, json.dumps(state, indent=1, ensure_ascii=False))
+    for line in exported.left_out:
+        typer.echo(_("left out: {what}").format(what=line), err=True)
+    contracts, invoices = len(state["contracts"]), len(state["invoices"])
+    about = [
+        ngettext("{count} contract", "{count} contracts", contracts).format(count=contracts),
+        ngettext("{count} invoice", "{count} invoices", invoices).format(count=invoices),
+    ]
+    typer.echo(f"{file}: {', '.join(about)}")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ciclo.cli.files import read_json
+from ciclo.cli.printing import read_json
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.continuity import Basis
 from ciclo.domain.letter import LetterKind

@@ -23,7 +23,7 @@ from ciclo.domain.money import brl as _brl
 from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.receivables import AgeingBucket
 from ciclo.domain.recurrence import AccrualMonth, PeriodUnit, Recurrence
-from ciclo.domain.spreadsheet import cell
+from ciclo.domain.texts import cell
 from ciclo.domain.wording import key_words, plain_words, side_words, state_words
 from ciclo.locale import N_, _, language, ngettext
 

@@ -1,7 +1,14 @@
-"""Texts that people write: when two of them are the same to whoever reads them."""
+"""Texts: when two are the same to whoever reads them, and a value as a cell of a spreadsheet's CSV file.
+
+The spreadsheet is a Brazilian one: decimal commas, days first, and no text is calculated.
+"""
 
 import unicodedata
+from datetime import date, datetime
+from decimal import Decimal
 from functools import lru_cache
+
+from ciclo.domain.calendar import SAO_PAULO
 
 
 @lru_cache(maxsize=8192)
@@ -16,3 +23,27 @@ def begins_alike(one: str, other: str) -> bool:
     if not shorter or not longer.startswith(shorter):
         return False
     return not (longer[len(shorter) :][:1].isalnum() and shorter[-1].isalnum())
+
+
+_CALCULATED = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def cell(value: object) -> str:
+    """Write one value: money and decimals with a comma, dates day first, moments in São Paulo, texts harmless.
+
+    A text that a spreadsheet would calculate, behind leading blanks or not, gets an apostrophe.
+    """
+    match value:
+        case None:
+            return ""
+        case Decimal():
+            return f"{value:f}".replace(".", ",")
+        case datetime():
+            return f"{value.astimezone(SAO_PAULO):%d/%m/%Y %H:%M:%S}"
+        case date():
+            return f"{value:%d/%m/%Y}"
+        case int():
+            return str(value).lower()
+        case _:
+            text = str(value)
+            return f"'{text}" if text.lstrip(" ").startswith(_CALCULATED) else text

@@ -15,7 +15,7 @@ from typing import Any, Protocol, Self, TypeVar
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from ciclo.domain.money import brl
-from ciclo.domain.spreadsheet import cell
+from ciclo.domain.texts import cell
 from ciclo.domain.wording import plain_words, state_words
 from ciclo.locale import _, language, ngettext
 

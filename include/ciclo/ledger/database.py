@@ -7,6 +7,7 @@ Messages never carry the ledger's URL, which may hold a password.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, lru_cache
@@ -15,7 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
-from sqlalchemy import URL, ColumnElement, Engine, Insert, create_engine, event, inspect, text
+from opentelemetry import trace
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Engine,
+    ExceptionContext,
+    Insert,
+    create_engine,
+    event,
+    inspect,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
@@ -30,12 +43,10 @@ from ciclo.ledger.errors import (
     explained,
 )
 from ciclo.ledger.tables import Base, Organization
-from ciclo.ledger.tracing import trace_statements
 from ciclo.locale import _
 
 if TYPE_CHECKING:
     from alembic.config import Config
-
 
 BUSY_SECONDS = 60
 """How long a SQLite writer waits for another."""
@@ -341,3 +352,58 @@ def _insert(dialect: str, table: type[Base]) -> postgresql.Insert | sqlite.Inser
     if dialect == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
+
+
+LONGEST_TEXT = 2000
+"""Characters of a statement; an insert of 500 rows has twenty times as many."""
+_TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+(\w+)")
+_tracer = trace.get_tracer("ciclo.ledger")
+
+
+def trace_statements(engine: Engine) -> None:
+    """Give each statement of an engine a span where somebody records its surroundings."""
+    event.listen(engine, "before_cursor_execute", _begin)
+    event.listen(engine, "after_cursor_execute", _end)
+    event.listen(engine, "handle_error", _fail)
+
+
+def _begin(
+    connection: Connection,
+    _cursor: Any,
+    statement: str,
+    parameters: Any,
+    context: Any,
+    many: bool,  # noqa: FBT001
+) -> None:
+    if not trace.get_current_span().is_recording():
+        return
+    operation, table = statement.split(None, 1)[0].upper(), _TABLE.search(statement)
+    attributes: dict[str, str | int] = {
+        "db.system.name": connection.dialect.name,
+        "db.operation.name": operation,
+        "db.query.text": statement[:LONGEST_TEXT],
+    }
+    if many:
+        attributes["db.operation.batch.size"] = len(parameters)
+    name = f"{operation} {table[1]}" if table else operation
+    context.ciclo_span = _tracer.start_span(name, kind=trace.SpanKind.CLIENT, attributes=attributes)
+
+
+def _end(
+    _connection: Connection,
+    _cursor: Any,
+    _statement: str,
+    _parameters: Any,
+    context: Any,
+    _many: bool,  # noqa: FBT001
+) -> None:
+    span = getattr(context, "ciclo_span", None)
+    if span is not None:
+        span.end()
+
+
+def _fail(failure: ExceptionContext) -> None:
+    span = getattr(failure.execution_context, "ciclo_span", None)
+    if span is not None:
+        span.set_status(trace.StatusCode.ERROR, type(failure.original_exception).__name__)  # its message has values
+        span.end()

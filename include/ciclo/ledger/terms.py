@@ -12,12 +12,11 @@ from decimal import Decimal
 from typing import Any
 
 from ciclo.domain.adjustments import Adjustment, Bill, BilledLine, adjusted, marks_in
-from ciclo.domain.coverage import coverage
+from ciclo.domain.coverage import ContractRule, coverage
 from ciclo.domain.due_dates import Charge, ChargeType
 from ciclo.domain.money import ZERO, cents
 from ciclo.domain.pricing import Price, Service, price_in_force
 from ciclo.domain.recurrence import AccrualMonth, DateRange, PeriodUnit, Recurrence
-from ciclo.domain.succession import ContractRule
 from ciclo.domain.texts import plain
 from ciclo.ledger.tables import Payload, Rule
 

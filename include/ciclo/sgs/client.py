@@ -20,9 +20,8 @@ import httpx
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.price_index import PriceIndex, available_from
 from ciclo.http import json_bodies
-from ciclo.http.address import checked_base_url, checked_timeout
 from ciclo.http.errors import ApiError, TransientApiError, UnreadableAnswerError
-from ciclo.http.network import proxy_for, tls_context
+from ciclo.http.network import checked_base_url, checked_timeout, proxy_for, tls_context
 from ciclo.http.retries import CallBudget, RetryRules, repeating, seconds_of
 from ciclo.sgs.series import Series, shipped_series
 

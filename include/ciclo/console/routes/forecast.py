@@ -11,7 +11,7 @@ from ciclo.console.charts import Chart, bars_and_line
 from ciclo.console.formats import Column, csv_response
 from ciclo.console.pages import AsFile, ViewDep, render
 from ciclo.domain.money import total
-from ciclo.ledger.queries.forecasts import newest_forecast
+from ciclo.ledger.repositories.plans import ForecastRepository
 from ciclo.locale import N_, _
 
 router = APIRouter()
@@ -32,7 +32,7 @@ COLUMNS = (
 @router.get("/forecast")
 def show_forecast(view: ViewDep, as_file: AsFile) -> Response:
     """Show the newest forecast, or give its revenue by contract and month as a file."""
-    found = newest_forecast(view.session, view.organization_id)
+    found = ForecastRepository(view.session, view.organization_id).newest()
     document: dict[str, Any] = _read(found.document) if found is not None else {}
     if as_file:
         return csv_response("forecast", COLUMNS, document.get("revenue", []))

@@ -11,8 +11,7 @@ from ciclo.billimatic.models.reading import read_date
 from ciclo.domain.findings import AuditKind, Unjudged
 from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.states import Fact
-from ciclo.jobs.audit.ends import Endless, running_out
-from ciclo.jobs.audit.findings import Audit, AuditFinding, AuditRange, Note
+from ciclo.jobs.audit.findings import Audit, AuditFinding, AuditRange, Endless, Note, running_out
 from ciclo.jobs.audit.judge import Account, ReadContract, judge_contract
 from ciclo.jobs.audit.read import Progress, read_account, read_since
 from ciclo.jobs.audit.store import AuditStore, opened_store

@@ -1,17 +1,20 @@
 """What an audit says: findings, each of one fault; what people did that is in order; what could not be judged.
 
-Amounts are BRL to cents and absolute; only `lost_so_far` has a sign, negative where the customer paid too much.
+Amounts are BRL to cents and absolute; only `lost_so_far` has a sign, negative where the customer paid too much. Below:
+what is wrong at the end of rules that never end, and with what hangs on an invoice that is in order itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from ciclo.billimatic.models import Invoice, InvoiceState, Nfse, Receivable
 from ciclo.domain.calendar import add_days, month_end
 from ciclo.domain.findings import AuditKind, Normality, Unjudged
-from ciclo.domain.money import ZERO, cents, total
+from ciclo.domain.money import HUNDRED, ZERO, cents, multiply_to_cents, total
+from ciclo.domain.nfse import NfseState
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact
 from ciclo.domain.wording import said_of_audit
@@ -198,3 +201,102 @@ class Audit:
 def money(amount: Decimal | None) -> str | None:
     """Write an amount as JSON has it: two decimals, a point."""
     return None if amount is None else f"{cents(amount):.2f}"
+
+
+ENDS_SOON = 90
+"""Days before its end from which a rule runs out."""
+TAIL = 2
+"""Periods in a row without an invoice at the end of a rule that never ends: nobody makes them any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endless:
+    """A rule without end, as far as its invoices reach: whether it runs out is a question of the whole account.
+
+    Attributes:
+        last: the last date that has an invoice.
+        following: the first date after it, which has none.
+        is_ahead: whether several of its invoices were made ahead.
+        ends: the finding, if it runs out.
+        tail: the periods without an invoice from there on, as findings, if it does not.
+    """
+
+    last: date
+    following: date
+    is_ahead: bool
+    ends: AuditFinding
+    tail: Sequence[AuditFinding]
+
+
+def running_out(endless: Sequence[Endless], audited: AuditRange) -> Iterator[AuditFinding]:
+    """Yield what is wrong at the end of the rules without end of an account.
+
+    A rule runs out whose invoices were made ahead and end within `ENDS_SOON` days, or end before those of others do.
+    Where none are made ahead, nothing follows from that: only several periods without an invoice in a row do.
+    """
+    horizon = add_days(audited.as_of, ENDS_SOON)
+    last = max((each.last for each in endless), default=audited.as_of)
+    reached = min(horizon, last) if last > audited.as_of else date.min
+    for each in endless:
+        is_short = each.following <= (horizon if each.is_ahead else reached)
+        if is_short or len(each.tail) >= TAIL:
+            yield each.ends
+        else:
+            yield from each.tail
+
+
+LATE = 30
+"""Days past due from which a receivable is late."""
+
+ALIVE_AND_BILLED = frozenset({InvoiceState.TO_RECEIVE.value, InvoiceState.RECEIVED.value})
+
+
+def document_faults(
+    invoice: Invoice, nfses: Sequence[Nfse], as_of: date
+) -> Iterator[tuple[AuditKind, Decimal, dict[str, Fact]]]:
+    """Yield what is wrong with an invoice's tax document and receivables: kind, amount and facts.
+
+    Args:
+        invoice: that is a period's own.
+        nfses: its tax documents that were looked at.
+        as_of: the day as of which it is judged.
+    """
+    if (fault := _nfse_fault(invoice, nfses, as_of)) is not None:
+        kind, facts = fault
+        yield kind, cents(invoice.gross_value), facts
+    overdue: list[Receivable] = []
+    for receivable in invoice.receivables:
+        if receivable.state not in (InvoiceState.TO_EMIT, InvoiceState.TO_RECEIVE):
+            continue
+        error = receivable.myfinance_errors or receivable.cobrato_errors
+        if error:
+            facts = {"receivable_id": receivable.id, "error": error, "due_date": receivable.due_date.isoformat()}
+            yield AuditKind.RECEIVABLE_ERROR, _worth(receivable, invoice), facts
+        elif receivable.state == InvoiceState.TO_RECEIVE and as_of - receivable.due_date > timedelta(days=LATE):
+            overdue.append(receivable)
+    if overdue:
+        due = min(each.due_date for each in overdue)
+        facts = {"due_date": due.isoformat(), "days": (as_of - due).days}
+        yield AuditKind.LATE, total(_worth(each, invoice) for each in overdue), facts
+
+
+def _nfse_fault(invoice: Invoice, known: Sequence[Nfse], as_of: date) -> tuple[AuditKind, dict[str, Fact]] | None:
+    if invoice.state not in ALIVE_AND_BILLED or any(each.state is NfseState.ISSUED for each in known):
+        return None
+    refused = next((each for each in known if each.state is NfseState.REFUSED), None)
+    if refused is not None:
+        return AuditKind.NFSE_REFUSED, {"error": refused.integration_errors or refused.status}
+    if not invoice.issue_nfse or (invoice.nfe_issued and not known):
+        return None
+    due = invoice.nfse_due
+    if due is None or due >= as_of:
+        return None
+    return AuditKind.NFSE_MISSING, {"due_date": due.isoformat()}
+
+
+def _worth(receivable: Receivable, invoice: Invoice) -> Decimal:
+    if receivable.gross_value is not None:
+        return cents(receivable.gross_value)
+    if receivable.value is not None:
+        return multiply_to_cents(invoice.gross_value, receivable.value / HUNDRED)
+    return cents(receivable.payment_value or ZERO)

@@ -21,9 +21,7 @@ from ciclo.domain.price_index import MONTHS_BY_LAW
 from ciclo.domain.pricing import per_month
 from ciclo.domain.recurrence import DAYS_OF_A_WEEK, DateRange, PeriodUnit, issue_dates
 from ciclo.domain.texts import begins_alike, plain
-from ciclo.jobs.audit.documents import document_faults
-from ciclo.jobs.audit.ends import ENDS_SOON, Endless
-from ciclo.jobs.audit.findings import Audit, AuditFinding, AuditRange, Note, money
+from ciclo.jobs.audit.findings import ENDS_SOON, Audit, AuditFinding, AuditRange, Endless, Note, document_faults, money
 from ciclo.jobs.audit.match import AuditedPeriod, AuditedRule, Matches, PeriodKey, match, same_customer
 from ciclo.jobs.audit.prices import RulePrices
 from ciclo.jobs.rules.terms import read_terms

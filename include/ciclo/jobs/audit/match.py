@@ -14,9 +14,8 @@ from functools import cached_property
 
 from ciclo.billimatic.models import Contract, Invoice, InvoiceRule, InvoiceState
 from ciclo.domain.calendar import next_business_day
-from ciclo.domain.coverage import Coverage, coverage
+from ciclo.domain.coverage import ContractRule, Coverage, coverage
 from ciclo.domain.recurrence import DateRange, PeriodUnit, accrual_month, issue_dates
-from ciclo.domain.succession import ContractRule
 from ciclo.domain.texts import begins_alike, plain
 from ciclo.jobs.issuing.match import references_in
 from ciclo.ledger.terms import RuleTerms

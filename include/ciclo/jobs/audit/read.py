@@ -18,8 +18,7 @@ from ciclo.billimatic.models import InvoiceRule, OddRecord
 from ciclo.domain.calendar import add_days, add_months, first_of_month
 from ciclo.domain.recurrence import step_on_or_after
 from ciclo.http.errors import UnreadableAnswerError
-from ciclo.jobs.audit.ends import ENDS_SOON
-from ciclo.jobs.audit.findings import AuditRange
+from ciclo.jobs.audit.findings import ENDS_SOON, AuditRange
 from ciclo.jobs.audit.judge import LONGEST
 from ciclo.jobs.audit.store import AuditStore
 from ciclo.jobs.rules.ask import answers_of

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ciclo.billimatic.models import Contract, Invoice, InvoiceRule, Nfse, OddRecord
-from ciclo.jobs.audit.documents import ALIVE_AND_BILLED
+from ciclo.jobs.audit.findings import ALIVE_AND_BILLED
 from ciclo.locale import _
 
 _TABLES = """

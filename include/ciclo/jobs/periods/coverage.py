@@ -9,11 +9,10 @@ from datetime import date
 from typing import Any
 
 from ciclo.domain.calendar import add_months, first_of_month
-from ciclo.domain.coverage import Coverage, gaps, months_of, pays_again
+from ciclo.domain.coverage import ContractRule, Coverage, gaps, months_of, pays_again
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind, period_facts
-from ciclo.domain.succession import ContractRule
 from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshot
 from ciclo.ledger.repositories import Disagreement
 from ciclo.ledger.tables import Contract, Period, Rule

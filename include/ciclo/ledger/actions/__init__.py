@@ -15,11 +15,10 @@ from ciclo.ledger.actions.act import (
 )
 from ciclo.ledger.actions.adjustment_checks import PARTICULARS, AdjustmentError, NewAdjustment
 from ciclo.ledger.actions.adjustments import AdjustmentsRefused, add_adjustments, skip_periods, withdraw_adjustment
-from ciclo.ledger.actions.contract_terms import agree_term, end_term
+from ciclo.ledger.actions.contract_terms import agree_term, end_term, set_rule
 from ciclo.ledger.actions.differences import bill_complement, bill_difference, difference
 from ciclo.ledger.actions.findings import acknowledge_finding, open_finding_again
 from ciclo.ledger.actions.instructions import Receipt, instruct, withdraw_instruction
-from ciclo.ledger.actions.late_readjustments import bill_late, late_readjustment, leave_late
 from ciclo.ledger.actions.matters import EXECUTION_ACTIONS, FINDING_ACTIONS, PERIOD_ACTIONS, Matter, act_on
 from ciclo.ledger.actions.periods import (
     bill_again,
@@ -32,9 +31,16 @@ from ciclo.ledger.actions.periods import (
     release_period,
     settle_now,
 )
-from ciclo.ledger.actions.price_updates import NoSuchFigure, apply_update, skip_update, undo_skip
+from ciclo.ledger.actions.price_updates import (
+    NoSuchFigure,
+    apply_update,
+    bill_late,
+    late_readjustment,
+    leave_late,
+    skip_update,
+    undo_skip,
+)
 from ciclo.ledger.actions.prorating import part_months, proposal, prorate_always, prorate_period, set_policy
-from ciclo.ledger.actions.rule_settings import set_rule
 
 __all__ = [
     "EXECUTION_ACTIONS",

@@ -1,4 +1,4 @@
-"""What people agree on with a customer and the vendor cannot hold: terms entered, and ended."""
+"""What people agree on with a customer and the vendor cannot hold: terms entered, ended; how a rule is billed."""
 
 from dataclasses import replace
 from datetime import date, datetime
@@ -10,9 +10,10 @@ from ciclo.domain import contract_terms
 from ciclo.domain.contract_terms import said_of_term
 from ciclo.domain.states import Fact, Reason, ReasonKind
 from ciclo.ledger.actions.act import ActionOutcome, NoSuchRow, usable_note
-from ciclo.ledger.repositories import Actor, AuditRepository, Change
+from ciclo.ledger.database import upsert
+from ciclo.ledger.repositories import Actor, AuditRepository, Change, ContractRepository
 from ciclo.ledger.repositories.prices import domain_term
-from ciclo.ledger.tables import Contract, ContractTerm
+from ciclo.ledger.tables import Contract, ContractTerm, RuleSetting
 from ciclo.locale import _
 
 
@@ -81,3 +82,44 @@ def end_term(
     trail = AuditRepository(session, organization_id, Actor(person=person))
     trail.record("term", [Change(term_id, "agreed", "ended", reason)], at)
     return ActionOutcome(changed=True, message=_("Ended: later executions go without it."))
+
+
+def set_rule(
+    session: Session,
+    organization_id: int,
+    rule_id: int,
+    *,
+    person: str,
+    at: datetime,
+    waits_for_quantities: bool = False,
+    notice_days: int = 5,
+    lead_days: int | None = None,
+) -> None:
+    """Say how a rule is billed. Flushes.
+
+    Args:
+        session: the caller commits.
+        organization_id: whose ledger.
+        rule_id: which rule.
+        person: who says it.
+        at: when.
+        waits_for_quantities: whether a period is billed only once its quantities have come.
+        notice_days: days before the planned date on which missing ones are asked for.
+        lead_days: days before its issue date on which its invoice is made; counts where the installation's are fewer.
+
+    Raises:
+        NoSuchRow: the ledger has no such rule.
+    """
+    if not ContractRepository(session, organization_id).rules([rule_id]):
+        raise NoSuchRow("rule", rule_id)
+    row = {
+        "organization_id": organization_id,
+        "rule_id": rule_id,
+        "waits_for_quantities": waits_for_quantities,
+        "notice_days": notice_days,
+        "noticed_until": None,
+        "lead_days": lead_days,
+        "person": person,
+        "changed_at": at,
+    }
+    session.execute(upsert(session, RuleSetting, keep=["noticed_until"]), [row])

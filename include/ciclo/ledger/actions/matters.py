@@ -10,7 +10,6 @@ from ciclo.domain.calendar import first_of_month
 from ciclo.domain.states import PeriodState
 from ciclo.ledger.actions.act import Action, ActionOutcome, NoSuchRow
 from ciclo.ledger.actions.findings import acknowledge_finding, open_finding_again
-from ciclo.ledger.actions.late_readjustments import bill_late, leave_late
 from ciclo.ledger.actions.periods import (
     bill_again,
     cancel_period,
@@ -22,7 +21,7 @@ from ciclo.ledger.actions.periods import (
     release_period,
     settle_now,
 )
-from ciclo.ledger.actions.price_updates import apply_update, skip_update, undo_skip
+from ciclo.ledger.actions.price_updates import apply_update, bill_late, leave_late, skip_update, undo_skip
 from ciclo.ledger.tables import Finding, Period, PriceUpdateExecution
 
 PERIOD_ACTIONS: dict[str, Action] = {

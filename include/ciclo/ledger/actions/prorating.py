@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.adjustments import Adjustment, AdjustmentKind, Prorating, marks_in, part_of
 from ciclo.domain.calendar import add_days
+from ciclo.domain.coverage import ContractRule
 from ciclo.domain.errors import DomainError
 from ciclo.domain.recurrence import DateRange, issue_dates
-from ciclo.domain.succession import ContractRule
 from ciclo.ledger.actions.act import ActionOutcome, NotPossible, locked_period, usable_note
 from ciclo.ledger.actions.adjustment_checks import NewAdjustment
 from ciclo.ledger.actions.adjustments import AdjustmentsRefused, add_adjustments

@@ -20,9 +20,14 @@ from ciclo.ledger.repositories.contracts import (
 )
 from ciclo.ledger.repositories.findings import Disagreement, FindingRepository, Settled
 from ciclo.ledger.repositories.instructions import InstructionRepository
-from ciclo.ledger.repositories.invoices import InvoiceRepository, MonthOfInvoices, ReconciliationRepository
+from ciclo.ledger.repositories.invoices import (
+    InvoiceRepository,
+    MonthOfInvoices,
+    NfseRepository,
+    ReconciliationRepository,
+    TaxedInvoice,
+)
 from ciclo.ledger.repositories.letters import LetterRepository, Occasion, Written
-from ciclo.ledger.repositories.nfses import NfseRepository, TaxedInvoice
 from ciclo.ledger.repositories.periods import Issued, PeriodRepository, StateCount
 from ciclo.ledger.repositories.plans import NewPlan, PlanEntry, PlanRepository
 from ciclo.ledger.repositories.price_updates import ExecutionRepository, ScheduledUpdateRepository

@@ -1,13 +1,14 @@
-"""Billing plans: what a backfill would do, who approved it, when it was applied.
+"""Billing plans: what a backfill would do, who approved it, when it was applied; forecasts, of which the newest counts.
 
 A plan is known by its hash. Planning the same again in the same run is the same plan, with its approval;
 anything else is another plan, which nobody has approved.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 from ciclo.domain.states import Reason, ReasonKind
 from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
-from ciclo.ledger.tables import BillingPlan, PlannedInvoice
+from ciclo.ledger.tables import BillingPlan, Forecast, PlannedInvoice
 
 PROPOSED, APPROVED, APPLIED = "proposed", "approved", "applied"
 
@@ -123,3 +124,21 @@ class PlanRepository:
         plan.applied_at = plan.applied_at or at
         self._session.flush()
         self._audit.record("plan", [Change(plan.id, before, APPLIED, plan.plan_hash)], at)
+
+
+class ForecastRepository:
+    """The forecasts of one organization."""
+
+    def __init__(self, session: Session, organization_id: int) -> None:
+        self._session = session
+        self._organization_id = organization_id
+
+    def keep(self, document: Mapping[str, Any], *, at: datetime) -> None:
+        """Keep a forecast; the console shows the newest."""
+        self._session.add(Forecast(organization_id=self._organization_id, made_at=at, document=dict(document)))
+        self._session.flush()
+
+    def newest(self) -> Forecast | None:
+        """Return the newest forecast; None before the first."""
+        query = select(Forecast).where(Forecast.organization_id == self._organization_id)
+        return self._session.scalar(query.order_by(Forecast.id.desc()).limit(1))

@@ -1,8 +1,16 @@
 """Every table of the ledger, under one name."""
 
-from ciclo.ledger.tables.adjustments import Adjustment, AdjustmentUse, RuleSetting
 from ciclo.ledger.tables.base import Base, Payload, Reasoned, reason_columns
-from ciclo.ledger.tables.billing import GeneratedRange, Invoice, Nfse, Period, Receivable
+from ciclo.ledger.tables.billing import (
+    Adjustment,
+    AdjustmentUse,
+    GeneratedRange,
+    Invoice,
+    Nfse,
+    Period,
+    Receivable,
+    RuleSetting,
+)
 from ciclo.ledger.tables.contracts import (
     Contract,
     ContractState,
