@@ -136,13 +136,11 @@ def steps_over_time(prices: Sequence[tuple[date, Decimal, str]], until: date) ->
     end = max(until, prices[-1][0])
     across = Scale(Decimal(first.toordinal()), Decimal(end.toordinal()), LEFT, WIDTH - RIGHT)
     points = tuple(Point(across(day.toordinal()), scale(value), title) for day, value, title in prices)
-    path = "".join(_step(position, point) for position, point in enumerate(points))
+    path = "".join(
+        (f"H{point.x}V{point.y}" if position else f"M{point.x} {point.y}") for position, point in enumerate(points)
+    )
     ticks = _spread([Tick(point.x, f"{day:%m/%Y}") for point, (day, _, _) in zip(points, prices, strict=True)])
     return Chart((), points, f"{path}H{WIDTH - RIGHT}", ticks, _y_ticks(steps, scale, ""), HEIGHT - BOTTOM)
-
-
-def _step(position: int, point: Point) -> str:
-    return f"H{point.x}V{point.y}" if position else f"M{point.x} {point.y}"
 
 
 def _bar(x: int, slot: int, zero: int, end: int, title: str, tone: str) -> Bar:

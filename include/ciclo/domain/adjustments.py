@@ -462,13 +462,12 @@ def _paired(services: Sequence[InvoicedLine], lines: Sequence[BilledLine]) -> li
     """Match an invoice's services with the rule's: they were written in its order, under its names."""
     if len(services) != len(lines):
         return None
-    if all(_same(service, line) for service, line in zip(services, lines, strict=True)):
+    if all(
+        (service.name is None or line.name is None or service.name == line.name)
+        for service, line in zip(services, lines, strict=True)
+    ):
         return list(lines)
     by_name = {line.name: line for line in lines}
     if len(by_name) != len(lines) or {service.name for service in services} != set(by_name):
         return None
     return [by_name[service.name] for service in services]
-
-
-def _same(service: InvoicedLine, line: BilledLine) -> bool:
-    return service.name is None or line.name is None or service.name == line.name

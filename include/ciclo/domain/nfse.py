@@ -1,7 +1,9 @@
-"""NFS-e, the tax document of a service: what the vendor's words about one mean, and when an invoice's is due."""
+"""NFS-e, the tax document of a service: what the vendor's words about one mean, when an invoice's is due or amiss."""
 
+from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
+from typing import Protocol, TypeVar
 
 from ciclo.domain.calendar import NO_HOLIDAYS, add_business_days
 
@@ -53,3 +55,43 @@ def nfse_due(issue_date: date, days_after_receipt: int, received_on: date | None
     if not days_after_receipt:
         return issue_date
     return None if received_on is None else add_business_days(received_on, days_after_receipt, NO_HOLIDAYS)
+
+
+class NfseFault(StrEnum):
+    """What is wrong with the tax documents of an invoice."""
+
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    MISSING = "missing"
+    """None is known though it should be there since yesterday at least."""
+
+
+class Document(Protocol):
+    """A tax document, as the vendor answers it or the ledger has it."""
+
+    @property
+    def state(self) -> str:
+        """What it is worth, an `NfseState`."""
+
+
+AnyDocument = TypeVar("AnyDocument", bound=Document)
+
+
+def nfse_fault(
+    documents: Sequence[AnyDocument], *, due: date | None, said_issued: bool, today: date
+) -> tuple[NfseFault, AnyDocument | None] | None:
+    """Return what is wrong with an invoice's tax documents, and the newest one that says so; None if nothing is.
+
+    Args:
+        documents: those that are known, the newest last.
+        due: when there should be one; None where none is wanted, or none yet.
+        said_issued: whether the invoice itself says that it has one.
+        today: the day as of which it is judged.
+    """
+    by_state = {each.state: each for each in documents}
+    if NfseState.ISSUED in by_state:
+        return None
+    for state, fault in ((NfseState.REFUSED, NfseFault.REFUSED), (NfseState.CANCELLED, NfseFault.CANCELLED)):
+        if state in by_state:
+            return fault, by_state[state]
+    return (NfseFault.MISSING, None) if due is not None and due < today and not said_issued else None

@@ -138,7 +138,7 @@ def price_in_force(history: PriceHistory, on: date, service: int = WHOLE_RULE) -
     candidates = [price for price in history if price.service == service and price.effective_from <= on]
     if not candidates:
         raise NoPriceInForce(service, on)
-    return max(reversed(candidates), key=_effective_from).unit_value
+    return max(reversed(candidates), key=lambda price: price.effective_from).unit_value
 
 
 def new_unit_value(old: Decimal, factor: Decimal) -> Decimal:
@@ -196,7 +196,7 @@ def executions(updates: Iterable[ScheduledUpdate], window: DateRange) -> tuple[E
     dated = chain.from_iterable(
         (Execution(day, update) for day in execution_dates(update, window)) for update in updates
     )
-    return tuple(sorted(dated, key=_order_of_application))
+    return tuple(sorted(dated, key=lambda each: (each.execution_date, each.update.id)))
 
 
 def affected_services(update: ScheduledUpdate, services: Sequence[Service]) -> tuple[int, ...]:
@@ -232,11 +232,3 @@ def price_changes(
 def waits_for(unsettled: Iterable[Execution], issue_date: date) -> tuple[Execution, ...]:
     """Unsettled executions that a period must wait for: those on or before its issue date."""
     return tuple(execution for execution in unsettled if execution.execution_date <= issue_date)
-
-
-def _effective_from(price: Price) -> date:
-    return price.effective_from
-
-
-def _order_of_application(execution: Execution) -> tuple[date, int]:
-    return execution.execution_date, execution.update.id

@@ -101,7 +101,8 @@ def explained() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        why = _why_away(error)
+        said = str(error.orig).casefold()
+        why = next((_(meaning) for piece, meaning in _AWAY.items() if piece in said), None)
         if why is None and isinstance(error.orig, sqlite3.OperationalError):
             raise  # SQLite says so of a wrong statement too
         raise LedgerUnavailableError(
@@ -138,8 +139,3 @@ _AWAY = {
     "disk": N_("the disk is full or fails"),
 }
 """What a driver's message means, by a piece of it."""
-
-
-def _why_away(error: OperationalError) -> str | None:
-    said = str(error.orig).casefold()
-    return next((_(meaning) for piece, meaning in _AWAY.items() if piece in said), None)

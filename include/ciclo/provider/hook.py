@@ -107,7 +107,8 @@ class BillimaticHook(BaseHook):
         """
         settings = settings_of(self._connection())
         mask_secret(settings.token)
-        _keep_requests_out_of_the_log()
+        # httpx logs every request at INFO: thousands of lines per run, with customers' names from searches in the URLs
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         try:
             return BillimaticClient(
                 base_url=settings.base_url,
@@ -159,8 +160,3 @@ def _try_out(api: BillimaticClient) -> tuple[bool, str]:
     except NotFoundError:
         return False, f"The token works, but there is no organization {api.organization_id} in its account."
     return True, f"Connected: the token works and organization {api.organization_id} is in its account."
-
-
-def _keep_requests_out_of_the_log() -> None:
-    # httpx logs every request at INFO: thousands of lines per run, with customers' names from searches in the URLs
-    logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -128,7 +128,8 @@ class BillingNotifier(BaseNotifier):
     def _message(self, context: Mapping[str, Any]) -> tuple[str, list[str]]:
         lines = [*self.lines, *(preview.line() for preview in self.previews)]
         subject = self.subject or _default_subject(context)
-        return _one_line(subject), lines or _failure_lines(context)
+        # a line break in a mail's subject would begin a header
+        return " ".join(subject.split()), lines or _failure_lines(context)
 
     def _send(self, subject: str, lines: Sequence[str]) -> None:
         from airflow.providers.smtp.hooks.smtp import SmtpHook  # noqa: PLC0415 - only where there are recipients
@@ -162,8 +163,3 @@ def _failure_lines(context: Mapping[str, Any]) -> list[str]:
 def _html(subject: str, lines: Sequence[str]) -> str:
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
     return f"<html><body><h3>{escape(subject)}</h3><ul>{items}</ul></body></html>"
-
-
-def _one_line(text: str) -> str:
-    # a line break in a mail's subject would begin a header
-    return " ".join(text.split())

@@ -87,16 +87,14 @@ def telling_what_stopped(job: JobContext, _run: Run) -> Iterator[None]:
     finally:
         if context["ti"].try_number <= 1:
             job.session.rollback()
-            lines = _stopped(StoppedRepository(job.session, job.organization_id), context["ti"].run_id)
+            run_id = context["ti"].run_id
+            found = StoppedRepository(job.session, job.organization_id)
+            lines = [*map(_period, found.periods(run_id)), *map(_price_update, found.price_updates(run_id))]
             job.session.rollback()
             if lines:
                 count = len(lines)
                 text = ngettext("Ciclo: {count} stopped for a person", "Ciclo: {count} stopped for a person", count)
                 _try_to_send(Notice(subject=text.format(count=count), lines=_shortened(lines)))
-
-
-def _stopped(found: StoppedRepository, run_id: str) -> list[str]:
-    return [*map(_period, found.periods(run_id)), *map(_price_update, found.price_updates(run_id))]
 
 
 def _shortened(lines: list[str]) -> tuple[str, ...]:

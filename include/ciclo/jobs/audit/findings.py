@@ -14,7 +14,7 @@ from ciclo.billimatic.models import Invoice, InvoiceState, Nfse, Receivable
 from ciclo.domain.calendar import add_days, month_end
 from ciclo.domain.findings import AuditKind, Normality, Unjudged
 from ciclo.domain.money import HUNDRED, ZERO, cents, multiply_to_cents, total
-from ciclo.domain.nfse import NfseState
+from ciclo.domain.nfse import NfseFault, nfse_fault
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact
 from ciclo.domain.wording import said_of_audit
@@ -281,17 +281,16 @@ def document_faults(
 
 
 def _nfse_fault(invoice: Invoice, known: Sequence[Nfse], as_of: date) -> tuple[AuditKind, dict[str, Fact]] | None:
-    if invoice.state not in ALIVE_AND_BILLED or any(each.state is NfseState.ISSUED for each in known):
+    if invoice.state not in ALIVE_AND_BILLED:
         return None
-    refused = next((each for each in known if each.state is NfseState.REFUSED), None)
-    if refused is not None:
-        return AuditKind.NFSE_REFUSED, {"error": refused.integration_errors or refused.status}
-    if not invoice.issue_nfse or (invoice.nfe_issued and not known):
-        return None
-    due = invoice.nfse_due
-    if due is None or due >= as_of:
-        return None
-    return AuditKind.NFSE_MISSING, {"due_date": due.isoformat()}
+    due = invoice.nfse_due if invoice.issue_nfse else None
+    match nfse_fault(known, due=due, said_issued=bool(invoice.nfe_issued) and not known, today=as_of):
+        case NfseFault.REFUSED, Nfse() as refused:
+            return AuditKind.NFSE_REFUSED, {"error": refused.integration_errors or refused.status}
+        case (NfseFault.MISSING | NfseFault.CANCELLED, _) if due is not None and due < as_of:
+            return AuditKind.NFSE_MISSING, {"due_date": due.isoformat()}
+        case _:
+            return None
 
 
 def _worth(receivable: Receivable, invoice: Invoice) -> Decimal:

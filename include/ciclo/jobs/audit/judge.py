@@ -199,7 +199,7 @@ class _Contract:
             elif self._billed_until is not None and day > self._billed_until:
                 self._unjudged(Unjudged.CONTRACT_INACTIVE, rule, day)
                 break
-            elif self._is_unread(period):
+            elif any(day is None or period.covers(day) for day in self.read.odd_days):
                 self._unjudged(Unjudged.INVOICE_UNREAD, rule, day)
             elif not self._is_covered(period):
                 found.append(period)
@@ -223,10 +223,6 @@ class _Contract:
             amount=price,
             facts={"cancelled": len(cancelled)},
         )
-
-    def _is_unread(self, period: AuditedPeriod) -> bool:
-        """Whether an invoice that cannot be read may be the period's."""
-        return any(day is None or period.covers(day) for day in self.read.odd_days)
 
     def _is_covered(self, period: AuditedPeriod) -> bool:
         """Whether a rule that this one follows has billed the period's time already."""

@@ -159,7 +159,8 @@ def likeness(period: AuditedPeriod, invoice: Invoice) -> int:
     services = _service_likeness(rule.services, services_of(invoice))
     same_day = day == period.issue_date
     same_value = invoice.gross_value == rule.rule.gross_value
-    same_second = _same_second(rule.rule, invoice)
+    born, made = rule.rule.created_at, invoice.created_at
+    same_second = born is not None and made is not None and born.replace(microsecond=0) == made.replace(microsecond=0)
     if not (bound or text or services or (same_day and (same_value or same_second))):
         return 0
     apart = abs(invoice.gross_value - rule.rule.gross_value)
@@ -203,11 +204,6 @@ def _service_likeness(ours: frozenset[str], theirs: frozenset[str]) -> int:
     if ours == theirs:
         return SERVICES
     return SOME_SERVICES if ours <= theirs or theirs <= ours else 0
-
-
-def _same_second(rule: InvoiceRule, invoice: Invoice) -> bool:
-    born, made = rule.created_at, invoice.created_at
-    return born is not None and made is not None and born.replace(microsecond=0) == made.replace(microsecond=0)
 
 
 def _by_month(periods: Iterable[AuditedPeriod]) -> dict[tuple[int, int], list[AuditedPeriod]]:

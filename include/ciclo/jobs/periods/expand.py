@@ -191,7 +191,11 @@ def record_expansion(ctx: JobContext, scope: Scope) -> None:
     """Remember which whole months a run has expanded for every contract, and how many could not be read. Commits."""
     if scope.contract_ids:
         return
-    months = [month for month in months_of(scope.window) if month in scope.window and _last(month) in scope.window]
+    months = [
+        month
+        for month in months_of(scope.window)
+        if month in scope.window and DateRange.month_of(month).last_day in scope.window
+    ]
     unread = len(ctx.readings.unread())
     ctx.contracts.record_expansions(months, run_id=ctx.actor.run_id, unread=unread, at=ctx.clock())
     ctx.session.commit()
@@ -206,7 +210,3 @@ def require_expansion(ctx: JobContext, day: date) -> None:
     month = first_of_month(day)
     if not ctx.contracts.is_expanded(month):
         raise NeverExpandedError(month)
-
-
-def _last(month: date) -> date:
-    return DateRange.month_of(month).last_day

@@ -227,7 +227,7 @@ def propose(
         basis=basis,
         lines=tuple(lines),
         months=values,
-        warnings=_warnings(due),
+        warnings=tuple(each for each in (law_warning(due.scheduled.month_quantity), _long_past(due)) if each),
         hash=_hash(rule, due, policy, lines, values),
     )
 
@@ -262,11 +262,6 @@ def prices_before(rule: UpdatedRule, execution: Execution) -> Prices:
     if not found:
         raise NoPriceInForce(wanted[0], day)
     return found
-
-
-def _warnings(due: Due) -> tuple[Text, ...]:
-    found = [law_warning(due.scheduled.month_quantity), _long_past(due)]
-    return tuple(warning for warning in found if warning)
 
 
 def _long_past(due: Due) -> Text | None:

@@ -296,13 +296,9 @@ def _pairs(services: Sequence[Service], lines: Sequence[ServiceLine]) -> list[tu
     if len(services) != len(lines):
         return None
     pairs = list(zip(services, lines, strict=True))
-    if all(_same(service, line) for service, line in pairs):
+    if all((service.name is None or line.name is None or service.name == line.name) for service, line in pairs):
         return pairs
     by_name = {line.name: line for line in lines}
     if len(by_name) != len(lines) or {service.name for service in services} != set(by_name):
         return None
     return [(service, by_name[service.name]) for service in services]
-
-
-def _same(service: Service, line: ServiceLine) -> bool:
-    return service.name is None or line.name is None or service.name == line.name

@@ -324,7 +324,7 @@ def _known_as(rule: UpdatedRule, service: int) -> list[int]:
             continue
         now = next((line for _, later in rule.terms.versions for line in later.services if line.id == ids[-1]), None)
         before = [line.id for line in terms.services if now is not None and _same_service(line, now)]
-        if len(before) == 1 and not _still_there(rule.terms.newest, before[0]):
+        if len(before) == 1 and all(line.id != before[0] for line in rule.terms.newest.services):
             ids.append(before[0])
     return ids
 
@@ -333,10 +333,6 @@ def _same_service(one: ServiceLine, other: ServiceLine) -> bool:
     if one.service_item_id is not None and other.service_item_id is not None:
         return one.service_item_id == other.service_item_id
     return one.name is not None and one.name == other.name
-
-
-def _still_there(terms: RuleTerms, service: int) -> bool:
-    return any(line.id == service for line in terms.services)
 
 
 def _has(terms: RuleTerms, keys: Iterable[int]) -> bool:

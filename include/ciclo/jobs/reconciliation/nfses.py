@@ -13,9 +13,10 @@ from ciclo.billimatic import BadRequestError, NotFoundError, RejectedError, Unre
 from ciclo.billimatic.models import Nfse
 from ciclo.domain.calendar import SAO_PAULO, first_of_month
 from ciclo.domain.findings import FindingKind
-from ciclo.domain.nfse import NfseState
+from ciclo.domain.nfse import NfseFault, NfseState, nfse_fault
 from ciclo.domain.states import Fact
 from ciclo.jobs.context import JobContext
+from ciclo.ledger import tables
 from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import Disagreement, TaxedInvoice
 from ciclo.locale import N_
@@ -64,19 +65,18 @@ def nfse_disagreements(ctx: JobContext, invoice_ids: Iterable[int], *, today: da
     """Return what is missing, refused or cancelled of the tax documents of some invoices, as the ledger has them."""
     found = []
     for each in ctx.nfses.taxed(invoice_ids):
-        if _is_issued(each):
-            continue
-        refused = next((one for one in reversed(each.documents) if one.state == NfseState.REFUSED), None)
-        cancelled = next((one for one in reversed(each.documents) if one.state == NfseState.CANCELLED), None)
-        if refused is not None:
-            error = refused.errors or refused.status or ""
-            found.append(_about(each, FindingKind.NFSE_REFUSED, error, {"nfse_id": refused.nfse_id, "error": error}))
-        elif cancelled is not None:
-            said = cancelled.status or NfseState.CANCELLED.value
-            found.append(_about(each, FindingKind.NFSE_CANCELLED, said, {"nfse_id": cancelled.nfse_id}))
-        elif _is_missing(each, today) and each.nfse_due is not None:
-            due = {"due_date": each.nfse_due.isoformat()}
-            found.append(_about(each, FindingKind.NFSE_MISSING, N_("no NFS-e"), due))
+        match nfse_fault(each.documents, due=each.nfse_due, said_issued=each.nfse_issued, today=today):
+            case NfseFault.REFUSED, tables.Nfse() as refused:
+                error = refused.errors or refused.status or ""
+                found.append(
+                    _about(each, FindingKind.NFSE_REFUSED, error, {"nfse_id": refused.nfse_id, "error": error})
+                )
+            case NfseFault.CANCELLED, tables.Nfse() as cancelled:
+                said = cancelled.status or NfseState.CANCELLED.value
+                found.append(_about(each, FindingKind.NFSE_CANCELLED, said, {"nfse_id": cancelled.nfse_id}))
+            case NfseFault.MISSING, _ if each.nfse_due is not None:
+                due = {"due_date": each.nfse_due.isoformat()}
+                found.append(_about(each, FindingKind.NFSE_MISSING, N_("no NFS-e"), due))
     return found
 
 

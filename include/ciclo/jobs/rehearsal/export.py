@@ -87,14 +87,11 @@ class _Masks:
             elif value is None or isinstance(value, bool) or _is_kept(name, value):
                 found[name] = value
             elif name in _DOCUMENTS:
-                found[name] = self._number(str(value), _DOCUMENTS[name])
+                plain = re.sub(r"\D", "", str(value))
+                found[name] = self._numbers.setdefault(plain, f"{len(self._numbers) + 1:0{_DOCUMENTS[name]}d}")
             elif name in _TEXTS or name.endswith("_errors"):
                 found[name] = _WORD.sub(lambda found: self._word(found[0]), str(value))
         return found
-
-    def _number(self, written: str, digits: int) -> str:
-        plain = re.sub(r"\D", "", written)
-        return self._numbers.setdefault(plain, f"{len(self._numbers) + 1:0{digits}d}")
 
     def _word(self, word: str) -> str:
         if word.startswith(("ciclo:", "[ciclo ", "$")):
@@ -183,11 +180,13 @@ def export_account(api: BillimaticClient, *, today: date, tell: Callable[[Progre
     state["invoices"] = [each for each in invoices if each["contract_id"] in known]
     state["invoice_rules"] = reading.rules(sorted(known), billed={each["contract_id"] for each in invoices})
     state["nfses"] = reading.tax_documents(first)
-    return ExportedAccount({kind: _in_order(rows) for kind, rows in state.items()}, reading.left_out)
-
-
-def _in_order(rows: Any) -> Any:
-    return sorted(rows, key=lambda each: each["id"]) if isinstance(rows, list) else rows
+    return ExportedAccount(
+        {
+            kind: (sorted(rows, key=lambda each: each["id"]) if isinstance(rows, list) else rows)
+            for kind, rows in state.items()
+        },
+        reading.left_out,
+    )
 
 
 class _Reading:
