@@ -24,7 +24,7 @@ from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.repositories import Actor, Scope
 from ciclo.ledger.tables import Contract, Period, RuleVersion, WebhookEvent
 from ciclo.webhooks import WebhookSettings, create_webhook_app
-from ciclo.webhooks.event import signature
+from ciclo.webhooks.app import signature
 from ciclo_sandbox.testing import running_sandbox
 from company import ORGANIZATION, TODAY, TOKEN, company, contract, rule
 from simulated_vendor import SimulatedClock, SimulatedVendor

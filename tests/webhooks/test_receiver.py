@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from ciclo.ledger.database import ledger_session
 from ciclo.ledger.tables import WebhookEvent
 from ciclo.webhooks import WebhookSettings, create_webhook_app
-from ciclo.webhooks.event import is_fresh, signature
+from ciclo.webhooks.app import is_fresh, signature
 from ciclo_sandbox.webhooks import signature as vendors_signature
 
 WEBHOOKS = Path(__file__).resolve().parents[3] / "shared" / "api" / "webhooks"

@@ -45,8 +45,13 @@ from ciclo.billimatic.models.parties import (
 )
 from ciclo.billimatic.models.reading import Listing, Model
 from ciclo.billimatic.models.requests import FilterValue, InvoiceChange, NewInvoice, Payment, Request, nfse_params
-from ciclo.billimatic.models.rule_requests import InvoiceRuleChange, NewInvoiceRule, RuleFromTemplate
-from ciclo.billimatic.models.rules import InvoiceRule, InvoiceTemplate
+from ciclo.billimatic.models.rules import (
+    InvoiceRule,
+    InvoiceRuleChange,
+    InvoiceTemplate,
+    NewInvoiceRule,
+    RuleFromTemplate,
+)
 from ciclo.billimatic.paging import Search
 from ciclo.billimatic.transport import Exchange, Observer, Query, read_one, read_several
 from ciclo.http.retries import Budget, CallBudget, RetryRules

@@ -20,8 +20,18 @@ from ciclo.http.retries import Budget, CallBudget
 from ciclo.jobs.backfill import BackfillPolicy
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.issuing.settle import StillInDoubtError
-from ciclo.jobs.pauses import keeping_pauses, pause_asked_for
-from ciclo.jobs.runs import Approval, DryRun, LedgerStep, ReadingStep, Run, Shard, Stage, Trigger
+from ciclo.jobs.runs import (
+    Approval,
+    DryRun,
+    LedgerStep,
+    ReadingStep,
+    Run,
+    Shard,
+    Stage,
+    Trigger,
+    keeping_pauses,
+    pause_asked_for,
+)
 from ciclo.jobs.stages import FIRST_DELAY, LONGEST_DELAY, MARGIN, RETRIES, RULES, STAGES, Next
 from ciclo.ledger.budget import SharedBudget, store_of
 from ciclo.ledger.database import ledger_session

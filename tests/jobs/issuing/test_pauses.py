@@ -11,9 +11,9 @@ from ciclo.domain.states import PeriodState
 from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.issuing.settle import settle
-from ciclo.jobs.pauses import VendorPausedError, keeping_pauses, pause_asked_for
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.read import read_contract_list
+from ciclo.jobs.runs import VendorPausedError, keeping_pauses, pause_asked_for
 from ciclo.ledger.repositories import Scope
 from ciclo.sgs.client import IndexUnavailableError
 from company import TODAY, YEAR, company, rule

@@ -39,20 +39,18 @@ from ciclo.billimatic.models.requests import (
     NewService,
     Payment,
 )
-from ciclo.billimatic.models.rule_requests import (
+from ciclo.billimatic.models.rules import (
+    AdditionalInformation,
+    InvoiceRule,
     InvoiceRuleChange,
+    InvoiceTemplate,
     NewInvoiceRule,
+    ReceivablesAdditionalInformation,
     RuleDueDates,
     RuleFromTemplate,
     RuleService,
     RuleTiming,
     RuleUpdate,
-)
-from ciclo.billimatic.models.rules import (
-    AdditionalInformation,
-    InvoiceRule,
-    InvoiceTemplate,
-    ReceivablesAdditionalInformation,
     ScheduledUpdate,
     TemplateService,
 )

@@ -30,9 +30,9 @@ from ciclo.jobs.issuing.adopt import Looked, look_again, look_for
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests, Unbillable
 from ciclo.jobs.issuing.record import Found, reason_about, record_issued
 from ciclo.jobs.issuing.settle import StillInDoubtError, settle, still_open
-from ciclo.jobs.pauses import pause_asked_for, require_no_pause
 from ciclo.jobs.periods.expand import read_due
 from ciclo.jobs.rules.read import CURRENT, read_contract_list, read_contracts
+from ciclo.jobs.runs import pause_asked_for, require_no_pause
 from ciclo.ledger.actions import skip_periods
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.repositories.periods import PlannedPeriod

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, TypedDict
 
 from ciclo.domain.money import brl, parse_money
+from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.adjustments import (
     CorrectionsInDoubtError,
     adopt_adjusted,
@@ -26,9 +27,8 @@ from ciclo.jobs.backfill import (
     why_ask,
 )
 from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext, is_armed
-from ciclo.jobs.issuing.adopt import adopt_existing
+from ciclo.jobs.issuing.adopt import DECIDED_BY_A_PERSON, adopt_existing
 from ciclo.jobs.issuing.ahead import follow_ahead, scopes_ahead
-from ciclo.jobs.issuing.decided import scopes_decided
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.look import worth_sharing
 from ciclo.jobs.issuing.settle import require_billing, settle, summarize_window
@@ -254,3 +254,18 @@ def _of_plan(job: JobContext, run: Run) -> tuple[Scope, IssueOptions]:
     approved: Mapping[int, Decimal | None] = approved_amounts(job, plan_id)
     scope = replace(run.scope, plan_id=plan_id)
     return scope, replace(run.settings.issue_options, approved=approved)
+
+
+def scopes_decided(ctx: JobContext, scope: Scope) -> list[Scope]:
+    """Return what is planned by a person's word before a scope's first day, as scopes of their own. Commits.
+
+    What was merely left planned longer than `catch_up_days` is overdue and waits for `bill_range`: nobody has looked at
+    it. What a person released, planned again, said to bill again or freed of an invoice that is not its own is billed
+    by the next run, however old it is.
+    """
+    found = []
+    for each in ctx.periods.decided_before(scope, DECIDED_BY_A_PERSON):
+        day = DateRange.days(each.issue_date, each.issue_date)
+        found.append(Scope(day, (each.contract_id,), scope.shard, scope.shards, rule_ids=(each.rule_id,)))
+    ctx.session.commit()
+    return found
