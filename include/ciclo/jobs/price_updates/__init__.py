@@ -3,7 +3,8 @@
 ```
 remind    on remind_at: a preview, sent once
 settle    what became of a PUT without an answer; the end of an execution, in one commit
-apply     the due executions of each rule, in order; the states an execution goes through
+apply     the due executions of each rule, in order
+  case      one of them as a run works on it, and its moves from state to state
   adopt     has the vendor done it itself? its price counts
   propose   window, values, factor, new prices, evidence, hash
   decide    where a person has to agree or to choose

@@ -8,10 +8,8 @@ price, record, commit. A crash between any two of them leaves an execution that 
 finds out what became of it. What is PUT is the price in force now: an execution applied late brings no old price back.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
-from enum import Enum, auto
 from typing import Any
 
 from ciclo.billimatic import (
@@ -23,69 +21,38 @@ from ciclo.billimatic import (
     TransientApiError,
 )
 from ciclo.billimatic.models import InvoiceRule
-from ciclo.domain.calendar import add_days
 from ciclo.domain.continuity import OFFERED_FIRST, Basis, Continuity
 from ciclo.domain.errors import DomainError, MissingIndexValue
-from ciclo.domain.price_index import available_from, price_index
 from ciclo.domain.pricing import WHOLE_RULE, next_execution
 from ciclo.domain.states import ExecutionState, Fact, Reason, ReasonKind, update_facts
 from ciclo.domain.wording import named, plain_words, said
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.adopt import Adoption, adoption_evidence, judge_vendor
+from ciclo.jobs.price_updates.case import (
+    Case,
+    Run,
+    Step,
+    back_to_planned,
+    change,
+    doubt,
+    move_on,
+    park,
+    stay,
+    take_up_again,
+    wait,
+)
 from ciclo.jobs.price_updates.decide import decision_of, question
 from ciclo.jobs.price_updates.outcome import UpdateOptions, UpdateOutcome
 from ciclo.jobs.price_updates.propose import IndexBook, Proposal, propose
 from ciclo.jobs.price_updates.reprice import InvoicesPending
 from ciclo.jobs.price_updates.settle import UNDER_WAY, Completion, complete, hold_periods, periods_from, release_periods
-from ciclo.jobs.price_updates.updated_rule import Due, Prices, UpdatedRule, updated_rule, written
+from ciclo.jobs.price_updates.updated_rule import Prices, UpdatedRule, updated_rule, written
 from ciclo.jobs.rules.prices import current_prices
 from ciclo.jobs.rules.read import read_contracts
 from ciclo.jobs.rules.schedules import domain_update, is_called_off
-from ciclo.jobs.rules.store import Problem
 from ciclo.ledger.repositories import Scope
-from ciclo.ledger.tables import Payload, PriceUpdateExecution
-
-
-class Step(Enum):
-    """How a rule's executions go on after one of them was looked at."""
-
-    NEXT = auto()  # it is settled: the rule's next one may begin
-    AGAIN = auto()  # somebody else changed it meanwhile: look at the rule anew
-    STOP = auto()  # it cannot be settled now: it holds the rule's later executions and periods back
-
-
-@dataclass(slots=True)
-class Run:
-    """What one run works with."""
-
-    ctx: JobContext
-    options: UpdateOptions
-    owner: str
-    today: date
-    proposing: bool
-    book: IndexBook
-    unread: Mapping[int, str]
-    """Rules whose present terms the run could not read, and why."""
-    outcome: UpdateOutcome
-
-    def note(self, case: "Case", messages: Iterable[str]) -> None:
-        """Tell a person something about a rule."""
-        contract_id, rule_id = case.rule.contract_id, case.rule.rule_id
-        self.outcome.problems += [Problem(contract_id, rule_id, message) for message in messages]
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One execution that is due, with its rule."""
-
-    rule: UpdatedRule
-    due: Due
-    execution: PriceUpdateExecution
-
-    def reason(self, kind: ReasonKind, **facts: Fact) -> Reason:
-        """Return a reason that names contract, rule and execution beside its own facts."""
-        return self.rule.reason(kind, self.due, **facts)
+from ciclo.ledger.tables import Payload
 
 
 def apply_price_updates(
@@ -180,28 +147,28 @@ def advance(run: Run, case: Case) -> Step:  # noqa: C901, PLR0911 - the state ma
         case ExecutionState.CANCELLED if (
             is_called_off(case.execution) and case.rule.ending(case.due.execution_date) is None
         ):
-            return _take_up_again(run, case)
+            return take_up_again(run, case)
         case ExecutionState.APPLIED | ExecutionState.ADOPTED | ExecutionState.CANCELLED:
-            return _move_on(run, case, next_execution(domain_update(case.due.scheduled), case.due.execution_date))
+            return move_on(run, case, next_execution(domain_update(case.due.scheduled), case.due.execution_date))
         case _ if (ending := case.rule.ending(case.due.execution_date)) is not None:
-            run.outcome.cancelled += _change(run, case, ExecutionState.CANCELLED, ending)
-            return _move_on(run, case, None)
+            run.outcome.cancelled += change(run, case, ExecutionState.CANCELLED, ending)
+            return move_on(run, case, None)
         case ExecutionState.PARKED:
             run.outcome.parked += 1
             return Step.STOP
     if (blocker := _blocker(run, case)) is not None:
-        return _stay(run, case, blocker)
+        return stay(run, case, blocker)
     letter = _propose(run, case)
     match judge_vendor(case.rule, case.due, letter if isinstance(letter, Proposal) else None):
         case Reason() as doubt:
-            return _park(run, case, doubt)
+            return park(run, case, doubt)
         case Adoption() as adoption:
             return _vendor_was_first(run, case, adoption, letter)
     match letter:
         case MissingIndexValue():
-            return _wait(run, case, letter)
+            return wait(run, case, letter)
         case DomainError():
-            return _park(run, case, case.reason(ReasonKind.UPDATE_UNUSABLE, error=letter.fact))
+            return park(run, case, case.reason(ReasonKind.UPDATE_UNUSABLE, error=letter.fact))
         case Proposal():
             figure = _decided(run, case, letter) or _undecided(run, case, letter)
     if figure is None or (run.options.require_approval and not _is_approved(run, case, letter, figure)):
@@ -277,7 +244,7 @@ def _ask(run: Run, case: Case, kind: ReasonKind, letter: Proposal, asked: tuple[
     facts, evidence = asked
     reason = case.reason(kind, person=case.execution.approved_by, **facts)
     undecided = {"approved_by": None, "approved_at": None}
-    return _park(run, case, reason, evidence=evidence, **(_columns(letter) | undecided))
+    return park(run, case, reason, evidence=evidence, **(_columns(letter) | undecided))
 
 
 def _vendor_was_first(run: Run, case: Case, adoption: Adoption, letter: Proposal | DomainError) -> Step:
@@ -313,13 +280,13 @@ def _is_approved(run: Run, case: Case, letter: Proposal, proposal: Proposal) -> 
         kind = ReasonKind.APPROVAL_REFUSED if execution.approved_by else ReasonKind.PROPOSAL_CHANGED
         reason = case.reason(kind, person=execution.approved_by)
         withdrawn = {"approved_by": None, "approved_at": None, "proposal_hash": None}
-        _change(run, case, ExecutionState.PLANNED, reason, **withdrawn)
+        change(run, case, ExecutionState.PLANNED, reason, **withdrawn)
         run.note(case, [said(reason)])
     if run.proposing and execution.state == ExecutionState.WAITING:
-        _back_to_planned(run, case)
+        back_to_planned(run, case)
     if run.proposing and execution.state == ExecutionState.PLANNED and execution.approved_at is None:
         values = _columns(proposal) | {"evidence": proposal.evidence()}
-        _change(run, case, ExecutionState.PROPOSED, Reason(ReasonKind.WAITS_FOR_APPROVAL), **values)
+        change(run, case, ExecutionState.PROPOSED, Reason(ReasonKind.WAITS_FOR_APPROVAL), **values)
     run.outcome.proposed += execution.state == ExecutionState.PROPOSED
     return False
 
@@ -329,7 +296,7 @@ def _is_approved(run: Run, case: Case, letter: Proposal, proposal: Proposal) -> 
 
 def _apply(run: Run, case: Case, proposal: Proposal) -> Step:
     """Claim, PUT, complete."""
-    if not _back_to_planned(run, case, keep=ExecutionState.PROPOSED):
+    if not back_to_planned(run, case, keep=ExecutionState.PROPOSED):
         return Step.AGAIN
     ctx, options, now = run.ctx, run.options, run.ctx.clock()
     sent = prices_to_send(case.rule, proposal)
@@ -387,28 +354,28 @@ def _put(run: Run, case: Case, sent: Prices) -> InvoiceRule | None:
         answer = run.ctx.api.update_invoice_rule(rule.contract_id, rule.rule_id, body, within=within)
         failpoint("update.put")
     except (RejectedError, BadRequestError) as error:
-        _park(run, case, case.reason(ReasonKind.REFUSED, error=error.reason))
+        park(run, case, case.reason(ReasonKind.REFUSED, error=error.reason))
         return None
     except NotFoundError:
-        _park(run, case, case.reason(ReasonKind.RULE_GONE))
+        park(run, case, case.reason(ReasonKind.RULE_GONE))
         return None
     except (AuthenticationError, TransientApiError) as error:
-        _doubt(run, case, case.reason(ReasonKind.NOT_SENT, error=str(error)), timedelta(0))
+        doubt(run, case, case.reason(ReasonKind.NOT_SENT, error=str(error)), timedelta(0))
         raise
     except ApiError as error:
-        _doubt(run, case, case.reason(ReasonKind.NO_ANSWER, error=str(error)), options.grace)
+        doubt(run, case, case.reason(ReasonKind.NO_ANSWER, error=str(error)), options.grace)
         return None
     shown = {key: value for key, value in current_prices(answer).items() if key in sent}
     if shown != sent:
         given, there = ([str(value) for value in prices.values()] for prices in (sent, shown))
-        _park(run, case, case.reason(ReasonKind.PRICE_NOT_TAKEN, sent=given, shown=there))
+        park(run, case, case.reason(ReasonKind.PRICE_NOT_TAKEN, sent=given, shown=there))
         return None
     return answer
 
 
 def _adopt(run: Run, case: Case, adoption: Adoption, proposal: Proposal | DomainError) -> Step:
     """Take over the vendor's own readjustment; nothing is PUT."""
-    if not _back_to_planned(run, case):
+    if not back_to_planned(run, case):
         return Step.AGAIN
     ours, why_not = (proposal, None) if isinstance(proposal, Proposal) else (None, str(proposal))
     work = Completion(
@@ -432,7 +399,7 @@ def _complete(run: Run, case: Case, work: Completion) -> Step:
         invoice_id = error.invoice_id if isinstance(error, InvoicesPending) else None
         reason = case.reason(ReasonKind.INVOICES_PENDING, invoice_id=invoice_id, error=str(error))
         sent = case.execution.state == ExecutionState.SUBMITTING
-        step = _doubt(run, case, reason, timedelta(0)) if sent else _stay(run, case, reason)
+        step = doubt(run, case, reason, timedelta(0)) if sent else stay(run, case, reason)
         if isinstance(error, AuthenticationError):
             raise
         return step
@@ -448,91 +415,6 @@ def _complete(run: Run, case: Case, work: Completion) -> Step:
 
 
 # -- stopping short: each says why, in the execution's reason and in the run's summary ---------------------------------
-
-
-def _wait(run: Run, case: Case, missing: MissingIndexValue) -> Step:
-    """Let an execution wait for an index value, and park it when it has waited too long."""
-    execution = case.execution
-    index = price_index(case.due.scheduled.price_index)
-    out_from = available_from(index, missing.month)
-    since = execution.waiting_since or max(run.today, out_from)
-    until = add_days(since, run.options.max_wait_days)
-    kind = ReasonKind.VALUE_NOT_OUT if run.today < out_from else ReasonKind.VALUE_LATE
-    if run.today >= until:
-        kind = ReasonKind.VALUE_MISSING
-    days = {"out_from": out_from, "since": since, "until": until}
-    reason = case.reason(
-        kind,
-        price_index=index.label,
-        month=f"{missing.month:%Y-%m}",
-        **{name: day.isoformat() for name, day in days.items()},
-    )
-    if kind is ReasonKind.VALUE_MISSING:
-        return _park(run, case, reason)
-    if execution.state != ExecutionState.WAITING:
-        _back_to_planned(run, case)
-        _change(run, case, ExecutionState.WAITING, reason, waiting_since=since)
-    else:
-        _say(run, case, reason)
-    run.outcome.waiting += 1
-    return Step.STOP
-
-
-def _park(run: Run, case: Case, reason: Reason, **values: Any) -> Step:
-    """Stop an execution for a person."""
-    _change(run, case, ExecutionState.PARKED, reason, **({"waiting_since": None} | values))
-    run.outcome.parked += 1
-    run.note(case, [said(reason)])
-    return Step.STOP
-
-
-def _doubt(run: Run, case: Case, reason: Reason, grace: timedelta) -> Step:
-    """Leave an execution unanswered: its absence at the vendor proves nothing before the grace period is over."""
-    _change(run, case, ExecutionState.IN_DOUBT, reason, doubt_until=run.ctx.clock() + grace)
-    run.outcome.in_doubt += 1
-    return Step.STOP
-
-
-def _stay(run: Run, case: Case, reason: Reason) -> Step:
-    """Leave an execution as it is for a later run."""
-    _say(run, case, reason)
-    run.note(case, [said(reason)])
-    return Step.STOP
-
-
-def _say(run: Run, case: Case, reason: Reason) -> None:
-    case.execution.reason = reason
-    run.ctx.session.commit()
-
-
-def _move_on(run: Run, case: Case, to: date | None) -> Step:
-    """Let the update's next execution be another day; None where there is nothing to readjust any more."""
-    update_id = case.due.scheduled.scheduled_update_id
-    run.ctx.scheduled_updates.move(update_id, expected=case.due.execution_date, to=to)
-    run.ctx.session.commit()
-    return Step.NEXT
-
-
-def _take_up_again(run: Run, case: Case) -> Step:
-    """Plan an execution again that was called off: its rule is back. What was sent before is in doubt first."""
-    sent = "sent" in (case.execution.evidence or {})
-    target, doubt_until = (ExecutionState.IN_DOUBT, run.ctx.clock()) if sent else (ExecutionState.PLANNED, None)
-    _change(run, case, target, case.reason(ReasonKind.CALLED_FOR_AGAIN), doubt_until=doubt_until)
-    return Step.AGAIN
-
-
-def _back_to_planned(run: Run, case: Case, *, keep: ExecutionState | None = None) -> bool:
-    """Put an execution that waited or was proposed back to `planned`; False if somebody else changed it."""
-    if case.execution.state in (ExecutionState.PLANNED, keep):
-        return True
-    return _change(run, case, ExecutionState.PLANNED, Reason(ReasonKind.GOES_ON), waiting_since=None)
-
-
-def _change(run: Run, case: Case, target: ExecutionState, reason: Reason, **values: Any) -> bool:
-    """Change an execution's state; False if somebody else did meanwhile."""
-    changed = run.ctx.executions.change(case.execution, target, reason=reason, at=run.ctx.clock(), **values)
-    run.ctx.session.commit()
-    return changed
 
 
 def _basis(case: Case, proposal: Proposal) -> Payload:
