@@ -12,14 +12,12 @@ from ciclo.domain.adjustments import (
     AdjustmentKind,
     Bill,
     BilledLine,
-    ChangedByHand,
     InvalidAdjustment,
-    InvoicedLine,
     TotalNotPositive,
     adjusted,
-    correction,
     prorated,
 )
+from ciclo.domain.corrections import ChangedByHand, InvoicedLine, correction
 from ciclo.domain.money import cents
 from ciclo.domain.recurrence import DateRange
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from jinja2 import Environment
 
-from ciclo.domain import wording
+from ciclo.domain import audit_wording, wording
 from scripts import messages
 from untranslated import KEPT, PO, SHOWN_ATTRIBUTES, WORD
 
@@ -55,7 +55,11 @@ def test_code_shows_nothing_that_is_no_text():
 
 def test_every_kind_has_its_words_in_the_catalogue():
     known = {each.id for each in messages.read_catalogue(PO)}
-    tables = [table for name, table in vars(wording).items() if isinstance(table, Mapping) and name[0] != "_"]
+    tables = [
+        table
+        for name, table in (vars(wording) | vars(audit_wording)).items()
+        if isinstance(table, Mapping) and name[0] != "_"
+    ]
     texts = [text for table in tables for text in table.values() if isinstance(text, str)]
     assert len(texts) > 100
     assert [text for text in texts if text not in known and WORD.search(KEPT.sub("", text))] == []

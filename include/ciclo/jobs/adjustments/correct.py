@@ -22,7 +22,8 @@ from ciclo.billimatic import (
     RejectedError,
 )
 from ciclo.billimatic.models import Invoice, InvoiceState
-from ciclo.domain.adjustments import Bill, ChangedByHand, Correction, InvoicedLine, correction
+from ciclo.domain.adjustments import Bill
+from ciclo.domain.corrections import ChangedByHand, Correction, InvoicedLine, correction
 from ciclo.domain.errors import DomainError
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import cents

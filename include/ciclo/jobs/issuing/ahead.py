@@ -11,7 +11,8 @@ from datetime import date, timedelta
 
 from ciclo.billimatic import ApiError, AuthenticationError
 from ciclo.billimatic.models import InvoiceState
-from ciclo.domain.adjustments import Bill, ChangedByHand
+from ciclo.domain.adjustments import Bill
+from ciclo.domain.corrections import ChangedByHand
 from ciclo.domain.errors import DomainError
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import cents

@@ -13,8 +13,9 @@ from typing import Any
 
 from ciclo.billimatic import ApiError, AuthenticationError, NotFoundError, RejectedError
 from ciclo.billimatic.models import Invoice, InvoiceState, Service
-from ciclo.domain.adjustments import Adjustment, Bill, ChangedByHand
+from ciclo.domain.adjustments import Adjustment, Bill
 from ciclo.domain.calendar import add_months, first_of_month
+from ciclo.domain.corrections import ChangedByHand
 from ciclo.domain.errors import DomainError
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import brl, cents
