@@ -124,8 +124,8 @@ def send(
     """Carry out now what was asked for, as the first task of reconcile_receivables does."""
     from ciclo.http.errors import ApiError  # noqa: PLC0415 - a command loads only what it needs
     from ciclo.jobs.context import JobContext  # noqa: PLC0415
-    from ciclo.jobs.pauses import keeping_pauses  # noqa: PLC0415
     from ciclo.jobs.reconciliation.instruct import carry_out  # noqa: PLC0415
+    from ciclo.jobs.runs import keeping_pauses  # noqa: PLC0415
     from ciclo.jobs.settings import BillingSettings  # noqa: PLC0415
     from ciclo.ledger.database import ledger_session  # noqa: PLC0415
     from ciclo.ledger.repositories import Actor  # noqa: PLC0415
