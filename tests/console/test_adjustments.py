@@ -80,6 +80,25 @@ def test_what_cannot_be_is_said_beside_the_form(acting, planned, fields, said):
     assert said in page.text
 
 
+def test_an_amount_that_was_not_billed_is_said_in_the_form_and_billed_by_itself(acting, own_year, planned):
+    engine = open_engine(own_year, read_only=True)
+    with Session(engine) as session:
+        issued = Period.state == "issued", Invoice.state == "received", Invoice.gone_at.is_(None)
+        query = select(Period).join(Invoice, Invoice.invoice_id == Period.invoice_id).where(*issued)
+        period = session.scalars(query.order_by(Period.id).limit(1)).one()
+        assert 'id="missing-amount"' in acting.get(f"/periods/{period.id}/adjust").text
+        assert 'id="missing-amount"' not in acting.get(f"/periods/{planned[0].id}/adjust").text
+        assert send(acting, period, "complement", amount="fünfzig").status_code >= 400
+        assert rows(session) == []
+        for said in ("by an invoice of its own", "with this note already"):
+            page = send(acting, period, "complement", amount="1.050,25")
+            assert (page.status_code, said in page.text) == (200, True), page.text
+        [row] = rows(session)
+        assert (row.origin, row.unit_value) == ("complement", Decimal("1050.25"))
+        session.rollback()
+    engine.dispose()
+
+
 @pytest.mark.parametrize(
     ("path", "origin", "message"),
     [

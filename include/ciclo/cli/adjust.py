@@ -141,3 +141,31 @@ def prorate(
         set_policy(session, organization or only_organization(session), chosen)
         session.commit()
     typer.echo(_("Part months: {policy}.").format(policy=chosen.value))
+
+
+@adjust.command()
+def complement(
+    number: Annotated[int, typer.Argument(metavar="PERIOD", help="Number of the period, as in its page's address.")],
+    note: Note,
+    amount: Annotated[
+        str | None, typer.Option("--amount", help="BRL that its invoice misses; by default what Ciclo computes.")
+    ] = None,
+    organization: Organization = None,
+) -> None:
+    """Bill what an issued invoice misses by an invoice of its own, with the next run of issue_invoices."""
+    from ciclo.domain.money import parse_decimal  # noqa: PLC0415
+    from ciclo.ledger.actions import bill_complement, only_organization  # noqa: PLC0415
+    from ciclo.ledger.database import ledger_session  # noqa: PLC0415
+
+    with ledger_session() as session:
+        outcome = bill_complement(
+            session,
+            organization or only_organization(session),
+            number,
+            person=getpass.getuser(),
+            note=note,
+            at=datetime.now(UTC),
+            amount=parse_decimal(amount, "amount") if amount is not None else None,
+        )
+        session.commit()
+    typer.echo(outcome.message)

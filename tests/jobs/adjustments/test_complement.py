@@ -25,7 +25,7 @@ from ciclo.ledger.actions import (
     withdraw_adjustment,
 )
 from ciclo.ledger.repositories import Scope
-from ciclo.ledger.tables import Adjustment, Finding, Invoice, Period
+from ciclo.ledger.tables import Adjustment, AdjustmentUse, Finding, Invoice, Period
 from company import ORGANIZATION, TODAY, company, rule, scheduled_update
 
 JANUARY = DateRange.month_of(date(2026, 1, 1))
@@ -92,7 +92,8 @@ def withdrawn(ctx, adjustment_id):
 
 def text_of_its_nfse(box, ctx, text):
     state = box.state()
-    box.put_state(state | {"invoice_rules": [state["invoice_rules"][0] | {"nfe_body": text}]})
+    first, *others = state["invoice_rules"]
+    box.put_state(state | {"invoice_rules": [first | {"nfe_body": text}, *others]})
     expand_rules(ctx, Scope(JANUARY), seen_on=TODAY)
 
 
@@ -132,6 +133,48 @@ def test_a_lost_answer_is_settled_by_the_mark_in_the_title(billed, clock, kind, 
     assert run(ctx).invoiced == 1
     rules, invoices = differences(box)
     assert (len(rules), invoices) == (1, ["30.0"])
+
+
+def test_an_amount_that_a_person_says_is_billed_once_beside_the_difference(billed):
+    box, ctx, period = billed
+
+    def say(amount, note="12 hours were not counted"):
+        now = ctx.clock()
+        outcome = bill_complement(
+            ctx.session, ORGANIZATION, period.id, person="ana", note=note, at=now, amount=Decimal(amount)
+        )
+        ctx.session.commit()
+        return outcome.changed
+
+    assert (say("50"), say("50.00"), say("50.00", note="another matter")) == (True, False, True)
+    assert difference(ctx.session, ORGANIZATION, period).amount == Decimal("30.00"), "what was said is beside it"
+    assert asked(ctx, period).changed
+    for _ in range(4):  # one at a time is under way for a period
+        run(ctx)
+    assert sorted(differences(box)[1]) == ["30.0", "50.0", "50.0"]
+    assert {row.state for row in ctx.session.scalars(select(Adjustment))} == {"used"}
+    for wrong in ("0", "-1", "1.005"):
+        with pytest.raises(NotPossible):
+            say(wrong)
+    ctx.session.get(Invoice, (ORGANIZATION, period.invoice_id)).state = "to_emit"
+    with pytest.raises(NotPossible, match="add an adjustment instead"):
+        say("7.00")
+
+
+def test_what_the_vendor_refuses_takes_nothing_from_another_amount_that_is_under_way(billed, clock):
+    box, ctx, period = billed
+    asked(ctx, period)
+    ctx.session.commit()
+    bill_complements(ctx, Scope(JANUARY), OPTIONS)
+    clock.advance(minutes=20)
+    amount, now = Decimal("50.00"), ctx.clock()
+    bill_complement(ctx.session, ORGANIZATION, period.id, person="ana", note="12 hours", at=now, amount=amount)
+    ctx.session.commit()
+    text_of_its_nfse(box, ctx, "")
+    bill_complements(ctx, Scope(JANUARY), OPTIONS)
+    query = select(AdjustmentUse).order_by(AdjustmentUse.adjustment_id)
+    states = [use.state for use in ctx.session.scalars(query.execution_options(populate_existing=True))]
+    assert states == ["sending", "unsent"]
 
 
 def test_a_credit_needs_the_next_invoice(billed):

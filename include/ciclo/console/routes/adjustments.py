@@ -29,6 +29,7 @@ from ciclo.ledger.actions import (
     bill_complement,
     bill_difference,
     difference,
+    final_invoice,
     proposal,
     prorate_period,
     usable_note,
@@ -145,9 +146,10 @@ def take_difference_on(view: ViewDep, perform: PerformDep, period_id: RowId) -> 
 
 
 @router.post("/periods/{period_id}/complement")
-def bill_difference_by_itself(view: ViewDep, perform: PerformDep, period_id: RowId) -> HTMLResponse:
-    """Bill the difference of a period's invoice by an invoice of its own."""
-    outcome = perform(bill_complement, period_id)
+def bill_difference_by_itself(view: ViewDep, perform: PerformDep, fields: FormDep, period_id: RowId) -> HTMLResponse:
+    """Bill the difference of a period's invoice, or the amount that a person says, by an invoice of its own."""
+    typed = fields.get("amount", "").strip()
+    outcome = perform(bill_complement, period_id, amount=typed_number(typed, "amount") if typed else None)
     view.session.rollback()
     return _page(view, period_id, {}, outcome=outcome)
 
@@ -190,6 +192,7 @@ def _page(
         after=after,
         proposed=proposal(view.session, view.organization_id, row),
         difference=difference(view.session, view.organization_id, row),
+        is_final=final_invoice(view.session, view.organization_id, row) is not None,
         outcome=outcome,
     )
 

@@ -107,7 +107,9 @@ def _follow(ctx: JobContext, each: Adjustment, period: Period, own: Rule, outcom
     if given_up:
         outcome.left_out += 1
         if is_gone:
-            ctx.adjustments.not_sent(use, at=ctx.clock())  # nothing bills it any more: it may be withdrawn
+            ctx.adjustments.not_sent(
+                use, at=ctx.clock(), alone=each.id
+            )  # nothing bills it any more: it may be withdrawn
     kind = FindingKind.DIFFERENCE_GIVEN_UP if given_up else None
     _tell(ctx, each, period, kind, rule_id=own.rule_id)
 
@@ -124,7 +126,7 @@ def _create(
         if there is not None:
             outcome.there += 1
         elif known is not None:  # deleted before Ciclo read it
-            ctx.adjustments.not_sent(use, at=ctx.clock())
+            ctx.adjustments.not_sent(use, at=ctx.clock(), alone=each.id)
             _tell(ctx, each, period, FindingKind.DIFFERENCE_GIVEN_UP, rule_id=known)
             outcome.left_out += 1
             return
@@ -140,20 +142,20 @@ def _create(
             failpoint("adjust.created")
             outcome.created += 1
     except OutcomeUnknownError:
-        ctx.adjustments.doubt(use, until=ctx.clock() + options.grace)
+        ctx.adjustments.doubt(use, until=ctx.clock() + options.grace, alone=each.id)
         outcome.in_doubt += 1
         return
     except AuthenticationError:
-        ctx.adjustments.not_sent(use, at=ctx.clock())
+        ctx.adjustments.not_sent(use, at=ctx.clock(), alone=each.id)
         ctx.session.commit()
         raise
     except (RejectedError, NotFoundError, BadRequestError) as error:
-        ctx.adjustments.not_sent(use, at=ctx.clock())
+        ctx.adjustments.not_sent(use, at=ctx.clock(), alone=each.id)
         _tell(ctx, each, period, FindingKind.DIFFERENCE_REFUSED, error=str(error))
         outcome.left_out += 1
         return
     except ApiError as error:
-        ctx.adjustments.not_sent(use, at=ctx.clock())
+        ctx.adjustments.not_sent(use, at=ctx.clock(), alone=each.id)
         log.warning("contract %d, adjustment %d: not billed yet: %s", each.contract_id, each.id, error)
         return
     ctx.adjustments.billed_by(each, there.id)

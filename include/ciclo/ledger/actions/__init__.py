@@ -16,7 +16,7 @@ from ciclo.ledger.actions.act import (
 from ciclo.ledger.actions.adjustment_checks import PARTICULARS, AdjustmentError, NewAdjustment
 from ciclo.ledger.actions.adjustments import AdjustmentsRefused, add_adjustments, skip_periods, withdraw_adjustment
 from ciclo.ledger.actions.contract_terms import agree_term, end_term, set_rule
-from ciclo.ledger.actions.differences import bill_complement, bill_difference, difference
+from ciclo.ledger.actions.differences import bill_complement, bill_difference, difference, final_invoice
 from ciclo.ledger.actions.findings import acknowledge_finding, open_finding_again
 from ciclo.ledger.actions.instructions import Receipt, instruct, withdraw_instruction
 from ciclo.ledger.actions.matters import EXECUTION_ACTIONS, FINDING_ACTIONS, PERIOD_ACTIONS, Matter, act_on
@@ -71,6 +71,7 @@ __all__ = [
     "decide",
     "difference",
     "end_term",
+    "final_invoice",
     "instruct",
     "its_own",
     "late_readjustment",

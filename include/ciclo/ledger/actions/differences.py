@@ -2,7 +2,8 @@
 
 A price that was changed for days past, a readjustment that came late, a quantity that was wrong: the invoice stays as
 it is. What is missing, or too much, is a line of the rule's next invoice; what is missing may be billed by an invoice
-of its own instead, at once: `ciclo.jobs.adjustments.complement` does that. What was taken on before counts.
+of its own instead, at once: `ciclo.jobs.adjustments.complement` does that. What was taken on before counts. An amount
+that nothing in the ledger tells, a person says: it is billed beside what is computed.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.adjustments import AdjustmentKind
-from ciclo.domain.money import brl, total
+from ciclo.domain.money import ZERO, brl, cents, total
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange, issue_dates
 from ciclo.domain.states import PeriodState
@@ -23,7 +24,7 @@ from ciclo.ledger.actions.act import ActionOutcome, NotPossible, locked_period, 
 from ciclo.ledger.actions.adjustment_checks import PARTICULARS, NewAdjustment
 from ciclo.ledger.actions.adjustments import AdjustmentsRefused, add_adjustments
 from ciclo.ledger.queries.adjustments import DIFFERENCE, DIFFERENCES, bill_of
-from ciclo.ledger.repositories import COMPLEMENT, Actor, AdjustmentRepository, ContractRepository
+from ciclo.ledger.repositories import COMPLEMENT, STATED, Actor, AdjustmentRepository, ContractRepository
 from ciclo.ledger.tables import Adjustment, Invoice, Period
 from ciclo.ledger.terms import RuleTerms
 from ciclo.locale import _
@@ -51,16 +52,22 @@ def difference(session: Session, organization_id: int, period: Period) -> Differ
 
     An invoice that is still `to_emit` is corrected, one that is cancelled is billed again: neither has a difference.
     """
-    invoice = session.get(Invoice, (organization_id, period.invoice_id)) if period.invoice_id else None
-    if period.state != PeriodState.ISSUED or invoice is None or invoice.gone_at is not None:
-        return None
-    if invoice.state in (InvoiceState.TO_EMIT, InvoiceState.CANCELLED):
+    invoice = final_invoice(session, organization_id, period)
+    if invoice is None:
         return None
     bill = bill_of(session, organization_id, period, used_only=True).adjusted
     if bill is None:
         return None
     found = Difference(invoice.gross_value, bill.total, taken_on(session, period))
     return found if found.amount else None
+
+
+def final_invoice(session: Session, organization_id: int, period: Period) -> Invoice | None:
+    """Return the invoice of a period where it can be neither corrected nor billed again."""
+    invoice = session.get(Invoice, (organization_id, period.invoice_id)) if period.invoice_id else None
+    if period.state != PeriodState.ISSUED or invoice is None or invoice.gone_at is not None:
+        return None
+    return None if invoice.state in (InvoiceState.TO_EMIT, InvoiceState.CANCELLED) else invoice
 
 
 def bill_difference(
@@ -112,24 +119,53 @@ def put_into_next(session: Session, period: Period, amount: Decimal, *, person: 
 
 
 def bill_complement(
-    session: Session, organization_id: int, period_id: int, *, person: str, note: str, at: datetime
+    session: Session,
+    organization_id: int,
+    period_id: int,
+    *,
+    person: str,
+    note: str,
+    at: datetime,
+    amount: Decimal | None = None,
 ) -> ActionOutcome:
-    """Let the difference of a period's invoice be billed by an invoice of its own, with the next run. Flushes.
+    """Let what a period's invoice misses be billed by an invoice of its own, with the next run. Flushes.
+
+    Args:
+        session: the ledger.
+        organization_id: whose.
+        period_id: the period whose invoice misses something.
+        person: who asks for it.
+        note: why.
+        at: now.
+        amount: BRL, where nothing in the ledger tells it; None for the difference. The same amount with the same note
+            is billed once.
 
     Raises:
         NoSuchRow: the organization has no such period.
-        NotPossible: it is a credit.
+        NotPossible: it is a credit; the amount is none of whole cents above zero, or the invoice can be corrected.
         UnusableNote: the note is empty or too long.
     """
     text = usable_note(note)
     period = locked_period(session, organization_id, period_id)
-    found = difference(session, organization_id, period)
-    if found is None:
-        return ActionOutcome(changed=False, message=_("Its invoice is what it should be."))
-    if found.amount <= 0:
-        raise NotPossible(
-            _("{amount} are to be credited: that needs the next invoice.").format(amount=brl(found.amount))
-        )
+    lines = _lines(session, period)
+    number = f"{len(lines) + 1}"
+    if amount is None:
+        found = difference(session, organization_id, period)
+        if found is None:
+            return ActionOutcome(changed=False, message=_("Its invoice is what it should be."))
+        owed = found.amount
+    else:
+        owed, number = cents(amount), f"{STATED}{number}"
+        if owed != amount:
+            raise NotPossible(_("An amount is of whole cents."))
+        if final_invoice(session, organization_id, period) is None:
+            raise NotPossible(_("It has no invoice that can no longer be corrected: add an adjustment instead."))
+        same = (each for each in lines if (each.unit_value, each.note, _is_stated(each)) == (owed, text, True))
+        if any(each.state != "withdrawn" for each in same):
+            said = _("{amount} were asked for with this note already.")
+            return ActionOutcome(changed=False, message=said.format(amount=brl(owed)))
+    if owed <= ZERO:
+        raise NotPossible(_("{amount} are to be credited: that needs the next invoice.").format(amount=brl(owed)))
     row = dict.fromkeys(PARTICULARS) | {
         "organization_id": organization_id,
         "contract_id": period.contract_id,
@@ -138,10 +174,10 @@ def bill_complement(
         "from_date": at.date(),
         "to_date": at.date(),
         "once": True,
-        "unit_value": found.amount,
+        "unit_value": owed,
         "description": _described(period),
         "origin": COMPLEMENT,
-        "key": f"{period.id}:{len(_lines(session, period)) + 1}",
+        "key": f"{period.id}:{number}",
         "note": text,
         "person": person,
         "state": "open",
@@ -150,7 +186,7 @@ def bill_complement(
     }
     AdjustmentRepository(session, organization_id, Actor(person=person)).add([row], at=at)
     said = _("{amount} will be billed by an invoice of its own, with the next run of issue_invoices.")
-    return ActionOutcome(changed=True, message=said.format(amount=brl(found.amount)))
+    return ActionOutcome(changed=True, message=said.format(amount=brl(owed)))
 
 
 def _described(period: Period) -> str:
@@ -158,8 +194,13 @@ def _described(period: Period) -> str:
 
 
 def taken_on(session: Session, period: Period) -> Decimal:
-    """Return what of a difference of a period's invoice stands in lines already, BRL."""
-    return total(row.unit_value for row in _lines(session, period) if row.state != "withdrawn")
+    """Return what of a difference of a period's invoice stands in lines already, BRL, without what people said."""
+    lines = _lines(session, period)
+    return total(row.unit_value for row in lines if row.state != "withdrawn" and not _is_stated(row))
+
+
+def _is_stated(line: Adjustment) -> bool:
+    return line.key.split(":")[1].startswith(STATED)
 
 
 def _lines(session: Session, period: Period) -> Sequence[Adjustment]:

@@ -2,6 +2,7 @@
 
 from ciclo.ledger.repositories.adjustments import (
     COMPLEMENT,
+    STATED,
     AdjustmentRepository,
     AdjustmentState,
     KnownAdjustment,
@@ -38,6 +39,7 @@ from ciclo.ledger.repositories.webhooks import ReceivedEvent, WebhookRepository
 __all__ = [
     "ACTIVE",
     "COMPLEMENT",
+    "STATED",
     "Actor",
     "AdjustmentRepository",
     "AdjustmentState",

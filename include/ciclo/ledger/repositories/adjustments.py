@@ -10,7 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Update, and_, exists, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ciclo.domain import adjustments as domain
@@ -35,7 +35,10 @@ class AdjustmentState(StrEnum):
 
 COMPLEMENT = "complement"
 """Where a difference comes from that is billed by an invoice of its own. Its key is `period:number`, and
-`period:number:rule` once the rule that bills it is at the vendor: its mark in the rule's title may be edited there."""
+`period:number:rule` once the rule that bills it is at the vendor: its mark in the rule's title may be edited there.
+Where a person said the amount, the number begins with `STATED`."""
+
+STATED = "stated"
 
 
 class UseState(StrEnum):
@@ -264,17 +267,19 @@ class AdjustmentRepository:
         query = select(AdjustmentUse.adjustment_id).where(*mine, AdjustmentUse.state == UseState.USED)
         return set(self._session.scalars(query))
 
-    def doubt(self, period: PeriodUse, *, until: datetime) -> None:
-        """Put another end to the doubt about what was sent for a period."""
-        mine = AdjustmentUse.period_id == period[0], AdjustmentUse.sequence == period[1]
-        sending = update(AdjustmentUse).where(*mine, AdjustmentUse.state == UseState.SENDING)
-        self._session.execute(sending.values(doubt_until=until))
+    def doubt(self, period: PeriodUse, *, until: datetime, alone: int | None = None) -> None:
+        """Put another end to the doubt about what was sent for a period, or about one adjustment alone."""
+        self._session.execute(self._sending(period, alone).values(doubt_until=until))
 
-    def not_sent(self, period: PeriodUse, *, at: datetime) -> None:
-        """Remember that what was claimed for a period certainly did not arrive."""
+    def not_sent(self, period: PeriodUse, *, at: datetime, alone: int | None = None) -> None:
+        """Remember that what was claimed for a period, or one adjustment alone, certainly did not arrive."""
+        unsent = {"state": UseState.UNSENT.value, "doubt_until": None, "at": at}
+        self._session.execute(self._sending(period, alone).values(**unsent))
+
+    def _sending(self, period: PeriodUse, alone: int | None) -> Update:
         mine = AdjustmentUse.period_id == period[0], AdjustmentUse.sequence == period[1]
         sending = update(AdjustmentUse).where(*mine, AdjustmentUse.state == UseState.SENDING)
-        self._session.execute(sending.values(state=UseState.UNSENT.value, doubt_until=None, at=at))
+        return sending if alone is None else sending.where(AdjustmentUse.adjustment_id == alone)
 
     def used(
         self, period: PeriodUse, issue_date: date, adjustment_ids: Collection[int], invoice_id: int, *, at: datetime
