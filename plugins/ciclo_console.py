@@ -46,6 +46,7 @@ def make_console() -> FastAPI:
         can_act=can_act,
         secret=conf.get("api", "secret_key"),
         letters=LetterStyle(Path(template) if template else None, os.environ.get("CICLO_LOCALE") or PORTUGUESE),
+        vendor_page=os.environ.get("CICLO_VENDOR_PAGE"),
     )
 
 

@@ -15,6 +15,7 @@ from ciclo.console.languages import ReadersLanguage
 from ciclo.console.pages import add_error_pages, environment
 from ciclo.console.routes import ROUTERS
 from ciclo.console.security import SecurityHeaders, TokenSigner, User, remember_viewer
+from ciclo.console.vendor_page import vendor_page as read_vendor_page
 from ciclo.ledger.letters import LetterStyle
 
 
@@ -31,6 +32,7 @@ def create_app(
     ledger_url: str | None = None,
     clock: Callable[[], datetime] = _now,
     letters: LetterStyle | None = None,
+    vendor_page: str | None = None,
 ) -> FastAPI:
     """Make the console.
 
@@ -42,6 +44,10 @@ def create_app(
         ledger_url: the ledger's database. Default: `CICLO_LEDGER_URL`.
         clock: tells the present instant.
         letters: how letters to customers are written. Default: by the template that ships, in Portuguese.
+        vendor_page: address of an invoice's page at the vendor, with `{contract}` and `{invoice}`. Default: no link.
+
+    Raises:
+        VendorPageError: `vendor_page` is no such address.
     """
     signer = TokenSigner(secret or random.token_hex(32))
 
@@ -60,7 +66,7 @@ def create_app(
     app.state.ledger = Ledger(ledger_url)
     app.state.clock = clock
     app.state.letters = letters or LetterStyle()
-    app.state.templates = environment()
+    app.state.templates = environment(read_vendor_page(vendor_page))
     app.add_middleware(ReadersLanguage)
     app.add_middleware(SecurityHeaders)
     add_error_pages(app)

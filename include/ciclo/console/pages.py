@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -38,6 +39,7 @@ from ciclo.console.formats import (
 )
 from ciclo.console.languages import choices, html_language
 from ciclo.console.security import CSRF_FIELD, Viewer, ViewerDep, remember_browser
+from ciclo.console.vendor_page import VendorPage
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.errors import DomainError, IllegalTransition
 from ciclo.domain.price_index import PriceIndex
@@ -45,6 +47,7 @@ from ciclo.domain.wording import instruction_words, kind_words, said
 from ciclo.ledger.actions import NoSuchFigure, NoSuchRow, NotPossible, UnusableNote
 from ciclo.ledger.errors import LedgerNotMigratedError, LedgerUnavailableError, LedgerUrlError
 from ciclo.ledger.letters import LetterTemplateError
+from ciclo.ledger.queries.documents import documents_of
 from ciclo.ledger.queries.months import waiting_for_a_person
 from ciclo.ledger.queries.paging import LARGEST_PAGE, Page, PageRequest
 from ciclo.ledger.queries.search import OrganizationName, organizations
@@ -173,8 +176,8 @@ def static_version() -> str:
     return digest.hexdigest()[:12]
 
 
-def environment() -> Environment:
-    """Make the template environment."""
+def environment(vendor_page: VendorPage | None = None) -> Environment:
+    """Make the template environment; with the address of invoices' pages at the vendor, these are linked to."""
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=select_autoescape(default=True, default_for_string=True),
@@ -201,6 +204,7 @@ def environment() -> Environment:
         "csrf_field": CSRF_FIELD,
         "html_language": html_language,
         "version": static_version(),
+        "vendor_page": vendor_page,
     }
     return made
 
@@ -217,6 +221,7 @@ def render(view: View, template: str, *, tab: str, status: int = 200, **context:
         "today": view.today,
         "bare": False,
         "languages": choices(view.request),
+        "documents_of": partial(documents_of, view.session, view.organization_id),
     }
     if not template.startswith("_"):
         common["waiting"] = waiting_for_a_person(view.session, view.organization_id)

@@ -83,6 +83,7 @@ class ComparedInvoice:
         bill: its rule's services at the prices in force; None where that cannot be told.
         adjustments: those that are in it, older ones first.
         covered: the days that its period pays for.
+        contract_id: whose it is.
     """
 
     invoice_id: int
@@ -96,6 +97,7 @@ class ComparedInvoice:
     bill: Bill | None = None
     adjustments: tuple[Adjustment, ...] = ()
     covered: DateRange | None = None
+    contract_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

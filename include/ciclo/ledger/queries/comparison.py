@@ -133,6 +133,7 @@ def _compared(
         compared.append(
             ComparedInvoice(
                 invoice_id=invoice.invoice_id,
+                contract_id=invoice.contract_id,
                 issue_date=invoice.issue_date,
                 planned_date=period.issue_date if period is not None else invoice.planned_date,
                 gross_value=invoice.gross_value,

@@ -25,7 +25,6 @@ class InvoiceToInstruct:
     gross_value: Decimal
     issue_date: date
     period_id: int | None
-    fatura_url: str | None
     gone_at: datetime | None
     receivables: tuple[ReceivableSeen, ...]
     instructions: Sequence[Instruction]
@@ -69,7 +68,6 @@ def invoice_to_instruct(session: Session, organization_id: int, invoice_id: int)
         Invoice.gross_value,
         Invoice.issue_date,
         Invoice.period_id,
-        Invoice.fatura_url,
         Invoice.gone_at,
     )
     same = and_(Contract.organization_id == Invoice.organization_id, Contract.contract_id == Invoice.contract_id)

@@ -49,7 +49,6 @@ class ReceivableRow:
     finance_errors: str | None
     period_id: int | None
     boleto_url: str | None
-    fatura_url: str | None
     days_late: int
 
 
@@ -167,7 +166,6 @@ def receivable_listing(organization_id: int, wanted: ReceivableFilter) -> Listin
             Receivable.finance_errors,
             Invoice.period_id,
             Receivable.boleto_url,
-            Invoice.fatura_url,
         )
         .outerjoin(Contract, of_contract)
         .outerjoin(Invoice, _OF_INVOICE)

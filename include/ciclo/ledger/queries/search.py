@@ -52,6 +52,8 @@ class Hit:
     contract_name: str | None = None
     issue_date: date | None = None
     period_id: int | None = None
+    contract_id: int | None = None
+    """Of an invoice."""
 
 
 def search(session: Session, organization_id: int, wanted: str) -> tuple[Hit, ...]:
@@ -69,16 +71,16 @@ def _by_id(session: Session, organization_id: int, number: int) -> tuple[Hit, ..
         Contract.organization_id == organization_id, Contract.contract_id == number
     )
     rule = _rules(organization_id).where(Rule.rule_id == number)
-    invoice = select(Invoice.invoice_id, Invoice.description, Invoice.issue_date, Invoice.period_id).where(
-        Invoice.organization_id == organization_id, Invoice.invoice_id == number
-    )
+    invoice = select(
+        Invoice.invoice_id, Invoice.description, Invoice.issue_date, Invoice.period_id, Invoice.contract_id
+    ).where(Invoice.organization_id == organization_id, Invoice.invoice_id == number)
     period = select(Period.id, Period.issue_date).where(Period.organization_id == organization_id, Period.id == number)
     return (
         *(Hit("contract", *row) for row in session.execute(contract)),
         *(Hit("rule", *row) for row in session.execute(rule)),
         *(
-            Hit("invoice", key, text or _("Invoice {number}").format(number=key), None, day, of_period)
-            for key, text, day, of_period in session.execute(invoice)
+            Hit("invoice", key, text or _("Invoice {number}").format(number=key), None, day, of_period, of_contract)
+            for key, text, day, of_period, of_contract in session.execute(invoice)
         ),
         *(
             Hit("period", key, _("Period {number}").format(number=key), None, day, key)
