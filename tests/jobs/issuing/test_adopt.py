@@ -462,12 +462,12 @@ def believe_a_reference_anywhere(patch: pytest.MonkeyPatch) -> None:
     """Believe Ciclo's reference on a copy in another month."""
     real = match._bound_to
 
-    def bound(invoice, periods):
+    def bound(invoice, periods, bearers):
         anywhere = {
             key: replace(period, coverage=match.DateRange(match.date.min, match.date.max))
             for key, period in periods.items()
         }
-        return real(invoice, anywhere)
+        return real(invoice, anywhere, bearers)
 
     patch.setattr(match, "_bound_to", bound)
 

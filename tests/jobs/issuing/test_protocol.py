@@ -67,6 +67,53 @@ def test_what_arrived_without_an_answer_and_was_removed_since_is_not_silently_ma
     assert parked.reason.kind == ReasonKind.REMOVED_AT_VENDOR
 
 
+def moved_to_february(box, **copied):
+    """Move January's invoice into February, as a person does; or cancel it and enter it anew there."""
+    state = box.state()
+    [sent] = state["invoices"]
+    moved = sent | {"estimated_issue_date": "2025-02-10", "issue_date": "2025-02-10"} | copied
+    before = sent | {"state": "cancelled", "receivables": [], "payment_information": None, "services": []}
+    box.put_state(state | {"invoices": [moved, *([before] if copied else [])]})
+
+
+@pytest.mark.parametrize("lost", ["in doubt", "planned again"])
+def test_what_arrived_without_an_answer_and_was_moved_is_not_the_next_months(prepared, clock, lost):
+    box, ctx = prepared(rule())
+    box.faults([{"method": "POST", "path": "/invoices$", "kind": "reset_after", "count": 1}])
+    issue(ctx)
+    sent = box.state()["invoices"]
+    if lost == "planned again":  # the vendor's search did not show it yet
+        box.put_state(box.state() | {"invoices": []})
+        clock.advance(minutes=6)
+        assert settle(ctx, JANUARY, OPTIONS).replanned == 1
+        box.put_state(box.state() | {"invoices": sent})
+    moved_to_february(box)
+    both = Scope(YEAR.window.days(date(2025, 1, 1), date(2025, 2, 28)))
+    expand_rules(ctx, both, seen_on=TODAY)
+
+    outcome = issue_due_periods(ctx, both, OPTIONS, owner="run")
+    settle(ctx, both, OPTIONS)
+
+    invoices = {period.issue_date.month: period.invoice_id for period in ctx.periods.in_state(PeriodState.ISSUED)}
+    assert outcome.created == 1
+    assert len(invoices) == len(box.state()["invoices"]) == 2
+    assert invoices[1] == sent[0]["id"]
+    assert [finding.kind for finding in ctx.findings.open_of_kind(FindingKind.DATE_MOVED).values()] == ["date_moved"]
+
+
+def test_what_arrived_without_an_answer_and_was_entered_anew_in_the_next_month_is_what_it_looks_like(prepared, clock):
+    box, ctx = prepared(rule())
+    box.faults([{"method": "POST", "path": "/invoices$", "kind": "reset_after", "count": 1}])
+    issue(ctx)
+    moved_to_february(box, id=500)
+    both = Scope(YEAR.window.days(date(2025, 1, 1), date(2025, 2, 28)))
+    expand_rules(ctx, both, seen_on=TODAY)
+    issue_due_periods(ctx, both, OPTIONS, owner="run")
+    invoices = {period.issue_date.month: period.invoice_id for period in ctx.periods.in_state(PeriodState.ISSUED)}
+    assert invoices[2] == 500
+    assert len(box.state()["invoices"]) == 2
+
+
 def test_a_search_that_lags_makes_a_second_invoice_at_most(prepared, clock):
     box, ctx = prepared(rule())
     lags = {"method": "GET", "path": "/invoices/search$", "kind": "stale_search", "seconds": 432_000}

@@ -335,6 +335,7 @@ def wanted_invoice(
         invoice_id=row.invoice_id if row is not None else None,
         not_own=not_own,
         said_own=frozenset(_said_own(row)),
+        answer_lost=row is not None and bool(row.lost_answers) and row.invoice_id is None,
     )
 
 

@@ -4,7 +4,8 @@ An invoice belongs to at most one period, and no field of the vendor names its r
 on what the ways before it left over; a way that finds one candidate for one period assigns it:
 
 1. a person's word, or the reference that Ciclo wrote, on an invoice of the same contract whose planned date lies in the
-   period's coverage; anywhere else it is a copy, and counts for nothing;
+   period's coverage; anywhere else it is a copy and counts for nothing, but for the only one with the reference of a
+   period whose answer was lost: somebody moved what was sent;
 2. exactly alike: customer, planned date, value and description;
 3. its own, but worked on: same customer, planned date in the coverage, and the description begins with the rule's (or
    the other way round), or services of the same names, or the value, or created in the same second as the rule. What
@@ -104,6 +105,8 @@ class WantedInvoice:
     """Invoices of which a person said that they are not its rule's."""
     said_own: frozenset[int] = frozenset()
     """The invoice of which a person said that it is its own."""
+    answer_lost: bool = False
+    """Whether its invoice was sent once and nobody knows what became of it."""
 
     @property
     def key(self) -> PeriodKey:
@@ -227,7 +230,8 @@ def _assign_contract(
     periods: Mapping[PeriodKey, WantedInvoice], invoices: Mapping[int, RemoteInvoice], result: Assignment
 ) -> None:
     rules = {key.rule_id: period for key, period in periods.items()}
-    bound = {number: _bound_to(invoice, periods) for number, invoice in invoices.items()}
+    bearers = Counter(named for invoice in invoices.values() for named in set(invoice.references))
+    bound = {number: _bound_to(invoice, periods, bearers) for number, invoice in invoices.items()}
     known = {period.invoice_id for period in periods.values()}
     free = {number: invoice for number, invoice in invoices.items() if number not in known}
     pairs = {key: _pairs(period, free, bound, rules) for key, period in periods.items()}
@@ -314,15 +318,23 @@ def _living(numbers: list[int], invoices: Mapping[int, RemoteInvoice]) -> list[i
     return alive or numbers[:1]
 
 
-def _bound_to(invoice: RemoteInvoice, periods: Mapping[PeriodKey, WantedInvoice]) -> frozenset[PeriodKey]:
-    """Return the periods for which a reference of the invoice counts; a person's word comes before it."""
+def _bound_to(
+    invoice: RemoteInvoice, periods: Mapping[PeriodKey, WantedInvoice], bearers: Mapping[Reference, int]
+) -> frozenset[PeriodKey]:
+    """Return the periods for which a reference of the invoice counts; a person's word comes before it.
+
+    `bearers` counts the contract's invoices with a reference.
+    """
     said = {period.key for period in periods.values() if invoice.id in period.said_own}
     if said and not invoice.is_cancelled:
         return frozenset(said)
     found = set()
     for named in invoice.references:
         period = periods.get(PeriodKey(named.rule_id, named.issue_date))
-        if period is None or not period.covers(invoice.planned_date) or invoice.id in period.not_own:
+        if period is None or invoice.id in period.not_own:
+            continue
+        was_moved = period.answer_lost and bearers[named] == 1
+        if not was_moved and not period.covers(invoice.planned_date):
             continue
         if named.sequence == period.sequence or (named.sequence < period.sequence and not invoice.is_cancelled):
             found.add(period.key)
