@@ -70,8 +70,10 @@ def test_a_shard_that_is_sending_stops_when_another_is_asked_for_a_pause(prepare
             ctx.session.commit()
 
     monkeypatch.setattr(failpoints, "_at_failpoint", another_shard)
+    box.faults([POSTS | {"kind": "slow", "seconds": 0.05}])  # the pause is seen before the last one is on its way
     with pytest.raises(VendorPausedError):
         issue(ctx, shards=1, options=replace(OPTIONS, batch=RULES))
+    box.faults([])
     assert posts(box) < RULES
     assert len(box.state()["invoices"]) == posts(box)
     assert ctx.periods.in_state(PeriodState.SUBMITTING) == []
