@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ciclo.http.errors import ApiError, TransientApiError
+from ciclo.locale import Text
 
 
 class NotSentError(TransientApiError):
@@ -40,7 +41,7 @@ class RejectedError(ApiError):
             request stands under `base`.
     """
 
-    def __init__(self, reason: str, *, fields: Mapping[str, str] | None = None, **coordinates: Any) -> None:
+    def __init__(self, reason: str | Text, *, fields: Mapping[str, str] | None = None, **coordinates: Any) -> None:
         self.fields = dict(fields or {})
         super().__init__(reason, **coordinates)
 

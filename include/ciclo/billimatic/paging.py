@@ -22,6 +22,7 @@ from typing import Any, Generic
 from ciclo.billimatic.models.reading import Listing, Model, OddRecord, Record, require_none_odd
 from ciclo.billimatic.transport import PREFIX, Exchange, Query, Reply, read_several
 from ciclo.http.errors import TransientApiError
+from ciclo.locale import N_, Text
 
 _READINGS = 5
 _FEW_PAGES = 3
@@ -132,7 +133,7 @@ class Search(Iterator[Model]):
             if before is not None and not moved and not shrunk and before <= met:
                 return
             before = met
-        raise self._inconsistent(f"rows moved from page to page in {_READINGS} readings")
+        raise self._inconsistent(Text(N_("rows moved from page to page in {count} readings"), count=_READINGS))
 
     def _whose(self, odd: OddRecord) -> OddRecord:
         # one that does not say whose it is may well be of the contract that was asked for
@@ -157,19 +158,24 @@ class Search(Iterator[Model]):
             if last and seen is not None and page.keys() >= seen:
                 return page
             seen = (seen or set()) | page.keys() if last else None
-        raise self._inconsistent(f"page {number} came back with a different part of its rows each time")
+        raise self._inconsistent(
+            Text(N_("page {number} came back with a different part of its rows each time"), number=number)
+        )
 
     def _page(self, number: int) -> _Page[Model]:
         reply = self._exchange.read(self._path, {**self._params, "page": str(number)})
         rows = read_several(self._model, reply)
         if _count(reply, "page") != number:
-            raise reply.unreadable(f"page {number} was asked for, page {_count(reply, 'page')} came")
+            text = N_("page {number} was asked for, page {came} came")
+            raise reply.unreadable(Text(text, number=number, came=_count(reply, "page")))
         served = _count(reply, "per_page") if "per_page" in reply.body else self._per_page
         full = len(rows) + len(rows.odd) >= served > 0
         return _Page(number=number, total=_count(reply, "total_pages"), rows=rows, full=full)
 
-    def _inconsistent(self, reason: str) -> TransientApiError:
-        return TransientApiError(f"rows could be missing: {reason}", method="GET", path=PREFIX + self._path)
+    def _inconsistent(self, reason: Text) -> TransientApiError:
+        return TransientApiError(
+            Text(N_("rows could be missing: {reason}"), reason=reason), method="GET", path=PREFIX + self._path
+        )
 
 
 def _key(row: Record | OddRecord) -> Any:
@@ -181,4 +187,4 @@ def _count(reply: Reply, field: str) -> int:
     try:
         return int(value)
     except (TypeError, ValueError):
-        raise reply.unreadable(f"the answer's {field} is not a number") from None
+        raise reply.unreadable(Text(N_("the answer's {field} is not a number"), field=field)) from None

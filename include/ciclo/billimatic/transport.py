@@ -35,6 +35,7 @@ from ciclo.http import json_bodies
 from ciclo.http.errors import ApiError, TransientApiError, UnreadableAnswerError
 from ciclo.http.network import checked_base_url, checked_rate, checked_timeout, checked_token, proxy_for, tls_context
 from ciclo.http.retries import Budget, CallBudget, RetryRules, repeating, seconds_of
+from ciclo.locale import N_, Text
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class Reply:
         """The keyword arguments that every `ApiError` takes."""
         return {"method": self.method, "path": self.path, "status": self.status, "request_id": self.request_id}
 
-    def unreadable(self, reason: str) -> ApiError:
+    def unreadable(self, reason: str | Text) -> ApiError:
         """Build the error for an answer that is not what the API promises."""
         kind = UnreadableAnswerError if self.is_read else OutcomeUnknownError
         return kind(reason, **self.coordinates())
@@ -72,14 +73,14 @@ class Reply:
 def error_for(reply: Reply) -> ApiError | None:
     """Return the error that the status of an answer stands for, or None for success."""
     if reply.is_foreign and reply.status in _WORDS_OF_THE_API:
-        return reply.unreadable("the answer is not the API's own: a proxy or a maintenance page, perhaps")
+        return reply.unreadable(Text(N_("the answer is not the API's own: a proxy or a maintenance page, perhaps")))
     if reply.status in _FAILURES:
         return _FAILURES[reply.status](reply)
     if 200 <= reply.status < 300:
         return None
     if reply.status >= 500:
         return _server_failed(reply)
-    return _rejected(reply) if reply.status >= 400 else reply.unreadable("the answer is not one of the API's")
+    return _rejected(reply) if reply.status >= 400 else reply.unreadable(Text(N_("the answer is not one of the API's")))
 
 
 def read_one(model: type[Model], reply: Reply) -> Model:
@@ -90,7 +91,7 @@ def read_one(model: type[Model], reply: Reply) -> Model:
         OutcomeUnknownError: The same, in the answer to a write.
     """
     if not isinstance(reply.body, Mapping) or model.resource not in reply.body:
-        raise reply.unreadable(f"the answer holds no {model.resource}")
+        raise reply.unreadable(Text(N_("the answer holds no {what}"), what=model.resource))
     found = read_record(model, reply.body[model.resource])
     if isinstance(found, OddRecord):
         raise reply.unreadable(str(found))
@@ -105,7 +106,7 @@ def read_several(model: type[Model], reply: Reply) -> Listing[Model]:
     """
     items = reply.body.get(model.plural) if isinstance(reply.body, Mapping) else None
     if not isinstance(items, list):
-        raise reply.unreadable(f"the answer holds no list of {model.plural}")
+        raise reply.unreadable(Text(N_("the answer holds no list of {what}"), what=model.plural))
     records, odd = [], []
     for item in items:
         found = read_record(model, item)
@@ -138,39 +139,39 @@ def _flattened(errors: Any, path: str) -> dict[str, str]:
     return {path or "base": message}
 
 
-def _reason(reply: Reply, otherwise: str) -> str:
+def _reason(reply: Reply, otherwise: Text) -> str | Text:
     fields = complaints(reply.body)
     texts = [text if path == "base" else f"{path}: {text}" for path, text in fields.items()]
     return "; ".join(texts) or otherwise
 
 
 def _bad_request(reply: Reply) -> ApiError:
-    return BadRequestError(_reason(reply, "a parameter is missing or wrong"), **reply.coordinates())
+    return BadRequestError(_reason(reply, Text(N_("a parameter is missing or wrong"))), **reply.coordinates())
 
 
 def _unauthenticated(reply: Reply) -> ApiError:
-    return AuthenticationError("the API refused the token", **reply.coordinates())
+    return AuthenticationError(Text(N_("the API refused the token")), **reply.coordinates())
 
 
 def _not_found(reply: Reply) -> ApiError:
     if reply.body is not None:
-        return reply.unreadable("the answer is a 404 with a body, which the API's own has not")
-    return NotFoundError("not found in this account", **reply.coordinates())
+        return reply.unreadable(Text(N_("the answer is a 404 with a body, which the API's own has not")))
+    return NotFoundError(Text(N_("not found in this account")), **reply.coordinates())
 
 
 def _rejected(reply: Reply) -> ApiError:
-    reason = _reason(reply, "refused without a reason")
+    reason = _reason(reply, Text(N_("refused without a reason")))
     return RejectedError(reason, **reply.coordinates(), fields=complaints(reply.body))
 
 
 def _throttled(reply: Reply) -> ApiError:
-    return TransientApiError("too many requests", **reply.coordinates(), retry_after=reply.retry_after)
+    return TransientApiError(Text(N_("too many requests")), **reply.coordinates(), retry_after=reply.retry_after)
 
 
 def _server_failed(reply: Reply) -> ApiError:
     if reply.is_read:
-        return TransientApiError("the server failed", **reply.coordinates(), retry_after=reply.retry_after)
-    reason = "the server failed; it may have acted before"
+        return TransientApiError(Text(N_("the server failed")), **reply.coordinates(), retry_after=reply.retry_after)
+    reason = Text(N_("the server failed; it may have acted before"))
     return OutcomeUnknownError(reason, **reply.coordinates(), retry_after=reply.retry_after)
 
 
@@ -314,7 +315,7 @@ class Exchange:
         with self._turns:
             self._budget.take(writes=request.method != "GET")
             if request.latest is not None and self._rules.clock() >= request.latest:
-                raise NotSentError("not sent, its time was over", **request.coordinates())
+                raise NotSentError(Text(N_("not sent, its time was over")), **request.coordinates())
             started, status = perf_counter(), None
             try:
                 response = self._http.request(
@@ -333,7 +334,7 @@ class Exchange:
                 self._budget.close_for(failure.retry_after)  # the other threads wait as well
             raise failure
         if reply.is_foreign or (reply.is_read and reply.body is None):  # a write's may be empty
-            raise reply.unreadable("the answer is not JSON")
+            raise reply.unreadable(Text(N_("the answer is not JSON")))
         return reply
 
     def _reply(self, request: _Request, response: httpx.Response) -> Reply:
@@ -359,7 +360,7 @@ class Exchange:
 def _refuse_writes(request: httpx.Request) -> None:
     """Let nothing but a read leave; httpx asks before it opens or takes a connection."""
     if request.method != "GET":
-        reason = "this client only reads: nothing was sent"
+        reason = Text(N_("this client only reads: nothing was sent"))
         raise ReadOnlyError(reason, method=request.method, path=request.url.path)
 
 
@@ -368,4 +369,6 @@ def _failure_of(error: httpx.HTTPError, request: _Request) -> ApiError:
     reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if request.method == "GET" or isinstance(error, _NEVER_SENT):
         return TransientApiError(reason, **request.coordinates())
-    return OutcomeUnknownError(f"no answer, it may have been carried out; {reason}", **request.coordinates())
+    return OutcomeUnknownError(
+        Text(N_("no answer, it may have been carried out; {error}"), error=reason), **request.coordinates()
+    )

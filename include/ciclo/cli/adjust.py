@@ -28,7 +28,9 @@ Day = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], he
 
 @adjust.command("import")
 def import_file(
-    file: Annotated[Path, typer.Argument(help="A CSV or Parquet table; its columns are in docs/adjustments.md.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A CSV or Parquet table; its columns are in docs/adjustments.md.")
+    ],
     organization: Organization = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
 ) -> int:

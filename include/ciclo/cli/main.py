@@ -7,6 +7,7 @@ the same in every language but for its sentences.
 import gettext
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -30,7 +31,7 @@ from ciclo.cli.rehearse import export, rehearse
 from ciclo.cli.terms import terms
 from ciclo.cli.updates import updates, verify
 from ciclo.domain.errors import DomainError
-from ciclo.locale import CATALOGUES, DOMAIN, ENGLISH, LANGUAGES, _, closest, speak
+from ciclo.locale import CATALOGUES, DOMAIN, ENGLISH, LANGUAGES, N_, _, closest, speak
 
 app = typer.Typer(
     name="ciclo",
@@ -149,9 +150,32 @@ def main(argv: Sequence[str] | None = None) -> None:
         _fail(_("stopped"), 130)
     except TyperException as error:
         try_help = _("Try --help.")  # outside of the f-string: there nothing is extracted
-        _fail(" ".join(f"{error.format_message()} {try_help}".split()), 2)
+        _fail(" ".join(f"{_in_our_words(error.format_message())} {try_help}".split()), 2)
     else:
         sys.exit(code or 0)
+
+
+_OF_THE_LIBRARY = (
+    (r"Missing option (.+)\.", N_("Missing option {}.")),
+    (r"Missing argument (.+)\.", N_("Missing argument {}.")),
+    (r"No such option: (.+)", N_("No such option: {}")),
+    (r"Option (.+) requires an argument\.", N_("Option {} requires an argument.")),
+    (r"Got unexpected extra arguments? \((.+)\)", N_("Got unexpected extra arguments ({})")),
+    (r"Invalid value for (.+?): (.+)", N_("Invalid value for {}: {}")),
+    (r"(.+) is not a valid int(?:eger)?\.?(.*)", N_("{} is not a whole number.{}")),
+    (r"(.+) is not in the range (.+)\.", N_("{} is not in the range {}.")),
+    (r"(.+) is not one of (.+)\.", N_("{} is not one of {}.")),
+    (r"(.+) does not match the formats? (.+)\.", N_("{} does not match the format {}.")),
+)
+"""What the command line's library says of a wrong use without asking a catalogue."""
+
+
+def _in_our_words(message: str) -> str:
+    """Return a message of the library in the language that is spoken, as far as it is one that is known."""
+    for pattern, text in _OF_THE_LIBRARY:
+        if found := re.fullmatch(pattern, message, re.DOTALL):
+            return _(text).format(*map(_in_our_words, found.groups()))
+    return message
 
 
 def texts_of_help() -> Iterator[tuple[Any, str]]:
@@ -168,9 +192,18 @@ def _texts_of_help(command: Any) -> Iterator[tuple[Any, str]]:
             yield from _texts_of_help(each)
 
 
+class _Help(TyperGroup.context_class.formatter_class):  # type: ignore[misc, name-defined]
+    """Says in the language that is spoken what the library says in English, come what may."""
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        usage = _("Usage:")
+        super().write_usage(prog, args, prefix or f"{usage} ")
+
+
 def _translated() -> Any:
     """Return the command line with its help in the language that is spoken."""
     command = get_command(app)
+    command.context_class.formatter_class = _Help
     for holder, name in _texts_of_help(command):
         if text := getattr(holder, name):
             setattr(holder, name, _(text))

@@ -59,21 +59,24 @@ def preview_lines(preview: "RulePreview") -> list[str]:
 
 
 def _update_lines(update: "UpdatePreview") -> list[str]:
-    execution = update.execution
-    head = f"{_('price update')} {execution.execution_date} {execution.update.index.label}"
-    factor = f", {_('factor')} {update.factor:f}" if update.factor is not None else ""
+    execution, factor = update.execution, ""
+    head = _("price update {day} {index}").format(day=execution.execution_date, index=execution.update.index.label)
+    if update.factor is not None:
+        factor = _(", factor {factor}").format(factor=f"{update.factor:f}")
+    one, whole, note = _("service {number}"), _("gross value"), _("note: {note}")
     changes = [
-        f"  {_('service') + f' {change.service}' if change.service != WHOLE_RULE else _('gross value')}: "
+        f"  {one.format(number=change.service) if change.service != WHOLE_RULE else whole}: "
         f"{change.old_unit_value:.2f} -> {change.new_unit_value:.2f}"
         for change in update.changes
     ]
-    return [head + factor, *changes, *([f"  {_('note')}: {update.note}"] if update.note else [])]
+    return [head + factor, *changes, *([f"  {note.format(note=update.note)}"] if update.note else [])]
 
 
 def index_lines(report: dict[str, Any]) -> list[str]:
     """Return the months of an index and what they compound to."""
     months = [f"{month['month']}  {month['value']:>8} %" for month in report["months"]]
-    return [*months, f"{_('factor'):<10} {report['factor']}", f"{_('percent'):<10} {report['percent']}"]
+    factor, percent = _("factor"), _("per cent")
+    return [*months, f"{factor:<10} {report['factor']}", f"{percent:<10} {report['percent']}"]
 
 
 REQUESTS = N_("{what}: {made} requests made, {left} left, about {minutes} min")

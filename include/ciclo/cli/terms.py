@@ -39,7 +39,7 @@ def list_terms(
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
     for number, note, term in rows:
-        until = f"{term.effective_from} to {term.effective_to or ''}".rstrip()
+        until = f"{term.effective_from} … {term.effective_to or ''}".rstrip()
         rule = _("rule {rule}").format(rule=term.rule_id) if term.rule_id else ""
         cells = (str(number), said_of_term(term), term.clause, rule, until, term.author, note)
         typer.echo("  ".join(cell for cell in cells if cell))

@@ -185,7 +185,7 @@ def _decide(action: Any, organization: int, execution: int, note: str, **chosen:
 
 
 def _months(months: tuple[date, ...]) -> str:
-    return f"{months[0]:%Y-%m} to {months[-1]:%Y-%m}" if months else "-"
+    return f"{months[0]:%Y-%m} … {months[-1]:%Y-%m}" if months else "-"
 
 
 def _document(line: Any) -> dict[str, Any]:

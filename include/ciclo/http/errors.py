@@ -10,7 +10,10 @@ Messages never hold a token, a header or a query string: only method and path, w
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar
+
+from ciclo.locale import N_, Text
 
 _CONTRACT = re.compile(r"/contracts/(\d+)(?=/|$)")
 
@@ -19,7 +22,6 @@ class ApiError(Exception):
     """An exchange with an API that did not end as promised.
 
     Attributes:
-        reason: What happened, without the request's coordinates.
         method: HTTP method of the request.
         path: Path of the request, without its query.
         status: HTTP status of the answer, or None when there was none.
@@ -29,7 +31,7 @@ class ApiError(Exception):
 
     def __init__(
         self,
-        reason: str,
+        reason: str | Text,
         *,
         method: str,
         path: str,
@@ -37,13 +39,28 @@ class ApiError(Exception):
         request_id: str | None = None,
         retry_after: float | None = None,
     ) -> None:
-        self.reason = reason
+        self._said = reason
         self.method = method
         self.path = path
         self.status = status
         self.request_id = request_id
         self.retry_after = retry_after
-        super().__init__(self._message())
+        super().__init__(str(self._text()))
+
+    @property
+    def reason(self) -> str:
+        """What happened, without the request's coordinates, in words."""
+        return str(self._said)
+
+    @property
+    def stated(self) -> str | Mapping[str, object]:
+        """What happened as a fact of a reason: put into words where it is shown, unless they are the server's own."""
+        return self._said.fact if isinstance(self._said, Text) else self._said
+
+    @property
+    def fact(self) -> Mapping[str, object]:
+        """The whole error, with the request's coordinates, as a fact of a reason."""
+        return self._text().fact
 
     @property
     def contract_id(self) -> int | None:
@@ -51,14 +68,16 @@ class ApiError(Exception):
         found = _CONTRACT.search(self.path)
         return int(found[1]) if found else None
 
-    def _message(self) -> str:
-        subject = f"contract {self.contract_id}: " if self.contract_id is not None else ""
-        where = [f"{self.method} {self.path}"]
+    def _text(self) -> Text:
+        where = Text("{method} {path}", method=self.method, path=self.path)
         if self.status is not None:
-            where.append(f"status {self.status}")
+            where = Text(N_("{request}, status {status}"), request=where, status=self.status)
         if self.request_id:
-            where.append(f"request {self.request_id}")
-        return f"{subject}{self.reason} ({', '.join(where)})"
+            where = Text(N_("{request}, request {id}"), request=where, id=self.request_id)
+        if self.contract_id is None:
+            return Text(N_("{reason} ({request})"), reason=self._said, request=where)
+        text = N_("contract {contract}: {reason} ({request})")
+        return Text(text, contract=self.contract_id, reason=self._said, request=where)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions travel between processes (Airflow's task runner, process pools); the default rebuilds
@@ -67,7 +86,7 @@ class ApiError(Exception):
 
 
 def _rebuilt(kind: type[ApiError], coordinates: dict[str, Any]) -> ApiError:
-    return kind(coordinates.pop("reason"), **coordinates)
+    return kind(coordinates.pop("_said"), **coordinates)
 
 
 class TransientApiError(ApiError):

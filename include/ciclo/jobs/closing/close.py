@@ -218,6 +218,7 @@ def _said(attempt: ClosingAttempt) -> str:
     report = attempt.report
     lines = report.lines()
     rest = len(lines) - LINES_SHOWN
-    more = [f"  {_('… and {number} more').format(number=rest)}"] if rest > 0 else []
+    further = _("… and {number} more").format(number=rest)
+    more = [f"  {further}"] if rest > 0 else []
     head = _("{month} is {verdict}").format(month=f"{report.month:%m/%Y}", verdict=report.verdict())
     return "\n".join([head, *(f"  {line}" for line in lines[:LINES_SHOWN]), *more])

@@ -106,7 +106,8 @@ class MonthReport:
 
     def lines(self) -> list[str]:
         """Say exactly what is missing, one line a thing."""
-        missing = [f"{_('missing')}: {line.named()}" for line in self.missing]
+        is_missing = _("missing")
+        missing = [f"{is_missing}: {line.named()}" for line in self.missing]
         return [*missing, *(f"{kind_words(each.kind).lower()}: {each.message}" for each in self.obstacles)]
 
     def facts(self) -> list[dict[str, Any]]:

@@ -37,6 +37,7 @@ from ciclo.ledger.actions import skip_periods
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.repositories.periods import PlannedPeriod
 from ciclo.ledger.tables import Period
+from ciclo.locale import N_, Text
 
 POSTS_OF_A_LOOK = 30
 """Invoices created for each request that looking again costs: the vendor is looked at as late as that allows."""
@@ -320,18 +321,18 @@ def _sort(answers: Iterable[_Answer]) -> _Batch:
                 batch.refused.append((period, reason_about(period, ReasonKind.CONTRACT_GONE)))
             case _Answer(error=RejectedError() as error):
                 messages = "; ".join(f"{name}: {message}" for name, message in sorted(error.fields.items()))
-                refusal = reason_about(period, ReasonKind.REFUSED, error=messages or error.reason)
+                refusal = reason_about(period, ReasonKind.REFUSED, error=messages or error.stated)
                 batch.refused.append((period, refusal))
             case _Answer(error=BadRequestError() as error):
-                batch.refused.append((period, reason_about(period, ReasonKind.REFUSED, error=error.reason)))
+                batch.refused.append((period, reason_about(period, ReasonKind.REFUSED, error=error.stated)))
             case _Answer(error=OutcomeUnknownError() as error):
                 batch.stop = batch.stop or (error if _concerns_all(error) else None)
-                batch.lost.append((period, Reason(ReasonKind.NO_ANSWER, {"error": str(error)})))
+                batch.lost.append((period, Reason(ReasonKind.NO_ANSWER, {"error": error.fact})))
             case _Answer(error=ApiError() as error):
                 batch.stop = batch.stop or (error if _concerns_all(error) else None)
-                batch.unsent.append((period, Reason(ReasonKind.NOT_SENT, {"error": str(error)})))
+                batch.unsent.append((period, Reason(ReasonKind.NOT_SENT, {"error": error.fact})))
             case _:
-                why = "the vendor refuses the token or wants a pause, or the run ended"
+                why = Text(N_("the vendor refuses the token or wants a pause, or the run ended")).fact
                 batch.unsent.append((period, Reason(ReasonKind.NOT_SENT, {"error": why})))
     return batch
 

@@ -149,7 +149,8 @@ class NothingBilledError(Exception):
         text = _("nothing was billed: {parked} periods are parked and {waiting} wait")
         said = text.format(parked=parked, waiting=waiting)
         if first_reason:
-            said = f"{said}; {_('the first reason: {reason}').format(reason=first_reason)}"
+            before = _("the first reason: {reason}").format(reason=first_reason)
+            said = f"{said}; {before}"
         super().__init__(said)
 
 

@@ -354,16 +354,16 @@ def _put(run: Run, case: Case, sent: Prices) -> InvoiceRule | None:
         answer = run.ctx.api.update_invoice_rule(rule.contract_id, rule.rule_id, body, within=within)
         failpoint("update.put")
     except (RejectedError, BadRequestError) as error:
-        park(run, case, case.reason(ReasonKind.REFUSED, error=error.reason))
+        park(run, case, case.reason(ReasonKind.REFUSED, error=error.stated))
         return None
     except NotFoundError:
         park(run, case, case.reason(ReasonKind.RULE_GONE))
         return None
     except (AuthenticationError, TransientApiError) as error:
-        doubt(run, case, case.reason(ReasonKind.NOT_SENT, error=str(error)), timedelta(0))
+        doubt(run, case, case.reason(ReasonKind.NOT_SENT, error=error.fact), timedelta(0))
         raise
     except ApiError as error:
-        doubt(run, case, case.reason(ReasonKind.NO_ANSWER, error=str(error)), options.grace)
+        doubt(run, case, case.reason(ReasonKind.NO_ANSWER, error=error.fact), options.grace)
         return None
     shown = {key: value for key, value in current_prices(answer).items() if key in sent}
     if shown != sent:
@@ -397,7 +397,7 @@ def _complete(run: Run, case: Case, work: Completion) -> Step:
         brought = complete(run.ctx, work)
     except (InvoicesPending, AuthenticationError) as error:
         invoice_id = error.invoice_id if isinstance(error, InvoicesPending) else None
-        reason = case.reason(ReasonKind.INVOICES_PENDING, invoice_id=invoice_id, error=str(error))
+        reason = case.reason(ReasonKind.INVOICES_PENDING, invoice_id=invoice_id, error=error.fact)
         sent = case.execution.state == ExecutionState.SUBMITTING
         step = doubt(run, case, reason, timedelta(0)) if sent else stay(run, case, reason)
         if isinstance(error, AuthenticationError):

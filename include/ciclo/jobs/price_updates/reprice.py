@@ -45,6 +45,8 @@ class InvoicesPending(Exception):
 
     def __init__(self, invoice_id: int | None, error: ApiError | str) -> None:
         self.invoice_id = invoice_id
+        self.fact = error if isinstance(error, str) else error.fact
+        """What happened, as a fact of a reason."""
         super().__init__(str(error))
 
 

@@ -344,7 +344,7 @@ def _finish(
     try:
         brought = complete(ctx, work)
     except InvoicesPending as error:
-        facts: dict[str, Fact] = {"invoice_id": error.invoice_id, "error": str(error)}
+        facts: dict[str, Fact] = {"invoice_id": error.invoice_id, "error": error.fact}
         current.reason, current.doubt_until = rule.reason(ReasonKind.INVOICES_PENDING, work.due, **facts), now
         outcome.in_doubt += 1
         return

@@ -282,7 +282,7 @@ def _too_many(missing: Collection[int], known: Collection[int]) -> bool:
 
 
 def _unread(contract_id: int, error: ApiError) -> Reason:
-    return Reason(ReasonKind.UNREAD, {"contract_id": contract_id, "error": error.reason})
+    return Reason(ReasonKind.UNREAD, {"contract_id": contract_id, "error": error.stated})
 
 
 def _settle_unread(ctx: JobContext, unread: Mapping[int, Reason], examined: Collection[int]) -> None:

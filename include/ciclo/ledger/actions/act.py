@@ -82,6 +82,8 @@ def only_organization(session: Session) -> int:
     """
     found = list(session.scalars(select(Organization.organization_id).order_by(Organization.organization_id)))
     if len(found) != 1:
-        known = ", ".join(map(str, found)) or "none: let sync_contracts run first"
-        raise NotPossible(f"Say which organization with --organization; the ledger has {known}.")
+        if not found:
+            raise NotPossible(_("The ledger has no organization yet: let sync_contracts run first."))
+        text = _("Say which organization with --organization; the ledger has {known}.")
+        raise NotPossible(text.format(known=", ".join(map(str, found))))
     return found[0]

@@ -233,8 +233,10 @@ def _require_unused(session: Session, adjustment: AdjustmentRow, from_date: date
     for use, state, issue_date, invoice_id in session.execute(query.order_by(Period.issue_date)):
         if use == "used" and state == PeriodState.ISSUED:
             raise NotPossible(
-                f"Adjustment {adjustment.id} is in invoice {invoice_id} of {issue_date}: add a line that takes it back "
-                "to the next period, or cancel the invoice at the vendor and bill the period again."
+                _(
+                    "Adjustment {id} is in invoice {invoice_id} of {day}: add a line that takes it back to the next "
+                    "period, or cancel the invoice at the vendor and bill the period again."
+                ).format(id=adjustment.id, invoice_id=invoice_id, day=plain_words(issue_date))
             )
         if use == "sending" and (rule_id := complement_rule(adjustment.key)) and adjustment.origin == COMPLEMENT:
             raise NotPossible(
@@ -242,7 +244,8 @@ def _require_unused(session: Session, adjustment: AdjustmentRow, from_date: date
                 "run sees it, then withdraw."
             )
         if use == "sending" and state in (PeriodState.SUBMITTING, PeriodState.IN_DOUBT, PeriodState.ISSUED):
-            raise NotPossible(f"Adjustment {adjustment.id} is on its way to the vendor: try again when it has arrived.")
+            text = _("Adjustment {id} is on its way to the vendor: try again when it has arrived.")
+            raise NotPossible(text.format(id=adjustment.id))
 
 
 def _plan_again(

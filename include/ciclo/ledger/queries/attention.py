@@ -231,10 +231,10 @@ def _parked(period: Period, contract: str | None) -> ParkedPeriod:
         period_id=period.id,
         organization_id=period.organization_id,
         contract_id=period.contract_id,
-        contract=contract or f"contract {period.contract_id}",
+        contract=contract or _("contract {}").format(period.contract_id),
         rule_id=period.rule_id,
         issue_date=period.issue_date,
         amount=period.gross_value,
         parked_at=period.changed_at,
-        reason=said(period.reason, "no reason given"),
+        reason=said(period.reason, _("no reason given")),
     )
