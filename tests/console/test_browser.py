@@ -10,8 +10,12 @@ import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from sqlalchemy import insert, update
 
+from ciclo.ledger.database import open_engine
+from ciclo.ledger.tables import Invoice, Nfse
 from console.conftest import console
+from console.factories import NOW, ORGANIZATION, Rows, a_finding
 from console.small_year import PARKED
 from console.test_access import state_of
 from console.views import PAGES
@@ -206,7 +210,28 @@ def test_the_keys_are_listed_under_the_question_mark_and_do_what_they_say(browse
         assert rows.nth(1).locator("a").first.evaluate("one => one === document.activeElement")
 
 
-def test_an_operators_day_in_portuguese(browser, own_site):
+def something_to_do(url: str) -> None:
+    """A refused NFS-e, and an invoice that was cancelled at the vendor, in a small year."""
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        connection.execute(update(Invoice).where(Invoice.invoice_id == CANCELLED_INVOICE).values(state="cancelled"))
+        document = {
+            "organization_id": ORGANIZATION, "nfse_id": 1, "invoice_id": 80_002, "number": None, "state": "refused",
+            "status": "Recusada", "errors": "E160: CNPJ do tomador", "pdf_url": None, "xml_url": None, "seen_at": NOW,
+        }  # fmt: skip
+        connection.execute(insert(Nfse), [document])
+    rows = Rows()
+    facts = {"invoice_id": 80_002, "amount": "450.00", "error": "E160: CNPJ do tomador"}
+    a_finding(rows, 900, kind="nfse_refused", subject_id=80_002, facts=facts)
+    rows.write(engine)
+    engine.dispose()
+
+
+CANCELLED_INVOICE = 80_005
+
+
+def test_an_operators_day_in_portuguese(browser, own_site, own_year):
+    something_to_do(own_year)
     with visit(browser, locale="pt-BR") as context:
         page = context.new_page()
         page.goto(f"{own_site}/")
@@ -226,15 +251,31 @@ def test_an_operators_day_in_portuguese(browser, own_site):
         page.fill("#panel-content textarea", "desconto combinado por telefone")
         page.get_by_role("button", name="Dar ciência").click()
         page.locator("#panel-content [role=status]").wait_for()
+        page.fill("#panel-content textarea", "era outro faturamento")  # a mistake: taken back
+        page.get_by_role("button", name="Retirar a ciência").click()
+        page.get_by_text("Ela espera por uma pessoa de novo.").wait_for()
+
+        page.goto(f"{own_site}/attention?show=findings&kind=nfse_refused")  # what does the city hall say?
+        page.locator("tbody td a").first.click()
+        page.wait_for_selector("#panel-content textarea")
+        assert "E160: CNPJ do tomador" in page.locator("#panel-content").inner_text()
+        page.goto(f"{own_site}/periods/2")
+        assert "Recusada" in page.locator("main").inner_text()
+
+        page.goto(f"{own_site}/periods/5")  # an invoice that was cancelled at the vendor, and is due
+        page.fill("#note", "cancelado por engano")
+        page.get_by_role("button", name="Faturar de novo").click()
+        page.get_by_text("o próximo faturamento tem referência própria").wait_for()
 
         page.fill("#search", "Padaria")  # why does a customer pay more than last month?
         page.press("#search", "Enter")
         page.get_by_role("link", name="Padaria Estrela do Sul").first.click()
         page.wait_for_url("**/contracts/100")
-        page.goto(f"{own_site}/price-updates?show=done")
-        page.locator("tbody a[href$='/price-updates/1']").first.click()
-        page.wait_for_url("**/price-updates/1")
-        page.get_by_role("link", name="Passaporte").click()
+        page.goto(f"{own_site}/periods/9")
+        page.get_by_role("link", name="Por que está diferente?").click()
+        page.wait_for_url("**/invoices/80009/why")
+        assert "reajustado pelo IGP-M" in page.locator("main").inner_text()
+        page.get_by_role("link", name="Passaporte do reajuste").click()
         page.wait_for_url("**/passport")
         assert "Lei nº 10.192/2001" in page.locator("main").inner_text()
 

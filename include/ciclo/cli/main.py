@@ -162,8 +162,9 @@ _OF_THE_LIBRARY = (
     (r"Option (.+) requires an argument\.", N_("Option {} requires an argument.")),
     (r"Got unexpected extra arguments? \((.+)\)", N_("Got unexpected extra arguments ({})")),
     (r"Invalid value for (.+?): (.+)", N_("Invalid value for {}: {}")),
-    (r"(.+) is not a valid int(?:eger)?\.?(.*)", N_("{} is not a whole number.{}")),
-    (r"(.+) is not in the range (.+)\.", N_("{} is not in the range {}.")),
+    (r"Value error, (.+)", "{}"),
+    (r"Input should be a valid integer.*", N_("that is no whole number.")),
+    (r"Input should be (?:greater|less) than or equal to (.+)", N_("that is beyond {}.")),
     (r"(.+) is not one of (.+)\.", N_("{} is not one of {}.")),
     (r"(.+) does not match the formats? (.+)\.", N_("{} does not match the format {}.")),
 )
