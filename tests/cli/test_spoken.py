@@ -35,6 +35,8 @@ KNOWN = NAMES | {
     "Dags",
     "Parquet",
     "sqlite",
+    "continuity",
+    "window",
 }
 
 

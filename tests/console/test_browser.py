@@ -283,3 +283,23 @@ def test_an_operators_day_in_portuguese(browser, own_site, own_year):
         page.locator("tbody td a").first.click()
         page.wait_for_url("**/months/*")
         assert page.locator("html").get_attribute("lang") == "pt-BR"
+
+
+def test_a_receipt_is_recorded_in_portuguese_and_taken_back(browser, own_site):
+    with visit(browser, locale="pt-BR") as context:
+        page = context.new_page()
+        page.goto(f"{own_site}/invoices/80014/instructions")  # a transfer came in: the vendor is to know
+        page.get_by_label("Valor recebido (R$)").fill("750,00")
+        page.get_by_label("Recebido em").fill("2025-11-12")
+        form = page.locator("form", has=page.get_by_role("button", name="Registrar recebimento"))
+        form.get_by_label("Observação").fill("TED de 12/11")
+        form.get_by_role("button", name="Registrar recebimento").click()
+        page.get_by_role("button", name="Retirar pedido").wait_for()
+        asked = page.locator("section", has=page.get_by_role("heading", name="O que foi pedido")).inner_text()
+        assert "750,00, 12/11/2025" in asked
+        assert "TED de 12/11" in asked
+
+        page.locator("[id^=note-withdraw]").fill("era de outro cliente")
+        page.get_by_role("button", name="Retirar pedido").click()
+        page.get_by_text("Retirada: nada é dito à Fintera.").wait_for()
+        assert page.get_by_role("button", name="Registrar recebimento").count() == 1  # it can be asked for again

@@ -4,12 +4,13 @@ import json
 
 import pytest
 
+from ciclo.billimatic.errors import OutcomeUnknownError
 from ciclo.domain.due_dates import Charge, ChargeType
 from ciclo.domain.errors import InvalidRule
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.states import Reason, ReasonKind, as_reason
 from ciclo.domain.wording import said, said_of_finding
-from ciclo.locale import speaking
+from ciclo.locale import Text, speaking
 
 
 @pytest.mark.parametrize("kind", list(ReasonKind))
@@ -81,3 +82,16 @@ def test_a_state_among_the_facts_is_said_as_people_call_it():
     assert said(reason) == "the period of 2025-06-10 is in doubt and has to be settled first"
     with speaking("pt_BR"):
         assert said(reason) == "o período de 10/06/2025 está em dúvida e precisa ser resolvido antes"
+
+
+def test_an_error_stored_as_a_sentence_by_an_older_version_reads_beside_one_stored_as_a_text():
+    as_written = "the server failed; it may have acted before (POST /api/v1/invoices, status 500)"
+    of_this_version = OutcomeUnknownError(
+        Text("the server failed; it may have acted before"), method="POST", path="/api/v1/invoices", status=500
+    )
+    old = Reason(ReasonKind.NO_ANSWER, {"error": as_written})
+    new = Reason(ReasonKind.NO_ANSWER, {"error": json.loads(json.dumps(of_this_version.fact))})
+    assert said(old) == said(new) == f"no answer: {as_written}"
+    with speaking("pt_BR"):
+        assert said(old) == f"sem resposta: {as_written}"
+        assert said(new) == "sem resposta: o servidor falhou; pode ter agido antes (POST /api/v1/invoices, status 500)"
