@@ -151,7 +151,7 @@ def _create(
         raise
     except (RejectedError, NotFoundError, BadRequestError) as error:
         ctx.adjustments.not_sent(use, at=ctx.clock(), alone=each.id)
-        _tell(ctx, each, period, FindingKind.DIFFERENCE_REFUSED, error=str(error))
+        _tell(ctx, each, period, FindingKind.DIFFERENCE_REFUSED, error=error.fact)
         outcome.left_out += 1
         return
     except ApiError as error:

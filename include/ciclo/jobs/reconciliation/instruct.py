@@ -182,11 +182,11 @@ def _send_and_record(
         answer = _unless_away(ctx, row, lambda: _send(ctx, row, within=time_left))
     except OutcomeUnknownError as error:
         lost = {"lost_answers": row.lost_answers + 1, "doubt_until": ctx.clock() + options.grace}
-        _end(ctx, row, _S.IN_DOUBT, Reason(ReasonKind.NO_ANSWER, {"error": str(error)}), **lost)
+        _end(ctx, row, _S.IN_DOUBT, Reason(ReasonKind.NO_ANSWER, {"error": error.fact}), **lost)
         outcome.in_doubt += 1
         return
     except (RejectedError, NotFoundError, BadRequestError) as error:
-        _refuse(ctx, row, Reason(ReasonKind.REFUSED, {"error": str(error)}), outcome)
+        _refuse(ctx, row, Reason(ReasonKind.REFUSED, {"error": error.fact}), outcome)
         return
     failpoint("instruct.sent")
     try:
