@@ -56,7 +56,7 @@ def test_a_timeout_holds_the_connection_and_then_closes_it(account, kind, made):
     began = time.monotonic()
     with pytest.raises(http.client.RemoteDisconnected):
         raw_post(account)
-    assert time.monotonic() - began >= 0.1
+    assert time.monotonic() - began >= 0.09  # a loop of events may wake some milliseconds early
     assert created(account) == made
 
 
@@ -91,7 +91,7 @@ def test_a_slow_request_is_answered_all_the_same(account):
     account.faults([{"kind": "slow", "seconds": 0.1, "count": 1}])
     began = time.monotonic()
     assert raw_post(account)[0] == 201
-    assert time.monotonic() - began >= 0.1
+    assert time.monotonic() - began >= 0.09  # a loop of events may wake some milliseconds early
 
 
 def test_a_malformed_answer_is_no_json_but_the_change_is_made(account):
