@@ -1,6 +1,5 @@
 """The protocol's limits: lost answers, long pauses, what appears between looking and sending, what it costs."""
 
-from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -164,29 +163,6 @@ def test_what_appears_while_a_run_is_under_way_is_adopted_by_it(prepared, monkey
     outcome = issue(ctx)
     assert (outcome.created, outcome.adopted) == (99, 1)
     assert len(box.state()["invoices"]) == 100
-
-
-def test_rows_that_ones_own_requests_move_are_read_again_once_all_are_answered(prepared, monkeypatch):
-    others = [
-        {"id": 900 + number, "contract_id": 10, "issue_date": "2025-01-20", "gross_value": "7.0", "description": "x"}
-        for number in range(120)
-    ]
-    box, ctx = prepared(*[rule(number, 10 + number) for number in range(1, 201)], rule(300, 10), invoices=others)
-    reached, looks = [], []
-
-    def rows_move_until_all_are_recorded(name):
-        reached.append(name)
-        if name == "issue.claimed":
-            box.faults([{"path": "/invoices/search$", "kind": "shifted_page"}])
-        if name == "adopt.looked" or (name == "issue.recorded" and len(box.state()["invoices"]) == 120 + 100):
-            box.faults([])
-            looks.append(name)
-
-    monkeypatch.setattr(failpoints, "_at_failpoint", rows_move_until_all_are_recorded)
-    assert issue(ctx, replace(OPTIONS, batch=100)).created == 201
-    assert looks[:3] == ["adopt.looked", "issue.recorded", "adopt.looked"]
-    order = [name for name in reached if name in ("adopt.looked", "adopt.adopted", "issue.claimed")]
-    assert order[:4] == ["adopt.looked", "adopt.adopted", "issue.claimed", "adopt.adopted"]  # before all are judged
 
 
 def test_an_invoice_that_cannot_be_read_stops_its_own_contract_alone(prepared):

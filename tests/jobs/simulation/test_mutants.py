@@ -94,12 +94,9 @@ def create_without_looking(patch: Patch) -> None:
     def blind(_ctx: Any, planned: Any, *_given: Any, **_named: Any) -> Looked:
         return Looked(absent=list(planned))
 
-    def blindly(*given: Any, **named: Any) -> Iterator[Looked]:
-        yield blind(*given, **named)
-
-    patch.setattr(issue, "look_for", blindly)
+    patch.setattr(issue, "look_for", blind)
     patch.setattr(issue, "look_again", blind)
-    patch.setattr(adopt, "look_for", blindly)
+    patch.setattr(adopt, "look_for", blind)
 
 
 class MutantFoundError(BaseException):

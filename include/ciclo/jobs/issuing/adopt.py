@@ -39,9 +39,6 @@ log = logging.getLogger(__name__)
 LOOK_AT_ONCE = 5000
 """Planned periods looked for in one reading, and more only if they share a day."""
 
-JUDGED_AT_ONCE = 200
-"""Planned periods judged together, at least; they are whole contracts."""
-
 DECIDED_BY_A_PERSON = frozenset(
     {
         ReasonKind.RELEASED,
@@ -62,47 +59,43 @@ class Looked:
 
     outcome: IssueOutcome = field(default_factory=IssueOutcome)
     absent: list[PlannedPeriod] = field(default_factory=list)
+    """By contract."""
     spans: dict[int, DateRange] = field(default_factory=dict)
     """By contract, the days that were read."""
     fingerprints: dict[int, int] = field(default_factory=dict)
     """By contract, of what was there, if it was read at once."""
     requests: int = 0
-    """What it cost, about; of several from one reading the first says it."""
-    is_last_reading: bool = True
-    """Whether nothing more is read for what is looked for after it."""
+    """What it cost, about."""
 
 
 def adopt_existing(ctx: JobContext, scope: Scope, options: IssueOptions, *, owner: str) -> IssueOutcome:
     """Adopt what is at the vendor already for the scope's planned periods; see `look_for`. Commits."""
     planned = ctx.periods.planned(scope)
     ctx.session.commit()
-    outcome = IssueOutcome()
-    for looked in look_for(ctx, planned, options, owner=owner):
-        outcome.add(looked.outcome)
-    return outcome
+    return look_for(ctx, planned, options, owner=owner).outcome
 
 
-def look_for(
-    ctx: JobContext, planned: Sequence[PlannedPeriod], options: IssueOptions, *, owner: str
-) -> Iterator[Looked]:
+def look_for(ctx: JobContext, planned: Sequence[PlannedPeriod], options: IssueOptions, *, owner: str) -> Looked:
     """Read the vendor near planned periods, adopt what is theirs, park what cannot be told. Commits.
 
-    Yields some contracts at a time, so that of one reading the first periods are sent before the last are judged. What
-    becomes planned while it reads is in no result: nobody has looked for that.
+    What becomes planned while it reads is not in the result: nobody has looked for that.
     """
-    parts = list(_by_days(planned))
-    for part in parts:
+    looked = Looked()
+    for part in _by_days(planned):
         spans = spans_of(ctx, part)
         reading = _read(ctx, spans)
-        requests = reading.requests
-        for some in _by_contracts(part):
-            looked = Looked(requests=requests, is_last_reading=part is parts[-1])
-            looked.spans = {each.contract_id: spans[each.contract_id] for each in some}
-            looked.absent = _take(ctx, some, looked.spans, reading, options, owner, looked.outcome)
-            missing = {each.contract_id for each in looked.absent}
-            looked.fingerprints = {number: reading.fingerprint(number, without=()) for number in missing}
-            yield looked
-            requests = 0
+        absent = _take(ctx, part, spans, reading, options, owner, looked.outcome)
+        for number in {each.contract_id for each in absent}:
+            if number in looked.spans:  # read for other days, too
+                spans[number] = spans[number].span(looked.spans[number])
+                looked.fingerprints.pop(number, None)
+            else:
+                looked.fingerprints[number] = reading.fingerprint(number, without=())
+            looked.spans[number] = spans[number]
+        looked.absent += absent
+        looked.requests += reading.requests
+    looked.absent.sort(key=lambda each: (each.contract_id, each.issue_date, each.period_id))
+    return looked
 
 
 def look_again(
@@ -135,7 +128,6 @@ def _read(ctx: JobContext, spans: Mapping[int, DateRange]) -> Reading:
     """Read what is at the vendor near planned periods; nothing is changed yet."""
     reading = read_near(ctx, spans)
     failpoint("adopt.looked")
-    reading.note_unread(ctx)
     return reading
 
 
@@ -347,18 +339,6 @@ def _by_days(planned: Sequence[PlannedPeriod]) -> Iterator[list[PlannedPeriod]]:
     part: list[PlannedPeriod] = []
     for each in planned:
         if len(part) >= LOOK_AT_ONCE and each.issue_date != part[-1].issue_date:
-            yield part
-            part = []
-        part.append(each)
-    if part:
-        yield part
-
-
-def _by_contracts(planned: Sequence[PlannedPeriod]) -> Iterator[list[PlannedPeriod]]:
-    """Split what is planned into whole contracts, some hundreds of periods at a time."""
-    part: list[PlannedPeriod] = []
-    for each in sorted(planned, key=lambda each: (each.contract_id, each.issue_date, each.period_id)):
-        if len(part) >= JUDGED_AT_ONCE and each.contract_id != part[-1].contract_id:
             yield part
             part = []
         part.append(each)

@@ -93,113 +93,47 @@ def issue_due_periods(ctx: JobContext, scope: Scope, options: IssueOptions, *, o
     outcome = IssueOutcome(waiting=hold_back(ctx, scope))
     planned = [each for each in ctx.periods.planned(scope) if each.contract_id in read]
     ctx.session.commit()
-    _create(ctx, planned, options, owner, outcome)
+    looked = look_for(ctx, planned, options, owner=owner)
+    outcome.add(looked.outcome)
+    _create(ctx, looked, options, owner, outcome)
     return outcome
 
 
-def _create(
-    ctx: JobContext, planned: Sequence[PlannedPeriod], options: IssueOptions, owner: str, outcome: IssueOutcome
-) -> None:
-    """Look for what is planned, and claim, send and record what is absent at the vendor, batch by batch.
+def _create(ctx: JobContext, looked: Looked, options: IssueOptions, owner: str, outcome: IssueOutcome) -> None:
+    """Claim, send and record what is absent at the vendor, batch by batch.
 
-    Nothing more is sent once the API refuses the token or wants a long pause, or the run goes no further.
+    The next batch is looked for and claimed while the last answers of the one before are under way. Nothing more is
+    sent once the API refuses the token or wants a long pause, or the run goes no further.
     """
+    over = Event()
+    under_way: deque[Future[_Answer]] = deque()
+    made: set[int] = set()
+    sent, cost = 0, looked.requests
     with ThreadPoolExecutor(options.concurrency) as pool:
-        creation = _Creation(ctx, options, owner, outcome, pool)
         try:
-            creation.run(planned)
+            for start in range(0, len(looked.absent), options.batch):
+                while len(under_way) > options.batch // 4:
+                    _record_next(ctx, under_way, options, outcome, made)
+                batch = looked.absent[start : start + options.batch]
+                if sent and sent + len(batch) >= cost * POSTS_OF_A_LOOK:
+                    again = look_again(ctx, batch, looked, options, owner=owner, made=made)
+                    outcome.add(again.outcome)
+                    batch, sent, cost = again.absent, 0, again.requests
+                require_no_pause(ctx)  # another shard may have been asked for one meanwhile
+                requests = _written(ctx, _claim(ctx, batch, options, owner), options, outcome)
+                deadline = _deadline(ctx, requests, options)
+                under_way += [pool.submit(_send, ctx, request, deadline, over) for request in requests]
+                sent += len(requests)
+            while under_way:
+                _record_next(ctx, under_way, options, outcome, made)
         except ApiError:  # what is under way is recorded all the same
-            creation.over.set()
-            while creation.under_way:
+            over.set()
+            while under_way:
                 with suppress(ApiError):
-                    creation.record_next()
+                    _record_next(ctx, under_way, options, outcome, made)
             raise
         finally:
-            creation.over.set()
-
-
-@dataclass(slots=True)
-class _Creation:
-    """What a run creates: batches that are absent at the vendor, requests under way, invoices that were made."""
-
-    ctx: JobContext
-    options: IssueOptions
-    owner: str
-    outcome: IssueOutcome
-    pool: ThreadPoolExecutor
-    over: Event = field(default_factory=Event)
-    absent: deque[tuple[list[PlannedPeriod], Looked]] = field(default_factory=deque)
-    under_way: deque[Future[_Answer]] = field(default_factory=deque)
-    made: set[int] = field(default_factory=set)
-    sent: int = 0
-    """POSTs since the last look."""
-    cost: int = 0
-    """Requests that it took, about."""
-
-    def run(self, planned: Sequence[PlannedPeriod]) -> None:
-        """Record answers that are there, else claim and send before requests run out, else look for what is left.
-
-        Nothing is sent while a first look is still to be read: its rows would move.
-        """
-        looks = look_for(self.ctx, planned, self.options, owner=self.owner)
-        all_read = False
-        while True:
-            if len(self.under_way) > RECORDED_AT_ONCE and self.under_way[RECORDED_AT_ONCE - 1].done():
-                self.record_next()
-            elif all_read and self.absent and len(self.under_way) <= self.options.batch // 2:
-                self.send(*self.absent.popleft())
-            elif (looked := next(looks, None)) is not None:
-                all_read = looked.is_last_reading
-                self.outcome.add(looked.outcome)
-                self.cost += looked.requests
-                starts = range(0, len(looked.absent), self.options.batch)
-                self.absent += [(looked.absent[start : start + self.options.batch], looked) for start in starts]
-            elif self.under_way:
-                self.record_next()
-            else:
-                return
-
-    def send(self, batch: list[PlannedPeriod], looked: Looked) -> None:
-        """Claim a batch and let its requests begin; look for it again before that, if many were sent since. Commits."""
-        ctx = self.ctx
-        if self.sent and self.sent + len(batch) >= self.cost * POSTS_OF_A_LOOK:
-            again = self._look_again(batch, looked)
-            self.outcome.add(again.outcome)
-            batch, self.sent, self.cost = again.absent, 0, again.requests
-        require_no_pause(ctx)  # another shard may have been asked for one meanwhile
-        requests = _written(ctx, _claim(ctx, batch, self.options, self.owner), self.options, self.outcome)
-        deadline = _deadline(ctx, requests, self.options)
-        self.under_way += [self.pool.submit(_send, ctx, request, deadline, self.over) for request in requests]
-        self.sent += len(requests)
-
-    def _look_again(self, batch: list[PlannedPeriod], looked: Looked) -> Looked:
-        try:
-            return look_again(self.ctx, batch, looked, self.options, owner=self.owner, made=self.made)
-        except TransientApiError as error:
-            if not self.under_way or error.retry_after is not None:
-                raise
-        while self.under_way:  # what was being created moved the rows that were read
-            self.record_next()
-        return look_again(self.ctx, batch, looked, self.options, owner=self.owner, made=self.made)
-
-    def record_next(self) -> None:
-        """Record the next answers, in the order in which they were asked for. Commits.
-
-        Raises:
-            ApiError: one of them concerns every further request, or another task was asked for a pause; these are
-                recorded.
-        """
-        ctx, under_way = self.ctx, self.under_way
-        batch = _sort(under_way.popleft().result() for _ in range(min(RECORDED_AT_ONCE, len(under_way))))
-        _record(ctx, batch, self.options, self.outcome)
-        failpoint("issue.recording")
-        ctx.session.commit()
-        failpoint("issue.recorded")
-        self.made |= {found.invoice.id for found in batch.created}
-        ctx.session.expunge_all()
-        if batch.stop is not None:
-            raise batch.stop
-        require_no_pause(ctx)  # what was not sent yet is taken back, as at a pause of one's own
+            over.set()
 
 
 def finish_issuing(ctx: JobContext, scope: Scope, options: IssueOptions, *, owner: str) -> IssueOutcome:
@@ -268,6 +202,26 @@ def _written(
     ctx.session.commit()  # no transaction stays open while requests are under way
     ctx.session.expunge_all()  # what was claimed stays as it was then, whatever is read meanwhile
     return requests
+
+
+def _record_next(
+    ctx: JobContext, under_way: "deque[Future[_Answer]]", options: IssueOptions, outcome: IssueOutcome, made: set[int]
+) -> None:
+    """Record the next answers, in the order in which they were asked for. Commits.
+
+    Raises:
+        ApiError: one of them concerns every further request, or another task was asked for a pause; these are recorded.
+    """
+    batch = _sort(under_way.popleft().result() for _ in range(min(RECORDED_AT_ONCE, len(under_way))))
+    _record(ctx, batch, options, outcome)
+    failpoint("issue.recording")
+    ctx.session.commit()
+    failpoint("issue.recorded")
+    made |= {found.invoice.id for found in batch.created}
+    ctx.session.expunge_all()
+    if batch.stop is not None:
+        raise batch.stop
+    require_no_pause(ctx)  # what was not sent yet is taken back, as at a pause of one's own
 
 
 def _as_approved(entry: InvoiceRequest | Unbillable, options: IssueOptions) -> InvoiceRequest | Unbillable:

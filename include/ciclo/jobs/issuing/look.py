@@ -38,10 +38,8 @@ from ciclo.jobs.rules.snapshot import RuleSnapshot, RuleSnapshots
 from ciclo.ledger.actions.periods import invoices_in
 from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import Disagreement, Scope, UseState
-from ciclo.ledger.repositories.contracts import version_on
 from ciclo.ledger.repositories.periods import PlannedPeriod
 from ciclo.ledger.tables import Period, Rule
-from ciclo.ledger.terms import RuleTerms
 
 PAGE = 100
 """Invoices of a page."""
@@ -90,7 +88,6 @@ def look_at(ctx: JobContext, periods: Sequence[Period | PlannedPeriod], *, reach
     spans = spans_of(ctx, periods)
     reading = read_near(ctx, spans)
     failpoint(reached)
-    reading.note_unread(ctx)
     yield from looks(ctx, spans, reading)
 
 
@@ -114,10 +111,11 @@ def worth_sharing(ctx: JobContext, scope: Scope) -> Scope | None:
 def looks(ctx: JobContext, spans: Mapping[int, DateRange], reading: "Reading") -> Iterator[Look]:
     """Yield whose the invoices that were read are, some hundreds of contracts at a time.
 
-    A contract of which an invoice cannot be read is left out.
+    A contract of which an invoice cannot be read is left out; that is a finding.
 
     A transaction is open while the caller has a look in hand; he commits it before he asks for the next.
     """
+    note_unread(ctx, reading.odd, [number for found in reading.invoices.values() for number in found])
     for some in in_parts(sorted(spans.keys() - reading.unread)):
         yield _assign(ctx, {number: spans[number] for number in some}, reading.invoices)
         ctx.session.expunge_all()
@@ -156,11 +154,10 @@ def note_unread(ctx: JobContext, odd: Iterable[OddRecord], read: Iterable[int]) 
 
 def spans_of(ctx: JobContext, periods: Sequence[Period | PlannedPeriod]) -> dict[int, DateRange]:
     """Return by contract the days to read: the coverage of its periods, and one coverage either side. Commits."""
-    versions = ctx.contracts.versions({period.rule_id for period in periods})
+    snapshots = RuleSnapshots(ctx, {period.rule_id for period in periods}, kept=len(periods) + 1)
     spans: dict[int, DateRange] = {}
     for period in periods:
-        terms = RuleTerms.read(version_on(versions[period.rule_id], period.issue_date).terms)
-        covered = _coverage(terms, period.issue_date)
+        covered = _coverage(snapshots[period.rule_id], period.issue_date)
         length = covered.end - covered.start
         span = DateRange(covered.start - length, covered.end + length)
         spans[period.contract_id] = spans.get(period.contract_id, span).span(span)
@@ -168,7 +165,8 @@ def spans_of(ctx: JobContext, periods: Sequence[Period | PlannedPeriod]) -> dict
     return spans
 
 
-def _coverage(terms: RuleTerms, issue_date: date) -> DateRange:
+def _coverage(snapshot: RuleSnapshot, issue_date: date) -> DateRange:
+    terms = snapshot.terms_on(issue_date)
     return coverage(terms.recurrence, terms.accrual, issue_date).issued
 
 
@@ -189,10 +187,6 @@ class Reading:
     def unread(self) -> set[int | None]:
         """The contracts of which an invoice cannot be read."""
         return {odd.contract_id for odd in self.odd}
-
-    def note_unread(self, ctx: JobContext) -> None:
-        """Open a finding for each invoice that cannot be read, and close those of the others. Commits."""
-        note_unread(ctx, self.odd, [number for found in self.invoices.values() for number in found])
 
     def fingerprint(self, contract_id: int, *, without: Collection[int]) -> int:
         """Return a number that is another one where an invoice of a contract came, went or was changed.
@@ -323,7 +317,7 @@ def wanted_invoice(
         rule_id=rule.rule_id,
         contract_id=rule.contract_id,
         issue_date=issue_date,
-        coverage=snapshot.coverage_of(row).issued if row is not None else _coverage(terms, issue_date),
+        coverage=snapshot.coverage_of(row).issued if row is not None else _coverage(snapshot, issue_date),
         gross_value=gross,
         may_be_worth=may_be_worth,
         description=terms.invoice.get("description") or "",
