@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from ciclo.cli.doctor import Note
 from ciclo.cli.printing import InputError
 from ciclo.domain.adjustments import Prorating
 from ciclo.locale import _
@@ -22,7 +23,6 @@ adjust = typer.Typer(
 Organization = Annotated[
     int | None, typer.Option("--organization", help="Whose ledger; needed where it has several organizations.")
 ]
-Note = Annotated[str, typer.Option("--note", help="Why; kept in the audit trail with your name.")]
 Day = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="End it from this day on.")]
 
 

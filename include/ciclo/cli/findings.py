@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ciclo.cli.doctor import VENDOR, Conn, OrganizationId, TokenFile, Url, account, central_bank
+from ciclo.cli.doctor import VENDOR, Conn, Note, Organization, OrganizationId, TokenFile, Url, account, central_bank
 from ciclo.cli.printing import progress_bar
 from ciclo.domain.comparison import Comparison
 from ciclo.domain.wording import kind_words, said_of_comparison, said_of_difference
@@ -16,9 +16,7 @@ from ciclo.locale import LANGUAGES, _, ngettext
 
 findings = typer.Typer(help="Findings: list, acknowledge, take that back.", no_args_is_help=True)
 
-Organization = Annotated[int | None, typer.Option("--organization", help="The organization that bills.")]
 Number = Annotated[int, typer.Argument(metavar="FINDING", help="Number of the finding, as `list` shows it.")]
-Note = Annotated[str, typer.Option("--note", help="Why; kept in the audit trail with your name.")]
 
 
 @findings.command("list")

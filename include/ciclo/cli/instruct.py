@@ -11,16 +11,14 @@ from typing import Annotated, Any
 
 import typer
 
-from ciclo.cli.doctor import VENDOR, Conn, OrganizationId, TokenFile, Url, account
+from ciclo.cli.doctor import VENDOR, Conn, Note, Organization, OrganizationId, TokenFile, Url, account
 from ciclo.domain.instructions import InstructionKind
 from ciclo.locale import _
 
 instruct = typer.Typer(help="Tell the vendor: receipts, boletos, approvals; each once.", no_args_is_help=True)
 
-Organization = Annotated[int | None, typer.Option("--organization", help="The organization that bills.")]
 ReceivableId = Annotated[int, typer.Argument(metavar="RECEIVABLE", help="The vendor's number of the receivable.")]
 InvoiceId = Annotated[int, typer.Argument(metavar="INVOICE", help="The vendor's number of the invoice.")]
-Note = Annotated[str, typer.Option("--note", help="Why; kept in the audit trail with your name.")]
 Day = Annotated[
     datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="Day on which it came in; by default today.")
 ]

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from ciclo.cli.doctor import Note
 from ciclo.locale import _
 
 ledger = typer.Typer(help="The ledger's database.", no_args_is_help=True)
@@ -77,7 +78,6 @@ parked = typer.Typer(
 )
 
 PeriodNumber = Annotated[int, typer.Argument(metavar="PERIOD", help="Number of the period, as `list` shows it.")]
-Note = Annotated[str, typer.Option("--note", help="Why; kept in the audit trail with your name.")]
 
 
 @parked.command("list")

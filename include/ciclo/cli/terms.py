@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from ciclo.cli.doctor import Note
 from ciclo.domain.contract_terms import ContractTerm, TermKind, said_of_term, term_document
 from ciclo.domain.money import parse_decimal
 from ciclo.domain.price_index import PriceIndex
@@ -19,7 +20,6 @@ terms = typer.Typer(help="Terms of contracts for readjustments: list, add, end."
 
 Organization = Annotated[int, typer.Option("--organization", help="The organization that bills.")]
 Contract = Annotated[int, typer.Option("--contract", help="The contract.")]
-Note = Annotated[str, typer.Option("--note", help="Why; kept in the audit trail with your name.")]
 
 
 @terms.command("list")

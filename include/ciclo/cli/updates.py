@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ciclo.cli.doctor import Note
 from ciclo.cli.printing import read_json
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.continuity import Basis
@@ -21,7 +22,6 @@ updates = typer.Typer(help="Price updates: decide about one, ask what if.", no_a
 
 Organization = Annotated[int, typer.Option("--organization", help="The organization that bills.")]
 Execution = Annotated[int, typer.Argument(metavar="EXECUTION", help="Number of the execution, as its page shows it.")]
-Note = Annotated[str, typer.Option("--note", help="Why; kept in the audit trail with your name.")]
 
 
 @updates.command()
