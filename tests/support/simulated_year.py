@@ -63,6 +63,8 @@ class Year:
     """A year under way."""
 
     rehearsal: play.Rehearsal
+    http: httpx.Client
+    """To the vendor's control plane; one for all, as each takes a while to make."""
     state: State
     until: date
     random: random.Random
@@ -73,8 +75,6 @@ class Year:
     """Whether the vendor's answers go wrong, but for the last ten days."""
     late: list[str] = field(default_factory=list)
     """Seconds of the vendor's that were not shown on their day."""
-    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=120, trust_env=False))
-    """To the vendor's control plane; one for all, as each takes a while to make."""
 
     def __post_init__(self) -> None:
         self.person = Person(self.witness)
@@ -305,8 +305,9 @@ def year(
     state = mixed_company(size, start=start, readjusted=readjusted)
     state["behaviour"] |= behaviour
     scenario = Scenario(state=state, today=start, until=until)
-    with play.rehearsing(scenario) as rehearsal:
-        yield Year(rehearsal, state, until, random.Random(seed), faulty=faulty)  # noqa: S311 - reproducible, not secret
+    with play.rehearsing(scenario) as rehearsal, httpx.Client(timeout=120, trust_env=False) as http:
+        chance = random.Random(seed)  # noqa: S311 - reproducible, not secret
+        yield Year(rehearsal, http, state, until, chance, faulty=faulty)
 
 
 def _month(start: date, number: int) -> date:
