@@ -23,7 +23,10 @@ if FULL:
 def test_a_year_of_billing_in_the_mixed_world_ends_with_every_month_closed(capsys):
     beginning = date(2025, 1, 1)
     with year(SIZE, start=beginning, until=UNTIL, faulty=FULL, readjust=True, extend_generated=True) as under_way:
-        under_way.play()
+        for day in under_way.play():
+            if FULL and day.day == 1:  # what hours of it look like
+                with capsys.disabled():
+                    os.write(1, f"{day}: {under_way.faults.total()} faults so far\n".encode())
         found = under_way.reckon()
 
     with capsys.disabled():

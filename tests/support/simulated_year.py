@@ -80,12 +80,13 @@ class Year:
         self.person = Person(self.witness)
         self._look(self.rehearsal.scenario.today, Maker.VENDOR)
 
-    def play(self) -> None:
-        """Play every day."""
+    def play(self) -> Iterator[date]:
+        """Play every day; yield each once it is over."""
         self.rehearsal.begin()
         day = self.rehearsal.scenario.today
         while day <= self.until:
             self._play_day(day)
+            yield day
             day = add_days(day, 1)
 
     def _play_day(self, day: date) -> None:
