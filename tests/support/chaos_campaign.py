@@ -78,6 +78,9 @@ FAULTS: list[dict[str, Any]] = [
 ]  # fmt: skip
 """What goes wrong with the vendor, all at once. Wrong answers that look right are single ones, as on record."""
 
+CARRIED_OUT_LATER = {"late_commit", "slow"}
+"""Faults after which the vendor may still carry a request out: within the grace period, as is assumed of it."""
+
 
 @dataclass
 class Figures:
@@ -230,7 +233,8 @@ class Campaign:
             third = "update" if number % 3 else "reconcile"
             commands = [self._troubled(job, DateRange.days(START, self.day)) for job in ("issue", "issue", third)]
             self._all_at_once(commands, trouble=self._trouble(number))
-            self._count_faults()
+            if self._count_faults() & CARRIED_OUT_LATER:  # days are about to pass, for the vendor in no time
+                time.sleep(GRACE.total_seconds())
             self._let_people_settle()
 
     def calm_down(self) -> None:
@@ -345,10 +349,12 @@ class Campaign:
     def _arm(self) -> None:
         self.vendor.control.faults([fault | {"seed": self.random.randrange(10**6)} for fault in FAULTS])
 
-    def _count_faults(self) -> None:
+    def _count_faults(self) -> set[str]:
+        """Return the kinds that struck since the last count."""
         struck = [entry["fault"] for entry in self.vendor.control.requests() if entry["fault"]]
         self.figures.faults.update(struck)
         self.vendor.control.clear_requests()
+        return set(struck)
 
     def _let_people_settle(self) -> None:
         """Let a person settle what is parked and which price updates wait; of two invoices, cancel the second."""
