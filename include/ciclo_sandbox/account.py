@@ -38,6 +38,8 @@ class Clock:
         self.today = today or datetime.now(SAO_PAULO).date()
         self.time: time | None = None
         self.machinery_ran = self.today
+        self.stamped_at: datetime | None = None
+        """The last moment that was written down: nothing is younger. None if this is not known."""
 
     def now(self) -> datetime:
         """Return the moment that the clock shows."""
@@ -50,13 +52,14 @@ class Clock:
 
     def stamp(self) -> str:
         """Return this moment as `20/12/2018 13:45:05 -02:00`."""
-        now = self.now()
+        now = self.stamped_at = self.now()
         offset = f"{now:%z}"
         return f"{now.day:02}/{now.month:02}/{now.year:04} {now:%H:%M:%S} {offset[:3]}:{offset[3:5]}"
 
     def iso_stamp(self) -> str:
         """Return this moment as `2018-12-20T13:45:05.515-02:00`."""
-        return self.now().isoformat(timespec="milliseconds")
+        self.stamped_at = self.now()
+        return self.stamped_at.isoformat(timespec="milliseconds")
 
 
 def moment(stamp: str | None) -> datetime | None:

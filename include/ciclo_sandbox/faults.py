@@ -176,12 +176,13 @@ class _StaleSearches:
     def __init__(self, server: Server, clock: Clock, seconds: float) -> None:
         self._server = server
         self._since = clock.now() - timedelta(seconds=seconds)
+        self._all_old = clock.stamped_at is not None and clock.stamped_at <= self._since
         self.answer_later = server.answer_later
 
     def answer(self, scope: Scope, body: bytes) -> Answer:
         """Answer a search without what is too young, in pages of what is left."""
         answer = self._server.answer(scope, body)
-        found = _found(answer)
+        found = None if self._all_old else _found(answer)
         if found is None:
             return answer
         document, root = found

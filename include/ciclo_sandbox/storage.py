@@ -333,7 +333,7 @@ class InvoiceDocuments(Documents):
         if offset >= total:
             return total, []
         ids = select(INVOICES.c.id).where(*wanted).order_by(*_BY_DATE).limit(per_page).offset(offset)
-        return total, self.answers(INVOICES.c.id.in_(list(self._connection.scalars(ids))), order=_BY_DATE)
+        return total, self.answers(INVOICES.c.id.in_(ids), order=_BY_DATE)
 
     def ids(self, *conditions: ColumnElement[bool]) -> list[int]:
         """Return the ids of the invoices that meet the conditions, by issue date."""
