@@ -479,4 +479,8 @@ def restart_postgres(server: Any) -> None:
         for _ in range(200):
             os.kill(pid, 0)
             time.sleep(0.02)
-    server.ensure_postgres_running()
+    runs = False
+    while not runs:
+        with suppress(subprocess.TimeoutExpired):  # it waits ten seconds, which a recovery beside all this may outlast
+            server.ensure_postgres_running()
+            runs = True
