@@ -1,4 +1,6 @@
 # Everything runs from .venv, which the first target that needs it creates: Python 3.11+, git and make are enough.
+# What is installed is compiled once: with PYTHONDONTWRITEBYTECODE, as in many containers, each of Airflow's processes
+# would compile all of it anew, which takes them twice as long to start.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -18,9 +20,10 @@ CATALOGUES := $(wildcard include/ciclo/locale/*/LC_MESSAGES/ciclo.po)
 $(STAMP): requirements-dev.txt pyproject.toml setup.py $(CATALOGUES)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -E '^uv==' requirements-dev.txt | cut -d' ' -f1)"
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements-dev.txt
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python requirements-dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@$(BIN)/python scripts/messages.py compile
+	@$(BIN)/python -m compileall -q include
 	@touch $@
 
 .PHONY: install

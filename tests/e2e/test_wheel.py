@@ -41,7 +41,7 @@ print(json.dumps({
 def run(*command, folder, **environment):
     """Run a command to its end; return what it wrote. Skips where the package index is away."""
     path = {"PATH": f"{folder / 'venv' / 'bin'}:{os.environ['PATH']}", "AIRFLOW_HOME": str(folder / "airflow")}
-    ours = {"PYTHONPATH", "VIRTUAL_ENV"}
+    ours = {"PYTHONPATH", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE"}
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("CICLO_", "AIRFLOW"))}
     settings = {name: value for name, value in clean.items() if name not in ours} | path | environment
     done = subprocess.run(
