@@ -179,6 +179,7 @@ def an_invoice(
         receivable_id=invoice_id + 500_000,
         invoice_id=invoice_id,
         contract_id=contract_id,
+        issue_date=issue_date,
         due_date=due_date,
         percentage=Decimal(100),
         gross_value=amount,

@@ -123,6 +123,7 @@ def _write_month(connection: Connection, month: date, before: int, parcels: int)
             receivable_id=Period.id + 500_000 + parcel * 10_000_000,
             invoice_id=Period.id,
             contract_id=Period.contract_id,
+            issue_date=Period.issue_date,
             due_date=by_day(place, lambda day, months=2 if parcel else 1: add_months(day, months)),
             percentage=literal(Decimal(100), Receivable.percentage.type),
             gross_value=Period.gross_value,

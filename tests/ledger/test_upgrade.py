@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import column, insert, inspect, select, text
+from sqlalchemy import column, false, insert, inspect, select, text
 from sqlalchemy import table as table_of
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.states import Reason, ReasonKind
 from ciclo.ledger.database import current_revision, downgrade, open_engine, upgrade
-from ciclo.ledger.tables import AuditEntry, Base, Finding, Organization, Period
+from ciclo.ledger.tables import AuditEntry, Base, Finding, Organization, Period, Receivable
 from factories import period_row
 from ledgers import administer
 
@@ -126,6 +126,28 @@ def test_the_newest_migration_can_be_undone(of_last_year):
     downgrade(of_last_year, "0001")
     with of_last_year.connect() as connection:
         assert connection.execute(text("SELECT reason FROM periods")).scalar() == "the API refused it"
+
+
+SEEN = {"first_seen_at": "2025-03-02 08:00:00", "seen_at": "2025-03-02 08:00:00"}
+
+
+def test_receivables_of_an_older_ledger_say_when_their_invoices_were_issued(of_last_year):
+    money = {"contract_id": 10, "gross_value": 15000, "state": "to_receive", **SEEN}
+    march = {"issue_date": "2025-03-10"}
+    with of_last_year.begin() as connection:
+        for organization in (7, 8):
+            mine = {**money, "organization_id": organization}
+            add(connection, "invoices", **mine, **march, invoice_id=800 + organization, adopted=false())
+            line = {**mine, "receivable_id": 900, "due_date": "2025-04-01", "percentage": 100}
+            add(connection, "receivables", **line, invoice_id=807)
+
+    upgrade(of_last_year)
+
+    with Session(of_last_year) as session:
+        lines = session.scalars(select(Receivable).order_by(Receivable.organization_id))
+        assert [line.issue_date for line in lines] == [date(2025, 3, 10), None]  # 807 is not the second one's invoice
+    downgrade(of_last_year, "0015")
+    upgrade(of_last_year)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

@@ -5,7 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from ciclo.domain.receivables import AgeingBucket
+from ciclo.domain.receivables import AgeingBucket, ReceivableState
+from ciclo.domain.recurrence import DateRange
+from ciclo.ledger.queries.months import month_glance
 from ciclo.ledger.queries.receivables import ageing, days_to_receive
 from company import company, rule
 
@@ -39,6 +41,20 @@ def test_what_is_owed_is_told_by_its_age(half_a_year):
 
 def test_days_to_receive_are_counted_from_the_issue_date(half_a_year):
     assert days_to_receive(half_a_year.session, half_a_year.organization_id) == Decimal("25.2")  # 126 days over 5
+
+
+def test_receivables_follow_their_invoice_into_the_month_in_which_it_is_billed(billed, reconciled, first_invoice, job):
+    box, ctx = billed(company(rule(1)), job=job)
+    reconciled(ctx)
+    box.emit(first_invoice(box)["id"], "03/02/2025")  # planned for January
+    reconciled(ctx, today=date(2025, 2, 4))
+
+    def receivables(month):
+        glance = month_glance(ctx.session, ctx.organization_id, DateRange.month_of(month))
+        return {state: share.count for state, share in glance.receivables.items() if share.count}
+
+    assert receivables(date(2025, 1, 1)) == {}
+    assert receivables(date(2025, 2, 1)) == {ReceivableState.TO_EMIT: 1, ReceivableState.TO_RECEIVE: 1}
 
 
 def test_nothing_owed_is_an_ageing_of_nothing(billed):

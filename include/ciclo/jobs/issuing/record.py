@@ -97,6 +97,7 @@ def receivable_row(organization_id: int, invoice: Invoice, part: Receivable, now
         "receivable_id": part.id,
         "invoice_id": invoice.id,
         "contract_id": invoice.contract_id,
+        "issue_date": invoice.issue_date,
         "due_date": part.due_date,
         "percentage": part.value if part.value is not None else Decimal(100),
         "gross_value": cents(part.gross_value if part.gross_value is not None else invoice.gross_value),

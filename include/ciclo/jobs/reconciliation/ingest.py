@@ -42,7 +42,8 @@ LINE_FIELDS = (
 )  # fmt: skip
 _STATES = frozenset(ReceivableState)
 DOCUMENTS = ("fatura_url", "nfse_wanted", "nfse_issued", "nfse_due")
-"""Kept of an invoice beside `INVOICE_FIELDS`, without an entry in its history; of a receivable its boleto."""
+"""Kept of an invoice beside `INVOICE_FIELDS`, without an entry in its history; of a receivable its boleto and its
+invoice's issue date."""
 
 
 @dataclass(slots=True)
@@ -204,7 +205,7 @@ class Ingest:
         if _differs(fresh, row, (*INVOICE_FIELDS, *DOCUMENTS)):
             chunk.invoices.append(fresh)
         changed = [line for line in fresh_lines if _differs(line, lines.get(line["receivable_id"]), LINE_FIELDS)]
-        kept = (*LINE_FIELDS, "boleto_url")
+        kept = (*LINE_FIELDS, "boleto_url", "issue_date")
         chunk.receivables += [line for line in fresh_lines if _differs(line, lines.get(line["receivable_id"]), kept)]
         chunk.read.append(invoice.id)
         self.seen.changed += len(changed) + len(removed) + _differs(fresh, row, INVOICE_FIELDS)

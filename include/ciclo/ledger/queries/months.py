@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import and_, func, select, tuple_
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import add_days
@@ -20,7 +20,6 @@ from ciclo.ledger.queries.nfses import NfseFilter, nfse_counts
 from ciclo.ledger.queries.paging import Listing, counted, not_at_rest
 from ciclo.ledger.tables import (
     Finding,
-    Invoice,
     MonthClosing,
     MonthProgress,
     Payload,
@@ -150,17 +149,11 @@ def _receivables(session: Session, organization_id: int, month: DateRange) -> di
     """Receivables of the invoices issued in the month, by state."""
     query = (
         select(func.max(Receivable.state), func.count(), func.sum(Receivable.gross_value))
-        .select_from(Invoice)
-        .join(
-            Receivable,
-            and_(Receivable.organization_id == Invoice.organization_id, Receivable.invoice_id == Invoice.invoice_id),
-        )
         .where(
-            Invoice.organization_id == organization_id,
-            Invoice.issue_date >= month.start,
-            Invoice.issue_date < month.end,
-            Invoice.gone_at.is_(None),
-            Receivable.gone_at.is_(None),
+            Receivable.organization_id == organization_id,
+            Receivable.issue_date >= month.start,
+            Receivable.issue_date < month.end,
+            Receivable.gone_at.is_(None),  # as every one is whose invoice is gone
         )
         .group_by(func.coalesce(Receivable.state, ""))  # by its bare name, SQLite reads every receivable in its order
     )

@@ -96,15 +96,12 @@ def ageing(session: Session, organization_id: int, today: date) -> dict[AgeingBu
 
 def days_to_receive(session: Session, organization_id: int) -> Decimal | None:
     """Mean days from issue to receipt of all that came in, to one decimal; None if nothing did. One statement."""
-    query = (
-        select(func.count(), func.sum(days_between(Receivable.received_at, Invoice.issue_date)))
-        .join(Invoice, _OF_INVOICE)
-        .where(
-            Receivable.organization_id == organization_id,
-            Receivable.state == ReceivableState.RECEIVED.value,
-            Receivable.received_at.is_not(None),
-            Receivable.gone_at.is_(None),
-        )
+    query = select(func.count(), func.sum(days_between(Receivable.received_at, Receivable.issue_date))).where(
+        Receivable.organization_id == organization_id,
+        Receivable.state == ReceivableState.RECEIVED.value,
+        Receivable.received_at.is_not(None),
+        Receivable.issue_date.is_not(None),
+        Receivable.gone_at.is_(None),
     )
     count, days = session.execute(query).one()
     return _mean(int(days or 0), count)
@@ -122,9 +119,8 @@ def collected(session: Session, organization_id: int, window: DateRange) -> tupl
             func.sum(case((received, 1), else_=0)),
             func.sum(case((received, Receivable.gross_value))),
             func.sum(on_time),
-            func.sum(case((received, days_between(Receivable.received_at, Invoice.issue_date)))),
+            func.sum(case((received, days_between(Receivable.received_at, Receivable.issue_date)))),
         )
-        .outerjoin(Invoice, _OF_INVOICE)
         .where(
             Receivable.organization_id == organization_id,
             Receivable.state.in_(_OWED),

@@ -175,7 +175,10 @@ class Receivable(Base):
             "gone_at",
             "gross_value",
             "received_at",
-            "invoice_id",
+            "issue_date",
+        ),
+        Index(  # the month's tiles, the same way
+            "ix_receivables_by_issue_date", "organization_id", "issue_date", "state", "gone_at", "gross_value"
         ),
     )
 
@@ -183,6 +186,8 @@ class Receivable(Base):
     receivable_id: Mapped[int] = mapped_column(primary_key=True)
     invoice_id: Mapped[int]
     contract_id: Mapped[int]
+    issue_date: Mapped[date | None]
+    """Its invoice's, which is not asked then. Null where the ledger does not have that."""
     due_date: Mapped[date]
     percentage: Mapped[Decimal]
     gross_value: Mapped[Decimal] = mapped_column(Money)
