@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from bench import adjustments, airflow, audit, budget, domain, ledger, vendor
+from bench import adjustments, airflow, audit, budget, domain, growth, ledger, vendor
 from bench.figures import Bench, Figure
 from bench.servers import running_postgres, running_sandbox
 
@@ -28,7 +28,8 @@ BENCHMARKS: Mapping[str, Callable[[Bench], Iterable[Figure]]] = MappingProxyType
         "requests": vendor.measure_requests,
         "budget": budget.measure_budget,
         "reconcile": vendor.measure_reconciliation,
-        "growth": vendor.measure_growth,
+        "growth": growth.measure_growth,
+        "scale": growth.measure_scale,
         "audit": audit.measure_audit,
         "import": adjustments.measure_import,
         "airflow": airflow.measure,

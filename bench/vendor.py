@@ -1,4 +1,4 @@
-"""What asks the vendor: issuing and reconciling against bare loops, requests against the fewest that do, and growth.
+"""What asks the vendor: issuing and reconciling against bare loops, and requests against the fewest that do.
 
 A loop is given everything ready: one client, bodies written beforehand, of the answer only its status. The vendor is
 the sandbox, which answers at once or after 50 ms, as an API across the internet does.
@@ -6,18 +6,13 @@ the sandbox, which answers at once or after 50 ms, as an API across the internet
 
 import json
 import multiprocessing
-import resource
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Barrier
 from typing import Final
 
@@ -58,12 +53,12 @@ def planned_month(sandbox: Sandbox, server: str | None, count: int) -> Iterator[
     sandbox.control("PUT", "state", company(count))
     with fresh_ledger(server) as url:
         with job_on(url, sandbox) as job:
-            _expand(job)
+            expand(job)
             record_expansion(job, MONTH)
         yield url
 
 
-def _expand(job: JobContext) -> int:
+def expand(job: JobContext) -> int:
     """Read contracts and rules and plan the month; return how many periods are new."""
     read_contract_list(job)
     return expand_rules(job, MONTH, seen_on=TODAY).planned
@@ -257,129 +252,3 @@ def _ask_one_by_one(sandbox: Sandbox, paths: Sequence[str]) -> float:
         for path in paths:
             client.get(path).raise_for_status().json()
         return len(paths) / (time.perf_counter() - began)
-
-
-# -- growth ------------------------------------------------------------------------------------------------------------
-
-DAY: Final = Scope(DateRange.days(date(2025, 3, 10), date(2025, 3, 10)))
-TOLERANCE: Final = 1.15
-A_DAY: Final = 1.2
-MEMORY: Final = 300
-"""Megabytes that a month may take, however many rules it has up to 100,000."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What a job took in a process of its own: wall time and processor time in seconds, megabytes at the peak."""
-
-    seconds: float
-    processor: float
-    megabytes: float
-
-
-@dataclass(frozen=True, slots=True)
-class Month:
-    """A month of so many rules, expanded for the first time, then a day of it issued."""
-
-    rules: int
-    expansion: Spent
-    issuing: Spent
-
-
-def measure_growth(bench: Bench) -> Iterator[Figure]:
-    """Measure a first month and a day of it at two sizes in turn; on the day equally many rules are due at each.
-
-    Then the close of a month, whose memory is bounded.
-    """
-    due = bench.size(500, 1_000)
-    small_size, large_size = bench.size(1_000, 10_000), bench.size(10_000, 1_000_000)
-    rounds = [[_month(bench, count, due=due) for count in (small_size, large_size)] for _ in range(bench.runs)]
-    small, large = ([months[number] for months in rounds] for number in range(2))
-    day = f"a day's {due:,} invoices of {large_size:,} rules"
-    yield _by_rule("first month", large, small, lambda month: month.expansion.seconds)
-    yield _by_rule("first month's processor time", large, small, lambda month: month.expansion.processor)
-    yield Figure("growth", f"{large_size:,} rules, first month", "MB", [month.expansion.megabytes for month in large],
-                 at_most=MEMORY)  # fmt: skip
-    yield Figure("growth", day, "s", [month.issuing.seconds for month in large],
-                 f"of {small_size:,} rules", [month.issuing.seconds for month in small], at_most=A_DAY)  # fmt: skip
-    yield Figure("growth", day, "MB", [month.issuing.megabytes for month in large],
-                 f"of {small_size:,} rules", [month.issuing.megabytes for month in small], at_most=A_DAY)  # fmt: skip
-    for count in (bench.size(10_000), *([bench.size(100_000)] if bench.full else [])):
-        spent = _closed(bench, count)
-        yield Figure("growth", f"closing a month of {count:,} rules", "s", [spent.seconds])
-        yield Figure("growth", f"closing a month of {count:,} rules", "MB", [spent.megabytes], at_most=MEMORY)
-
-
-def _closed(bench: Bench, count: int) -> Spent:
-    """Close a month that is billed, in a process of its own."""
-    state = company(count)
-    bench.sandbox.control("PUT", "state", state)
-    with fresh_ledger(bench.postgres) as url:
-        with job_on(url, bench.sandbox) as job:
-            read_contract_list(job)
-            expand_rules(job, Scope(FEBRUARY), seen_on=TODAY)
-            record_expansion(job, Scope(FEBRUARY))
-        bench.sandbox.control("PUT", "state", {**state, "invoices": bill_beforehand(url, FEBRUARY)})
-        return _in_a_process("close", bench.sandbox, url, done=count)
-
-
-def _by_rule(what: str, more: Sequence[Month], less: Sequence[Month], of: Callable[[Month], float]) -> Figure:
-    factor = more[0].rules / less[0].rules
-    return Figure(
-        "growth", f"{more[0].rules:,} rules, {what}", "s", [of(month) for month in more],
-        f"{less[0].rules:,} rules, by rule", [factor * of(month) for month in less], at_most=TOLERANCE,
-    )  # fmt: skip
-
-
-def _month(bench: Bench, count: int, *, due: int) -> Month:
-    """Expand and issue with `count` rules, of which `due` issue on `DAY` and the others later in the month."""
-    state = company(count)
-    for number, rule in enumerate(state["invoice_rules"]):
-        rule["additional_information"]["init_date"] = f"2025-01-{10 if number < due else 11 + number % 18}"
-    bench.sandbox.control("PUT", "state", state)
-    with fresh_ledger(bench.postgres) as url:
-        expansion = _in_a_process("expand", bench.sandbox, url, done=count)
-        issuing = _in_a_process("issue", bench.sandbox, url, done=due)
-    return Month(count, expansion, issuing)
-
-
-def _in_a_process(job: str, sandbox: Sandbox, ledger_url: str, *, done: int) -> Spent:
-    command = [sys.executable, "-W", "ignore", "-m", "bench.vendor", job, sandbox.url, ledger_url]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - ourselves
-    found = json.loads(printed.splitlines()[-1])
-    if found.pop("done") != done:
-        raise AssertionError(f"{job} did not do {done}: {printed}")
-    return Spent(**found)
-
-
-def _spent(name: str, sandbox_url: str, ledger_url: str) -> dict[str, float]:
-    """Return what a job did and took in this process."""
-    day = date(2025, 3, 2) if name == "close" else TODAY
-    with job_on(ledger_url, Sandbox(sandbox_url), day=day) as job, TemporaryDirectory() as folder:
-        began, used = time.perf_counter(), time.process_time()
-        match name:
-            case "expand":
-                done = _expand(job)
-            case "issue":
-                done = issue_due_periods(job, DAY, OPTIONS, owner="bench").created
-            case _:
-                refresh_rules(job, FEBRUARY, seen_on=day)
-                attempt = close_month(job, FEBRUARY.start, today=day, reports=Path(folder))
-                require_closed([attempt])
-                done = len(attempt.report.proof.lines)
-        seconds, processor = time.perf_counter() - began, time.process_time() - used
-    return {"done": done, "seconds": seconds, "processor": processor, "megabytes": _peak()}
-
-
-def _peak() -> float:
-    """Return the most memory that this process has held, in megabytes."""
-    status = Path("/proc/self/status")
-    if status.exists():  # on Linux `ru_maxrss` begins with the peak of the process that started this one
-        lines = status.read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1024**2 if sys.platform == "darwin" else peak / 1024
-
-
-if __name__ == "__main__":
-    sys.stdout.write(json.dumps(_spent(*sys.argv[1:])) + "\n")

@@ -1,12 +1,18 @@
 """The benchmarks at toy size: they run, both sides agree, table and JSON say what was measured. No figure is judged."""
 
 import json
+from datetime import date
 
 import pytest
 
 from bench.__main__ import BENCHMARKS, line_of, run
 from bench.figures import Bench, Figure
-from bench.servers import Sandbox
+from bench.growth import multiply
+from bench.servers import Sandbox, company, fresh_ledger, job_on, running_postgres, running_sandbox
+from bench.vendor import MONTH, expand
+from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import PeriodState
+from ciclo.ledger.repositories import Scope
 
 
 def figure(**given):
@@ -44,7 +50,7 @@ def test_a_figure_that_is_not_reached_is_shown_as_such():
 
 def test_the_benchmarks_print_a_table_and_write_every_run(tmp_path):
     said = []
-    quick = [name for name in BENCHMARKS if name not in ("airflow", "growth")]  # a scheduler; many processes
+    quick = [name for name in BENCHMARKS if name not in ("airflow", "growth", "scale")]  # a scheduler; many processes
     figures = run(only=quick, runs=1, scale=0.002, json_path=tmp_path / "bench.json", say=said.append)
     written = json.loads((tmp_path / "bench.json").read_text())
     assert [entry["title"] for entry in written["figures"]] == [figure.title for figure in figures]
@@ -64,3 +70,17 @@ def test_growth_measures_every_size_in_processes_of_their_own():
     }
     megabytes = [figure.ours[0] for figure in figures if figure.unit == "MB"]
     assert all(30 < peak < 400 for peak in megabytes)
+
+
+def test_a_ledger_is_multiplied_until_only_its_day_is_left_as_the_jobs_made_it():
+    with running_sandbox() as sandbox, running_postgres() as server, fresh_ledger(server) as url:
+        sandbox.control("PUT", "state", company(20))
+        with job_on(url, sandbox) as job:
+            expand(job)
+            multiply(url, due=20, rules=100)
+            states = {state: count.periods for state, count in job.periods.totals(MONTH).items() if count.periods}
+            year = Scope(DateRange(date(2024, 3, 1), MONTH.window.end))
+            assert states == {PeriodState.PLANNED: 20 * 5}
+            assert job.periods.totals(year)[PeriodState.ISSUED].periods == 20 * 4 * 11
+            assert job.invoices.count(year.window) == 20 * 4 * 11
+            assert len(job.contracts.billable()) == 5
