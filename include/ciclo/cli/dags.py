@@ -31,7 +31,8 @@ def install(
     """
     wanted = [*_files("dags", folder), *(_files("plugins", plugins) if plugins is not None else [])]
     new = [(source, target) for source, target in wanted if not target.exists()]
-    other = [(source, target) for source, target in wanted if target.exists() and not _same(source, target)]
+    there = [(source, target) for source, target in wanted if target.exists()]
+    other = [(source, target) for source, target in there if source.read_bytes() != target.read_bytes()]
     if other and not overwrite:
         for _source, target in other:
             typer.echo(_("error: {path} is of another version, or changed: --overwrite replaces it").format(
@@ -49,7 +50,3 @@ def _files(kind: str, folder: Path) -> list[tuple[Path, Path]]:
     package = Path(__file__).resolve().parents[1]
     home = package / "shipped" if (package / "shipped").is_dir() else package.parents[1]
     return [(source, folder / source.name) for source in sorted((home / kind).glob("*.py"))]
-
-
-def _same(source: Path, target: Path) -> bool:
-    return source.read_bytes() == target.read_bytes()

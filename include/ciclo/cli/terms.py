@@ -35,7 +35,16 @@ def list_terms(
     with ledger_session() as session:
         rows = [(row.id, row.note, domain_term(row)) for row in rows_of_contract(session, organization, contract)]
     if as_json:
-        found = [{"id": number, "note": note, **_document(term)} for number, note, term in rows]
+        found = [
+            {
+                "id": number,
+                "note": note,
+                **term_document(term),
+                "rule_id": term.rule_id,
+                "effective_to": term.effective_to.isoformat() if term.effective_to else None,
+            }
+            for number, note, term in rows
+        ]
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
     for number, note, term in rows:
@@ -113,8 +122,3 @@ def end(
 
 def _date(given: datetime | None) -> date | None:
     return given.date() if given is not None else None
-
-
-def _document(term: ContractTerm) -> dict[str, object]:
-    until = term.effective_to.isoformat() if term.effective_to else None
-    return {**term_document(term), "rule_id": term.rule_id, "effective_to": until}

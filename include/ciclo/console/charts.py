@@ -3,7 +3,7 @@
 A chart only repeats what a table on the same page says in figures.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
@@ -74,11 +74,8 @@ class Scale:
     def __call__(self, value: Decimal | int) -> int:
         """Pixel of a value."""
         span = self.highest - self.lowest or ONE
-        return self.start + _pixel((Decimal(value) - self.lowest) * (self.end - self.start) / span)
-
-
-def _pixel(value: Decimal) -> int:
-    return int(value.quantize(ONE, ROUND_HALF_UP))
+        along = (Decimal(value) - self.lowest) * (self.end - self.start) / span
+        return self.start + int(along.quantize(ONE, ROUND_HALF_UP))
 
 
 def round_steps(lowest: Decimal, highest: Decimal, wanted: int = 4) -> tuple[Decimal, ...]:
@@ -122,7 +119,8 @@ def bars_and_line(
         for position, label in enumerate(labels)
         if position % every == 0
     )
-    return Chart(drawn, points, _path(points), x_ticks, _y_ticks(steps, scale, unit), zero)
+    path = "".join(f"{'L' if position else 'M'}{point.x} {point.y}" for position, point in enumerate(points))
+    return Chart(drawn, points, path, x_ticks, _y_ticks(steps, scale, unit), zero)
 
 
 def steps_over_time(prices: Sequence[tuple[date, Decimal, str]], until: date) -> Chart:
@@ -146,10 +144,6 @@ def steps_over_time(prices: Sequence[tuple[date, Decimal, str]], until: date) ->
 def _bar(x: int, slot: int, zero: int, end: int, title: str, tone: str) -> Bar:
     gap = max(1, slot // 6)
     return Bar(x + gap, min(zero, end), max(1, slot - 2 * gap), max(1, abs(zero - end)), title, tone)
-
-
-def _path(points: Iterable[Point]) -> str:
-    return "".join(f"{'L' if position else 'M'}{point.x} {point.y}" for position, point in enumerate(points))
 
 
 def _y_ticks(steps: Sequence[Decimal], scale: Scale, unit: str) -> tuple[Tick, ...]:

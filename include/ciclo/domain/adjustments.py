@@ -233,16 +233,16 @@ def adjusted(bill: Bill, adjustments: Iterable[Adjustment], covered: DateRange) 
         TotalNotPositive: there is an adjustment, and what is left is nothing or less.
     """
     some = [each for each in adjustments if each.kind is not AdjustmentKind.SKIP]
-    for each in sorted(some, key=_turn):
+
+    def turn(each: Adjustment) -> tuple[int, bool, int]:
+        whole = each.kind is AdjustmentKind.DISCOUNT and each.service is None
+        return _ORDER.index(each.kind), whole, each.id
+
+    for each in sorted(some, key=turn):
         bill = _carry_out(bill, each, covered)
     if some and bill.total <= 0:
         raise TotalNotPositive(bill.total)
     return bill
-
-
-def _turn(adjustment: Adjustment) -> tuple[int, bool, int]:
-    whole = adjustment.kind is AdjustmentKind.DISCOUNT and adjustment.service is None
-    return _ORDER.index(adjustment.kind), whole, adjustment.id
 
 
 def _carry_out(bill: Bill, adjustment: Adjustment, covered: DateRange) -> Bill:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from ciclo.domain.adjustments import Adjustment, Bill, BilledLine, adjusted
+from ciclo.domain.calendar import month_number
 from ciclo.domain.errors import DomainError
 from ciclo.domain.money import CENT, HUNDRED, ZERO, cents, service_value
 from ciclo.domain.recurrence import DateRange
@@ -172,7 +173,8 @@ def _of_price(former: BilledLine, line: BilledLine, steps: Sequence[PriceStep]) 
             facts["execution_id"] = step.execution_id
         if step.index is not None:
             kind = DifferenceKind.READJUSTED
-            facts |= {"index": step.index, "months": list(step.months), "percent": _percent(old, step.unit_value)}
+            percent = str(((step.unit_value / old - 1) * HUNDRED).quantize(CENT)) if old else None
+            facts |= {"index": step.index, "months": list(step.months), "percent": percent}
         moved = service_value(line.units, step.unit_value) - service_value(line.units, old)
         yield Difference(kind, _named(line) | facts, moved)
         old = step.unit_value
@@ -246,8 +248,8 @@ def _without_amount(
     if before.rule_id is not None and now.rule_id is not None and before.rule_id != now.rule_id:
         yield Difference(DifferenceKind.OTHER_RULE, {"rule_id": now.rule_id, "was": before.rule_id})
     if before.accrual_month is not None and now.accrual_month is not None:
-        offsets = [_months(each.planned_date, each.accrual_month) for each in (before, now) if each.accrual_month]
-        if offsets[0] != offsets[1]:
+        planned = month_number(now.planned_date) - month_number(before.planned_date)
+        if month_number(now.accrual_month) - month_number(before.accrual_month) != planned:
             facts: dict[str, Fact] = {"month": f"{now.accrual_month:%Y-%m}", "was": f"{before.accrual_month:%Y-%m}"}
             yield Difference(DifferenceKind.COMPETENCE, facts)
     if len(before.due_dates) != len(now.due_dates) and before.due_dates and now.due_dates:
@@ -255,14 +257,6 @@ def _without_amount(
     usual = due_by_former_terms or now.planned_due_date
     if now.due_dates and usual is not None and now.due_dates[0] != usual:
         yield Difference(DifferenceKind.DUE_DATE, {"due_date": now.due_dates[0].isoformat(), "was": usual.isoformat()})
-
-
-def _months(first: date, last: date) -> int:
-    return (last.year - first.year) * 12 + last.month - first.month
-
-
-def _percent(old: Decimal, new: Decimal) -> str | None:
-    return str(((new / old - 1) * HUNDRED).quantize(CENT)) if old else None
 
 
 def _named(line: BilledLine) -> dict[str, Fact]:

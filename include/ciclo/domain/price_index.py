@@ -99,7 +99,8 @@ class Accumulation:
     @property
     def percent(self) -> Decimal:
         """The factor as a variation in percent, exact: (factor - 1) x 100."""
-        return _percent(self.factor)
+        context = Context(prec=len(self.factor.as_tuple().digits) + 4, traps=[Inexact])
+        return context.subtract(self.factor, ONE).scaleb(2, context=context)
 
     @property
     def floored(self) -> bool:
@@ -205,8 +206,3 @@ def exact_product(growths: Sequence[Decimal]) -> Decimal:
     for growth in growths:
         product = context.multiply(product, growth)
     return product
-
-
-def _percent(factor: Decimal) -> Decimal:
-    context = Context(prec=len(factor.as_tuple().digits) + 4, traps=[Inexact])
-    return context.subtract(factor, ONE).scaleb(2, context=context)

@@ -273,15 +273,12 @@ def require_unchanged(ctx: JobContext, plan: BillingPlan, scope: Scope) -> None:
         word = "leave out" if entry.left_out else "bill" if amount is not None else "park"
         now.append((period, amount, word))
         if not entry.left_out and amount != entry.gross_value:
-            differences.append(_difference(period, entry.gross_value, amount))
+            words = [brl(each) if each is not None else "no price" for each in (entry.gross_value, amount)]
+            name = named(period_facts(*period.identity))
+            differences.append(f"{name}: planned at {words[0]}, now {words[1]}")
     window_scope = Scope(scope.window, scope.contract_ids)
     if differences or _hash(BackfillPolicy(plan.policy), window_scope, now) != plan.plan_hash:
         raise PlanChangedError(plan.id, differences or ["another range, policy or period"])
-
-
-def _difference(period: Period, planned: Decimal | None, now: Decimal | None) -> str:
-    words = [brl(amount) if amount is not None else "no price" for amount in (planned, now)]
-    return f"{named(period_facts(*period.identity))}: planned at {words[0]}, now {words[1]}"
 
 
 def _hash(policy: BackfillPolicy, scope: Scope, entries: Iterable[_Hashed]) -> str:

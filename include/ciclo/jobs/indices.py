@@ -134,21 +134,15 @@ def sync_index(session: Session, sgs: SgsClient, index: PriceIndex, *, through: 
 
 
 def _compared(index: PriceIndex, answered: Sequence[MonthlyValue], known: dict[date, IndexValue]) -> IndexSync:
-    outcome = IndexSync(index, gaps=_gaps(answered))
+    there = {value.month for value in answered}
+    span = months_between(min(there), max(there)) if there else ()
+    outcome = IndexSync(index, gaps=[month for month in span if month not in there])
     for month, value in answered:
         if month not in known:
             outcome.added.append(month)
         elif known[month].value != value:
             outcome.revised.append(Revision(index, month, known[month].value, value))
     return outcome
-
-
-def _gaps(answered: Sequence[MonthlyValue]) -> list[date]:
-    """Return the months between the first and the last answered one that are missing."""
-    if not answered:
-        return []
-    there = {value.month for value in answered}
-    return [month for month in months_between(min(there), max(there)) if month not in there]
 
 
 def _new_rows(

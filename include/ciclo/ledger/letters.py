@@ -61,13 +61,17 @@ class LetterStyle:
                 trim_blocks=True,
                 lstrip_blocks=True,
             )
-            environment.filters |= {"brl": brl, "day": _day, "month": _month, "number": _number}
+            environment.filters |= {"brl": brl, "day": _day, "month": "{:%m/%Y}".format, "number": _number}
             try:
                 made = environment.from_string(path.read_text(encoding="utf-8")).make_module({"letter": letter})
                 subject, page = str(getattr(made, "subject", "")), str(made)
             except (OSError, UnicodeError, TemplateError, ArithmeticError, TypeError, ValueError) as error:
                 raise LetterTemplateError(path, error) from error
-            return " ".join((subject or _default_subject(letter)).split()), page
+            if not subject:
+                subject = _("Readjustment of contract {contract} on {day}").format(
+                    contract=letter.contract or letter.contract_id, day=_day(letter.execution_date)
+                )
+            return " ".join(subject.split()), page
 
 
 def letter_after(
@@ -120,18 +124,8 @@ def _price(price: dict[str, Any]) -> LetterPrice:
     )
 
 
-def _default_subject(letter: Letter) -> str:
-    return _("Readjustment of contract {contract} on {day}").format(
-        contract=letter.contract or letter.contract_id, day=_day(letter.execution_date)
-    )
-
-
 def _day(value: date) -> str:
     return f"{value:%d/%m/%Y}"
-
-
-def _month(value: date) -> str:
-    return f"{value:%m/%Y}"
 
 
 def _number(value: Decimal, places: int | None = None) -> str:

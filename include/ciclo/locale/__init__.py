@@ -108,7 +108,11 @@ class Text:
         self.values = values
 
     def __str__(self) -> str:
-        values = {name: _one_of(value) if isinstance(value, list) else value for name, value in self.values.items()}
+        between = _("or")
+        values = {
+            name: f" {between} ".join(map(str, value)) if isinstance(value, list) else value
+            for name, value in self.values.items()
+        }
         return _(self.message).format(**values)
 
     @property
@@ -121,11 +125,6 @@ class Text:
         """Return the text that a fact holds."""
         values = {name: _read(value) for name, value in fact.items() if name != "text"}
         return cls(str(fact.get("text", "?")), **values)
-
-
-def _one_of(values: list[object]) -> str:
-    between = _("or")
-    return f" {between} ".join(map(str, values))
 
 
 def _plain(value: object) -> object:

@@ -7,8 +7,9 @@ of a secret field.
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import IPv6Address
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -69,9 +70,13 @@ def settings_of(connection: ConnectionLike) -> ClientSettings:
         ConnectionFieldError: A field is missing or wrong.
     """
     extra = _Extra(connection.conn_id, _extra(connection))
+    base_url = _base_url(connection)
+    token = (connection.password or "").strip()
+    if not token:
+        raise ConnectionFieldError(connection.conn_id, "password", "(API token) is missing")
     return ClientSettings(
-        base_url=_base_url(connection),
-        token=_token(connection),
+        base_url=base_url,
+        token=token,
         organization_id=extra.organization(),
         timeout=extra.number("timeout", DEFAULT_TIMEOUT),
         requests_per_second=extra.number("requests_per_second", DEFAULT_REQUESTS_PER_SECOND, zero=True),
@@ -85,23 +90,13 @@ def _base_url(connection: ConnectionLike) -> str:
     if not host:
         raise ConnectionFieldError(connection.conn_id, "host", "(base URL) is missing")
     if "://" not in host:
-        host = f"{_scheme(connection)}://{_bracketed(host)}"
+        scheme = (connection.schema or "https").strip("/ ").lower()
+        if scheme not in {"http", "https"}:
+            raise ConnectionFieldError(connection.conn_id, "schema", f"must be http or https, not {scheme!r}")
+        with suppress(ValueError):  # a name is as it is; an address of IPv6 stands in brackets in a URL
+            host = f"[{IPv6Address(host)}]"
+        host = f"{scheme}://{host}"
     return _with_port(host, connection)
-
-
-def _bracketed(host: str) -> str:
-    """Return an address of IPv6 as a URL writes it; anything else as it is."""
-    try:
-        return f"[{ip_address(host)}]" if ip_address(host).version == 6 else host
-    except ValueError:
-        return host
-
-
-def _scheme(connection: ConnectionLike) -> str:
-    scheme = (connection.schema or "https").strip("/ ").lower()
-    if scheme not in {"http", "https"}:
-        raise ConnectionFieldError(connection.conn_id, "schema", f"must be http or https, not {scheme!r}")
-    return scheme
 
 
 def _with_port(url: str, connection: ConnectionLike) -> str:
@@ -115,13 +110,6 @@ def _with_port(url: str, connection: ConnectionLike) -> str:
         problem = f"is {connection.port}, and the host says {port}: leave one of them out"
         raise ConnectionFieldError(connection.conn_id, "port", problem)
     return parts._replace(netloc=f"{parts.netloc}:{connection.port}").geturl()
-
-
-def _token(connection: ConnectionLike) -> str:
-    token = (connection.password or "").strip()
-    if not token:
-        raise ConnectionFieldError(connection.conn_id, "password", "(API token) is missing")
-    return token
 
 
 def _extra(connection: ConnectionLike) -> Mapping[str, Any]:

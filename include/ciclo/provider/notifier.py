@@ -55,6 +55,15 @@ class PriceUpdatePreview:
         text = _(
             "Contract {contract_id}{name}, rule {rule_id}{service}: on {day} by {index}, {change}, months {window}"
         )
+        price = brl(self.old_price)
+        if self.factor is None or self.new_price is None:
+            change = _("{amount}, factor not known yet").format(amount=price)
+        else:
+            change = f"{price} x {self.factor.normalize():f} = {brl(self.new_price)}"
+        window = _("not published yet")
+        if self.months:
+            first, last = f"{self.months[0]:%m/%Y}", f"{self.months[-1]:%m/%Y}"
+            window = _("{first} to {last} ({count})").format(first=first, last=last, count=len(self.months))
         said = text.format(
             contract_id=self.contract_id,
             name=f" ({self.contract_name})" if self.contract_name else "",
@@ -62,21 +71,10 @@ class PriceUpdatePreview:
             service=f", {self.service}" if self.service else "",
             day=f"{self.execution_date:%d/%m/%Y}",
             index=self.index,
-            change=self._change(),
-            window=self._window(),
+            change=change,
+            window=window,
         )
         return f"{said}. {self.warning}" if self.warning else said
-
-    def _change(self) -> str:
-        if self.factor is None or self.new_price is None:
-            return _("{amount}, factor not known yet").format(amount=brl(self.old_price))
-        return f"{brl(self.old_price)} x {self.factor.normalize():f} = {brl(self.new_price)}"
-
-    def _window(self) -> str:
-        if not self.months:
-            return _("not published yet")
-        first, last = f"{self.months[0]:%m/%Y}", f"{self.months[-1]:%m/%Y}"
-        return _("{first} to {last} ({count})").format(first=first, last=last, count=len(self.months))
 
 
 class BillingNotifier(BaseNotifier):
@@ -120,27 +118,21 @@ class BillingNotifier(BaseNotifier):
         Raises:
             Exception: The e-mail could not be sent; the message is in the log all the same.
         """
-        subject, lines = self._message(context or {})
+        context = context or {}
+        lines = [*self.lines, *(preview.line() for preview in self.previews)] or _failure_lines(context)
+        # a line break in a mail's subject would begin a header
+        subject = " ".join((self.subject or _default_subject(context)).split())
         log.warning("%s\n%s", subject, "\n".join(lines))
         if self.to:
             self._send(subject, lines)
 
-    def _message(self, context: Mapping[str, Any]) -> tuple[str, list[str]]:
-        lines = [*self.lines, *(preview.line() for preview in self.previews)]
-        subject = self.subject or _default_subject(context)
-        # a line break in a mail's subject would begin a header
-        return " ".join(subject.split()), lines or _failure_lines(context)
-
     def _send(self, subject: str, lines: Sequence[str]) -> None:
         from airflow.providers.smtp.hooks.smtp import SmtpHook  # noqa: PLC0415 - only where there are recipients
 
+        items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+        page = f"<html><body><h3>{escape(subject)}</h3><ul>{items}</ul></body></html>"
         with SmtpHook(smtp_conn_id=self.smtp_conn_id) as smtp:
-            smtp.send_email_smtp(
-                to=self.to,
-                subject=subject,
-                html_content=_html(subject, lines),
-                from_email=self.from_email,
-            )
+            smtp.send_email_smtp(to=self.to, subject=subject, html_content=page, from_email=self.from_email)
 
 
 def _default_subject(context: Mapping[str, Any]) -> str:
@@ -158,8 +150,3 @@ def _failure_lines(context: Mapping[str, Any]) -> list[str]:
         lines.append(_("Run {run_id}, try {number}").format(run_id=instance.run_id, number=instance.try_number))
         lines.append(_("Log: {url}").format(url=instance.log_url))
     return lines
-
-
-def _html(subject: str, lines: Sequence[str]) -> str:
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f"<html><body><h3>{escape(subject)}</h3><ul>{items}</ul></body></html>"

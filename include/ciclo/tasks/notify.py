@@ -94,13 +94,10 @@ def telling_what_stopped(job: JobContext, _run: Run) -> Iterator[None]:
             if lines:
                 count = len(lines)
                 text = ngettext("Ciclo: {count} stopped for a person", "Ciclo: {count} stopped for a person", count)
-                _try_to_send(Notice(subject=text.format(count=count), lines=_shortened(lines)))
-
-
-def _shortened(lines: list[str]) -> tuple[str, ...]:
-    rest = _("… and {number} more; the console lists them").format(number=len(lines) - SHOWN)
-    more = [rest] if len(lines) > SHOWN else []
-    return (*lines[:SHOWN], *more)
+                shown = lines[:SHOWN]
+                if count > SHOWN:
+                    shown.append(_("… and {number} more; the console lists them").format(number=count - SHOWN))
+                _try_to_send(Notice(subject=text.format(count=count), lines=tuple(shown)))
 
 
 def _try_to_send(notice: Notice) -> None:

@@ -3,7 +3,7 @@
 These are behind the same door as every page; a probe brings a token.
 """
 
-from datetime import date, datetime
+from datetime import datetime
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
@@ -25,8 +25,8 @@ def healthz(session: SessionDep) -> JSONResponse:
 @router.get("/metrics")
 def metrics(request: Request, session: SessionDep) -> PlainTextResponse:
     """Answer the ledger's figures."""
-    found = measures(session, today=_today(request))
-    now = request.app.state.clock()
+    now: datetime = request.app.state.clock()
+    found = measures(session, today=now.astimezone(SAO_PAULO).date())
     age = (now - found.oldest_doubt).total_seconds() if found.oldest_doubt else 0
     lines = [*_states(found), *_gauge("ciclo_oldest_doubt_seconds", "Age of the oldest doubt.", f"{age:.0f}")]
     lines += _gauge("ciclo_overdue_periods", "Planned periods whose issue date is over.", str(found.overdue))
@@ -37,11 +37,6 @@ def metrics(request: Request, session: SessionDep) -> PlainTextResponse:
     lines += [f"# HELP {name} Days up to yesterday that no daily proof calls complete.", f"# TYPE {name} gauge"]
     lines += [f'{name}{{organization="{each.organization_id}"}} {each.days}' for each in found.incomplete]
     return PlainTextResponse("\n".join([*lines, ""]), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-def _today(request: Request) -> date:
-    now: datetime = request.app.state.clock()
-    return now.astimezone(SAO_PAULO).date()
 
 
 def _states(found: Measures) -> list[str]:

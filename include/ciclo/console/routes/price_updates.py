@@ -78,9 +78,13 @@ def show_updates(
     view: ViewDep, request: PageDep, query: Annotated[UpdateQuery, Depends()], as_file: AsFile
 ) -> Response:
     """Show what is coming, open or done, as a page or as a file."""
-    listing = _listing(view, query)
+    listing: Listing[Any]
+    columns: tuple[Column, ...]
+    if query.show == "coming":
+        listing, columns = queries.coming_listing(view.organization_id, query.filter()), COMING
+    else:
+        listing, columns = queries.execution_listing(view.organization_id, query.filter()), EXECUTED
     if as_file:
-        columns = COMING if query.show == "coming" else EXECUTED
         return csv_response(f"price-updates-{query.show}", columns, listing.every(view.session, request))
     filters = {field.name: getattr(query, field.name) for field in fields(query)}
     filters["month"] = query.month and f"{query.month:%Y-%m}"
@@ -168,12 +172,6 @@ def price_charts(prices: Sequence[queries.PricePoint], today: date) -> dict[int,
         )
         by_service.setdefault(point.service_id, []).append((point.effective_from, point.unit_value, title))
     return {service: steps_over_time(points, today) for service, points in by_service.items()}
-
-
-def _listing(view: View, query: UpdateQuery) -> Listing[Any]:
-    if query.show == "coming":
-        return queries.coming_listing(view.organization_id, query.filter())
-    return queries.execution_listing(view.organization_id, query.filter())
 
 
 def _calendar(view: View) -> dict[str, Any]:

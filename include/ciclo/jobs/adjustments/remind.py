@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from ciclo.domain.adjustments import AdjustmentKind
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.rules.snapshot import RuleSnapshot, RuleSnapshots
+from ciclo.jobs.rules.snapshot import RuleSnapshots
 from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import ACTIVE, Scope
 from ciclo.ledger.tables import RuleSetting
@@ -82,8 +82,5 @@ def _missing(
             day = period.issue_date
             skipped = any(each.is_for(day) and each.rule_id in (None, rule.rule_id) for each in skips[rule.contract_id])
             if day > noticed and not skipped and not MEASURED & {each.kind for each in snapshot.adjustments_of(day)}:
-                yield MissingQuantities(rule.contract_id, contract.name, rule.rule_id, day, _services(snapshot, day))
-
-
-def _services(snapshot: RuleSnapshot, day: date) -> tuple[str, ...]:
-    return tuple(line.name or line.description or str(line.id) for line in snapshot.terms_on(day).services)
+                names = tuple(line.name or line.description or str(line.id) for line in snapshot.terms_on(day).services)
+                yield MissingQuantities(rule.contract_id, contract.name, rule.rule_id, day, names)

@@ -211,8 +211,11 @@ class _Walk:
 
     def _is_on_its_way(self, index: int, level: Decimal, value: Decimal) -> bool:
         """Whether the price of an invoice is the price from there on, and not a wrong amount; judge what changed it."""
-        if value == level:
-            self._settle()
+        if value == level:  # the price has not changed: what is fresh and changes nothing is done with
+            for judged in [each for each in self.fresh if each.how is How.MADE]:
+                self.open.remove(judged)
+                self.fresh.remove(judged)
+                self.made = judged
         elif (made := self._explained(level, value)) is not None:
             self._make(index, level, made)
         elif value == self.right:
@@ -252,13 +255,6 @@ class _Walk:
         if after:
             return first
         return second if second == self.values[2] else first
-
-    def _settle(self) -> None:
-        """The price has not changed: what is fresh and changes nothing is done with."""
-        for judged in [each for each in self.fresh if each.how is How.MADE]:
-            self.open.remove(judged)
-            self.fresh.remove(judged)
-            self.made = judged
 
     def _explained(self, level: Decimal, value: Decimal) -> list[Judged] | None:
         """Return the readjustments that lead from one price to another, the youngest first tried."""

@@ -204,7 +204,8 @@ class _Contract:
             elif not self._is_covered(period):
                 found.append(period)
         tail = list(map(self._missing_at, found))
-        if self._runs_on(rule):
+        billed = any(number == rule.rule.id for number, _ in self.matches.own)
+        if billed and rule.terms.recurrence.end_date is None and self._billed_until is None:
             self._endless(rule, tail)
         else:
             self.audit.findings += tail
@@ -232,11 +233,6 @@ class _Contract:
             for key in self.matches.own
             if key[0] == former.rule.id
         )
-
-    def _runs_on(self, rule: AuditedRule) -> bool:
-        """Whether a rule has no end, and some invoice."""
-        billed = any(number == rule.rule.id for number, _ in self.matches.own)
-        return rule.terms.recurrence.end_date is None and self._billed_until is None and billed
 
     def _endless(self, rule: AuditedRule, tail: Sequence[AuditFinding]) -> None:
         last = max(day for number, day in self.matches.own if number == rule.rule.id)
@@ -290,16 +286,14 @@ class _Contract:
         """Find what nobody bills between a rule and the one that it follows."""
         for rule in self.rules:
             former = self._followed[rule.rule.id]
-            last = max((each for other in former for each in other.periods(self._before(rule))),
+            before = DateRange(self.whole.start, max(self.whole.start, rule.terms.recurrence.init_date))
+            last = max((each for other in former for each in other.periods(before)),
                        key=lambda each: each.issue_date, default=None)  # fmt: skip
             first = next(iter(rule.periods(self.whole)), None)
             if last is None or first is None:
                 continue
             for stretch in gaps([last.coverage, first.coverage]):
                 self._gap(rule, last, stretch)
-
-    def _before(self, rule: AuditedRule) -> DateRange:
-        return DateRange(self.whole.start, max(self.whole.start, rule.terms.recurrence.init_date))
 
     def _gap(self, rule: AuditedRule, last: AuditedPeriod, stretch: DateRange) -> None:
         if stretch.start > self.range.as_of or stretch.end <= self.range.first:

@@ -182,9 +182,10 @@ class RulePrices:
                 facts: dict[str, Fact] = {"resource": "scheduled_update", "error": str(error)}
                 self.problems.append(self._finding(AuditKind.UNREAD, facts=facts))
                 continue
-            keys = self._services_of(update)
+            item = update.service_item_id
+            keys = [k for k, line in self.lines.items() if item is None or (line and line.service_item_id == item)]
             if not keys:
-                self.notes.append(self._note(Unjudged.SERVICE_UNKNOWN, None, service_item_id=update.service_item_id))
+                self.notes.append(self._note(Unjudged.SERVICE_UNKNOWN, None, service_item_id=item))
             for day in execution_dates(
                 update, DateRange(update.init_date, max(update.init_date, add_days(self.until, 1)))
             ):
@@ -192,12 +193,6 @@ class RulePrices:
                 for key in keys:
                     found[key].append(due)
         return found
-
-    def _services_of(self, update: ScheduledUpdate) -> list[Key]:
-        item = update.service_item_id
-        if item is None:
-            return list(self.lines)
-        return [key for key, line in self.lines.items() if line is not None and line.service_item_id == item]
 
     def _accumulated(self, update: ScheduledUpdate, day: date) -> Accumulation | None:
         try:

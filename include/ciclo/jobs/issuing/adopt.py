@@ -259,7 +259,9 @@ def stamp(ctx: JobContext, look: Look, options: IssueOptions) -> int:
     def send(each: _Unstamped) -> Invoice | ApiError:
         failpoint("stamp.patching")
         try:
-            return _append(ctx, each)
+            there = (each.invoice.comments or "").rstrip()
+            comments = f"{there}\n{each.reference}" if there else each.reference
+            return ctx.api.update_invoice(each.invoice.contract_id, each.invoice.id, {"comments": comments})
         except AuthenticationError:
             raise
         except ApiError as error:
@@ -277,12 +279,6 @@ def stamp(ctx: JobContext, look: Look, options: IssueOptions) -> int:
     ctx.invoices.stamped(stamped)
     ctx.session.commit()
     return len(stamped)
-
-
-def _append(ctx: JobContext, each: _Unstamped) -> Invoice:
-    there = (each.invoice.comments or "").rstrip()
-    comments = f"{there}\n{each.reference}" if there else each.reference
-    return ctx.api.update_invoice(each.invoice.contract_id, each.invoice.id, {"comments": comments})
 
 
 def _unstamped(ctx: JobContext, look: Look) -> Iterator[_Unstamped]:

@@ -75,8 +75,10 @@ class InvoiceRequests:
 
     def _body(self, period: Period, snapshot: RuleSnapshot, bill: Bill) -> dict[str, Any]:
         terms = snapshot.terms_on(period.issue_date)
+        under_way = period.state == PeriodState.SUBMITTING
+        came_back = period.reference_sequence > 1 or period.attempts > (1 if under_way else 0)
         # what the API refused, or somebody cancelled, is corrected in the rule; as of its day it would stay wrong
-        carried = snapshot.newest if _came_back(period) else terms
+        carried = snapshot.newest if came_back else terms
         body = dict(carried.invoice)
         own = reference(self._organization_id, period.rule_id, period.issue_date, period.reference_sequence)
         comments = body.pop("comments", None)
@@ -100,12 +102,6 @@ class InvoiceRequests:
 
 def _not_positive(period: Period, amount: Decimal) -> Unbillable:
     return Unbillable(period, reason_about(period, ReasonKind.TOTAL_NOT_POSITIVE, amount=str(amount)))
-
-
-def _came_back(period: Period) -> bool:
-    """Whether an attempt before this one came to nothing: refused, never arrived, or cancelled at the vendor."""
-    under_way = period.state == PeriodState.SUBMITTING
-    return period.reference_sequence > 1 or period.attempts > (1 if under_way else 0)
 
 
 def _service_bodies(bill: Bill, carried: RuleTerms) -> list[dict[str, Any]]:

@@ -40,18 +40,17 @@ def record_issued(ctx: JobContext, found: Sequence[Found]) -> int:
     for the reconciliation to show, unless it is the very one.
     """
     now = ctx.clock()
-    held = ctx.periods.issued([_issued(entry) for entry in found], at=now)
+    issued = [
+        Issued(each.period.id, each.invoice.id, cents(each.invoice.gross_value), each.period.state, each.reason)
+        for each in found
+    ]
+    held = ctx.periods.issued(issued, at=now)
     ours = {entry.invoice.id: entry for entry in found if entry.period.id in held}
     store_invoices(ctx, [entry.invoice for entry in found], ours, now)
     for entry in ours.values():
         use = entry.period.id, entry.period.reference_sequence
         ctx.adjustments.used(use, entry.period.issue_date, entry.adjustment_ids, entry.invoice.id, at=now)
     return len(held)
-
-
-def _issued(found: Found) -> Issued:
-    period, invoice = found.period, found.invoice
-    return Issued(period.id, invoice.id, cents(invoice.gross_value), period.state, found.reason)
 
 
 def store_invoices(ctx: JobContext, invoices: Iterable[Invoice], found: dict[int, Found], now: datetime) -> None:

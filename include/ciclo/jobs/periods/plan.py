@@ -271,24 +271,18 @@ def _write(ctx: JobContext, changes: _Changes, outcome: PlanOutcome) -> None:
     for reason, periods in by_reason.values():
         outcome.cancelled += cancel_open(ctx, periods, reason)
     for period, reason in changes.parked:
-        unsent = _planned_again(ctx, [period], reason) if period.state == PeriodState.WAITING else [period]
+        waits = period.state == PeriodState.WAITING
+        unsent = ctx.periods.replan([period], reason=reason, at=ctx.clock()) if waits else [period]
         outcome.parked += len(ctx.periods.park(unsent, reason=reason, at=now))
     for period in changes.again:
         reason = Reason(ReasonKind.CALLED_FOR_AGAIN, {"contract_id": period.contract_id, "rule_id": period.rule_id})
         outcome.planned += len(ctx.periods.replan([period], reason=reason, at=now))
+    wished = [(each, _terms(wanted)) for each, wanted in changes.terms]
     ctx.periods.follow_terms(
-        [(each.id, _terms(wanted)) for each, wanted in changes.terms if _differs(each, _terms(wanted))]
+        [(each.id, terms) for each, terms in wished if any(getattr(each, name) != terms[name] for name in terms)]
     )
     outcome.findings += len(changes.seen)
     _settle(ctx, changes)
-
-
-def _differs(period: Period, terms: Mapping[str, Any]) -> bool:
-    return any(getattr(period, name) != value for name, value in terms.items())
-
-
-def _planned_again(ctx: JobContext, periods: Sequence[Period], reason: Reason) -> list[Period]:
-    return ctx.periods.replan(periods, reason=reason, at=ctx.clock())
 
 
 def _settle(ctx: JobContext, changes: _Changes) -> None:

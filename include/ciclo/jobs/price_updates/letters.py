@@ -100,7 +100,12 @@ def write_letters(
     """
     outcome = LettersOutcome()
     _give_up_claims_of_the_dead(ctx, updates, outcome)
-    occasions = list(dict.fromkeys([*_due(ctx, scope, updates.policy, options, today), *_asked(ctx, scope)]))
+    asked = [
+        Occasion(letter.execution_id, letter.contract_id, LetterKind(letter.kind))
+        for letter in ctx.letters.in_state(LetterState.ASKED)
+        if scope.holds(letter.contract_id)
+    ]
+    occasions = list(dict.fromkeys([*_due(ctx, scope, updates.policy, options, today), *asked]))
     known = ctx.letters.newest([occasion.execution_id for occasion in occasions])
     ctx.session.commit()
     if occasions:
@@ -168,12 +173,6 @@ def _learn_who_writes(ctx: JobContext) -> None:
     if own is not None:
         ctx.organizations.see(at=ctx.clock(), name=own.company_name or own.name)
         ctx.session.commit()
-
-
-def _asked(ctx: JobContext, scope: Scope) -> Iterator[Occasion]:
-    for letter in ctx.letters.in_state(LetterState.ASKED):
-        if scope.holds(letter.contract_id):
-            yield Occasion(letter.execution_id, letter.contract_id, LetterKind(letter.kind))
 
 
 def _write(

@@ -9,8 +9,9 @@ vendor is read after `now` is taken, so that whatever was there by then is seen.
 """
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -110,9 +111,13 @@ def _record(ctx: JobContext, work: Completion, brought: Brought, now: datetime) 
         work.execution, work.target, reason=work.reason, at=now, evidence=evidence, **work.values
     ):
         return False
+    following = next_execution(domain_update(work.due.scheduled), work.due.execution_date)
+    end_date = work.rule.terms.rule.end_date
     # an update that a person scheduled anew, or that ended meanwhile, keeps its new date
     ctx.scheduled_updates.move(
-        work.due.scheduled.scheduled_update_id, expected=work.due.execution_date, to=_following(work)
+        work.due.scheduled.scheduled_update_id,
+        expected=work.due.execution_date,
+        to=None if end_date is not None and following > end_date else following,  # the rule ends before it
     )
     ctx.prices.add([_price_row(ctx, work, key, new, now) for key, new in work.new_prices.items()])
     work.rule.terms.rule.payload = work.rule.remote.payload
@@ -177,13 +182,6 @@ def _came_late(work: Completion, brought: Brought) -> Disagreement | None:
     )
 
 
-def _following(work: Completion) -> date | None:
-    """Return the execution after this one; None if the rule ends before it."""
-    following = next_execution(domain_update(work.due.scheduled), work.due.execution_date)
-    end_date = work.rule.terms.rule.end_date
-    return None if end_date is not None and following > end_date else following
-
-
 def _price_row(ctx: JobContext, work: Completion, service_id: int, new: Decimal, now: datetime) -> dict[str, Any]:
     day = work.due.execution_date
     return {
@@ -220,15 +218,10 @@ def _refresh_estimates(ctx: JobContext, work: Completion) -> None:
     after = work.history_after()
     for period in periods_from(ctx, work.rule.rule_id, work.due.execution_date):
         if period.state in NOT_SENT:
-            period.gross_value = _estimate(work.rule, period, after)
+            with suppress(DomainError):  # then what was said before stands
+                services = work.rule.terms.terms_of(period).priced_services
+                period.gross_value = gross_value(services, after, period.issue_date)
     ctx.session.flush()
-
-
-def _estimate(rule: UpdatedRule, period: Period, prices: list[Price]) -> Decimal | None:
-    try:
-        return gross_value(rule.terms.terms_of(period).priced_services, prices, period.issue_date)
-    except DomainError:
-        return period.gross_value
 
 
 # -- what got no answer ------------------------------------------------------------------------------------------------
@@ -245,7 +238,10 @@ def settle_updates(ctx: JobContext, scope: Scope, options: UpdateOptions) -> Upd
     rows = ctx.executions.unanswered(scope, now)
     for execution in rows:
         if execution.state == ExecutionState.SUBMITTING:
-            _abandon(ctx, execution, options.grace, now)
+            # its run is gone; the PUT may have been sent until the lease ended
+            until = (execution.lease_until or now) + options.grace
+            reason = Reason(ReasonKind.CLAIM_EXPIRED, {"owner": execution.owner})
+            ctx.executions.change(execution, ExecutionState.IN_DOUBT, reason=reason, at=now, doubt_until=until)
     ctx.session.commit()
     failpoint("update.abandoned")
     wanted: dict[int, set[int]] = {}
@@ -263,13 +259,6 @@ def settle_updates(ctx: JobContext, scope: Scope, options: UpdateOptions) -> Upd
     if rows:
         release_periods(ctx, tuple(sorted(rules)))
     return outcome
-
-
-def _abandon(ctx: JobContext, execution: PriceUpdateExecution, grace: timedelta, now: datetime) -> None:
-    """Take a claim from a run that is gone: its PUT may have been sent until the lease ended."""
-    until = (execution.lease_until or now) + grace
-    reason = Reason(ReasonKind.CLAIM_EXPIRED, {"owner": execution.owner})
-    ctx.executions.change(execution, ExecutionState.IN_DOUBT, reason=reason, at=now, doubt_until=until)
 
 
 def _rules(ctx: JobContext, contract_id: int, wanted: Collection[int]) -> dict[int, InvoiceRule] | None:

@@ -131,16 +131,10 @@ def _of_invoice(compared: _Compared) -> Iterator[Disagreement]:
     invoice = compared.invoice
     for each in differences(compared.owner.wanted, RemoteInvoice.of(invoice)):
         yield finding_of(compared.owner.wanted.key, invoice.contract_id, invoice.id, each)
-    found, parts = cents(invoice.gross_value), _parts_total(invoice)
+    found = cents(invoice.gross_value)
+    parts = sum((found if line.gross_value is None else cents(line.gross_value) for line in invoice.receivables), ZERO)
     if invoice.receivables and parts != found:
         yield compared.about_invoice(FindingKind.AMOUNT_DIFFERS, found, parts)
-
-
-def _parts_total(invoice: Invoice) -> Decimal:
-    whole = cents(invoice.gross_value)
-    return sum(
-        (cents(line.gross_value) if line.gross_value is not None else whole for line in invoice.receivables), ZERO
-    )
 
 
 def _of_due_dates(compared: _Compared) -> Iterator[Disagreement]:

@@ -166,7 +166,10 @@ def _carry_out_one(
     elif shown is Shown.THERE:
         outcome.done += _end(ctx, row, _S.DONE, Reason(ReasonKind.SO_ALREADY))
     else:
-        _remember_charges(ctx, row, found)
+        if InstructionKind(row.kind).charges:  # what was said of boletos before says nothing about those to come
+            charges = {str(each.id): each.cobrato_errors or None for each in _charged(row, found)}
+            ctx.instructions.change(row, _S.SENDING, row.reason, at=ctx.clock(), facts=row.facts | {"charges": charges})
+            ctx.session.commit()
         failpoint("instruct.sending")
         time_left = (until - timedelta(seconds=ctx.api.longest_request) - ctx.clock()).total_seconds()
         _send_and_record(ctx, row, options, time_left, outcome)
@@ -270,7 +273,7 @@ def judge(row: Instruction, invoice: Invoice) -> Shown | Reason:
             return shown if state in FROM[kind] or shown is Shown.THERE else _not_in(state)
     elif kind in REACHED and state == REACHED[kind]:
         return _judge_receipt(row, line) if kind is _K.RECEIVE and line is not None else Shown.THERE
-    elif kind in (_K.APPROVE, _K.BLOCK) and invoice.approval_status == _wished_approval(kind):
+    elif (kind, invoice.approval_status) in ((_K.APPROVE, "approved"), (_K.BLOCK, "blocked")):
         return Shown.THERE
     if state not in FROM[kind]:
         return _not_in(state)
@@ -296,7 +299,8 @@ def _judge_charges(row: Instruction, invoice: Invoice) -> Shown | Reason:
     if "charges" not in row.facts:  # nothing was sent
         there = [each.id for each in lines if _has_boleto(each)]
         return Reason(ReasonKind.BOLETOS_THERE, {"receivable_ids": there}) if there else Shown.NOT_YET
-    fresh = [each for each in lacking if (each.cobrato_errors or None) not in (None, _error_before(row, each))]
+    before = row.facts["charges"]
+    fresh = [each for each in lacking if (each.cobrato_errors or None) not in (None, before.get(str(each.id)))]
     return _not_made(row, invoice, fresh[0].cobrato_errors or "-") if fresh else Shown.NOT_YET
 
 
@@ -312,28 +316,11 @@ def _has_boleto(line: Receivable) -> bool:
     return bool(line.cobrato_charge_id or line.billet_url)
 
 
-def _error_before(row: Instruction, line: Receivable) -> str | None:
-    before: str | None = row.facts["charges"].get(str(line.id))
-    return before
-
-
 def _not_made(row: Instruction, invoice: Invoice | Reason, error: str) -> Reason:
     lines = _charged(row, invoice) if isinstance(invoice, Invoice) else []
     lacking = [each for each in lines if not _has_boleto(each)]
     words = next((each.cobrato_errors for each in lacking if each.cobrato_errors), error)
     return Reason(ReasonKind.BOLETO_NOT_MADE, {"receivable_ids": [each.id for each in lacking], "error": words})
-
-
-def _remember_charges(ctx: JobContext, row: Instruction, invoice: Invoice) -> None:
-    """Keep what was said of boletos before they were asked for: it says nothing about those to come. Commits."""
-    if InstructionKind(row.kind).charges:
-        charges = {str(each.id): each.cobrato_errors or None for each in _charged(row, invoice)}
-        ctx.instructions.change(row, _S.SENDING, row.reason, at=ctx.clock(), facts=row.facts | {"charges": charges})
-        ctx.session.commit()
-
-
-def _wished_approval(kind: InstructionKind) -> str:
-    return "approved" if kind is _K.APPROVE else "blocked"
 
 
 def _says_nothing(found: Invoice | Reason) -> bool:

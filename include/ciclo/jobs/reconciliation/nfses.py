@@ -42,7 +42,11 @@ def read_nfses(ctx: JobContext, invoice_ids: Collection[int], *, today: date, ch
     Returns:
         The invoices about which something can be said now; None where the account's documents cannot be searched.
     """
-    taxed = [each for each in ctx.nfses.taxed(invoice_ids) if not _is_issued(each)]
+    taxed = [
+        each
+        for each in ctx.nfses.taxed(invoice_ids)
+        if not any(document.state == NfseState.ISSUED for document in each.documents)
+    ]
     newest = ctx.nfses.newest_change()
     ctx.session.commit()
     judged = set(invoice_ids)
@@ -78,10 +82,6 @@ def nfse_disagreements(ctx: JobContext, invoice_ids: Iterable[int], *, today: da
                 due = {"due_date": each.nfse_due.isoformat()}
                 found.append(_about(each, FindingKind.NFSE_MISSING, N_("no NFS-e"), due))
     return found
-
-
-def _is_issued(invoice: TaxedInvoice) -> bool:
-    return any(each.state == NfseState.ISSUED for each in invoice.documents)
 
 
 def _is_missing(invoice: TaxedInvoice, today: date) -> bool:

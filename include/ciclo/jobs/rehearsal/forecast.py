@@ -278,7 +278,8 @@ def _confusable(expected: _Future) -> Iterator[Json]:
         pairs: dict[tuple[int | None, int | None], list[tuple[Json, Json]]] = defaultdict(list)
         for one, two in combinations(invoices, 2):
             first, second = rules.get(one["id"]), rules.get(two["id"])
-            if (first is None or first != second) and _are_near(one, two) and (why := _alike(one, two)):
+            days = date.fromisoformat(two["planned_date"]) - date.fromisoformat(one["planned_date"])
+            if (first is None or first != second) and days.days <= NEAR and (why := _alike(one, two)):
                 pairs[min(first or 0, second or 0) or None, max(first or 0, second or 0) or None].append((one, two))
                 one["alike"] = why
         for (first, second), found in pairs.items():
@@ -291,10 +292,6 @@ def _confusable(expected: _Future) -> Iterator[Json]:
                 "alike": one.pop("alike"),
                 "times": len(found),
             }
-
-
-def _are_near(one: Json, two: Json) -> bool:
-    return (date.fromisoformat(two["planned_date"]) - date.fromisoformat(one["planned_date"])).days <= NEAR
 
 
 def _alike(one: Json, two: Json) -> str | None:

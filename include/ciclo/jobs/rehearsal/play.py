@@ -164,7 +164,8 @@ class Rehearsal:
 
     def run_dags(self, day: date) -> None:
         """Run the Dags of a day at their times."""
-        for at, stage in _due(day):
+        due = [(each.at, stage) for stage in STAGES.values() for each in stage.schedules if each.is_due(day)]
+        for at, stage in sorted(due, key=lambda entry: entry[0]):
             self.move(day, at)
             self.run(stage, DagRun(dag_id=stage.dag_id), scheduled_at=datetime.combine(day, at, SAO_PAULO))
 
@@ -356,9 +357,3 @@ def _ledger(folder: Path) -> Iterator[Engine]:
 
 def _retries(clock: RehearsalClock, attempts: int = 5) -> RetryRules:
     return RetryRules(attempts=attempts, sleep=clock.sleep, clock=clock.seconds, now=clock.now, jitter=lambda: 1.0)
-
-
-def _due(day: date) -> list[tuple[time, Stage]]:
-    """Return the Dags of a day with their times, in order."""
-    due = [(each.at, stage) for stage in STAGES.values() for each in stage.schedules if each.is_due(day)]
-    return sorted(due, key=lambda entry: entry[0])

@@ -91,7 +91,7 @@ def _amounts(each: Revenue, *, what_if: bool) -> list[str]:
 def _assumption(forecast: Forecast) -> str:
     if not forecast.assumed.what_if:
         return _("Index values to come are those of twelve months before.")
-    assumed = ", ".join(f"{index.label} {_number(value)} %" for index, value in forecast.assumed.what_if.items())
+    assumed = ", ".join(f"{index.label} {value:f} %" for index, value in forecast.assumed.what_if.items())
     return _("Index values to come are those of twelve months before; in the what-if, each month: {indices}.").format(
         indices=assumed
     )

@@ -13,7 +13,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.adjustments import AdjustmentKind, InvalidAdjustment
-from ciclo.domain.errors import DomainError
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
 from ciclo.domain.wording import plain_words
@@ -113,7 +112,8 @@ def add_adjustments(
             try:
                 rows.append(row_of(each, known, claimed) | {"origin": origin, "key": key, "person": person})
             except (InvalidAdjustment, Refusal) as error:
-                errors.append(AdjustmentError(each.line, error.field, _without_field(error)))
+                what = str(error).removeprefix(f"{error.field}: ")
+                errors.append(AdjustmentError(each.line, error.field, what))
         if len(errors) >= ERRORS_AT_MOST:
             break
         if not errors:
@@ -142,11 +142,6 @@ def _some(rest: Iterator[NewAdjustment | AdjustmentError], errors: list[Adjustme
 
 def _key(each: NewAdjustment) -> str:
     return each.key or each.said()
-
-
-def _without_field(error: DomainError) -> str:
-    field_name = getattr(error, "field", "")
-    return str(error).removeprefix(f"{field_name}: ")
 
 
 def skip_periods(session: Session, organization_id: int, actor: Actor, scope: Scope, *, at: datetime) -> int:

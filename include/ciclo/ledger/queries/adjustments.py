@@ -128,7 +128,11 @@ def adjustments_of_period(session: Session, organization_id: int, period: Any) -
         Adjustment.state != "withdrawn",
         or_(
             and_(
-                or_(_of_all_rules(), Adjustment.rule_id == period.rule_id),
+                # a pause of a whole contract; what else names no rule is billed by an invoice of its own
+                or_(
+                    and_(Adjustment.rule_id.is_(None), Adjustment.kind == AdjustmentKind.SKIP),
+                    Adjustment.rule_id == period.rule_id,
+                ),
                 *_for_days(DateRange.days(period.issue_date, period.issue_date)),
             ),
             and_(Adjustment.origin.in_(DIFFERENCES), Adjustment.key.startswith(f"{period.id}:")),
@@ -149,11 +153,6 @@ def _conditions(organization_id: int, wanted: AdjustmentFilter) -> list[ColumnEl
     if wanted.days is not None:
         conditions += _for_days(wanted.days)
     return conditions
-
-
-def _of_all_rules() -> ColumnElement[bool]:
-    """A pause of a whole contract; what else names no rule is billed by an invoice of its own."""
-    return and_(Adjustment.rule_id.is_(None), Adjustment.kind == AdjustmentKind.SKIP)
 
 
 def _for_days(days: DateRange) -> list[ColumnElement[bool]]:

@@ -115,7 +115,12 @@ def month_glance(session: Session, organization_id: int, month: DateRange) -> Mo
             issued = of_day.issued + share if state == PeriodState.ISSUED else of_day.issued
             days[day] = DayShare(day, of_day.expected + share, issued)
     receivables = _receivables(session, organization_id, month)
-    closed = _closed(session, organization_id, month.start)
+    closed = session.scalar(
+        select(MonthClosing.closed)
+        .where(MonthClosing.organization_id == organization_id, MonthClosing.billing_month == month.start)
+        .order_by(MonthClosing.id.desc())
+        .limit(1)
+    )
     progress = session.get(MonthProgress, (organization_id, month.start))
     nfses = nfse_counts(session, organization_id, month)
     return MonthGlance(month, states, tuple(days.values()), receivables, closed, progress, nfses)
@@ -161,13 +166,6 @@ def _receivables(session: Session, organization_id: int, month: DateRange) -> di
     for state, count, amount in session.execute(query):
         shares[ReceivableState(state)] = Share(count, amount or ZERO)
     return shares
-
-
-def _closed(session: Session, organization_id: int, month: date) -> bool | None:
-    query = select(MonthClosing.closed).where(
-        MonthClosing.organization_id == organization_id, MonthClosing.billing_month == month
-    )
-    return session.scalar(query.order_by(MonthClosing.id.desc()).limit(1))
 
 
 @dataclass(frozen=True, slots=True)
