@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ciclo.cli.doctor import Note
+from ciclo.cli.acts import Note, act
 from ciclo.cli.printing import InputError
 from ciclo.domain.adjustments import Prorating
 from ciclo.locale import _
@@ -81,21 +81,9 @@ def withdraw(
     organization: Organization = None,
 ) -> None:
     """Take an adjustment back that is in no invoice yet; with --from let it, a pause say, end the day before."""
-    from ciclo.ledger.actions import only_organization, withdraw_adjustment  # noqa: PLC0415
-    from ciclo.ledger.database import ledger_session  # noqa: PLC0415
+    from ciclo.ledger.actions import withdraw_adjustment  # noqa: PLC0415 - a command loads only what it needs
 
-    with ledger_session() as session:
-        outcome = withdraw_adjustment(
-            session,
-            organization or only_organization(session),
-            number,
-            person=getpass.getuser(),
-            note=note,
-            at=datetime.now(UTC),
-            from_date=first.date() if first else None,
-        )
-        session.commit()
-    typer.echo(outcome.message)
+    act(withdraw_adjustment, number, note, organization, from_date=first.date() if first else None)
 
 
 @adjust.command()
@@ -156,18 +144,7 @@ def complement(
 ) -> None:
     """Bill what an issued invoice misses by an invoice of its own, with the next run of issue_invoices."""
     from ciclo.domain.money import parse_decimal  # noqa: PLC0415
-    from ciclo.ledger.actions import bill_complement, only_organization  # noqa: PLC0415
-    from ciclo.ledger.database import ledger_session  # noqa: PLC0415
+    from ciclo.ledger.actions import bill_complement  # noqa: PLC0415
 
-    with ledger_session() as session:
-        outcome = bill_complement(
-            session,
-            organization or only_organization(session),
-            number,
-            person=getpass.getuser(),
-            note=note,
-            at=datetime.now(UTC),
-            amount=parse_decimal(amount, "amount") if amount is not None else None,
-        )
-        session.commit()
-    typer.echo(outcome.message)
+    value = parse_decimal(amount, "amount") if amount is not None else None
+    act(bill_complement, number, note, organization, amount=value)

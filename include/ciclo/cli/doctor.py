@@ -25,8 +25,6 @@ BUDGET = 10.0
 
 Url = Annotated[str, typer.Option(help="Base URL of the API.")]
 OrganizationId = Annotated[int | None, typer.Option(help="Id of the organization.")]
-Organization = Annotated[int | None, typer.Option("--organization", help="The organization that bills.")]
-Note = Annotated[str, typer.Option("--note", help="Why; kept in the audit trail with your name.")]
 TokenFile = Annotated[Path | None, typer.Option(help="File with the token; else it is in CICLO_TOKEN.")]
 Conn = Annotated[str | None, typer.Option(help="An Airflow connection, instead of all of these.")]
 """What names an account on the command line; see `account`."""

@@ -1,17 +1,18 @@
 """`ciclo findings …`, `ciclo why`, `ciclo audit`: what ledger and vendor disagree about, how a period came to be."""
 
-import getpass
 import json
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ciclo.cli.doctor import VENDOR, Conn, Note, Organization, OrganizationId, TokenFile, Url, account, central_bank
+from ciclo.cli.acts import Note, Organization, act
+from ciclo.cli.doctor import VENDOR, Conn, OrganizationId, TokenFile, Url, account, central_bank
 from ciclo.cli.printing import progress_bar
 from ciclo.domain.comparison import Comparison
-from ciclo.domain.wording import kind_words, said_of_comparison, said_of_difference
+from ciclo.domain.comparison_wording import said_of_comparison, said_of_difference
+from ciclo.domain.wording import kind_words
 from ciclo.locale import LANGUAGES, _, ngettext
 
 findings = typer.Typer(help="Findings: list, acknowledge, take that back.", no_args_is_help=True)
@@ -63,7 +64,7 @@ def acknowledge(number: Number, note: Note, organization: Organization = None) -
     """Say that a finding is known and what is done about it."""
     from ciclo.ledger.actions import acknowledge_finding  # noqa: PLC0415 - a command loads only what it needs
 
-    _decide(acknowledge_finding, number, note, organization)
+    act(acknowledge_finding, number, note, organization)
 
 
 @findings.command("open-again")
@@ -71,18 +72,7 @@ def take_acknowledgement_back(number: Number, note: Note, organization: Organiza
     """Take an acknowledgement back: the finding waits for a person again."""
     from ciclo.ledger.actions import open_finding_again  # noqa: PLC0415 - a command loads only what it needs
 
-    _decide(open_finding_again, number, note, organization)
-
-
-def _decide(action: object, number: int, note: str, organization: int | None) -> None:
-    from ciclo.ledger.actions import only_organization  # noqa: PLC0415 - a command loads only what it needs
-    from ciclo.ledger.database import ledger_session  # noqa: PLC0415
-
-    with ledger_session() as session:
-        mine = organization or only_organization(session)
-        outcome = action(session, mine, number, person=getpass.getuser(), note=note, at=datetime.now(UTC))  # type: ignore[operator]
-        session.commit()
-    typer.echo(outcome.message)
+    act(open_finding_again, number, note, organization)
 
 
 def why(

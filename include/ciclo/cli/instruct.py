@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ciclo.cli.doctor import VENDOR, Conn, Note, Organization, OrganizationId, TokenFile, Url, account
+from ciclo.cli.acts import Note, Organization, act
+from ciclo.cli.doctor import VENDOR, Conn, OrganizationId, TokenFile, Url, account
 from ciclo.domain.instructions import InstructionKind
 from ciclo.locale import _
 
@@ -80,7 +81,7 @@ def withdraw(
     """Take an instruction back that is not sent yet."""
     from ciclo.ledger.actions import withdraw_instruction  # noqa: PLC0415 - a command loads only what it needs
 
-    _act(withdraw_instruction, number, note, organization)
+    act(withdraw_instruction, number, note, organization)
 
 
 @instruct.command("list")
@@ -149,15 +150,4 @@ def send(
 def _ask(kind: InstructionKind, number: int, note: str, organization: int | None, **given: Any) -> None:
     from ciclo.ledger.actions import instruct as ask  # noqa: PLC0415 - a command loads only what it needs
 
-    _act(ask, number, note, organization, kind=kind, **given)
-
-
-def _act(action: Any, number: int, note: str, organization: int | None, **given: Any) -> None:
-    from ciclo.ledger.actions import only_organization  # noqa: PLC0415 - a command loads only what it needs
-    from ciclo.ledger.database import ledger_session  # noqa: PLC0415
-
-    with ledger_session() as session:
-        whose = organization or only_organization(session)
-        outcome = action(session, whose, number, person=getpass.getuser(), note=note, at=datetime.now(UTC), **given)
-        session.commit()
-    typer.echo(outcome.message)
+    act(ask, number, note, organization, kind=kind, **given)

@@ -4,16 +4,14 @@ An address may hold a password, so none is ever printed, and each can come by th
 and is kept with the name of whoever is signed in to this machine.
 """
 
-import getpass
 import json
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ciclo.cli.doctor import Note
+from ciclo.cli.acts import Note, act
 from ciclo.locale import _
 
 ledger = typer.Typer(help="The ledger's database.", no_args_is_help=True)
@@ -105,33 +103,33 @@ def list_parked(
 @parked.command()
 def release(period: PeriodNumber, note: Note) -> None:
     """Let a parked period be billed after all; an invoice that may be its own is asked about again."""
-    from ciclo.ledger.actions import release_period  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.actions import organization_of_period, release_period  # noqa: PLC0415 - a command loads only what it needs
 
-    _decide(release_period, period, note)
+    act(release_period, period, note, organization_of_period)
 
 
 @parked.command()
 def cancel(period: PeriodNumber, note: Note) -> None:
     """Give a parked period up: it will never be invoiced."""
-    from ciclo.ledger.actions import cancel_period  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.actions import cancel_period, organization_of_period  # noqa: PLC0415 - a command loads only what it needs
 
-    _decide(cancel_period, period, note)
+    act(cancel_period, period, note, organization_of_period)
 
 
 @parked.command("plan-again")
 def plan_cancelled_again(period: PeriodNumber, note: Note) -> None:
     """Take a cancellation back: the period is planned again."""
-    from ciclo.ledger.actions import plan_again  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.actions import organization_of_period, plan_again  # noqa: PLC0415 - a command loads only what it needs
 
-    _decide(plan_again, period, note)
+    act(plan_again, period, note, organization_of_period)
 
 
 @parked.command("bill-again")
 def bill_cancelled_again(period: PeriodNumber, note: Note) -> None:
     """Bill a period again whose invoice is cancelled or deleted at the vendor."""
-    from ciclo.ledger.actions import bill_again  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.actions import bill_again, organization_of_period  # noqa: PLC0415 - a command loads only what it needs
 
-    _decide(bill_again, period, note)
+    act(bill_again, period, note, organization_of_period)
 
 
 @parked.command("its-own")
@@ -143,31 +141,22 @@ def take_over_invoice(
     ] = None,
 ) -> None:
     """Say that an invoice a period was parked for is its own: the next run takes it over, and creates none."""
-    from ciclo.ledger.actions import its_own  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.actions import its_own, organization_of_period  # noqa: PLC0415 - a command loads only what it needs
 
-    _decide(partial(its_own, invoice_id=invoice), period, note)
+    act(its_own, period, note, organization_of_period, invoice_id=invoice)
 
 
 @parked.command("not-its-own")
 def refuse_invoices(period: PeriodNumber, note: Note) -> None:
     """Say that no invoice a period was parked for is its own: the next run bills it beside them."""
-    from ciclo.ledger.actions import not_its_own  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.actions import not_its_own, organization_of_period  # noqa: PLC0415 - a command loads only what it needs
 
-    _decide(not_its_own, period, note)
+    act(not_its_own, period, note, organization_of_period)
 
 
 @parked.command("look-again")
 def take_refused_invoices_back(period: PeriodNumber, note: Note) -> None:
     """Take `not-its-own` back: matching may take the invoices for the rule's again."""
-    from ciclo.ledger.actions import look_again  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.actions import look_again, organization_of_period  # noqa: PLC0415 - a command loads only what it needs
 
-    _decide(look_again, period, note)
-
-
-def _decide(action: object, period_id: int, note: str) -> None:
-    from ciclo.ledger.actions import decide  # noqa: PLC0415 - a command loads only what it needs
-    from ciclo.ledger.database import ledger_session  # noqa: PLC0415
-
-    with ledger_session() as session:
-        outcome = decide(session, action, period_id, person=getpass.getuser(), note=note, at=datetime.now(UTC))  # type: ignore[arg-type]
-    typer.echo(outcome.message)
+    act(look_again, period, note, organization_of_period)

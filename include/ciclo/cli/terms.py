@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ciclo.cli.doctor import Note
+from ciclo.cli.acts import Note, act
 from ciclo.domain.contract_terms import ContractTerm, TermKind, said_of_term, term_document
 from ciclo.domain.money import parse_decimal
 from ciclo.domain.price_index import PriceIndex
@@ -111,13 +111,8 @@ def end(
 ) -> None:
     """Let a term end: executions after its last day go without it."""
     from ciclo.ledger.actions import end_term  # noqa: PLC0415 - a command loads only what it needs
-    from ciclo.ledger.database import ledger_session  # noqa: PLC0415
 
-    with ledger_session() as session:
-        at, person = datetime.now(UTC), getpass.getuser()
-        outcome = end_term(session, organization, term, last_day.date(), person=person, note=note, at=at)
-        session.commit()
-    typer.echo(outcome.message)
+    act(end_term, term, note, organization, last_day=last_day.date())
 
 
 def _date(given: datetime | None) -> date | None:

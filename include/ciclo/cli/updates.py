@@ -1,15 +1,14 @@
 """`ciclo updates …`: price updates that wait for a person, and what one would come to. Mounted by `ciclo.cli`."""
 
-import getpass
 import json
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ciclo.cli.doctor import Note
+from ciclo.cli.acts import Note, act
 from ciclo.cli.printing import read_json
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.continuity import Basis
@@ -37,7 +36,7 @@ def apply(
     from ciclo.ledger.actions import apply_update  # noqa: PLC0415 - a command loads only what it needs
 
     wanted = basis or (Basis.WINDOW if first or last else None)
-    _decide(apply_update, organization, execution, note, basis=wanted, first_month=first, last_month=last)
+    act(apply_update, execution, note, organization, basis=wanted, first_month=first, last_month=last)
 
 
 @updates.command()
@@ -45,7 +44,7 @@ def skip(organization: Organization, execution: Execution, note: Note) -> None:
     """Give one execution up: the price stays, its months count as used."""
     from ciclo.ledger.actions import skip_update  # noqa: PLC0415 - a command loads only what it needs
 
-    _decide(skip_update, organization, execution, note)
+    act(skip_update, execution, note, organization)
 
 
 @updates.command("undo-skip")
@@ -53,7 +52,7 @@ def take_skip_back(organization: Organization, execution: Execution, note: Note)
     """Take `skip` back, until a run has moved on to the next execution."""
     from ciclo.ledger.actions import undo_skip  # noqa: PLC0415 - a command loads only what it needs
 
-    _decide(undo_skip, organization, execution, note)
+    act(undo_skip, execution, note, organization)
 
 
 @updates.command("bill-late")
@@ -61,7 +60,7 @@ def bill_late_difference(organization: Organization, execution: Execution, note:
     """Put what was issued at the old price, before a late update was applied, into the next invoice."""
     from ciclo.ledger.actions import bill_late  # noqa: PLC0415 - a command loads only what it needs
 
-    _decide(bill_late, organization, execution, note)
+    act(bill_late, execution, note, organization)
 
 
 @updates.command("leave-late")
@@ -69,7 +68,7 @@ def leave_late_difference(organization: Organization, execution: Execution, note
     """Leave what was issued at the old price as it is: the difference is not billed."""
     from ciclo.ledger.actions import leave_late  # noqa: PLC0415 - a command loads only what it needs
 
-    _decide(leave_late, organization, execution, note)
+    act(leave_late, execution, note, organization)
 
 
 @updates.command("what-if")
@@ -152,7 +151,7 @@ def ask_for_letter(
     """Let the next run write to the customer, also where letters are off or one was sent before."""
     from ciclo.ledger.letters import ask_letter  # noqa: PLC0415 - a command loads only what it needs
 
-    _decide(ask_letter, organization, execution, note, kind=kind.value)
+    act(ask_letter, execution, note, organization, kind=kind.value)
 
 
 def verify(file: Annotated[Path, typer.Argument(metavar="FILE", help="A passport (JSON).")]) -> None:
@@ -172,16 +171,6 @@ def verify(file: Annotated[Path, typer.Argument(metavar="FILE", help="A passport
     for price in document["prices"]:
         name = price["service"] or document["rule"]
         typer.echo(f"{document['execution_date']}  {name}: {brl(Decimal(price['old']))} → {brl(Decimal(price['new']))}")
-
-
-def _decide(action: Any, organization: int, execution: int, note: str, **chosen: Any) -> None:
-    from ciclo.ledger.database import ledger_session  # noqa: PLC0415 - a command loads only what it needs
-
-    at, person = datetime.now(UTC), getpass.getuser()
-    with ledger_session() as session:
-        outcome = action(session, organization, execution, person=person, note=note, at=at, **chosen)
-        session.commit()
-    typer.echo(outcome.message)
 
 
 def _months(months: tuple[date, ...]) -> str:

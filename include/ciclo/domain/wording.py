@@ -14,10 +14,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from ciclo.domain.adjustments import AdjustmentKind
-from ciclo.domain.comparison import Comparison, Difference, DifferenceKind
 from ciclo.domain.continuity import Basis, Break
-from ciclo.domain.findings import FindingKind
+from ciclo.domain.findings import FindingKind, Unjudged
 from ciclo.domain.instructions import InstructionKind
 from ciclo.domain.money import brl
 from ciclo.domain.price_index import PriceIndex
@@ -301,6 +299,15 @@ FINDINGS: Mapping[FindingKind, str] = {
     ),
 }
 
+HEADINGS: Mapping[str, str] = {
+    _K.SAID: "Other reasons",
+    _F.NFSE_MISSING: "NFS-e missing",
+    _F.NFSE_REFUSED: "NFS-e refused",
+    _F.NFSE_CANCELLED: "NFS-e cancelled",
+    Unjudged.NFSE_UNREAD: "NFS-e unread",
+}
+"""Kinds whose heading is not just their name."""
+
 CHANGED_SINCE_CLOSED = N_(
     "invoice {invoice_id}: {month:month} was closed with it {was:side}, now it is {found:side}; undo it at the vendor, "
     "or acknowledge it and close the month again"
@@ -484,7 +491,7 @@ def kind_words(kind: str) -> str:
 
 def heading(kind: str) -> str:
     """Return the text of a kind's heading, as the catalogues have it."""
-    return "Other reasons" if kind == ReasonKind.SAID else kind.replace("_", " ").capitalize().replace("Nfse", "NFS-e")
+    return HEADINGS.get(kind) or kind.replace("_", " ").capitalize()
 
 
 def state_words(state: str) -> str:
@@ -560,80 +567,3 @@ def _place(facts: Mapping[str, Fact], template: str) -> str:
     """Return what a sentence is about, for what it does not name itself."""
     place = named({name: fact for name, fact in facts.items() if f"{{{name}" not in template})
     return f"{place}: " if place else ""
-
-
-# -- why an invoice is different ---------------------------------------------------------------------------------------
-
-_D, _J = DifferenceKind, AdjustmentKind
-
-DIFFERENCES: Mapping[DifferenceKind, str] = {
-    _D.READJUSTED: N_("{service} readjusted by {index:index}{months:months}, {percent:number} %"),
-    _D.PRICE_CHANGED: N_("price of {service} changed from {old:brl} to {new:brl}"),
-    _D.UNITS_CHANGED: N_("{units:number} units of {service} instead of {was:number}"),
-    _D.SERVICE_ADDED: N_("{service} is new"),
-    _D.SERVICE_REMOVED: N_("{service} is no longer billed"),
-    _D.EDITED: N_("adjusted by hand"),
-    _D.EDITED_BEFORE: N_("the one before had been adjusted by hand"),
-    _D.UNEXPLAINED: N_("billed apart from a recurring rule"),
-    _D.OTHER_RULE: N_("billed by another recurring rule"),
-    _D.COMPETENCE: N_("for the month {month:month}"),
-    _D.DUE_DATE: N_("due on {due_date} instead of {was}"),
-    _D.PARCELS: N_("paid in {parcels} instead of {was} instalments"),
-}
-"""What a customer may be told: neither persons nor notes are in it."""
-
-ADJUSTED: Mapping[AdjustmentKind, str] = {
-    _J.QUANTITY: N_("{quantity:number} units of {service}"),
-    _J.UNIT_VALUE: N_("{service} at {unit_value:brl}"),
-    _J.LINE: "{description}",
-    _J.DISCOUNT: N_("discount"),
-    _J.SKIP: N_("not billed"),
-    _J.PRORATE: N_("only {first_day} to {last_day} is billed"),
-    _J.REPLACE: N_("agreed value of {amount:brl}"),
-}
-
-
-def said_of_difference(difference: Difference) -> str:
-    """Put what is different into words, without its amount."""
-    facts = dict(difference.facts)
-    facts["service"] = facts.get("service") or _("the whole")
-    if difference.kind in (DifferenceKind.ADJUSTED, DifferenceKind.ADJUSTED_BEFORE):
-        words = WORDS.vformat(_of_adjustment(AdjustmentKind(str(facts["adjustment"]))), (), facts)
-        if difference.kind is DifferenceKind.ADJUSTED_BEFORE:
-            return _("only the one before had: {what}").format(what=words)
-        return words
-    return WORDS.vformat(_(DIFFERENCES[difference.kind]), (), facts)
-
-
-def _of_adjustment(kind: AdjustmentKind) -> str:
-    return ADJUSTED[kind] if kind is AdjustmentKind.LINE else _(ADJUSTED[kind])
-
-
-def said_of_comparison(comparison: Comparison) -> str:
-    """Say in one sentence why an invoice is not what the one before was, as it may be sent to the customer."""
-    now, before, difference = comparison.now, comparison.before, comparison.difference
-    facts: dict[str, Fact] = {"day": now.issue_date.isoformat(), "value": str(now.gross_value)}
-    if before is None:
-        return WORDS.vformat(
-            _("The invoice of {day} is {value:brl}; there is none before it to compare it with."), (), facts
-        )
-    facts |= {
-        "before": before.issue_date.isoformat(),
-        "was": str(before.gross_value),
-        "amount": str(abs(difference)),
-        "why": "; ".join(_with_amount(each) for each in comparison.differences),
-    }
-    if difference > 0:
-        text = _("The invoice of {day} is {value:brl}, {amount:brl} more than the one of {before} ({was:brl}): {why}.")
-    elif difference < 0:
-        text = _("The invoice of {day} is {value:brl}, {amount:brl} less than the one of {before} ({was:brl}): {why}.")
-    elif comparison.differences:
-        text = _("The invoice of {day} is {value:brl}, as the one of {before} was: {why}.")
-    else:
-        text = _("The invoice of {day} is {value:brl}, as the one of {before} was.")
-    return WORDS.vformat(text, (), facts)
-
-
-def _with_amount(difference: Difference) -> str:
-    words = said_of_difference(difference)
-    return f"{words} ({WORDS.format_field(difference.amount, 'signed')})" if difference.amount else words

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from ciclo.billimatic.models import InvoiceRule
 from ciclo.domain.errors import DomainError, InvalidRule, MissingIndexValue
-from ciclo.domain.price_index import MONTHS_BY_LAW, accumulate, law_warning, price_index, window
+from ciclo.domain.price_index import accumulate, law_warning, price_index, window
 from ciclo.domain.pricing import (
     Execution,
     Price,
@@ -121,7 +121,7 @@ def _executions(rule: InvoiceRule, days: DateRange) -> tuple[Execution, ...]:
             id=scheduled.id,
             index=price_index(scheduled.price_index),
             init_date=scheduled.init_date,
-            month_quantity=scheduled.month_quantity or MONTHS_BY_LAW,
+            month_quantity=scheduled.months,
             days_until_update=scheduled.days_until_update or 0,
             service_item_id=scheduled.service_item_id,
             execution_date=scheduled.execution_date,

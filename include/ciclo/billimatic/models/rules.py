@@ -28,6 +28,7 @@ from ciclo.billimatic.models.reading import (
 from ciclo.billimatic.models.requests import Billing, Entry, Exact, Request, Text, checked
 from ciclo.domain.due_dates import charge_type_of
 from ciclo.domain.errors import InvalidRule
+from ciclo.domain.price_index import MONTHS_BY_LAW
 
 
 class AdditionalInformation(Answer):
@@ -92,6 +93,11 @@ class ScheduledUpdate(Answer):
     invoice_template_id: OptionalNumber = None
     created_at: OptionalTimestamp = None
     updated_at: OptionalTimestamp = None
+
+    @property
+    def months(self) -> int:
+        """Months from one execution to the next; where none are said, a year, the shortest that the law allows."""
+        return self.month_quantity or MONTHS_BY_LAW
 
 
 ScheduledUpdates = Annotated[tuple[ScheduledUpdate, ...], BeforeValidator(read_list)]

@@ -17,7 +17,7 @@ from ciclo.domain.calendar import add_days
 from ciclo.domain.errors import DomainError, MissingIndexValue
 from ciclo.domain.findings import AuditKind, Normality, Unjudged
 from ciclo.domain.money import ZERO, cents, service_value, total
-from ciclo.domain.price_index import MONTHS_BY_LAW, Accumulation, accumulate, price_index, window
+from ciclo.domain.price_index import Accumulation, accumulate, price_index, window
 from ciclo.domain.pricing import WHOLE_RULE, ScheduledUpdate, execution_dates, per_month
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact
@@ -356,6 +356,6 @@ def _domain_update(remote: RemoteUpdate, init_date: date) -> ScheduledUpdate:
         id=remote.id,
         index=price_index(remote.price_index),
         init_date=init_date,
-        month_quantity=remote.month_quantity or MONTHS_BY_LAW,
+        month_quantity=remote.months,
         service_item_id=remote.service_item_id,
     )

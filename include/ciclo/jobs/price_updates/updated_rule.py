@@ -18,12 +18,12 @@ from ciclo.domain.calendar import add_days, add_months
 from ciclo.domain.continuity import PriceStory, Use
 from ciclo.domain.contract_terms import ContractTerm
 from ciclo.domain.money import cents
-from ciclo.domain.price_index import MONTHS_BY_LAW, PriceIndex, WindowPolicy, price_index, window
+from ciclo.domain.price_index import PriceIndex, WindowPolicy, price_index, window
 from ciclo.domain.pricing import WHOLE_RULE, Service
 from ciclo.domain.recurrence import DateRange, step_on_or_after
 from ciclo.domain.states import IN_PRICES, Fact, Reason, ReasonKind, update_facts
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.rules.prices import current_prices, vendor_after
+from ciclo.jobs.rules.prices import current_prices, readjusted_services, vendor_after
 from ciclo.jobs.rules.snapshot import RuleSnapshot, RuleSnapshots
 from ciclo.ledger.repositories import ACTIVE, KnownPrice
 from ciclo.ledger.repositories.prices import terms_of_contracts
@@ -274,7 +274,7 @@ def _earlier_uses(rule: UpdatedRule, due: Due, keys: set[int], policy: WindowPol
     seen: set[int] = set()
     for (_, terms), payload in zip(rule.terms.versions, rule.payloads, strict=True):
         for update in InvoiceRule.model_validate(payload).scheduled_updates:
-            if update.id in seen or update.id in live or not keys & _readjusted(terms, update.service_item_id):
+            if update.id in seen or update.id in live or not keys & readjusted_services(terms, update):
                 continue
             seen.add(update.id)
             use = _executed_before(update, policy)
@@ -287,22 +287,19 @@ def _executed_before(update: models.ScheduledUpdate, policy: WindowPolicy) -> Us
     first, following = update.init_date, update.execution_date
     if first is None or following is None or following <= first or update.price_index not in set(PriceIndex):
         return None
-    months = update.month_quantity or MONTHS_BY_LAW
-    day = add_months(first, (step_on_or_after(first, months, following) - 1) * months)
+    day = add_months(first, (step_on_or_after(first, update.months, following) - 1) * update.months)
     index = price_index(update.price_index)
     return Use(day, window(index, day, 1, policy)[-1], index, policy)
 
 
-def _readjusted(terms: RuleTerms, service_item: int | None) -> set[int]:
-    """Return the services whose price an update of a service item, or of them all, changes."""
-    if not terms.services:
-        return {WHOLE_RULE}
-    return {line.id for line in terms.services if service_item in (None, line.service_item_id)}
-
-
 def _since(rule: UpdatedRule, service: int) -> date:
     """Return the day from which a price was agreed: the rule's beginning, or that of a service that joined it later."""
-    joined = [number for number, (_, terms) in enumerate(rule.terms.versions) if _has(terms, _known_as(rule, service))]
+    known = set(_known_as(rule, service))
+    joined = [
+        number
+        for number, (_, terms) in enumerate(rule.terms.versions)
+        if known & ({line.id for line in terms.services} or {WHOLE_RULE})
+    ]
     if joined and joined[0] > 0:
         return rule.terms.versions[joined[0]][0].effective_from
     begun = [terms.recurrence.init_date for _, terms in rule.terms.versions]
@@ -333,8 +330,3 @@ def _same_service(one: ServiceLine, other: ServiceLine) -> bool:
     if one.service_item_id is not None and other.service_item_id is not None:
         return one.service_item_id == other.service_item_id
     return one.name is not None and one.name == other.name
-
-
-def _has(terms: RuleTerms, keys: Iterable[int]) -> bool:
-    lines = {line.id for line in terms.services} or {WHOLE_RULE}
-    return bool(lines & set(keys))

@@ -14,7 +14,6 @@ from ciclo.billimatic.models import InvoiceRule, ScheduledUpdate
 from ciclo.domain.calendar import add_months
 from ciclo.domain.errors import DomainError
 from ciclo.domain.money import brl
-from ciclo.domain.price_index import MONTHS_BY_LAW
 from ciclo.domain.pricing import WHOLE_RULE
 from ciclo.domain.recurrence import step_on_or_after
 from ciclo.domain.states import IN_FLIGHT, IN_PRICES, ExecutionState
@@ -143,7 +142,7 @@ def _judge(
             reading.rows.append(row)
 
 
-def readjusted_services(terms: RuleTerms, update: tables.ScheduledUpdate) -> set[int]:
+def readjusted_services(terms: RuleTerms, update: tables.ScheduledUpdate | ScheduledUpdate) -> set[int]:
     """Return the services whose price an update changes, by the terms; `WHOLE_RULE` for a rule without services."""
     if not terms.services:
         return {WHOLE_RULE}
@@ -168,7 +167,7 @@ def vendor_after(executions: Iterable[tables.PriceUpdateExecution]) -> dict[int,
 def rescheduled(update: tables.ScheduledUpdate, remote: ScheduledUpdate) -> bool:
     """Whether a person changed when an update executes, so that its execution date moved for that reason."""
     init_date = remote.init_date or remote.execution_date
-    return (update.init_date, update.month_quantity) != (init_date, remote.month_quantity or MONTHS_BY_LAW)
+    return (update.init_date, update.month_quantity) != (init_date, remote.months)
 
 
 def _decides(
@@ -239,11 +238,10 @@ def first_day_of_price(rule: InvoiceRule, terms: RuleTerms) -> date:
     update executes that early.
     """
     applied = [
-        add_months(scheduled.init_date, (step - 1) * months)
+        add_months(scheduled.init_date, (step - 1) * scheduled.months)
         for scheduled in rule.scheduled_updates
         if scheduled.execution_date and scheduled.init_date and scheduled.execution_date > scheduled.init_date
-        for months in [scheduled.month_quantity or MONTHS_BY_LAW]
-        for step in [step_on_or_after(scheduled.init_date, months, scheduled.execution_date)]
+        for step in [step_on_or_after(scheduled.init_date, scheduled.months, scheduled.execution_date)]
     ]
     if applied:
         return max([terms.recurrence.init_date, *applied])

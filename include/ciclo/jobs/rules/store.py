@@ -13,7 +13,6 @@ from typing import Any
 from ciclo.billimatic.models import InvoiceRule
 from ciclo.domain.calendar import add_days
 from ciclo.domain.findings import FindingKind
-from ciclo.domain.price_index import MONTHS_BY_LAW
 from ciclo.domain.states import Reason, ReasonKind
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.ask import ReadRule, RuleBatch
@@ -251,7 +250,7 @@ def _update_rows(ctx: JobContext, rule: InvoiceRule, now: datetime) -> list[dict
                 "rule_id": rule.id,
                 "price_index": scheduled.price_index,
                 "init_date": init_date,
-                "month_quantity": scheduled.month_quantity or MONTHS_BY_LAW,
+                "month_quantity": scheduled.months,
                 "days_until_update": scheduled.days_until_update,
                 "service_item_id": scheduled.service_item_id,
                 "next_execution_date": scheduled.execution_date or init_date,

@@ -170,7 +170,12 @@ def prepare_range(job: JobContext, run: Run) -> Counts:
 
 def plan_range(job: JobContext, run: Run) -> PlanToApprove:
     """Keep what would be billed, with amounts and a hash; a dry run says it and keeps nothing."""
-    policy, ceilings = BackfillPolicy(run.params.get("policy", BackfillPolicy.EACH)), _ceilings(run)
+    policy = BackfillPolicy(run.params.get("policy", BackfillPolicy.EACH))
+    total = run.params.get("max_total", run.settings.max_total)
+    ceilings = Ceilings(
+        run.params.get("max_invoices", run.settings.max_invoices),
+        parse_money(total, "max_total") if total not in (None, "") else None,
+    )
     if run.dry_run:
         read_contract_list(job)
         expand_rules(job, run.scope, seen_on=run.today, backdated=Backdated.PLAN)
@@ -184,12 +189,6 @@ def plan_range(job: JobContext, run: Run) -> PlanToApprove:
     why = why_ask(job, draft, ceilings, lead_days=lead_days)
     ask = why if plan.needs_approval and plan.approved_by is None else None
     return _to_approve(draft, plan.id, ask or "")
-
-
-def _ceilings(run: Run) -> Ceilings:
-    invoices = run.params.get("max_invoices", run.settings.max_invoices)
-    total = run.params.get("max_total", run.settings.max_total)
-    return Ceilings(invoices, parse_money(total, "max_total") if total not in (None, "") else None)
 
 
 def _to_approve(draft: PlanDraft, plan_id: int, why: str) -> PlanToApprove:

@@ -10,7 +10,7 @@ from ciclo.domain.errors import IllegalTransition
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.states import TRANSITIONS, Fact, PeriodState, Reason, ReasonKind
 from ciclo.domain.wording import state_words
-from ciclo.ledger.actions.act import Action, ActionOutcome, NoSuchRow, NotPossible, locked_period, usable_note
+from ciclo.ledger.actions.act import ActionOutcome, NoSuchRow, NotPossible, locked_period, usable_note
 from ciclo.ledger.database import upsert
 from ciclo.ledger.queries.periods import refused_invoices
 from ciclo.ledger.repositories import Actor, AuditRepository, Change, PeriodRepository
@@ -230,19 +230,16 @@ def look_again(
     return ActionOutcome(changed=True, message=said)
 
 
-def decide(session: Session, action: Action, period_id: int, *, person: str, note: str, at: datetime) -> ActionOutcome:
-    """Carry out a person's decision about a period, of whatever organization, and commit it.
+def organization_of_period(session: Session, period_id: int) -> int:
+    """Return whose a period is.
 
     Raises:
         NoSuchRow: there is no such period.
-        UnusableNote, IllegalTransition: as the action says.
     """
     organization_id = session.scalar(select(Period.organization_id).where(Period.id == period_id))
     if organization_id is None:
         raise NoSuchRow("period", period_id)
-    outcome = action(session, organization_id, period_id, person=person, note=note, at=at)
-    session.commit()
-    return outcome
+    return organization_id
 
 
 def invoices_in(reason: Reason | None) -> Sequence[int]:

@@ -1,0 +1,41 @@
+"""What a person decides on the command line, whatever it is about: in whose name, with which note, in whose ledger."""
+
+import getpass
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+Organization = Annotated[int | None, typer.Option("--organization", help="The organization that bills.")]
+Note = Annotated[str, typer.Option("--note", help="Why; kept in the audit trail with your name.")]
+
+
+def act(
+    action: Callable[..., Any],
+    number: int,
+    note: str,
+    organization: "int | Callable[[Session, int], int] | None" = None,
+    **given: Any,
+) -> None:
+    """Carry out an act of `ciclo.ledger.actions` in the name of whoever is signed in, and print what came of it.
+
+    Args:
+        action: the act.
+        number: what it is about.
+        note: why.
+        organization: whose ledger, or what finds it by the number; by default the only one that there is.
+        given: what else the act takes.
+    """
+    from ciclo.ledger.actions import only_organization  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.database import ledger_session  # noqa: PLC0415
+
+    with ledger_session() as session:
+        found = organization(session, number) if callable(organization) else organization
+        whose = found or only_organization(session)
+        outcome = action(session, whose, number, person=getpass.getuser(), note=note, at=datetime.now(UTC), **given)
+        session.commit()
+    typer.echo(outcome.message)
