@@ -116,7 +116,8 @@ class _History:
             entered.append(rule)
             for deed in self.whole["deeds"]:
                 if deed["rule_id"] == what["id"]:
-                    planned = self._planned_dates(rule["id"])[deed["period"] - 1]
+                    days = sorted(_day(invoice["estimated_issue_date"]) for invoice in self._invoices(rule["id"]))
+                    planned = [each for each in days if YEAR_START <= each <= YEAR_END][deed["period"] - 1]
                     about = Deed(deed["do"], rule["id"], planned)
                     heappush(todo, (max(day, planned - timedelta(days=DAYS_BEFORE)), next(order), about))
         self.vendor.set_clock(YEAR_END)
@@ -136,10 +137,6 @@ class _History:
         number = self._call("POST", path, {"invoice_rule": asked})["invoice_rule"]["id"]
         rules: list[Json] = self.vendor.state()["invoice_rules"]
         return next(each for each in rules if each["id"] == number)
-
-    def _planned_dates(self, rule_id: int) -> list[date]:
-        days = sorted(_day(invoice["estimated_issue_date"]) for invoice in self._invoices(rule_id))
-        return [day for day in days if YEAR_START <= day <= YEAR_END]
 
     def _invoices(self, rule_id: int) -> list[Json]:
         """Return what the vendor made of a rule; its stand-in knows what the real one does not tell."""

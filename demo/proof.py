@@ -71,18 +71,11 @@ def _issues_on(recurrence: Json, day: date) -> bool:
 
 def is_anniversary(init: date, day: date, months: int) -> bool:
     """Tell whether `day` lies a multiple of so many months after `init`, or is `init` itself."""
-    return _is_anniversary_day(init, day) and _months_between(init, day) % months == 0
-
-
-def _is_anniversary_day(init: date, day: date) -> bool:
-    """Tell whether `day` has the day number of `init`, or is the last day of a month that is too short for it."""
     last_of_month = monthrange(day.year, day.month)[1]
-    return day.day == init.day or (day.day == last_of_month and init.day > last_of_month)
-
-
-def _months_between(init: date, day: date) -> int:
-    """Count the month boundaries from `init` to `day` by walking over every day in between."""
-    return sum(1 for other in _days(init + timedelta(days=1), day) if other.day == 1)
+    if day.day != init.day and not (day.day == last_of_month and init.day > last_of_month):
+        return False
+    boundaries = sum(1 for other in _days(init + timedelta(days=1), day) if other.day == 1)
+    return boundaries % months == 0
 
 
 def _days(first: date, last: date) -> Iterator[date]:
@@ -132,10 +125,12 @@ class PriceOracle:
         `measured` are units by the name of the service, instead of the rule's.
         """
         rule = self._rules[rule_id]
-        prices = _starting_prices(rule)
+        services: dict[int | None, Decimal] = {line["id"]: Decimal(line["unit_value"]) for line in rule["services"]}
+        prices = services or {None: Decimal(rule["gross_value"])}
         for day in _days_of_updates(rule, issue_date):
             for update in sorted(rule["scheduled_updates"], key=lambda update: int(update["id"])):
-                if _executes_on(update, day):
+                begun, is_owed = date.fromisoformat(update["init_date"]), day.isoformat() >= update["execution_date"]
+                if is_owed and is_anniversary(begun, day, update["month_quantity"]):
                     self._apply(update, rule, day, prices)
         if not rule["services"]:
             return prices[None]
@@ -147,7 +142,8 @@ class PriceOracle:
         factor = self.factor(update["price_index"], update["month_quantity"], day)
         if factor < 1 and not rule["apply_negative_updates"]:
             factor = Decimal(1)
-        readjusted = {line["id"] for line in rule["services"] if _concerns(update, line)} or {None}
+        item = update["service_item_id"]
+        readjusted = {line["id"] for line in rule["services"] if item in (None, line["service_item_id"])} or {None}
         for key in readjusted:
             prices[key] = _to_cents(EXACT.multiply(prices[key], factor))
 
@@ -176,12 +172,6 @@ def shipped_series() -> Series:
     return {(row["index"], int(row["month"][:4]), int(row["month"][5:])): Decimal(row["value"]) for row in rows}
 
 
-def _starting_prices(rule: Json) -> dict[int | None, Decimal]:
-    """Return the unit values by service; None stands for the amount of a rule without services."""
-    prices: dict[int | None, Decimal] = {line["id"]: Decimal(line["unit_value"]) for line in rule["services"]}
-    return prices or {None: Decimal(rule["gross_value"])}
-
-
 def _days_of_updates(rule: Json, until: date) -> Iterator[date]:
     """Walk from the first update that is still owed to a day, both included."""
     owed = [date.fromisoformat(update["execution_date"]) for update in rule["scheduled_updates"]]
@@ -189,15 +179,6 @@ def _days_of_updates(rule: Json, until: date) -> Iterator[date]:
     while day <= until:
         yield day
         day += timedelta(days=1)
-
-
-def _executes_on(update: Json, day: date) -> bool:
-    is_owed = day >= date.fromisoformat(update["execution_date"])
-    return is_owed and is_anniversary(date.fromisoformat(update["init_date"]), day, update["month_quantity"])
-
-
-def _concerns(update: Json, line: Json) -> bool:
-    return update["service_item_id"] in (None, line["service_item_id"])
 
 
 def _is_published(index: str, year: int, month: int, day: date) -> bool:
@@ -329,7 +310,10 @@ def prove(state: Json, before: Json, first: date, last: date, seen: Seen) -> Pro
     absent = [period for period in expected if not found[period]]
     are_parked, are_waiting = _explained(absent, seen.parked), _explained(absent, seen.waiting)
     pairs = [(period, invoice) for period in expected for invoice in found[period]]
-    parcels = {rule["id"]: _parcels(rule) for rule in state["invoice_rules"]}
+    parcels = {
+        rule["id"]: int(rule["receivables_additional_information"]["parcel_number"] or 1)
+        for rule in state["invoice_rules"]
+    }
     edited = {
         Difference(invoice["id"], what)
         for period, invoice in pairs
@@ -487,10 +471,6 @@ def _edits(period: ExpectedPeriod, invoice: Json, worth: Decimal, parcels: int) 
         yield Edited.DATE
     if len(invoice["receivables"]) != parcels:
         yield Edited.SPLIT
-
-
-def _parcels(rule: Json) -> int:
-    return int(rule["receivables_additional_information"]["parcel_number"] or 1)
 
 
 def _planned_date(invoice: Json) -> date:

@@ -152,14 +152,11 @@ def _start_airflow(stack: Stack, settings: Mapping[str, str], screen: Screen, *,
     children = {name: stack.processes.start(name, command, settings) for name, command in COMPONENTS.items()}
     for name, child in children.items():
         wait_until(partial(_is_healthy, stack.airflow, name), child, stack.processes, START_SECONDS)
-    stack.airflow.log_in(_credentials(stack.site, administrator))
+    named = {"username": administrator, "password": passwords(stack.site)[administrator]} if administrator else None
+    stack.airflow.log_in(named)
     for dag_id in DAGS:
         _wait_for_dag(stack, dag_id, children["Dag processor"])
     screen.event(f"Airflow is up: {stack.airflow_url}")
-
-
-def _credentials(site: Site, user: str | None) -> Mapping[str, str] | None:
-    return {"username": user, "password": passwords(site)[user]} if user else None
 
 
 def _is_healthy(airflow: AirflowApi, component: str) -> bool:

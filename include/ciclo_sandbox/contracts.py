@@ -141,19 +141,13 @@ def _assign(account: Account, contract: Json, params: Json, *, named: Container[
             and contract["registration_method"] != "subscription"
         )
     for side in ("customer", "supplier"):
-        if f"{side}_id" in named:
-            _find_party(account, contract[f"{side}_type"], contract[f"{side}_id"])
+        kind, number = contract[f"{side}_type"], contract[f"{side}_id"]
+        if f"{side}_id" in named and number and account.party(kind, number) is None:
+            refuse_unknown(account.people if kind == "Person" else account.companies)  # one that knows none takes any
     # What an update does not name is as it was, and is not asked about.
     errors = {field: found for field, found in _errors(account, contract).items() if field in named}
     if errors:
         raise ValidationRefusal(errors)
-
-
-def _find_party(account: Account, kind: str | None, number: int | None) -> None:
-    """Refuse a customer or supplier that is not in the account; an account that knows none of its kind takes any."""
-    known = account.people if kind == "Person" else account.companies
-    if number and account.party(kind, number) is None:
-        refuse_unknown(known)
 
 
 def _errors(account: Account, contract: Json) -> dict[str, str | list[str]]:

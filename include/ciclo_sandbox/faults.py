@@ -198,11 +198,8 @@ class _StaleSearches:
         return replace(answer, body=orjson.dumps(document))
 
     def _known(self, records: list[Any]) -> list[Any]:
-        return [record for record in records if not self._is_young(record)]
-
-    def _is_young(self, record: Any) -> bool:
-        made = moment(record.get("created_at")) if isinstance(record, dict) else None
-        return made is not None and made > self._since
+        made = [moment(record.get("created_at")) if isinstance(record, dict) else None for record in records]
+        return [record for record, at in zip(records, made, strict=True) if at is None or at <= self._since]
 
 
 def _found(answer: Answer) -> tuple[Json, str] | None:

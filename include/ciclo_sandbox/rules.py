@@ -42,6 +42,7 @@ _COPIED: Final = (
     "myfinance_sale_account_id", "myfinance_sale_account_name", "notify_customer", "apply_negative_updates",
     "issue_nfse",
 )  # fmt: skip
+_DUE_DATES: Final = ("day_number", "day_quantity", "month_quantity", "parcel_number")
 _SCHEDULE: Final = ("month_quantity", "period_unit", "accrual_month_quantity")
 _SERVICE: Final = ("service_item_id", "description", "units", "unit_value")
 _UPDATE: Final = ("service_item_id", "price_index", "month_quantity", "days_until_update", "init_date")
@@ -60,9 +61,13 @@ def rule_from_template(account: Account, contract: Json, params: Json) -> Json:
         raise ValidationRefusal({"invoice_template_id": message})
     due = template["receivables_additional_information"] or {}
     whole = {field: template[field] for field in _COPIED} | {"charge_type": due.get("charge_type")} | params
+    due_dates = {field: due.get(field) for field in _DUE_DATES}
     for nested, original in (
         ("additional_information", {field: template[field] for field in _SCHEDULE}),
-        ("receivables_additional_information", _due_dates_of(due)),
+        (
+            "receivables_additional_information",
+            due_dates | {"only_business_days": bool(due.get("only_business_days"))},
+        ),
         ("payment_information", _payment_of(template)),
     ):
         whole[nested] = original | (params.get(nested) or {})
@@ -104,11 +109,6 @@ def _template(account: Account, contract: Json, given: Any) -> Json | None:
     table = INVOICE_TEMPLATES.c
     visible = or_(table.organization_id.is_(None), table.organization_id == owner)
     return next(account.invoice_templates.every(table.id == number, visible), None) if number else None
-
-
-def _due_dates_of(due: Json) -> Json:
-    fields = ("day_number", "day_quantity", "month_quantity", "parcel_number")
-    return {field: due.get(field) for field in fields} | {"only_business_days": bool(due.get("only_business_days"))}
 
 
 def _payment_of(template: Json) -> Json:

@@ -132,12 +132,9 @@ def parse_state(content: bytes, *, source: str) -> StateFile:
         return StateFile.model_validate(_modern(raw))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        message = f"{source}: {_place(first['loc'])}: {first['msg'].removeprefix('Value error, ')}"
+        place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"]).removeprefix(".")
+        message = f"{source}: {place}: {first['msg'].removeprefix('Value error, ')}"
         raise StateError(message) from error
-
-
-def _place(location: Iterable[int | str]) -> str:
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location).removeprefix(".")
 
 
 def _modern(raw: Json) -> Json:

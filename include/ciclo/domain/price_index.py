@@ -171,7 +171,10 @@ def accumulate(
     Raises:
         MissingIndexValue: a month has no value; names index and month.
     """
-    used = tuple(IndexValue(month, _value(index, values, month)) for month in months)
+    for month in months:
+        if month not in values:
+            raise MissingIndexValue(index, month)
+    used = tuple(IndexValue(month, values[month]) for month in months)
     compounded = exact_product([ONE + entry.value.scaleb(-2) for entry in used])
     factor = compounded if apply_negative_updates else max(compounded, ONE)
     return Accumulation(index, used, compounded, factor)
@@ -189,13 +192,6 @@ def law_warning(month_quantity: int) -> Text | None:
         "readjustment every {months} months: Law 10.192/2001, art. 2, § 1 voids a periodicity of less than one year"
     )
     return Text(text, months=month_quantity)
-
-
-def _value(index: PriceIndex, values: Mapping[date, Decimal], month: date) -> Decimal:
-    try:
-        return values[month]
-    except KeyError:
-        raise MissingIndexValue(index, month) from None
 
 
 def exact_product(growths: Sequence[Decimal]) -> Decimal:

@@ -125,7 +125,9 @@ class BillimaticHook(BaseHook):
         except NetworkSettingError:
             raise
         except ValueError as error:
-            raise self._field_error(error) from None
+            parameter, _, problem = str(error).partition(" ")
+            field = {"base_url": "host", "token": "password"}.get(parameter, parameter)
+            raise ConnectionFieldError(self.billimatic_conn_id, field, problem) from None
 
     def test_connection(self) -> tuple[bool, str]:
         """Try the token and the organization; return whether they work, and a sentence for the UI's Test button."""
@@ -144,12 +146,6 @@ class BillimaticHook(BaseHook):
             # Airflow repeats the whole URI, token included, in "Invalid connection string: …"
             problem = f"cannot be read ({type(error).__name__}): neither a connection URI nor JSON"
             raise ConnectionFieldError(self.billimatic_conn_id, "definition", problem) from None
-
-    def _field_error(self, error: ValueError) -> ConnectionFieldError:
-        """Translate the client's parameter into the connection's field."""
-        parameter, _, problem = str(error).partition(" ")
-        field = {"base_url": "host", "token": "password"}.get(parameter, parameter)
-        return ConnectionFieldError(self.billimatic_conn_id, field, problem)
 
 
 def _try_out(api: BillimaticClient) -> tuple[bool, str]:

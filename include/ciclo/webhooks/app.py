@@ -19,7 +19,7 @@ import hmac
 import json
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from hashlib import sha1
@@ -112,7 +112,9 @@ def create_webhook_app(
                 body = await _body(request)
         except TimeoutError:
             raise Refused(408, "too slow") from None
-        document = _document(body)
+        document = None  # what is no JSON is refused later, when its signature is known
+        with suppress(ValueError, RecursionError):
+            document = json.loads(body)
         if is_probe(document):
             return {"test": True}
         event = _checked(request, body, document, settings(), clock())
@@ -132,14 +134,6 @@ async def _body(request: Request) -> bytes:
         if len(body) > LARGEST_BODY:
             raise Refused(413, "too large")
     return bytes(body)
-
-
-def _document(body: bytes) -> Any:
-    """Return the body as JSON; one that is none is refused later, when its signature is known."""
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _checked(request: Request, body: bytes, document: Any, settings: WebhookSettings, now: datetime) -> ReceivedEvent:

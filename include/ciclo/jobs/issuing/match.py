@@ -368,7 +368,9 @@ def _compare(
         if same_value and ours == theirs and invoice.planned_date == period.issue_date:
             likeness = _Likeness.EXACT
         else:
-            may_be = (same_value or _same_services(period, invoice)) and not _is_like_another(period, invoice, rules)
+            services, billed = {plain(name) for name in period.services}, invoice.services
+            same_services = bool(services and billed) and (services <= billed or billed <= services)
+            may_be = (same_value or same_services) and not _is_like_another(period, invoice, rules)
             likeness = _Likeness.OWN if same_text or same_second or may_be else _Likeness.NEAR
     return _Pair(likeness, same_second, same_text) if likeness > _Likeness.NEAR else _UNLIKE
 
@@ -385,11 +387,6 @@ def _is_like_another(period: WantedInvoice, invoice: RemoteInvoice, rules: Mappi
 def _same_customer(period: WantedInvoice, invoice: RemoteInvoice) -> bool:
     """Whether both name the same customer; answers of the first years name none."""
     return period.customer_id is None or invoice.customer_id is None or period.customer_id == invoice.customer_id
-
-
-def _same_services(period: WantedInvoice, invoice: RemoteInvoice) -> bool:
-    ours, theirs = {plain(name) for name in period.services}, invoice.services
-    return bool(ours and theirs) and (ours <= theirs or theirs <= ours)
 
 
 def came_with_its_rule(period: WantedInvoice, invoice: RemoteInvoice) -> bool:

@@ -258,14 +258,10 @@ def _own_uses(rule: UpdatedRule, due: Due, keys: set[int]) -> Iterator[Use]:
         if not done or other or (execution.execution_date, execution.scheduled_update_id) >= due.order:
             continue
         if keys & {entry["service_id"] for entry in (execution.evidence or {}).get("prices", ())}:
-            yield _use_of(execution)
-
-
-def _use_of(execution: PriceUpdateExecution) -> Use:
-    index, policy = price_index(execution.price_index), WindowPolicy(execution.policy)
-    used = [date.fromisoformat(f"{entry['month']}-01") for entry in (execution.evidence or {}).get("months", ())]
-    last = max(used, default=None) or window(index, execution.execution_date, 1, policy)[-1]
-    return Use(execution.execution_date, last, index, policy)
+            index, policy = price_index(execution.price_index), WindowPolicy(execution.policy)
+            used = [date.fromisoformat(f"{each['month']}-01") for each in (execution.evidence or {}).get("months", ())]
+            last = max(used, default=None) or window(index, execution.execution_date, 1, policy)[-1]
+            yield Use(execution.execution_date, last, index, policy)
 
 
 def _earlier_uses(rule: UpdatedRule, due: Due, keys: set[int], policy: WindowPolicy) -> Iterator[Use]:

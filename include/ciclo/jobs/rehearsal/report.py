@@ -91,7 +91,8 @@ def _amounts(each: Revenue, *, what_if: bool) -> list[str]:
 def _assumption(forecast: Forecast) -> str:
     if not forecast.assumed.what_if:
         return _("Index values to come are those of twelve months before.")
-    assumed = ", ".join(f"{index.label} {value:f} %" for index, value in forecast.assumed.what_if.items())
+    values = {index.label: f"{value:f}".replace(".", ",") for index, value in forecast.assumed.what_if.items()}
+    assumed = ", ".join(f"{label} {value} %" for label, value in values.items())
     return _("Index values to come are those of twelve months before; in the what-if, each month: {indices}.").format(
         indices=assumed
     )
@@ -150,7 +151,3 @@ def _ending(each: dict[str, Any]) -> str:
 
 def _day(written: str) -> str:
     return f"{date.fromisoformat(written):%d/%m/%Y}"
-
-
-def _number(value: Decimal) -> str:
-    return f"{value:f}".replace(".", ",")
