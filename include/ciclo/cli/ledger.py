@@ -5,6 +5,7 @@ and is kept with the name of whoever is signed in to this machine.
 """
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -103,33 +104,33 @@ def list_parked(
 @parked.command()
 def release(period: PeriodNumber, note: Note) -> None:
     """Let a parked period be billed after all; an invoice that may be its own is asked about again."""
-    from ciclo.ledger.actions import organization_of_period, release_period  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.actions import release_period  # noqa: PLC0415 - a command loads only what it needs
 
-    act(release_period, period, note, organization_of_period)
+    _decide(release_period, period, note)
 
 
 @parked.command()
 def cancel(period: PeriodNumber, note: Note) -> None:
     """Give a parked period up: it will never be invoiced."""
-    from ciclo.ledger.actions import cancel_period, organization_of_period  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.actions import cancel_period  # noqa: PLC0415 - a command loads only what it needs
 
-    act(cancel_period, period, note, organization_of_period)
+    _decide(cancel_period, period, note)
 
 
 @parked.command("plan-again")
 def plan_cancelled_again(period: PeriodNumber, note: Note) -> None:
     """Take a cancellation back: the period is planned again."""
-    from ciclo.ledger.actions import organization_of_period, plan_again  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.actions import plan_again  # noqa: PLC0415 - a command loads only what it needs
 
-    act(plan_again, period, note, organization_of_period)
+    _decide(plan_again, period, note)
 
 
 @parked.command("bill-again")
 def bill_cancelled_again(period: PeriodNumber, note: Note) -> None:
     """Bill a period again whose invoice is cancelled or deleted at the vendor."""
-    from ciclo.ledger.actions import bill_again, organization_of_period  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.actions import bill_again  # noqa: PLC0415 - a command loads only what it needs
 
-    act(bill_again, period, note, organization_of_period)
+    _decide(bill_again, period, note)
 
 
 @parked.command("its-own")
@@ -141,22 +142,28 @@ def take_over_invoice(
     ] = None,
 ) -> None:
     """Say that an invoice a period was parked for is its own: the next run takes it over, and creates none."""
-    from ciclo.ledger.actions import its_own, organization_of_period  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.actions import its_own  # noqa: PLC0415 - a command loads only what it needs
 
-    act(its_own, period, note, organization_of_period, invoice_id=invoice)
+    _decide(its_own, period, note, invoice_id=invoice)
 
 
 @parked.command("not-its-own")
 def refuse_invoices(period: PeriodNumber, note: Note) -> None:
     """Say that no invoice a period was parked for is its own: the next run bills it beside them."""
-    from ciclo.ledger.actions import not_its_own, organization_of_period  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.actions import not_its_own  # noqa: PLC0415 - a command loads only what it needs
 
-    act(not_its_own, period, note, organization_of_period)
+    _decide(not_its_own, period, note)
 
 
 @parked.command("look-again")
 def take_refused_invoices_back(period: PeriodNumber, note: Note) -> None:
     """Take `not-its-own` back: matching may take the invoices for the rule's again."""
-    from ciclo.ledger.actions import look_again, organization_of_period  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.actions import look_again  # noqa: PLC0415 - a command loads only what it needs
 
-    act(look_again, period, note, organization_of_period)
+    _decide(look_again, period, note)
+
+
+def _decide(action: Callable[..., object], period: int, note: str, **given: object) -> None:
+    from ciclo.ledger.actions import organization_of_period  # noqa: PLC0415 - a command loads only what it needs
+
+    act(action, period, note, organization_of_period, **given)
