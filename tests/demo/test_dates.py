@@ -48,6 +48,6 @@ def test_the_company_s_year_has_its_prices_on_any_day(today, year_end):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=600,
     )
     assert (told.returncode, told.stdout.strip()) == (0, year_end), told.stderr
