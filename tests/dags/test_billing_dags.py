@@ -46,10 +46,13 @@ def test_a_dry_run_sends_nothing(sandbox, ledger, run_dag):
     assert references(box) == []
 
 
+BEGUN = datetime.now(UTC)
+"""Asked once: the tests may go on into the next month."""
+
+
 def next_month(day, hour=9):
     """An instant (UTC) of a day of the coming month: what a rule called for before it was first seen is not planned."""
-    today = datetime.now(UTC)
-    return datetime(today.year + today.month // 12, today.month % 12 + 1, day, hour, tzinfo=UTC)
+    return datetime(BEGUN.year + BEGUN.month // 12, BEGUN.month % 12 + 1, day, hour, tzinfo=UTC)
 
 
 def test_day_by_day_bills_each_day_once(sandbox, ledger, run_dag):

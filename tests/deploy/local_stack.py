@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -26,10 +25,11 @@ import psutil
 import psycopg
 
 from demo.processes import MARK_VARIABLE
+from demo.stack import free_port
 from deploy import stand_ins
 from deploy.compose_file import ROOT
 
-START_SECONDS = 120
+START_SECONDS = 400
 PORT = re.compile(r"(?:(?P<host>[\w-]+(?:\.[\w-]+)*):)?\b(?P<port>5432|6379|8080|8400|8793|8794|8974)\b")
 Service = dict[str, Any]
 
@@ -212,7 +212,7 @@ class LocalStack:
     def _port(self, name: str, port: str) -> int:
         owner = name if name in self.services else name.rpartition("-")[0]
         key = owner if self.services[owner].get("deploy", {}).get("replicas", 1) == 1 else name
-        return self._ports.setdefault((key, port), _free_port())
+        return self._ports.setdefault((key, port), free_port())
 
     def _start(self, replica: Replica) -> None:
         if replica.service["image"].startswith("postgres:"):
@@ -246,9 +246,12 @@ class LocalStack:
         kind, *rest = replica.service["healthcheck"]["test"]
         here = [self._here(replica.name, part, replica.service) for part in rest]
         command = ["sh", "-c", *here] if kind == "CMD-SHELL" else here
-        check = subprocess.run(
-            command, env=replica.environment, cwd=replica.folder, capture_output=True, timeout=60, check=False
-        )
+        try:
+            check = subprocess.run(
+                command, env=replica.environment, cwd=replica.folder, capture_output=True, timeout=60, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return False
         return check.returncode == 0
 
     def _until(self, replica: Replica, condition: Any, what: str) -> None:
@@ -267,9 +270,3 @@ def _created(replica: Replica) -> bool:
     except psycopg.OperationalError:
         return False
     return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -27,7 +27,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 DAG_IDS = sorted(file.stem for file in (PROJECT / "dags").glob("*.py"))
 TOKEN = "canary-token-6f1d"
 PASSWORD = "canary-password-93ab"
-START_SECONDS = 120
+START_SECONDS = 400
 
 BILLED = [
     rule(1, 10, init_date="2025-01-05"),
@@ -60,7 +60,7 @@ class RealAirflow:
     latch: Path
     """While it exists nothing is killed."""
 
-    def run(self, name: str, *arguments: str, seconds: float = 120, **environment: str) -> str:
+    def run(self, name: str, *arguments: str, seconds: float = 400, **environment: str) -> str:
         """Run `python -m …arguments` to its end and return what it wrote."""
         child = self.processes.start(name, arguments, {**self.environment, **environment})
         self.processes.finish(child, seconds)
@@ -94,7 +94,7 @@ class RealAirflow:
         self.api.unpause(dag_id)
         return self.api.trigger(dag_id, conf)
 
-    def wait_for(self, dag_id: str, run_id: str, seconds: float = 180) -> str:
+    def wait_for(self, dag_id: str, run_id: str, seconds: float = 600) -> str:
         """Wait until a run is over and return its state."""
         deadline = time.monotonic() + seconds
         while (state := self.api.run_state(dag_id, run_id)) not in {"success", "failed"}:

@@ -8,6 +8,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -36,8 +37,10 @@ ASKED = "limit=500&start_date=2020-01-01T00:00:00Z&partition_key=1"
 def texts_of_files(airflow: Any) -> Iterator[Text]:
     """Logs of tasks and components, configuration, reports: everything below the installation's folder."""
     for path in airflow.site.folder.rglob("*"):
-        if path.is_file():
-            yield str(path), path.read_text(encoding="utf-8", errors="replace")
+        with suppress(FileNotFoundError):  # Airflow is running: a file of a moment is gone
+            if path.is_file():
+                text = path.read_text(encoding="utf-8", errors="replace")
+                yield str(path), text
 
 
 def texts_of_tables(url: str) -> Iterator[Text]:

@@ -32,12 +32,12 @@ from demo.stack import COMPONENTS, HEALTH_NAMES, free_port, wait_until
 from reverse_proxy import below_a_path, nginx
 from trace_collector import TraceCollector, collecting_traces
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 PROJECT = Path(__file__).resolve().parents[2]
 KEY = "s3cret-of-the-webhooks"
 PASSWORD = "canary-of-the-databases"
-START_SECONDS = 180
+START_SECONDS = 400
 WITHIN_A_MINUTE = 60
 PATH = "/finance/airflow"
 PATIENCE = 60_000
@@ -94,7 +94,7 @@ class RealAirflow:
         with Session(self._engine) as session:
             return [tuple(row) for row in session.execute(select(*columns))]
 
-    def until(self, condition: Callable[[], bool], seconds: float = 240) -> None:
+    def until(self, condition: Callable[[], bool], seconds: float = 600) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             self.processes.check()

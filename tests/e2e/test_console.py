@@ -18,7 +18,7 @@ from demo import people
 from demo.company import YEAR_END, YEAR_START, company
 from e2e.console_site import OPERATOR, VIEWER, ConsoleSite, console_site
 
-pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(1800)]
 
 READJUSTED_RULE = 70004
 """Its price of BRL 742.80 follows the IGP-M within the year."""
@@ -36,7 +36,7 @@ LOOKED_FOR = {"/search": "?q=70004", "/runs": "?dag_id=bill_range"}
 NOT_THERE = {f"/months/{FIRST}"}
 """No month of the year is closed."""
 LOADED = "() => document.readyState === 'complete' || new Promise(done => addEventListener('load', () => done()))"
-PATIENCE = 30_000
+PATIENCE = 90_000
 """Milliseconds that a page may take on a busy machine."""
 
 

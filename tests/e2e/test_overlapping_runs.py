@@ -1,6 +1,7 @@
 """Two schedulers, a daily run and a range over the same days, a task cleared while it works: one invoice each."""
 
 import time
+from contextlib import suppress
 from datetime import date
 
 import psutil
@@ -20,7 +21,7 @@ from e2e.slow_billing import (
     start_billing,
 )
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 DAY = date(2028, 9, 15)
 
@@ -37,7 +38,7 @@ def second_scheduler(airflow):
     """Another scheduler on the same Airflow, for the time of a test."""
     before = schedulers(airflow)
     child = airflow.processes.start("Second scheduler", COMPONENTS["Scheduler"], airflow.environment)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 400
     while not schedulers(airflow) - before:
         airflow.processes.check()
         assert time.monotonic() < deadline
@@ -45,8 +46,9 @@ def second_scheduler(airflow):
     yield child
     airflow.processes._children.remove(child)
     for process in [*psutil.Process(child.process.pid).children(recursive=True), child.process]:
-        process.terminate()
-    child.process.wait(60)
+        with suppress(psutil.NoSuchProcess):  # a task that has ended by itself
+            process.terminate()
+    child.process.wait(120)
 
 
 def schedulers(airflow):
@@ -63,8 +65,8 @@ def test_whatever_runs_at_once_each_period_gets_one_invoice(airflow, second_sche
     body = {"dry_run": False, "dag_run_id": daily, "task_ids": ["issue"], "only_failed": False}
     airflow.post("/api/v2/dags/issue_invoices/clearTaskInstances", body)
 
-    assert airflow.wait_for("issue_invoices", daily, seconds=400) == "success"
-    assert airflow.wait_for("bill_range", ranged, seconds=400) == "success"
+    assert airflow.wait_for("issue_invoices", daily, seconds=600) == "success"
+    assert airflow.wait_for("bill_range", ranged, seconds=600) == "success"
     _, tries = instances(airflow, daily)["issue"]
     assert tries > 1
     assert period_states(airflow, DAY) == {"issued": PERIODS}
@@ -73,7 +75,7 @@ def test_whatever_runs_at_once_each_period_gets_one_invoice(airflow, second_sche
 
 def approve(airflow, run):
     """Answer the question that a range of days to come asks."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 400
     while not may_be_answered(airflow.site.logs, "bill_range", run, "approve"):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -81,7 +83,7 @@ def approve(airflow, run):
 
 
 def wait_until_running(airflow, run):
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 400
     while instances(airflow, run).get("issue", ("", 0))[0] != "running":
         assert time.monotonic() < deadline, instances(airflow, run)
         time.sleep(0.05)

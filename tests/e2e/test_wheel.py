@@ -13,7 +13,7 @@ import pytest
 from ciclo_sandbox.testing import running_sandbox
 from company import ORGANIZATION, TODAY, company, rule
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("include", "dags", "plugins", "pyproject.toml", "setup.py", "README.md", "LICENSE", "MANIFEST.in")
@@ -45,7 +45,7 @@ def run(*command, folder, **environment):
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("CICLO_", "AIRFLOW"))}
     settings = {name: value for name, value in clean.items() if name not in ours} | path | environment
     done = subprocess.run(
-        list(map(str, command)), cwd=folder, env=settings, capture_output=True, text=True, check=False, timeout=240
+        list(map(str, command)), cwd=folder, env=settings, capture_output=True, text=True, check=False, timeout=900
     )
     said = f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     if done.returncode and AWAY.search(said):

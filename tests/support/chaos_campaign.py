@@ -151,7 +151,7 @@ class Worker:
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(120)
         self._process.stdout.close()
 
 
@@ -183,7 +183,7 @@ class Vendor:
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         self._process.send_signal(number)
-        self._process.wait(10)
+        self._process.wait(120)
         if self._process.stdout:
             self._process.stdout.close()
 

@@ -18,11 +18,11 @@ def listening(command: Sequence[str | Path], port: int, log: Path) -> Iterator[N
         yield
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while True:
         assert process.poll() is None, log.read_text()
         try:

@@ -13,6 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from demo.stack import free_port
+
 
 @dataclass(frozen=True)
 class Act:
@@ -54,7 +56,7 @@ class ScriptedServer:
         self._lock = threading.Lock()
         self._http: ThreadingHTTPServer | None = None
         self._thread: threading.Thread | None = None
-        self.port = _free_port()
+        self.port = free_port()
 
     @property
     def url(self) -> str:
@@ -138,12 +140,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 for _method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
     setattr(_Handler, f"do_{_method}", _Handler.serve)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

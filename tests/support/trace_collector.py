@@ -51,6 +51,8 @@ def collecting_traces() -> Iterator[TraceCollector]:
         collector = TraceCollector(f"http://127.0.0.1:{server.server_port}")
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield collector
-        server.shutdown()
-        thread.join(10)
+        try:
+            yield collector
+        finally:
+            server.shutdown()
+            thread.join(10)
