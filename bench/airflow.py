@@ -46,7 +46,7 @@ INVOICES_OF_THE_PEER = 40
 
 def measure(bench: Bench) -> list[Figure]:
     """Measure the job's own time, then the same on an Airflow and what the naive peer takes there, month by month."""
-    count, few = bench.size(2_000, 5_000), bench.size(INVOICES_OF_THE_PEER)
+    count, few = bench.size(1_000, 5_000), bench.size(INVOICES_OF_THE_PEER)
     with planned_month(bench.sandbox, bench.postgres, count) as url:
         months = _plan_more(bench, url)
         own = [_own_seconds(bench.sandbox, url, count, next(months)) for _ in range(bench.runs)]

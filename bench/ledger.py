@@ -119,7 +119,7 @@ def _for_sqlite(value: Any) -> Any:
 
 # -- size --------------------------------------------------------------------------------------------------------------
 
-RULES, RULES_IN_FULL = 60, 300
+RULES, RULES_IN_FULL = 40, 300
 """Size grows with the rules, so that fewer than a thousand are measured and multiplied."""
 MEGABYTE: Final = 1024 * 1024
 CUSTOMERS: Final = {

@@ -82,5 +82,6 @@ def test_a_ledger_is_multiplied_until_only_its_day_is_left_as_the_jobs_made_it()
             year = Scope(DateRange(date(2024, 3, 1), MONTH.window.end))
             assert states == {PeriodState.PLANNED: 20 * 5}
             assert job.periods.totals(year)[PeriodState.ISSUED].periods == 20 * 4 * 11
-            assert job.invoices.count(year.window) == 20 * 4 * 11
+            assert job.invoices.count(year.window, at_most=10_000) == 20 * 4 * 11
+            assert job.invoices.count(year.window, at_most=500) == 500
             assert len(job.contracts.billable()) == 5

@@ -102,9 +102,10 @@ def worth_sharing(ctx: JobContext, scope: Scope) -> Scope | None:
     """
     due = sum(count.periods for count in ctx.periods.totals(scope.whole()).values())
     around = DateRange(add_days(scope.window.start, -SHORT.days // 2), add_days(scope.window.end, SHORT.days // 2))
-    pages = ctx.invoices.count(around) // PAGE + PAGES_OF_A_SEARCH
+    worth = READ_TWICE_AT_MOST * 2 * due  # pages; where there are more, one shard takes it all
+    pages = ctx.invoices.count(around, at_most=PAGE * (1 + int(worth))) // PAGE + PAGES_OF_A_SEARCH
     ctx.session.commit()
-    shards = min(scope.shards, 1 + int(READ_TWICE_AT_MOST * 2 * due / pages))
+    shards = min(scope.shards, 1 + int(worth / pages))
     return replace(scope, shards=shards) if scope.shard < shards else None
 
 
@@ -206,9 +207,11 @@ def read_near(ctx: JobContext, spans: Mapping[int, DateRange]) -> Reading:
     reading = Reading({number: {} for number in spans})
     for part in (short, long):
         windows = list(_merged(part.values()))
-        pages = sum(ctx.invoices.count(window) // PAGE + PAGES_OF_A_SEARCH for window in windows)
+        one_by_one = PAGES_OF_A_SEARCH * len(part)
+        known = [ctx.invoices.count(window, at_most=PAGE * (1 + one_by_one)) for window in windows]
+        pages = sum(number // PAGE + PAGES_OF_A_SEARCH for number in known)
         ctx.session.commit()
-        found = [] if PAGES_OF_A_SEARCH * len(part) < pages else [_search(ctx, window) for window in windows]
+        found = [] if one_by_one < pages else [_search(ctx, window) for window in windows]
         if not found or any(each.contract_id is None for _, odd in found for each in odd):
             # an invoice that does not say whose it is would stop nobody, and may be the one that is looked for
             with ThreadPoolExecutor(ctx.api.at_once) as pool:

@@ -152,6 +152,11 @@ class ContractRepository:
         """Return the ids of the active contracts of a shard that are still at the vendor."""
         return self._ids(Contract.state == ACTIVE, contract_ids, shard, shards)
 
+    def count_billable(self) -> int:
+        """Return how many contracts are active and still at the vendor."""
+        mine = Contract.organization_id == self._organization_id, Contract.state == ACTIVE, Contract.gone_at.is_(None)
+        return self._session.scalar(select(func.count()).select_from(Contract).where(*mine)) or 0
+
     def _ids(self, state: ColumnElement[bool], contract_ids: Collection[int], shard: int, shards: int) -> list[int]:
         query = select(Contract.contract_id).where(
             Contract.organization_id == self._organization_id,

@@ -88,13 +88,14 @@ class InvoiceRepository:
             for row in self._session.scalars(query.where(Invoice.contract_id.in_(ids)))
         ]
 
-    def count(self, window: DateRange) -> int:
-        """Return how many invoices with an issue date in the window the ledger knows."""
-        query = select(func.count()).where(
+    def count(self, window: DateRange, *, at_most: int) -> int:
+        """Return how many invoices with an issue date in the window the ledger knows; no more than that are counted."""
+        some = select(Invoice.invoice_id).where(
             Invoice.organization_id == self._organization_id,
             Invoice.issue_date >= window.start,
             Invoice.issue_date < window.end,
         )
+        query = select(func.count()).select_from(some.limit(at_most).subquery())
         return self._session.scalar(query) or 0
 
     def stamped(self, references: Mapping[int, str]) -> None:
