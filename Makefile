@@ -53,7 +53,7 @@ test-fast: $(STAMP) ## Run the tests that need no Airflow
 
 .PHONY: year
 year: $(STAMP) ## Simulate a year of 600 rules in the mixed world, day by day (hours); less with RULES=40 UNTIL=2025-03-12
-	@CICLO_CHAOS=year CICLO_YEAR_RULES=$(or $(RULES),600) CICLO_YEAR_UNTIL=$(or $(UNTIL),2026-01-12) $(PYTEST) tests/chaos/test_year.py
+	@CICLO_CHAOS=year CICLO_YEAR_RULES=$(or $(RULES),600) CICLO_YEAR_UNTIL=$(or $(UNTIL),2026-01-12) $(PYTEST) -p no:logging tests/chaos/test_year.py
 
 .PHONY: audit
 audit: $(STAMP) ## Check pins, licences and reasons of the dependencies, as far as it can be done offline

@@ -28,7 +28,7 @@ from ciclo.jobs.issuing.settle import StillInDoubtError, settle
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.price_updates import UpdateOptions, apply_price_updates, settle_updates
 from ciclo.jobs.reconciliation.reconcile import reconcile
-from ciclo.jobs.rules.read import read_contract_list
+from ciclo.jobs.rules.read import DisappearedError, read_contract_list
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Actor, Scope
 
@@ -36,8 +36,8 @@ TIMEOUT = 1.5 if os.environ.get("CICLO_CHAOS") == "full" else 0.5
 """Seconds without a byte after which a client gives up: long enough that only injected silence is silence."""
 LEASE, GRACE = timedelta(seconds=8 * TIMEOUT), timedelta(seconds=4 * TIMEOUT)
 """Short, as the company's requests take milliseconds. A client waits four times TIMEOUT for one at most."""
-AGAIN = (ApiError, SQLAlchemyError, StillInDoubtError)
-"""What Airflow would try again."""
+AGAIN = (ApiError, SQLAlchemyError, StillInDoubtError, DisappearedError)
+"""What Airflow would try again: also an empty list that came twice, which nobody believes."""
 
 
 def main() -> None:
