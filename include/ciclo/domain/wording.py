@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from ciclo.domain.continuity import Basis, Break
-from ciclo.domain.findings import FindingKind, Unjudged
+from ciclo.domain.findings import FindingKind
 from ciclo.domain.instructions import InstructionKind
 from ciclo.domain.money import brl
 from ciclo.domain.price_index import PriceIndex
@@ -304,7 +304,6 @@ HEADINGS: Mapping[str, str] = {
     _F.NFSE_MISSING: "NFS-e missing",
     _F.NFSE_REFUSED: "NFS-e refused",
     _F.NFSE_CANCELLED: "NFS-e cancelled",
-    Unjudged.NFSE_UNREAD: "NFS-e unread",
 }
 """Kinds whose heading is not just their name."""
 
