@@ -1,5 +1,6 @@
 """What the views say, and that each costs a fixed number of statements."""
 
+import re
 from datetime import date, timedelta
 
 import pytest
@@ -232,3 +233,14 @@ def test_receivables_are_as_of_the_last_reconciled_day_and_the_page_says_so(acti
     assert "as of 20/11/2025 ·" in acting.get("/receivables?as_of=2025-11-20").text
     known, chosen = (acting.get(f"/receivables?format=csv{day}").text for day in ("", "&as_of=2025-11-19"))
     assert known == chosen
+
+
+def test_a_month_that_is_over_says_what_keeps_it_open_and_a_running_one_nothing(operator):
+    changed, open_still, running = (operator.get(f"/?month=2025-{month}").text for month in ("10", "08", "11"))
+
+    assert "Has changed since" in changed
+    assert 'href="/periods/list?month=2025-10&amp;state=parked">Parked: 1</a>' in changed
+    assert re.search(r'href="/findings/\d+"[^>]*>Amount differs</a>', changed)
+    assert "Nothing that the ledger knows of keeps it open" in open_still
+    assert "Closing the month" not in running
+    assert "data-run-dag" not in changed + open_still  # without Airflow there is nothing that could be started

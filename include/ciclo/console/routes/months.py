@@ -1,7 +1,8 @@
 """Billing months: one at a glance, and the attempts to close them with their reports."""
 
+from dataclasses import dataclass
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 from fastapi.responses import HTMLResponse
@@ -13,11 +14,27 @@ from ciclo.console.pages import AsFile, PageDep, View, ViewDep, render, render_m
 from ciclo.console.routes.parameters import MonthParam
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import PeriodState
+from ciclo.ledger.queries.attention import FindingRow, findings_against_closing
 from ciclo.ledger.queries.months import MonthGlance, closing_listing, closings_of, month_glance, waiting_for_a_person
 from ciclo.ledger.queries.search import newest_issue_date
 from ciclo.locale import N_, _
 
 router = APIRouter()
+
+FINDINGS_SHOWN = 10
+NOT_BILLED = tuple(state for state in PeriodState if state not in (PeriodState.ISSUED, PeriodState.CANCELLED))
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What a person who wants to close a month that is over sees of it: what keeps it open, as the ledger knows it."""
+
+    states: tuple[PeriodState, ...]
+    """States of periods that are not billed, as far as the month has such."""
+    findings: tuple[FindingRow, ...]
+    more: bool
+    """Whether there are further findings."""
 
 
 def chosen_month(view: View, month: date | None) -> date:
@@ -33,11 +50,21 @@ def show_month(view: ViewDep, month: MonthParam = None) -> HTMLResponse:
     start = chosen_month(view, month)
     glance = month_glance(view.session, view.organization_id, DateRange.month_of(start))
     chart = _chart(glance) if glance.expected.amount else None
+    shown: dict[str, Any] = {"glance": glance, "month": start, "chart": chart, "closing": _closing(view, glance)}
     if view.partial:
         waiting = waiting_for_a_person(view.session, view.organization_id)
-        return render(view, "_month.html", tab="month", glance=glance, month=start, chart=chart, waiting=waiting)
+        return render(view, "_month.html", tab="month", waiting=waiting, **shown)
     around = add_months(start, -1), add_months(start, 1)
-    return render(view, "month.html", tab="month", glance=glance, month=start, chart=chart, around=around)
+    return render(view, "month.html", tab="month", around=around, **shown)
+
+
+def _closing(view: View, glance: MonthGlance) -> Closing | None:
+    """Return what keeps a month open; None of one that is not over, which nobody can close."""
+    if view.today < glance.month.end:
+        return None
+    states = tuple(state for state in NOT_BILLED if glance.states[state].count)
+    found = findings_against_closing(view.session, view.organization_id, glance.month.start, FINDINGS_SHOWN + 1)
+    return Closing(states, found[:FINDINGS_SHOWN], more=len(found) > FINDINGS_SHOWN)
 
 
 def _chart(glance: MonthGlance) -> Chart:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Text, and_, cast, func, null, or_, select
 from sqlalchemy.orm import Session
 
+from ciclo.domain.findings import STOPS_CLOSING, FindingKind
 from ciclo.domain.money import ZERO, brl, total
 from ciclo.domain.states import PeriodState
 from ciclo.domain.wording import said, said_of_finding
@@ -141,6 +142,20 @@ def finding_listing(organization_id: int, wanted: FindingFilter) -> Listing[Find
         "month": Finding.billing_month,
     }
     return Listing(count=counted(rows), rows=rows, build=FindingRow, sorts=sorts, key=(Finding.id,))
+
+
+def findings_against_closing(session: Session, organization_id: int, month: date, limit: int) -> tuple[FindingRow, ...]:
+    """Return up to `limit` open findings that keep a month from being closed, oldest first.
+
+    What cannot be read now may hide anything, whatever month it began in.
+    """
+    query = select(*_COLUMNS).outerjoin(Contract, _OF_CONTRACT)
+    query = query.where(
+        *_conditions(organization_id, FindingFilter()),
+        Finding.kind.in_(sorted(STOPS_CLOSING)),
+        or_(Finding.billing_month == month, Finding.kind == FindingKind.UNREAD),
+    )
+    return tuple(FindingRow(*row) for row in session.execute(query.order_by(Finding.id).limit(limit)))
 
 
 def finding_page(session: Session, organization_id: int, finding_id: int) -> FindingPage | None:

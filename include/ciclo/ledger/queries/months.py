@@ -73,6 +73,14 @@ class DayShare:
 
 
 @dataclass(frozen=True, slots=True)
+class LastAttempt:
+    """The newest attempt to close a month, without its report."""
+
+    closed: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class MonthGlance:
     """A billing month: its periods by state (every state is there) and by day, and the receivables of its invoices."""
 
@@ -80,12 +88,17 @@ class MonthGlance:
     states: dict[PeriodState, Share]
     days: tuple[DayShare, ...]
     receivables: dict[ReceivableState, Share]
-    closed: bool | None
-    """Whether its newest closing proved it; None if it was never tried."""
+    tried: LastAttempt | None
+    """The newest attempt to close it; None if there was none."""
     progress: MonthProgress | None
     """How far it is proved; None before its first proof."""
     nfses: dict[NfseFilter, int]
     """Its invoices by their tax documents."""
+
+    @property
+    def closed(self) -> bool | None:
+        """Whether its newest closing proved it; None if it was never tried."""
+        return self.tried.closed if self.tried else None
 
     @property
     def expected(self) -> Share:
@@ -115,15 +128,16 @@ def month_glance(session: Session, organization_id: int, month: DateRange) -> Mo
             issued = of_day.issued + share if state == PeriodState.ISSUED else of_day.issued
             days[day] = DayShare(day, of_day.expected + share, issued)
     receivables = _receivables(session, organization_id, month)
-    closed = session.scalar(
-        select(MonthClosing.closed)
+    attempt = session.execute(
+        select(MonthClosing.closed, MonthClosing.created_at)
         .where(MonthClosing.organization_id == organization_id, MonthClosing.billing_month == month.start)
         .order_by(MonthClosing.id.desc())
         .limit(1)
-    )
+    ).first()
+    tried = LastAttempt(*attempt) if attempt else None
     progress = session.get(MonthProgress, (organization_id, month.start))
     nfses = nfse_counts(session, organization_id, month)
-    return MonthGlance(month, states, tuple(days.values()), receivables, closed, progress, nfses)
+    return MonthGlance(month, states, tuple(days.values()), receivables, tried, progress, nfses)
 
 
 def waiting_for_a_person(session: Session, organization_id: int) -> Waiting:
