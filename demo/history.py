@@ -13,8 +13,10 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any, Final
 
+from ciclo.domain.calendar import add_months, first_of_month
+from ciclo.domain.recurrence import DateRange
 from ciclo_sandbox.testing import SandboxControl, running_sandbox
-from demo.company import YEAR_END, YEAR_START, company
+from demo.company import YEAR_END, company
 
 Json = dict[str, Any]
 
@@ -66,21 +68,22 @@ class Account:
     deeds: tuple[Deed, ...]
 
 
-def account() -> Account:
-    """Play the company's history up to the year's end, on a stand-in in this process, and return what came of it."""
-    whole = company()
-    young = [rule for rule in whole["invoice_rules"] if _is_young(rule, whole)]
+def account(year_end: date = YEAR_END) -> Account:
+    """Play the company's history up to a year's end, on a stand-in in this process, and return what came of it."""
+    whole = company(year_end)
+    year = DateRange.days(add_months(first_of_month(year_end), -11), year_end)
+    young = [rule for rule in whole["invoice_rules"] if _is_young(rule, whole, year)]
     older = [rule for rule in whole["invoice_rules"] if rule not in young]
-    begun = YEAR_START.replace(year=YEAR_START.year - HORIZON_YEARS)
+    begun = year.start.replace(year=year.start.year - HORIZON_YEARS)
     with running_sandbox(whole | {"invoice_rules": []}, today=begun) as vendor:
-        history = _History(vendor, whole)
+        history = _History(vendor, whole, year)
         entered = history.play(young)
         state = vendor.state()
     state["invoice_rules"] += older
     return Account(state, whole | {"invoice_rules": [*entered, *older]}, tuple(history.deeds))
 
 
-def _is_young(rule: Json, whole: Json) -> bool:
+def _is_young(rule: Json, whole: Json, year: DateRange) -> bool:
     """Whether a rule was entered so late that the vendor's own invoices of it reach into the year."""
     contracts = {contract["id"]: contract for contract in whole["contracts"]}
     first = date.fromisoformat(rule["additional_information"]["init_date"])
@@ -88,7 +91,7 @@ def _is_young(rule: Json, whole: Json) -> bool:
     active = contracts[rule["contract_id"]]["state"] == "active"
     ordinary = bool(rule["description"]) and rule["approval_status"] == "approved"  # what is generated is approved
     generated = ordinary and rule["id"] not in whole["not_generated"]
-    return active and generated and horizon > YEAR_START and first <= YEAR_END
+    return active and generated and horizon > year.start and first < year.end
 
 
 @dataclass(slots=True)
@@ -97,6 +100,7 @@ class _History:
 
     vendor: SandboxControl
     whole: Json
+    year: DateRange
     deeds: list[Deed] = field(default_factory=list)
 
     def play(self, young: list[Json]) -> list[Json]:
@@ -117,10 +121,10 @@ class _History:
             for deed in self.whole["deeds"]:
                 if deed["rule_id"] == what["id"]:
                     days = sorted(_day(invoice["estimated_issue_date"]) for invoice in self._invoices(rule["id"]))
-                    planned = [each for each in days if YEAR_START <= each <= YEAR_END][deed["period"] - 1]
+                    planned = [each for each in days if each in self.year][deed["period"] - 1]
                     about = Deed(deed["do"], rule["id"], planned)
                     heappush(todo, (max(day, planned - timedelta(days=DAYS_BEFORE)), next(order), about))
-        self.vendor.set_clock(YEAR_END)
+        self.vendor.set_clock(self.year.last_day)
         return entered
 
     def _enter(self, rule: Json) -> Json:

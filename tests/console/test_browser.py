@@ -9,13 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
+from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from sqlalchemy import insert, update
 
-from ciclo.ledger.database import open_engine
-from ciclo.ledger.tables import Invoice, Nfse
 from console.conftest import console
-from console.factories import NOW, ORGANIZATION, Rows, a_finding
 from console.small_year import PARKED
 from console.test_access import state_of
 from console.views import PAGES
@@ -36,11 +33,11 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-def served(url: str) -> Iterator[str]:
-    """Serve the console in a thread of its own; yields its address."""
+def served(app: FastAPI) -> Iterator[str]:
+    """Serve an app, the console say, in a thread of its own; yields its address."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(console(url), log_level="error", ws="none", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     yield f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -51,12 +48,12 @@ def served(url: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def site(small_year: str) -> Iterator[str]:
-    yield from served(small_year)
+    yield from served(console(small_year))
 
 
 @pytest.fixture
 def own_site(own_year: str) -> Iterator[str]:
-    yield from served(own_year)
+    yield from served(console(own_year))
 
 
 def visit(browser: Browser, **given) -> BrowserContext:
@@ -208,81 +205,6 @@ def test_the_keys_are_listed_under_the_question_mark_and_do_what_they_say(browse
         page.keyboard.press("j")
         rows = page.locator("main tbody tr").filter(has=page.locator("a"))
         assert rows.nth(1).locator("a").first.evaluate("one => one === document.activeElement")
-
-
-def something_to_do(url: str) -> None:
-    """A refused NFS-e, and an invoice that was cancelled at the vendor, in a small year."""
-    engine = open_engine(url)
-    with engine.begin() as connection:
-        connection.execute(update(Invoice).where(Invoice.invoice_id == CANCELLED_INVOICE).values(state="cancelled"))
-        document = {
-            "organization_id": ORGANIZATION, "nfse_id": 1, "invoice_id": 80_002, "number": None, "state": "refused",
-            "status": "Recusada", "errors": "E160: CNPJ do tomador", "pdf_url": None, "xml_url": None, "seen_at": NOW,
-        }  # fmt: skip
-        connection.execute(insert(Nfse), [document])
-    rows = Rows()
-    facts = {"invoice_id": 80_002, "amount": "450.00", "error": "E160: CNPJ do tomador"}
-    a_finding(rows, 900, kind="nfse_refused", subject_id=80_002, facts=facts)
-    rows.write(engine)
-    engine.dispose()
-
-
-CANCELLED_INVOICE = 80_005
-
-
-def test_an_operators_day_in_portuguese(browser, own_site, own_year):
-    something_to_do(own_year)
-    with visit(browser, locale="pt-BR") as context:
-        page = context.new_page()
-        page.goto(f"{own_site}/")
-        page.locator("#glance").get_by_role("link", name="esperam por uma pessoa").click()
-        page.wait_for_url("**/attention")
-        assert "em risco" in page.locator("main").inner_text()
-
-        page.locator("tbody td a").first.click()  # a parked period: released
-        page.wait_for_selector("#panel-content h2")
-        page.fill("#panel-content textarea", "descrição corrigida na Fintera")
-        page.get_by_role("button", name="Liberar").click()
-        page.get_by_text("Liberado: a próxima execução de issue_invoices").wait_for()
-
-        page.goto(f"{own_site}/attention?show=findings")  # an edited invoice: known to a person
-        page.locator("tbody td a").first.click()
-        page.wait_for_selector("#panel-content textarea")
-        page.fill("#panel-content textarea", "desconto combinado por telefone")
-        page.get_by_role("button", name="Dar ciência").click()
-        page.locator("#panel-content [role=status]").wait_for()
-        page.fill("#panel-content textarea", "era outro faturamento")  # a mistake: taken back
-        page.get_by_role("button", name="Retirar a ciência").click()
-        page.get_by_text("Ela espera por uma pessoa de novo.").wait_for()
-
-        page.goto(f"{own_site}/attention?show=findings&kind=nfse_refused")  # what does the city hall say?
-        page.locator("tbody td a").first.click()
-        page.wait_for_selector("#panel-content textarea")
-        assert "E160: CNPJ do tomador" in page.locator("#panel-content").inner_text()
-        page.goto(f"{own_site}/periods/2")
-        assert "Recusada" in page.locator("main").inner_text()
-
-        page.goto(f"{own_site}/periods/5")  # an invoice that was cancelled at the vendor, and is due
-        page.fill("#note", "cancelado por engano")
-        page.get_by_role("button", name="Faturar de novo").click()
-        page.get_by_text("o próximo faturamento tem referência própria").wait_for()
-
-        page.fill("#search", "Padaria")  # why does a customer pay more than last month?
-        page.press("#search", "Enter")
-        page.get_by_role("link", name="Padaria Estrela do Sul").first.click()
-        page.wait_for_url("**/contracts/100")
-        page.goto(f"{own_site}/periods/9")
-        page.get_by_role("link", name="Por que está diferente?").click()
-        page.wait_for_url("**/invoices/80009/why")
-        assert "reajustado pelo IGP-M" in page.locator("main").inner_text()
-        page.get_by_role("link", name="Passaporte do reajuste").click()
-        page.wait_for_url("**/passport")
-        assert "Lei nº 10.192/2001" in page.locator("main").inner_text()
-
-        page.goto(f"{own_site}/months")  # is the month closed?
-        page.locator("tbody td a").first.click()
-        page.wait_for_url("**/months/*")
-        assert page.locator("html").get_attribute("lang") == "pt-BR"
 
 
 def test_a_receipt_is_recorded_in_portuguese_and_taken_back(browser, own_site):

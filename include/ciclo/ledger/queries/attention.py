@@ -71,9 +71,10 @@ class KindCount:
 
 @dataclass(frozen=True, slots=True)
 class FindingPage:
-    """A finding with its trail."""
+    """A finding with its trail, and the period that it is about, if it is about one."""
 
     finding: FindingRow
+    period_id: int | None
     trail: tuple[TrailEntry, ...]
 
 
@@ -165,7 +166,19 @@ def finding_page(session: Session, organization_id: int, finding_id: int) -> Fin
     found = session.execute(query).one_or_none()
     if found is None:
         return None
-    return FindingPage(FindingRow(*found), trail_of(session, organization_id, "finding", finding_id))
+    finding = FindingRow(*found)
+    period_id = _period_of(session, organization_id, finding)
+    return FindingPage(finding, period_id, trail_of(session, organization_id, "finding", finding_id))
+
+
+def _period_of(session: Session, organization_id: int, finding: FindingRow) -> int | None:
+    if finding.subject == "period":
+        return finding.subject_id
+    rule_id, day = (finding.facts.get(name) for name in ("rule_id", "issue_date"))
+    if rule_id is None or day is None:
+        return None
+    mine = Period.organization_id == organization_id, Period.rule_id == rule_id
+    return session.scalar(select(Period.id).where(*mine, Period.issue_date == date.fromisoformat(str(day))))
 
 
 def _conditions(organization_id: int, wanted: FindingFilter) -> list[Any]:
