@@ -43,13 +43,13 @@ bench: $(STAMP) ## Measure Ciclo against baselines, a row as it is measured, and
 
 .PHONY: test
 test: $(STAMP) ## Run the whole test suite: fast tier first, then Dags, then a real Airflow
-	@$(PYTEST) tests -m "not dags and not e2e and not chaos" -n auto
+	@$(PYTEST) tests -m "not dags and not e2e and not chaos" -n auto --dist worksteal
 	@$(PYTEST) tests -m "dags and not e2e" -n 2
 	@$(PYTEST) tests -m "e2e or chaos" -n 2 --dist loadfile
 
 .PHONY: test-fast
 test-fast: $(STAMP) ## Run the tests that need no Airflow
-	@$(PYTEST) tests -m "not dags and not e2e and not chaos" -n auto
+	@$(PYTEST) tests -m "not dags and not e2e and not chaos" -n auto --dist worksteal
 
 .PHONY: year
 year: $(STAMP) ## Simulate a year of 600 rules in the mixed world, day by day (hours); less with RULES=40 UNTIL=2025-03-12

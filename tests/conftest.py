@@ -18,7 +18,8 @@ from sqlalchemy import Engine, make_url, text
 from sqlalchemy.orm import Session
 from xdist.scheduler import LoadFileScheduling
 
-from ciclo.ledger.database import open_engine, upgrade
+from ciclo.ledger.database import open_engine
+from ledgers import migrate
 from setup import compile_catalogues
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -98,9 +99,7 @@ def postgres_server() -> Iterator[str]:
             admin = server.get_uri()
             _execute(admin, "CREATE DATABASE ciclo_template")
             template = make_url(admin).set(database="ciclo_template").render_as_string(hide_password=False)
-            engine = open_engine(template)
-            upgrade(engine)
-            engine.dispose()
+            migrate(template)
             yield admin
         finally:
             server.cleanup()
@@ -119,9 +118,7 @@ def postgres_url(postgres_server: str, request: pytest.FixtureRequest) -> Iterat
 def sqlite_url(tmp_path: Path) -> str:
     """URL of a migrated ledger on SQLite that only this test uses."""
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    engine = open_engine(url)
-    upgrade(engine)
-    engine.dispose()
+    migrate(url)
     return url
 
 

@@ -20,7 +20,7 @@ Id = Annotated[int, Path(ge=1, le=2**63 - 1, description="Id.")]
 
 
 async def _account(request: Request) -> Account:
-    account: Account = request.app.state.account
+    account: Account = request.state.account
     return account
 
 
@@ -40,7 +40,7 @@ class _Transacted(APIRoute):
             return handle
 
         async def transacted(request: Request) -> Response:
-            account: Account = request.app.state.account
+            account: Account = request.state.account
             with account.transaction():
                 return await handle(request)
 

@@ -41,10 +41,10 @@ _ROUTERS: Final = (
 )  # fmt: skip
 
 
-def vendor_api(account: Account | None = None) -> FastAPI:
-    """Return the vendor's API on an account; every endpoint is a coroutine that never waits."""
+@cache  # a hundred routes take longer to describe than a state to load
+def vendor_api() -> FastAPI:
+    """Return the vendor's API: a request's state holds its account, every endpoint is a coroutine that never waits."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    app.state.account = account
     for router in _ROUTERS:
         app.include_router(router)
     app.get("/health_check", response_model=Health)(check_health)
@@ -236,7 +236,6 @@ class Sandbox:
         self.requests = RequestLog()
         self.webhooks = Webhooks()
         self.control: ASGIApp | None = None
-        self._api = vendor_api(account)
         self._late: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -283,7 +282,8 @@ class Sandbox:
         if path.startswith(PREFIX) and not self._is_let_in(headers):
             return Answer(401)
         content = body.strip()
-        answer = _run(self._api, _as_json(scope, headers), b"{}" if content in (b"", b"null") else content)
+        asked = {**_as_json(scope, headers), "state": {"account": self.account}}
+        answer = _run(vendor_api(), asked, b"{}" if content in (b"", b"null") else content)
         self.tell()
         if self.account.behaviour.shape == 2018 and path.startswith(PREFIX) and answer.status < 300 and answer.body:
             base_url = f"http://{headers.get(b'host', b'127.0.0.1').decode('latin-1')}"

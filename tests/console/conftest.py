@@ -1,6 +1,7 @@
 """The console over a small year, with who is looking chosen by a header: `operator`, `viewer` or nobody."""
 
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,11 +9,13 @@ import pytest
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.testclient import TestClient
 from httpx import Response
+from sqlalchemy import make_url
 
 from ciclo.console import User, create_app
-from ciclo.ledger.database import open_engine, upgrade
+from ciclo.ledger.database import open_engine
 from console.factories import NOW
 from console.small_year import IN_DOUBT, fill_small_year
+from ledgers import migrate
 
 Click = Callable[..., Response]
 
@@ -43,13 +46,19 @@ def token_in(html: str) -> str:
 @pytest.fixture(scope="session")
 def small_year(tmp_path_factory: pytest.TempPathFactory) -> str:
     """URL of a SQLite ledger with the small year, which no test changes."""
-    return _filled(f"sqlite:///{tmp_path_factory.mktemp('small') / 'ledger.db'}")
+    url = f"sqlite:///{tmp_path_factory.mktemp('small') / 'ledger.db'}"
+    migrate(url)
+    engine = open_engine(url)
+    fill_small_year(engine)
+    engine.dispose()
+    return url
 
 
 @pytest.fixture
-def own_year(tmp_path: Path) -> str:
+def own_year(small_year: str, tmp_path: Path) -> str:
     """URL of a SQLite ledger with the small year, which this test may change."""
-    return _filled(f"sqlite:///{tmp_path / 'own.db'}")
+    copy = shutil.copy(make_url(small_year).database, tmp_path / "own.db")
+    return f"sqlite:///{copy}"
 
 
 @pytest.fixture
@@ -82,11 +91,3 @@ def click(acting: TestClient) -> Click:
         return acting.post(action, data={"csrf": token, "note": note})
 
     return send
-
-
-def _filled(url: str) -> str:
-    engine = open_engine(url)
-    upgrade(engine)
-    fill_small_year(engine)
-    engine.dispose()
-    return url

@@ -4,7 +4,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import create_engine, make_url, select, text
@@ -34,9 +36,25 @@ def empty_ledger(kind: str, folder: Path, server: str | None = None) -> Iterator
 
 
 def migrate(url: str) -> None:
+    """Make a ledger at the newest migration: on SQLite a copy of one that was migrated once in this process."""
+    path = make_url(url).database if url.startswith("sqlite") else None
+    if path is not None:
+        Path(path).write_bytes(_migrated_once())
+        return
     engine = open_engine(url)
     upgrade(engine)
     engine.dispose()
+
+
+@cache
+def _migrated_once() -> bytes:
+    """The file of an empty ledger; its write-ahead log is in it once nobody has it open."""
+    with TemporaryDirectory(prefix="ciclo-template-") as folder:
+        path = Path(folder) / "ledger.db"
+        engine = open_engine(f"sqlite:///{path}")
+        upgrade(engine)
+        engine.dispose()
+        return path.read_bytes()
 
 
 def arm(url: str, *, responsible_from: date = date(2025, 1, 1)) -> None:

@@ -33,7 +33,7 @@ from ciclo.billimatic.errors import (
 from ciclo.billimatic.models.reading import Listing, Model, OddRecord, read_record
 from ciclo.http import json_bodies
 from ciclo.http.errors import ApiError, TransientApiError, UnreadableAnswerError
-from ciclo.http.network import checked_base_url, checked_rate, checked_timeout, checked_token, proxy_for, tls_context
+from ciclo.http.network import checked_base_url, checked_rate, checked_timeout, checked_token, proxy_for, trusted_by
 from ciclo.http.retries import Budget, CallBudget, RetryRules, repeating, seconds_of
 from ciclo.locale import N_, Text
 
@@ -258,7 +258,7 @@ class Exchange:
             limits=httpx.Limits(max_connections=self.max_connections, max_keepalive_connections=self.max_connections),
             transport=transport,
             proxy=proxy_for(self.base_url) if transport is None else None,
-            verify=tls_context(ca_file),
+            verify=trusted_by(self.base_url, ca_file),
             trust_env=False,  # all of it was read by these two
             event_hooks={"request": [_refuse_writes]} if read_only else None,
         )

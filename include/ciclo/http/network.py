@@ -9,6 +9,7 @@ and `SSL_CERT_DIR`. They are read here and not by httpx, which repeats pieces of
 hold a password, and no message has any of it.
 """
 
+import os
 import re
 import ssl
 from contextlib import suppress
@@ -67,6 +68,20 @@ def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
             msg = f"ca_file is no file of certificates that can be read here ({type(error).__name__})"
             raise ValueError(msg) from None
     return context
+
+
+def trusted_by(base_url: str, ca_file: str | None = None) -> ssl.SSLContext:
+    """Return whom a client of one host trusts: those of `tls_context`, slow to read; nobody where no TLS is spoken.
+
+    What somebody set is read all the same, so that a wrong file is named before the day on which it counts.
+
+    Raises:
+        NetworkSettingError, ValueError: as `tls_context`.
+    """
+    given = ca_file or os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
+    if urlsplit(base_url).scheme == "https" or given:
+        return tls_context(ca_file)
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _proxy(variable: str, address: str) -> httpx.Proxy:

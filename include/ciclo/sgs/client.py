@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.price_index import PriceIndex, available_from
 from ciclo.http import json_bodies
 from ciclo.http.errors import ApiError, TransientApiError, UnreadableAnswerError
-from ciclo.http.network import checked_base_url, checked_timeout, proxy_for, tls_context
+from ciclo.http.network import checked_base_url, checked_timeout, proxy_for, trusted_by
 from ciclo.http.retries import CallBudget, RetryRules, repeating, seconds_of
 from ciclo.sgs.series import Series, shipped_series
 
@@ -110,7 +111,7 @@ class SgsClient(AbstractContextManager["SgsClient"]):
             timeout=checked_timeout(timeout),
             transport=transport,
             proxy=proxy_for(checked) if transport is None else None,
-            verify=tls_context(),
+            verify=trusted_by(checked),
             trust_env=False,  # all of it was read by these two
         )
 
@@ -196,7 +197,7 @@ def _by_month(entries: Iterable[Any], request: _Request) -> dict[date, MonthlyVa
 def _value(entry: Any, request: _Request) -> MonthlyValue | None:
     """Read an entry `{"data": "dd/mm/yyyy", "valor": "0.92"}`; None if the month has no value yet."""
     try:
-        month = datetime.strptime(entry["data"], "%d/%m/%Y").date().replace(day=1)  # noqa: DTZ007 - a bare date
+        month = _month(entry["data"])
         text = entry["valor"]
         value = Decimal(text) if text not in {None, ""} else None
     except (TypeError, KeyError, ValueError, InvalidOperation):
@@ -206,3 +207,8 @@ def _value(entry: Any, request: _Request) -> MonthlyValue | None:
     if not value.is_finite():
         raise request.unreadable(f"{month:%Y-%m} has the value {value}")
     return MonthlyValue(month, value)
+
+
+@lru_cache(maxsize=1024)  # the same months come with every answer
+def _month(written: str) -> date:
+    return datetime.strptime(written, "%d/%m/%Y").date().replace(day=1)  # noqa: DTZ007 - a bare date
