@@ -2,14 +2,17 @@
 
 import csv
 import re
+import time
 from collections.abc import Iterator
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, expect
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Locator, expect
 
+from ciclo.domain.calendar import add_months
+from ciclo.domain.recurrence import DateRange
 from console.conftest import console
 from console.test_access import every_route
 from console.test_browser import browser  # noqa: F401 - the fixture
@@ -22,6 +25,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(1800)]
 
 READJUSTED_RULE = 70004
 """Its price of BRL 742.80 follows the IGP-M within the year."""
+EDITED_MONTH = 5
+"""Month of the year in which somebody added usage to an invoice (a deed of the company)."""
 FIRST, LAST = f"{YEAR_START:%Y-%m}", f"{YEAR_END:%Y-%m}"
 NOTE = "The rule has its description now."
 SOMETHING_THERE = {"{period_id}": "1", "{execution_id}": "1", "{contract_id}": "3001", "{rule_id}": "70004"}
@@ -38,6 +43,8 @@ NOT_THERE = {f"/months/{FIRST}"}
 LOADED = "() => document.readyState === 'complete' || new Promise(done => addEventListener('load', () => done()))"
 PATIENCE = 90_000
 """Milliseconds that a page may take on a busy machine."""
+PATIENCE_WITH_A_RUN = 300
+"""Seconds that a run may take there."""
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +177,57 @@ def test_a_released_period_is_issued_by_the_next_run(operator, site):
     trail = frame.locator(".trail")
     expect(trail.locator("li", has_text=f"by {OPERATOR}")).to_contain_text(NOTE)
     expect(trail.locator("li").first).to_contain_text("by bill_range")
+
+
+def test_a_person_settles_what_keeps_a_month_open_and_closes_it(operator, viewer, site):
+    month = add_months(YEAR_START, EDITED_MONTH - 1)
+    key, conf = f"{month:%Y-%m}", {"from_date": f"{month}", "to_date": f"{DateRange.month_of(month).last_day}"}
+    runs = f"{site.url}/api/v2/dags/close_billing_month/dagRuns"
+    site.stack.airflow.unpause("close_billing_month")
+    refused = viewer.request.post(runs, data={"logical_date": None, "conf": conf})
+
+    frame = opened(operator, site, f"/?month={key}")
+    closing = frame.get_by_role("region", name="Closing the month")
+    expect(closing.get_by_role("listitem")).to_have_count(1)
+    assert close_month(site, frame, closing) == "failed"
+
+    frame = opened(operator, site, f"/?month={key}")
+    closing = frame.get_by_role("region", name="Closing the month")
+    expect(closing).to_contain_text("Not closed by the attempt of")
+    closing.get_by_role("link", name="Value edited").click()
+    frame.locator("#panel-content textarea").fill("The month's usage was added, as agreed with the customer.")
+    frame.get_by_role("button", name="Acknowledge").click()
+    expect(frame.locator("#panel-content [role=status]").first).to_be_visible()
+
+    for answer in ("Close the month", "Prove it again"):  # the second does no harm
+        frame = opened(operator, site, f"/?month={key}")
+        closing = frame.get_by_role("region", name="Closing the month")
+        expect(closing.get_by_role("button")).to_have_text(answer)
+        assert close_month(site, frame, closing) == "success"
+
+    frame = opened(operator, site, f"/?month={key}")
+    frame.get_by_role("region", name="Closing the month").get_by_role("link", name="The report").click()
+    expect(frame.locator(".heading")).to_contain_text("Closed")
+    expect(frame.get_by_role("region", name="Earlier attempts").locator("tbody tr")).to_have_count(2)
+    assert [each.closed for each in site.ledger.closings()] == [True]
+    assert refused.status == 403
+    frame = opened(viewer, site, f"/?month={key}")
+    expect(frame.get_by_role("region", name="Closing the month")).to_contain_text("Closed, proved")
+    assert frame.locator("[data-run-dag]").count() == 0
+
+
+def close_month(site: ConsoleSite, frame: FrameLocator, closing: Locator) -> str:
+    """Click the month's button, and return how the run ended that Airflow says it has started."""
+    with frame.owner.page.expect_response("**/dagRuns") as answer:
+        closing.get_by_role("button").click()
+    run_id = answer.value.json()["dag_run_id"]
+    expect(closing.get_by_role("status")).to_have_text(f"Started: {run_id}")
+    deadline = time.monotonic() + PATIENCE_WITH_A_RUN
+    while (state := site.stack.airflow.run_state("close_billing_month", run_id)) not in {"success", "failed"}:
+        site.stack.processes.check()
+        assert time.monotonic() < deadline, f"{run_id} is still {state}"
+        time.sleep(0.5)
+    return state
 
 
 def test_a_price_update_leads_to_the_evidence_that_its_price_follows_from(operator, site):
