@@ -169,3 +169,12 @@ def test_the_recorded_rule_168132_is_previewed_as_its_recorded_invoices(ciclo, r
 
 def _iso(day: str) -> str:
     return "-".join(reversed(day.split("/")))
+
+
+@pytest.mark.parametrize("months", [None, 0, -3])
+def test_a_preview_says_of_an_update_without_a_periodicity_that_it_is_not_executed(ciclo, rule_file, months):
+    path = rule_file(rule(scheduled_updates=[scheduled_update(month_quantity=months)]))
+    code, out, _ = ciclo("preview", path, "--from", "2025-06-01", "--to", "2025-06-30")
+    assert code == 0
+    assert "its periodicity is not known" in out
+    assert "R$ 150,00" in out

@@ -184,6 +184,10 @@ def law_warning(month_quantity: int) -> Text | None:
     """Warn of a readjustment more often than once a year, which Law 10.192/2001, art. 2, § 1 declares void."""
     if month_quantity >= MONTHS_BY_LAW:
         return None
+    if month_quantity < 1:
+        return Text(
+            N_("its periodicity is not known: it is not executed before it is corrected at the vendor, or skipped")
+        )
     if month_quantity == 1:
         return Text(
             N_("readjustment every month: Law 10.192/2001, art. 2, § 1 voids a periodicity of less than one year")

@@ -4,7 +4,7 @@ Needs no ledger and no network: index values are those that ship with the packag
 yet leaves the price as it is, and says so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from ciclo.billimatic.models import InvoiceRule
 from ciclo.domain.errors import DomainError, InvalidRule, MissingIndexValue
-from ciclo.domain.price_index import accumulate, law_warning, price_index, window
+from ciclo.domain.price_index import MONTHS_BY_LAW, accumulate, law_warning, price_index, window
 from ciclo.domain.pricing import (
     Execution,
     Price,
@@ -104,8 +104,9 @@ def preview_rule(rule: InvoiceRule, days: DateRange) -> RulePreview:
     terms = read_terms(rule)
     history = [Price(key, date.min, value) for key, value in current_prices(rule).items()]
     preview = RulePreview(rule)
+    unknown = {each.id for each in rule.scheduled_updates if not each.months}
     for execution in _executions(rule, days):
-        update = _update(terms, history, execution)
+        update = _update(terms, history, execution, unknown)
         history += [change.price for change in update.changes]
         if execution.execution_date in days:
             preview.updates.append(update)
@@ -121,7 +122,7 @@ def _executions(rule: InvoiceRule, days: DateRange) -> tuple[Execution, ...]:
             id=scheduled.id,
             index=price_index(scheduled.price_index),
             init_date=scheduled.init_date,
-            month_quantity=scheduled.months,
+            month_quantity=scheduled.months or MONTHS_BY_LAW,
             days_until_update=scheduled.days_until_update or 0,
             service_item_id=scheduled.service_item_id,
             execution_date=scheduled.execution_date,
@@ -134,8 +135,12 @@ def _executions(rule: InvoiceRule, days: DateRange) -> tuple[Execution, ...]:
     return tuple(e for e in found if e.execution_date >= (e.update.execution_date or e.update.init_date))
 
 
-def _update(terms: RuleTerms, history: list[Price], execution: Execution) -> UpdatePreview:
+def _update(
+    terms: RuleTerms, history: list[Price], execution: Execution, periodicity_unknown: Collection[int]
+) -> UpdatePreview:
     update = execution.update
+    if update.id in periodicity_unknown:
+        return UpdatePreview(execution, (), None, f"{law_warning(0)}; the price stays")
     months = window(update.index, execution.execution_date, update.month_quantity)
     try:
         result = accumulate(

@@ -10,7 +10,8 @@ from ciclo.domain.price_index import WindowPolicy
 from ciclo.domain.states import ExecutionState
 from ciclo.domain.wording import plain_words, said
 from ciclo.jobs.price_updates import UpdateOptions
-from company import company, contract, rule, scheduled_update, service
+from ciclo.ledger.actions import apply_update, skip_update
+from company import ORGANIZATION, company, contract, rule, scheduled_update, service
 
 JUNE = "2025-06-10"
 
@@ -400,3 +401,59 @@ def test_a_contract_that_is_active_again_is_readjusted_at_its_next_execution(bil
     run.expand()
 
     assert run.next_execution() == date(2025, 6, 10)
+
+
+@pytest.mark.parametrize("months", [None, 0, -3])
+def test_an_update_without_a_periodicity_is_shown_and_not_read_as_yearly(billing, months):
+    run = billing(company(yearly(update={"month_quantity": months}), yearly(2, contract_id=11, update={"id": 501})))
+    run.expand()
+
+    outcome = run.apply()
+
+    assert (outcome.applied, outcome.parked) == (1, 1), "the other contract is readjusted"
+    execution = run.execution()
+    assert execution.state == ExecutionState.PARKED
+    assert "month_quantity: must be 1 or more" in said(execution.reason)
+    assert run.remote_rule()["gross_value"] == "1000.0"
+    run.issue()
+    waiting = {period.state for period in run.periods() if period.issue_date >= date(2025, 6, 10)}
+    assert waiting == {"waiting"}
+
+
+def test_an_update_without_a_periodicity_can_be_skipped_and_corrected(billing):
+    run = billing(company(yearly(update={"month_quantity": None})))
+    run.expand()
+    run.apply()
+    skip_update(run.ctx.session, ORGANIZATION, run.execution().id, person="Ana", note="agreed", at=run.ctx.clock())
+    run.ctx.session.commit()
+
+    assert run.apply().parked == 0
+    assert run.next_execution() is None
+    assert {period.state for period in run.periods()} == {"planned"}
+
+    state = run.sandbox.state()
+    first = state["invoice_rules"][0]
+    corrected = [{**first["scheduled_updates"][0], "month_quantity": 12}]
+    run.sandbox.put_state(state | {"invoice_rules": [first | {"scheduled_updates": corrected}]})
+    run.expand()
+    assert run.next_execution() == date(2026, 6, 10)
+
+
+def test_what_the_vendor_readjusted_without_a_periodicity_is_adopted(billing):
+    run = billing(company(yearly(update={"month_quantity": None})))
+    run.expand()
+    run.apply()
+    state = run.sandbox.state()
+    first = state["invoice_rules"][0]
+    moved = [{**first["scheduled_updates"][0], "execution_date": "2026-06-10"}]
+    run.sandbox.put_state(state | {"invoice_rules": [first | {"scheduled_updates": moved, "gross_value": "1070.26"}]})
+    release = apply_update(
+        run.ctx.session, ORGANIZATION, run.execution().id, person="Ana", note="look", at=run.ctx.clock()
+    )
+    run.ctx.session.commit()
+    assert release.changed
+
+    run.apply()
+
+    assert run.execution().state == ExecutionState.ADOPTED
+    assert run.next_execution() == date(2026, 6, 10)

@@ -28,7 +28,6 @@ from ciclo.billimatic.models.reading import (
 from ciclo.billimatic.models.requests import Billing, Entry, Exact, Request, Text, checked
 from ciclo.domain.due_dates import charge_type_of
 from ciclo.domain.errors import InvalidRule
-from ciclo.domain.price_index import MONTHS_BY_LAW
 
 
 class AdditionalInformation(Answer):
@@ -96,8 +95,8 @@ class ScheduledUpdate(Answer):
 
     @property
     def months(self) -> int:
-        """Months from one execution to the next; where none are said, a year, the shortest that the law allows."""
-        return self.month_quantity or MONTHS_BY_LAW
+        """Months from one execution to the next; 0 where none are said, or nothing that could be meant."""
+        return max(self.month_quantity or 0, 0)
 
 
 ScheduledUpdates = Annotated[tuple[ScheduledUpdate, ...], BeforeValidator(read_list)]

@@ -167,7 +167,7 @@ class _Contract:
     def _law(self, rule: AuditedRule) -> None:
         ends = rule.terms.recurrence.end_date
         for update in rule.rule.scheduled_updates:
-            if update.months < MONTHS_BY_LAW and (ends is None or ends >= self.range.first):
+            if 0 < update.months < MONTHS_BY_LAW and (ends is None or ends >= self.range.first):
                 facts = {"months": update.months, "index": update.price_index}
                 day = update.execution_date or update.init_date
                 self._find(AuditKind.LAW_10192, rule_id=rule.rule.id, planned_date=day, facts=facts)

@@ -23,7 +23,7 @@ from ciclo.billimatic import (
 from ciclo.billimatic.models import InvoiceRule
 from ciclo.domain.continuity import OFFERED_FIRST, Basis, Continuity
 from ciclo.domain.errors import DomainError, MissingIndexValue
-from ciclo.domain.pricing import WHOLE_RULE, next_execution
+from ciclo.domain.pricing import WHOLE_RULE
 from ciclo.domain.states import ExecutionState, Fact, Reason, ReasonKind, update_facts
 from ciclo.domain.wording import named, plain_words, said
 from ciclo.failpoints import failpoint
@@ -50,7 +50,7 @@ from ciclo.jobs.price_updates.settle import UNDER_WAY, Completion, complete, hol
 from ciclo.jobs.price_updates.updated_rule import Prices, UpdatedRule, updated_rule, written
 from ciclo.jobs.rules.prices import current_prices
 from ciclo.jobs.rules.read import read_contracts
-from ciclo.jobs.rules.schedules import domain_update, is_called_off
+from ciclo.jobs.rules.schedules import following_execution, is_called_off
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import Payload
 
@@ -149,7 +149,7 @@ def advance(run: Run, case: Case) -> Step:  # noqa: C901, PLR0911 - the state ma
         ):
             return take_up_again(run, case)
         case ExecutionState.APPLIED | ExecutionState.ADOPTED | ExecutionState.CANCELLED:
-            return move_on(run, case, next_execution(domain_update(case.due.scheduled), case.due.execution_date))
+            return move_on(run, case, following_execution(case.due.scheduled, case.due.execution_date))
         case _ if (ending := case.rule.ending(case.due.execution_date)) is not None:
             run.outcome.cancelled += change(run, case, ExecutionState.CANCELLED, ending)
             return move_on(run, case, None)

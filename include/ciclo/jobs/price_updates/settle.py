@@ -22,7 +22,7 @@ from ciclo.domain.errors import DomainError
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import cents
 from ciclo.domain.price_index import price_index
-from ciclo.domain.pricing import Price, gross_value, next_execution
+from ciclo.domain.pricing import Price, gross_value
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import ExecutionState, Fact, PeriodState, Reason, ReasonKind
 from ciclo.domain.wording import said
@@ -33,7 +33,7 @@ from ciclo.jobs.price_updates.outcome import UpdateOptions, UpdateOutcome
 from ciclo.jobs.price_updates.reprice import Brought, InvoicesPending, bring_to_price
 from ciclo.jobs.price_updates.updated_rule import Due, Prices, UpdatedRule, updated_rule
 from ciclo.jobs.rules.prices import current_prices, next_revision
-from ciclo.jobs.rules.schedules import domain_update
+from ciclo.jobs.rules.schedules import following_execution
 from ciclo.jobs.rules.store import Problem
 from ciclo.ledger.repositories import Change, Disagreement, Scope
 from ciclo.ledger.tables import Payload, Period, PriceUpdateExecution
@@ -111,13 +111,14 @@ def _record(ctx: JobContext, work: Completion, brought: Brought, now: datetime) 
         work.execution, work.target, reason=work.reason, at=now, evidence=evidence, **work.values
     ):
         return False
-    following = next_execution(domain_update(work.due.scheduled), work.due.execution_date)
+    following = following_execution(work.due.scheduled, work.due.execution_date)
     end_date = work.rule.terms.rule.end_date
+    is_over = end_date is not None and following is not None and following > end_date  # the rule ends before it
     # an update that a person scheduled anew, or that ended meanwhile, keeps its new date
     ctx.scheduled_updates.move(
         work.due.scheduled.scheduled_update_id,
         expected=work.due.execution_date,
-        to=None if end_date is not None and following > end_date else following,  # the rule ends before it
+        to=None if is_over else following,
     )
     ctx.prices.add([_price_row(ctx, work, key, new, now) for key, new in work.new_prices.items()])
     work.rule.terms.rule.payload = work.rule.remote.payload

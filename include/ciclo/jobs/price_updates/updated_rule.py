@@ -283,6 +283,8 @@ def _executed_before(update: models.ScheduledUpdate, policy: WindowPolicy) -> Us
     first, following = update.init_date, update.execution_date
     if first is None or following is None or following <= first or update.price_index not in set(PriceIndex):
         return None
+    if not update.months:
+        return None
     day = add_months(first, (step_on_or_after(first, update.months, following) - 1) * update.months)
     index = price_index(update.price_index)
     return Use(day, window(index, day, 1, policy)[-1], index, policy)

@@ -14,6 +14,7 @@ from ciclo.billimatic.models import InvoiceRule, ScheduledUpdate
 from ciclo.domain.calendar import add_months
 from ciclo.domain.errors import DomainError
 from ciclo.domain.money import brl
+from ciclo.domain.price_index import MONTHS_BY_LAW
 from ciclo.domain.pricing import WHOLE_RULE
 from ciclo.domain.recurrence import step_on_or_after
 from ciclo.domain.states import IN_FLIGHT, IN_PRICES, ExecutionState
@@ -238,10 +239,11 @@ def first_day_of_price(rule: InvoiceRule, terms: RuleTerms) -> date:
     update executes that early.
     """
     applied = [
-        add_months(scheduled.init_date, (step - 1) * scheduled.months)
+        add_months(scheduled.init_date, (step - 1) * months)
         for scheduled in rule.scheduled_updates
         if scheduled.execution_date and scheduled.init_date and scheduled.execution_date > scheduled.init_date
-        for step in [step_on_or_after(scheduled.init_date, scheduled.months, scheduled.execution_date)]
+        for months in [scheduled.months or MONTHS_BY_LAW]
+        for step in [step_on_or_after(scheduled.init_date, months, scheduled.execution_date)]
     ]
     if applied:
         return max([terms.recurrence.init_date, *applied])

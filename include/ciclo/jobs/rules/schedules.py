@@ -106,6 +106,14 @@ def _first_open(row: Mapping[str, Any], executions: Sequence[tables.PriceUpdateE
     return day
 
 
+def following_execution(scheduled: tables.ScheduledUpdate, day: date) -> date | None:
+    """Return the execution after one; of an update that nobody can compute by, what the vendor says comes next."""
+    try:
+        return next_execution(domain_update(scheduled), day)
+    except DomainError:
+        return scheduled.remote_execution_date if scheduled.remote_execution_date > day else None
+
+
 def domain_update(row: tables.ScheduledUpdate | Mapping[str, Any]) -> ScheduledUpdate:
     """Return a scheduled update in the form that the domain reads.
 
