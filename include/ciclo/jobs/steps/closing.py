@@ -1,7 +1,9 @@
 """Steps that prove a month, the running one too, and close it."""
 
 import logging
+from datetime import date
 
+from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.closing.close import (
     ClosingAttempt,
     RunningMonth,
@@ -11,7 +13,7 @@ from ciclo.jobs.closing.close import (
     refresh_rules,
     require_closed,
 )
-from ciclo.jobs.context import JobContext
+from ciclo.jobs.context import JobContext, responsible_from
 from ciclo.jobs.runs import Notice, Run, Trigger
 from ciclo.locale import _
 
@@ -19,14 +21,12 @@ log = logging.getLogger("ciclo")
 
 
 SHOWN = 100
-
-
 """Findings that a log lists before it only counts them."""
 
 
 def read_rules(job: JobContext, run: Run) -> None:
     """Read contracts and rules as they are now; the running month is proved by what was read today."""
-    if _is_running(run):
+    if _is_running(run) or all(_is_before_ciclo(job, month) for month in months_of(run.window)):
         return
     refresh_rules(job, run.window, seen_on=run.today, contract_ids=run.contract_ids)
 
@@ -35,8 +35,17 @@ def close_months(job: JobContext, run: Run) -> dict[str, str]:
     """Try to close each month of the run; return by month how it ended. Fails unless all are closed.
 
     Of the running month it says how far it is complete, tells people once when that stops, and fails for nothing.
+    What was billed before Ciclo became responsible is not its to prove.
     """
+    months = months_of(run.window)
+    before = [month for month in months if _is_before_ciclo(job, month)]
+    verdicts = {f"{month:%Y-%m}": "before Ciclo is responsible" for month in before}
+    if before:
+        said = "%s to %s: Ciclo answers for later months; nothing is proved (ciclo audit looks at any)"
+        log.info(said, f"{before[0]:%m/%Y}", f"{before[-1]:%m/%Y}")
     if _is_running(run):
+        if before:
+            return verdicts
         proved = prove_running_month(job, today=run.day)
         report = proved.report
         if proved.stopped_holding:
@@ -46,12 +55,20 @@ def close_months(job: JobContext, run: Run) -> dict[str, str]:
                 "complete" if not lines else "not complete", lines)  # fmt: skip
         return {f"{report.month:%Y-%m}": "complete" if not lines else "not complete"}
     attempts = []
-    for month in months_of(run.window):
+    for month in months:
+        if month in before:
+            continue
         reports = None if run.dry_run else run.reports
         attempts.append(close_month(job, month, today=run.today, reports=reports, contract_ids=run.contract_ids))
         _report_attempt(attempts[-1])
     require_closed(attempts)
-    return {f"{attempt.report.month:%Y-%m}": attempt.report.verdict() for attempt in attempts}
+    return verdicts | {f"{attempt.report.month:%Y-%m}": attempt.report.verdict() for attempt in attempts}
+
+
+def _is_before_ciclo(job: JobContext, month: date) -> bool:
+    """Whether a month ended before Ciclo became responsible, and nobody billed it by Ciclo afterwards either."""
+    since = responsible_from(job)
+    return since is not None and month < since and not job.closings.has_periods(DateRange.month_of(month))
 
 
 def _no_longer_complete(proved: RunningMonth) -> Notice:

@@ -163,6 +163,12 @@ class ClosingRepository:
         )
         return list(self._session.scalars(query.order_by(Period.issue_date, Period.contract_id, Period.rule_id)))
 
+    def has_periods(self, window: DateRange) -> bool:
+        """Whether any period was ever planned in a window."""
+        mine = Period.organization_id == self._organization_id
+        found = select(Period.id).where(mine, Period.issue_date >= window.start, Period.issue_date < window.end)
+        return self._session.scalar(found.limit(1)) is not None
+
     def rules_by_contract(self, window: DateRange, contract_ids: Sequence[int] = ()) -> dict[int, int]:
         """Return how many rules each contract ever had, of those that had one or have an invoice of the window."""
         rules = select(Rule.contract_id, func.count()).where(Rule.organization_id == self._organization_id)
