@@ -3,12 +3,18 @@
 import json
 import os
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from airflow.sdk.exceptions import ParamValidationError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from company import company, rule
+from ciclo.ledger.actions import bill_complement
+from ciclo.ledger.database import open_engine
+from ciclo.ledger.tables import Adjustment, Invoice, Period
+from company import ORGANIZATION, company, rule
 
 YEAR = {"from_date": "2025-01-01", "to_date": "2025-12-31"}
 
@@ -164,3 +170,27 @@ def test_a_file_of_adjustments_is_added_whole_or_not_at_all_and_billed(sandbox, 
     values = [invoice["gross_value"] for invoice in box.state()["invoices"]]
     assert sorted(values).count("135.0") == 1
     assert sorted(values).count("150.0") == len(values) - 1
+
+
+def test_a_difference_that_a_person_bills_by_itself_is_one_invoice_however_often_it_is_run(
+    sandbox, ledger, run_dag, sqlite_url
+):
+    box = sandbox(company(rule(timing={"end_date": "2025-01-31"})))
+    assert run_dag("bill_range", **YEAR).state == "success"
+    engine = open_engine(sqlite_url)
+    with Session(engine) as session:
+        period = session.scalars(select(Period)).one()
+        box.emit(period.invoice_id)
+        session.get(Invoice, (ORGANIZATION, period.invoice_id)).state = "to_receive"
+        now = datetime.now(UTC)
+        note, amount = "12 hours were not counted", Decimal("50.00")
+        bill_complement(session, ORGANIZATION, period.id, person="ana", note=note, at=now, amount=amount)
+        session.commit()
+    engine.dispose()
+
+    for _ in range(3):
+        assert run_dag("issue_invoices").state == "success"
+
+    assert sorted(invoice["gross_value"] for invoice in box.state()["invoices"]) == ["150.0", "50.0"]
+    assert len(box.state()["invoice_rules"]) == 2
+    assert ledger.scalars(select(Adjustment)).one().state == "used"

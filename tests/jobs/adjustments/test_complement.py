@@ -211,6 +211,43 @@ def test_what_the_vendor_refuses_is_shown_and_asked_again_until_it_is_billed(bil
     assert differences(box)[1] == ["30.0"]
 
 
+def test_two_amounts_of_one_invoice_that_the_vendor_refuses_are_shown_apart(billed):
+    box, ctx, period = billed
+    asked(ctx, period)
+    amount, now = Decimal("50.00"), ctx.clock()
+    bill_complement(ctx.session, ORGANIZATION, period.id, person="ana", note="12 hours", at=now, amount=amount)
+    ctx.session.commit()
+    text_of_its_nfse(box, ctx, "")
+
+    assert run(ctx).left_out == 2
+    assert run(ctx).left_out == 2
+    first, second = sorted(shown(ctx))
+    assert ("R$ 30,00" in first, "withdraw adjustment 1" in first) == (True, True)
+    assert ("R$ 50,00" in second, "withdraw adjustment 2" in second) == (True, True)
+
+    withdrawn(ctx, 1)
+    run(ctx)
+    assert shown(ctx) == [second]
+    text_of_its_nfse(box, ctx, "$DESCRICAO")
+    run(ctx)
+    assert shown(ctx) == []
+
+
+def test_what_an_older_version_said_of_the_invoice_is_said_of_the_amount(billed):
+    box, ctx, period = billed
+    asked(ctx, period)
+    text_of_its_nfse(box, ctx, "")
+    run(ctx)
+    finding = ctx.session.scalars(select(Finding).where(Finding.kind == "difference_refused")).one()
+    finding.subject, finding.subject_id = "invoice", period.invoice_id
+    ctx.session.commit()
+
+    run(ctx)
+
+    assert len(shown(ctx)) == 1
+    assert finding.closed_at is not None
+
+
 def test_what_is_refused_may_be_withdrawn_and_is_a_difference_again(billed):
     box, ctx, period = billed
     asked(ctx, period)

@@ -36,6 +36,8 @@ log = logging.getLogger("ciclo")
 
 LEFT_OUT = (FindingKind.DIFFERENCE_REFUSED, FindingKind.DIFFERENCE_GIVEN_UP)
 """What says that a difference is billed by nobody."""
+SUBJECT = "adjustment"
+"""What these are about: an invoice may lack several amounts."""
 
 
 @dataclass(slots=True)
@@ -73,12 +75,12 @@ def bill_complements(ctx: JobContext, scope: Scope, options: IssueOptions) -> Co
     complements = ctx.adjustments.complements(scope)
     still_open = {each.id for each, _ in complements}
     for kind in LEFT_OUT:
-        over = {
-            each.subject_id
-            for each in ctx.findings.open_of_kind(kind).values()
-            if scope.holds(each.contract_id or 0) and each.facts.get("adjustment_id") not in still_open
-        }
-        ctx.findings.settle((), examined={"invoice": over}, kinds=(kind,), at=ctx.clock())
+        over: dict[str, set[int]] = {}
+        for (subject, number), finding in ctx.findings.open_of_kind(kind).items():
+            is_open = subject == SUBJECT and number in still_open  # it was told of the invoice, once for all its own
+            if scope.holds(finding.contract_id or 0) and not is_open:
+                over.setdefault(subject, set()).add(number)
+        ctx.findings.settle((), examined=over, kinds=(kind,), at=ctx.clock())
     for each, period in complements:
         rules, known = ctx.contracts.rules_of([each.contract_id]), complement_rule(each.key)
         own = next((rule for rule in rules if rule.rule_id == known or each.id in marks_in(rule.title)), None)
@@ -174,23 +176,17 @@ def _bills(rule: InvoiceRule, each: Adjustment) -> bool:
 
 def _tell(ctx: JobContext, each: Adjustment, period: Period, kind: FindingKind | None, **more: Fact) -> None:
     """Show a person that a difference is billed by nobody; without a kind, that this is over."""
-    amount, subject = str(each.unit_value), ("invoice", period.invoice_id or 0)
+    amount, subject = str(each.unit_value), (SUBJECT, each.id)
     facts: dict[str, Fact] = {
         "period_id": period.id,
         "invoice_id": period.invoice_id,
         "adjustment_id": each.id,
         "amount": amount,
     }
-    seen, over = [], []
-    for one in LEFT_OUT:
-        known = ctx.findings.open_of_kind(one).get(subject)
-        if one is kind:
-            seen.append(
-                Disagreement.of_period(one, subject, period.identity, facts=facts | more, amount=each.unit_value)
-            )
-        elif known is not None and known.facts.get("adjustment_id") == each.id:
-            over.append(one)
-    ctx.findings.settle(seen, examined={"invoice": {subject[1]}}, kinds=over, at=ctx.clock())
+    seen = []
+    if kind is not None:
+        seen = [Disagreement.of_period(kind, subject, period.identity, facts=facts | more, amount=each.unit_value)]
+    ctx.findings.settle(seen, examined={SUBJECT: {each.id}}, kinds=LEFT_OUT, at=ctx.clock())
 
 
 def _rule_body(each: Adjustment, terms: RuleTerms, day: date) -> dict[str, Any]:
