@@ -97,7 +97,7 @@ def _day_quantity(terms: Mapping[str, Any], issue_date: date, parcel: int) -> da
     days = min(terms["day_quantity"] or 0, 3650)
     if not terms.get("only_business_days"):
         return add_months(issue_date + timedelta(days=days), parcel)
-    return next_business_day(add_months(add_business_days(issue_date, days), parcel))
+    return next_business_day(add_business_days(add_months(issue_date, parcel), days))
 
 
 def _fixed_day_and_month_quantity(terms: Mapping[str, Any], issue_date: date, parcel: int) -> date:

@@ -52,7 +52,8 @@ class Charge:
         day_number: day of the month, 1-31, for the two fixed-day types.
         day_quantity: days after the issue date, 0 or more, for `day_quantity`.
         month_quantity: months after the issue date's month, 0 or more, for `fixed_day_and_month_quantity`.
-        only_business_days: no due date falls on a day on which banks are closed.
+        only_business_days: `day_quantity` counts business days, `last_day_of_month` is the month's last one; a fixed
+            day is not touched by it.
         parcel_number: number of receivables, one month apart; None is one.
 
     Raises:
@@ -152,11 +153,12 @@ def due_dates(charge: Charge, issue_date: date, own_holidays: Collection[date] =
             return tuple(last_business_day_of_month(day, own_holidays) if business else day for day in days)
         case ChargeType.DAY_QUANTITY if business:
             counted = [add_months(issue_date, k) for k in parcels]
-            days = [add_business_days(day, charge.day_quantity or 0, own_holidays) for day in counted]
+            later_days = (add_business_days(day, charge.day_quantity or 0, own_holidays) for day in counted)
+            days = [next_business_day(day, own_holidays) for day in later_days]  # 0 days after a closed one
         case ChargeType.DAY_QUANTITY:
             later = add_days(issue_date, charge.day_quantity or 0)
             days = [add_months(later, k) for k in parcels]
-    return tuple(next_business_day(day, own_holidays) for day in days) if business else tuple(days)
+    return tuple(days)
 
 
 def percentages(parcels: int) -> tuple[Decimal, ...]:
