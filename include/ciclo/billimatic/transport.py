@@ -72,7 +72,7 @@ class Reply:
 
 def error_for(reply: Reply) -> ApiError | None:
     """Return the error that the status of an answer stands for, or None for success."""
-    if reply.is_foreign and reply.status in _WORDS_OF_THE_API:
+    if reply.is_foreign and 400 <= reply.status < 500 and reply.status not in _WITHOUT_WORDS:
         return reply.unreadable(Text(N_("the answer is not the API's own: a proxy or a maintenance page, perhaps")))
     if reply.status in _FAILURES:
         return _FAILURES[reply.status](reply)
@@ -175,8 +175,8 @@ def _server_failed(reply: Reply) -> ApiError:
     return OutcomeUnknownError(reason, **reply.coordinates(), retry_after=reply.retry_after)
 
 
-_WORDS_OF_THE_API = {400, 404, 410, 422}
-"""By which the API says something of what it holds: believed only where it is the API that speaks."""
+_WITHOUT_WORDS = {401, 408, 429}
+"""Refusals that mean the same whoever answers; every other is believed only where it is the API that speaks."""
 _FAILURES = {
     400: _bad_request,
     401: _unauthenticated,
