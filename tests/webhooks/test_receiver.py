@@ -82,7 +82,8 @@ def test_an_event_of_a_receivable_names_its_invoice(receiver, recorded):
 
 
 @pytest.mark.parametrize(
-    ("object_id", "invoice_id"), [(180001, 180001), ("180001", 180001), (" 180001 ", 180001), ("id-do-objeto", None)]
+    ("object_id", "invoice_id"),
+    [(180001, 180001), ("180001", 180001), (" 180001 ", 180001), ("id-do-objeto", None)],
 )
 def test_an_id_may_be_a_number_or_a_string_and_a_word_that_is_none_names_no_invoice(
     receiver, recorded, object_id, invoice_id
@@ -207,6 +208,10 @@ def test_the_probe_is_answered_and_records_nothing(receiver, recorded, signed):
     [
         b"", b"[]", b"null", b"not json", b"[" * 60_000, b'{"test": false}', b"{}", b'{"event": "emit"}', b"\xff\xfe",
         json.dumps(EVENT | {"object_id": "x" * 101}).encode(), json.dumps(EVENT | {"object_id": 2**70}).encode(),
+        json.dumps(EVENT | {"object_id": True}).encode(), json.dumps(EVENT | {"contract_id": False}).encode(),
+        json.dumps(EVENT | {"object_id": 1.5}).encode(), json.dumps(EVENT | {"object_id": float("nan")}).encode(),
+        json.dumps(EVENT | {"object_id": {"id": 1}}).encode(), json.dumps(EVENT | {"object_id": [1]}).encode(),
+        json.dumps(EVENT | {"object_id": "9" * 60}).encode(), b'{"event": "emit", "object_id": ' + b"9" * 5000 + b"}",
         json.dumps(EVENT | {"object_id": -1}).encode(), json.dumps(EVENT | {"event": "x" * 101}).encode(),
     ],
 )  # fmt: skip

@@ -221,10 +221,13 @@ _LONGEST_WORD = 100
 
 
 def _read_id(value: Any) -> Any:
+    if isinstance(value, bool):  # to Python, true is 1
+        msg = "is no id"
+        raise ValueError(msg)  # noqa: TRY004 - as above
     if not isinstance(value, str):
         return value
     word = value.strip()
-    if word.lstrip("+-").isdecimal():
+    if word.isascii() and word.lstrip("+-").isdecimal():
         return word
     if len(word) > _LONGEST_WORD or not word.isprintable():
         msg = "is no id"
