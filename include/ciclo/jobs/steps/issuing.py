@@ -26,7 +26,7 @@ from ciclo.jobs.backfill import (
     keep_plan,
     why_ask,
 )
-from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext, is_armed
+from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext, is_armed, responsible_from
 from ciclo.jobs.issuing.adopt import DECIDED_BY_A_PERSON, adopt_existing
 from ciclo.jobs.issuing.ahead import follow_ahead, scopes_ahead
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
@@ -52,17 +52,32 @@ def prepare_invoices(job: JobContext, run: Run) -> Counts:
 
     Refuses a day whose month was never expanded: an empty ledger proves nothing. The contracts that have something due
     are read first, so that what is issued comes from the reading of the same run. What quantities are missing for the
-    days to come is asked for.
+    days to come is asked for. What was left planned before the window is looked for: nothing is created for it, but an
+    invoice that the vendor has of it is taken over.
     """
     require_expansion(job, run.window.last_day)
     _ask_for_quantities(job, run)
     if run.sends(job):
         complements = bill_complements(job, run.scope, run.settings.issue_options)
         log.info("differences billed by themselves: %s", complements.counts())
+    left = _left_planned(job, run) if run.sends(job) else None
     if not run.dry_run:
-        readings = read_due(job, job.periods.open_contracts(run.scope), today=run.today)
+        due, late = job.periods.open_contracts(run.scope), job.periods.planned(left) if left is not None else []
+        readings = read_due(job, sorted({*due, *(each.contract_id for each in late)}), today=run.today)
         log.info("read %d contracts with something due, %d cannot be read", len(readings.read), len(readings.unread))
-    return _settle(job, run)
+    counts = _settle(job, run)
+    if left is not None:
+        adopted = adopt_existing(job, left, run.settings.issue_options, owner=run.owner)
+        log.info("left planned before %s: %s", run.window.start, adopted.counts())
+    return counts
+
+
+def _left_planned(job: JobContext, run: Run) -> Scope | None:
+    """Return the days for which Ciclo is responsible that lie before a run's; None where a person gave the dates."""
+    since = responsible_from(job)
+    if run.dated or since is None or since >= run.window.start:
+        return None
+    return replace(run.scope, window=DateRange(since, run.window.start))
 
 
 def _ask_for_quantities(job: JobContext, run: Run) -> None:
@@ -258,9 +273,9 @@ def _of_plan(job: JobContext, run: Run) -> tuple[Scope, IssueOptions]:
 def scopes_decided(ctx: JobContext, scope: Scope) -> list[Scope]:
     """Return what is planned by a person's word before a scope's first day, as scopes of their own. Commits.
 
-    What was merely left planned longer than `catch_up_days` is overdue and waits for `bill_range`: nobody has looked at
-    it. What a person released, planned again, said to bill again or freed of an invoice that is not its own is billed
-    by the next run, however old it is.
+    What was merely left planned longer than `catch_up_days` and is not at the vendor is overdue and waits for
+    `bill_range`. What a person released, planned again, said to bill again or freed of an invoice that is not its own
+    is billed by the next run, however old it is.
     """
     found = []
     for each in ctx.periods.decided_before(scope, DECIDED_BY_A_PERSON):
