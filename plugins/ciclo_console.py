@@ -17,7 +17,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 
 from ciclo.console import User, create_app
 from ciclo.ledger.letters import LetterStyle
-from ciclo.locale import PORTUGUESE
+from ciclo.locale import PORTUGUESE, closest
 from ciclo.webhooks import create_webhook_app
 
 _may_trigger = requires_access_dag("POST", DagAccessEntity.RUN, "issue_invoices")
@@ -45,7 +45,9 @@ def make_console() -> FastAPI:
         current_user=current_user,
         can_act=can_act,
         secret=conf.get("api", "secret_key"),
-        letters=LetterStyle(Path(template) if template else None, os.environ.get("CICLO_LOCALE") or PORTUGUESE),
+        letters=LetterStyle(
+            Path(template) if template else None, closest(os.environ.get("CICLO_LOCALE")) or PORTUGUESE
+        ),
         vendor_page=os.environ.get("CICLO_VENDOR_PAGE"),
     )
 

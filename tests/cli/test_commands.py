@@ -134,7 +134,7 @@ def test_db_upgrade_makes_a_ledger_that_can_be_opened(ciclo, tmp_path, monkeypat
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     monkeypatch.setenv("CICLO_LEDGER_URL", url)
     code, out, _ = ciclo("db", "upgrade")
-    assert (code, out) == (0, "The ledger (sqlite) is at migration 0016.\n")
+    assert (code, out) == (0, "The ledger (sqlite) is at migration 0017.\n")
     with ledger_session(url):
         pass
 

@@ -34,6 +34,14 @@ def test_an_account_is_looked_at_without_a_write(doctor, box):
     assert "Fulano" not in out
 
 
+def test_a_refused_setting_of_the_console_is_named(doctor, monkeypatch):
+    monkeypatch.setenv("CICLO_VENDOR_PAGE", "https://ana:s3cret@vendor.example/{invoice}")
+    code, out, _ = doctor()
+    assert (code, "s3cret" in out) == (1, False)
+    assert "CICLO_VENDOR_PAGE is refused: it holds a user's name or password." in out
+    assert len(_report(doctor("--json")[1])["settings"]) == 1
+
+
 def test_what_is_new_is_reported_once(ciclo, tmp_path, monkeypatch):
     monkeypatch.setenv("CICLO_TOKEN", TOKEN)
     odd = contract(10, name="Fulano de Tal", status="suspended")

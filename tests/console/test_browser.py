@@ -160,6 +160,46 @@ def test_everything_works_without_scripts(browser, own_site, own_year):
     assert state_of(own_year, PARKED) == "planned"
 
 
+def test_the_form_of_an_adjustment_asks_only_for_what_its_kind_takes(browser, site):
+    fields = ("service", "quantity", "unit_value", "amount", "percent", "first_day", "last_day", "description")
+
+    def shown(page: Page) -> set[str]:
+        form = page.locator("form", has=page.locator("select[name=kind]"))
+        found = {name: form.locator(f"[name={name}]") for name in fields}
+        assert all(each.is_enabled() == each.is_visible() for each in found.values())
+        return {name for name, each in found.items() if each.is_visible()}
+
+    takes = {
+        "quantity": {"service", "quantity"},
+        "discount": {"service", "amount", "percent"},
+        "line": {"service", "quantity", "unit_value"},
+        "prorate": {"first_day", "last_day"},
+        "skip": set(),
+    }
+    with visit(browser) as context:
+        page = context.new_page()
+        page.goto(f"{site}/periods/{PARKED}/adjust")
+        for kind, wanted in takes.items():
+            page.select_option("select[name=kind]", kind)
+            assert shown(page) == wanted | {"description"}
+        assert page.locator(".needs").first.is_hidden()
+    with visit(browser, java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(f"{site}/periods/{PARKED}/adjust")
+        assert shown(page) == set(fields)
+        assert "Discount" in page.locator("label", has=page.locator("[name=percent]")).inner_text()
+
+
+def test_the_rows_of_what_if_stand_below_each_other_on_a_phone(browser, site):
+    with visit(browser, viewport={"width": 390, "height": 800}) as context:
+        page = context.new_page()
+        page.goto(f"{site}/price-updates/what-if?index=ipca&cap=5")
+        region = page.locator(".scroll", has=page.locator("table.stacked"))
+        assert region.evaluate("one => one.scrollWidth - one.clientWidth") <= 0
+        assert page.locator("table.stacked tbody tr").count() > 5
+        assert not violations(page)
+
+
 def test_a_filter_applies_at_once_and_leaves_a_short_address(browser, site):
     with visit(browser) as context:
         page = context.new_page()

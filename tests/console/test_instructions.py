@@ -1,11 +1,11 @@
 """Instructions in the console: what can be asked for, once; what is taken back; who may not."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ciclo.ledger.database import open_engine
-from ciclo.ledger.tables import Instruction, Receivable
+from ciclo.ledger.tables import Instruction, Invoice, Receivable
 from console.conftest import token_in
 
 
@@ -62,6 +62,24 @@ def test_what_is_received_can_be_undone_and_what_is_not_issued_be_approved_or_bl
         page = operator.get(f"/invoices/{line.invoice_id}/instructions").text
         for label in ("Approve</button>", "Block</button>", "Create boletos</button>"):
             assert label in page
+
+
+@pytest.mark.parametrize(
+    ("approval", "offered", "said"),
+    [("approved", {"Block"}, "Approved"), ("blocked", {"Approve"}, "Blocked"), (None, {"Approve", "Block"}, None)],
+)
+def test_of_approve_and_block_that_is_offered_which_the_vendors_answer_leaves(
+    acting, own_year, approval, offered, said
+):
+    engine = open_engine(own_year)
+    with engine.begin() as connection:
+        changed = update(Invoice).where(Invoice.invoice_id == 80_014)
+        connection.execute(changed.values(state="to_emit", approval_status=approval))
+    engine.dispose()
+    page = acting.get("/invoices/80014/instructions").text
+    assert {name for name in ("Approve", "Block") if f"{name}</button>" in page} == offered
+    assert ("The vendor has not said whether it is approved" in page) == (approval is None)
+    assert said is None or f"<dt>Approval</dt><dd>{said}</dd>" in page
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def test_the_grid_holds_every_period_of_its_rules_in_its_window(year):
 def test_the_grid_finds_the_rules_with_a_state(year):
     window = DateRange(date(2025, 1, 1), date(2025, 12, 1))
 
-    page, _ = periods.grid(year, ORGANIZATION, periods.GridFilter(window, state="parked"), PageRequest())
+    page, _ = periods.grid(year, ORGANIZATION, periods.GridFilter(window, states=("parked",)), PageRequest())
 
     assert page.total == 1
 

@@ -133,9 +133,24 @@ def test_an_invoice_whose_contract_is_not_known_has_a_page_only_if_its_address_n
         "https://vendor.example/a b/{invoice}",
     ],
 )
-def test_what_is_no_address_of_an_invoices_page_is_refused_by_the_settings_name(template):
+def test_what_is_no_address_of_an_invoices_page_is_refused_by_the_settings_name(template, caplog):
     with pytest.raises(VendorPageError, match=r"CICLO_VENDOR_PAGE is refused: .+ or leave it empty") as refused:
         vendor_page(template)
     assert "s3cret" not in str(refused.value)
-    with pytest.raises(VendorPageError, match="CICLO_VENDOR_PAGE"):
-        create_app(current_user=current_user, can_act=can_act, ledger_url="sqlite://", vendor_page=template)
+    create_app(current_user=current_user, can_act=can_act, ledger_url="sqlite://", vendor_page=template)
+    assert "CICLO_VENDOR_PAGE is refused" in caplog.text
+    assert "s3cret" not in caplog.text
+
+
+def test_a_refused_address_costs_its_links_alone_and_is_said_to_whoever_may_act(own_year, invoice):
+    with console(own_year, "https://ana:s3cret@vendor.example/{invoice}") as client:
+        for path, documents in tables(invoice).items():
+            page = client.get(path)
+            assert page.status_code == 200
+            assert "At the vendor</a>" not in page.text
+            assert "CICLO_VENDOR_PAGE is refused: it holds a user&#39;s name or password." in page.text
+            assert "s3cret" not in page.text
+            assert documents <= links(page.text).keys(), path
+        spoken = client.get("/", headers={"cookie": "ciclo_language=pt_BR"}).text
+        assert "CICLO_VENDOR_PAGE foi recusado: " in spoken
+        assert "CICLO_VENDOR_PAGE" not in client.get("/", headers={"x-user": "viewer"}).text

@@ -203,6 +203,8 @@ def test_what_waits_is_counted_and_filtered_by_kind(operator):
 def test_the_forecast_says_what_is_to_come(operator):
     page = operator.get("/forecast").text
 
+    assert "<td>11/2025</td>" in page
+    assert "2025-11" not in page
     assert "8.950,00" in page
     assert "104,50" in page
     assert "IGP-M 0.4 %" in page or "IGP-M 0,4 %" in page

@@ -45,7 +45,8 @@ def doctor(
 ) -> None:
     """Compare the API's answers with what Ciclo knows: fields, words and nulls never seen before.
 
-    Shows no value of a customer's. The exit code is 1 if there is something new or something could not be read.
+    Shows no value of a customer's, and names a setting of the console that is refused. The exit code is 1 if there is
+    something new, something that could not be read or such a setting.
     """
     from ciclo.billimatic.drift import survey  # noqa: PLC0415 - a command loads only what it needs
     from ciclo.http.errors import ApiError  # noqa: PLC0415
@@ -61,9 +62,11 @@ def doctor(
     new = [drift for drift in sorted(found.drifts) if str(drift) not in known]
     if seen is not None:
         seen.write_text(json.dumps(sorted({*known, *map(str, new)}), indent=2, ensure_ascii=False), "utf-8")
+    settings = _refused_settings()
     if as_json:
         document = {
             "healthy": healthy,
+            "settings": settings,
             "records": found.records,
             "new": [{"kind": drift.kind, "path": drift.path, "word": drift.word} for drift in new],
             "failures": found.failures,
@@ -74,10 +77,10 @@ def doctor(
         state = _("health check: ok") if healthy else _("health check: not ok")
         seen_text = _("looked at {what}").format(what=looked_at or _("nothing"))
         typer.echo(f"{state}; {seen_text}")
-        for line in (*map(str, new), *found.failures):
+        for line in (*settings, *map(str, new), *found.failures):
             typer.echo(line)
         typer.echo(_("{new} new, {failed} not read").format(new=len(new), failed=len(found.failures)))
-    if new or found.failures:
+    if new or found.failures or settings:
         raise typer.Exit(1)
 
 
@@ -130,6 +133,17 @@ def central_bank(url: str) -> "SgsClient":
 
     bank = url if url.startswith("http://") else SGS
     return SgsClient(base_url=bank, timeout=PATIENCE, retries=RetryRules(attempts=1))
+
+
+def _refused_settings() -> list[str]:
+    """Say what is wrong with the console's settings here: it goes on without what they are for."""
+    from ciclo.console.vendor_page import VARIABLE, VendorPageError, vendor_page  # noqa: PLC0415 - as above
+
+    try:
+        vendor_page(os.environ.get(VARIABLE))
+    except VendorPageError as error:
+        return [str(error)]
+    return []
 
 
 def _is_healthy(api: "BillimaticClient") -> bool:

@@ -3,6 +3,7 @@
 Nothing is opened on import or on creation, and no route answers before the injected dependencies agreed.
 """
 
+import logging
 import secrets as random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -15,8 +16,11 @@ from ciclo.console.languages import ReadersLanguage
 from ciclo.console.pages import add_error_pages, environment
 from ciclo.console.routes import ROUTERS
 from ciclo.console.security import SecurityHeaders, TokenSigner, User, remember_viewer
+from ciclo.console.vendor_page import VendorPageError
 from ciclo.console.vendor_page import vendor_page as read_vendor_page
 from ciclo.ledger.letters import LetterStyle
+
+log = logging.getLogger("ciclo.console")
 
 
 def _now() -> datetime:
@@ -45,9 +49,7 @@ def create_app(
         clock: tells the present instant.
         letters: how letters to customers are written. Default: by the template that ships, in Portuguese.
         vendor_page: address of an invoice's page at the vendor, with `{contract}` and `{invoice}`. Default: no link.
-
-    Raises:
-        VendorPageError: `vendor_page` is no such address.
+            What is no such address costs the links alone: it is logged, and said on every page to whoever may act.
     """
     signer = TokenSigner(secret or random.token_hex(32))
 
@@ -66,7 +68,12 @@ def create_app(
     app.state.ledger = Ledger(ledger_url)
     app.state.clock = clock
     app.state.letters = letters or LetterStyle()
-    app.state.templates = environment(read_vendor_page(vendor_page))
+    app.state.templates, app.state.problem = environment(), None
+    try:
+        app.state.templates.globals["vendor_page"] = read_vendor_page(vendor_page)
+    except VendorPageError as error:
+        app.state.problem = error
+        log.error("%s", error)  # noqa: TRY400 - the message says it all
     app.add_middleware(ReadersLanguage)
     app.add_middleware(SecurityHeaders)
     add_error_pages(app)

@@ -30,6 +30,7 @@ from ciclo.locale import N_, _, language, ngettext
 NOTHING = "—"
 _AMOUNT = re.compile(r"-?\d+\.\d\d", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_MONTH = re.compile(r"\d{4}-\d\d", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:", re.ASCII)
 _SWAP = str.maketrans(",.", ".,")
 
@@ -72,6 +73,11 @@ def day(value: date | None) -> str:
 def month(value: date | None) -> str:
     """`03/2025`."""
     return NOTHING if value is None else f"{value:%m/%Y}"
+
+
+def iso_month(text: str | None) -> str:
+    """Write a month that a document holds as `2025-03`; what is no month stays as it is."""
+    return plain_words(text) if text else NOTHING
 
 
 def month_name(value: date) -> str:
@@ -118,6 +124,8 @@ def _text_entry(text: str) -> str:
         return brl(Decimal(text))
     if _DAY.fullmatch(text):
         return day(date.fromisoformat(text))
+    if _MONTH.fullmatch(text):
+        return iso_month(text)
     return iso_instant(text) if _INSTANT.match(text) else text
 
 
@@ -254,6 +262,7 @@ FILTERS = {
     "day": day,
     "month": month,
     "month_name": month_name,
+    "iso_month": iso_month,
     "instant": instant,
     "iso_instant": iso_instant,
     "entry": entry,
@@ -298,6 +307,9 @@ MARKS = {
     "active": Mark(N_("Active"), "check", "success"),
     "inactive": Mark(N_("Inactive"), "cross", "muted"),
     "asked": Mark(N_("Asked for"), "circle", "planned"),
+    "approved": Mark(N_("Approved"), "check", "success"),
+    "blocked": Mark(N_("Blocked"), "hand", "failed"),
+    "not_cancelled": Mark(N_("Not cancelled"), "circle", "muted"),
     "no_address": Mark(N_("No address"), "alert", "failed"),
     "failed": Mark(N_("Not taken"), "alert", "failed"),
     "sending": Mark(N_("Being sent"), "up", "running"),

@@ -39,7 +39,6 @@ from ciclo.console.formats import (
 )
 from ciclo.console.languages import choices, html_language
 from ciclo.console.security import CSRF_FIELD, Viewer, ViewerDep, remember_browser
-from ciclo.console.vendor_page import VendorPage
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.errors import DomainError, IllegalTransition
 from ciclo.domain.price_index import PriceIndex
@@ -176,8 +175,8 @@ def static_version() -> str:
     return digest.hexdigest()[:12]
 
 
-def environment(vendor_page: VendorPage | None = None) -> Environment:
-    """Make the template environment; with the address of invoices' pages at the vendor, these are linked to."""
+def environment() -> Environment:
+    """Make the template environment; where `vendor_page` is set in it, invoices are linked to their pages there."""
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=select_autoescape(default=True, default_for_string=True),
@@ -204,7 +203,7 @@ def environment(vendor_page: VendorPage | None = None) -> Environment:
         "csrf_field": CSRF_FIELD,
         "html_language": html_language,
         "version": static_version(),
-        "vendor_page": vendor_page,
+        "vendor_page": None,
     }
     return made
 
@@ -221,6 +220,7 @@ def render(view: View, template: str, *, tab: str, status: int = 200, **context:
         "today": view.today,
         "bare": False,
         "languages": choices(view.request),
+        "problem_of_setting": view.request.app.state.problem if view.viewer.may_act else None,
         "documents_of": partial(documents_of, view.session, view.organization_id),
     }
     if not template.startswith("_"):

@@ -13,12 +13,12 @@ CONTRACT, INVOICE = "{contract}", "{invoice}"
 
 
 class VendorPageError(ValueError):
-    """The setting is no address of an invoice's page. The message holds no piece of it."""
+    """The setting is no address of an invoice's page. The message, in the reader's language, holds no piece of it."""
 
-    def __init__(self, why: str) -> None:
+    def __str__(self) -> str:
         text = _("{variable} is refused: {why}. Write an address such as {example}, or leave it empty.")
         example = "https://vendor.example/contracts/{contract}/invoices/{invoice}"
-        super().__init__(text.format(variable=VARIABLE, why=_(why), example=example))
+        return text.format(variable=VARIABLE, why=_(str(self.args[0])), example=example)
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,11 @@ _ALLOWED: dict[AdjustmentKind, frozenset[str]] = {kind: frozenset({"description"
 }
 
 
+def kinds_with(field: str) -> tuple[AdjustmentKind, ...]:
+    """Return the kinds of adjustments that may have a field, `service` or `days` for instance."""
+    return tuple(kind for kind in AdjustmentKind if field in _NEEDED[kind] | _ALLOWED[kind])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BilledLine:
     """A service of an invoice. `unit_value` and `value` are BRL.

@@ -403,12 +403,16 @@ class _Words(string.Formatter):
                     for name, (was, now) in value.items()
                 )
             case "list":
-                return ", ".join(map(str, [value] if isinstance(value, str | int) else value))
+                return ", ".join(map(_listed, [value] if isinstance(value, str | int) else value))
             case _:
                 return plain_words(value)
 
 
 WORDS = _Words()
+
+
+def _listed(value: object) -> str:
+    return _month(value) if _A_MONTH.fullmatch(str(value)) else str(value)
 
 
 def _month(value: object) -> str:
@@ -526,11 +530,13 @@ def side_words(side: str | None) -> str:
     return plain_words(_(side))
 
 
+_A_MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])", re.ASCII)
+_MONTHS = re.compile(rf"{_A_MONTH.pattern}(?:, {_A_MONTH.pattern})*", re.ASCII)
 _DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d:\d\d)\S*)?", re.ASCII)
 
 
 def plain_words(value: object) -> str:
-    """Write a fact for which no form is asked: days as the language writes them.
+    """Write a fact for which no form is asked: days as the language writes them, months as `10/2025`.
 
     A reason, a finding, a line of a proof and a text, as they stand in a document, are put into their own words.
     """
@@ -544,9 +550,12 @@ def plain_words(value: object) -> str:
                 return said_of_line(value)
             case _:
                 return str(Text.of(value))
-    if language() == ENGLISH:
-        return str(value)
-    return _DAY.sub(lambda day: f"{day[3]}/{day[2]}/{day[1]}{f' {day[4]}' if day[4] else ''}", str(value))
+    text = str(value)
+    if _MONTHS.fullmatch(text):
+        text = ", ".join(map(_month, text.split(", ")))
+    elif language() != ENGLISH:
+        text = _DAY.sub(lambda day: f"{day[3]}/{day[2]}/{day[1]}{f' {day[4]}' if day[4] else ''}", text)
+    return text
 
 
 _NAMED = (

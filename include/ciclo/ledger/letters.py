@@ -2,7 +2,8 @@
 
 A company may have a template of its own, a Jinja2 file that becomes the whole page. It is rendered in a sandbox:
 it sees the facts of the letter and nothing else, includes no other file, and whatever it writes is escaped. It may set
-`subject`. What it gets is `letter` (`ciclo.domain.letter.Letter`) and the filters `brl`, `day`, `month`, `number`.
+`subject`. What it gets is `letter` (`ciclo.domain.letter.Letter`), the filters `brl`, `day`, `month`, `number`, and
+`style`, the style sheet of the templates that ship.
 """
 
 from collections.abc import Sequence
@@ -63,7 +64,9 @@ class LetterStyle:
             )
             environment.filters |= {"brl": brl, "day": _day, "month": "{:%m/%Y}".format, "number": _number}
             try:
-                made = environment.from_string(path.read_text(encoding="utf-8")).make_module({"letter": letter})
+                style = (TEMPLATES / "letter.css").read_text(encoding="utf-8")
+                template = environment.from_string(path.read_text(encoding="utf-8"))
+                made = template.make_module({"letter": letter, "style": style})
                 subject, page = str(getattr(made, "subject", "")), str(made)
             except (OSError, UnicodeError, TemplateError, ArithmeticError, TypeError, ValueError) as error:
                 raise LetterTemplateError(path, error) from error

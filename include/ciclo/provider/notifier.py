@@ -130,7 +130,8 @@ class BillingNotifier(BaseNotifier):
         from airflow.providers.smtp.hooks.smtp import SmtpHook  # noqa: PLC0415 - only where there are recipients
 
         items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-        page = f"<html><body><h3>{escape(subject)}</h3><ul>{items}</ul></body></html>"
+        style = "overflow-wrap: anywhere"
+        page = f'<html><body style="{style}"><h3>{escape(subject)}</h3><ul>{items}</ul></body></html>'
         with SmtpHook(smtp_conn_id=self.smtp_conn_id) as smtp:
             smtp.send_email_smtp(to=self.to, subject=subject, html_content=page, from_email=self.from_email)
 

@@ -16,7 +16,7 @@ from ciclo.failpoints import FailpointReached
 from ciclo.jobs.context import ClaimOptions, LeaseTooShortError
 from ciclo.jobs.reconciliation.instruct import PATIENCE, carry_out
 from ciclo.ledger.actions import NoSuchRow, NotPossible, Receipt, UnusableNote, instruct, withdraw_instruction
-from ciclo.ledger.tables import Finding, Instruction
+from ciclo.ledger.tables import Finding, Instruction, Invoice
 from company import TODAY, company, rule
 
 K = InstructionKind
@@ -123,6 +123,18 @@ def test_a_receipt_is_undone_and_recorded_again(office):
     assert office.run().done == 1
     assert office.states == ["done"] * 3
     assert (office.told("receive"), office.told("undo_receipt")) == (2, 1)
+
+
+def test_the_ledger_knows_of_an_approval_what_the_vendor_said_last(office, reconciled):
+    def known():
+        office.ctx.session.expire_all()
+        return office.ctx.session.get(Invoice, (office.ctx.organization_id, office.planned)).approval_status
+
+    assert known() == "approved"
+    office.ask(K.BLOCK)
+    office.run()
+    reconciled(office.ctx)
+    assert known() == "blocked"
 
 
 def test_an_invoice_is_blocked_and_approved(office):

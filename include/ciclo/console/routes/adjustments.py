@@ -16,7 +16,7 @@ from ciclo.console.pages import AsFile, PageDep, View, ViewDep, render, table
 from ciclo.console.routes.actions import PerformDep
 from ciclo.console.routes.parameters import MonthParam, OptionalId, RowId, UnreadableField, typed_number
 from ciclo.console.security import FormDep
-from ciclo.domain.adjustments import AdjustmentKind
+from ciclo.domain.adjustments import AdjustmentKind, kinds_with
 from ciclo.domain.errors import DomainError
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.wording import state_words
@@ -186,6 +186,7 @@ def _page(
         found=found,
         fields=fields,
         kinds=[kind.value for kind in AdjustmentKind],
+        kinds_with=kinds_with,
         problem=problem,
         bill=bill_of(view.session, view.organization_id, row),
         before=before,

@@ -63,11 +63,16 @@ def _read(value: Any, name: str = "") -> Any:
 def _chart(months: list[dict[str, Any]]) -> Chart:
     titles = [
         _("{month}: {billed} billed, {stopped} stopped").format(
-            month=each["month"], billed=formats.brl(each["billed"]), stopped=formats.brl(each["stopped"])
+            month=formats.iso_month(each["month"]),
+            billed=formats.brl(each["billed"]),
+            stopped=formats.brl(each["stopped"]),
         )
         for each in months
     ]
     what_if = [each["what_if"] for each in months]
     return bars_and_line(
-        [each["month"] for each in months], [each["billed"] for each in months], what_if, titles=titles
+        [formats.iso_month(each["month"]) for each in months],
+        [each["billed"] for each in months],
+        what_if,
+        titles=titles,
     )

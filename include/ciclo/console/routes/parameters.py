@@ -63,6 +63,8 @@ MonthParam = Annotated[date | None, BeforeValidator(_month), Query(description="
 DayParam = Annotated[date | None, BeforeValidator(_empty_is_none), Query(ge=date(1990, 1, 1), le=date(2200, 1, 1))]
 TextParam = Annotated[str, BeforeValidator(_storable), Query(max_length=100)]
 StateParam = Annotated[PeriodState | None, BeforeValidator(_empty_is_none), Query()]
+ListedState = Annotated[PeriodState | Literal["not_cancelled"] | None, BeforeValidator(_empty_is_none), Query()]
+"""A state of periods, or all but cancelled."""
 NfseParam = Annotated[NfseFilter | None, BeforeValidator(_empty_is_none), Query()]
 IndexParam = Annotated[PriceIndex | None, BeforeValidator(_empty_is_none), Query()]
 NameParam = Annotated[str, BeforeValidator(_storable), Query(min_length=1, max_length=250)]

@@ -11,16 +11,17 @@ from ciclo.console.pages import AsFile, PageDep, ViewDep, render, table
 from ciclo.console.routes.months import chosen_month
 from ciclo.console.routes.parameters import (
     IndexParam,
+    ListedState,
     MonthParam,
     Months,
     NfseParam,
     OptionalId,
     RowId,
-    StateParam,
     TextParam,
 )
 from ciclo.domain.calendar import add_months
 from ciclo.domain.recurrence import DateRange
+from ciclo.domain.states import PeriodState
 from ciclo.domain.wording import said, state_words
 from ciclo.ledger.actions import NoSuchRow
 from ciclo.ledger.queries.periods import GridFilter, PeriodFilter, grid, period_listing, period_page
@@ -54,7 +55,7 @@ class PeriodQuery:
     months: Months = 12
     contract: OptionalId = None
     rule: OptionalId = None
-    state: StateParam = None
+    state: ListedState = None
     index: IndexParam = None
     nfse: NfseParam = None
     q: TextParam = ""
@@ -64,6 +65,13 @@ class PeriodQuery:
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         months = {"month": self.month and f"{self.month:%Y-%m}", "until": self.until and f"{self.until:%Y-%m}"}
         return given | months | {"months": self.months if self.months != 12 else None}
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The states that are shown; none means all."""
+        if self.state == "not_cancelled":
+            return tuple(state.value for state in PeriodState if state != PeriodState.CANCELLED)
+        return (self.state,) if self.state else ()
 
     @property
     def window(self) -> DateRange | None:
@@ -83,7 +91,7 @@ def show_grid(view: ViewDep, request: PageDep, query: QueryDep) -> HTMLResponse:
     last = chosen_month(view, query.month)
     columns = [add_months(last, number) for number in range(1 - query.months, 1)]
     window = DateRange(columns[0], add_months(last, 1))
-    wanted = GridFilter(window, query.contract, query.state, query.index, query.q.strip())
+    wanted = GridFilter(window, query.contract, query.states, query.index, query.q.strip())
     page, rows = grid(view.session, view.organization_id, wanted, request)
     filters = query.shown()
     rules = table(view, page, "/periods", "rule", filters, exports=False)
@@ -94,9 +102,8 @@ def show_grid(view: ViewDep, request: PageDep, query: QueryDep) -> HTMLResponse:
 @router.get("/list")
 def list_periods(view: ViewDep, request: PageDep, query: QueryDep, as_file: AsFile) -> Response:
     """List periods, of all time or of some months, as a page or as a file."""
-    states = (query.state.value,) if query.state else ()
     wanted = PeriodFilter(
-        query.window, query.contract, query.rule, states, query.index, query.q.strip(), nfse=query.nfse
+        query.window, query.contract, query.rule, query.states, query.index, query.q.strip(), nfse=query.nfse
     )
     listing = period_listing(view.organization_id, wanted)
     if as_file:

@@ -63,11 +63,14 @@ class UpdateQuery:
     index: IndexParam = None
     contract: OptionalId = None
     rule: OptionalId = None
+    overdue: Annotated[bool, Query()] = False
     q: TextParam = ""
 
-    def filter(self) -> queries.UpdateFilter:
-        """Return what the page asks the ledger for."""
+    def filter(self, today: date) -> queries.UpdateFilter:
+        """Return what the page asks the ledger for; what is overdue lies before the month of `today`."""
         window = DateRange.month_of(self.month) if self.month else None
+        if self.overdue:
+            window = DateRange(date.min, first_of_month(today))
         states: dict[str, tuple[str, ...]] = {"open": queries.OPEN_STATES, "done": queries.DONE_STATES}
         wanted = states.get(self.show, ())
         return queries.UpdateFilter(window, wanted, self.index, self.contract, self.rule, self.q.strip())
@@ -81,9 +84,9 @@ def show_updates(
     listing: Listing[Any]
     columns: tuple[Column, ...]
     if query.show == "coming":
-        listing, columns = queries.coming_listing(view.organization_id, query.filter()), COMING
+        listing, columns = queries.coming_listing(view.organization_id, query.filter(view.today)), COMING
     else:
-        listing, columns = queries.execution_listing(view.organization_id, query.filter()), EXECUTED
+        listing, columns = queries.execution_listing(view.organization_id, query.filter(view.today)), EXECUTED
     if as_file:
         return csv_response(f"price-updates-{query.show}", columns, listing.every(view.session, request))
     filters = {field.name: getattr(query, field.name) for field in fields(query)}

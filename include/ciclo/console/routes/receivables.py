@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import HTMLResponse
@@ -10,13 +10,19 @@ from pydantic import BeforeValidator
 
 from ciclo.console.formats import Column, csv_response
 from ciclo.console.pages import AsFile, PageDep, ViewDep, render, table
-from ciclo.console.routes.parameters import DayParam, OptionalId, TextParam
+from ciclo.console.routes.parameters import DayParam, MonthParam, OptionalId, TextParam
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.receivables import AgeingBucket, ReceivableState
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.wording import state_words
 from ciclo.ledger.queries.months import Share
-from ciclo.ledger.queries.receivables import ReceivableFilter, ageing, collected, receivable_listing
+from ciclo.ledger.queries.receivables import (
+    NOT_CANCELLED,
+    ReceivableFilter,
+    ageing,
+    collected,
+    receivable_listing,
+)
 from ciclo.locale import N_
 
 router = APIRouter(prefix="/receivables")
@@ -27,8 +33,10 @@ def _none_if_empty(value: object) -> object:
     return None if value == "" else value
 
 
-BucketParam = Annotated[AgeingBucket | None, BeforeValidator(_none_if_empty), Query()]
-ReceivableStateParam = Annotated[ReceivableState | None, BeforeValidator(_none_if_empty), Query()]
+BucketParam = Annotated[AgeingBucket | Literal["late"] | None, BeforeValidator(_none_if_empty), Query()]
+ReceivableStateParam = Annotated[
+    ReceivableState | Literal["not_cancelled"] | None, BeforeValidator(_none_if_empty), Query()
+]
 
 COLUMNS = (
     Column(N_("Receivable"), lambda row: row.receivable_id),
@@ -54,16 +62,35 @@ class ReceivableQuery:
     state: ReceivableStateParam = None
     contract: OptionalId = None
     refused: Annotated[bool, Query()] = False
+    due: MonthParam = None
+    issued: MonthParam = None
+    on_time: Annotated[bool, Query()] = False
     q: TextParam = ""
 
     @property
-    def shown_state(self) -> ReceivableState | None:
+    def shown_state(self) -> str | None:
         """The state shown: what is owed, unless something else was asked for."""
-        return self.state or (None if self.bucket or self.refused else ReceivableState.TO_RECEIVE)
+        narrowed = self.bucket or self.refused or self.due or self.issued or self.on_time
+        return self.state or (None if narrowed else ReceivableState.TO_RECEIVE)
 
     def filter(self, today: date) -> ReceivableFilter:
         """Return the filter as of a day."""
-        return ReceivableFilter(today, self.shown_state, self.bucket, self.contract, self.refused, self.q.strip())
+        return ReceivableFilter(
+            today,
+            self.shown_state,
+            self.bucket,
+            self.contract,
+            self.refused,
+            self.q.strip(),
+            due=DateRange.month_of(self.due) if self.due else None,
+            issued=DateRange.month_of(self.issued) if self.issued else None,
+            on_time=self.on_time,
+        )
+
+    def shown(self) -> dict[str, Any]:
+        """Return the parameters as they are written in a URL."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return given | {"due": self.due and f"{self.due:%Y-%m}", "issued": self.issued and f"{self.issued:%Y-%m}"}
 
 
 @router.get("")
@@ -75,7 +102,7 @@ def show_receivables(
     listing = receivable_listing(view.organization_id, query.filter(today))
     if as_file:
         return csv_response("receivables", COLUMNS, listing.every(view.session, request))
-    filters = {field.name: getattr(query, field.name) for field in fields(query)}
+    filters = query.shown()
     buckets = ageing(view.session, view.organization_id, today)
     return render(
         view,
@@ -88,7 +115,7 @@ def show_receivables(
         owed=sum(buckets.values(), Share()),
         late=sum((share for name, share in buckets.items() if name != AgeingBucket.NOT_DUE), Share()),
         shown=query.shown_state,
-        states=tuple(ReceivableState),
+        states=(NOT_CANCELLED, *ReceivableState),
     )
 
 
@@ -99,4 +126,4 @@ def show_collected(view: ViewDep, as_of: DayParam = None) -> HTMLResponse:
     window = DateRange(add_months(this_month, 1 - _MONTHS_BACK), add_months(this_month, 1))
     months = collected(view.session, view.organization_id, window)
     template = "_collected.html" if view.partial else "collected.html"
-    return render(view, template, tab="receivables", collected=months)
+    return render(view, template, tab="receivables", collected=months, as_of=as_of)

@@ -1,9 +1,10 @@
 """What a Dag, a Dag run or a task instance touched: where Airflow's own pages link to."""
 
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from ciclo.console.formats import Column, csv_response
 from ciclo.console.pages import AsFile, PageDep, ViewDep, render, table
@@ -13,6 +14,7 @@ from ciclo.ledger.queries.trail import RunFilter, run_counts, run_listing
 from ciclo.locale import N_
 
 router = APIRouter()
+OptionalWord = Annotated[str | None, Query(max_length=40, pattern="^[a-z_]*$")]
 A_DAGS_TIME = timedelta(days=30)
 """How far back a Dag's own page looks; a run's page shows all of the run."""
 COLUMNS = (
@@ -30,31 +32,32 @@ COLUMNS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class RunQuery:
+    """Whose changes, and which of them are listed, as it stands in the URL; `bare` without the console's own tabs."""
+
+    dag_id: NameParam
+    run_id: OptionalName = None
+    task_id: OptionalName = None
+    map_index: Annotated[int | None, Query(ge=-1, le=1_000_000)] = None
+    subject: OptionalWord = None
+    to_state: OptionalWord = None
+    bare: Annotated[bool, Query()] = False
+
+
 @router.get("/runs")
-def show_run(
-    view: ViewDep,
-    request: PageDep,
-    as_file: AsFile,
-    dag_id: NameParam,
-    run_id: OptionalName = None,
-    task_id: OptionalName = None,
-    map_index: Annotated[int | None, Query(ge=-1, le=1_000_000)] = None,
-    bare: Annotated[bool, Query()] = False,  # noqa: FBT002 - a query parameter
-) -> Response:
-    """Show what changed, newest first, as a page or as a file; `bare` without the console's own tabs."""
-    mapped = map_index if map_index is not None and map_index >= 0 else None
-    since = None if run_id else view.now - A_DAGS_TIME
-    wanted = RunFilter(dag_id, run_id or None, task_id or None, mapped, since)
-    listing = run_listing(view.organization_id, wanted)
+def show_run(view: ViewDep, request: PageDep, as_file: AsFile, query: Annotated[RunQuery, Depends()]) -> Response:
+    """Show what changed, newest first, as a page or as a file; the counts are of all, whatever of it is listed."""
+    mapped = query.map_index if query.map_index is not None and query.map_index >= 0 else None
+    since = None if query.run_id else view.now - A_DAGS_TIME
+    wanted = RunFilter(query.dag_id, query.run_id or None, query.task_id or None, mapped, since)
+    listed = replace(wanted, subject=query.subject or None, to_state=query.to_state or None)
+    listing = run_listing(view.organization_id, listed)
     if as_file:
         return csv_response("changes", COLUMNS, listing.every(view.session, request))
-    filters: dict[str, Any] = {
-        "dag_id": dag_id,
-        "run_id": run_id,
-        "task_id": task_id,
-        "map_index": mapped,
-        "bare": bare,
-    }
+    filters = {field.name: getattr(query, field.name) for field in fields(query)} | {"map_index": mapped}
     changes = table(view, listing.page(view.session, request), "/runs", "change", filters)
     counts = run_counts(view.session, view.organization_id, wanted)
-    return render(view, "run.html", tab="run", table=changes, filters=filters, counts=counts, bare=bare, since=since)
+    return render(
+        view, "run.html", tab="run", table=changes, filters=filters, counts=counts, bare=query.bare, since=since
+    )

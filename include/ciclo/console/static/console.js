@@ -112,6 +112,20 @@
     setTimeout(() => { for (const field of event.target.elements) field.disabled = false; });
   });
 
+  /* -- a form that asks only for what the chosen kind takes ------------------------------------------------------- */
+
+  function fit(form) {
+    const kind = form.querySelector("select[data-chooses]").value;
+    form.classList.add("fitted");
+    for (const label of form.querySelectorAll("label[data-for]")) {
+      label.hidden = !label.dataset.for.split(" ").includes(kind);
+      for (const field of label.querySelectorAll("input, select")) field.disabled = label.hidden;
+    }
+  }
+  const choosing = document.querySelectorAll("select[data-chooses]");
+  for (const choice of choosing) choice.addEventListener("change", () => fit(choice.form));
+  window.addEventListener("pageshow", () => choosing.forEach((choice) => fit(choice.form))); // as the browser restores it
+
   /* -- running a Dag, by Airflow's own API with the user's own session ------------------------------------------- */
 
   document.addEventListener("click", async (event) => {

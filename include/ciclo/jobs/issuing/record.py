@@ -80,6 +80,7 @@ def invoice_row(organization_id: int, invoice: Invoice, found: Found | None, now
         "made_by": found.made_by.value if found else None,
         "created_at_vendor": invoice.created_at,
         "fatura_url": invoice.fatura_url,
+        "approval_status": invoice.approval_status,
         "nfse_wanted": bool(invoice.issue_nfse),
         "nfse_issued": bool(invoice.nfe_issued),
         "nfse_due": invoice.nfse_due,

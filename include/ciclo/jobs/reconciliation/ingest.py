@@ -41,7 +41,7 @@ LINE_FIELDS = (
     "gone_at",
 )  # fmt: skip
 _STATES = frozenset(ReceivableState)
-DOCUMENTS = ("fatura_url", "nfse_wanted", "nfse_issued", "nfse_due")
+DOCUMENTS = ("fatura_url", "approval_status", "nfse_wanted", "nfse_issued", "nfse_due")
 """Kept of an invoice beside `INVOICE_FIELDS`, without an entry in its history; of a receivable its boleto and its
 invoice's issue date."""
 

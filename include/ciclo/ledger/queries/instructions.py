@@ -26,6 +26,8 @@ class InvoiceToInstruct:
     issue_date: date
     period_id: int | None
     gone_at: datetime | None
+    approval_status: str | None
+    """`approved` or `blocked`; None where the vendor has not said."""
     receivables: tuple[ReceivableSeen, ...]
     instructions: Sequence[Instruction]
 
@@ -40,6 +42,8 @@ class InvoiceToInstruct:
         lines = [each for each in self.receivables if each.state in FROM[InstructionKind.CREATE_CHARGES]]
         if not lines or any(each.boleto_url for each in lines):
             wanted.remove(InstructionKind.CREATE_CHARGES)
+        there = {"approved": InstructionKind.APPROVE, "blocked": InstructionKind.BLOCK}.get(self.approval_status or "")
+        wanted = [kind for kind in wanted if kind is not there]
         return self._possible(wanted, self.state, "invoice", self.invoice_id)
 
     def kinds_of(self, line: ReceivableSeen) -> list[InstructionKind]:
@@ -69,6 +73,7 @@ def invoice_to_instruct(session: Session, organization_id: int, invoice_id: int)
         Invoice.issue_date,
         Invoice.period_id,
         Invoice.gone_at,
+        Invoice.approval_status,
     )
     same = and_(Contract.organization_id == Invoice.organization_id, Contract.contract_id == Invoice.contract_id)
     mine = Invoice.organization_id == organization_id, Invoice.invoice_id == invoice_id

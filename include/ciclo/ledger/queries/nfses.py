@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import Select, and_, case, func, select
+from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
-from ciclo.ledger.tables import Finding, Invoice, Nfse
+from ciclo.ledger.tables import Finding, Nfse, Period
 
 
 class NfseFilter(StrEnum):
@@ -49,30 +48,31 @@ def nfses_of(session: Session, organization_id: int, invoice_id: int | None) -> 
 
 
 def nfse_counts(session: Session, organization_id: int, month: DateRange) -> dict[NfseFilter, int]:
-    """Count a month's invoices by their tax documents, in two statements; what is nothing is not there."""
+    """Count a month's periods by the tax documents of their invoices, in two statements; what is nothing is not there.
+
+    These are the periods that a list of the month's shows for each.
+    """
+    of_month = (
+        Period.organization_id == organization_id,
+        Period.issue_date >= month.start,
+        Period.issue_date < month.end,
+    )
     issued = (
-        select(func.count(Invoice.invoice_id.distinct()))
-        .join(Nfse, and_(Nfse.organization_id == Invoice.organization_id, Nfse.invoice_id == Invoice.invoice_id))
-        .where(
-            Invoice.organization_id == organization_id,
-            Invoice.issue_date >= month.start,
-            Invoice.issue_date < month.end,
-            Invoice.gone_at.is_(None),
-            Nfse.state == NfseFilter.ISSUED.value,
-        )
+        select(func.count(Period.id.distinct()))
+        .join(Nfse, and_(Nfse.organization_id == Period.organization_id, Nfse.invoice_id == Period.invoice_id))
+        .where(*of_month, Nfse.state == NfseFilter.ISSUED.value)
     )
-    wrong = [each for each in NfseFilter if each.finding is not None]
-    open_findings = select(
-        *(func.sum(case((Finding.kind == f"nfse_{each.value}", 1), else_=0)) for each in wrong)
-    ).where(
-        Finding.organization_id == organization_id,
-        Finding.billing_month == month.start,
-        Finding.closed_at.is_(None),
+    of_invoice = and_(Finding.organization_id == Period.organization_id, Finding.subject_id == Period.invoice_id)
+    kinds = {each.finding.value: each for each in NfseFilter if each.finding is not None}
+    wrong = (
+        select(Finding.kind, func.count(Period.id.distinct()))
+        .join(Period, of_invoice)
+        .where(*of_month, Finding.kind.in_(kinds), Finding.subject == "invoice", Finding.closed_at.is_(None))
+        .group_by(Finding.kind)
     )
-    found: dict[NfseFilter, int] = {NfseFilter.ISSUED: session.scalar(issued) or 0}
-    figures: Any = session.execute(open_findings).one()
-    found |= {each: int(count or 0) for each, count in zip(wrong, figures, strict=True)}
-    return {each: count for each, count in found.items() if count}
+    found = {NfseFilter.ISSUED: session.scalar(issued) or 0}
+    found |= {kinds[kind]: count for kind, count in session.execute(wrong)}
+    return {each: found[each] for each in NfseFilter if found.get(each)}
 
 
 def invoices_with_nfse(organization_id: int, wanted: NfseFilter) -> Select[int]:

@@ -301,11 +301,11 @@ def receivables_of(session: Session, organization_id: int, invoice_id: int | Non
 
 @dataclass(frozen=True, slots=True)
 class GridFilter:
-    """Which rules the grid shows: those with a period of a state, of a contract, with an index, with a text."""
+    """Which rules the grid shows: those with a period of some states, of a contract, with an index, with a text."""
 
     window: DateRange
     contract_id: int | None = None
-    state: str | None = None
+    states: tuple[str, ...] = ()
     price_index: str | None = None
     text: str = ""
 
@@ -368,14 +368,15 @@ def _grid_conditions(organization_id: int, wanted: GridFilter) -> list[Any]:
         conditions.append(Rule.rule_id.in_(rules_with_index(organization_id, wanted.price_index)))
     if wanted.text:
         conditions.append(or_(contains(Contract.name, wanted.text), contains(Rule.title, wanted.text)))
-    if wanted.state:
+    if wanted.states:
         in_state = select(Period.rule_id).where(
             Period.organization_id == organization_id,
-            Period.state == wanted.state,
+            Period.state.in_(wanted.states),
             Period.issue_date >= wanted.window.start,
             Period.issue_date < wanted.window.end,
         )
-        conditions.append(Rule.rule_id.in_(in_state if wanted.state in SETTLED else in_state.where(not_at_rest())))
+        settled = SETTLED.intersection(wanted.states)
+        conditions.append(Rule.rule_id.in_(in_state if settled else in_state.where(not_at_rest())))
     return conditions
 
 

@@ -20,6 +20,11 @@ from ciclo.ledger.queries.months import Share
 from ciclo.ledger.queries.paging import Listing, contains, counted, days_between
 from ciclo.ledger.tables import Contract, Invoice, Receivable
 
+NOT_CANCELLED = "not_cancelled"
+"""Every state but cancelled, where one may be asked for."""
+LATE = "late"
+"""Every ageing bucket but what is not due, where one may be asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReceivableFilter:
@@ -27,10 +32,17 @@ class ReceivableFilter:
 
     today: date
     state: str | None = None
-    bucket: AgeingBucket | None = None
+    """A state, or `NOT_CANCELLED`."""
+    bucket: str | None = None
+    """A bucket, or `LATE`."""
     contract_id: int | None = None
     refused: bool = False
     text: str = ""
+    due: DateRange | None = None
+    issued: DateRange | None = None
+    """By the issue date of their invoices."""
+    on_time: bool = False
+    """Received, on the due date or before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,19 +197,31 @@ def _conditions(organization_id: int, wanted: ReceivableFilter) -> list[Any]:
     conditions: list[Any] = [Receivable.organization_id == organization_id, Receivable.gone_at.is_(None)]
     if wanted.bucket is not None:
         conditions += [Receivable.state == ReceivableState.TO_RECEIVE.value, *_in_bucket(wanted.bucket, wanted.today)]
+    elif wanted.state == NOT_CANCELLED:
+        conditions.append(Receivable.state.in_(_OWED))
     elif wanted.state:
         conditions.append(Receivable.state == wanted.state)
     if wanted.contract_id is not None:
         conditions.append(Receivable.contract_id == wanted.contract_id)
     if wanted.refused:
         conditions.append(Receivable.finance_errors.is_not(None))
+    if wanted.due is not None:
+        conditions += [Receivable.due_date >= wanted.due.start, Receivable.due_date < wanted.due.end]
+    if wanted.on_time:
+        received = Receivable.state == ReceivableState.RECEIVED.value
+        conditions += [received, Receivable.received_at <= Receivable.due_date]
+    if wanted.issued is not None:
+        conditions += [Receivable.issue_date >= wanted.issued.start, Receivable.issue_date < wanted.issued.end]
     if wanted.text:
         conditions.append(contains(Contract.name, wanted.text))
     return conditions
 
 
-def _in_bucket(bucket: AgeingBucket, today: date) -> list[ColumnElement[bool]]:
+def _in_bucket(wanted: str, today: date) -> list[ColumnElement[bool]]:
     edges = earliest_due_dates(today)
+    if wanted == LATE:
+        return [Receivable.due_date < edges[AgeingBucket.NOT_DUE]]
+    bucket = AgeingBucket(wanted)
     names = list(AgeingBucket)
     conditions = [Receivable.due_date >= edges[bucket]] if bucket in edges else []
     if bucket != AgeingBucket.NOT_DUE:

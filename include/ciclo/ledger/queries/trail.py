@@ -48,13 +48,18 @@ class Touched:
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Which changes: those of a Dag since some instant, of one of its runs, of one task, of one mapped task."""
+    """Which changes: those of a Dag since some instant, of one of its runs, of one task, of one mapped task.
+
+    Of these those of a kind of thing, or into a state.
+    """
 
     dag_id: str
     run_id: str | None = None
     task_id: str | None = None
     map_index: int | None = None
     since: datetime | None = None
+    subject: str | None = None
+    to_state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,4 +168,8 @@ def _conditions(organization_id: int, wanted: RunFilter) -> list[ColumnElement[b
         conditions.append(AuditEntry.map_index == wanted.map_index)
     if wanted.since is not None:
         conditions.append(AuditEntry.at >= wanted.since)
+    if wanted.subject is not None:
+        conditions.append(AuditEntry.subject == wanted.subject)
+    if wanted.to_state is not None:
+        conditions.append(AuditEntry.to_state == wanted.to_state)
     return conditions

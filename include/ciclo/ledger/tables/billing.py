@@ -111,6 +111,8 @@ class Invoice(Base):
     created_at_vendor: Mapped[datetime | None]
     fatura_url: Mapped[str | None]
     """Where its PDF is, once there is one."""
+    approval_status: Mapped[str | None]
+    """`approved` or `blocked`, as the vendor said last; null where it said nothing."""
     nfse_wanted: Mapped[bool] = mapped_column(server_default=false(), default=False)
     """Whether it is to have a tax document."""
     nfse_issued: Mapped[bool] = mapped_column(server_default=false(), default=False)
