@@ -78,8 +78,11 @@ class Figures(HTMLParser):
             self._href = given.get("href")
         if tag == "table":
             self._caption = ""
-        if tag not in {"input", "meta", "link", "br", "img", "path", "circle", "rect", "line", "use"}:
+        if tag not in {"input", "meta", "link", "br"}:
             self._open.append((tag, names))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Pass over what holds nothing: shapes of a picture."""
 
     def handle_endtag(self, tag: str) -> None:
         while self._open and self._open.pop()[0] != tag:
@@ -164,7 +167,7 @@ def test_overdue_price_updates_are_as_many_as_their_column_says(small_year):
         clock=lambda: NOW + timedelta(days=400),
     )
     with TestClient(later, headers={"x-user": "operator"}) as client:
-        assert check(client, "/price-updates") > 12
+        assert check(client, "/price-updates") == 6  # all of them: five indices and their sum
 
 
 @pytest.fixture
