@@ -60,7 +60,7 @@ def test_a_rule_made_quarterly_issues_no_more_in_between_and_what_nobody_bills_i
     attempt = place.close(MAY)
     assert attempt.report.totals()["expected_periods"] == 0
     (line,) = attempt.report.lines()
-    assert line.startswith("gap: contract 10, rule 1: nobody bills 2025-05;")
+    assert line.startswith("gap: contract 10, rule 1: nobody bills 05/2025;")
 
 
 def test_a_day_moved_later_never_bills_a_month_twice(company_of, months):
@@ -71,7 +71,7 @@ def test_a_day_moved_later_never_bills_a_month_twice(company_of, months):
     assert billed(place)[3:] == ["2025-04-10", "2025-05-25", "2025-06-25"]
     (parked,) = place.ctx.periods.in_state(PeriodState.PARKED)
     assert said(parked.reason) == (
-        "contract 10, rule 1, period 2025-04-25: 2025-04 is billed already by invoice 5 of 2025-04-10"
+        "contract 10, rule 1, period 2025-04-25: 04/2025 is billed already by invoice 5 of 2025-04-10"
     )
 
 
@@ -83,7 +83,7 @@ def test_a_day_moved_earlier_than_today_leaves_a_month_unbilled_and_says_so(comp
     months(place, APRIL, date(2025, 5, 31), MID_APRIL, Backdated.SHOW)
     assert billed(place)[2:] == ["2025-03-25", "2025-05-10"]
     (line,) = place.close(APRIL).report.lines()
-    assert line.startswith("gap: contract 10, rule 1, period 2025-04-10: nobody bills 2025-04 (R$ 150,00)")
+    assert line.startswith("gap: contract 10, rule 1, period 2025-04-10: nobody bills 04/2025 (R$ 150,00)")
     assert place.close(MAY).closed
     months(place, APRIL, date(2025, 5, 31), date(2025, 4, 16))  # bill_range, as it says
     assert billed(place)[2:] == ["2025-03-25", "2025-04-10", "2025-05-10"]

@@ -168,7 +168,7 @@ def test_a_month_that_falls_between_is_shown_the_day_it_is_known(lite_days):
     place.sync(date(2025, 8, 7))
     place.sync(date(2025, 8, 8), company(rule(timing={"end_date": "2026-06-30"})))
     (shown,) = place.shown()
-    assert shown.startswith("contract 10, rule 1, period 2025-07-10: nobody bills 2025-07 (R$ ")
+    assert shown.startswith("contract 10, rule 1, period 2025-07-10: nobody bills 07/2025 (R$ ")
     assert place.planned == ["08-10"]
     place.expand(DateRange.month_of(date(2025, 7, 1)), Backdated.PLAN)
     assert (place.planned, place.shown()) == (["07-10", "08-10"], [])
@@ -179,7 +179,7 @@ def test_a_competence_month_that_falls_between_is_shown(lite_days):
     place.issue(date(2025, 6, 10))
     place.sync(date(2025, 6, 15), company(rule()))
     (shown,) = place.shown()
-    assert shown.startswith("contract 10, rule 1: nobody bills 2025-06; ")
+    assert shown.startswith("contract 10, rule 1: nobody bills 06/2025; ")
 
 
 def test_months_before_a_new_rule_was_seen_are_shown_and_not_planned(lite_days):
