@@ -189,7 +189,7 @@ def test_a_difference_that_a_person_bills_by_itself_is_one_invoice_however_often
     engine.dispose()
 
     for _ in range(3):
-        assert run_dag("issue_invoices").state == "success"
+        assert run_dag("issue_invoices", **YEAR).state == "success"
 
     assert sorted(invoice["gross_value"] for invoice in box.state()["invoices"]) == ["150.0", "50.0"]
     assert len(box.state()["invoice_rules"]) == 2
