@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from ciclo.domain.calendar import add_months, first_of_month
+from ciclo.domain.recurrence import DateRange
+
 Json = dict[str, Any]
 
 FILE: Final = Path(__file__).with_name("company.json")
@@ -22,9 +25,16 @@ TODAY: Final = date.fromisoformat(
     os.environ.get("CICLO_DEMO_TODAY") or f"{datetime.now(ZoneInfo('America/Sao_Paulo')):%Y-%m-%d}"
 )
 """The demonstration's day: that of the machine, unless `CICLO_DEMO_TODAY` (YYYY-MM-DD) says otherwise."""
-YEAR_END: Final = TODAY.replace(day=1) - timedelta(days=1)
-YEAR_START: Final = date(YEAR_END.year - (YEAR_END.month < 12), YEAR_END.month % 12 + 1, 1)
 _DATE: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})(.*)|(\d{2})/(\d{2})/(\d{4})(.*)")
+
+
+def year_until(year_end: date) -> DateRange:
+    """Return the twelve months that end on the last day of one."""
+    return DateRange.days(add_months(first_of_month(year_end), -11), year_end)
+
+
+YEAR_END: Final = TODAY.replace(day=1) - timedelta(days=1)
+YEAR_START: Final = year_until(YEAR_END).start
 
 
 def as_written() -> Json:

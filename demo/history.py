@@ -13,10 +13,9 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any, Final
 
-from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.recurrence import DateRange
 from ciclo_sandbox.testing import SandboxControl, running_sandbox
-from demo.company import YEAR_END, company
+from demo.company import YEAR_END, company, year_until
 
 Json = dict[str, Any]
 
@@ -71,7 +70,7 @@ class Account:
 def account(year_end: date = YEAR_END) -> Account:
     """Play the company's history up to a year's end, on a stand-in in this process, and return what came of it."""
     whole = company(year_end)
-    year = DateRange.days(add_months(first_of_month(year_end), -11), year_end)
+    year = year_until(year_end)
     young = [rule for rule in whole["invoice_rules"] if _is_young(rule, whole, year)]
     older = [rule for rule in whole["invoice_rules"] if rule not in young]
     begun = year.start.replace(year=year.start.year - HORIZON_YEARS)

@@ -24,13 +24,12 @@ from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.receivables import AgeingBucket
 from ciclo.domain.recurrence import AccrualMonth, PeriodUnit, Recurrence
 from ciclo.domain.texts import cell
-from ciclo.domain.wording import key_words, plain_words, side_words, state_words
+from ciclo.domain.wording import A_MONTH, key_words, plain_words, side_words, state_words
 from ciclo.locale import N_, _, language, ngettext
 
 NOTHING = "—"
 _AMOUNT = re.compile(r"-?\d+\.\d\d", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_MONTH = re.compile(r"\d{4}-\d\d", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:", re.ASCII)
 _SWAP = str.maketrans(",.", ".,")
 
@@ -124,7 +123,7 @@ def _text_entry(text: str) -> str:
         return brl(Decimal(text))
     if _DAY.fullmatch(text):
         return day(date.fromisoformat(text))
-    if _MONTH.fullmatch(text):
+    if A_MONTH.fullmatch(text):
         return iso_month(text)
     return iso_instant(text) if _INSTANT.match(text) else text
 

@@ -75,3 +75,8 @@ REACHED: Mapping[InstructionKind, ReceivableState] = MappingProxyType(
     {InstructionKind.RECEIVE: _R.RECEIVED, InstructionKind.UNDO_RECEIPT: _R.TO_RECEIVE}
 )
 """The state to which one leads, where it changes that."""
+
+APPROVAL: Mapping[InstructionKind, str] = MappingProxyType(
+    {InstructionKind.APPROVE: "approved", InstructionKind.BLOCK: "blocked"}
+)
+"""The invoice's approval to which one leads, in the vendor's word, where it changes that."""

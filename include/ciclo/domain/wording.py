@@ -412,7 +412,7 @@ WORDS = _Words()
 
 
 def _listed(value: object) -> str:
-    return _month(value) if _A_MONTH.fullmatch(str(value)) else str(value)
+    return _month(value) if A_MONTH.fullmatch(str(value)) else str(value)
 
 
 def _month(value: object) -> str:
@@ -530,8 +530,9 @@ def side_words(side: str | None) -> str:
     return plain_words(_(side))
 
 
-_A_MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])", re.ASCII)
-_MONTHS = re.compile(rf"{_A_MONTH.pattern}(?:, {_A_MONTH.pattern})*", re.ASCII)
+A_MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])", re.ASCII)
+"""A month as a document holds it."""
+_MONTHS = re.compile(rf"{A_MONTH.pattern}(?:, {A_MONTH.pattern})*", re.ASCII)
 _DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d:\d\d)\S*)?", re.ASCII)
 
 

@@ -26,7 +26,7 @@ from ciclo.billimatic import (
 from ciclo.billimatic.models import Invoice, Payment, Receivable
 from ciclo.domain.calendar import first_of_month
 from ciclo.domain.findings import FindingKind
-from ciclo.domain.instructions import FROM, REACHED, InstructionKind, InstructionState
+from ciclo.domain.instructions import APPROVAL, FROM, REACHED, InstructionKind, InstructionState
 from ciclo.domain.money import cents
 from ciclo.domain.receivables import ReceivableState
 from ciclo.domain.states import Fact, Reason, ReasonKind
@@ -273,7 +273,7 @@ def judge(row: Instruction, invoice: Invoice) -> Shown | Reason:
             return shown if state in FROM[kind] or shown is Shown.THERE else _not_in(state)
     elif kind in REACHED and state == REACHED[kind]:
         return _judge_receipt(row, line) if kind is _K.RECEIVE and line is not None else Shown.THERE
-    elif (kind, invoice.approval_status) in ((_K.APPROVE, "approved"), (_K.BLOCK, "blocked")):
+    elif kind in APPROVAL and invoice.approval_status == APPROVAL[kind]:
         return Shown.THERE
     if state not in FROM[kind]:
         return _not_in(state)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from ciclo.domain.instructions import FROM, UNDER_WAY, InstructionKind
+from ciclo.domain.instructions import APPROVAL, FROM, UNDER_WAY, InstructionKind
 from ciclo.ledger.queries.periods import ReceivableSeen, receivables_of
 from ciclo.ledger.repositories import Actor, InstructionRepository
 from ciclo.ledger.tables import Contract, Instruction, Invoice
@@ -42,8 +42,7 @@ class InvoiceToInstruct:
         lines = [each for each in self.receivables if each.state in FROM[InstructionKind.CREATE_CHARGES]]
         if not lines or any(each.boleto_url for each in lines):
             wanted.remove(InstructionKind.CREATE_CHARGES)
-        there = {"approved": InstructionKind.APPROVE, "blocked": InstructionKind.BLOCK}.get(self.approval_status or "")
-        wanted = [kind for kind in wanted if kind is not there]
+        wanted = [kind for kind in wanted if kind not in APPROVAL or APPROVAL[kind] != self.approval_status]
         return self._possible(wanted, self.state, "invoice", self.invoice_id)
 
     def kinds_of(self, line: ReceivableSeen) -> list[InstructionKind]:
