@@ -15,7 +15,7 @@ from sqlalchemy import make_url
 
 from chaos_campaign import KILLED_AT, Campaign, campaign, restart_postgres
 from ciclo.domain.recurrence import DateRange
-from ciclo.ledger.database import open_engine, upgrade
+from ledgers import migrate
 
 FULL = os.environ.get("CICLO_CHAOS") == "full"
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(7200 if FULL else 1800)]
@@ -65,9 +65,7 @@ def test_a_campaign_on_sqlite_leaves_one_invoice_a_period(tmp_path, sqlite_url, 
 
 def test_a_campaign_on_postgresql_leaves_one_invoice_a_period(tmp_path, chaos_postgres, capsys):
     ledger = make_url(chaos_postgres.get_uri()).render_as_string(hide_password=False)
-    engine = open_engine(ledger)
-    upgrade(engine)
-    engine.dispose()
+    migrate(ledger)
     restart = {"restart_ledger": lambda: restart_postgres(chaos_postgres)}
     with campaign(tmp_path, ledger, size=SIZE, seed=2, **restart) as fighting:
         run(fighting, "PostgreSQL", capsys)

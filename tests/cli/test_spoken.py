@@ -12,10 +12,11 @@ from typer.main import get_command
 import ciclo.cli.main as command_line
 import ciclo.locale
 from ciclo.cli.main import app, main
-from ciclo.ledger.database import open_engine, upgrade
+from ciclo.ledger.database import open_engine
 from company import rule
 from console.small_year import fill_small_year
 from console.test_untranslated import NAMES, _data
+from ledgers import migrate
 from untranslated import WORD, wide_letters
 
 NOT_WORDS = re.compile(
@@ -77,8 +78,8 @@ def said(tmp_path, monkeypatch, capsys):
 def own_year(tmp_path):
     """URL of a ledger with the small year."""
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    migrate(url)
     engine = open_engine(url)
-    upgrade(engine)
     fill_small_year(engine)
     engine.dispose()
     return url

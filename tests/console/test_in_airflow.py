@@ -15,12 +15,13 @@ from urllib.request import Request, urlopen
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
-from ciclo.ledger.database import open_engine, upgrade
+from ciclo.ledger.database import open_engine
 from console.conftest import console
 from console.small_year import PARKED, fill_small_year
 from console.test_access import every_route, filled_in, state_of
 from console.test_browser import browser  # noqa: F401 - the fixture
 from demo.stack import free_port
+from ledgers import migrate
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(900)]
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,8 +51,8 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, airflow_metadata: Path) ->
     """Airflow's API server with the repository's plugin, over a ledger with the small year."""
     home = tmp_path_factory.mktemp("airflow")
     ledger = f"sqlite:///{home / 'ciclo-ledger.db'}"
+    migrate(ledger)
     engine = open_engine(ledger)
-    upgrade(engine)
     fill_small_year(engine)
     engine.dispose()
     (home / "dags").mkdir()

@@ -8,12 +8,13 @@ from fastapi.testclient import TestClient
 from sqlalchemy import delete, event, update
 
 from ciclo.console import create_app
-from ciclo.ledger.database import open_engine, upgrade
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.tables import Forecast, Organization
 from console.conftest import can_act, console, current_user
 from console.factories import NOW
 from console.large_ledger import fill_large_ledger
 from console.views import EXPORTS, VIEWS
+from ledgers import migrate
 
 MOST_STATEMENTS = 14
 
@@ -40,8 +41,8 @@ def test_a_view_costs_a_fixed_number_of_statements(small_year, path):
 
 def test_a_page_of_two_hundred_rows_costs_as_many_statements_as_a_page_of_one(tmp_path):
     url = f"sqlite:///{tmp_path / 'larger.db'}"
+    migrate(url)
     engine = open_engine(url)
-    upgrade(engine)
     fill_large_ledger(engine, periods=6000)
     engine.dispose()
     app = console(url)

@@ -75,9 +75,8 @@ def run_dag(airflow_database: None) -> Callable[..., Any]:
     from airflow.dag_processing.dagbag import DagBag
 
     def run(dag_id: str, *, logical_date: Any = None, **conf: Any) -> Any:
-        dag = DagBag(str(DAGS / f"{dag_id}.py")).dags[
-            dag_id
-        ]  # a fresh one: a test run writes its conf into the Dag's params
+        # a fresh one: a test run writes its conf into the Dag's params
+        dag = DagBag(str(DAGS / f"{dag_id}.py")).dags[dag_id]
         return dag.test(logical_date=logical_date, run_conf=conf)
 
     return run

@@ -19,7 +19,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 import pgbouncer
-from ciclo.ledger.database import open_engine, upgrade
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.tables import BillingPlan, Invoice
 from ciclo_sandbox.testing import running_sandbox
 from company import ORGANIZATION, TODAY, TOKEN, company, rule
@@ -29,6 +29,7 @@ from demo.processes import Processes
 from demo.runs import may_be_answered
 from demo.site import Site, airflow_environment, write_configuration
 from demo.stack import COMPONENTS, HEALTH_NAMES, free_port, wait_until
+from ledgers import migrate
 from reverse_proxy import below_a_path, nginx
 from trace_collector import TraceCollector, collecting_traces
 
@@ -131,9 +132,7 @@ def airflow(surroundings, tmp_path_factory):
     site.logs.mkdir()
     site.airflow_home.mkdir()
     ledger_url = surroundings.ledger_url
-    engine = open_engine(ledger_url)
-    upgrade(engine)
-    engine.dispose()
+    migrate(ledger_url)
     with running_sandbox(company(rule(1)), today=TODAY) as vendor, Processes(site.logs) as processes:
         write_configuration(site, surroundings.port)
         environment = {

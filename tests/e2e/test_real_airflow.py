@@ -14,12 +14,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.recurrence import DateRange
-from ciclo.ledger.database import open_engine, upgrade
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.tables import Invoice, Period, Receivable
 from ciclo_sandbox.testing import running_sandbox
 from company import ORGANIZATION, TODAY
 from demo.airflow_api import AirflowApi
-from ledgers import arm
+from ledgers import arm, migrate
 
 FULL = os.environ.get("CICLO_CHAOS") == "full"
 SECONDS = 3000 if FULL else 800
@@ -74,9 +74,7 @@ def backfill(airflow, dag_id, first, last, *, most):
 
 def bill_range(airflow, airflow_metadata, url, first, last):
     """Bill a range with `bill_range` in one process, at a vendor and on a ledger of its own."""
-    engine = open_engine(url)
-    upgrade(engine)
-    engine.dispose()
+    migrate(url)
     arm(url)
     metadata = airflow.site.folder / "range-metadata.db"
     shutil.copy(airflow_metadata, metadata)

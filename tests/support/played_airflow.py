@@ -14,17 +14,16 @@ from fastapi import FastAPI, HTTPException, Request
 from pydantic import BaseModel
 
 from ciclo.console import create_app
-from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.rehearsal.play import Rehearsal, rehearsing
 from ciclo.jobs.rehearsal.scenario import DagRun, Scenario
 from ciclo.jobs.stages import STAGES
 from console.conftest import can_act, current_user
-from demo.company import ORGANIZATION_ID, WRITTEN_FOR, as_written
+from demo.company import ORGANIZATION_ID, WRITTEN_FOR, as_written, year_until
 from demo.history import account
 from demo.ledger_view import LedgerView
 from demo.people import cancel_invoice
 
-YEAR = DateRange.days(WRITTEN_FOR.replace(month=1, day=1), WRITTEN_FOR)
+YEAR = year_until(WRITTEN_FOR)
 MORNING = date(2026, 1, 5)
 """The Monday on which somebody looks at the year: most customers have paid by then."""
 
@@ -52,8 +51,8 @@ def played_airflow() -> Iterator[PlayedAirflow]:
     with rehearsing(scenario) as rehearsal, closing(_ledger(rehearsal)) as ledger:
         rehearsal.move(WRITTEN_FOR, time(18))
         whole_year = {"from_date": YEAR.start.isoformat(), "to_date": YEAR.last_day.isoformat()}
-        for dag_id in ("bill_range", "bill_range"):  # what price updates held back is billed by the second
-            _play(rehearsal, dag_id, whole_year)
+        for _ in range(2):  # what price updates held back is billed by the second
+            _play(rehearsal, "bill_range", whole_year)
         for wrong in as_written()["billed_again"]:
             period = ledger.period(wrong["rule_id"], date.fromisoformat(wrong["period"]))
             cancel_invoice(rehearsal.vendor.url, period.invoice_id or 0)

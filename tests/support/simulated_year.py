@@ -153,11 +153,10 @@ class Year:
 
     def _let_things_go_wrong(self) -> None:
         rarely = min(1, 60 / len(self.state["invoice_rules"]))  # a search of many pages is not read anew all day
-        faults = [
-            fault | {"seed": self.random.randrange(10**6)}
-            | ({"probability": fault["probability"] * rarely} if fault["path"] == "search$" else {})
-            for fault in FAULTS
-        ]  # fmt: skip
+        faults = []
+        for fault in FAULTS:
+            share = fault["probability"] * (rarely if fault["path"] == "search$" else 1)
+            faults.append(fault | {"seed": self.random.randrange(10**6), "probability": share})
         faults += [
             {"kind": kind, "method": "GET", "path": "/api/", "probability": 0.05, "count": 1,
              "seed": self.random.randrange(10**6)}

@@ -22,6 +22,7 @@ from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Actor, Scope
 from ciclo.ledger.tables import Receivable
 from company import ORGANIZATION, TODAY, YEAR, company, contract, rule, scheduled_update, service
+from ledgers import migrate
 
 QUARTER = Scope(YEAR.window.days(date(2025, 1, 1), date(2025, 3, 31)))
 OPTIONS = IssueOptions(concurrency=4, batch=5, lease=timedelta(minutes=10), grace=timedelta(minutes=5))
@@ -179,10 +180,9 @@ def test_a_lost_ledger_is_rebuilt_from_the_references(sandbox, client, job, sqli
     first = job(box)
     prepare(first)
     issue(first)
-    engine = open_engine(sqlite_url.replace("ledger.db", "second.db"))
-    from ciclo.ledger.database import upgrade
-
-    upgrade(engine)
+    second_url = sqlite_url.replace("ledger.db", "second.db")
+    migrate(second_url)
+    engine = open_engine(second_url)
     with Session(engine, expire_on_commit=False) as session:
         second = JobContext(client(box), session, Actor(), clock)
         prepare(second)

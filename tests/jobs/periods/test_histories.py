@@ -26,10 +26,11 @@ from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules, read_due, record_expansion, record_sync, sync_contracts
 from ciclo.jobs.rules.read import read_contract_list
 from ciclo.jobs.rules.snapshot import RuleSnapshots
-from ciclo.ledger.database import open_engine, upgrade
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Actor, Scope
 from ciclo.ledger.tables import Finding, Period
 from company import company, rule
+from ledgers import migrate
 from simulated_vendor import SimulatedClock, SimulatedVendor
 
 FIRST, LAST = date(2025, 6, 1), date(2025, 9, 30)
@@ -183,8 +184,9 @@ def check(place: Company) -> None:
     report_multiple_bugs=False,
 )
 def test_no_history_of_changes_bills_a_month_twice_or_loses_one_unseen(history, tmp_path_factory):
-    engine = open_engine(f"sqlite:///{tmp_path_factory.mktemp('history') / 'ledger.db'}")
-    upgrade(engine)
+    url = f"sqlite:///{tmp_path_factory.mktemp('history') / 'ledger.db'}"
+    migrate(url)
+    engine = open_engine(url)
     place = Company(engine)
     try:
         events = {change.on: change for change in history}

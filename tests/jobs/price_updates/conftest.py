@@ -20,11 +20,12 @@ from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.price_updates import UpdateOptions, UpdateOutcome, apply_price_updates, settle_updates
 from ciclo.jobs.rules.read import read_contract_list
-from ciclo.ledger.database import open_engine, upgrade
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Actor, Scope
 from ciclo.ledger.tables import Period, PriceUpdateExecution
 from ciclo_sandbox.testing import SandboxControl
 from company import ORGANIZATION, TOKEN
+from ledgers import migrate
 
 LAST = date(2025, 12, 31)
 
@@ -92,8 +93,9 @@ class Billing:
 def ledger_with_values(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite ledger with the shipped index values, to be copied."""
     path = tmp_path_factory.mktemp("ledger") / "ledger.db"
-    engine = open_engine(f"sqlite:///{path}")
-    upgrade(engine)
+    url = f"sqlite:///{path}"
+    migrate(url)
+    engine = open_engine(url)
     with Session(engine) as session:
         load_shipped(session, at=datetime(2026, 1, 10, tzinfo=UTC))
     engine.dispose()
