@@ -19,14 +19,12 @@ from ciclo.ledger.database import open_engine
 from console.conftest import console
 from console.small_year import PARKED, fill_small_year
 from console.test_access import every_route, filled_in, state_of
-from console.test_browser import browser  # noqa: F401 - the fixture
+from console.test_browser import PATIENCE, browser  # noqa: F401 - the fixture
 from demo.stack import free_port
 from ledgers import migrate
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(900)]
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60_000
-"""Milliseconds that a page may take on a busy machine."""
 DAG = """
 from airflow.sdk import dag, task
 
@@ -67,10 +65,8 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, airflow_metadata: Path) ->
         try:
             wait_for(f"http://127.0.0.1:{port}/api/v2/monitor/health", server)
             passwords = json.loads((home / "passwords.json").read_text())
-            expect.set_options(timeout=PATIENCE)
             yield Site(f"http://127.0.0.1:{port}", ledger, passwords)
         finally:
-            expect.set_options(timeout=5_000)  # playwright's own
             server.terminate()
             server.wait(120)
 

@@ -16,8 +16,6 @@ from played_airflow import MORNING, PlayedAirflow, played_airflow
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
-PATIENCE = 60_000
-"""Milliseconds that a run may take which the person waits for, on a machine that does other things."""
 MONTH = "outubro de 2025"
 REFUSED_CONTRACT, REFUSED_RULE = 3041, 70061
 """The rule has no description, so that the vendor refuses its invoices."""
@@ -26,10 +24,8 @@ REFUSED_CONTRACT, REFUSED_RULE = 3041, 70061
 @pytest.fixture(scope="module")
 def morning() -> Iterator[PlayedAirflow]:
     """The company's year as it stands in the morning."""
-    expect.set_options(timeout=PATIENCE)
     with played_airflow() as played:
         yield played
-    expect.set_options(timeout=5_000)  # playwright's own
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +57,6 @@ def run_now(place: Locator, button: str) -> None:
 def test_an_operators_day_in_portuguese(browser: Browser, morning, address):  # noqa: F811, PLR0915 - one story
     panel = "#panel-content"
     with visit(browser, locale="pt-BR") as context:
-        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         main = page.locator("main")
 

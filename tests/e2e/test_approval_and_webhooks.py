@@ -23,7 +23,7 @@ from ciclo.ledger.database import open_engine
 from ciclo.ledger.tables import BillingPlan, Invoice
 from ciclo_sandbox.testing import running_sandbox
 from company import ORGANIZATION, TODAY, TOKEN, company, rule
-from console.test_browser import browser  # noqa: F401 - the fixture
+from console.test_browser import PATIENCE, browser  # noqa: F401 - the fixture
 from demo.airflow_api import AirflowApi
 from demo.processes import Processes
 from demo.runs import may_be_answered
@@ -41,8 +41,6 @@ PASSWORD = "canary-of-the-databases"
 START_SECONDS = 400
 WITHIN_A_MINUTE = 60
 PATH = "/finance/airflow"
-PATIENCE = 60_000
-"""Milliseconds that a page may take on a busy machine."""
 
 
 class Surroundings(NamedTuple):
@@ -191,7 +189,6 @@ def test_a_webhook_reaches_the_ledger_within_a_minute(airflow):
 def test_the_page_opens_below_the_proxy_s_path(airflow, browser):  # noqa: F811
     if nginx() is None:
         pytest.skip("nginx is not installed (Debian: apt-get install nginx-light)")
-    expect.set_options(timeout=PATIENCE)
     with browser.new_context() as person:
         person.set_default_timeout(PATIENCE)
         page, asked = person.new_page(), []
@@ -203,7 +200,6 @@ def test_the_page_opens_below_the_proxy_s_path(airflow, browser):  # noqa: F811
         frame = page.frame_locator("iframe")
         frame.get_by_role("link", name="Periods").first.click()
         expect(frame.locator("main")).to_contain_text("2025")
-    expect.set_options(timeout=5_000)  # playwright's own
     ours = [url for url in asked if "/billing/" in url]
     assert any(".css" in url for url in ours), asked
     assert all(url.startswith(f"{airflow.url}/billing/") for url in ours), ours

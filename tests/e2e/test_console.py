@@ -15,7 +15,7 @@ from ciclo.domain.calendar import add_months
 from ciclo.domain.recurrence import DateRange
 from console.conftest import console
 from console.test_access import every_route
-from console.test_browser import browser  # noqa: F401 - the fixture
+from console.test_browser import PATIENCE, browser  # noqa: F401 - the fixture
 from console.test_in_airflow import billing, status
 from demo import people
 from demo.company import YEAR_END, YEAR_START, company
@@ -41,8 +41,6 @@ LOOKED_FOR = {"/search": "?q=70004", "/runs": "?dag_id=bill_range"}
 NOT_THERE = {f"/months/{FIRST}"}
 """No month of the year is closed."""
 LOADED = "() => document.readyState === 'complete' || new Promise(done => addEventListener('load', () => done()))"
-PATIENCE = 90_000
-"""Milliseconds that a page may take on a busy machine."""
 PATIENCE_WITH_A_RUN = 300
 """Seconds that a run may take there."""
 
@@ -50,10 +48,8 @@ PATIENCE_WITH_A_RUN = 300
 @pytest.fixture(scope="module")
 def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleSite]:  # noqa: F811
     """Airflow with the year, only where there is a browser to look at it."""
-    expect.set_options(timeout=PATIENCE)
     with console_site(tmp_path_factory.mktemp("console")) as running:
         yield running
-    expect.set_options(timeout=5_000)  # playwright's own
 
 
 @pytest.fixture(scope="module")
