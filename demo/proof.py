@@ -237,7 +237,7 @@ Reasons = Mapping[tuple[int, date], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Told:
     """What the proof has to be told, beside the vendor's data: what was there before Ciclo came, and what it showed.
 
     `parked` is what Ciclo stopped for a person, `waiting` what it holds back until a price update is settled.
@@ -292,7 +292,7 @@ class Proof:
         return not (wrong or self.waiting or self.not_shown or self.shown_wrongly)
 
 
-def prove(state: Json, before: Json, first: date, last: date, seen: Seen) -> Proof:
+def prove(state: Json, before: Json, first: date, last: date, told: Told) -> Proof:
     """Compare the sandbox's `state` with the periods expected from `first` to `last`, both included.
 
     Args:
@@ -300,7 +300,7 @@ def prove(state: Json, before: Json, first: date, last: date, seen: Seen) -> Pro
         before: the rules as they were before the first of the prices to be checked was readjusted, likewise.
         first: first issue date.
         last: last issue date.
-        seen: what was there before, and what Ciclo says.
+        told: what was there before, and what Ciclo says.
     """
     differing: list[Json] = before.get("adjustments", [])
     expected = expected_periods(state, first, last, differing)
@@ -308,7 +308,7 @@ def prove(state: Json, before: Json, first: date, last: date, seen: Seen) -> Pro
     by_rule = PriceOracle(before)
     found, unexpected = _invoices_by_period(state, worth, first, last)
     absent = [period for period in expected if not found[period]]
-    are_parked, are_waiting = _explained(absent, seen.parked), _explained(absent, seen.waiting)
+    are_parked, are_waiting = _explained(absent, told.parked), _explained(absent, told.waiting)
     pairs = [(period, invoice) for period in expected for invoice in found[period]]
     parcels = {
         rule["id"]: int(rule["receivables_additional_information"]["parcel_number"] or 1)
@@ -317,14 +317,14 @@ def prove(state: Json, before: Json, first: date, last: date, seen: Seen) -> Pro
     edited = {
         Difference(invoice["id"], what)
         for period, invoice in pairs
-        if invoice["id"] in seen.before_ciclo
+        if invoice["id"] in told.before_ciclo
         for what in _edits(period, invoice, worth[period], parcels[period.rule_id])
     }
     return Proof(
         expected=len(expected),
         invoices=len(pairs),
         total=sum((Decimal(invoice["gross_value"]) for _, invoice in pairs), Decimal(0)),
-        made_by=Counter(_made_by(invoice, seen) for _, invoice in pairs),
+        made_by=Counter(_made_by(invoice, told) for _, invoice in pairs),
         missing=tuple(period for period in absent if period not in are_parked | are_waiting),
         duplicates=tuple(period for period in expected if len(found[period]) > 1),
         unexpected=tuple(unexpected),
@@ -332,11 +332,11 @@ def prove(state: Json, before: Json, first: date, last: date, seen: Seen) -> Pro
         mispriced=tuple(
             Mispriced(invoice["id"], period, Decimal(invoice["gross_value"]), worth[period])
             for period, invoice in pairs
-            if invoice["id"] not in seen.before_ciclo and Decimal(invoice["gross_value"]) != worth[period]
+            if invoice["id"] not in told.before_ciclo and Decimal(invoice["gross_value"]) != worth[period]
         ),
         edited=tuple(sorted(edited)),
-        not_shown=tuple(sorted(edited - seen.shown)),
-        shown_wrongly=tuple(sorted(seen.shown - edited)),
+        not_shown=tuple(sorted(edited - told.shown)),
+        shown_wrongly=tuple(sorted(told.shown - edited)),
         parked=are_parked,
         waiting=are_waiting,
         differing=sum(by_rule.gross_value(each.rule_id, each.issue_date) != worth[each] for each in expected),
@@ -425,8 +425,8 @@ def _invoices_by_period(
         if number not in given:
             found[period].append(invoice)
             given.add(number)
-    strangers = [one["id"] for one in alive if one["id"] not in given and first <= _planned_date(one) <= last]
-    return found, strangers
+    unmatched = [one["id"] for one in alive if one["id"] not in given and first <= _planned_date(one) <= last]
+    return found, unmatched
 
 
 def _weight(invoice: Json, period: ExpectedPeriod, rule: Json, value: Decimal, organization_id: int) -> int:
@@ -457,9 +457,9 @@ def _covers(recurrence: Json, period: ExpectedPeriod, day: date) -> bool:
     return 0 <= months < int(recurrence["month_quantity"])
 
 
-def _made_by(invoice: Json, seen: Seen) -> MadeBy:
+def _made_by(invoice: Json, told: Told) -> MadeBy:
     """Say who made an invoice; that its own machinery did is known to the vendor's stand-in alone."""
-    if invoice["id"] not in seen.before_ciclo:
+    if invoice["id"] not in told.before_ciclo:
         return MadeBy.CICLO
     return MadeBy.VENDOR if invoice.get("generated") else MadeBy.PEOPLE
 

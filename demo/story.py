@@ -31,7 +31,7 @@ from demo.company import ORGANIZATION_ID, TODAY, YEAR_END, YEAR_START, company
 from demo.ledger_view import LedgerView, Readjustment, Stopped
 from demo.people import OPERATOR, Settled, let_time_pass, settle
 from demo.processes import Processes
-from demo.proof import Difference, Edited, ExpectedPeriod, MadeBy, Proof, Seen, expected_periods, prove, removed_periods
+from demo.proof import Difference, Edited, ExpectedPeriod, MadeBy, Proof, Told, expected_periods, prove, removed_periods
 from demo.runs import APPROVE, run_dag
 from demo.screen import Screen, count, duration, money
 from demo.site import Site, StepFailed, fresh_site
@@ -233,13 +233,13 @@ def prove_the_year(story: Story) -> Proof:
     screen.step(
         "8. Proof, from the vendor's own data; periods and prices are worked out by code that Ciclo does not use"
     )
-    seen = Seen(
+    told = Told(
         before_ciclo=frozenset(invoice["id"] for invoice in held.state["invoices"]),
         shown=frozenset(story.shown),
         parked=ledger.reasons(PeriodState.PARKED),
         waiting=ledger.reasons(PeriodState.WAITING),
     )
-    proof = prove(story.stack.vendor.state(), held.before, YEAR_START, YEAR_END, seen)
+    proof = prove(story.stack.vendor.state(), held.before, YEAR_START, YEAR_END, told)
     screen.fact("Expected", f"{count(proof.expected, 'period')}")
     screen.fact("At the vendor", f"{count(proof.invoices, 'invoice')}, {money(proof.total)}")
     for name, cases in (

@@ -16,7 +16,7 @@ from ciclo.sgs.client import SgsClient
 from ciclo_sandbox.testing import running_sandbox
 from demo.company import TODAY, YEAR_END, YEAR_START
 from demo.history import account
-from demo.proof import PriceOracle, Seen, expected_periods, prove
+from demo.proof import PriceOracle, Told, expected_periods, prove
 
 held = account()
 oracle = PriceOracle(held.before)
@@ -24,7 +24,7 @@ expected = expected_periods(held.state, YEAR_START, YEAR_END)
 assert len(expected) > 600
 assert all(oracle.gross_value(each.rule_id, each.issue_date) > 0 for each in expected)
 there = frozenset(invoice["id"] for invoice in held.state["invoices"])
-assert not prove(held.state, held.before, YEAR_START, YEAR_END, Seen(before_ciclo=there)).mispriced
+assert not prove(held.state, held.before, YEAR_START, YEAR_END, Told(before_ciclo=there)).mispriced
 with running_sandbox(held.state, today=TODAY) as vendor, SgsClient(base_url=vendor.url) as sgs:
     for index in PriceIndex:
         served = {value.month: value.value for value in sgs.values(index, YEAR_START, TODAY)}

@@ -11,7 +11,7 @@ import pytest
 from ciclo_sandbox.testing import running_sandbox
 from demo.company import YEAR_END, YEAR_START, as_written
 from demo.history import Account, account
-from demo.proof import Difference, Edited, MadeBy, PriceOracle, Seen, prove, removed_periods
+from demo.proof import Difference, Edited, MadeBy, PriceOracle, Told, prove, removed_periods
 
 DEEDS = {"change_value": Edited.VALUE, "move_date": Edited.DATE, "split": Edited.SPLIT}
 
@@ -28,7 +28,7 @@ def made_of(held: Account, rule_id: int) -> list[dict[str, Any]]:
 def test_the_vendor_has_made_more_than_half_of_the_year_and_the_rest_is_ciclo_s(held: Account):
     there = frozenset(invoice["id"] for invoice in held.state["invoices"])
 
-    proof = prove(held.state, held.before, YEAR_START, YEAR_END, Seen(before_ciclo=there))
+    proof = prove(held.state, held.before, YEAR_START, YEAR_END, Told(before_ciclo=there))
 
     assert proof.expected > 600
     assert proof.made_by[MadeBy.VENDOR] > proof.expected / 2
@@ -39,7 +39,7 @@ def test_the_vendor_has_made_more_than_half_of_the_year_and_the_rest_is_ciclo_s(
 
 def test_people_have_done_what_the_company_s_file_says_and_the_proof_sees_just_that(held: Account):
     there = frozenset(invoice["id"] for invoice in held.state["invoices"])
-    proof = prove(held.state, held.before, YEAR_START, YEAR_END, Seen(before_ciclo=there))
+    proof = prove(held.state, held.before, YEAR_START, YEAR_END, Told(before_ciclo=there))
     rules = {invoice["id"]: (invoice.get("generated") or {}).get("rule_id") for invoice in held.state["invoices"]}
 
     assert Counter(deed.do for deed in held.deeds) == Counter(deed["do"] for deed in as_written()["deeds"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from demo.proof import Difference, Edited, ExpectedPeriod, MadeBy, Proof, Reasons, Seen, prove, removed_periods
+from demo.proof import Difference, Edited, ExpectedPeriod, MadeBy, Proof, Reasons, Told, prove, removed_periods
 
 JANUARY = ExpectedPeriod(1, 10, date(2025, 1, 10))
 FEBRUARY = ExpectedPeriod(1, 10, date(2025, 2, 10))
@@ -42,7 +42,7 @@ def proof_of(
     shown: frozenset[Difference] = frozenset(),
 ) -> Proof:
     state = state_of(*invoices, updates=updates or [])
-    seen = Seen(before_ciclo=before_ciclo, shown=shown, parked=parked or {}, waiting=waiting or {})
+    seen = Told(before_ciclo=before_ciclo, shown=shown, parked=parked or {}, waiting=waiting or {})
     return prove(state, state, date(2025, 1, 1), date(2025, 2, 28), seen)
 
 
@@ -257,7 +257,7 @@ def proof_with(*differing: dict[str, Any], first: str, second: str = "100.0", se
     ]
     state = state_of(*made, updates=[])
     state["invoice_rules"][0]["services"] = list(services)
-    return prove(state, state | {"adjustments": list(differing)}, date(2025, 1, 1), date(2025, 2, 28), Seen())
+    return prove(state, state | {"adjustments": list(differing)}, date(2025, 1, 1), date(2025, 2, 28), Told())
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_what_was_measured_counts_instead_of_the_rule_s_units():
 def test_what_is_paused_is_not_expected_and_an_invoice_of_it_not_called_for():
     pause = {"kind": "skip", "contract_id": 1, "from": "2025-02-01", "to": "2025-02-28"}
     state = state_of(FIRST, updates=[])
-    paused = prove(state, state | {"adjustments": [pause]}, date(2025, 1, 1), date(2025, 2, 28), Seen())
+    paused = prove(state, state | {"adjustments": [pause]}, date(2025, 1, 1), date(2025, 2, 28), Told())
 
     assert paused.holds
     assert (paused.expected, paused.paused) == (1, 1)

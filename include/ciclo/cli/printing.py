@@ -52,7 +52,7 @@ def preview_lines(preview: "RulePreview") -> list[str]:
         for period in preview.periods
     ]
     lines = [f"{row[0]:<12}{row[1]:<12}{row[2]:>12}  {row[3]}" for row in rows]
-    total = sum(period.gross_value for period in preview.periods)
+    total = sum(period.gross_value or 0 for period in preview.periods)
     count = len(preview.periods)
     lines.append(ngettext("{count} period", "{count} periods", count).format(count=count) + f", BRL {total:.2f}")
     return lines + [line for update in preview.updates for line in _update_lines(update)]

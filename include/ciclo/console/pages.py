@@ -42,7 +42,7 @@ from ciclo.console.security import CSRF_FIELD, Viewer, ViewerDep, remember_brows
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.errors import DomainError, IllegalTransition
 from ciclo.domain.price_index import PriceIndex
-from ciclo.domain.wording import instruction_words, kind_words, said
+from ciclo.domain.wording import instruction_words, kind_words, said, state_words
 from ciclo.ledger.actions import NoSuchFigure, NoSuchRow, NotPossible, UnusableNote
 from ciclo.ledger.errors import LedgerNotMigratedError, LedgerUnavailableError, LedgerUrlError
 from ciclo.ledger.letters import LetterTemplateError
@@ -196,6 +196,7 @@ def environment() -> Environment:
         "recurrence_words": recurrence_words,
         "accrual_words": accrual_words,
         "adjustment_words": adjustment_words,
+        "state_words": state_words,
         "bucket_words": bucket_words,
         "months_count": months_count,
         "tabs": TABS,

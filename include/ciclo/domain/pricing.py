@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import chain
 
 from ciclo.domain.calendar import add_days, add_months
-from ciclo.domain.due_dates import Charge, Receivable, receivables
+from ciclo.domain.due_dates import Charge, Receivable, due_dates, receivables
 from ciclo.domain.errors import InvalidRule, NoPriceInForce, UnknownServiceItem
 from ciclo.domain.money import cents, multiply_to_cents, service_value
 from ciclo.domain.price_index import PriceIndex
@@ -121,11 +121,20 @@ class PriceChange:
 
 @dataclass(frozen=True, slots=True)
 class PricedPeriod:
-    """A period with the money it is worth on its issue date."""
+    """A period with the money it is worth on its issue date, in BRL.
+
+    Attributes:
+        issue_date: the day by whose prices it is billed.
+        accrual_month: its first day.
+        due_dates: one a receivable.
+        gross_value: what it comes to; None where no price is in force on its issue date.
+        receivables: its shares; empty where there is no price.
+    """
 
     issue_date: date
     accrual_month: date
-    gross_value: Decimal
+    due_dates: tuple[date, ...]
+    gross_value: Decimal | None
     receivables: tuple[Receivable, ...]
 
 
@@ -163,14 +172,14 @@ def per_month(recurrence: Recurrence, value: Decimal) -> Decimal:
 
 
 def priced_period(period: Period, charge: Charge, services: Sequence[Service], history: PriceHistory) -> PricedPeriod:
-    """Price a period as of its issue date and split it into its receivables.
-
-    Raises:
-        NoPriceInForce: a price it needs is not in the history.
-    """
-    gross = gross_value(services, history, period.issue_date)
+    """Price a period as of its issue date and split it into its receivables; one without a price has its dates."""
+    days = due_dates(charge, period.issue_date)
+    try:
+        gross = gross_value(services, history, period.issue_date)
+    except NoPriceInForce:
+        return PricedPeriod(period.issue_date, period.accrual_month, days, None, ())
     parts = receivables(charge, period.issue_date, gross)
-    return PricedPeriod(period.issue_date, period.accrual_month, gross, parts)
+    return PricedPeriod(period.issue_date, period.accrual_month, days, gross, parts)
 
 
 def execution_dates(update: ScheduledUpdate, window: DateRange) -> Iterator[date]:

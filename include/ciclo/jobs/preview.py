@@ -23,9 +23,8 @@ from ciclo.domain.pricing import (
     ScheduledUpdate,
     executions,
     price_changes,
-    priced_period,
 )
-from ciclo.domain.recurrence import DateRange, periods
+from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.rules.prices import current_prices
 from ciclo.jobs.rules.terms import read_terms
 from ciclo.ledger.terms import RuleTerms
@@ -110,8 +109,7 @@ def preview_rule(rule: InvoiceRule, days: DateRange) -> RulePreview:
         history += [change.price for change in update.changes]
         if execution.execution_date in days:
             preview.updates.append(update)
-    for period in periods(terms.recurrence, terms.accrual, days):
-        preview.periods.append(priced_period(period, terms.charge, terms.priced_services, history))
+    preview.periods += terms.preview(days, history)
     return preview
 
 

@@ -22,6 +22,7 @@ from sqlalchemy import Engine, func, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from ciclo.http.retries import Budget
 from ciclo.ledger.database import insert_new, process_engine
 from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.tables import RequestBudget
@@ -121,18 +122,6 @@ class FileStore:
             json.dump(asdict(turns), file)
 
 
-class LocalBudget(Protocol):
-    """A budget of one process."""
-
-    def take(self, *, writes: bool) -> None:
-        """Wait until a call may start."""
-        ...
-
-    def close_for(self, seconds: float) -> None:
-        """Let nobody start for so long."""
-        ...
-
-
 @dataclass(slots=True)
 class _Waiting:
     writes: bool
@@ -156,7 +145,7 @@ class SharedBudget:
         self,
         store: Store,
         rate: float,
-        alone: LocalBudget,
+        alone: Budget,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,

@@ -5,7 +5,7 @@ Prices are not part of the terms, so that a readjustment makes no new version of
 
 import hashlib
 import json
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -15,8 +15,8 @@ from ciclo.domain.adjustments import Adjustment, Bill, BilledLine, adjusted, mar
 from ciclo.domain.coverage import ContractRule, coverage
 from ciclo.domain.due_dates import Charge, ChargeType
 from ciclo.domain.money import ZERO, cents
-from ciclo.domain.pricing import Price, Service, price_in_force
-from ciclo.domain.recurrence import AccrualMonth, DateRange, PeriodUnit, Recurrence
+from ciclo.domain.pricing import Price, PricedPeriod, Service, price_in_force, priced_period
+from ciclo.domain.recurrence import AccrualMonth, DateRange, PeriodUnit, Recurrence, periods
 from ciclo.domain.texts import plain
 from ciclo.ledger.tables import Payload, Rule
 
@@ -58,6 +58,15 @@ class RuleTerms:
         """Return the days that the period of a planned date pays for: its competence months, or its week."""
         paid = coverage(self.recurrence, self.accrual, issue_date)
         return paid.competence or paid.issued
+
+    def preview(self, window: DateRange, prices: Sequence[Price]) -> Iterator[PricedPeriod]:
+        """Yield what the rule will bill in a window at the prices given, without adjustments; what every preview shows.
+
+        Raises:
+            DateOutOfRange: the terms lead to dates that cannot be.
+        """
+        for period in periods(self.recurrence, self.accrual, window):
+            yield priced_period(period, self.charge, self.priced_services, prices)
 
     def bill(self, prices: Sequence[Price], issue_date: date, adjustments: Iterable[Adjustment] = ()) -> Bill:
         """Return what is billed for the period of a planned date, with adjustments.

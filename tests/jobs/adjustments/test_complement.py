@@ -358,7 +358,7 @@ def test_differences_of_two_rules_for_one_month_are_two_invoices_and_the_month_c
     ]
     assert sum(invoiced for _, _, invoiced in lines.values()) == Decimal("249.90"), "what the rules say, to the cent"
     said = {finding.kind for finding in attempt.report.findings}
-    assert said <= {"value_edited"}, "what a person edited; of differences, duplicates or strangers nothing"
+    assert said <= {"value_edited"}, "what a person edited; of differences, duplicates or unmatched nothing"
     for finding in attempt.report.findings:
         finding.acknowledged_at, finding.acknowledged_by = ctx.clock(), "ana"
     ctx.session.commit()

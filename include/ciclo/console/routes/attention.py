@@ -33,7 +33,7 @@ from ciclo.locale import N_
 router = APIRouter()
 Show = Annotated[Literal["periods", "findings", "updates"], Query()]
 Kind = Annotated[str, Query(max_length=40, pattern="^[a-z_]*$")]
-Seen = Annotated[Literal["open", "acknowledged", "closed"], Query()]
+FindingStatus = Annotated[Literal["open", "acknowledged", "closed"], Query()]
 _FINDINGS = {
     "open": FindingFilter(),
     "acknowledged": FindingFilter(acknowledged=True),
@@ -63,7 +63,7 @@ class AttentionQuery:
 
     show: Show = "periods"
     state: StateParam = None
-    seen: Seen = "open"
+    seen: FindingStatus = "open"
     kind: Kind = ""
     contract: OptionalId = None
     q: TextParam = ""

@@ -16,11 +16,11 @@ from ciclo.domain.wording import state_words
 from ciclo.ledger.actions import NoSuchRow
 from ciclo.ledger.queries.adjustments import adjusted_totals
 from ciclo.ledger.queries.contracts import (
-    PreviewedPeriod,
+    ComingPeriod,
     RulePage,
+    coming_periods,
     contract_listing,
     contract_page,
-    preview,
     rule_page,
 )
 from ciclo.ledger.queries.periods import PeriodFilter, period_listing
@@ -88,15 +88,15 @@ def show_rule(view: ViewDep, request: PageDep, rule_id: RowId) -> HTMLResponse:
 def _coming(view: View, found: RulePage) -> dict[str, Any]:
     """Read the rule's newest terms and preview them; a rule that cannot be read says why."""
     terms: RuleTerms | None = None
-    periods: tuple[PreviewedPeriod, ...] = ()
+    periods: tuple[ComingPeriod, ...] = ()
     try:
         terms = RuleTerms.read(found.versions[-1].terms) if found.versions else None
         ended = found.rule.gone_at is not None or found.contract_state != ACTIVE
         if terms is not None and not ended:
-            periods = preview(terms, found.prices, found.updates, after=view.today)
+            periods = coming_periods(terms, found.prices, found.updates, after=view.today)
     except (DomainError, LookupError, TypeError, ValueError) as error:
         return {"terms": None, "coming": (), "adjusted": {}, "problem": str(error)}
-    days = [period.issue_date for period in periods]
+    days = [period.priced.issue_date for period in periods]
     rule_id = found.rule.rule_id
     adjusted = adjusted_totals(view.session, view.organization_id, rule_id, terms, days) if terms is not None else {}
     return {"terms": terms, "coming": periods, "adjusted": adjusted, "problem": None}

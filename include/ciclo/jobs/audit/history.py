@@ -22,7 +22,7 @@ MOST_OPEN = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class InvoicedPrice:
     """A price that an invoice shows. BRL a unit, or of the whole invoice."""
 
     day: date
@@ -98,7 +98,7 @@ class History:
         agreed: changes that people agreed on: index of the first invoice, and the price before.
     """
 
-    seen: Sequence[Seen]
+    seen: Sequence[InvoicedPrice]
     levels: list[Decimal] = field(default_factory=list)
     judged: list[Judged] = field(default_factory=list)
     agreed: list[tuple[int, Decimal]] = field(default_factory=list)
@@ -122,7 +122,7 @@ class History:
             return self.levels[after]
         return _chained(level, between)
 
-    def should_be(self, judged: Judged) -> Iterator[tuple[Seen, Decimal, Decimal]]:
+    def should_be(self, judged: Judged) -> Iterator[tuple[InvoicedPrice, Decimal, Decimal]]:
         """Yield, from a readjustment on, each invoice with what its price should be and what it was.
 
         What happened afterwards happens in both: only this one readjustment is made as its index says.
@@ -157,7 +157,7 @@ class History:
         return value
 
 
-def history(seen: Sequence[Seen], due: Iterable[Due], current: Decimal | None) -> History:
+def history(seen: Sequence[InvoicedPrice], due: Iterable[Due], current: Decimal | None) -> History:
     """Reconstruct a price.
 
     Args:

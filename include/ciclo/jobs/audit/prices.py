@@ -23,7 +23,7 @@ from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact
 from ciclo.domain.texts import plain
 from ciclo.jobs.audit.findings import Audit, AuditFinding, AuditRange, NewPrice, Note, money
-from ciclo.jobs.audit.history import Due, History, How, Judged, Seen, history
+from ciclo.jobs.audit.history import Due, History, How, InvoicedPrice, Judged, history
 from ciclo.jobs.audit.match import AuditedPeriod, AuditedRule
 from ciclo.ledger.terms import ServiceLine
 from ciclo.sgs.series import Series
@@ -149,17 +149,17 @@ class RulePrices:
         due = self._due()
         return {key: history(list(self._seen(key, due[key])), due[key], self.current[key]) for key in self.lines}
 
-    def _seen(self, key: Key, due: Sequence[Due]) -> Iterator[Seen]:
+    def _seen(self, key: Key, due: Sequence[Due]) -> Iterator[InvoicedPrice]:
         for period, invoice in self.own:
             day, planned = period.issue_date, invoice.planned_date
             if any(min(day, planned) < each.day <= max(day, planned) for each in due):
                 continue  # moved across an execution date: either price may be meant
             if key == WHOLE:
-                yield Seen(day, invoice.id, cents(self._base(invoice)), ONE_UNIT)
+                yield InvoicedPrice(day, invoice.id, cents(self._base(invoice)), ONE_UNIT)
                 continue
             line = self.lines_of(invoice)[0].get(key)
             if line is not None:
-                yield Seen(day, invoice.id, line.unit_value, line.units)
+                yield InvoicedPrice(day, invoice.id, line.unit_value, line.units)
 
     def _base(self, invoice: Invoice) -> Decimal:
         """Return what an invoice of a rule without services shows as its price: without what people added to it."""

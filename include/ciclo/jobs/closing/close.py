@@ -182,13 +182,11 @@ def _settle_never_billed(ctx: JobContext, proof: MonthProof) -> None:
 
 def _report(ctx: JobContext, proof: MonthProof, contract_ids: Sequence[int]) -> MonthReport:
     wanted = set(contract_ids)
-    findings = {each.id: each for each in ctx.findings.of_month(proof.month.start)}
-    # what cannot be read now may hide anything of the month, whenever that began
-    findings |= {each.id: each for each in ctx.findings.open_of_kind(FindingKind.UNREAD).values()}
+    findings = ctx.findings.bearing_on(proof.month.start)
     return MonthReport(
         organization_id=ctx.organization_id,
         proof=proof,
-        findings=[each for each in findings.values() if not wanted or each.contract_id in wanted],
+        findings=[each for each in findings if not wanted or each.contract_id in wanted],
         price_updates=ctx.closings.price_updates(proof.month, contract_ids),
         contracts=contract_totals(proof, _names(ctx)),
         made_at=ctx.clock(),

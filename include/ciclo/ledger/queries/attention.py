@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Text, and_, cast, func, null, or_, select
 from sqlalchemy.orm import Session
 
-from ciclo.domain.findings import STOPS_CLOSING, FindingKind
+from ciclo.domain.findings import STOPS_CLOSING
 from ciclo.domain.money import ZERO, brl, total
 from ciclo.domain.states import PeriodState
 from ciclo.domain.wording import said, said_of_finding
@@ -17,6 +17,7 @@ from ciclo.ledger.queries.months import NEEDS_A_PERSON, UPDATE_NEEDS_A_PERSON
 from ciclo.ledger.queries.paging import Listing, contains, counted, not_at_rest
 from ciclo.ledger.queries.periods import PeriodFilter, PeriodRow, period_listing
 from ciclo.ledger.queries.trail import TrailEntry, trail_of
+from ciclo.ledger.repositories.findings import bears_on
 from ciclo.ledger.tables import Contract, Finding, Payload, Period, PriceUpdateExecution
 from ciclo.locale import _, ngettext
 
@@ -127,9 +128,9 @@ def findings_by_kind(session: Session, organization_id: int, wanted: FindingFilt
 
 def _by_kind(session: Session, kind: Any, amount: Any, conditions: Sequence[Any]) -> tuple[KindCount, ...]:
     total = func.sum(amount) if amount is not None else null()
-    query = select(kind.label("kind"), func.count().label("count"), total.label("amount")).where(*conditions)
+    query = select(kind.label("kind"), func.count().label("number"), total.label("amount")).where(*conditions)
     rows = session.execute(query.group_by(kind).order_by(func.count().desc(), kind))
-    return tuple(KindCount(row.kind, row[1], row.amount or ZERO) for row in rows if row.kind is not None)
+    return tuple(KindCount(row.kind, row.number, row.amount or ZERO) for row in rows if row.kind is not None)
 
 
 def finding_listing(organization_id: int, wanted: FindingFilter) -> Listing[FindingRow]:
@@ -146,15 +147,12 @@ def finding_listing(organization_id: int, wanted: FindingFilter) -> Listing[Find
 
 
 def findings_against_closing(session: Session, organization_id: int, month: date, limit: int) -> tuple[FindingRow, ...]:
-    """Return up to `limit` open findings that keep a month from being closed, oldest first.
-
-    What cannot be read now may hide anything, whatever month it began in.
-    """
+    """Return up to `limit` open findings that keep a month from being closed, oldest first."""
     query = select(*_COLUMNS).outerjoin(Contract, _OF_CONTRACT)
     query = query.where(
         *_conditions(organization_id, FindingFilter()),
         Finding.kind.in_(sorted(STOPS_CLOSING)),
-        or_(Finding.billing_month == month, Finding.kind == FindingKind.UNREAD),
+        bears_on(month),
     )
     return tuple(FindingRow(*row) for row in session.execute(query.order_by(Finding.id).limit(limit)))
 

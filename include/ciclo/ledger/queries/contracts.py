@@ -7,19 +7,15 @@ still to come is named, never guessed.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from ciclo.domain import recurrence
-from ciclo.domain.due_dates import Receivable, due_dates
-from ciclo.domain.errors import NoPriceInForce
 from ciclo.domain.money import ZERO
-from ciclo.domain.pricing import Price, priced_period
-from ciclo.domain.recurrence import DateRange, periods
+from ciclo.domain.pricing import Price, PricedPeriod
+from ciclo.domain.recurrence import DateRange
 from ciclo.ledger.queries.months import Share
 from ciclo.ledger.queries.paging import Listing, contains, counted
 from ciclo.ledger.queries.price_updates import PricePoint, prices_of
@@ -218,20 +214,16 @@ _FAR_AHEAD = timedelta(days=366 * 13)  # twelve yearly periods and the one under
 
 
 @dataclass(frozen=True, slots=True)
-class PreviewedPeriod:
-    """A period to come at the prices of today, in BRL; `waits_for` is the day of a price update that comes first."""
+class ComingPeriod:
+    """A period to come at the prices of today; `waits_for` is the day of a price update that comes first."""
 
-    issue_date: date
-    accrual_month: date
-    due_dates: tuple[date, ...]
-    gross_value: Decimal | None
-    receivables: tuple[Receivable, ...]
+    priced: PricedPeriod
     waits_for: date | None
 
 
-def preview(
+def coming_periods(
     terms: RuleTerms, prices: Sequence[PricePoint], updates: Sequence[UpdateTerms], *, after: date, count: int = 12
-) -> tuple[PreviewedPeriod, ...]:
+) -> tuple[ComingPeriod, ...]:
     """Return the rule's next `count` periods with an issue date on or after `after`.
 
     Raises:
@@ -239,20 +231,8 @@ def preview(
     """
     history = [Price(point.service_id, point.effective_from, point.unit_value) for point in prices]
     start = max(after, terms.recurrence.init_date)
-    dates = periods(terms.recurrence, terms.accrual, DateRange(start, start + _FAR_AHEAD))
     pending = sorted(update.next_execution_date for update in updates if update.next_execution_date)
-    return tuple(_previewed(terms, history, pending, period) for period in islice(dates, count))
-
-
-def _previewed(
-    terms: RuleTerms, history: Sequence[Price], pending: Sequence[date], period: recurrence.Period
-) -> PreviewedPeriod:
-    waits_for = next((day for day in pending if day <= period.issue_date), None)
-    days = due_dates(terms.charge, period.issue_date)
-    try:
-        priced = priced_period(period, terms.charge, terms.priced_services, history)
-    except NoPriceInForce:  # a preview without prices still shows its dates
-        return PreviewedPeriod(period.issue_date, period.accrual_month, days, None, (), waits_for)
-    return PreviewedPeriod(
-        period.issue_date, period.accrual_month, days, priced.gross_value, priced.receivables, waits_for
+    return tuple(
+        ComingPeriod(period, next((day for day in pending if day <= period.issue_date), None))
+        for period in islice(terms.preview(DateRange(start, start + _FAR_AHEAD), history), count)
     )

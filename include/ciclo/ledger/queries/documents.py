@@ -31,7 +31,12 @@ def documents_of(
 ) -> Mapping[int, tuple[Document, ...]]:
     """Return the documents of each invoice that has one, in one statement."""
     wanted = sorted({each for each in invoice_ids if each is not None})
-    faturas = select(Invoice.invoice_id, literal(DocumentKind.FATURA.value), Invoice.invoice_id, Invoice.fatura_url)
+    faturas = select(
+        Invoice.invoice_id,
+        literal(DocumentKind.FATURA.value).label("kind"),
+        Invoice.invoice_id.label("number"),
+        Invoice.fatura_url.label("url"),
+    )
     nfses = select(Nfse.invoice_id, literal(DocumentKind.NFSE.value), Nfse.nfse_id, Nfse.pdf_url)
     boletos = select(
         Receivable.invoice_id, literal(DocumentKind.BOLETO.value), Receivable.receivable_id, Receivable.boleto_url
@@ -56,8 +61,8 @@ def documents_of(
         ),
     )
     order = list(DocumentKind)
-    rows = sorted(session.execute(every), key=lambda row: (order.index(DocumentKind(row[1])), row[2]))
+    rows = sorted(session.execute(every), key=lambda row: (order.index(DocumentKind(row.kind)), row.number))
     found: dict[int, tuple[Document, ...]] = {}
-    for invoice_id, kind, _number, url in rows:
-        found[invoice_id] = (*found.get(invoice_id, ()), Document(DocumentKind(kind), url or ""))
+    for row in rows:
+        found[row.invoice_id] = (*found.get(row.invoice_id, ()), Document(DocumentKind(row.kind), row.url or ""))
     return found

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Self
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import first_of_month
@@ -108,6 +108,14 @@ class Settled:
     stayed: int = 0
 
 
+def bears_on(month: date) -> ColumnElement[bool]:
+    """Return the condition of a finding that bears on a billing month: its own, and whatever cannot be read now.
+
+    What cannot be read may hide anything of the month, whenever that began.
+    """
+    return or_(Finding.billing_month == month, Finding.kind == FindingKind.UNREAD.value)
+
+
 class FindingRepository:
     """The findings of one organization."""
 
@@ -194,9 +202,9 @@ class FindingRepository:
         self._audit.record("finding", changes, at)
         return added
 
-    def of_month(self, month: date) -> list[Finding]:
-        """Return the open findings of a billing month, oldest first."""
-        return list(self._session.scalars(self._open().where(Finding.billing_month == month).order_by(Finding.id)))
+    def bearing_on(self, month: date) -> list[Finding]:
+        """Return the open findings that bear on a billing month, oldest first."""
+        return list(self._session.scalars(self._open().where(bears_on(month)).order_by(Finding.id)))
 
     def open_of_kind(self, kind: FindingKind) -> dict[Subject, Finding]:
         """Return the open findings of a kind by what they are about."""
