@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from ciclo.domain.adjustments import Adjustment, AdjustmentKind, Bill, BilledLine
 from ciclo.domain.comparison import FLAT, ComparedInvoice, DifferenceKind, PriceStep, compare
-from ciclo.domain.comparison_wording import said_of_comparison, said_of_difference
 from ciclo.domain.recurrence import DateRange
+from ciclo.domain.wording import said_of_comparison, said_of_difference
 from ciclo.locale import PORTUGUESE, speaking
 
 JANUARY, FEBRUARY = date(2025, 1, 10), date(2025, 2, 10)

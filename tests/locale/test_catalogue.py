@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from jinja2 import Environment
 
-from ciclo.domain import audit_wording, comparison_wording, wording
+from ciclo.domain.wording import audit, comparison, findings, reasons, sentences
 from scripts import messages
 from untranslated import KEPT, PO, SHOWN_ATTRIBUTES, WORD
 
@@ -57,7 +57,7 @@ def test_every_kind_has_its_words_in_the_catalogue():
     known = {each.id for each in messages.read_catalogue(PO)}
     tables = [
         table
-        for name, table in (vars(wording) | vars(audit_wording) | vars(comparison_wording)).items()
+        for name, table in (vars(sentences) | vars(reasons) | vars(findings) | vars(audit) | vars(comparison)).items()
         if isinstance(table, Mapping) and name[0] != "_"
     ]
     texts = [text for table in tables for text in table.values() if isinstance(text, str)]

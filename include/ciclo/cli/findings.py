@@ -11,8 +11,7 @@ from ciclo.cli.acts import Note, Organization, act
 from ciclo.cli.doctor import VENDOR, Conn, OrganizationId, TokenFile, Url, account, central_bank
 from ciclo.cli.printing import progress_bar
 from ciclo.domain.comparison import Comparison
-from ciclo.domain.comparison_wording import said_of_comparison, said_of_difference
-from ciclo.domain.wording import kind_words
+from ciclo.domain.wording import kind_words, said_of_comparison, said_of_difference
 from ciclo.locale import LANGUAGES, _, ngettext
 
 findings = typer.Typer(help="Findings: list, acknowledge, take that back.", no_args_is_help=True)

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from ciclo.domain.adjustments import AdjustmentKind
 from ciclo.domain.comparison import DifferenceKind
-from ciclo.domain.comparison_wording import said_of_comparison
+from ciclo.domain.wording import said_of_comparison
 from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules

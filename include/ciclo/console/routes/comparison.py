@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 
 from ciclo.console.pages import ViewDep, render
 from ciclo.console.routes.parameters import RowId
-from ciclo.domain.comparison_wording import said_of_comparison, said_of_difference
+from ciclo.domain.wording import said_of_comparison, said_of_difference
 from ciclo.ledger.actions import NoSuchRow
 from ciclo.ledger.queries.comparison import comparison_of
 

@@ -11,13 +11,13 @@ from decimal import Decimal
 from typing import Any
 
 from ciclo.billimatic.models import Invoice, InvoiceState, Nfse, Receivable
-from ciclo.domain.audit_wording import said_of_audit
 from ciclo.domain.calendar import add_days, month_end
 from ciclo.domain.findings import AuditKind, Normality, Unjudged
 from ciclo.domain.money import HUNDRED, ZERO, cents, multiply_to_cents, total
 from ciclo.domain.nfse import NfseFault, nfse_fault
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact
+from ciclo.domain.wording.audit import said_of_audit
 
 
 @dataclass(frozen=True, slots=True)

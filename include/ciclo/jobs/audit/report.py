@@ -6,9 +6,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from ciclo.domain.audit_wording import AUDIT_KINDS, AUDIT_METHODS
 from ciclo.domain.findings import AuditKind, Normality
 from ciclo.domain.money import brl, total
+from ciclo.domain.wording.audit import AUDIT_KINDS, AUDIT_METHODS
 from ciclo.jobs.audit.findings import Audit, AuditFinding, AuditRange, NewPrice
 from ciclo.jobs.reports import ReportsPath, csv_text, page, write_files, write_whole
 from ciclo.locale import _, ngettext

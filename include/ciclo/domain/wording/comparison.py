@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from ciclo.domain.adjustments import AdjustmentKind
 from ciclo.domain.comparison import Comparison, Difference, DifferenceKind
 from ciclo.domain.states import Fact
-from ciclo.domain.wording import WORDS
+from ciclo.domain.wording.sentences import WORDS
 from ciclo.locale import N_, _
 
 _D, _J = DifferenceKind, AdjustmentKind

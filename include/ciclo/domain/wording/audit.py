@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ciclo.domain.findings import AuditKind, Normality, Unjudged
 from ciclo.domain.states import Fact
-from ciclo.domain.wording import WORDS
+from ciclo.domain.wording.sentences import WORDS
 from ciclo.locale import N_, _
 
 _A, _N, _U = AuditKind, Normality, Unjudged
