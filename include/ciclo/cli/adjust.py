@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ciclo.cli.acts import Note, act
+from ciclo.cli.actions import Note, act
 from ciclo.cli.printing import InputError
 from ciclo.domain.adjustments import Prorating
 from ciclo.locale import _

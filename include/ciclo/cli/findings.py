@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ciclo.cli.acts import Note, Organization, act
+from ciclo.cli.actions import Note, Organization, act
 from ciclo.cli.doctor import VENDOR, Conn, OrganizationId, TokenFile, Url, account, central_bank
 from ciclo.cli.printing import progress_bar
 from ciclo.domain.comparison import Comparison

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ciclo.cli.acts import Note, Organization, act
+from ciclo.cli.actions import Note, Organization, act
 from ciclo.cli.doctor import VENDOR, Conn, OrganizationId, TokenFile, Url, account
 from ciclo.domain.instructions import InstructionKind
 from ciclo.locale import _

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ciclo.cli.acts import Note, act
+from ciclo.cli.actions import Note, act
 from ciclo.locale import _
 
 ledger = typer.Typer(help="The ledger's database.", no_args_is_help=True)

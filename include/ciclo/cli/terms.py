@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ciclo.cli.acts import Note, act
+from ciclo.cli.actions import Note, act
 from ciclo.domain.contract_terms import ContractTerm, TermKind, said_of_term, term_document
 from ciclo.domain.money import parse_decimal
 from ciclo.domain.price_index import PriceIndex

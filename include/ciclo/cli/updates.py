@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ciclo.cli.acts import Note, act
+from ciclo.cli.actions import Note, act
 from ciclo.cli.printing import read_json
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.continuity import Basis

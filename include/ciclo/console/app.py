@@ -23,10 +23,6 @@ from ciclo.ledger.letters import LetterStyle
 log = logging.getLogger("ciclo.console")
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 def create_app(
     *,
     current_user: Callable[..., Any],
@@ -34,7 +30,7 @@ def create_app(
     dependencies: Sequence[Any] = (),
     secret: str | None = None,
     ledger_url: str | None = None,
-    clock: Callable[[], datetime] = _now,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     letters: LetterStyle | None = None,
     vendor_page: str | None = None,
 ) -> FastAPI:

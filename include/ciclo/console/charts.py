@@ -103,10 +103,17 @@ def bars_and_line(
     steps = round_steps(min(known), max(known))
     scale = Scale(steps[0], steps[-1], HEIGHT - BOTTOM, TOP)
     slot = max(1, (WIDTH - LEFT - RIGHT) // max(1, len(bars)))
-    zero = scale(0)
+    zero, gap = scale(0), max(1, slot // 6)
     drawn = tuple(
-        _bar(LEFT + slot * position, slot, zero, scale(value), titles[position], tones[position] if tones else "")
-        for position, value in enumerate(bars)
+        Bar(
+            LEFT + slot * position + gap,
+            min(zero, end),
+            max(1, slot - 2 * gap),
+            max(1, abs(zero - end)),
+            titles[position],
+            tones[position] if tones else "",
+        )
+        for position, end in enumerate(map(scale, bars))
     )
     points = tuple(
         Point(LEFT + slot * position + slot // 2, scale(value), titles[position])
@@ -139,11 +146,6 @@ def steps_over_time(prices: Sequence[tuple[date, Decimal, str]], until: date) ->
     )
     ticks = _spread([Tick(point.x, f"{day:%m/%Y}") for point, (day, _, _) in zip(points, prices, strict=True)])
     return Chart((), points, f"{path}H{WIDTH - RIGHT}", ticks, _y_ticks(steps, scale, ""), HEIGHT - BOTTOM)
-
-
-def _bar(x: int, slot: int, zero: int, end: int, title: str, tone: str) -> Bar:
-    gap = max(1, slot // 6)
-    return Bar(x + gap, min(zero, end), max(1, slot - 2 * gap), max(1, abs(zero - end)), title, tone)
 
 
 def _y_ticks(steps: Sequence[Decimal], scale: Scale, unit: str) -> tuple[Tick, ...]:

@@ -180,7 +180,9 @@ def copy_ledger(source: str, target: str, *, at: datetime) -> dict[str, int]:
         _transaction(target_engine) as new,
     ):
         _require_nobody_billing(old, at)
-        _require_empty(new)
+        for table in Base.metadata.sorted_tables:
+            if new.execute(select(table).limit(1)).first() is not None:
+                raise TargetNotEmptyError(table.name)
         copied = {table.name: _copy(old, new, table) for table in Base.metadata.sorted_tables}
         for table in Base.metadata.sorted_tables:
             _require_same(old, new, table)
@@ -206,12 +208,6 @@ def _claimed(old: Connection, claimable: type[Period | PriceUpdateExecution], at
     )
     count, until = old.execute(query).one()
     return count, until
-
-
-def _require_empty(new: Connection) -> None:
-    for table in Base.metadata.sorted_tables:
-        if new.execute(select(table).limit(1)).first() is not None:
-            raise TargetNotEmptyError(table.name)
 
 
 # -- reading and writing ---------------------------------------------------------------------------------------------
@@ -260,16 +256,13 @@ def _query(table: Table, dialect: str) -> Select[Any]:
 
 
 def _insert(table: Table, dialect: str) -> Insert:
-    documents = {column.name: _document(column, dialect) for column in table.columns if _is_document(column)}
-    plain: dict[str, Any] = {
-        column.name: bindparam(column.name) for column in table.columns if not _is_document(column)
-    }
-    return table.insert().values(plain | documents)
-
-
-def _document(column: Column[Any], dialect: str) -> Any:
-    text = bindparam(column.name, type_=Text)
-    return cast(text, column.type) if dialect == "postgresql" else text  # SQLite keeps documents as text
+    values: dict[str, Any] = {}
+    for column in table.columns:
+        value: Any = bindparam(column.name, type_=Text) if _is_document(column) else bindparam(column.name)
+        # SQLite keeps documents as text
+        as_document = _is_document(column) and dialect == "postgresql"
+        values[column.name] = cast(value, column.type) if as_document else value
+    return table.insert().values(values)
 
 
 def _is_document(column: Column[Any]) -> bool:

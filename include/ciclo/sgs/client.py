@@ -165,7 +165,10 @@ class SgsClient(AbstractContextManager["SgsClient"]):
         return self._series(response, request)
 
     def _series(self, response: httpx.Response, request: _Request) -> list[Any]:
-        body = _body(response)
+        try:
+            body = json_bodies.read(response.content, response.charset_encoding)
+        except ValueError:
+            body = None
         if response.status_code == httpx.codes.NOT_FOUND and isinstance(body, Mapping) and body:
             return []  # the bank's way of saying that the range has no values
         if response.status_code != httpx.codes.OK:
@@ -174,13 +177,6 @@ class SgsClient(AbstractContextManager["SgsClient"]):
         if not isinstance(body, list):
             raise request.unavailable("the answer is not a series (throttled, or no such series)", 200)
         return body
-
-
-def _body(response: httpx.Response) -> Any:
-    try:
-        return json_bodies.read(response.content, response.charset_encoding)
-    except ValueError:
-        return None
 
 
 def _by_month(entries: Iterable[Any], request: _Request) -> dict[date, MonthlyValue]:

@@ -2,9 +2,8 @@
 
 from airflow.sdk import task
 
+from ciclo.jobs.runs import Counts
 from ciclo.tasks.run import RETRYING, run_step
-
-Counts = dict[str, int]
 
 
 @task(**RETRYING)

@@ -10,6 +10,7 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import get_current_context, task
 
+from ciclo.jobs.runs import Counts
 from ciclo.jobs.steps.issuing import PlanToApprove
 from ciclo.locale import _
 from ciclo.tasks.assets import INVOICES
@@ -17,8 +18,6 @@ from ciclo.tasks.notify import telling_what_stopped
 from ciclo.tasks.run import RETRYING, SHARD_NAME, person_of, run_step
 
 PLAN, APPROVE = "plan", "approve"
-
-Counts = dict[str, int]
 
 
 @task(map_index_template=SHARD_NAME, **RETRYING)

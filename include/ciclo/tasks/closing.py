@@ -5,8 +5,6 @@ from airflow.sdk import task
 from ciclo.tasks.assets import CLOSED_MONTHS
 from ciclo.tasks.run import RETRYING, run_step
 
-Counts = dict[str, int]
-
 
 @task(**RETRYING)
 def read_rules() -> None:

@@ -2,10 +2,9 @@
 
 from airflow.sdk import task
 
+from ciclo.jobs.runs import Counts
 from ciclo.tasks.assets import CONTRACTS, PERIODS
 from ciclo.tasks.run import RETRYING, SHARD_NAME, Shards, run_step, shards
-
-Counts = dict[str, int]
 
 
 @task(**RETRYING)

@@ -4,11 +4,10 @@ from typing import Any
 
 from airflow.sdk import task
 
+from ciclo.jobs.runs import Counts
 from ciclo.tasks.assets import INVOICES
 from ciclo.tasks.notify import reporting_window, telling_what_stopped
 from ciclo.tasks.run import RETRYING, SHARD_NAME, Shards, run_step, shards
-
-Counts = dict[str, int]
 
 
 @task(**RETRYING)

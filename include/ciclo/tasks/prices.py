@@ -11,6 +11,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import get_current_context, task
 
 from ciclo.jobs.price_updates import Batch, batch_table
+from ciclo.jobs.runs import Counts
 from ciclo.locale import _
 from ciclo.tasks.assets import PRICES
 from ciclo.tasks.notify import telling_what_stopped
@@ -19,8 +20,6 @@ from ciclo.tasks.run import RETRYING, SHARD_NAME, Shards, open_job, person_of, r
 APPROVE, REJECT = "Approve", "Reject"
 BATCH = "batch"
 """Under what name `prepare` leaves the proposals: its own result is what the run is mapped over."""
-
-Counts = dict[str, int]
 
 
 @task(**RETRYING)

@@ -2,10 +2,9 @@
 
 from airflow.sdk import task
 
+from ciclo.jobs.runs import Counts
 from ciclo.tasks.assets import RECEIVABLES
 from ciclo.tasks.run import RETRYING, run_step
-
-Counts = dict[str, int]
 
 
 @task(**RETRYING)

@@ -118,7 +118,10 @@ def run_step(*, shard: list[int] | None = None, around: Sequence[Around] = (), *
     """
     context = get_current_context()
     stage = stage_of(context)
-    stage.refuse(_conf(context))
+    dag_run = context.get("dag_run")
+    conf = (dag_run.conf if dag_run is not None else None) or {}
+    # the rest is Airflow's own to read, such as how much of a task is traced
+    stage.refuse({name: value for name, value in conf.items() if not name.startswith("airflow/")})
     step = stage[context["ti"].task_id]
     run = run_of(context, shard=Shard(*shard) if shard is not None else None, given=given)
     if isinstance(step, Approval) or (run.dry_run and step.dry_run is DryRun.SKIP):
@@ -250,10 +253,3 @@ def person_of(answer: Mapping[str, Any]) -> str:
     user = answer.get("responded_by_user")
     name = user.get("name") or user.get("id") if isinstance(user, Mapping) else getattr(user, "name", None)
     return str(name or "unknown")
-
-
-def _conf(context: Context) -> Mapping[str, Any]:
-    """Return what a run was given, without what is Airflow's own to read, such as how much of a task is traced."""
-    run = context.get("dag_run")
-    given = (run.conf if run is not None else None) or {}
-    return {name: value for name, value in given.items() if not name.startswith("airflow/")}

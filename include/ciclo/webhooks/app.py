@@ -202,17 +202,18 @@ def is_fresh(stamp: str | None, now: datetime, max_age: timedelta) -> bool:
 
 def _instant(stamp: str) -> datetime | None:
     """Read Unix seconds, ISO 8601, or an HTTP date; without a zone it is UTC."""
-    for read in (_unix_seconds, datetime.fromisoformat, parsedate_to_datetime):
+    readers: tuple[Callable[[str], datetime], ...] = (
+        lambda seconds: datetime.fromtimestamp(int(seconds), UTC),
+        datetime.fromisoformat,
+        parsedate_to_datetime,
+    )
+    for read in readers:
         try:
             found = read(stamp)
         except (ValueError, OverflowError, OSError):
             continue
         return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
     return None
-
-
-def _unix_seconds(stamp: str) -> datetime:
-    return datetime.fromtimestamp(int(stamp), UTC)
 
 
 NO_ID = 0

@@ -32,7 +32,10 @@ def ask(view: ViewDep, perform: PerformDep, fields: FormDep, invoice_id: RowId) 
     found = invoice_to_instruct(view.session, view.organization_id, invoice_id)
     if found is None:
         raise NoSuchRow("invoice", invoice_id)
-    kind = _kind(fields.get("kind", ""))
+    try:
+        kind = InstructionKind(fields.get("kind", ""))
+    except ValueError:
+        raise UnreadableField.holding(fields.get("kind", "")) from None
     number = invoice_id
     if kind.subject == "receivable":
         numbers = {str(each.receivable_id): each.receivable_id for each in found.receivables}
@@ -60,13 +63,6 @@ def _page(view: View, invoice_id: int, outcome: ActionOutcome | None = None) -> 
     if found is None:
         raise NoSuchRow("invoice", invoice_id)
     return render(view, "instructions.html", tab="receivables", found=found, outcome=outcome)
-
-
-def _kind(text: str) -> InstructionKind:
-    try:
-        return InstructionKind(text)
-    except ValueError:
-        raise UnreadableField.holding(text) from None
 
 
 def _receipt(fields: Mapping[str, str]) -> Receipt:

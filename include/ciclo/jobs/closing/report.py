@@ -5,7 +5,7 @@ It says what the proof found and decides one thing only: whether the month is cl
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -129,7 +129,10 @@ class MonthReport:
             "parked_and_in_doubt": [line.fact for line in self.stopped],
             "other_findings": [_stated(each) for each in self.other_findings],
             "price_updates": [update_line(each) for each in self.price_updates],
-            "contracts": [_plain(total) for total in self.contracts],
+            "contracts": [
+                {name: str(value) if isinstance(value, Decimal) else value for name, value in asdict(each).items()}
+                for each in self.contracts
+            ],
         }
 
     def totals(self) -> dict[str, Any]:
@@ -200,11 +203,6 @@ def _kind(finding: Finding) -> FindingKind:
 
 def _stops(finding: Finding) -> bool:
     return stops_closing(_kind(finding), acknowledged=finding.acknowledged_at is not None)
-
-
-def _plain(each: ContractTotal) -> dict[str, Any]:
-    fields = {name: getattr(each, name) for name in each.__slots__}
-    return {name: str(value) if isinstance(value, Decimal) else value for name, value in fields.items()}
 
 
 # -- as files ----------------------------------------------------------------------------------------------------------

@@ -197,7 +197,8 @@ def _send_and_record(
     except ApiError:
         found = None  # it was answered: a later run reads it back
     shown = found if found is None or isinstance(found, Reason) else judge(row, found)
-    if shown is Shown.NOT_YET and isinstance(answer, Invoice) and found is not None and _says_nothing(found):
+    is_silent = isinstance(found, Invoice) and found.approval_status is None  # of its approval, as some answers are
+    if shown is Shown.NOT_YET and isinstance(answer, Invoice) and is_silent:
         shown = judge(row, answer)
     if shown is Shown.THERE:
         outcome.done += _end(ctx, row, _S.DONE, Reason(ReasonKind.CARRIED_OUT))
@@ -321,11 +322,6 @@ def _not_made(row: Instruction, invoice: Invoice | Reason, error: str) -> Reason
     lacking = [each for each in lines if not _has_boleto(each)]
     words = next((each.cobrato_errors for each in lacking if each.cobrato_errors), error)
     return Reason(ReasonKind.BOLETO_NOT_MADE, {"receivable_ids": [each.id for each in lacking], "error": words})
-
-
-def _says_nothing(found: Invoice | Reason) -> bool:
-    """Whether an invoice says nothing of its approval, as some answers do."""
-    return isinstance(found, Invoice) and found.approval_status is None
 
 
 def _not_in(state: str) -> Reason:

@@ -56,7 +56,9 @@ def read_nfses(ctx: JobContext, invoice_ids: Collection[int], *, today: date, ch
             began = newest.astimezone(SAO_PAULO).date() if newest else min(each.issue_date for each in taxed)
             seen = _store(ctx, {"updated_at_gteq": began - timedelta(days=1)}, judged)
             judged |= seen
-        wanting = [each.invoice_id for each in taxed if each.invoice_id not in seen and _is_missing(each, today)]
+        # due since yesterday at least, and the invoice does not say that it is there
+        late = [each for each in taxed if each.nfse_due is not None and each.nfse_due < today and not each.nfse_issued]
+        wanting = [each.invoice_id for each in late if each.invoice_id not in seen]
         for start in range(0, len(wanting), ASKED_AT_ONCE):
             _store(ctx, {"invoice_id_in": wanting[start : start + ASKED_AT_ONCE]}, judged)
     except (BadRequestError, NotFoundError, RejectedError, UnreadableAnswerError) as error:
@@ -82,11 +84,6 @@ def nfse_disagreements(ctx: JobContext, invoice_ids: Iterable[int], *, today: da
                 due = {"due_date": each.nfse_due.isoformat()}
                 found.append(_about(each, FindingKind.NFSE_MISSING, N_("no NFS-e"), due))
     return found
-
-
-def _is_missing(invoice: TaxedInvoice, today: date) -> bool:
-    """Whether its document should be there since yesterday at least, and the invoice does not say that it is."""
-    return invoice.nfse_due is not None and invoice.nfse_due < today and not invoice.nfse_issued
 
 
 def _store(ctx: JobContext, filters: dict[str, Any], judged: set[int]) -> set[int]:

@@ -74,8 +74,12 @@ def judge_unmatched(ctx: JobContext, run: Ingest, *, today: date) -> list[Disagr
         elif invoice.id in second:
             key, found = second[invoice.id]
             wrong.append(one_too_many(key, assignment.own[key].id, found))
-        elif invoice.id not in asked and _is_ours(invoice, began.get(invoice.contract_id), today):
-            wrong.append(_unexplained(invoice))
+        elif invoice.id not in asked:
+            # Ciclo should know it where it bills the contract by then, or where the invoice says so itself
+            first = began.get(invoice.contract_id)
+            is_billed = first is not None and first_of_month(first) <= invoice.planned_date <= today
+            if is_billed or reference_in(invoice.comments) is not None:
+                wrong.append(_unexplained(invoice))
     return wrong
 
 
@@ -132,13 +136,6 @@ def _as_remote(invoice: tables.Invoice) -> RemoteInvoice:
         description=invoice.description or "",
         customer_id=invoice.customer_id,
     )
-
-
-def _is_ours(invoice: Invoice, began: date | None, today: date) -> bool:
-    """Whether Ciclo should know the invoice: it bills the contract by then, or the invoice says so itself."""
-    if reference_in(invoice.comments) is not None:
-        return True
-    return began is not None and first_of_month(began) <= invoice.planned_date <= today
 
 
 def _stand_in(ctx: JobContext, period: tables.Period, before: tables.Invoice | None, invoice_id: int) -> None:

@@ -66,7 +66,11 @@ class Vendor:
         """
         body = request.body
         if request.path == "/_sandbox/faults" and body is not None:
-            body = [_hurried(fault) for fault in (body if isinstance(body, list) else [body])]
+            # what they wait in real time is shortened: the rehearsal's own waiting takes none
+            body = [
+                {**fault, "seconds": SHORTEST} if isinstance(fault, dict) and fault.get("kind") in _HELD else fault
+                for fault in (body if isinstance(body, list) else [body])
+            ]
         self._control(request.method, self._path(request.path), body)
 
     def requests(self) -> dict[str, int]:
@@ -136,11 +140,6 @@ def open_vendor(state: Mapping[str, Any], today: date) -> Iterator[Vendor]:
                 vendor.close()
     except ControlError as error:
         raise ScenarioError(f"the stand-in does not take the state: {error}") from error
-
-
-def _hurried(fault: Any) -> Any:
-    """Shorten what a fault waits in real time: the rehearsal's own waiting takes none."""
-    return {**fault, "seconds": SHORTEST} if isinstance(fault, dict) and fault.get("kind") in _HELD else fault
 
 
 def _require_taken(answer: httpx.Response) -> None:

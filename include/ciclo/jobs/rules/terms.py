@@ -93,20 +93,15 @@ def _charge(rule: InvoiceRule) -> Charge:
     if _DUE in rule.payload and not rule.payload[_DUE]:  # with every field null it is `last_day_of_month`
         raise InvalidRule(_DUE, Text(N_("is null: nothing says when its invoices are due")))
     return Charge(
-        charge_type=_charge_type(rule),
+        charge_type=charge_type_of(details.day_number, details.day_quantity, details.month_quantity)
+        if rule.charge_type is None
+        else _choice(ChargeType, rule.charge_type, "charge_type"),
         day_number=details.day_number,
         day_quantity=details.day_quantity,
         month_quantity=details.month_quantity,
         only_business_days=details.only_business_days,
         parcel_number=details.parcel_number,
     )
-
-
-def _charge_type(rule: InvoiceRule) -> ChargeType:
-    if rule.charge_type is not None:
-        return _choice(ChargeType, rule.charge_type, "charge_type")
-    details = rule.receivables_additional_information
-    return charge_type_of(details.day_number, details.day_quantity, details.month_quantity)
 
 
 def _line(service: Service, service_items: Mapping[str, int]) -> ServiceLine:

@@ -99,15 +99,13 @@ def part_months(session: Session, organization_id: int, rule_ids: Iterable[int],
         is_service = not marks_in(rule.title) and rule_id not in differences
         if contract is not None and rule_id in terms and is_service:
             mine = contract_rule(rule, terms[rule_id], contract.customer_id)
-            begins = not any(_goes_on(mine, each) for each in known.get(rule.contract_id, ()))
+            begun = mine.recurrence.init_date
+            begins = not any(  # it goes on with a service that had begun before it, under a rule that it follows
+                former.recurrence.init_date < begun and mine.follows(former, over_by=begun)
+                for former in known.get(rule.contract_id, ())
+            )
             found += _of_rule(rule, terms[rule_id], contract.payload, window, begins=begins)
     return found
-
-
-def _goes_on(rule: ContractRule, former: ContractRule) -> bool:
-    """Whether a rule goes on with a service that had begun before it, under a rule that it follows."""
-    begun = rule.recurrence.init_date
-    return former.recurrence.init_date < begun and rule.follows(former, over_by=begun)
 
 
 def _of_rule(

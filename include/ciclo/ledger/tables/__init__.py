@@ -5,6 +5,7 @@ from ciclo.ledger.tables.billing import (
     Adjustment,
     AdjustmentUse,
     GeneratedRange,
+    Instruction,
     Invoice,
     Nfse,
     Period,
@@ -20,7 +21,6 @@ from ciclo.ledger.tables.contracts import (
     Rule,
     RuleVersion,
 )
-from ciclo.ledger.tables.instructions import Instruction
 from ciclo.ledger.tables.operations import (
     AuditEntry,
     BillingPlan,
