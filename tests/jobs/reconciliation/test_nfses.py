@@ -108,7 +108,7 @@ def test_a_cancelled_document_of_a_living_invoice_is_a_finding(year, reconciled)
     assert outcome.opened[0].found == "Cancelada"
     box.cancel(first["invoice_id"])
     assert kinds(reconciled(ctx)) == ["cancelled_remotely"]
-    assert [each.kind for each in ctx.findings.of_month(date(2025, 1, 1))] == ["cancelled_remotely"]
+    assert [each.kind for each in ctx.findings.bearing_on(date(2025, 1, 1))] == ["cancelled_remotely"]
 
 
 def test_no_document_is_searched_where_none_is_wanted(billed, reconciled):
