@@ -97,10 +97,14 @@ def telling_what_stopped(job: JobContext, _run: Run) -> Iterator[None]:
                 shown = lines[:SHOWN]
                 if count > SHOWN:
                     shown.append(_("… and {number} more; the console lists them").format(number=count - SHOWN))
-                try:
-                    send(Notice(subject=text.format(count=count), lines=tuple(shown)), context)
-                except Exception as error:  # noqa: BLE001 - whatever is wrong with the mail, the run's own outcome stands
-                    log.warning("the alert could not be sent (%s); it is in the log", type(error).__name__)
+                _try_to_send(Notice(subject=text.format(count=count), lines=tuple(shown)))
+
+
+def _try_to_send(notice: Notice) -> None:
+    try:
+        send(notice, get_current_context())
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with the mail, the run's own outcome stands
+        log.warning("the alert could not be sent (%s); it is in the log", type(error).__name__)
 
 
 def _period(period: Period) -> str:
