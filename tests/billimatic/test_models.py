@@ -50,6 +50,25 @@ def test_a_timestamp_is_read_in_both_forms(invoice, text):
     assert Invoice.model_validate(invoice(created_at=text)).created_at == expected
 
 
+@pytest.mark.parametrize("text", ["10/12/2018 10:55:10", "2018-12-10T10:55:10", "2018-12-10 10:55:10.000"])
+def test_a_timestamp_without_an_offset_is_in_brasilias_time(invoice, text):
+    expected = datetime(2018, 12, 10, 10, 55, 10, tzinfo=timezone(timedelta(hours=-2)))  # summer time, until 2019
+    assert Invoice.model_validate(invoice(created_at=text)).created_at == expected
+
+
+@pytest.mark.parametrize("text", ["10/12/2018", "2018-12-10", "10-12-2018"])
+def test_a_day_alone_says_no_instant(invoice, text):
+    assert Invoice.model_validate(invoice(created_at=text)).created_at is None
+
+
+def test_a_short_word_is_no_timestamp(invoice):
+    assert isinstance(read_record(Invoice, invoice(created_at="ontem")), OddRecord)
+
+
+def test_a_record_in_an_envelope_of_its_own_is_read(invoice):
+    assert read_record(Invoice, {"invoice": invoice()}) == read_record(Invoice, invoice())
+
+
 @pytest.mark.parametrize(("answered", "exact"), [("700.0", "700.0"), ("14.38", "14.38"), (700, "700"), ("0.1", "0.1")])
 def test_money_is_read_exactly(invoice, answered, exact):
     assert Invoice.model_validate(invoice(gross_value=answered)).gross_value == Decimal(exact)

@@ -167,8 +167,14 @@ class RuleTerms:
 
 def contract_rule(rule: Rule, terms: RuleTerms, contract_customer: int | None) -> ContractRule:
     """Return what tells whether one rule of the ledger goes on where another ended, by its newest terms."""
-    customer = rule.payload.get("customer_id") or contract_customer
+    customer = customer_of(rule) or contract_customer
     return terms.of_rule(rule.rule_id, title=rule.title, customer=customer, is_gone=rule.gone_at is not None)
+
+
+def customer_of(rule: Rule) -> int | None:
+    """Return whom a rule names as its customer; the vendor's answer, which is kept as it came, may say it as text."""
+    said = rule.payload.get("customer_id")
+    return int(said) if isinstance(said, int) or (isinstance(said, str) and said.strip().isdecimal()) else None
 
 
 def terms_hash(document: Payload) -> str:

@@ -3,7 +3,8 @@
 import pytest
 
 from ciclo.billimatic import NotFoundError, RetryRules, TransientApiError
-from ciclo.jobs.rules.ask import READ_AHEAD, rule_batches
+from ciclo.billimatic.models import InvoiceRule
+from ciclo.jobs.rules.ask import READ_AHEAD, RuleBatch, rule_batches
 from company import company, contract, rule
 
 
@@ -69,3 +70,19 @@ def test_an_error_about_more_than_one_contract_ends_the_reading(sandbox, client)
     box.faults([{"method": "GET", "path": "contracts/12/", "kind": "error_before", "status": 503}])
     with pytest.raises(TransientApiError):
         list(rule_batches(api, [11, 12]))
+
+
+@pytest.mark.parametrize("said", [None, "", "--"])
+def test_a_rule_that_says_that_it_never_recurs_bills_nothing_and_is_no_obstacle(said):
+    batch = RuleBatch()
+    batch.take(10, [InvoiceRule.model_validate(rule(1) | {"additional_information": said})])
+    assert (batch.read, batch.unread_rules) == ([], [])
+
+
+@pytest.mark.parametrize("answer", [{"additional_information": {}}, {}], ids=["empty", "left out"])
+def test_a_rule_that_says_nothing_of_whether_it_recurs_is_shown(answer):
+    batch = RuleBatch()
+    left = {name: value for name, value in rule(1).items() if name != "additional_information"}
+    batch.take(10, [InvoiceRule.model_validate(left | answer)])
+    ((_, error),) = batch.unread_rules
+    assert str(error).startswith("contract 10, rule 1, additional_information: is missing")

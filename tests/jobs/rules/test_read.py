@@ -1,10 +1,13 @@
 """Reading: what the vendor says is followed, what it says wrongly once is not, and what cannot be read stops alone."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
+import httpx
 import pytest
 
+from ciclo.billimatic import BillimaticClient
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.wording import said
 from ciclo.jobs.rules import read
@@ -253,3 +256,99 @@ def test_a_reading_that_believes_the_empty_list_is_found(monkeypatch, sandbox, l
     believe_the_empty_list(monkeypatch)
     with pytest.raises((AssertionError, pytest.fail.Exception)):
         killer(sandbox, lite_job)
+
+
+# -- a contract whose own record cannot be read ------------------------------------------------------------------------
+
+
+def answering(box, job, change):
+    """Return a job whose list of contracts, and each contract alone, are changed on their way."""
+
+    class Wire(httpx.HTTPTransport):
+        def handle_request(self, request):
+            response = super().handle_request(request)
+            response.read()
+            if "/contracts" not in request.url.path or request.url.path.endswith("invoice_rules"):
+                return response
+            body = response.json()
+            contracts = body.get("contracts", [body.get("contract")])
+            return httpx.Response(response.status_code, json=change(body, contracts), request=request)
+
+    api = BillimaticClient(
+        base_url=box.url, token=box.token, organization_id=7, requests_per_second=None, transport=Wire()
+    )
+    return replace(job, api=api)
+
+
+def without(name, value=None, contract_id=10):
+    def change(body, contracts):
+        for each in contracts:
+            if each["id"] == contract_id:
+                each[name] = value
+        return body
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said_of_it"),
+    [("state", None, "state"), ("state", "suspensa", "suspensa"), ("created_at", "ontem de manhã", "created_at")],
+)
+@pytest.mark.parametrize("known", [True, False], ids=["known", "never seen before"])
+def test_a_contract_that_cannot_be_read_is_not_billed_by_its_rules_and_shown_until_it_can(
+    sandbox, lite_job, name, value, said_of_it, known
+):
+    box = sandbox(company(rule(1, 10), rule(2, 11)))
+    ctx = lite_job(box)
+    if known:
+        read_contract_list(ctx)
+        read_contracts(ctx, [10, 11], seen_on=DAY)
+    with answering(box, ctx, without(name, value)).api as api:
+        odd = replace(ctx, api=api)
+        read_contract_list(odd)
+        readings = read_contracts(odd, [10, 11] if known else [11], seen_on=DAY)
+    assert readings.read == [11]
+    (finding,) = ctx.findings.open_of_kind(FindingKind.UNREAD).values()
+    assert (finding.contract_id, said_of_it in finding.message) == (10, True)
+    read_contract_list(ctx)
+    assert unread(ctx) == set()
+    assert read_contracts(ctx, [10, 11], seen_on=DAY).read == [10, 11]
+    assert states(ctx) == {10: ("active", False), 11: ("active", False)}
+    assert ctx.readings.pauses([10]) == {}
+
+
+def test_a_contract_of_the_list_without_an_id_is_shown(sandbox, lite_job):
+    box = sandbox(company(rule(1, 10), rule(2, 11)))
+    ctx = lite_job(box)
+    with answering(box, ctx, without("id")).api as api:
+        assert read_contract_list(replace(ctx, api=api)) == 1
+    (finding,) = ctx.findings.open_of_kind(FindingKind.UNREAD).values()
+    assert "id" in finding.message
+    finding.acknowledged_by, finding.acknowledged_at = "Ana", ctx.clock()
+    ctx.session.commit()
+    assert not read._disappearance_believed(ctx, "organization", 7)
+    assert read_contract_list(ctx) == 2
+    assert unread(ctx) == set()
+
+
+def test_records_in_envelopes_of_their_own_are_read(sandbox, lite_job):
+    box = sandbox(company(rule(1, 10), rule(2, 11)))
+    ctx = lite_job(box)
+
+    def wrapped(body, contracts):
+        return {"contracts": [{"contract": each} for each in contracts]} if "contracts" in body else body
+
+    with answering(box, ctx, wrapped).api as api:
+        assert read_contract_list(replace(ctx, api=api)) == 2
+
+
+def test_what_a_contract_buys_is_nobodys_matter_however_odd_it_is(sandbox, lite_job):
+    box = sandbox(company(rule(1, 10), rule(2, 11)))
+    ctx = lite_job(box)
+
+    def bought(body, _contracts):
+        return {**body, "contracts": [*body["contracts"], {"id": 12, "supplier_id": 99}]}
+
+    with answering(box, ctx, bought).api as api:
+        assert read_contract_list(replace(ctx, api=api)) == 2
+    assert unread(ctx) == set()

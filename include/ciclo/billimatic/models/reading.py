@@ -12,14 +12,24 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, overload
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
+from ciclo.domain.calendar import SAO_PAULO
 from ciclo.http.errors import UnreadableAnswerError
 
 LARGEST_NUMBER = 2**63 - 1
 """What a column of the ledger holds."""
 _NOTHING = frozenset({"", "--"})
 _DIGITS_OF_AN_ID = 19
+_LENGTH_OF_A_DAY = 10
 _STATES_OF_2016 = {0: "to_emit"}
 _CONTRACT_STATES_OF_2016 = {1: "active"}
 _PERIOD_UNIT_CODES = {0: "monthly", "0": "monthly", 1: "weekly", "1": "weekly"}
@@ -54,12 +64,20 @@ def read_month(value: Any) -> Any:
 
 
 def read_timestamp(value: Any) -> Any:
-    """Read `dd/mm/yyyy HH:MM:SS ±hh:mm`, or ISO 8601."""
+    """Read `dd/mm/yyyy HH:MM:SS ±hh:mm`, or ISO 8601; a day alone says no instant and is read as None."""
     value = nothing_to_none(value)
+    if isinstance(value, str) and len(value.strip()) <= _LENGTH_OF_A_DAY:
+        read_date(value)
+        return None
     if isinstance(value, str) and value[2:3] == "/":
         # by position, because strptime takes longer than everything else about an invoice together
         return datetime.fromisoformat(f"{value[6:10]}-{value[3:5]}-{value[:2]}T{value[11:19]}{value[20:]}")
     return value
+
+
+def in_brasilia(value: datetime | None) -> datetime | None:
+    """Give an instant without an offset the vendor's: all its timestamps are in Brasília's time."""
+    return value.replace(tzinfo=SAO_PAULO) if value is not None and value.tzinfo is None else value
 
 
 def read_decimal(value: Any) -> Any:
@@ -131,7 +149,7 @@ def read_object(value: Any) -> Any:
 Day = Annotated[date, BeforeValidator(read_date)]
 OptionalDay = Annotated[date | None, BeforeValidator(read_date)]
 OptionalMonth = Annotated[date | None, BeforeValidator(read_month)]
-OptionalTimestamp = Annotated[datetime | None, BeforeValidator(read_timestamp)]
+OptionalTimestamp = Annotated[datetime | None, BeforeValidator(read_timestamp), AfterValidator(in_brasilia)]
 Money = Annotated[Decimal, BeforeValidator(read_decimal)]
 OptionalMoney = Annotated[Decimal | None, BeforeValidator(read_decimal)]
 OptionalText = Annotated[str | None, BeforeValidator(read_text)]
@@ -213,7 +231,9 @@ class OddRecord:
 
 
 def read_record(model: type[Model], item: Any) -> Model | OddRecord:
-    """Read one record of an answer."""
+    """Read one record of an answer; one that stands in an envelope of its own in a list is taken out of it."""
+    if isinstance(item, Mapping) and set(item) == {model.resource}:
+        item = item[model.resource]
     try:
         return model.model_validate(item)
     except ValidationError as error:

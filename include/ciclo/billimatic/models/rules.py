@@ -22,6 +22,7 @@ from ciclo.billimatic.models.reading import (
     Record,
     State,
     Truth,
+    nothing_to_none,
     read_list,
     read_object,
 )
@@ -132,6 +133,12 @@ class InvoiceRule(InvoiceFields):
     def recurs(self) -> bool:
         """Whether the rule says when it issues."""
         return self.additional_information is not None
+
+    @property
+    def says_that_it_never_recurs(self) -> bool:
+        """Whether the answer itself says so: it has the field, with nothing in it; an empty object says nothing."""
+        said = self.payload.get("additional_information", {})
+        return said is None or nothing_to_none(said) is None
 
     @model_validator(mode="before")
     @classmethod

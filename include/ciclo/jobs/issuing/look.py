@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from ciclo.billimatic.models import Invoice, InvoiceState, OddRecord
-from ciclo.billimatic.models.reading import read_timestamp
+from ciclo.billimatic.models.reading import in_brasilia, read_timestamp
 from ciclo.domain.adjustments import Adjustment
 from ciclo.domain.calendar import add_days, first_of_month
 from ciclo.domain.coverage import coverage
@@ -40,6 +40,7 @@ from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import Disagreement, Scope, UseState
 from ciclo.ledger.repositories.periods import PlannedPeriod
 from ciclo.ledger.tables import Period, Rule
+from ciclo.ledger.terms import customer_of
 
 PAGE = 100
 """Invoices of a page."""
@@ -324,7 +325,7 @@ def wanted_invoice(
         gross_value=gross,
         may_be_worth=may_be_worth,
         description=terms.invoice.get("description") or "",
-        customer_id=rule.payload.get("customer_id") or customer_id,
+        customer_id=customer_of(rule) or customer_id,
         services=frozenset(line.name for line in terms.services if line.name),
         parcels=terms.charge.parcels,
         rule_created_at=_instant(rule.payload.get("created_at")),
@@ -367,7 +368,7 @@ def _total(snapshot: RuleSnapshot, issue_date: date, adjustments: Sequence[Adjus
 
 def _instant(text: str | None) -> datetime | None:
     read = read_timestamp(text)
-    return datetime.fromisoformat(read) if isinstance(read, str) else read
+    return in_brasilia(datetime.fromisoformat(read) if isinstance(read, str) else read)
 
 
 # -- what the vendor makes ---------------------------------------------------------------------------------------------

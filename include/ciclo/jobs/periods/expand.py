@@ -12,7 +12,7 @@ parked; what nobody bills is shown at once.
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from ciclo.domain.calendar import first_of_month
+from ciclo.domain.calendar import add_days, first_of_month
 from ciclo.domain.coverage import months_of
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.context import JobContext, responsible_from
@@ -101,7 +101,7 @@ def plan_without_billing(ctx: JobContext, scope: Scope, billable: list[int]) -> 
 
 
 def sync_contracts(
-    ctx: JobContext, *, today: date, read_within_days: int = 1, shard: int = 0, shards: int = 1
+    ctx: JobContext, *, today: date, read_within_days: int = 1, lead_days: int = 0, shard: int = 0, shards: int = 1
 ) -> ExpandOutcome:
     """Read a shard's contracts, those not read for longest first, and plan what is new for the open months. Commits.
 
@@ -111,11 +111,12 @@ def sync_contracts(
         ctx: the run.
         today: the day in São Paulo.
         read_within_days: days within which every contract is read: this run reads that part of them.
+        lead_days: days ahead of its issue date on which an invoice is made; the months that they reach are planned.
         shard: which part of the contracts, counted from 0.
         shards: of how many.
     """
     outcome = ExpandOutcome()
-    window = open_window(ctx, today)
+    window = open_window(ctx, today, lead_days=lead_days)
     contracts = ctx.readings.longest_unread(shard=shard, shards=shards)
     now = contracts[: -(-len(contracts) // read_within_days)]
     for readings in read_in_batches(ctx, now, seen_on=today, not_older_than=CURRENT):
@@ -132,23 +133,27 @@ def sync_contracts(
     return outcome
 
 
-def record_sync(ctx: JobContext, today: date) -> None:
+def record_sync(ctx: JobContext, today: date, *, lead_days: int = 0) -> None:
     """Remember the open months as expanded, once every shard of a sync is through. Commits."""
-    window = open_window(ctx, today)
+    window = open_window(ctx, today, lead_days=lead_days)
     if window:
         record_expansion(ctx, Scope(window))
 
 
-def open_window(ctx: JobContext, today: date) -> DateRange:
+def open_window(ctx: JobContext, today: date, *, lead_days: int = 0) -> DateRange:
     """Return the months for which what is new is planned at once; empty before the first expansion of a first day.
 
-    The month of `today` is one of them from its second day on: on the first it is the expansion's.
+    The month of `today` is one of them from its second day on: on the first it is the expansion's. So are later months
+    from the day on which their first invoices may be made.
     """
     month = DateRange.month_of(today)
     start = ctx.contracts.first_open_month(responsible_from(ctx) or month.start)
     last = ctx.contracts.last_expanded()
     ends = [DateRange.month_of(last).end] if last is not None else []
     ends.append(month.end if today.day > 1 else month.start)
+    reached = DateRange.month_of(add_days(today, lead_days))
+    if reached.start > month.start:
+        ends.append(reached.end)
     ctx.session.commit()
     return DateRange(start, max(start, *ends))
 

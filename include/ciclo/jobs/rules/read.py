@@ -2,7 +2,8 @@
 
 The list holds active contracts only: one that is missing from it is asked for by itself before it counts as inactive or
 gone, and a rule that is missing is asked for a second time. What disappears in bulk is not believed. A contract that
-cannot be read stops alone: it is tried again, and then it is a finding `unread`.
+cannot be read stops alone: it is tried again, and then it is a finding `unread`. One of which the list cannot be read,
+or says a state that nobody knows, is not billed by its rules either, however well these can be read.
 
 No transaction is open while the vendor is asked.
 """
@@ -13,10 +14,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from ciclo.billimatic import ApiError, NotFoundError, RejectedError, UnreadableAnswerError
-from ciclo.billimatic.models import Contract
+from ciclo.billimatic.models import Contract, OddRecord
 from ciclo.domain.calendar import first_of_month
 from ciclo.domain.findings import FindingKind
-from ciclo.domain.states import Reason, ReasonKind
+from ciclo.domain.states import Fact, Reason, ReasonKind
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.ask import RuleBatch, rule_batches
 from ciclo.jobs.rules.store import Problem, store_rules
@@ -32,6 +33,11 @@ CURRENT = timedelta(hours=1)
 
 LEAST_DISAPPEARED = 5
 MOST_DISAPPEARED_PERCENT = 20
+
+INACTIVE = "inactive"
+
+ITSELF = "itself"
+"""The fact of a finding `unread` that is about the contract's own record, which only another list can cure."""
 
 GONE = "gone"
 """The state of a contract that the vendor no longer has for this organization."""
@@ -96,34 +102,69 @@ def read_contract_list(ctx: JobContext, *, not_older_than: timedelta = ANEW) -> 
     active = set(ctx.contracts.billable())
     believed = _disappearance_believed(ctx, "organization", ctx.organization_id)
     ctx.session.commit()
-    listed = _listed(ctx)
+    listed, odd = _listed(ctx)
     if _too_many(active - listed.keys(), active) and not believed:
-        listed = _listed(ctx)  # a wrong answer is not given twice
+        listed, odd = _listed(ctx)  # a wrong answer is not given twice
         if _too_many(active - listed.keys(), active):
-            _note_disappearance(ctx, "organization", ctx.organization_id, None, active - listed.keys(), active)
+            _note_disappearance(ctx, active - listed.keys(), active)
             raise DisappearedError(len(active - listed.keys()), len(active))
     # one that is shown in another state all at once is asked for by itself, as if it were missing
-    listed = {number: each for number, each in listed.items() if each.is_active or number not in active}
-    gone, unread = [], {}
-    for contract_id in sorted(active - listed.keys()):
-        try:
-            alone = ctx.api.contract(contract_id)
-        except NotFoundError:
-            gone.append(contract_id)
-        except UnreadableAnswerError as error:
-            unread[contract_id] = error
-        else:
-            if _sells(alone, ctx.organization_id):
-                listed[contract_id] = alone
-            else:
-                gone.append(contract_id)
-    _store_contracts(ctx, listed, gone, unread)
+    strange = {number for number, each in listed.items() if not (each.is_active or each.state == INACTIVE)}
+    listed = {number: each for number, each in listed.items() if each.is_active or number not in active | strange}
+    doubtful = active | strange | {number for number in odd if number is not None}
+    found, gone, unread = _alone(ctx, sorted(doubtful - listed.keys()), active=active, strange=strange)
+    listed |= found
+    _store_contracts(ctx, listed, gone, unread, odd.get(None))
     ctx.session.commit()
     return sum(contract.is_active for contract in listed.values())
 
 
-def _listed(ctx: JobContext) -> dict[int, Contract]:
-    return {contract.id: contract for contract in ctx.api.contracts() if _sells(contract, ctx.organization_id)}
+def _listed(ctx: JobContext) -> tuple[dict[int, Contract], dict[int | None, OddRecord]]:
+    """Return the contracts of the list by id, and those that cannot be read, of which None stands for any without."""
+    answer, mine = ctx.api.contracts(), ctx.organization_id
+    odd = {
+        each.id: each
+        for each in answer.odd
+        if not isinstance(each.payload, Mapping) or each.payload.get("supplier_id") in (None, mine, str(mine))
+    }
+    return {contract.id: contract for contract in answer if _sells(contract, mine)}, odd
+
+
+def _alone(
+    ctx: JobContext, contract_ids: Sequence[int], *, active: Collection[int], strange: Collection[int]
+) -> tuple[dict[int, Contract], list[int], dict[int, Fact]]:
+    """Ask for contracts by themselves.
+
+    Args:
+        ctx: the run.
+        contract_ids: those to ask for.
+        active: the contracts that are billed until now.
+        strange: the contracts that the list shows in a state that nobody knows.
+
+    Returns:
+        What was found, which of the active ones the vendor no longer has, and what cannot be read and why.
+    """
+    found: dict[int, Contract] = {}
+    gone: list[int] = []
+    unread: dict[int, Fact] = {}
+    for contract_id in contract_ids:
+        try:
+            alone = ctx.api.contract(contract_id)
+        except NotFoundError as error:
+            if contract_id in active:
+                gone.append(contract_id)
+            else:
+                unread[contract_id] = error.stated
+        except UnreadableAnswerError as error:
+            unread[contract_id] = error.stated
+        else:
+            if not _sells(alone, ctx.organization_id):
+                gone += {contract_id} & set(active)
+            elif contract_id in strange and not (alone.is_active or alone.state == INACTIVE):
+                unread[contract_id] = Text(N_("the state {state} is not known"), state=alone.state).fact
+            else:
+                found[contract_id] = alone
+    return found, gone, unread
 
 
 def _sells(contract: Contract, organization_id: int) -> bool:
@@ -132,7 +173,11 @@ def _sells(contract: Contract, organization_id: int) -> bool:
 
 
 def _store_contracts(
-    ctx: JobContext, found: Mapping[int, Contract], gone: Sequence[int], unread: Mapping[int, ApiError]
+    ctx: JobContext,
+    found: Mapping[int, Contract],
+    gone: Sequence[int],
+    unread: Mapping[int, Fact],
+    without_id: OddRecord | None,
 ) -> None:
     now = ctx.clock()
     ctx.organizations.see(at=now)
@@ -155,9 +200,15 @@ def _store_contracts(
     ctx.contracts.mark_gone(gone, now)
     states = {row["contract_id"]: str(row["state"]) for row in rows} | dict.fromkeys(gone, GONE)
     ctx.readings.see_states(states, on=ctx.today, at=now)
-    _settle_unread(ctx, {each: _unread(each, error) for each, error in unread.items()}, [*gone, *unread])
+    reasons = {
+        each: Reason(ReasonKind.UNREAD, {"contract_id": each, "error": error, ITSELF: True})
+        for each, error in unread.items()
+    }
+    _settle_unread(ctx, reasons, [*gone, *_unread_themselves(ctx)])
+    ctx.readings.record((), reasons, on=ctx.today, at=now)
+    about_the_list = [] if without_id is None else [_of_list(ctx, {"error": str(without_id)}, found=str(without_id))]
     examined = {"organization": {ctx.organization_id}}
-    ctx.findings.settle([], examined=examined, kinds=(FindingKind.UNREAD,), at=now)
+    ctx.findings.settle(about_the_list, examined=examined, kinds=(FindingKind.UNREAD,), at=now)
     ctx.organizations.list_read(at=now)
 
 
@@ -196,10 +247,14 @@ def read_in_batches(
         each for each in contract_ids
         if each in last and not last[each].unread_since and (last[each].read_at or earliest) > earliest
     ]  # fmt: skip
+    themselves = _unread_themselves(ctx)
+    stopped = {each: themselves[each] for each in contract_ids if each in themselves}
     ctx.session.commit()
     if current:
         yield Readings(contract_ids=current)
-    wanted = set(contract_ids) - set(current)
+    if stopped:
+        yield Readings(contract_ids=list(stopped), unread=stopped)
+    wanted = set(contract_ids) - set(current) - stopped.keys()
     for batch in rule_batches(ctx.api, [each for each in contract_ids if each in wanted]):
         _ask_again(ctx, batch)
         readings = _store(ctx, batch, seen_on)
@@ -287,6 +342,15 @@ def _unread(contract_id: int, error: ApiError) -> Reason:
     return Reason(ReasonKind.UNREAD, {"contract_id": contract_id, "error": error.stated})
 
 
+def _unread_themselves(ctx: JobContext) -> dict[int, Reason]:
+    """Return the contracts whose own record could not be read when the list was last asked for, and why."""
+    return {
+        subject_id: Reason(ReasonKind.UNREAD, finding.facts)
+        for (subject, subject_id), finding in ctx.findings.open_of_kind(FindingKind.UNREAD).items()
+        if subject == "contract" and finding.facts.get(ITSELF)
+    }
+
+
 def _settle_unread(ctx: JobContext, unread: Mapping[int, Reason], examined: Collection[int]) -> None:
     """Open, keep and close the findings `unread` of some contracts."""
     ctx.findings.settle(
@@ -308,31 +372,28 @@ def _settle_unread(ctx: JobContext, unread: Mapping[int, Reason], examined: Coll
     )
 
 
-def _note_disappearance(
-    ctx: JobContext,
-    subject: str,
-    subject_id: int,
-    contract_id: int | None,
-    missing: Collection[int],
-    known: Collection[int],
-) -> None:
+def _note_disappearance(ctx: JobContext, missing: Collection[int], known: Collection[int]) -> None:
     text = N_("{missing} of {known} known contracts are missing from the vendor's list")
     error = Text(text, missing=len(missing), known=len(known))
-    facts: dict[str, Any] = {"error": error.fact, "missing": sorted(missing)}
-    disagreement = Disagreement(
-        kind=FindingKind.UNREAD,
-        subject=subject,
-        subject_id=subject_id,
-        contract_id=contract_id,
-        billing_month=first_of_month(ctx.today),
-        facts=facts,
-        found=str(facts["missing"]),
-    )
+    disagreement = _of_list(ctx, {"error": error.fact, "missing": sorted(missing)}, found=str(sorted(missing)))
     ctx.findings.settle([disagreement], examined={}, kinds=(), at=ctx.clock())
     ctx.session.commit()
+
+
+def _of_list(ctx: JobContext, facts: dict[str, Any], *, found: str) -> Disagreement:
+    """Return the finding about the list of contracts itself."""
+    return Disagreement(
+        kind=FindingKind.UNREAD,
+        subject="organization",
+        subject_id=ctx.organization_id,
+        contract_id=None,
+        billing_month=first_of_month(ctx.today),
+        facts=facts,
+        found=found,
+    )
 
 
 def _disappearance_believed(ctx: JobContext, subject: str, subject_id: int) -> bool:
     """Whether a person has acknowledged that so much is missing."""
     finding = ctx.findings.open_of_kind(FindingKind.UNREAD).get((subject, subject_id))
-    return finding is not None and finding.acknowledged_at is not None
+    return finding is not None and finding.acknowledged_at is not None and bool(finding.facts.get("missing"))

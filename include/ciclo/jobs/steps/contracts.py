@@ -100,14 +100,14 @@ def expand_range(job: JobContext, run: Run) -> Counts:
 def sync(job: JobContext, run: Run) -> Counts:
     """Read a shard's contracts within the budget of a day and plan what is new for the open months; return counts."""
     shard, of = (run.shard.number, run.shard.of) if run.shard is not None else (0, 1)
-    days = run.settings.read_within_days
-    outcome = sync_contracts(job, today=run.today, read_within_days=days, shard=shard, shards=of)
+    days, lead = run.settings.read_within_days, run.settings.lead_days
+    outcome = sync_contracts(job, today=run.today, read_within_days=days, lead_days=lead, shard=shard, shards=of)
     return _report_expansion(outcome)
 
 
 def record_synced(job: JobContext, run: Run) -> Counts:
     """Remember the open months as expanded; return what the run's shards did, added up."""
-    record_sync(job, run.today)
+    record_sync(job, run.today, lead_days=run.settings.lead_days)
     return _added_up(run.given.get("sync"))
 
 
