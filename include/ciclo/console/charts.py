@@ -144,7 +144,7 @@ def steps_over_time(prices: Sequence[tuple[date, Decimal, str]], until: date) ->
     path = "".join(
         (f"H{point.x}V{point.y}" if position else f"M{point.x} {point.y}") for position, point in enumerate(points)
     )
-    ticks = _spread([Tick(point.x, f"{day:%m/%Y}") for point, (day, _, _) in zip(points, prices, strict=True)])
+    ticks = _spread([Tick(point.x, formats.month(day)) for point, (day, _, _) in zip(points, prices, strict=True)])
     return Chart((), points, f"{path}H{WIDTH - RIGHT}", ticks, _y_ticks(steps, scale, ""), HEIGHT - BOTTOM)
 
 

@@ -24,7 +24,7 @@ from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.receivables import AgeingBucket
 from ciclo.domain.recurrence import AccrualMonth, PeriodUnit, Recurrence
 from ciclo.domain.texts import cell
-from ciclo.domain.wording import A_MONTH, key_words, plain_words, side_words, state_words
+from ciclo.domain.wording import A_MONTH, key_words, month_words, plain_words, side_words, state_words
 from ciclo.locale import N_, _, language, ngettext
 
 NOTHING = "—"
@@ -71,7 +71,7 @@ def day(value: date | None) -> str:
 
 def month(value: date | None) -> str:
     """`03/2025`."""
-    return NOTHING if value is None else f"{value:%m/%Y}"
+    return NOTHING if value is None else month_words(value)
 
 
 def iso_month(text: str | None) -> str:

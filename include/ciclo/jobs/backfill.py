@@ -16,7 +16,7 @@ from enum import StrEnum
 from ciclo.domain.calendar import add_days
 from ciclo.domain.money import brl, total
 from ciclo.domain.states import PeriodState, Reason, ReasonKind, period_facts
-from ciclo.domain.wording import named, said
+from ciclo.domain.wording import month_words, named, said
 from ciclo.jobs.context import JobContext, arm, is_armed
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests, Unbillable
 from ciclo.jobs.periods.plan import cancel_open
@@ -132,7 +132,7 @@ class PlanDraft:
         """Return invoices and BRL by month of issue, for a person to approve."""
         months: dict[str, list[Decimal]] = {}
         for request in self.billed:
-            months.setdefault(f"{request.period.issue_date:%m/%Y}", []).append(request.gross_value)
+            months.setdefault(month_words(request.period.issue_date), []).append(request.gross_value)
         return [(month, len(values), total(values)) for month, values in months.items()]
 
 

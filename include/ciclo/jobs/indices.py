@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.price_index import PriceIndex, price_index
-from ciclo.domain.wording import plain_words
+from ciclo.domain.wording import month_words, plain_words
 from ciclo.ledger.repositories import IndexValueRepository
 from ciclo.ledger.repositories.price_updates import executions_using
 from ciclo.ledger.tables import IndexValue
@@ -40,7 +40,7 @@ class Revision:
     def line(self) -> str:
         """Say it in one line of text."""
         text = _("{index} {month} was revised from {was} % to {now} %")
-        month, was, now = f"{self.month:%m/%Y}", f"{self.known:f}", f"{self.revised:f}"
+        month, was, now = month_words(self.month), f"{self.known:f}", f"{self.revised:f}"
         return text.format(index=self.index.label, month=month, was=was, now=now)
 
 
@@ -68,7 +68,7 @@ class RevisedUse:
             rule_id=self.rule_id,
             day=plain_words(self.execution_date),
             index=self.index.label,
-            month=f"{self.month:%m/%Y}",
+            month=month_words(self.month),
             used=f"{self.used:f}",
             newest=f"{self.newest:f}",
         )

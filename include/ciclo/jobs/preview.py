@@ -1,7 +1,8 @@
 """What a rule will bill: its periods in a window, at the price in force on each, and the price updates to come.
 
 Needs no ledger and no network: index values are those that ship with the package. An update whose values are not out
-yet leaves the price as it is, and says so.
+yet leaves the price as it is, and says so. A rule's page in the console prices its periods by the same
+`RuleTerms.preview`, at the prices that the ledger knows, and names an update that comes before.
 """
 
 from collections.abc import Collection, Mapping

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from ciclo.domain.letter import Letter, LetterKind, LetterPrice, LetterState
 from ciclo.domain.money import brl
 from ciclo.domain.price_index import price_index
-from ciclo.domain.wording import state_words
+from ciclo.domain.wording import month_words, state_words
 from ciclo.ledger.actions import ActionOutcome, NoSuchRow, NotPossible, usable_note
 from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.queries.price_updates import passport
@@ -62,7 +62,7 @@ class LetterStyle:
                 trim_blocks=True,
                 lstrip_blocks=True,
             )
-            environment.filters |= {"brl": brl, "day": _day, "month": "{:%m/%Y}".format, "number": _number}
+            environment.filters |= {"brl": brl, "day": _day, "month": month_words, "number": _number}
             try:
                 style = (TEMPLATES / "letter.css").read_text(encoding="utf-8")
                 template = environment.from_string(path.read_text(encoding="utf-8"))

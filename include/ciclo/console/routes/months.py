@@ -15,6 +15,7 @@ from ciclo.console.routes.parameters import MonthParam
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
+from ciclo.domain.wording import month_words
 from ciclo.ledger.queries.attention import FindingRow, findings_against_closing
 from ciclo.ledger.queries.months import MonthGlance, closing_listing, closings_of, month_glance, waiting_for_a_person
 from ciclo.ledger.queries.search import newest_issue_date
@@ -118,6 +119,6 @@ def show_closing(view: ViewDep, month: MonthPath) -> HTMLResponse:
             view.request,
             404,
             _("Not closed"),
-            _("Nobody has tried to close {month} yet.").format(month=f"{start:%m/%Y}"),
+            _("Nobody has tried to close {month} yet.").format(month=month_words(start)),
         )
     return render(view, "closing.html", tab="closings", month=start, attempts=attempts)

@@ -14,6 +14,7 @@ from ciclo.console.routes.parameters import DayParam, IndexParam, OptionalId, Te
 from ciclo.domain.errors import DomainError
 from ciclo.domain.money import total
 from ciclo.domain.price_index import WindowPolicy
+from ciclo.domain.wording import month_words
 from ciclo.ledger.queries.what_if import Assumption, Figure, WhatIf, what_if
 from ciclo.locale import N_, _
 
@@ -100,4 +101,4 @@ def _lines(session: Any, organization_id: int, today: date, query: WhatIfQuery) 
 
 def months_of(figure: Figure) -> str:
     """Return the first and the last month that a figure counts."""
-    return f"{figure.months[0]:%m/%Y} - {figure.months[-1]:%m/%Y}" if figure.months else "-"
+    return f"{month_words(figure.months[0])} - {month_words(figure.months[-1])}" if figure.months else "-"

@@ -11,6 +11,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -175,6 +176,11 @@ def kind_words(kind: str) -> str:
 def heading(kind: str) -> str:
     """Return the text of a kind's heading, as the catalogues have it."""
     return HEADINGS.get(kind) or kind.replace("_", " ").capitalize()
+
+
+def month_words(month: date) -> str:
+    """Write a month as people do, in either language: `10/2025`."""
+    return f"{month:%m/%Y}"
 
 
 def state_words(state: str) -> str:

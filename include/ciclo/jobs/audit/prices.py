@@ -22,6 +22,7 @@ from ciclo.domain.pricing import WHOLE_RULE, ScheduledUpdate, execution_dates, p
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact
 from ciclo.domain.texts import plain
+from ciclo.domain.wording import month_words
 from ciclo.jobs.audit.findings import Audit, AuditFinding, AuditRange, NewPrice, Note, money
 from ciclo.jobs.audit.history import Due, History, How, InvoicedPrice, Judged, history
 from ciclo.jobs.audit.match import AuditedPeriod, AuditedRule
@@ -301,7 +302,9 @@ class RulePrices:
         facts: dict[str, Fact] = {
             "index": due.update.index.label,
             "percent": f"{used.percent:.4f}%".replace(".", ",") if used is not None else None,
-            "months": [f"{each.month:%m/%Y}" for each in (used.months[0], used.months[-1])] if used is not None else [],
+            "months": [month_words(each.month) for each in used.months[:1] + used.months[-1:]]
+            if used is not None
+            else [],
             "caught_up": fault.caught_up.isoformat() if fault.caught_up else None,
         }
         return self._finding(

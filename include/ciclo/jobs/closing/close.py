@@ -12,6 +12,7 @@ from ciclo.domain.calendar import add_days, add_months, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange
+from ciclo.domain.wording import month_words
 from ciclo.jobs.closing.proof import MonthProof, Verdict, never_billed, prove_month
 from ciclo.jobs.closing.report import MonthReport, ReportFiles, contract_totals, write_report
 from ciclo.jobs.context import JobContext, responsible_from
@@ -31,7 +32,7 @@ class MonthNotOverError(Exception):
 
     def __init__(self, month: date, today: date) -> None:
         text = _("{month} is not over on {day}: it cannot be closed yet")
-        super().__init__(text.format(month=f"{month:%m/%Y}", day=f"{today:%d/%m/%Y}"))
+        super().__init__(text.format(month=month_words(month), day=f"{today:%d/%m/%Y}"))
 
 
 class NotClosedError(Exception):
@@ -218,5 +219,5 @@ def _said(attempt: ClosingAttempt) -> str:
     rest = len(lines) - LINES_SHOWN
     further = _("… and {number} more").format(number=rest)
     more = [f"  {further}"] if rest > 0 else []
-    head = _("{month} is {verdict}").format(month=f"{report.month:%m/%Y}", verdict=report.verdict())
+    head = _("{month} is {verdict}").format(month=month_words(report.month), verdict=report.verdict())
     return "\n".join([head, *(f"  {line}" for line in lines[:LINES_SHOWN]), *more])

@@ -13,7 +13,7 @@ from ciclo.domain.errors import DomainError, MissingIndexValue
 from ciclo.domain.price_index import PriceIndex, WindowPolicy, price_index, window
 from ciclo.domain.pricing import remind_at
 from ciclo.domain.states import UNSENT
-from ciclo.domain.wording import BREAKS
+from ciclo.domain.wording import BREAKS, month_words
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.outcome import UpdateOptions
 from ciclo.jobs.price_updates.propose import IndexBook, Proposal, propose
@@ -148,7 +148,7 @@ def _attempt(rule: UpdatedRule, due: Due, book: IndexBook, policy: WindowPolicy)
     try:
         proposal = propose(rule, due, book, policy)
     except MissingIndexValue as error:
-        return None, _("{month} is not published yet").format(month=f"{error.month:%m/%Y}")
+        return None, _("{month} is not published yet").format(month=month_words(error.month))
     except DomainError as error:
         return None, str(error)
     notes = [*(_(BREAKS[each]) for each in proposal.breaks), *map(str, proposal.warnings)]

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ciclo.domain.money import ZERO, brl, total
-from ciclo.domain.wording import kind_words, state_words
+from ciclo.domain.wording import kind_words, month_words, state_words
 from ciclo.jobs.rehearsal.forecast import Forecast, Revenue
 from ciclo.jobs.reports import ReportsPath, csv_text, page, write_files
 from ciclo.locale import _
@@ -30,7 +30,7 @@ def console_lines(forecast: Forecast) -> list[str]:
     """Return the months in a table, then what is to come, what stops and what runs out."""
     days, what_if = forecast.assumed.days, bool(forecast.assumed.what_if)
     head = [_("month"), _("billed"), _("stopped"), *([_("what-if"), _("difference")] if what_if else [])]
-    rows = [[f"{each.month:%m/%Y}", *_amounts(each, what_if=what_if)] for each in forecast.months()]
+    rows = [[month_words(each.month), *_amounts(each, what_if=what_if)] for each in forecast.months()]
     total = Revenue(days.start, 0, "", *_totals(forecast))
     rows.append([_("total"), *_amounts(total, what_if=what_if)])
     lines = ["".join(f"{text:>18}" if at else f"{text:<10}" for at, text in enumerate(row)) for row in (head, *rows)]

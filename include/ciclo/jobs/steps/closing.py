@@ -4,6 +4,7 @@ import logging
 from datetime import date
 
 from ciclo.domain.recurrence import DateRange
+from ciclo.domain.wording import month_words
 from ciclo.jobs.closing.close import (
     ClosingAttempt,
     RunningMonth,
@@ -42,7 +43,7 @@ def close_months(job: JobContext, run: Run) -> dict[str, str]:
     verdicts = {f"{month:%Y-%m}": "before Ciclo is responsible" for month in before}
     if before:
         said = "%s to %s: Ciclo answers for later months; nothing is proved (ciclo audit looks at any)"
-        log.info(said, f"{before[0]:%m/%Y}", f"{before[-1]:%m/%Y}")
+        log.info(said, month_words(before[0]), month_words(before[-1]))
     if _is_running(run):
         if before:
             return verdicts
@@ -51,7 +52,7 @@ def close_months(job: JobContext, run: Run) -> dict[str, str]:
         if proved.stopped_holding:
             run.tell(_no_longer_complete(proved))
         lines = "".join(f"\n  {line}" for line in report.lines())
-        log.log(logging.WARNING if lines else logging.INFO, "%s so far: %s%s", f"{report.month:%m/%Y}",
+        log.log(logging.WARNING if lines else logging.INFO, "%s so far: %s%s", month_words(report.month),
                 "complete" if not lines else "not complete", lines)  # fmt: skip
         return {f"{report.month:%Y-%m}": "complete" if not lines else "not complete"}
     attempts = []
@@ -72,7 +73,7 @@ def _is_before_ciclo(job: JobContext, month: date) -> bool:
 
 
 def _no_longer_complete(proved: RunningMonth) -> Notice:
-    month, until, lines = f"{proved.report.month:%m/%Y}", proved.complete_until, proved.report.lines()
+    month, until, lines = month_words(proved.report.month), proved.complete_until, proved.report.lines()
     if until is None:
         subject = _("Ciclo: {month} is not complete from its first day on").format(month=month)
     else:
@@ -90,6 +91,6 @@ def _report_attempt(attempt: ClosingAttempt) -> None:
     report = attempt.report
     lines = "".join(f"\n  {line}" for line in report.lines())
     level = logging.INFO if attempt.closed else logging.WARNING
-    log.log(level, "%s: %s%s", f"{report.month:%m/%Y}", report.verdict(), lines)
+    log.log(level, "%s: %s%s", month_words(report.month), report.verdict(), lines)
     for path in attempt.files or ():
         log.info("report: %s", path)

@@ -20,6 +20,7 @@ from ciclo.domain.money import ZERO, brl, cents, total
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange, issue_dates
 from ciclo.domain.states import PeriodState
+from ciclo.domain.wording import month_words
 from ciclo.ledger.actions.act import ActionOutcome, NotPossible, locked_period, usable_note
 from ciclo.ledger.actions.adjustment_checks import PARTICULARS, NewAdjustment
 from ciclo.ledger.actions.adjustments import AdjustmentsRefused, add_adjustments
@@ -190,7 +191,7 @@ def bill_complement(
 
 
 def _described(period: Period) -> str:
-    return f"Diferença de {period.accrual_month:%m/%Y}"  # it stands on the customer's invoice
+    return f"Diferença de {month_words(period.accrual_month)}"  # it stands on the customer's invoice
 
 
 def taken_on(session: Session, period: Period) -> Decimal:
