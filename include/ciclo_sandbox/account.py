@@ -271,7 +271,8 @@ class Account:
 
     def _forget(self) -> None:
         self.events = []
-        for documents in (self.organizations, self.companies, self.people, self.service_items, self.contracts):
+        mine = (self.organizations, self.companies, self.people, self.service_items, self.contracts, self.invoices)
+        for documents in mine:
             documents.forget()
 
 

@@ -179,10 +179,11 @@ async def in_organization(
 ) -> Response:
     """Search an organization's invoices, a page at a time, by issue date."""
     organization = account.organization(organization_id)
-    query = filters.model_dump(by_alias=True)
+    query = filters.model_dump(by_alias=True, exclude={"page", "per_page"})
     conditions = [INVOICES.c.organization_id == organization["id"], *_filters(account, organization, query)]
     number, per_page = page_asked(filters.page, filters.per_page)
-    total, found = account.invoices.page(conditions, page=number, per_page=per_page)
+    search = (organization["id"], account.clock.today, *query.values())
+    total, found = account.invoices.page(conditions, search=search, page=number, per_page=per_page)
     # As documented, the searches call a boleto's address otherwise than create and show do.
     shown = (each.replace(b'"billet_url":', b'"boleto_url":') for each in found)
     return page("invoices", shown, number=number, per_page=per_page, total=total)

@@ -6,7 +6,7 @@ else knows of the split. Invoices have a row for each of their receivables besid
 document says. Everything runs on one connection, from one thread.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any, Final
 from unicodedata import combining, normalize
@@ -102,6 +102,7 @@ INVOICES: Final = _documents(
     Index("invoices_of_organization", "organization_id", "issue_date", "state", "id"),
     Index("invoices_of_contract", "contract_id", "issue_date", "id"),
     Index("invoices_by_state", "state", "issue_date", "id"),
+    Index("invoices_of_organization_by_state", "organization_id", "state", "issue_date", "id"),
 )
 RECEIVABLES: Final = Table(
     "receivables",
@@ -301,6 +302,7 @@ class InvoiceDocuments(Documents):
     def __init__(self, connection: Connection, organization_of: Callable[[int], int | None]) -> None:
         super().__init__(connection, INVOICES, self._invoice_columns)
         self._organization_of = organization_of
+        self._totals: dict[Hashable, int] = {}
         self._insert_receivables = insert(RECEIVABLES)
         self._delete_receivables = delete(RECEIVABLES).where(RECEIVABLES.c.invoice_id == bindparam("number"))
 
@@ -325,10 +327,23 @@ class InvoiceDocuments(Documents):
         self._connection.execute(self._delete_receivables, {"number": number})
         super().remove(number)
 
-    def page(self, conditions: Iterable[ColumnElement[bool]], *, page: int, per_page: int) -> tuple[int, list[bytes]]:
-        """Return how many invoices meet the conditions, and the answers of one page of them, by issue date."""
+    def forget(self) -> None:
+        """Drop what `peek` and `page` remember."""
+        super().forget()
+        self._totals.clear()
+
+    def page(
+        self, conditions: Iterable[ColumnElement[bool]], *, search: Hashable, page: int, per_page: int
+    ) -> tuple[int, list[bytes]]:
+        """Return how many invoices meet the conditions, and the answers of one page of them, by issue date.
+
+        They are counted once a `search`, which is the same for the same conditions alone, until an invoice changes.
+        """
         wanted = tuple(conditions)
-        total = self._connection.scalar(select(func.count()).select_from(INVOICES).where(*wanted)) or 0
+        total = self._totals.get(search)
+        if total is None:
+            total = self._connection.scalar(select(func.count()).select_from(INVOICES).where(*wanted)) or 0
+            self._totals[search] = total
         offset = (page - 1) * per_page
         if offset >= total:
             return total, []
