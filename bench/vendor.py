@@ -4,6 +4,7 @@ A loop is given everything ready: one client, bodies written beforehand, of the 
 the sandbox, which answers at once or after 50 ms, as an API across the internet does.
 """
 
+import gc
 import json
 import multiprocessing
 import time
@@ -117,6 +118,7 @@ def _issue(sandbox: Sandbox, server: str, count: int, seconds: float) -> float:
 
 
 def _wait_for_all(everybody_is_up: Barrier) -> None:
+    gc.freeze()  # as a task does before its step
     everybody_is_up.wait()  # the time that processes take to start is Airflow's
 
 
@@ -135,6 +137,7 @@ def _post_only(sandbox: Sandbox, count: int, requests: Sequence[tuple[str, bytes
     sandbox.control("PUT", "state", company(count))
     sandbox.take_longer(seconds)
     headers = {"Authorization": f"Token token={TOKEN}", "Content-Type": "application/json"}
+    gc.freeze()  # as the other side does
     with (
         httpx.Client(base_url=sandbox.url, headers=headers, timeout=30) as client,
         ThreadPoolExecutor(OPTIONS.concurrency) as pool,

@@ -247,7 +247,6 @@ class Exchange:
         self._turns = BoundedSemaphore(self.max_connections)
         # follows no redirect, which could carry the token to another host
         self._http = httpx.Client(
-            base_url=self.base_url,
             headers={
                 "Authorization": f"Token token={token}",
                 "Content-Type": "application/json",
@@ -318,9 +317,8 @@ class Exchange:
                 raise NotSentError(Text(N_("not sent, its time was over")), **request.coordinates())
             started, status = perf_counter(), None
             try:
-                response = self._http.request(
-                    request.method, request.path, params=request.params, content=request.content
-                )
+                url = f"{self.base_url}{request.path}"
+                response = self._http.request(request.method, url, params=request.params, content=request.content)
                 status = response.status_code
             except httpx.HTTPError as error:
                 raise _failure_of(error, request) from error

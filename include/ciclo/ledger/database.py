@@ -19,11 +19,17 @@ import orjson
 from opentelemetry import trace
 from sqlalchemy import (
     URL,
+    BigInteger,
+    Boolean,
     ColumnElement,
     Connection,
+    Dialect,
     Engine,
     ExceptionContext,
     Insert,
+    Text,
+    TypeDecorator,
+    bindparam,
     create_engine,
     event,
     inspect,
@@ -31,7 +37,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from ciclo.ledger.address import ledger_url, may_change, parsed, setting
 from ciclo.ledger.errors import (
@@ -306,6 +315,39 @@ ROWS_AT_ONCE = 500
 """Rows or ids in one statement: databases limit its parameters, and memory is held by the part."""
 
 Each = TypeVar("Each")
+
+
+class _Ids(TypeDecorator[Sequence[int]]):
+    """A list of ids as one parameter: an array of PostgreSQL, JSON for SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        """Return the database's own type."""
+        return postgresql.ARRAY(BigInteger()) if dialect.name == "postgresql" else Text()
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """Return what the driver is given."""
+        return value if dialect.name == "postgresql" else orjson.dumps(value).decode()
+
+
+class among(FunctionElement[bool]):  # noqa: N801 - used as the function that it is in a statement
+    """Whether a column holds one of many ids; `in_` would write a statement with a parameter for each, every time."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: Any, ids: Iterable[int]) -> None:
+        super().__init__(column, bindparam("ids", list(ids), _Ids(), unique=True))
+
+
+@compiles(among)
+def _among(element: among, compiler: SQLCompiler, **options: Any) -> str:
+    column, ids = (compiler.process(each, **options) for each in element.clauses)
+    if compiler.dialect.name == "postgresql":
+        return f"{column} = ANY ({ids})"
+    return f"{column} IN (SELECT value FROM json_each({ids}))"  # noqa: S608 - a column and the name of a parameter
 
 
 def in_parts(rows: Iterable[Each]) -> Iterator[list[Each]]:

@@ -5,6 +5,7 @@ A scheduled or back-filled run takes its day from the logical date in São Paulo
 task tries again is said by the rules of the vendor's API and those of billing, as Airflow's retry policy.
 """
 
+import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -116,6 +117,7 @@ def run_step(*, shard: list[int] | None = None, around: Sequence[Around] = (), *
     Raises:
         UnknownParamError, WrongParamError: the run was given params that its Dag does not take; nothing was read.
     """
+    gc.freeze()  # what is imported by now stays as long as the process: no collection goes through all of it again
     context = get_current_context()
     stage = stage_of(context)
     dag_run = context.get("dag_run")

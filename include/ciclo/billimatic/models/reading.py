@@ -90,13 +90,15 @@ def read_decimal(value: Any) -> Any:
 
 def read_text(value: Any) -> Any:
     """Read text; numbers (a document's `comments: 0`) as their text, "nothing" as None."""
+    if isinstance(value, str):
+        return nothing_to_none(value)
     if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, list):  # errors of the finance system come as text or as a list of texts
         return "; ".join(str(item) for item in value) or None
     if isinstance(value, Mapping):
         return json.dumps(value, ensure_ascii=False) if value else None
-    return nothing_to_none(value)
+    return value
 
 
 def read_number(value: Any) -> Any:
@@ -146,16 +148,17 @@ def read_object(value: Any) -> Any:
     return None if value == {} else value
 
 
+# `| None` once more, outside: what is null already, as most of an invoice is, is not handed to a function of ours.
 Day = Annotated[date, BeforeValidator(read_date)]
-OptionalDay = Annotated[date | None, BeforeValidator(read_date)]
-OptionalMonth = Annotated[date | None, BeforeValidator(read_month)]
-OptionalTimestamp = Annotated[datetime | None, BeforeValidator(read_timestamp), AfterValidator(in_brasilia)]
+OptionalDay = Annotated[date | None, BeforeValidator(read_date)] | None
+OptionalMonth = Annotated[date | None, BeforeValidator(read_month)] | None
+OptionalTimestamp = Annotated[datetime | None, BeforeValidator(read_timestamp), AfterValidator(in_brasilia)] | None
 Money = Annotated[Decimal, BeforeValidator(read_decimal)]
-OptionalMoney = Annotated[Decimal | None, BeforeValidator(read_decimal)]
-OptionalText = Annotated[str | None, BeforeValidator(read_text)]
+OptionalMoney = Annotated[Decimal | None, BeforeValidator(read_decimal)] | None
+OptionalText = Annotated[str | None, BeforeValidator(read_text)] | None
 Number = Annotated[int, BeforeValidator(read_number)]
-OptionalNumber = Annotated[int | None, BeforeValidator(read_number)]
-OptionalTruth = Annotated[bool | None, BeforeValidator(nothing_to_none)]
+OptionalNumber = Annotated[int | None, BeforeValidator(read_number)] | None
+OptionalTruth = Annotated[bool | None, BeforeValidator(nothing_to_none)] | None
 Truth = Annotated[bool, BeforeValidator(read_truth)]
 State = Annotated[str, BeforeValidator(read_state)]
 ContractState = Annotated[str, BeforeValidator(read_contract_state)]

@@ -282,9 +282,9 @@ def stamp(ctx: JobContext, look: Look, options: IssueOptions) -> int:
 
 
 def _unstamped(ctx: JobContext, look: Look) -> Iterator[_Unstamped]:
-    fresh = {(p.rule_id, p.issue_date): p for p in ctx.periods.some([p.id for p in look.periods.values()])}
-    makers = ctx.invoices.makers(p.invoice_id for p in fresh.values() if p.invoice_id is not None)
-    for period in fresh.values():
+    fresh = ctx.periods.some([period.id for key, period in look.periods.items() if key in look.assignment.own])
+    makers = ctx.invoices.makers(period.invoice_id for period in fresh if period.invoice_id is not None)
+    for period in fresh:
         invoice = look.invoices.get(period.invoice_id or 0)
         if period.state != PeriodState.ISSUED or invoice is None or invoice.state == InvoiceState.CANCELLED:
             continue

@@ -19,7 +19,7 @@ from ciclo.domain.coverage import coverage
 from ciclo.domain.errors import DomainError
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.receivables import MadeBy
-from ciclo.domain.recurrence import DateRange
+from ciclo.domain.recurrence import DateRange, issue_dates
 from ciclo.domain.states import PeriodState, Reason, ReasonKind
 from ciclo.domain.texts import begins_alike, plain
 from ciclo.failpoints import failpoint
@@ -38,9 +38,10 @@ from ciclo.jobs.rules.snapshot import RuleSnapshot, RuleSnapshots
 from ciclo.ledger.actions.periods import invoices_in
 from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import Disagreement, Scope, UseState
+from ciclo.ledger.repositories.contracts import version_on
 from ciclo.ledger.repositories.periods import PlannedPeriod
 from ciclo.ledger.tables import Period, Rule
-from ciclo.ledger.terms import customer_of
+from ciclo.ledger.terms import RuleTerms, customer_of
 
 PAGE = 100
 """Invoices of a page."""
@@ -156,10 +157,11 @@ def note_unread(ctx: JobContext, odd: Iterable[OddRecord], read: Iterable[int]) 
 
 def spans_of(ctx: JobContext, periods: Sequence[Period | PlannedPeriod]) -> dict[int, DateRange]:
     """Return by contract the days to read: the coverage of its periods, and one coverage either side. Commits."""
-    snapshots = RuleSnapshots(ctx, {period.rule_id for period in periods}, kept=len(periods) + 1)
+    versions = ctx.contracts.versions({period.rule_id for period in periods})
     spans: dict[int, DateRange] = {}
     for period in periods:
-        covered = _coverage(snapshots[period.rule_id], period.issue_date)
+        terms = RuleTerms.read(version_on(versions[period.rule_id], period.issue_date).terms)
+        covered = coverage(terms.recurrence, terms.accrual, period.issue_date).issued
         length = covered.end - covered.start
         span = DateRange(covered.start - length, covered.end + length)
         spans[period.contract_id] = spans.get(period.contract_id, span).span(span)
@@ -276,9 +278,10 @@ def _assign(ctx: JobContext, spans: Mapping[int, DateRange], remote: Mapping[int
     for rule in rules:
         if rule.rule_id in snapshots:
             snapshot = snapshots[rule.rule_id]
-            for expected in snapshot.periods_by_newest_terms(spans[rule.contract_id]):
-                if PeriodKey(*expected.key) not in look.wanted:
-                    add(snapshot, PeriodKey(*expected.key), None)
+            for issue_date in issue_dates(snapshot.newest.recurrence, spans[rule.contract_id]):
+                key = PeriodKey(rule.rule_id, issue_date)
+                if key not in look.wanted:
+                    add(snapshot, key, None)
     taken = ctx.invoices.taken(look.invoices) - {row.invoice_id for row in periods.values()}
     seen = [RemoteInvoice.of(invoice) for invoice in look.invoices.values() if invoice.id not in taken]
     look.assignment = assign(look.wanted.values(), seen)

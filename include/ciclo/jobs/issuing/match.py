@@ -221,8 +221,9 @@ def assign(periods: Iterable[WantedInvoice], invoices: Iterable[RemoteInvoice]) 
     for invoice in invoices:
         remote.setdefault(invoice.contract_id, {})[invoice.id] = invoice
     result = Assignment()
-    for contract_id, of_contract in sorted(wanted.items()):
-        _assign_contract(dict(sorted(of_contract.items())), dict(sorted(remote.get(contract_id, {}).items())), result)
+    for contract_id, of_contract in sorted(remote.items()):
+        mine = wanted.get(contract_id, {})
+        _assign_contract(dict(sorted(mine.items())), dict(sorted(of_contract.items())), result)
     return result
 
 

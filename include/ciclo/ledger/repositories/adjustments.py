@@ -17,7 +17,7 @@ from ciclo.domain import adjustments as domain
 from ciclo.domain.adjustments import AdjustmentKind
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
-from ciclo.ledger.database import in_parts, insert_new, upsert
+from ciclo.ledger.database import among, in_parts, insert_new, upsert
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.scope import Scope
 from ciclo.ledger.tables import Adjustment, AdjustmentUse, Period, RuleSetting
@@ -109,7 +109,7 @@ class AdjustmentRepository:
         found: dict[int, list[KnownAdjustment]] = {}
         columns = Adjustment.__table__.columns
         for part in in_parts(sorted(set(rule_ids))):
-            some = self._belongs(), Adjustment.rule_id.in_(part), Adjustment.state != AdjustmentState.WITHDRAWN
+            some = self._belongs(), among(Adjustment.rule_id, part), Adjustment.state != AdjustmentState.WITHDRAWN
             rows = self._session.execute(select(*columns).where(*some).order_by(Adjustment.id)).all()
             uses = self._uses([row.id for row in rows])
             for row in rows:

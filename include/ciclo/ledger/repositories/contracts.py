@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, defer
 from ciclo.domain.calendar import add_months
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Reason, ReasonKind
-from ciclo.ledger.database import in_parts, insert_new, upsert
+from ciclo.ledger.database import among, in_parts, insert_new, upsert
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.tables import (
     Contract,
@@ -230,17 +230,17 @@ class ContractRepository:
 
     def rules_of(self, contract_ids: Iterable[int]) -> list[Rule]:
         """Return the rules of some contracts, by id, each without its payload until somebody asks for it."""
-        query = self._rules().where(Rule.contract_id.in_(list(contract_ids))).options(defer(Rule.payload))
+        query = self._rules().where(among(Rule.contract_id, contract_ids)).options(defer(Rule.payload))
         return list(self._session.scalars(query.order_by(Rule.rule_id)))
 
     def rules(self, rule_ids: Iterable[int]) -> dict[int, Rule]:
         """Return some rules by id."""
-        return {r.rule_id: r for r in self._session.scalars(self._rules().where(Rule.rule_id.in_(list(rule_ids))))}
+        return {r.rule_id: r for r in self._session.scalars(self._rules().where(among(Rule.rule_id, rule_ids)))}
 
     def versions(self, rule_ids: Iterable[int]) -> dict[int, list[Version]]:
         """Return the versions of some rules' terms, oldest first."""
         query = select(*(getattr(RuleVersion, name) for name in Version._fields)).where(
-            RuleVersion.organization_id == self._organization_id, RuleVersion.rule_id.in_(list(rule_ids))
+            RuleVersion.organization_id == self._organization_id, among(RuleVersion.rule_id, rule_ids)
         )
         found: dict[int, list[Version]] = {}
         for row in self._session.execute(query.order_by(RuleVersion.rule_id, RuleVersion.version)):
@@ -257,7 +257,7 @@ class ContractRepository:
     def newest_versions(self, rule_ids: Iterable[int]) -> dict[int, NewestVersion]:
         """Return number and hash of the newest version of some rules' terms, by rule."""
         query = select(RuleVersion.rule_id, RuleVersion.version, RuleVersion.terms_hash).where(
-            RuleVersion.organization_id == self._organization_id, RuleVersion.rule_id.in_(list(rule_ids))
+            RuleVersion.organization_id == self._organization_id, among(RuleVersion.rule_id, rule_ids)
         )
         rows = self._session.execute(query.order_by(RuleVersion.rule_id, RuleVersion.version))
         return {rule_id: NewestVersion(version, terms_hash) for rule_id, version, terms_hash in rows}

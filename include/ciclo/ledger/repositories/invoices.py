@@ -17,7 +17,7 @@ from ciclo.domain.calendar import first_of_month
 from ciclo.domain.findings import AT_REST
 from ciclo.domain.receivables import InvoiceState, MadeBy
 from ciclo.domain.recurrence import DateRange
-from ciclo.ledger.database import Merge, in_parts, upsert
+from ciclo.ledger.database import Merge, among, in_parts, upsert
 from ciclo.ledger.tables import Contract, GeneratedRange, Invoice, Nfse, NotItsOwn, Period, Receivable
 
 PERIOD_OF: dict[str, Merge] = {"period_id": func.coalesce, "adopted": or_, "made_by": func.coalesce}
@@ -48,7 +48,7 @@ class InvoiceRepository:
         return {
             invoice_id
             for ids in in_parts(sorted(set(invoice_ids)))
-            for invoice_id in self._session.scalars(query.where(Invoice.invoice_id.in_(ids)))
+            for invoice_id in self._session.scalars(query.where(among(Invoice.invoice_id, ids)))
         }
 
     def makers(self, invoice_ids: Iterable[int]) -> dict[int, MadeBy]:
@@ -59,7 +59,7 @@ class InvoiceRepository:
         rows = (
             row
             for ids in in_parts(sorted(set(invoice_ids)))
-            for row in self._session.execute(query.where(Invoice.invoice_id.in_(ids)))
+            for row in self._session.execute(query.where(among(Invoice.invoice_id, ids)))
         )
         return {row.invoice_id: MadeBy(row.made_by) for row in rows}
 
@@ -69,7 +69,7 @@ class InvoiceRepository:
             Invoice.organization_id == self._organization_id, Invoice.reference.in_(references)
         )
         parts = in_parts(sorted(contract_ids))
-        found = (row for ids in parts for row in self._session.scalars(query.where(Invoice.contract_id.in_(ids))))
+        found = (row for ids in parts for row in self._session.scalars(query.where(among(Invoice.contract_id, ids))))
         return {row for row in found if row is not None}
 
     def unowned(self, contract_ids: Collection[int], window: DateRange) -> list[Invoice]:
@@ -85,7 +85,7 @@ class InvoiceRepository:
         return [
             row
             for ids in in_parts(sorted(contract_ids))
-            for row in self._session.scalars(query.where(Invoice.contract_id.in_(ids)))
+            for row in self._session.scalars(query.where(among(Invoice.contract_id, ids)))
         ]
 
     def count(self, window: DateRange, *, at_most: int) -> int:
@@ -111,7 +111,7 @@ class InvoiceRepository:
         )
         found: dict[int, set[int]] = {}
         for ids in in_parts(sorted(set(rule_ids))):
-            for rule_id, invoice_id in self._session.execute(query.where(NotItsOwn.rule_id.in_(ids))):
+            for rule_id, invoice_id in self._session.execute(query.where(among(NotItsOwn.rule_id, ids))):
                 found.setdefault(rule_id, set()).add(invoice_id)
         return {rule_id: frozenset(ids) for rule_id, ids in found.items()}
 
@@ -131,7 +131,7 @@ class InvoiceRepository:
         rows = {
             row.rule_id: row
             for ids in in_parts(sorted(set(rule_ids)))
-            for row in self._session.scalars(query.where(GeneratedRange.rule_id.in_(ids)))
+            for row in self._session.scalars(query.where(among(GeneratedRange.rule_id, ids)))
         }
         for rule_id, days in seen.items():
             row = rows.get(rule_id)
@@ -347,7 +347,7 @@ class NfseRepository:
             )
         )  # fmt: skip
         for ids in in_parts(sorted(set(invoice_ids))):
-            rows: Sequence[Any] = self._session.execute(query.where(Invoice.invoice_id.in_(ids))).all()
+            rows: Sequence[Any] = self._session.execute(query.where(among(Invoice.invoice_id, ids))).all()
             documents: dict[int, list[Nfse]] = {}
             of_these = mine, Nfse.invoice_id.in_([row.invoice_id for row in rows])
             for document in self._session.scalars(select(Nfse).where(*of_these).order_by(Nfse.nfse_id)) if rows else ():

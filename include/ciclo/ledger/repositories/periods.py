@@ -13,13 +13,13 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, bindparam, exists, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind, as_reason, check_transition
-from ciclo.ledger.database import in_parts, insert_new
+from ciclo.ledger.database import among, in_parts, insert_new
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.scope import Scope, contract_unread, quantities_missing, update_unsettled
 from ciclo.ledger.tables import (
@@ -99,7 +99,7 @@ class PeriodRepository:
 
     def of_rules(self, rule_ids: Iterable[int], window: DateRange) -> list[Period]:
         """Return the periods of some rules in a window, by rule and issue date."""
-        query = self._mine().where(Period.rule_id.in_(list(rule_ids)), *_within(window))
+        query = self._mine().where(among(Period.rule_id, rule_ids), *_within(window))
         return list(self._session.scalars(query.order_by(Period.rule_id, Period.issue_date)))
 
     def of_contracts(self, contract_ids: Iterable[int], window: DateRange) -> list[Period]:
@@ -108,7 +108,7 @@ class PeriodRepository:
         alive = *_within(window), Period.state != PeriodState.CANCELLED
         found: list[Period] = []
         for part in in_parts(wanted):
-            query = self._mine().where(Period.contract_id.in_(part), *alive)
+            query = self._mine().where(among(Period.contract_id, part), *alive)
             found += self._session.scalars(query.execution_options(populate_existing=True))
         return found
 
@@ -180,7 +180,10 @@ class PeriodRepository:
         """
         if not looked_for:
             return []
-        unmoved = tuple_(Period.id, Period.attempts).in_([(each.period_id, each.attempts) for each in looked_for])
+        by_attempts: dict[int, list[int]] = {}
+        for each in looked_for:
+            by_attempts.setdefault(each.attempts, []).append(each.period_id)
+        unmoved = or_(*((Period.attempts == times) & among(Period.id, ids) for times, ids in by_attempts.items()))
         settled = ~update_unsettled(), ~quantities_missing(), ~contract_unread()
         wanted = self._belongs(), Period.state == PeriodState.PLANNED, unmoved, *settled
         free = select(Period.id).where(*wanted).with_for_update(skip_locked=True)
@@ -190,7 +193,7 @@ class PeriodRepository:
         self, period_ids: Iterable[int], *, owner: str, lease_until: datetime, at: datetime
     ) -> list[Period]:
         """Take those of `period_ids` that are still `planned`, whatever they wait for: nothing is sent for them."""
-        wanted = self._belongs(), Period.state == PeriodState.PLANNED, Period.id.in_(list(period_ids))
+        wanted = self._belongs(), Period.state == PeriodState.PLANNED, among(Period.id, period_ids)
         free = select(Period.id).where(*wanted).with_for_update(skip_locked=True)
         return self._take(free, owner=owner, lease_until=lease_until, at=at)
 
@@ -229,7 +232,7 @@ class PeriodRepository:
         """
         for source in {outcome.from_state for outcome in outcomes}:
             check_transition(PeriodState(source), PeriodState.ISSUED)
-        mine = self._belongs(), Period.id.in_([outcome.period_id for outcome in outcomes])
+        mine = self._belongs(), among(Period.id, [outcome.period_id for outcome in outcomes])
         locked = select(Period.id, Period.state).where(*mine).order_by(Period.id).with_for_update()
         current = {row.id: row.state for row in self._session.execute(locked)}
         sent = (PeriodState.SUBMITTING, PeriodState.IN_DOUBT)
@@ -360,7 +363,7 @@ class PeriodRepository:
         wanted = list(period_ids)
         found: list[Period] = []
         for part in in_parts(wanted):
-            query = self._mine().where(Period.id.in_(part))
+            query = self._mine().where(among(Period.id, part))
             found += self._session.scalars(query.execution_options(populate_existing=True))
         return sorted(found, key=lambda period: (period.issue_date, period.id))
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from ciclo.domain import contract_terms, pricing
 from ciclo.domain.contract_terms import TermKind
 from ciclo.domain.price_index import PriceIndex
-from ciclo.ledger.database import insert_new
+from ciclo.ledger.database import among, insert_new
 from ciclo.ledger.tables import ContractTerm, IndexValue, Price
 
 
@@ -52,7 +52,7 @@ class PriceRepository:
     def histories(self, rule_ids: Iterable[int]) -> dict[int, list[KnownPrice]]:
         """Return the prices of some rules, by service and day; of two from one day the later recorded comes last."""
         query = select(*(getattr(Price, name) for name in KnownPrice._fields)).where(
-            Price.organization_id == self._organization_id, Price.rule_id.in_(list(rule_ids))
+            Price.organization_id == self._organization_id, among(Price.rule_id, rule_ids)
         )
         order = Price.rule_id, Price.service_id, Price.effective_from, Price.revision
         found: dict[int, list[KnownPrice]] = {}
