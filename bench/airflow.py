@@ -1,10 +1,11 @@
 """On a real Airflow: what a Dag adds to a job, and what one mapped task per invoice would cost.
 
 LocalExecutor and PostgreSQL for both, the Dags as they ship; times are wall times from the trigger to the end of the
-run. Each run has a month of its own to bill, all of one ledger and one Airflow. The naive peer (`naive_dag.py`) is
-measured on a few invoices and compared per invoice.
+run, rows are those that a run leaves in all tables of Airflow's database. Each run has a month of its own to bill, all
+of one ledger and one Airflow. The naive peer (`naive_dag.py`) is measured on a few invoices and compared per invoice.
 """
 
+import gc
 import json
 import shutil
 import tempfile
@@ -12,11 +13,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from itertools import islice, pairwise
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
-from sqlalchemy import make_url
+from sqlalchemy import func, inspect, make_url, select, table
 
 from bench.figures import Bench, Figure
 from bench.servers import ORGANIZATION, TODAY, TOKEN, Sandbox, database, free_port, job_on
@@ -29,6 +31,7 @@ from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.settle import settle
 from ciclo.jobs.periods.expand import expand_rules, read_due, record_expansion
 from ciclo.jobs.rules.read import ANEW
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Scope
 from demo.airflow_api import AirflowApi
 from demo.processes import Processes
@@ -50,15 +53,37 @@ def measure(bench: Bench) -> list[Figure]:
     with planned_month(bench.sandbox, bench.postgres, count) as url:
         months = _plan_more(bench, url)
         own = [_own_seconds(bench.sandbox, url, count, next(months)) for _ in range(bench.runs)]
-        with _airflow(bench, url, invoice_requests(bench.sandbox, url)[:few]) as airflow:
+        invoices = invoice_requests(bench.sandbox, url)[:few]
+        with database(bench.postgres, "airflow") as metadata, _airflow(bench, url, metadata, invoices) as airflow:
+            rows = [_rows(metadata)]
             naive = [_seconds(airflow, "naive_invoices", {}) for _ in range(bench.runs)]
-            whole = [_whole_seconds(airflow, bench.sandbox, url, count, next(months)) for _ in range(bench.runs)]
+            rows.append(_rows(metadata))
+            billed = list(islice(months, bench.runs))
+            whole = [_whole_seconds(airflow, bench.sandbox, url, count, month) for month in billed]
+            rows.append(_rows(metadata))
+            for month in billed:  # of which nothing is left to be issued
+                _seconds(airflow, "issue_invoices", _days(month))
+            rows.append(_rows(metadata))
+    of_peer, of_all, of_none = ((after - before) / bench.runs for before, after in pairwise(rows))
     return [
         Figure("naive peer", f"issue_invoices, {count:,} invoices", "/s", [count / seconds for seconds in whole],
                f"a mapped task each, {few} invoices", [few / seconds for seconds in naive], at_least=50),
         Figure("Dag", f"issue_invoices, {count:,} invoices, beside the job's {median(own):.0f} s", "s",
                [all_of_it - job for all_of_it, job in zip(whole, own, strict=True)], at_most=15),
+        Figure("Dag", f"what issue_invoices leaves in Airflow's database, {count:,} invoices", "rows", [of_all],
+               "of none", [of_none], at_most=1.1),
+        Figure("naive peer", f"what it leaves there, {few} invoices", "rows", [of_peer]),
     ]  # fmt: skip
+
+
+def _rows(metadata: str) -> int:
+    """Return how many rows Airflow's database has."""
+    engine = open_engine(metadata)
+    with engine.connect() as connection:
+        tables = [table(name) for name in inspect(connection).get_table_names()]
+        found = sum(connection.scalar(select(func.count()).select_from(each)) or 0 for each in tables)
+    engine.dispose()
+    return found
 
 
 def _plan_more(bench: Bench, url: str) -> Iterator[Scope]:
@@ -94,6 +119,7 @@ def _own_seconds(sandbox: Sandbox, url: str, count: int, month: Scope) -> float:
 
 
 def _warm(shard: int) -> int:
+    gc.freeze()  # as a task does before its step
     return shard  # the process has imported everything by now
 
 
@@ -106,9 +132,9 @@ def _issue_shard(sandbox_url: str, url: str, shard: Scope) -> int:
 
 
 @contextmanager
-def _airflow(bench: Bench, ledger_url: str, invoices: list[Request]) -> Iterator[AirflowApi]:
+def _airflow(bench: Bench, ledger_url: str, metadata: str, invoices: list[Request]) -> Iterator[AirflowApi]:
     """Yield a running Airflow that knows Ciclo's Dags and the naive one."""
-    with tempfile.TemporaryDirectory(prefix="ciclo-bench-") as name, database(bench.postgres, "airflow") as metadata:
+    with tempfile.TemporaryDirectory(prefix="ciclo-bench-") as name:
         site = _site(Path(name), invoices)
         port = free_port()
         write_configuration(site, port, by_schedule=False)
@@ -154,13 +180,16 @@ def _settings(site: Site, bench: Bench, ledger_url: str, metadata: str) -> dict[
 
 def _whole_seconds(airflow: AirflowApi, sandbox: Sandbox, url: str, count: int, month: Scope) -> float:
     """Return how long the Dag takes for a month."""
-    window = {"from_date": month.window.start.isoformat(), "to_date": month.window.last_day.isoformat()}
-    seconds = _seconds(airflow, "issue_invoices", window)
+    seconds = _seconds(airflow, "issue_invoices", _days(month))
     with job_on(url, sandbox) as job:
         issued = job.periods.totals(month)[PeriodState.ISSUED].periods
     if issued != count:
         raise AssertionError(f"{issued} of {count} periods were issued")
     return seconds
+
+
+def _days(month: Scope) -> dict[str, str]:
+    return {"from_date": month.window.start.isoformat(), "to_date": month.window.last_day.isoformat()}
 
 
 def _seconds(airflow: AirflowApi, dag_id: str, conf: Mapping[str, str]) -> float:
