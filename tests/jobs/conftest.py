@@ -8,10 +8,14 @@ import pytest
 from sqlalchemy.orm import Session
 
 from ciclo.billimatic import BillimaticClient
+from ciclo.http.retries import RetryRules
 from ciclo.jobs.context import JobContext
 from ciclo.ledger.repositories import Actor
 from ciclo_sandbox.testing import running_sandbox
 from company import ORGANIZATION, TODAY
+
+AT_ONCE = RetryRules(sleep=lambda _seconds: None)
+"""As often as in earnest, without the pauses."""
 
 
 @pytest.fixture
@@ -23,11 +27,11 @@ def sandbox() -> Iterator[Callable[[dict[str, Any]], Any]]:
 
 @pytest.fixture
 def client() -> Iterator[Callable[..., BillimaticClient]]:
-    """Make a client of a sandbox; no budget of requests, a time-out that a loaded machine does not reach."""
+    """Make a client of a sandbox: no budget, no pauses, a time-out that a loaded machine does not reach."""
     with ExitStack() as stack:
 
         def connect(sandbox: Any, **given: Any) -> BillimaticClient:
-            options = {"timeout": 5.0, "requests_per_second": None} | given
+            options = {"timeout": 5.0, "requests_per_second": None, "retries": AT_ONCE} | given
             token = options.pop("token", sandbox.token)
             return stack.enter_context(
                 BillimaticClient(base_url=sandbox.url, token=token, organization_id=ORGANIZATION, **options)

@@ -111,8 +111,8 @@ class SimulatedVendor(httpx.BaseTransport):
         )
 
     def resources(self, kind: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(self.dump())[kind]
-        return found
+        documents = self.account.rules if kind == "invoice_rules" else getattr(self.account, kind)
+        return [json.loads(each) for each in documents.written()]
 
     def move(self, day: date, at: time | None = None) -> None:
         """Move the vendor's own clock: its machinery and its people do what has come due."""
