@@ -4,7 +4,7 @@ A value is added, never changed. A month whose value differs from the one known 
 what was applied with the former one keeps its evidence and is shown.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,7 +17,7 @@ from ciclo.domain.price_index import PriceIndex, price_index
 from ciclo.domain.wording import month_words, plain_words
 from ciclo.ledger.repositories import IndexValueRepository
 from ciclo.ledger.repositories.price_updates import executions_using
-from ciclo.ledger.tables import IndexValue
+from ciclo.ledger.repositories.prices import KnownValue
 from ciclo.locale import _
 from ciclo.sgs.client import MonthlyValue, SgsClient
 from ciclo.sgs.series import months_between, shipped_values
@@ -125,7 +125,7 @@ def sync_index(session: Session, sgs: SgsClient, index: PriceIndex, *, through: 
     session.commit()  # no transaction stays open while a request is under way
     answered = sgs.values(index, first, last)
     repository = IndexValueRepository(session)
-    known = repository.newest(index, since=first)
+    known = repository.known(index, since=first)
     outcome = _compared(index, answered, known)
     repository.add(_new_rows(index, answered, known, at))
     outcome.newest = max([*known, *(value.month for value in answered)], default=None)
@@ -133,7 +133,7 @@ def sync_index(session: Session, sgs: SgsClient, index: PriceIndex, *, through: 
     return outcome
 
 
-def _compared(index: PriceIndex, answered: Sequence[MonthlyValue], known: dict[date, IndexValue]) -> IndexSync:
+def _compared(index: PriceIndex, answered: Sequence[MonthlyValue], known: Mapping[date, KnownValue]) -> IndexSync:
     there = {value.month for value in answered}
     span = months_between(min(there), max(there)) if there else ()
     outcome = IndexSync(index, gaps=[month for month in span if month not in there])
@@ -146,7 +146,7 @@ def _compared(index: PriceIndex, answered: Sequence[MonthlyValue], known: dict[d
 
 
 def _new_rows(
-    index: PriceIndex, answered: Iterable[MonthlyValue], known: dict[date, IndexValue], at: datetime
+    index: PriceIndex, answered: Iterable[MonthlyValue], known: Mapping[date, KnownValue], at: datetime
 ) -> list[dict[str, Any]]:
     source = f"BCB SGS {index.sgs_code}"
     return [

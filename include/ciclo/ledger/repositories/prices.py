@@ -72,6 +72,13 @@ class Revised:
     revisions: int
 
 
+class KnownValue(NamedTuple):
+    """A month's newest variation in percent, and the how-many-eth it is."""
+
+    revision: int
+    value: Decimal
+
+
 class IndexValueRepository:
     """The values of the price indices."""
 
@@ -85,11 +92,19 @@ class IndexValueRepository:
         statement = insert_new(self._session, IndexValue).returning(IndexValue.id)
         return len(self._session.connection().execute(statement, rows).all())
 
-    def newest(self, price_index: str, *, since: date = date.min) -> dict[date, IndexValue]:
-        """Return the newest revision of each month from `since` on, oldest month first."""
-        query = select(IndexValue).where(IndexValue.price_index == price_index, IndexValue.month >= since)
+    def newest(self, price_index: str) -> dict[date, IndexValue]:
+        """Return the newest revision of each month, oldest month first."""
+        query = select(IndexValue).where(IndexValue.price_index == price_index)
         rows = self._session.scalars(query.order_by(IndexValue.month, IndexValue.revision))
         return {row.month: row for row in rows}
+
+    def known(self, price_index: str, *, since: date) -> dict[date, KnownValue]:
+        """Return what is known of each month from `since` on: a small part of `newest`, for what is compared daily."""
+        query = select(IndexValue.month, IndexValue.revision, IndexValue.value).where(
+            IndexValue.price_index == price_index, IndexValue.month >= since
+        )
+        rows = self._session.execute(query.order_by(IndexValue.month, IndexValue.revision))
+        return {month: KnownValue(revision, value) for month, revision, value in rows}
 
     def months(self) -> set[tuple[str, date]]:
         """Return every index and month that has a value."""
