@@ -63,12 +63,25 @@ audit: $(STAMP) ## Check pins, licences and reasons of the dependencies, as far 
 screenshots: $(STAMP) ## Take the console's screenshots anew, light and dark (needs chromium)
 	@$(BIN)/python scripts/screenshots.py
 
-.PHONY: lint
+LINTS := lint-types lint-imports lint-unused lint-format lint-rules
+
+.PHONY: lint $(LINTS)
 lint: $(STAMP) ## Check format, lint, types, the direction of imports and that nothing lies unused
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(LINTS)
+
+lint-format:
 	@$(BIN)/ruff format --check .
+
+lint-rules:
 	@$(BIN)/ruff check .
+
+lint-types:
 	@$(BIN)/mypy
+
+lint-imports:
 	@$(BIN)/lint-imports
+
+lint-unused:
 	@$(BIN)/python scripts/unused.py
 
 .PHONY: format
