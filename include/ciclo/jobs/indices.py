@@ -20,7 +20,7 @@ from ciclo.ledger.repositories.price_updates import executions_using
 from ciclo.ledger.repositories.prices import KnownValue
 from ciclo.locale import _
 from ciclo.sgs.client import MonthlyValue, SgsClient
-from ciclo.sgs.series import months_between, shipped_values
+from ciclo.sgs.series import months_between, shipped_series, shipped_values
 
 SHIPPED = "shipped"
 """Source of a value that came with the package."""
@@ -95,13 +95,18 @@ def load_shipped(session: Session, *, at: datetime) -> int:
 
     Needs no network: with nothing but these, updates whose months are shipped apply.
     """
-    known = IndexValueRepository(session).months()
+    repository = IndexValueRepository(session)
+    spans = {index: (min(series), max(series)) for index, series in shipped_series().items()}
+    if repository.count_months(spans) == {index: len(months_between(*span)) for index, span in spans.items()}:
+        session.commit()
+        return 0  # as on every day but the first
+    known = repository.months()
     rows = [
         _row(entry.index, entry.month, 1, entry.value, SHIPPED, at)
         for entry in shipped_values()
         if (entry.index, entry.month) not in known
     ]
-    added = IndexValueRepository(session).add(rows)
+    added = repository.add(rows)
     session.commit()
     return added
 

@@ -62,6 +62,16 @@ def test_the_shipped_values_are_the_ledgers_first_revision(session, clock):
     assert load_shipped(session, at=clock()) == 0
 
 
+def test_a_shipped_value_that_is_not_there_is_brought_whatever_else_is(session, clock):
+    older = {"price_index": "ipca", "month": date(1994, 12, 1), "revision": 1, "value": Decimal("1.71")}
+    load_shipped(session, at=clock())
+    IndexValueRepository(session).add([older | {"source": "by hand", "fetched_at": clock()}])
+    session.execute(delete(IndexValue).where(IndexValue.price_index == "ipca", IndexValue.month == date(2020, 5, 1)))
+
+    assert load_shipped(session, at=clock()) == 1
+    assert date(2020, 5, 1) in IndexValueRepository(session).newest("ipca")
+
+
 def test_a_newer_value_is_added_with_its_source_and_time(billing, sgs, clock):
     run = billing(state(igpm={"2026-10": "0.44"}))
     run.sandbox.set_clock(date(2026, 11, 21))

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain import contract_terms, pricing
@@ -110,6 +110,15 @@ class IndexValueRepository:
         """Return every index and month that has a value."""
         query = select(IndexValue.price_index, IndexValue.month).distinct()
         return {(price_index, month) for price_index, month in self._session.execute(query)}
+
+    def count_months(self, spans: Mapping[str, tuple[date, date]]) -> dict[str, int]:
+        """Return how many months each index has a value for, between its first and its last day here."""
+        within = [
+            and_(IndexValue.price_index == index, IndexValue.month.between(first, last))
+            for index, (first, last) in spans.items()
+        ]
+        query = select(IndexValue.price_index, func.count()).where(IndexValue.revision == 1, or_(*within))
+        return dict(self._session.execute(query.group_by(IndexValue.price_index)).all())
 
     def revised(self, price_index: str) -> list[Revised]:
         """Return the months of an index that have been revised, oldest first."""
