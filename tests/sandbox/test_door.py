@@ -2,11 +2,14 @@
 
 import http.client
 import json
+import socket
 import urllib.request
+from contextlib import ExitStack, suppress
 from urllib.parse import urlsplit
 
 import pytest
 
+from ciclo_sandbox.testing import running_sandbox
 from sandbox.small_state import STATE
 
 
@@ -150,3 +153,21 @@ def test_a_person_at_the_keyboard_reaches_it_by_any_name_of_the_machine(account)
         assert ask(account, "GET", "/_sandbox/clock", Host=host)[0] == 200
     own = f"127.0.0.1:{port}"
     assert ask(account, "GET", "/_sandbox/clock", Host=own, Origin=f"http://{own}")[0] == 200
+
+
+def test_it_ends_though_connections_are_open_and_a_request_is_under_way():
+    with ExitStack() as clients:
+        with running_sandbox(STATE) as box:
+            box.faults([{"path": "/service_items", "kind": "slow", "seconds": 600}])
+            at = (urlsplit(box.url).hostname, urlsplit(box.url).port)
+            idle, held = (clients.enter_context(socket.create_connection(at, timeout=60)) for _ in range(2))
+            idle.sendall(b"GET /health_check HTTP/1.1\r\nHost: here\r\n\r\n")
+            assert idle.recv(12) == b"HTTP/1.1 200"
+            token = f"Authorization: Token token={box.token}\r\n".encode()
+            held.sendall(b"GET /api/v1/service_items HTTP/1.1\r\nHost: here\r\n" + token + b"\r\n")
+
+        with suppress(ConnectionResetError):
+            while held.recv(4096):
+                """Whatever is said to it, there is an end."""
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(at, timeout=60)
