@@ -310,7 +310,8 @@ class Table:
     @property
     def counted(self) -> str:
         """How many rows there are, in words."""
-        return counted(self.page.total, self.what)
+        rows = counted(self.page.total, self.what)
+        return _("more than {rows}").format(rows=rows) if self.page.longer else rows
 
     @property
     def csv_url(self) -> str:

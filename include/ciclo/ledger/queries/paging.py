@@ -5,10 +5,10 @@ row's key, so that pages neither share nor lose a row. SQL that databases spell 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Integer, TextClause, func, text
+from sqlalchemy import ColumnElement, Integer, TextClause, func, literal, select, text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
@@ -61,6 +61,11 @@ Row = TypeVar("Row")
 Query = Any
 """A select: SQLAlchemy types it by its columns, of which a listing knows nothing."""
 LARGEST_PAGE = 200
+MOST_ROWS = 100_000
+"""Of a longer list no more are counted and paged, in its own order, which an index has; a filter makes it shorter.
+
+A million rules have twelve million periods a year: to count or to sort them takes seconds.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +80,15 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """Rows of one page, how many there are in all, and what was asked for."""
+    """Rows of one page, how many there are in all, and what was asked for.
+
+    A list is `longer` than its `total` if it has more than `MOST_ROWS`.
+    """
 
     rows: tuple[Row, ...]
     total: int
     request: PageRequest
+    longer: bool = False
 
     @property
     def pages(self) -> int:
@@ -102,7 +111,7 @@ class Listing(Generic[Row]):
     """A list that can be sorted, paged and read to its end.
 
     Attributes:
-        count: selects the number of rows, from as few tables as the filters need.
+        count: selects the number of rows, from as few tables as the filters need: `counted`.
         rows: selects all rows, unordered and unfiltered; its columns are the arguments of `build`.
         conditions: what a row must meet.
         build: makes a row.
@@ -122,17 +131,20 @@ class Listing(Generic[Row]):
     """Given order, limit and offset: a condition that holds for the page's rows alone. Spares a deep page the joins."""
 
     def page(self, session: Session, request: PageRequest) -> Page[Row]:
-        """Read one page in two statements; an unknown sort key means the list's own order."""
-        total = session.scalar(self.count) or 0
+        """Read one page in two statements; an unknown sort key, and a list too long, mean the list's own order."""
+        found = session.scalar(self.count) or 0
+        total, longer = min(found, MOST_ROWS), found > MOST_ROWS
+        if longer:
+            request = replace(request, sort="", descending=False)
         order = self._order(request.sort, descending=request.descending)
         offset = (request.number - 1) * request.size
         if offset >= total:
-            return Page((), total, request)
+            return Page((), total, request, longer)
         if self.narrow is not None and self._own(request.sort):
             query = self.rows.where(self.narrow(order, request.size, offset)).order_by(*order)
         else:
             query = self.rows.where(*self.conditions).order_by(*order).limit(request.size).offset(offset)
-        return Page(tuple(self.build(*row) for row in session.execute(query)), total, request)
+        return Page(tuple(self.build(*row) for row in session.execute(query)), total, request, longer)
 
     def every(self, session: Session, request: PageRequest) -> Iterator[Row]:
         """Read all rows in order, a chunk at a time, for an export."""
@@ -154,5 +166,6 @@ class Listing(Generic[Row]):
 
 
 def counted(query: Query) -> Query:
-    """Return the query that counts the rows of `query`, which neither groups nor repeats."""
-    return query.with_only_columns(func.count(), maintain_column_froms=True).order_by(None)
+    """Return the query that counts the rows of `query`, without groups and repeats, to one more than `MOST_ROWS`."""
+    rows = query.with_only_columns(literal(1), maintain_column_froms=True).order_by(None)
+    return select(func.count()).select_from(rows.limit(MOST_ROWS + 1).subquery())

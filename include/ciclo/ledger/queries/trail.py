@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.states import Reason
-from ciclo.ledger.queries.paging import Listing, among_few
+from ciclo.ledger.queries.paging import Listing, among_few, counted
 from ciclo.ledger.tables import AuditEntry, Contract, Period
 
 
@@ -139,9 +139,15 @@ def run_listing(organization_id: int, wanted: RunFilter) -> Listing[Touched]:
         "contract": Contract.name,
         "issue_date": Period.issue_date,
     }
-    count = select(func.count()).select_from(AuditEntry).where(*conditions)
     return Listing(
-        count, rows, Touched, sorts, key=(AuditEntry.id,), conditions=conditions, descending=True, narrow=narrow
+        counted(select(AuditEntry.id).where(*conditions)),
+        rows,
+        Touched,
+        sorts,
+        key=(AuditEntry.id,),
+        conditions=conditions,
+        descending=True,
+        narrow=narrow,
     )
 
 

@@ -3,11 +3,12 @@
 Rows are upserted: what was there keeps its `first_seen_at`, what is no longer at the vendor gets a `gone_at`.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, func, or_, select, update
 from sqlalchemy.orm import Session, defer
 
 from ciclo.domain.calendar import add_months
@@ -210,11 +211,17 @@ class ContractRepository:
 
     def see_versions(self, numbers: Mapping[int, int], at: datetime) -> None:
         """Remember when versions of rules' terms, the number by rule, were last seen."""
-        pairs = sorted(numbers.items())
-        for part in in_parts(pairs):
-            seen = tuple_(RuleVersion.rule_id, RuleVersion.version).in_(part)
-            mine = update(RuleVersion).where(RuleVersion.organization_id == self._organization_id, seen)
-            self._session.execute(mine.values(last_seen_at=at), execution_options={"synchronize_session": False})
+        rules: dict[int, list[int]] = defaultdict(list)
+        for rule_id, version in numbers.items():
+            rules[version].append(rule_id)
+        for version, rule_ids in sorted(rules.items()):  # PostgreSQL looks rules up by an index, pairs one by one
+            for part in in_parts(sorted(rule_ids)):
+                mine = update(RuleVersion).where(
+                    RuleVersion.organization_id == self._organization_id,
+                    RuleVersion.rule_id.in_(part),
+                    RuleVersion.version == version,
+                )
+                self._session.execute(mine.values(last_seen_at=at), execution_options={"synchronize_session": False})
 
     def mark_rules_gone(self, contract_ids: Iterable[int], present: Collection[int], at: datetime) -> None:
         """Mark the contracts' rules that are not in `present` as gone."""
