@@ -61,8 +61,32 @@ def test_a_day_alone_says_no_instant(invoice, text):
     assert Invoice.model_validate(invoice(created_at=text)).created_at is None
 
 
-def test_a_short_word_is_no_timestamp(invoice):
-    assert isinstance(read_record(Invoice, invoice(created_at="ontem")), OddRecord)
+@pytest.mark.parametrize("junk", ["ontem", 0, 10**18, "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-03:00"])
+def test_what_is_no_instant_at_which_anything_was_made_is_refused(invoice, junk):
+    assert isinstance(read_record(Invoice, invoice() | {"created_at": junk}), OddRecord)
+
+
+@pytest.mark.parametrize("junk", ["0025-06-10", "10/06/0025", "0001-01-01", "31/12/9999"])
+def test_a_day_that_somebody_mistyped_is_refused(invoice, junk):
+    assert isinstance(read_record(Invoice, invoice() | {"issue_date": junk}), OddRecord)
+
+
+@pytest.mark.parametrize("never", ["31/12/9999", "9999-12-31", "", None])
+def test_the_last_day_of_all_is_no_end(rule, never):
+    timing = {"init_date": "2017-04-10", "end_date": never}
+    assert InvoiceRule.model_validate(rule(additional_information=timing)).additional_information.end_date is None
+
+
+@pytest.mark.parametrize("junk", ["1e400", "1E30", "99999999999999", 10**30, "1e-300", "-1e13", "0." + "0" * 60 + "1"])
+def test_an_amount_that_no_ledger_holds_is_refused(invoice, junk):
+    read = read_record(Invoice, invoice() | {"gross_value": junk})
+    assert isinstance(read, OddRecord)
+    assert read.fields == ("gross_value",)
+
+
+@pytest.mark.parametrize("exact", ["33.3333333333333333333333", "9999999999999.99", "1.5e3", "-150.0"])
+def test_an_amount_of_many_digits_is_read_exactly(invoice, exact):
+    assert Invoice.model_validate(invoice() | {"gross_value": exact}).gross_value == Decimal(exact)
 
 
 def test_a_record_in_an_envelope_of_its_own_is_read(invoice):

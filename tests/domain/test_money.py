@@ -126,3 +126,10 @@ def test_parts_always_total_the_whole_and_none_changes_sign(total, parcels):
     parts = split_money(total, percentages(parcels))
     assert sum(parts) == total
     assert all(part * total >= 0 for part in parts)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_value_of_a_service_that_no_ledger_holds_is_refused(sign):
+    with pytest.raises(InvalidAmount, match="too large"):
+        service_value(Decimal("9e9"), sign * Decimal("9e9"))
+    assert service_value(Decimal("9e6"), sign * Decimal("9e5")) == sign * Decimal("8100000000000.00")

@@ -78,6 +78,20 @@ def test_a_param_that_a_dag_does_not_know_makes_its_run_red(rehearse, scenario):
     assert "bill_range does not know form_date" in output["runs"][-1]["message"]
 
 
+def test_a_file_of_adjustments_is_taken_in(rehearse, scenario, tmp_path):
+    file = tmp_path / "adjustments.csv"
+    file.write_text("kind,rule_id,period,amount,key\nreplace,1,2025-06-10,80.00,once\n", encoding="utf-8")
+    run = {"dag_id": "import_adjustments", "params": {"path": str(file)}, "approve": True}
+    played = scenario("a_price_raised_in_time") | {
+        "until": "2025-06-10",
+        "events": [{"on": day, "run": run} for day in ("2025-06-03", "2025-06-04")],
+    }
+    code, output, _ = rehearse(played)
+    assert code == 0
+    assert living(output) == [(10, "2025-06-10", "80.00")]
+    assert {each["outcome"] for each in output["runs"] if each["dag_id"] == "import_adjustments"} == {"green"}
+
+
 def test_the_story_tells_the_days_on_which_something_happened(rehearse, scenario):
     code, out, _ = rehearse(scenario("a_price_raised_in_time"), as_json=False)
     assert code == 0

@@ -19,6 +19,8 @@ EXACT = Context(prec=100_000, rounding=ROUND_HALF_UP)
 
 _PLAIN_DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 _LARGEST = Decimal(10) ** 18
+_DIGITS_OF_MONEY = 13
+"""Before the point; the ledger's columns of money hold sixteen, so that there is room for sums."""
 
 
 def cents(amount: Decimal) -> Decimal:
@@ -78,8 +80,15 @@ def multiply_to_cents(left: Decimal, right: Decimal) -> Decimal:
 
 
 def service_value(units: Decimal, unit_value: Decimal) -> Decimal:
-    """Value of a service line: units x unit value, half up to cents (2.5 x 5.75 → 14.38, as the API answers)."""
-    return multiply_to_cents(units, unit_value)
+    """Value of a service line: units x unit value, half up to cents (2.5 x 5.75 → 14.38, as the API answers).
+
+    Raises:
+        InvalidAmount: it is more than a ledger holds.
+    """
+    value = multiply_to_cents(units, unit_value)
+    if value.adjusted() >= _DIGITS_OF_MONEY:
+        raise InvalidAmount("value", f"{value:.3e}", Text(N_("is too large")))
+    return value
 
 
 def split_money(total: Decimal, percentages: Sequence[Decimal]) -> tuple[Decimal, ...]:

@@ -13,6 +13,7 @@ from ciclo.billimatic.models.reading import (
     ContractState,
     Number,
     OptionalDay,
+    OptionalLastDay,
     OptionalNumber,
     OptionalText,
     OptionalTimestamp,
@@ -106,8 +107,8 @@ class Contract(Record):
     customer_type: OptionalText = None
     comments: OptionalText = None
     init_date: OptionalDay = None
-    end_date: OptionalDay = None
-    valid_until: OptionalDay = None
+    end_date: OptionalLastDay = None
+    valid_until: OptionalLastDay = None
     overdue: OptionalTruth = None
     overdue_automatic_management: OptionalTruth = None
     registration_method: OptionalText = None

@@ -6,10 +6,11 @@ Sources: the API's reference, "Conventions", and the recordings of 2016-2019.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, overload
 
 from pydantic import (
@@ -30,6 +31,11 @@ LARGEST_NUMBER = 2**63 - 1
 _NOTHING = frozenset({"", "--"})
 _DIGITS_OF_AN_ID = 19
 _LENGTH_OF_A_DAY = 10
+_DIGITS_OF_MONEY = 13
+"""Ten billions of BRL have eleven; a ledger's column holds sixteen before the point."""
+_DIGITS_AFTER_THE_POINT = 40
+_FIRST_YEAR = 1900
+_FOR_EVER = 9999
 _STATES_OF_2016 = {0: "to_emit"}
 _CONTRACT_STATES_OF_2016 = {1: "active"}
 _PERIOD_UNIT_CODES = {0: "monthly", "0": "monthly", 1: "weekly", "1": "weekly"}
@@ -51,7 +57,17 @@ def read_date(value: Any) -> Any:
     day = value.strip()[:10].replace("/", "-")
     if len(day) == 10 and day[2] == day[5] == "-":
         day = f"{day[6:]}-{day[3:5]}-{day[:2]}"
-    return date.fromisoformat(day)
+    read = date.fromisoformat(day)
+    if not _FIRST_YEAR <= read.year < _FOR_EVER:
+        msg = f"{read} does not lie between {_FIRST_YEAR} and {_FOR_EVER}"  # somebody typed 25 for 2025
+        raise ValueError(msg)
+    return read
+
+
+def read_last_day(value: Any) -> Any:
+    """Read the day on which something ends; the last day of all, as some systems write "never", is None."""
+    said = nothing_to_none(value)
+    return None if isinstance(said, str) and re.search(rf"\b{_FOR_EVER}\b", said) else read_date(said)
 
 
 def read_month(value: Any) -> Any:
@@ -66,6 +82,9 @@ def read_month(value: Any) -> Any:
 def read_timestamp(value: Any) -> Any:
     """Read `dd/mm/yyyy HH:MM:SS ±hh:mm`, or ISO 8601; a day alone says no instant and is read as None."""
     value = nothing_to_none(value)
+    if isinstance(value, (int, float)):
+        msg = f"{value!r} is no instant"
+        raise ValueError(msg)  # noqa: TRY004 - as above
     if isinstance(value, str) and len(value.strip()) <= _LENGTH_OF_A_DAY:
         read_date(value)
         return None
@@ -77,15 +96,32 @@ def read_timestamp(value: Any) -> Any:
 
 def in_brasilia(value: datetime | None) -> datetime | None:
     """Give an instant without an offset the vendor's: all its timestamps are in Brasília's time."""
+    if value is not None and not _FIRST_YEAR <= value.year < _FOR_EVER:
+        msg = f"{value} is no instant at which anything was made"
+        raise ValueError(msg)
     return value.replace(tzinfo=SAO_PAULO) if value is not None and value.tzinfo is None else value
 
 
 def read_decimal(value: Any) -> Any:
-    """Read a decimal string or an integer exactly; a binary float has already lost cents and is refused."""
+    """Read a decimal string or an integer exactly; a binary float has already lost cents and is refused.
+
+    So is what no ledger holds, or only by very many digits.
+    """
     if isinstance(value, (float, bool)):
         msg = "a binary float is not money: use Decimal or a decimal string"
         raise ValueError(msg)  # noqa: TRY004 - as above
-    return nothing_to_none(value)
+    value = nothing_to_none(value)
+    if isinstance(value, str) and len(value) <= _DIGITS_OF_MONEY and "e" not in value and "E" not in value:
+        return value
+    if isinstance(value, (str, int, Decimal)):
+        try:
+            value = Decimal(value)
+        except InvalidOperation:
+            return value  # it is no number at all, which pydantic says
+        if value.is_finite() and not -_DIGITS_AFTER_THE_POINT <= value.adjusted() < _DIGITS_OF_MONEY:
+            msg = "is too large, or has too many digits"
+            raise ValueError(msg)
+    return value
 
 
 def read_text(value: Any) -> Any:
@@ -151,6 +187,7 @@ def read_object(value: Any) -> Any:
 # `| None` once more, outside: what is null already, as most of an invoice is, is not handed to a function of ours.
 Day = Annotated[date, BeforeValidator(read_date)]
 OptionalDay = Annotated[date | None, BeforeValidator(read_date)] | None
+OptionalLastDay = Annotated[date | None, BeforeValidator(read_last_day)] | None
 OptionalMonth = Annotated[date | None, BeforeValidator(read_month)] | None
 OptionalTimestamp = Annotated[datetime | None, BeforeValidator(read_timestamp), AfterValidator(in_brasilia)] | None
 Money = Annotated[Decimal, BeforeValidator(read_decimal)]

@@ -13,6 +13,7 @@ from ciclo.billimatic.models.reading import (
     Money,
     Number,
     OptionalDay,
+    OptionalLastDay,
     OptionalMoney,
     OptionalNumber,
     OptionalText,
@@ -39,7 +40,7 @@ class AdditionalInformation(Answer):
     id: OptionalNumber = None
     title: OptionalText = None
     init_date: Day
-    end_date: OptionalDay = None
+    end_date: OptionalLastDay = None
     period_unit: PeriodUnitName = "monthly"
     month_quantity: OptionalNumber = None
     accrual_month_quantity: Annotated[str, BeforeValidator(lambda value: value or "same_month")] = "same_month"
@@ -137,8 +138,7 @@ class InvoiceRule(InvoiceFields):
     @property
     def says_that_it_never_recurs(self) -> bool:
         """Whether the answer itself says so: it has the field, with nothing in it; an empty object says nothing."""
-        said = self.payload.get("additional_information", {})
-        return said is None or nothing_to_none(said) is None
+        return nothing_to_none(self.payload.get("additional_information", {})) is None
 
     @model_validator(mode="before")
     @classmethod

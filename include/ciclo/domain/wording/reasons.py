@@ -212,6 +212,9 @@ CURES_OF_PARKED: Mapping[ReasonKind, str] = {
     _K.REMOVED_AT_VENDOR: N_("cancel it with a note if it is not owed; released, it is billed"),
     _K.SERVICES_ALIKE: N_("give the services names of their own at the vendor, then release it"),
     _K.QUANTITIES_MISSING: N_("import its quantities, then run bill_range for its day"),
-    _K.TOTAL_NOT_POSITIVE: N_("correct the rule at the vendor and release it, or cancel it with a note"),
+    _K.TOTAL_NOT_POSITIVE: N_(
+        "give it another value by an adjustment and release it, or cancel it with a note: what is corrected in the "
+        "rule counts from the day on which it was seen"
+    ),
 }
 """Where the ordinary cure of a parked period would bill twice, or does not help."""

@@ -145,7 +145,7 @@ class _Contract:
 
     def _rules(self) -> Iterator[AuditedRule]:
         for rule in self.read.rules:
-            if not rule.recurs:
+            if rule.says_that_it_never_recurs:
                 continue
             try:
                 yield AuditedRule(rule, read_terms(rule, self.account.service_items), self.read.contract)
@@ -382,7 +382,7 @@ class _Contract:
             self._normal(Normality.MADE_ANEW, period, invoice, cancelled_id=other.id)
 
     def _unexplained(self) -> None:
-        one_offs = [plain(each.description) for each in self.read.rules if not each.recurs]
+        one_offs = [plain(each.description) for each in self.read.rules if each.says_that_it_never_recurs]
         unread = [plain(each.description) for each in self.unread_rules]
         for invoice in self.matches.unexplained:
             if invoice.planned_date not in self.range.judged:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
@@ -26,7 +27,7 @@ from ciclo.jobs.rehearsal.attention import Attention, Matter
 from ciclo.jobs.rehearsal.scenario import DagRun, Event, Scenario, ScenarioError, act
 from ciclo.jobs.rehearsal.vendor import Vendor, open_vendor
 from ciclo.jobs.runs import Approval, DryRun, LedgerStep, ReadingStep, Run, Shard, Stage, Step, Trigger, Window
-from ciclo.jobs.stages import BILL_RANGE, STAGES, next_try
+from ciclo.jobs.stages import BILL_RANGE, IMPORT_ADJUSTMENTS, STAGES, next_try
 from ciclo.ledger.database import open_engine, open_session, upgrade
 from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.repositories import Actor
@@ -237,6 +238,8 @@ class StageRun:
             f"{'scheduled' if self.scheduled_at else 'manual'}__{began.isoformat()}__{len(self.rehearsal.runs)}"
         )
         for step in self.stage.steps:
+            if self.stage is IMPORT_ADJUSTMENTS and step is self.stage.steps[0]:  # opened by the task
+                self._given["file"] = BytesIO(Path(params["path"]).read_bytes())
             if isinstance(step, Approval):
                 if not self._approve(step):
                     return

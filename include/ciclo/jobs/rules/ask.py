@@ -12,11 +12,10 @@ from typing import TypeVar
 
 from ciclo.billimatic import ApiError, BillimaticClient, NotFoundError, RejectedError, UnreadableAnswerError
 from ciclo.billimatic.models import InvoiceRule
-from ciclo.domain.errors import DomainError, InvalidRule
+from ciclo.domain.errors import DomainError
 from ciclo.jobs.rules.terms import read_terms
 from ciclo.ledger.database import ROWS_AT_ONCE
 from ciclo.ledger.terms import RuleTerms
-from ciclo.locale import N_, Text
 
 READ_AHEAD = 2
 """Answers that are read or being read while an earlier batch is stored, for each request that may be under way."""
@@ -77,19 +76,12 @@ class RuleBatch:
             self.unread_contracts[contract_id] = answer
             return
         for rule in answer:
-            if not rule.recurs:
-                if not rule.says_that_it_never_recurs:
-                    self.unread_rules.append((rule, _unsaid(rule)))
+            if rule.says_that_it_never_recurs:
                 continue
             try:
                 self.read.append(ReadRule(rule, read_terms(rule, self.service_items)))
             except DomainError as error:
                 self.unread_rules.append((rule, error))
-
-
-def _unsaid(rule: InvoiceRule) -> DomainError:
-    problem = Text(N_("is missing: nothing says whether the rule recurs"))
-    return InvalidRule("additional_information", problem, contract=rule.contract_id, rule=rule.id)
 
 
 def rule_batches(

@@ -80,8 +80,10 @@ def _recurrence(rule: InvoiceRule) -> Recurrence:
 
 
 def _timing(rule: InvoiceRule) -> AdditionalInformation:
-    if rule.additional_information is None:
+    if rule.says_that_it_never_recurs:
         raise InvalidRule("additional_information", Text(N_("is null: the rule never recurs")))
+    if rule.additional_information is None:
+        raise InvalidRule("additional_information", Text(N_("is missing: nothing says whether the rule recurs")))
     return rule.additional_information
 
 
