@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -149,53 +149,44 @@ ROUNDS, LONGEST = 3, 300
 """How often a page is opened, and the milliseconds that it may take."""
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
-    """What a day takes in a ledger: reading the contracts that are due, creating their invoices; what its pages take.
-
-    Pages are in milliseconds, the median of each.
-    """
-
-    reading: Spent
-    issuing: Spent
-    pages: dict[str, float]
+READING, ISSUING, CONSOLE = "reading", "issuing", "console"
+UNITS: Final = {"seconds": "s", "processor": "s of a processor", "megabytes": "MB"}
 
 
 def measure_scale(bench: Bench) -> Iterator[Figure]:
-    """Measure a day's readings, its invoices and the console in a small ledger and in a large one, in turn."""
+    """Measure a day's readings, its invoices and the console in a small ledger and in a large one, in turn.
+
+    In the last round each part of the large one's day is a figure as soon as it is measured.
+    """
     due = bench.size(500, 1_000)
-    sizes = bench.size(10_000), bench.size(50_000, 1_000_000)
-    rounds = [[_day(bench, due, rules) for rules in sizes] for _ in range(bench.runs)]
-    small, large = ([days[number] for days in rounds] for number in range(2))
-    of_small, of_large = (f"of {rules:,} rules" for rules in sizes)
-    jobs: tuple[tuple[str, Callable[[Day], Spent]], ...] = (
-        (f"reading the contracts of {due:,} rules that are due,", lambda day: day.reading),
-        (f"a day's {due:,} invoices", lambda day: day.issuing),
-    )
-    for title, job in jobs:
-        for unit, of in _UNITS.items():
-            ours, theirs = ([of(job(day)) for day in days] for days in (large, small))
-            yield Figure("scale", f"{title} {of_large}", unit, ours, of_small, theirs, at_most=A_DAY)
-    slowest = max(PAGES, key=lambda path: median(day.pages[path] for day in large))
-    took = [day.pages[slowest] for day in large]
-    yield Figure("scale", f"the console's slowest page {of_large}: {slowest}", "ms", took, at_most=LONGEST)
+    small, large = bench.size(10_000), bench.size(50_000, 1_000_000)
+    rounds = [(dict(_day(bench, due, small)), dict(_day(bench, due, large))) for _ in range(bench.runs - 1)]
+    before = [each for each, _ in rounds] + [dict(_day(bench, due, small))]
+    for part, took in _day(bench, due, large):
+        theirs, ours = [each[part] for each in before], [each[part] for _, each in rounds] + [took]
+        if part == CONSOLE:
+            slowest = max(PAGES, key=lambda path: median(each[path] for each in ours))
+            title = f"the console's slowest page of {large:,} rules: {slowest}"
+            yield Figure("scale", title, "ms", [each[slowest] for each in ours], at_most=LONGEST)
+            continue
+        what = (
+            f"reading the contracts of {due:,} rules that are due," if part == READING else f"a day's {due:,} invoices"
+        )
+        for name, unit in UNITS.items():
+            mine, others = [each[name] for each in ours], [each[name] for each in theirs]
+            title = f"{what} of {large:,} rules"
+            yield Figure("scale", title, unit, mine, f"of {small:,} rules", others, at_most=A_DAY)
 
 
-_UNITS: Final[dict[str, Callable[[Spent], float]]] = {
-    "s": lambda spent: spent.seconds,
-    "s of a processor": lambda spent: spent.processor,
-    "MB": lambda spent: spent.megabytes,
-}
-
-
-def _day(bench: Bench, due: int, rules: int) -> Day:
+def _day(bench: Bench, due: int, rules: int) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield what a day takes in a ledger, part by part; the console's pages in milliseconds, the median of each."""
     bench.sandbox.control("PUT", "state", _due_on_the_day(due, due))
     with fresh_ledger(bench.postgres) as url:
         _in_a_process("expand", bench.sandbox, url, done=due)
         multiply(url, due, rules)
-        reading = _in_a_process("read", bench.sandbox, url, done=due)
-        issuing = _in_a_process("issue", bench.sandbox, url, done=due)
-        return Day(reading, issuing, _pages(url))
+        yield READING, asdict(_in_a_process("read", bench.sandbox, url, done=due))
+        yield ISSUING, asdict(_in_a_process("issue", bench.sandbox, url, done=due))
+        yield CONSOLE, _pages(url)
 
 
 def multiply(url: str, due: int, rules: int) -> None:

@@ -34,15 +34,13 @@ YEAR: Final = DateRange.days(date(2021, 1, 1), date(2021, 12, 31))
 # -- writing periods ---------------------------------------------------------------------------------------------------
 
 
-def measure_writing(bench: Bench) -> list[Figure]:
+def measure_writing(bench: Bench) -> Iterator[Figure]:
     """Measure the repository against the driver's `executemany` into the same table, both from the same rows."""
     rows = expanded_rows(bench.size(12_000))
-    figures = []
     for name, server, driver in (("PostgreSQL", bench.postgres, "psycopg"), ("SQLite", None, "sqlite3")):
         ours, theirs = bench.in_turn(partial(_by_repository, server, rows), partial(_by_driver, server, rows))
         title = f"{len(rows):,} periods, {name}"
-        figures.append(Figure("ledger", title, "/s", ours, f"{driver} executemany", theirs, at_least=0.5))
-    return figures
+        yield Figure("ledger", title, "/s", ours, f"{driver} executemany", theirs, at_least=0.5)
 
 
 def expanded_rows(count: int) -> list[Row]:
@@ -137,15 +135,13 @@ PACKED: Final = {"sqlite": "VACUUM", "postgresql": "VACUUM FULL"}
 """Writes everything anew, without gaps."""
 
 
-def measure_size(bench: Bench) -> list[Figure]:
+def measure_size(bench: Bench) -> Iterator[Figure]:
     """Measure once on each database what a year of the real jobs leaves: it does not depend on the machine's mood."""
     rules_ = bench.size(RULES, RULES_IN_FULL)
-    figures = []
     for name, server in (("PostgreSQL", bench.postgres), ("SQLite", None)):
         grown, packed = (size * 1000 / rules_ for size in _year(server, rules_))
         title = f"a year of 1,000 rules on {name}"
-        figures.append(Figure("size", title, "MB", [grown], "the same, packed", [packed]))
-    return figures
+        yield Figure("size", title, "MB", [grown], "the same, packed", [packed])
 
 
 def _year(server: str | None, rules_: int) -> tuple[float, float]:

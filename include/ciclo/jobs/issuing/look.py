@@ -169,11 +169,6 @@ def spans_of(ctx: JobContext, periods: Sequence[Period | PlannedPeriod]) -> dict
     return spans
 
 
-def _coverage(snapshot: RuleSnapshot, issue_date: date) -> DateRange:
-    terms = snapshot.terms_on(issue_date)
-    return coverage(terms.recurrence, terms.accrual, issue_date).issued
-
-
 # -- reading the vendor ------------------------------------------------------------------------------------------------
 
 
@@ -320,11 +315,12 @@ def wanted_invoice(
     """
     terms, rule = snapshot.terms_on(issue_date), snapshot.rule
     gross, may_be_worth = _worth(snapshot, issue_date, row)
+    planned = snapshot.coverage_of(row) if row is not None else coverage(terms.recurrence, terms.accrual, issue_date)
     return WantedInvoice(
         rule_id=rule.rule_id,
         contract_id=rule.contract_id,
         issue_date=issue_date,
-        coverage=snapshot.coverage_of(row).issued if row is not None else _coverage(snapshot, issue_date),
+        coverage=planned.issued,
         gross_value=gross,
         may_be_worth=may_be_worth,
         description=terms.invoice.get("description") or "",
