@@ -6,12 +6,14 @@ the internet.
 """
 
 import asyncio
+import datetime as dt
 import hmac
 import re
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from functools import cache
 from html import escape
 from typing import Any, Final, NamedTuple
@@ -26,7 +28,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ciclo_sandbox import catalogue, contracts, customers, invoices, receivables, rules, sgs
+from ciclo_sandbox import catalogue, contracts, customers, invoices, machinery, receivables, rules, sgs
 from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import JSON, Answer, Json, ParameterRefusal, Refusal, of_2018
 from ciclo_sandbox.api import PREFIX
@@ -296,6 +298,13 @@ class Sandbox:
         headers = [(b"authorization", token), (b"host", b"127.0.0.1")]
         scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": headers}
         return self.answer(scope, orjson.dumps(body))
+
+    def move(self, today: date, at: dt.time | None) -> None:
+        """Set the date and the time of day: what has come due by then happens, and is told."""
+        with self.account.transaction():
+            machinery.move(self.account, today, at)
+        self.tell()
+        self.webhooks.advance(self.account.clock.now())
 
     def tell(self) -> None:
         """Hand the events of what was committed to the webhooks."""

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request as HttpRequest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ciclo_sandbox import lifecycle, machinery
+from ciclo_sandbox import lifecycle
 from ciclo_sandbox.answers import Json, Refusal
 from ciclo_sandbox.app import Sandbox, add_documentation
 from ciclo_sandbox.behaviour import WebhookTarget
@@ -132,10 +132,7 @@ def _add_clock(app: FastAPI, sandbox: Sandbox) -> None:
 
     @app.put("/_sandbox/clock")
     async def move(clock: Today) -> Json:
-        with account.transaction():
-            machinery.move(account, clock.today, clock.time)
-        sandbox.tell()
-        sandbox.webhooks.advance(account.clock.now())
+        sandbox.move(clock.today, clock.time)
         return shown()
 
 

@@ -8,11 +8,12 @@ import gc
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import date
+from datetime import date, time
+from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
 import uvicorn
@@ -28,6 +29,7 @@ from ciclo_sandbox.storage import close_database, open_database
 
 HOST: Final = "127.0.0.1"
 _LOOK_SECONDS: Final = 0.1
+_WORK_SECONDS: Final = 60.0
 _GRACE_SECONDS: Final = 1.0
 """How long requests that are under way may take at the end."""
 
@@ -83,6 +85,10 @@ class SandboxServer:
         finally:
             self.close()
 
+    def move(self, today: date, at: time | None) -> None:
+        """Move the clock from another thread of this process; return when what has come due by then has happened."""
+        self._server.do(partial(self.sandbox.move, today, at))
+
     def stop(self) -> None:
         """Ask `run` to return."""
         self._server.end()
@@ -107,6 +113,17 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self.ready()
 
+    def do(self, work: Callable[[], None]) -> None:
+        """Do something between two requests, for another thread, which waits for it."""
+
+        async def done() -> None:
+            work()
+
+        if self._loop is None:
+            message = "the sandbox is not running"
+            raise RuntimeError(message)
+        asyncio.run_coroutine_threadsafe(done(), self._loop).result(_WORK_SECONDS)
+
     def end(self) -> None:
         """End, from whatever thread."""
         self.should_exit = True
@@ -125,8 +142,8 @@ class _Server(uvicorn.Server):
             listening.close()
         for connection in list(self.server_state.connections):
             connection.shutdown()
-        under_way, until = self.server_state, time.monotonic() + _GRACE_SECONDS
-        while (under_way.connections or under_way.tasks) and time.monotonic() < until:  # noqa: ASYNC110 - it has no event
+        under_way, until = self.server_state, monotonic() + _GRACE_SECONDS
+        while (under_way.connections or under_way.tasks) and monotonic() < until:  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.002)
         for task in under_way.tasks:
             task.cancel()

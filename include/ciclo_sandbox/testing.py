@@ -145,6 +145,14 @@ class SandboxControl:
                 return error.code, _decoded(error.read())
 
 
+class RunningSandbox(SandboxControl):
+    """A sandbox in a thread of this process, whose clock is moved without a request."""
+
+    def __init__(self, server: SandboxServer) -> None:
+        super().__init__(server.url)
+        self.move = server.move
+
+
 def _decoded(body: bytes) -> Any:
     return json.loads(body) if body else None
 
@@ -156,7 +164,7 @@ def running_sandbox(
     today: date | None = None,
     database: str | None = None,
     port: int = 0,
-) -> Iterator[SandboxControl]:
+) -> Iterator[RunningSandbox]:
     """Run a sandbox in a thread of this process on a free port, in a few hundredths of a second."""
     server = SandboxServer(port=port, today=today, database=database)
     ready = threading.Event()
@@ -166,7 +174,7 @@ def running_sandbox(
         if not ready.wait(timeout=10):
             message = "the sandbox did not start"
             raise RuntimeError(message)
-        control = SandboxControl(server.url)
+        control = RunningSandbox(server)
         if state is not None:
             control.put_state(state)
         yield control

@@ -88,6 +88,7 @@ class LocalStack:
         self._mark = uuid.uuid4().hex
         self._ready = {name: threading.Event() for name in self.services}
         self._ending = threading.Event()
+        self._checking = threading.BoundedSemaphore(2)  # each starts a program, beside those that are to start
         self._exit = ExitStack()
 
     @property
@@ -247,9 +248,10 @@ class LocalStack:
         here = [self._here(replica.name, part, replica.service) for part in rest]
         command = ["sh", "-c", *here] if kind == "CMD-SHELL" else here
         try:
-            check = subprocess.run(
-                command, env=replica.environment, cwd=replica.folder, capture_output=True, timeout=60, check=False
-            )
+            with self._checking:
+                check = subprocess.run(
+                    command, env=replica.environment, cwd=replica.folder, capture_output=True, timeout=60, check=False
+                )
         except subprocess.TimeoutExpired:
             return False
         return check.returncode == 0

@@ -1,9 +1,9 @@
 """The vendor in a rehearsal: its stand-in over HTTP on loopback, its clock, and the people who use it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 
 import httpx
@@ -25,9 +25,11 @@ Json = dict[str, Any]
 class Vendor:
     """The stand-in, as everybody but Ciclo uses it. Their requests are neither struck by faults nor counted."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, move: Callable[[date, time], None]) -> None:
         self.url = url
         self.token = token
+        self._move = move
+        """Moves the stand-in's clock, several times a day: not a request each."""
         self._http = httpx.Client(base_url=url, timeout=60)
         self._counted = 0
         """Number of the last request that was counted."""
@@ -40,8 +42,7 @@ class Vendor:
     def set_clock(self, instant: datetime) -> None:
         """Move the stand-in's clock; what has come due by then happens."""
         local = instant.astimezone(SAO_PAULO)
-        shown = {"today": local.date().isoformat(), "time": local.time().isoformat(timespec="seconds")}
-        self._control("PUT", "/_sandbox/clock", shown)
+        self._move(local.date(), local.time().replace(microsecond=0))
 
     def state(self) -> Json:
         """Return everything at the vendor, in the shape of a state file."""
@@ -133,7 +134,7 @@ def open_vendor(state: Mapping[str, Any], today: date) -> Iterator[Vendor]:
     behaviour = {name: value for name, value in state.get("behaviour", {}).items() if name in Behaviour.model_fields}
     try:
         with running_sandbox({**state, "behaviour": behaviour}, today=today) as box:
-            vendor = Vendor(box.url, box.token)
+            vendor = Vendor(box.url, box.token, box.move)
             try:
                 yield vendor
             finally:
