@@ -76,7 +76,8 @@ def _append_description(account: Account, invoice: Json, day: date) -> None:
 
 
 def _change_value(account: Account, invoice: Json, _day: date) -> None:
-    factor = Decimal(account.behaviour.days("value", invoice["id"], 80, 150)) / 100
+    percent = account.behaviour.days("value", invoice["id"], 80, 150)
+    factor = Decimal(101 if percent == 100 else percent) / 100  # who edits a value gives it another
     for line in invoice["services"][:1]:
         units = parsing.cents(Decimal(line["units"]) * factor)
         line["units"] = parsing.amount(units)

@@ -196,7 +196,7 @@ class Year:
         wrong = [*witness.wrong(), *self.person.shown_wrongly, *self.late]
         wrong += [f"missing: {key}" for key in missing(witness, expected)]
         wrong += [f"twice: {key}: {numbers}" for key, numbers in living.items() if len(numbers) > 1]
-        wrong += self._mispriced(expected)
+        wrong += self._mispriced(expected, findings)
         wrong += list(_removed_unseen(witness, expected, periods, findings))
         shown, told = _told(witness, expected, findings)
         wrong += told
@@ -219,14 +219,21 @@ class Year:
             wrong=wrong,
         )
 
-    def _mispriced(self, expected: dict[Key, Decimal]) -> Iterator[str]:
-        """Yield the invoices that nobody gave another value and that are not at their rule's price."""
+    def _mispriced(self, expected: dict[Key, Decimal], findings: list[Finding]) -> Iterator[str]:
+        """Yield the invoices that nobody gave another value and that are not at their rule's price.
+
+        A copy that a person made before its rule's readjustment, and that the vendor issued on the very day before any
+        Dag ran, is at the old price; it only has to be shown.
+        """
+        late = [each.facts["invoice_ids"] for each in findings if each.kind == FindingKind.READJUSTED_LATE.value]
+        shown = {number for numbers in late for number in numbers}
         values = {each["id"]: each for each in self._control("GET", "/_sandbox/state")["invoices"]}
         by_hand = {deed.key for deed in self.witness.deeds if deed.what == "change_value"}
         for key, numbers in self.witness.living().items():
             for number in numbers:
                 value = Decimal(values[number]["gross_value"])
-                if key in expected and key not in by_hand and value != expected[key]:
+                too_late = number in shown and self.witness.traced[number].made_by is Maker.PERSON
+                if key in expected and key not in by_hand and value != expected[key] and not too_late:
                     yield f"invoice {number} of {key} costs {value} instead of {expected[key]}"
 
 
