@@ -6,8 +6,10 @@ from decimal import Decimal
 import pytest
 
 from ciclo.domain.findings import FindingKind
+from ciclo.domain.recurrence import DateRange
 from ciclo.domain.wording import said
 from ciclo.ledger.actions import acknowledge_finding
+from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import Finding
 from company import ORGANIZATION, TODAY, company, rule, service
 
@@ -65,6 +67,35 @@ def test_an_amount_changed_at_the_vendor_is_found_until_it_is_changed_back(bille
     assert reconciled(ctx).counts()["open"] == 1  # it stays
     patch(box, invoice, gross_value="150.00")
     assert reconciled(ctx).closed == 1
+
+
+def test_what_a_person_acknowledged_stands_while_its_invoice_cannot_be_read(billed, reconciled):
+    january = Scope(DateRange.month_of(date(2025, 1, 1)))
+    box, ctx = billed(company(rule(1)), scope=january)
+    (invoice,) = box.state()["invoices"]
+    patch(
+        box,
+        invoice,
+        gross_value="140.00",
+        receivables=[{"id": invoice["receivables"][0]["id"], "due_date": "2025-02-20"}],
+    )
+    reconciled(ctx)
+    for finding in ctx.session.query(Finding).all():
+        acknowledge_finding(ctx.session, ORGANIZATION, finding.id, person="ana", note="usage", at=ctx.clock())
+    ctx.session.commit()
+
+    box.faults([{"kind": "odd_record", "method": "GET", "path": "/invoices/search"}])
+    odd = reconciled(ctx)
+    unread = open_kinds(ctx)
+    box.faults([])
+    read = reconciled(ctx)
+
+    shown = {FindingKind.VALUE_EDITED, FindingKind.DUE_DATE_CHANGED}
+    assert (unread, odd.closed) == ({FindingKind.UNREAD, *shown}, 0)
+    assert (open_kinds(ctx), read.opened) == (shown, [])
+    assert [each.acknowledged_by for each in ctx.session.query(Finding).filter(Finding.closed_at.is_(None))] == [
+        "ana"
+    ] * 2
 
 
 def test_a_service_removed_at_the_vendor_is_a_different_amount(billed, reconciled):

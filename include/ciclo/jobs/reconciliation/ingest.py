@@ -54,6 +54,8 @@ class InvoicesRead:
     """Everything that is at the vendor."""
     examined: set[int] = field(default_factory=set)
     """Those of it that the run is about."""
+    unread: set[int] = field(default_factory=set)
+    """Those of it that could not be read: nothing is known of them, so what was found before stands."""
     receivables: set[int] = field(default_factory=set)
     unmatched: dict[int, Invoice] = field(default_factory=dict)
     """Invoices that belong to no period, by id."""

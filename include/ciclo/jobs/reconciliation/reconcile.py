@@ -154,7 +154,7 @@ def reconcile(
     gone = _look_for_missing(ctx, run, plan.windows, contract_ids)
     inside = {number for each in plan.windows for number in ctx.reconciliation.all_ids(each, contract_ids)}
     taxed = read_nfses(ctx, run.seen.examined, today=today, changed=window is None and not contract_ids)
-    examined = inside | run.seen.examined
+    examined = (inside | run.seen.examined) - run.seen.unread
     outcome = _conclude(ctx, run, examined=examined, gone=gone, today=today, taxed=taxed)
     if window is None and not contract_ids:
         outcome.events = _handled(ctx, events)
@@ -183,6 +183,7 @@ def _take(ctx: JobContext, run: Ingest, search: Search[Invoice]) -> None:
     run.take(search)
     odd = {each.id for each in search.odd if each.id is not None}
     note_unread(ctx, search.odd, run.seen.invoices - odd)
+    run.seen.unread |= odd - run.seen.invoices
     run.seen.invoices |= odd
 
 
