@@ -2,7 +2,6 @@
 
 import csv
 import os
-import subprocess
 import sys
 import time
 from itertools import product
@@ -13,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from bench.figures import Bench, Figure
-from bench.servers import ORGANIZATION, company, fresh_ledger, job_on
+from bench.servers import ORGANIZATION, company, fresh_ledger, job_on, run_alone
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.read import read_contract_list
@@ -71,11 +70,8 @@ def _run(url: str, path: Path) -> tuple[int, float, float]:
     command = [sys.executable, "-m", "ciclo.cli", "adjust", "import", str(path), "--organization", str(ORGANIZATION)]
     environment = {**os.environ, "CICLO_LEDGER_URL": url}
     began = time.perf_counter()
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet) as process:  # noqa: S603 - our own command
-        _pid, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, time.perf_counter() - began, used.ru_maxrss / 1024
+    code, megabytes = run_alone(command, environment)
+    return code, time.perf_counter() - began, megabytes
 
 
 def _count(url: str) -> int:

@@ -1,12 +1,11 @@
 """What an audit asks of the vendor and how much memory it takes, of an account of 10,000 contracts over two years."""
 
 import os
-import subprocess
 import sys
 from typing import Any
 
 from bench.figures import Bench, Figure
-from bench.servers import ORGANIZATION, TOKEN, Sandbox
+from bench.servers import ORGANIZATION, TOKEN, Sandbox, run_alone
 
 Json = dict[str, Any]
 
@@ -41,12 +40,10 @@ def _audited(sandbox: Sandbox) -> float:
     """Return the megabytes that the audit took at most."""
     command = [sys.executable, "-m", "ciclo.cli", "audit", "--url", sandbox.url, "--organization", str(ORGANIZATION)]
     environment = {**os.environ, "CICLO_TOKEN": TOKEN}
-    with subprocess.Popen([*command, *RANGE], env=environment, stdout=subprocess.DEVNULL) as process:  # noqa: S603 - our own command
-        _pid, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    code, megabytes = run_alone([*command, *RANGE], environment)
+    if code:
         raise AssertionError("the audit failed")
-    return used.ru_maxrss / 1024
+    return megabytes
 
 
 def _account(count: int) -> Json:

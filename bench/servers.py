@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -249,3 +249,24 @@ def job_on(url: str, sandbox: Sandbox, *, day: date = TODAY) -> Iterator[JobCont
         actor = Actor("bench", "run", "task")
         yield JobContext(api, session, actor, lambda: morning + timedelta(seconds=time.monotonic() - opened))
     engine.dispose()
+
+
+_ALONE: Final = """
+import os, subprocess, sys
+quiet = subprocess.DEVNULL
+process = subprocess.Popen(sys.argv[1:], stdout=quiet, stderr=quiet)
+_, status, used = os.wait4(process.pid, 0)
+process.returncode = os.waitstatus_to_exitcode(status)
+print(process.returncode, used.ru_maxrss)
+"""
+
+
+def run_alone(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, float]:
+    """Run a command to its end; return its exit code and the most memory that it has held, in megabytes.
+
+    A small process starts it: on Linux the peak of a process begins with that of the one that started it.
+    """
+    launcher = [sys.executable, "-c", _ALONE, *command]
+    printed = subprocess.run(launcher, env=environment, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own command
+    code, kilobytes = printed.split()
+    return int(code), int(kilobytes) / 1024
