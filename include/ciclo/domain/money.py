@@ -19,8 +19,8 @@ EXACT = Context(prec=100_000, rounding=ROUND_HALF_UP)
 
 _PLAIN_DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 _LARGEST = Decimal(10) ** 18
-_DIGITS_OF_MONEY = 13
-"""Before the point; the ledger's columns of money hold sixteen, so that there is room for sums."""
+DIGITS_OF_MONEY = 13
+"""Before the point: ten billions of BRL have eleven; the ledger's columns hold sixteen, which leaves room for sums."""
 
 
 def cents(amount: Decimal) -> Decimal:
@@ -86,7 +86,7 @@ def service_value(units: Decimal, unit_value: Decimal) -> Decimal:
         InvalidAmount: it is more than a ledger holds.
     """
     value = multiply_to_cents(units, unit_value)
-    if value.adjusted() >= _DIGITS_OF_MONEY:
+    if value.adjusted() >= DIGITS_OF_MONEY:
         raise InvalidAmount("value", f"{value:.3e}", Text(N_("is too large")))
     return value
 

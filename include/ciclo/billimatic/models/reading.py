@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from ciclo.domain.calendar import SAO_PAULO
+from ciclo.domain.money import DIGITS_OF_MONEY
 from ciclo.http.errors import UnreadableAnswerError
 
 LARGEST_NUMBER = 2**63 - 1
@@ -31,8 +32,6 @@ LARGEST_NUMBER = 2**63 - 1
 _NOTHING = frozenset({"", "--"})
 _DIGITS_OF_AN_ID = 19
 _LENGTH_OF_A_DAY = 10
-_DIGITS_OF_MONEY = 13
-"""Ten billions of BRL have eleven; a ledger's column holds sixteen before the point."""
 _DIGITS_AFTER_THE_POINT = 40
 _FIRST_YEAR = 1900
 _FOR_EVER = 9999
@@ -111,14 +110,14 @@ def read_decimal(value: Any) -> Any:
         msg = "a binary float is not money: use Decimal or a decimal string"
         raise ValueError(msg)  # noqa: TRY004 - as above
     value = nothing_to_none(value)
-    if isinstance(value, str) and len(value) <= _DIGITS_OF_MONEY and "e" not in value and "E" not in value:
+    if isinstance(value, str) and len(value) <= DIGITS_OF_MONEY and "e" not in value and "E" not in value:
         return value
     if isinstance(value, (str, int, Decimal)):
         try:
             value = Decimal(value)
         except InvalidOperation:
             return value  # it is no number at all, which pydantic says
-        if value.is_finite() and not -_DIGITS_AFTER_THE_POINT <= value.adjusted() < _DIGITS_OF_MONEY:
+        if value.is_finite() and not -_DIGITS_AFTER_THE_POINT <= value.adjusted() < DIGITS_OF_MONEY:
             msg = "is too large, or has too many digits"
             raise ValueError(msg)
     return value

@@ -109,7 +109,7 @@ def read_contract_list(ctx: JobContext, *, not_older_than: timedelta = ANEW) -> 
             _note_disappearance(ctx, active - listed.keys(), active)
             raise DisappearedError(len(active - listed.keys()), len(active))
     # one that is shown in another state all at once is asked for by itself, as if it were missing
-    strange = {number for number, each in listed.items() if not (each.is_active or each.state == INACTIVE)}
+    strange = {number for number, each in listed.items() if not _is_known(each)}
     listed = {number: each for number, each in listed.items() if each.is_active or number not in active | strange}
     doubtful = active | strange | {number for number in odd if number is not None}
     found, gone, unread = _alone(ctx, sorted(doubtful - listed.keys()), active=active, strange=strange)
@@ -160,11 +160,16 @@ def _alone(
         else:
             if not _sells(alone, ctx.organization_id):
                 gone += {contract_id} & set(active)
-            elif contract_id in strange and not (alone.is_active or alone.state == INACTIVE):
+            elif contract_id in strange and not _is_known(alone):
                 unread[contract_id] = Text(N_("the state {state} is not known"), state=alone.state).fact
             else:
                 found[contract_id] = alone
     return found, gone, unread
+
+
+def _is_known(contract: Contract) -> bool:
+    """Whether a contract is in one of the two states that the reference names."""
+    return contract.is_active or contract.state == INACTIVE
 
 
 def _sells(contract: Contract, organization_id: int) -> bool:
