@@ -237,9 +237,9 @@ class StageRun:
         self._run_id = (
             f"{'scheduled' if self.scheduled_at else 'manual'}__{began.isoformat()}__{len(self.rehearsal.runs)}"
         )
+        if self.stage is IMPORT_ADJUSTMENTS:
+            self._given["file"] = BytesIO(Path(params["path"]).read_bytes())  # as the task opens it
         for step in self.stage.steps:
-            if self.stage is IMPORT_ADJUSTMENTS and step is self.stage.steps[0]:  # opened by the task
-                self._given["file"] = BytesIO(Path(params["path"]).read_bytes())
             if isinstance(step, Approval):
                 if not self._approve(step):
                     return
