@@ -4,15 +4,19 @@ import fcntl
 import gc
 import logging
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.mark.expression import Expression
 from hypothesis import settings
 from sqlalchemy import Engine, make_url, text
 from sqlalchemy.orm import Session
@@ -50,6 +54,27 @@ LONGEST_FIRST = (
 """In which order the long tests' modules begin, so that the processes of a run end at about the same time."""
 
 
+TIERS = {"dags", "e2e", "chaos"}
+MARKED_BY_FOLDER = {"dags": "dags"}
+"""Folders whose tests get a marker from their conftest."""
+
+
+@cache
+def markers_of(module: Path) -> frozenset[str]:
+    """The markers that a module's tests may have: those that it names, and its folder's."""
+    named = re.findall(r"\bmark\.(\w+)", module.read_text(encoding="utf-8"))
+    return frozenset(named) | {marker for folder, marker in MARKED_BY_FOLDER.items() if module.parent.name == folder}
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave a module unread of which `-m` wants no test: importing all takes each process seven seconds."""
+    if not config.option.markexpr or not collection_path.name.startswith("test_"):
+        return None
+    wanted, markers = Expression.compile(config.option.markexpr), markers_of(collection_path)
+    possible = chain.from_iterable(combinations(markers, number) for number in range(len(markers) + 1))
+    return None if any(wanted.evaluate(lambda name, some=some: name in some) for some in possible) else True
+
+
 def pytest_collection_finish() -> None:
     """Leave what was imported and collected out of each collection of garbage, and collect in larger portions."""
     gc.collect()
@@ -59,6 +84,9 @@ def pytest_collection_finish() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the long tests' longest; leave every other test where it is."""
+    for item in items:
+        tiers = TIERS & {marker.name for marker in item.iter_markers()}
+        assert tiers <= markers_of(item.path), f"{item.nodeid} is of a tier that {item.path} does not name"
     rank = {name: number for number, name in enumerate(LONGEST_FIRST)}
     long = {item for item in items if any(item.get_closest_marker(tier) for tier in ("e2e", "chaos"))}
     items.sort(key=lambda item: rank.get(item.path.name, len(rank)) if item in long else len(rank))
