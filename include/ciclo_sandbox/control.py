@@ -5,14 +5,14 @@ coroutines: they run in the one event loop.
 """
 
 import datetime as dt
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
 from typing import Annotated, Any
 
 import orjson
-from fastapi import Body, FastAPI, HTTPException, Query, Response
+from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Query, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
@@ -20,6 +20,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ciclo_sandbox import lifecycle
+from ciclo_sandbox.account import Account
 from ciclo_sandbox.answers import Json, Refusal
 from ciclo_sandbox.app import Sandbox, add_documentation
 from ciclo_sandbox.behaviour import WebhookTarget
@@ -60,26 +61,36 @@ class Complaint(BaseModel):
     message: str | None = None
 
 
+async def _sandbox(request: HttpRequest) -> Sandbox:
+    sandbox: Sandbox = request.state.sandbox
+    return sandbox
+
+
+TheSandbox = Annotated[Sandbox, Depends(_sandbox)]
+router = APIRouter(prefix="/_sandbox")
+
+
 def control_plane(sandbox: Sandbox) -> ASGIApp:
-    """Return the control plane's application."""
+    """Return a sandbox's control plane; a body is JSON whatever its header says: `curl -d` calls it a form."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        kept = [header for header in scope["headers"] if header[0] != b"content-type"]
+        headers = [*kept, (b"content-type", b"application/json")]
+        await _application()({**scope, "headers": headers, "state": {"sandbox": sandbox}}, receive, send)
+
+    return serve
+
+
+@cache  # its endpoints take longer to describe than a sandbox to start
+def _application() -> FastAPI:
+    """Return what every sandbox's control plane is: a request's state holds its sandbox."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(StateError, _unreadable)
     app.add_exception_handler(RequestValidationError, _invalid)
-    for add in (_add_state, _add_clock, _add_faults, _add_requests, _add_invoices, _add_contracts, _add_webhooks):
-        add(app, sandbox)
+    app.include_router(router)
     add_documentation(app)
-    return _taking_json(app)
-
-
-def _taking_json(app: ASGIApp) -> ASGIApp:
-    """Read every body as JSON, whatever its header says: `curl -d` calls it a form."""
-
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        kept = [header for header in scope["headers"] if header[0] != b"content-type"]
-        await app({**scope, "headers": [*kept, (b"content-type", b"application/json")]}, receive, send)
-
-    return serve
+    return app
 
 
 async def _refused(_request: HttpRequest, refusal: Any) -> Response:
@@ -96,125 +107,128 @@ async def _invalid(_request: HttpRequest, error: Any) -> Response:
     return JSONResponse({"errors": f"{place}: {first['msg']}" if place else first["msg"]}, 422)
 
 
-def _add_state(app: FastAPI, sandbox: Sandbox) -> None:
+@router.get("/state")
+async def show_state(sandbox: TheSandbox) -> Response:
+    """Return everything in the sandbox, in the shape of the state file."""
+    # All of it before anything else is served: a state is of one moment.
+    return Response(b"".join(dump_state(sandbox.account)), media_type="application/json")
+
+
+@router.put("/state")
+async def replace_state(sandbox: TheSandbox, request: HttpRequest) -> Json:
+    """Replace everything in the sandbox."""
+    _replace_by(sandbox, await request.body())
+    return {"today": sandbox.account.clock.today.isoformat()}
+
+
+@router.delete("/state", status_code=204)
+async def clear_state(sandbox: TheSandbox) -> None:
+    """Empty the sandbox."""
+    _replace_by(sandbox, b"{}")
+
+
+def _replace_by(sandbox: Sandbox, content: bytes) -> None:
+    with sandbox.account.transaction():
+        load_state(sandbox.account, parse_state(content, source="state"))
+    sandbox.webhooks.forget()
+
+
+@router.get("/clock")
+async def show_clock(sandbox: TheSandbox) -> Json:
+    """Return the sandbox's date and time of day."""
+    now = sandbox.account.clock.now()
+    return {"today": now.date().isoformat(), "time": now.time().isoformat(timespec="seconds")}
+
+
+@router.put("/clock")
+async def move_clock(sandbox: TheSandbox, clock: Today) -> Json:
+    """Move the clock and let happen what comes due."""
+    sandbox.move(clock.today, clock.time)
+    return await show_clock(sandbox)
+
+
+@router.get("/faults")
+async def show_faults(sandbox: TheSandbox) -> list[Json]:
+    """Return the faults in force."""
+    return [fault.model_dump() for fault in sandbox.faults.active]
+
+
+@router.put("/faults")
+async def replace_faults(sandbox: TheSandbox, faults: list[Fault] | Fault) -> list[Json]:
+    """Set the faults in force."""
+    given = faults if isinstance(faults, list) else [faults]
+    sandbox.faults.active = [Fault.model_validate(fault.model_dump()) for fault in given]
+    return await show_faults(sandbox)
+
+
+@router.delete("/faults", status_code=204)
+async def clear_faults(sandbox: TheSandbox) -> None:
+    """Let requests go right again."""
+    sandbox.faults.active = []
+
+
+@router.get("/requests")
+async def show_requests(
+    sandbox: TheSandbox,
+    method: str | None = None,
+    path: str | None = None,
+    status: int | None = None,
+    since: Annotated[int, Query(ge=0)] = 0,
+) -> Response:
+    """Return what was asked."""
+    entries = sandbox.requests.entries(method=method, path=path, status=status, since=since)
+    return Response(orjson.dumps(list(entries)), media_type="application/json")
+
+
+@router.get("/requests/count")
+async def count_requests(sandbox: TheSandbox) -> Json:
+    """Return how many requests there were."""
+    return sandbox.requests.counts()
+
+
+@router.delete("/requests", status_code=204)
+async def clear_requests(sandbox: TheSandbox) -> None:
+    """Forget what was asked."""
+    sandbox.requests.clear()
+
+
+@router.post("/invoices/{number}/undo_emission")
+async def undo_emission(sandbox: TheSandbox, number: int) -> Json:
+    """Take an issue back."""
+    return _on_invoice(sandbox, number, lifecycle.undo_emission)
+
+
+@router.post("/invoices/{number}/cancel")
+async def cancel(sandbox: TheSandbox, number: int) -> Json:
+    """Cancel an invoice."""
+    return _on_invoice(sandbox, number, lifecycle.cancel)
+
+
+@router.post("/invoices/{number}/undo_cancellation")
+async def undo_cancellation(sandbox: TheSandbox, number: int) -> Json:
+    """Bring a cancelled invoice back."""
+    return _on_invoice(sandbox, number, lifecycle.undo_cancellation)
+
+
+@router.post("/invoices/{number}/emit")
+async def emit(sandbox: TheSandbox, number: int, day: Day | None = None) -> Json:
+    """Mark an invoice as billed."""
+    on = (day and day.on) or sandbox.account.clock.today
+    return _on_invoice(sandbox, number, partial(lifecycle.emit, on=on))
+
+
+def _on_invoice(sandbox: Sandbox, number: int, act: Callable[[Account, Json], None]) -> Json:
     account = sandbox.account
-
-    def replace_by(content: bytes) -> None:
-        with account.transaction():
-            load_state(account, parse_state(content, source="state"))
-        sandbox.webhooks.forget()
-
-    @app.get("/_sandbox/state")
-    async def show() -> Response:
-        # All of it before anything else is served: a state is of one moment.
-        return Response(b"".join(dump_state(account)), media_type="application/json")
-
-    @app.put("/_sandbox/state")
-    async def replace(request: HttpRequest) -> Json:
-        replace_by(await request.body())
-        return {"today": account.clock.today.isoformat()}
-
-    @app.delete("/_sandbox/state", status_code=204)
-    async def clear() -> None:
-        replace_by(b"{}")
+    with account.transaction():
+        act(account, lifecycle.find_invoice(account, number))
+    sandbox.tell()
+    return {"invoice": orjson.loads(account.invoices.answer(number) or b"{}")}
 
 
-def _add_clock(app: FastAPI, sandbox: Sandbox) -> None:
-    account = sandbox.account
-
-    def shown() -> Json:
-        now = account.clock.now()
-        return {"today": now.date().isoformat(), "time": now.time().isoformat(timespec="seconds")}
-
-    @app.get("/_sandbox/clock")
-    async def show() -> Json:
-        return shown()
-
-    @app.put("/_sandbox/clock")
-    async def move(clock: Today) -> Json:
-        sandbox.move(clock.today, clock.time)
-        return shown()
-
-
-def _add_faults(app: FastAPI, sandbox: Sandbox) -> None:
-    @app.get("/_sandbox/faults")
-    async def show() -> list[Json]:
-        return [fault.model_dump() for fault in sandbox.faults.active]
-
-    @app.put("/_sandbox/faults")
-    async def replace(faults: list[Fault] | Fault) -> list[Json]:
-        given = faults if isinstance(faults, list) else [faults]
-        sandbox.faults.active = [Fault.model_validate(fault.model_dump()) for fault in given]
-        return [fault.model_dump() for fault in sandbox.faults.active]
-
-    @app.delete("/_sandbox/faults", status_code=204)
-    async def clear() -> None:
-        sandbox.faults.active = []
-
-
-def _add_requests(app: FastAPI, sandbox: Sandbox) -> None:
-    @app.get("/_sandbox/requests")
-    async def show(
-        method: str | None = None,
-        path: str | None = None,
-        status: int | None = None,
-        since: Annotated[int, Query(ge=0)] = 0,
-    ) -> Response:
-        entries = sandbox.requests.entries(method=method, path=path, status=status, since=since)
-        return Response(orjson.dumps(list(entries)), media_type="application/json")
-
-    @app.get("/_sandbox/requests/count")
-    async def count() -> Json:
-        return sandbox.requests.counts()
-
-    @app.delete("/_sandbox/requests", status_code=204)
-    async def clear() -> None:
-        sandbox.requests.clear()
-
-
-def _add_invoices(app: FastAPI, sandbox: Sandbox) -> None:
-    account = sandbox.account
-    for name, act in (
-        ("undo_emission", lifecycle.undo_emission),
-        ("cancel", lifecycle.cancel),
-        ("undo_cancellation", lifecycle.undo_cancellation),
-    ):
-        app.post(f"/_sandbox/invoices/{{number}}/{name}")(_on_invoice(sandbox, partial(act, account)))
-
-    @app.post("/_sandbox/invoices/{number}/emit")
-    async def emit(number: int, day: Day | None = None) -> Json:
-        on = (day and day.on) or account.clock.today
-        return await _on_invoice(sandbox, lambda invoice: lifecycle.emit(account, invoice, on))(number)
-
-    @app.post("/_sandbox/invoices/{number}/edit")
-    async def edit(number: int, changes: Annotated[Json, Body()]) -> Response:
-        return _edited(sandbox, number, changes.get("invoice", changes))
-
-    @app.post("/_sandbox/receivables/{number}/receive")
-    async def receive(number: int, receipt: Receipt | None = None) -> Json:
-        given = receipt or Receipt()
-        day = given.on or account.clock.today
-        return _on_receivable(sandbox, number, lambda i, r: lifecycle.receive(account, i, r, day, given.value))
-
-    @app.post("/_sandbox/receivables/{number}/undo_receival")
-    async def undo_receival(number: int) -> Json:
-        return _on_receivable(sandbox, number, partial(lifecycle.undo_receival, account))
-
-    @app.post("/_sandbox/receivables/{number}/receivement_error")
-    async def receivement_error(number: int, complaint: Complaint | None = None) -> Json:
-        message = complaint.message if complaint else None
-        return _on_receivable(sandbox, number, lambda i, r: lifecycle.receivement_error(account, i, r, message))
-
-
-def _on_invoice(sandbox: Sandbox, act: Callable[[Json], None]) -> Callable[[int], Awaitable[Json]]:
-    async def endpoint(number: int) -> Json:
-        account = sandbox.account
-        with account.transaction():
-            act(lifecycle.find_invoice(account, number))
-        sandbox.tell()
-        return {"invoice": orjson.loads(account.invoices.answer(number) or b"{}")}
-
-    return endpoint
+@router.post("/invoices/{number}/edit")
+async def edit(sandbox: TheSandbox, number: int, changes: Annotated[Json, Body()]) -> Response:
+    """Change an invoice as a person does on its screen."""
+    return _edited(sandbox, number, changes.get("invoice", changes))
 
 
 def _edited(sandbox: Sandbox, number: int, changes: Json) -> Response:
@@ -230,55 +244,85 @@ def _edited(sandbox: Sandbox, number: int, changes: Json) -> Response:
     return Response(b'{"invoice":' + (account.invoices.answer(number) or b"{}") + b"}", media_type="application/json")
 
 
-def _on_receivable(sandbox: Sandbox, number: int, act: Callable[[Json, Json], None]) -> Json:
+@router.post("/receivables/{number}/receive")
+async def receive(sandbox: TheSandbox, number: int, receipt: Receipt | None = None) -> Json:
+    """Receive a receivable."""
+    given = receipt or Receipt()
+    day = given.on or sandbox.account.clock.today
+    return _on_receivable(sandbox, number, partial(lifecycle.receive, on=day, value=given.value))
+
+
+@router.post("/receivables/{number}/undo_receival")
+async def undo_receival(sandbox: TheSandbox, number: int) -> Json:
+    """Take a receipt back."""
+    return _on_receivable(sandbox, number, lifecycle.undo_receival)
+
+
+@router.post("/receivables/{number}/receivement_error")
+async def receivement_error(sandbox: TheSandbox, number: int, complaint: Complaint | None = None) -> Json:
+    """Let the finance system refuse a receivable."""
+    message = complaint.message if complaint else None
+    return _on_receivable(sandbox, number, partial(lifecycle.receivement_error, message=message))
+
+
+def _on_receivable(sandbox: Sandbox, number: int, act: Callable[[Account, Json, Json], None]) -> Json:
     account = sandbox.account
     with account.transaction():
         invoice, line = lifecycle.find_receivable(account, number)
-        act(invoice, line)
+        act(account, invoice, line)
     sandbox.tell()
     return {"invoice": orjson.loads(account.invoices.answer(invoice["id"]) or b"{}")}
 
 
-def _add_contracts(app: FastAPI, sandbox: Sandbox) -> None:
-    account = sandbox.account
-
-    def becomes(state: str) -> Callable[[int], Awaitable[Json]]:
-        async def endpoint(number: int) -> Json:
-            with account.transaction():
-                contract = account.contracts.get(account.contract(number)["id"]) or {}
-                account.contracts.change(contract | {"state": state})
-            return {"contract": orjson.loads(account.contracts.answer(number) or b"{}")}
-
-        return endpoint
-
-    app.post("/_sandbox/contracts/{number}/deactivate")(becomes("inactive"))
-    app.post("/_sandbox/contracts/{number}/activate")(becomes("active"))
+@router.post("/contracts/{number}/deactivate")
+async def deactivate(sandbox: TheSandbox, number: int) -> Json:
+    """Make a contract inactive."""
+    return _becomes(sandbox.account, number, "inactive")
 
 
-def _add_webhooks(app: FastAPI, sandbox: Sandbox) -> None:
-    account = sandbox.account
+@router.post("/contracts/{number}/activate")
+async def activate(sandbox: TheSandbox, number: int) -> Json:
+    """Make a contract active again."""
+    return _becomes(sandbox.account, number, "active")
 
-    def aim_at(target: WebhookTarget | None) -> None:
-        with account.transaction():
-            account.behaviour = account.behaviour.model_copy(update={"webhook": target})
-            account.remember("behaviour", account.behaviour.model_dump(mode="json"))
 
-    @app.put("/_sandbox/webhook")
-    async def aim(target: WebhookTarget) -> Json:
-        aim_at(target)
-        return target.model_dump(exclude={"secret"})
+def _becomes(account: Account, number: int, state: str) -> Json:
+    with account.transaction():
+        contract = account.contracts.get(account.contract(number)["id"]) or {}
+        account.contracts.change(contract | {"state": state})
+    return {"contract": orjson.loads(account.contracts.answer(number) or b"{}")}
 
-    @app.delete("/_sandbox/webhook", status_code=204)
-    async def unaim() -> None:
-        aim_at(None)
 
-    @app.post("/_sandbox/webhook/test")
-    def probe() -> Json:
-        # The one endpoint off the event loop: it waits for the receiver.
-        if account.behaviour.webhook is None:
-            raise HTTPException(409, "no webhook is configured")
-        return sandbox.webhooks.probe(account.behaviour.webhook)
+@router.put("/webhook")
+async def aim(sandbox: TheSandbox, target: WebhookTarget) -> Json:
+    """Send webhooks to a receiver."""
+    _aim_at(sandbox.account, target)
+    return target.model_dump(exclude={"secret"})
 
-    @app.get("/_sandbox/webhooks")
-    async def deliveries() -> list[Json]:
-        return sandbox.webhooks.deliveries()
+
+@router.delete("/webhook", status_code=204)
+async def unaim(sandbox: TheSandbox) -> None:
+    """Send webhooks to nobody."""
+    _aim_at(sandbox.account, None)
+
+
+def _aim_at(account: Account, target: WebhookTarget | None) -> None:
+    with account.transaction():
+        account.behaviour = account.behaviour.model_copy(update={"webhook": target})
+        account.remember("behaviour", account.behaviour.model_dump(mode="json"))
+
+
+@router.post("/webhook/test")
+def probe(sandbox: TheSandbox) -> Json:
+    """Try the receiver of webhooks now."""
+    # The one endpoint off the event loop: it waits for the receiver.
+    target = sandbox.account.behaviour.webhook
+    if target is None:
+        raise HTTPException(409, "no webhook is configured")
+    return sandbox.webhooks.probe(target)
+
+
+@router.get("/webhooks")
+async def show_deliveries(sandbox: TheSandbox) -> list[Json]:
+    """Return what became of the webhooks."""
+    return sandbox.webhooks.deliveries()

@@ -8,6 +8,7 @@ document says. Everything runs on one connection, from one thread.
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from datetime import date
+from functools import cache
 from typing import Any, Final
 from unicodedata import combining, normalize
 
@@ -34,7 +35,9 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
+from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from ciclo_sandbox import parsing
 from ciclo_sandbox.answers import Json
@@ -142,9 +145,18 @@ def open_database(url: str | None) -> Connection:
     engine = create_engine(
         make_url(url or "sqlite://"), poolclass=StaticPool, connect_args={"check_same_thread": False}
     )
-    event.listen(engine, "connect", _tune)
-    METADATA.create_all(engine)
+    event.listen(engine, "connect", _prepare)
     return engine.connect()
+
+
+@cache  # asking for each table and writing it out takes most of a sandbox's start
+def _schema() -> str:
+    """Return the statements that create what is missing of the tables and indices."""
+    created: list[ExecutableDDLElement] = []
+    for table in METADATA.sorted_tables:
+        created.append(CreateTable(table, if_not_exists=True))
+        created += [CreateIndex(index, if_not_exists=True) for index in table.indexes]
+    return ";".join(str(each.compile(dialect=sqlite.dialect())) for each in created)
 
 
 def close_database(connection: Connection) -> None:
@@ -154,11 +166,12 @@ def close_database(connection: Connection) -> None:
     engine.dispose()
 
 
-def _tune(dbapi_connection: Any, _record: Any) -> None:
+def _prepare(dbapi_connection: Any, _record: Any) -> None:
     # A killed process loses nothing that was committed: the pages are the operating system's by then.
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-65536"):
         dbapi_connection.execute(f"PRAGMA {pragma}")
     dbapi_connection.create_collation(BY_NAME, _compared)
+    dbapi_connection.executescript(_schema())
 
 
 def _compared(one: str, other: str) -> int:
