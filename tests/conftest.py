@@ -18,8 +18,10 @@ from typing import Any
 import pytest
 from _pytest.mark.expression import Expression
 from hypothesis import settings
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Connection, Engine, event, make_url, text
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.orm import Session
+from sqlalchemy.util import LRUCache
 from xdist.scheduler import LoadFileScheduling
 
 from ciclo.ledger.database import open_engine
@@ -115,6 +117,31 @@ def nothing_left_open(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if any(request.node.get_closest_marker(tier) for tier in ("e2e", "chaos")):
         gc.collect()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statements_compiled_once() -> Iterator[None]:
+    """Let the engines of a test process share the statements that they compiled: each test has engines of its own.
+
+    SQLAlchemy keeps them by engine and dialect, mappers by dialect; what is alike in `_kind` writes them alike.
+    """
+    compiled: LRUCache[Any, Any] = LRUCache(5_000)
+
+    def share(connection: Connection) -> None:
+        connection.execution_options(compiled_cache=compiled)
+
+    event.listen(Engine, "engine_connect", share)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DefaultDialect, "__eq__", lambda one, other: _kind(one) == _kind(other))
+        patch.setattr(DefaultDialect, "__hash__", lambda one: hash(type(one)))
+        yield
+    event.remove(Engine, "engine_connect", share)
+
+
+def _kind(dialect: Any) -> tuple[Any, ...]:
+    """What statements are compiled for: a driver, how it is set up, and the server's version once it is known."""
+    settings = ("paramstyle", "_json_deserializer", "server_version_info")
+    return type(dialect), *(getattr(dialect, name, None) for name in settings)
 
 
 @pytest.fixture(scope="session")
