@@ -13,6 +13,7 @@ import os
 import re
 import ssl
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies_environment
@@ -78,10 +79,18 @@ def trusted_by(base_url: str, ca_file: str | None = None) -> ssl.SSLContext:
     Raises:
         NetworkSettingError, ValueError: as `tls_context`.
     """
-    given = ca_file or os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
-    if urlsplit(base_url).scheme == "https" or given:
+    if urlsplit(base_url).scheme == "https":
         return tls_context(ca_file)
+    given = (ca_file, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    if any(given):
+        _read_once(*given)
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+@lru_cache
+def _read_once(ca_file: str | None, *_variables: str | None) -> None:
+    """Read whom to trust, to see whether it can be read; what can be was read before."""
+    tls_context(ca_file)
 
 
 def _proxy(variable: str, address: str) -> httpx.Proxy:
