@@ -32,6 +32,7 @@ from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules, record_expansion
 from ciclo.jobs.rules.read import read_contract_list, read_contracts
 from ciclo.ledger.database import open_engine
+from ciclo.ledger.maintenance import summed_at_the_end
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import (
     Contract,
@@ -194,7 +195,7 @@ def multiply(url: str, due: int, rules: int) -> None:
     engine = open_engine(url)
     copies = func.generate_series(1, rules // due - 1).table_valued(column("copy", Integer)).render_derived()
     copy = copies.c.copy
-    with engine.begin() as connection:
+    with engine.begin() as connection, summed_at_the_end(connection):
         contracts = connection.scalar(select(func.max(Contract.contract_id))) or 0
         for table in (Contract, ContractState, Reading, Rule, RuleVersion, Price, Period):
             changed = {"contract_id": contracts * copy, "rule_id": due * copy, "issue_date": 1 + copy % 18}

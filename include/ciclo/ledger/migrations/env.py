@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from ciclo.ledger.tables import Base
+from ciclo.ledger.tables import Base, Kept
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=[Base.metadata, Kept.metadata],
     render_as_batch=context.config.attributes["connection"].dialect.name == "sqlite",
     compare_type=False,
 )

@@ -25,7 +25,7 @@ from ciclo.ledger.tables import (
     Payload,
     Period,
     PriceUpdateExecution,
-    Receivable,
+    ReceivableSum,
 )
 
 NEEDS_A_PERSON = (PeriodState.PARKED.value, PeriodState.IN_DOUBT.value)
@@ -167,18 +167,18 @@ def waiting_for_a_person(session: Session, organization_id: int) -> Waiting:
 def _receivables(session: Session, organization_id: int, month: DateRange) -> dict[ReceivableState, Share]:
     """Receivables of the invoices issued in the month, by state."""
     query = (
-        select(func.max(Receivable.state), func.count(), func.sum(Receivable.gross_value))
+        select(ReceivableSum.state, func.sum(ReceivableSum.receivables), func.sum(ReceivableSum.gross_value))
         .where(
-            Receivable.organization_id == organization_id,
-            Receivable.issue_date >= month.start,
-            Receivable.issue_date < month.end,
-            Receivable.gone_at.is_(None),  # as every one is whose invoice is gone
+            ReceivableSum.organization_id == organization_id,
+            ReceivableSum.issue_date >= month.start,
+            ReceivableSum.issue_date < month.end,
         )
-        .group_by(func.coalesce(Receivable.state, ""))  # by its bare name, SQLite reads every receivable in its order
+        .group_by(ReceivableSum.state)
+        .having(func.sum(ReceivableSum.receivables) > 0)
     )
     shares = {state: Share() for state in ReceivableState}
     for state, count, amount in session.execute(query):
-        shares[ReceivableState(state)] = Share(count, amount or ZERO)
+        shares[ReceivableState(state)] = Share(int(count), amount)
     return shares
 
 

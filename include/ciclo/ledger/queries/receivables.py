@@ -9,16 +9,15 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy import ColumnElement, and_, case, func, literal, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import first_of_month
-from ciclo.domain.money import ZERO
 from ciclo.domain.receivables import AgeingBucket, ReceivableState, days_late, earliest_due_dates
 from ciclo.domain.recurrence import DateRange
 from ciclo.ledger.queries.months import Share
-from ciclo.ledger.queries.paging import Listing, contains, counted, days_between
-from ciclo.ledger.tables import Contract, Invoice, Receivable
+from ciclo.ledger.queries.paging import Listing, Query, contains, counted, days_between
+from ciclo.ledger.tables import Contract, Invoice, Receivable, ReceivableSum
 
 NOT_CANCELLED = "not_cancelled"
 """Every state but cancelled, where one may be asked for."""
@@ -88,67 +87,78 @@ SORTS: dict[str, Any] = {
 
 
 def ageing(session: Session, organization_id: int, today: date) -> dict[AgeingBucket, Share]:
-    """Open receivables (issued, not received) by bucket as of `today`: one statement over the index of due dates."""
+    """Open receivables (issued, not received) by bucket as of `today`: one statement over the sums by day."""
     edges = earliest_due_dates(today).items()
-    bucket = case(*((Receivable.due_date >= day, name.value) for name, day in edges), else_=AgeingBucket.OVER_90_DAYS)
+    day = ReceivableSum.due_date
+    bucket = case(*((day >= edge, name.value) for name, edge in edges), else_=AgeingBucket.OVER_90_DAYS)
     query = (
-        select(bucket, func.count(), func.sum(Receivable.gross_value))
+        select(bucket, func.sum(ReceivableSum.receivables), func.sum(ReceivableSum.gross_value))
         .where(
-            Receivable.organization_id == organization_id,
-            Receivable.state == ReceivableState.TO_RECEIVE.value,
-            Receivable.gone_at.is_(None),
+            ReceivableSum.organization_id == organization_id,
+            ReceivableSum.state == ReceivableState.TO_RECEIVE.value,
         )
         .group_by(bucket)
     )
     shares = {name: Share() for name in AgeingBucket}
     for name, count, amount in session.execute(query):
-        shares[AgeingBucket(name)] = Share(count, amount or ZERO)
+        shares[AgeingBucket(name)] = Share(int(count), amount)
     return shares
 
 
 def days_to_receive(session: Session, organization_id: int) -> Decimal | None:
     """Mean days from issue to receipt of all that came in, to one decimal; None if nothing did. One statement."""
-    query = select(func.count(), func.sum(days_between(Receivable.received_at, Receivable.issue_date))).where(
-        Receivable.organization_id == organization_id,
-        Receivable.state == ReceivableState.RECEIVED.value,
-        Receivable.received_at.is_not(None),
-        Receivable.issue_date.is_not(None),
-        Receivable.gone_at.is_(None),
+    query = select(func.sum(ReceivableSum.timed), func.sum(ReceivableSum.days)).where(
+        ReceivableSum.organization_id == organization_id, ReceivableSum.state == ReceivableState.RECEIVED.value
     )
     count, days = session.execute(query).one()
-    return _mean(int(days or 0), count)
+    return _mean(int(days or 0), int(count or 0))
 
 
 def collected(session: Session, organization_id: int, window: DateRange) -> tuple[CollectedMonth, ...]:
     """What was due in each month of the window and how much of it came in, how fast; one statement."""
-    received = Receivable.state == ReceivableState.RECEIVED.value
-    on_time = case((and_(received, Receivable.received_at <= Receivable.due_date), 1), else_=0)
+    sums = ReceivableSum.receivables, ReceivableSum.gross_value, ReceivableSum.on_time, ReceivableSum.days
     query = (
-        select(
-            Receivable.due_date,
-            func.count(),
-            func.sum(Receivable.gross_value),
-            func.sum(case((received, 1), else_=0)),
-            func.sum(case((received, Receivable.gross_value))),
-            func.sum(on_time),
-            func.sum(case((received, days_between(Receivable.received_at, Receivable.issue_date)))),
-        )
+        select(ReceivableSum.due_date, ReceivableSum.state, *map(func.sum, sums))
         .where(
-            Receivable.organization_id == organization_id,
-            Receivable.state.in_(_OWED),
-            Receivable.due_date >= window.start,
-            Receivable.due_date < window.end,
-            Receivable.gone_at.is_(None),
+            ReceivableSum.organization_id == organization_id,
+            ReceivableSum.state.in_(_OWED),
+            ReceivableSum.due_date >= window.start,
+            ReceivableSum.due_date < window.end,
         )
-        .group_by(Receivable.due_date)
+        .group_by(ReceivableSum.due_date, ReceivableSum.state)
+        .having(func.sum(ReceivableSum.receivables) > 0)
     )
     months: dict[date, _Collected] = {}
-    for day, *figures in session.execute(query):
+    for day, state, *figures in session.execute(query):
         month = first_of_month(day)
-        months[month] = months.get(month, _NOTHING) + _Collected.read(*figures)
+        months[month] = months.get(month, _NOTHING) + _Collected.read(state, *figures)
     return tuple(
         CollectedMonth(month, sums.due, sums.received, sums.on_time, _mean(sums.days, sums.received.count))
         for month, sums in sorted(months.items())
+    )
+
+
+def receivable_sums() -> Query:
+    """Select what `receivable_sums` holds, of one writer, by adding up every receivable of every organization."""
+    days = days_between(Receivable.received_at, Receivable.issue_date)
+    key = (
+        Receivable.organization_id,
+        Receivable.state,
+        Receivable.due_date,
+        func.coalesce(Receivable.issue_date, literal(date.min)).label("issue_date"),
+    )
+    return (
+        select(
+            *key,
+            literal(0).label("writer"),
+            func.count().label("receivables"),
+            func.sum(Receivable.gross_value).label("gross_value"),
+            func.sum(case((Receivable.received_at <= Receivable.due_date, 1), else_=0)).label("on_time"),
+            func.count(days).label("timed"),
+            func.coalesce(func.sum(days), 0).label("days"),
+        )
+        .where(Receivable.gone_at.is_(None))
+        .group_by(*key)
     )
 
 
@@ -231,7 +241,7 @@ def _in_bucket(wanted: str, today: date) -> list[ColumnElement[bool]]:
 
 @dataclass(frozen=True, slots=True)
 class _Collected:
-    """Sums over some due dates; they add up."""
+    """Sums over some due dates and states; they add up."""
 
     due: Share
     received: Share
@@ -239,10 +249,11 @@ class _Collected:
     days: int
 
     @classmethod
-    def read(
-        cls, count: int, amount: Decimal | None, paid: int, paid_amount: Decimal | None, on_time: int, days: int | None
-    ) -> "_Collected":
-        return cls(Share(count, amount or ZERO), Share(int(paid), paid_amount or ZERO), int(on_time), int(days or 0))
+    def read(cls, state: str, count: int, amount: Decimal, on_time: int, days: int) -> "_Collected":
+        share = Share(int(count), amount)
+        if state != ReceivableState.RECEIVED:
+            return cls(share, Share(), 0, 0)
+        return cls(share, share, int(on_time), int(days))
 
     def __add__(self, other: "_Collected") -> "_Collected":
         return _Collected(

@@ -1,6 +1,6 @@
 """Every table of the ledger, under one name."""
 
-from ciclo.ledger.tables.base import Base, Payload, Reasoned, reason_columns
+from ciclo.ledger.tables.base import Base, Kept, Payload, Reasoned, reason_columns
 from ciclo.ledger.tables.billing import (
     Adjustment,
     AdjustmentUse,
@@ -10,6 +10,7 @@ from ciclo.ledger.tables.billing import (
     Nfse,
     Period,
     Receivable,
+    ReceivableSum,
     RuleSetting,
 )
 from ciclo.ledger.tables.contracts import (
@@ -60,6 +61,7 @@ __all__ = [
     "IndexValue",
     "Instruction",
     "Invoice",
+    "Kept",
     "Letter",
     "MonthClosing",
     "MonthExpansion",
@@ -75,6 +77,7 @@ __all__ = [
     "Reading",
     "Reasoned",
     "Receivable",
+    "ReceivableSum",
     "RequestBudget",
     "Rule",
     "RuleSetting",

@@ -16,25 +16,34 @@ JSON_DOCUMENT = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "
 ROW_ID = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows only in an INTEGER PRIMARY KEY
 
 
+_NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+_TYPES: dict[Any, Any] = {
+    int: BigInteger,
+    str: Text,
+    Decimal: ExactDecimal,
+    datetime: UtcDateTime,
+    Payload: JSON_DOCUMENT,
+}
+
+
 class Base(DeclarativeBase):
     """Parent of every table of the ledger."""
 
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
-        int: BigInteger,
-        str: Text,
-        Decimal: ExactDecimal,
-        datetime: UtcDateTime,
-        Payload: JSON_DOCUMENT,
-    }
+    metadata = MetaData(naming_convention=_NAMES)
+    type_annotation_map = _TYPES
+
+
+class Kept(DeclarativeBase):
+    """Parent of what the database keeps itself, by triggers on the ledger's tables: nobody writes or copies it."""
+
+    metadata = MetaData(naming_convention=_NAMES)
+    type_annotation_map = _TYPES
 
 
 class Reasoned:

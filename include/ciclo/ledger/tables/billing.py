@@ -11,7 +11,7 @@ from decimal import Decimal
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ciclo.ledger.tables.base import ROW_ID, Base, Payload, Reasoned
+from ciclo.ledger.tables.base import ROW_ID, Base, Kept, Payload, Reasoned
 from ciclo.ledger.types import Money
 
 
@@ -169,7 +169,7 @@ class Receivable(Base):
     __tablename__ = "receivables"
     __table_args__ = (
         Index(None, "organization_id", "invoice_id"),
-        Index(  # ageing, what was collected, and deep pages of the list, without a look at the rows
+        Index(  # deep pages of the list, without a look at the rows
             "ix_receivables_by_state",
             "organization_id",
             "state",
@@ -180,7 +180,7 @@ class Receivable(Base):
             "received_at",
             "issue_date",
         ),
-        Index(  # the month's tiles, the same way
+        Index(  # those of a month, the same way
             "ix_receivables_by_issue_date", "organization_id", "issue_date", "state", "gone_at", "gross_value"
         ),
     )
@@ -204,6 +204,32 @@ class Receivable(Base):
     first_seen_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     gone_at: Mapped[datetime | None]
+
+
+class ReceivableSum(Kept):
+    """What receivables come to that are in a state and at the vendor; rows that differ in `writer` alone add up.
+
+    Triggers count every change of a receivable in its own transaction (migration 0018).
+    """
+
+    __tablename__ = "receivable_sums"
+
+    organization_id: Mapped[int] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(primary_key=True)
+    due_date: Mapped[date] = mapped_column(primary_key=True)
+    issue_date: Mapped[date] = mapped_column(primary_key=True)
+    """0001-01-01 where a receivable has none."""
+    writer: Mapped[int] = mapped_column(primary_key=True)
+    """Which of the transactions that were under way at once."""
+    receivables: Mapped[int]
+    """How many."""
+    gross_value: Mapped[Decimal] = mapped_column(Money)
+    on_time: Mapped[int]
+    """How many came in on the due date or before."""
+    timed: Mapped[int]
+    """Of how many it is known when they were billed and when they came in."""
+    days: Mapped[int]
+    """From issue to receipt, of all `timed` ones together."""
 
 
 class Adjustment(Base):
