@@ -216,6 +216,7 @@ def _configuration(site: Site, port: int, *, by_schedule: bool) -> Mapping[str, 
             "dags_folder": str(site.project / "dags"),
             "plugins_folder": str(site.project / "plugins"),
             "load_examples": "False",
+            "dagbag_import_timeout": "240",
             "executor": "LocalExecutor",
             "parallelism": str(min(MOST_TASKS_AT_ONCE, max(2, os.cpu_count() or 2))),
             "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
@@ -235,7 +236,11 @@ def _configuration(site: Site, port: int, *, by_schedule: bool) -> Mapping[str, 
         },
         "api_auth": {"jwt_secret": secrets.token_hex(32)},
         "scheduler": {"scheduler_idle_sleep_time": "0.5", "use_job_schedule": str(by_schedule)},
-        "dag_processor": {"min_file_process_interval": "60"},
+        # a changed file is read at once; watchers of a Dag that is switched on begin when its file is read again
+        "dag_processor": {
+            "min_file_process_interval": "60" if by_schedule else "600",
+            "dag_file_processor_timeout": "300",  # as the other, for a busy machine
+        },
     }
 
 

@@ -140,6 +140,7 @@ def airflow(surroundings, tmp_path_factory):
             "CICLO_LEDGER_URL": ledger_url,
             "CICLO_SHARDS": "1",
             "CICLO_WEBHOOK_SECRET": KEY,
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",  # nobody changes a Dag here
         }
         processes.finish(processes.start("Database", ("airflow", "db", "migrate"), environment), START_SECONDS)
         children = {name: processes.start(name, command, environment) for name, command in COMPONENTS.items()}
@@ -150,6 +151,8 @@ def airflow(surroundings, tmp_path_factory):
             for dag_id in ("bill_range", "reconcile_receivables"):
                 wait_until(partial(api.has_dag, dag_id), children["Dag processor"], processes, START_SECONDS)
                 api.unpause(dag_id)
+            _read_again(api, "reconcile_receivables")
+            wait_until(lambda: _has_a_watcher(api), children["Dag processor"], processes, START_SECONDS)
             running = RealAirflow(api, surroundings.url, vendor, ledger_url, processes, site.logs)
             yield running
             running.close()
@@ -158,6 +161,16 @@ def airflow(surroundings, tmp_path_factory):
 def _connection(host):
     extra = f'{{"organization_id": {ORGANIZATION}, "requests_per_second": 0}}'
     return f'{{"conn_type": "billimatic", "host": "{host}", "password": "{TOKEN}", "extra": {extra}}}'
+
+
+def _read_again(api: AirflowApi, dag_id: str) -> None:
+    """Let Airflow read a Dag's file now: it starts watching for a Dag that is switched on when it next reads it."""
+    token = api._get(f"/api/v2/dags/{dag_id}")["file_token"]
+    api._client.put(f"/api/v2/parseDagFile/{token}").raise_for_status()
+
+
+def _has_a_watcher(api: AirflowApi) -> bool:
+    return any(asset["watchers"] for asset in api._get("/api/v2/assets")["assets"])
 
 
 def _is_healthy(api, component):
