@@ -7,9 +7,18 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ciclo.billimatic import BillimaticClient, TransientApiError, UnreadableAnswerError
 from scripted_server import Act
+
+SETTINGS: dict[str, Any] = {
+    "base_url": "http://localhost", "token": "t", "organization_id": 7, "requests_per_second": None,
+}  # fmt: skip
+
+
+ROW = {"contract_id": 6666, "issue_date": "19/09/2016", "gross_value": "100.0", "state": "to_emit"}
 
 
 @pytest.fixture
@@ -145,8 +154,7 @@ def test_many_pages_are_read_some_at_once_each_once_and_come_in_order(invoice):
         rows = [invoice(2 * number - 1), invoice(2 * number)] if number <= pages else []
         return httpx.Response(200, json={"page": number, "per_page": 2, "total_pages": pages, "invoices": rows})
 
-    settings = {"base_url": "http://localhost", "token": "t", "organization_id": 7, "requests_per_second": None}
-    with BillimaticClient(**settings, max_connections=4, transport=httpx.MockTransport(answer)) as client:
+    with BillimaticClient(**SETTINGS, max_connections=4, transport=httpx.MockTransport(answer)) as client:
         assert _ids(client) == list(range(1, 2 * pages + 1))
     assert sorted(asked) == list(range(1, pages + 2))
 
@@ -161,11 +169,63 @@ def test_a_search_ends_while_others_go_on_creating(invoice):
         rows.append(invoice(len(rows) + 1))
         return httpx.Response(200, json=page)
 
-    settings = {"base_url": "http://localhost", "token": "t", "organization_id": 7, "requests_per_second": None}
-    with BillimaticClient(**settings, max_connections=1, transport=httpx.MockTransport(answer)) as client:
+    with BillimaticClient(**SETTINGS, max_connections=1, transport=httpx.MockTransport(answer)) as client:
         found = _ids(client)
     assert found == list(range(1, len(found) + 1))
     assert len(found) > begun_with
+
+
+class _Growing:
+    """A vendor whose rows have an order of their own; another one is created between any two answers."""
+
+    def __init__(self, places: list[int], there: int, per_page: int) -> None:
+        self._places = iter(places)
+        self._per_page = per_page
+        self.ids = list(range(1, there + 1))
+        self.begun_with = frozenset(self.ids)
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        number, size = int(request.url.params["page"]), self._per_page
+        rows = [{**ROW, "id": found} for found in self.ids[(number - 1) * size : number * size]]
+        body = {"page": number, "per_page": size, "total_pages": -(-len(self.ids) // size), "invoices": rows}
+        if (place := next(self._places, None)) is not None:
+            self.ids.insert(place % (len(self.ids) + 1), len(self.ids) + 1)
+        return httpx.Response(200, json=body)
+
+
+@given(
+    places=st.lists(st.integers(0, 99), max_size=60) | st.integers(0, 60).map(lambda times: [0] * times),
+    there=st.integers(0, 17),
+    per_page=st.integers(2, 4),
+)
+def test_a_search_ends_with_all_that_was_there_while_others_go_on_creating_anywhere(places, there, per_page):
+    vendor = _Growing(places, there, per_page)
+    with BillimaticClient(**SETTINGS, max_connections=1, transport=httpx.MockTransport(vendor.answer)) as client:
+        found = [each.id for each in client.search_invoices(per_page=per_page)]
+    assert vendor.begun_with <= set(found)
+    assert len(found) == len(set(found))
+
+
+def test_a_row_that_is_pushed_past_a_page_which_was_read_ahead_is_not_missed(invoice):
+    """Pages 3 and 4 are answered, then a row is created on page 2, which pushes another one from there to page 3.
+
+    The total, which is not to be trusted, does not tell.
+    """
+    ids, pages, read_ahead = list(range(1, 9)), (2, 3, 4), Barrier(3, timeout=10)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        number, is_first_reading = int(request.url.params["page"]), 9 not in ids
+        if number == pages[0] and is_first_reading:
+            read_ahead.wait()
+            ids.insert(3, 9)
+        rows = [invoice(found) for found in ids[2 * number - 2 : 2 * number]]
+        body = {"page": number, "per_page": 2, "total_pages": pages[-1], "invoices": rows}
+        if number in pages[1:] and is_first_reading:
+            read_ahead.wait()
+        return httpx.Response(200, json=body)
+
+    with BillimaticClient(**SETTINGS, max_connections=4, transport=httpx.MockTransport(answer)) as client:
+        assert set(_ids(client)) == set(range(1, 10))
 
 
 def test_an_odd_row_spoils_no_other_and_is_named(server, client, act, invoice):

@@ -6,11 +6,13 @@ not documented, `total_pages` is not to be trusted, and nothing counts the rows,
 - pages are read until one is empty, and repeats are dropped by id;
 - a page before the last one must be full, and one that may be the last is read again until a later reading has every
   row seen in it so far: what was cut short is noticed;
-- where rows moved meanwhile (the total changed, a row came twice) everything is read again, until a reading brings
-  nothing new; while others go on creating, until one has all rows of the reading before and none of them twice, and its
-  total only grew.
+- where rows moved meanwhile (the total changed, a row came twice) everything is read again, page after page, until a
+  reading brings nothing new; while others go on creating, until one has all rows of the reading before, each once or
+  pushed on from a page to the next, and its total only grew.
 
-Of a search of many pages some are read ahead of their use, as many at once as the client has connections.
+In the first reading of a search of many pages some are read ahead of their use, as many at once as the client has
+connections. Of two pages the later may then be read first, and a row that is created between the two push another one
+past both. So what comes after the last page is asked for when all of them are there: it has moved, too.
 """
 
 from collections.abc import Callable, Iterator
@@ -51,9 +53,9 @@ class _ReadAhead(Generic[Model]):
 
     def page(self, number: int, total: int) -> _Page[Model]:
         """Return a page, by a search that is thought to have `total` and an empty one after them."""
-        if total > _FEW_PAGES:
+        if total > _FEW_PAGES and self._at_once > 1:
             self._pool = self._pool or ThreadPoolExecutor(self._at_once)
-            for each in range(number, min(number + self._at_once, total + 2)):
+            for each in range(number, min(number + self._at_once, total + 1)):
                 if each not in self._asked:
                     self._asked[each] = self._pool.submit(self._read, each)
         return self._asked.pop(number).result() if number in self._asked else self._read(number)
@@ -68,7 +70,7 @@ class Search(Iterator[Model]):
     """The records of a paginated search, each once, read a page at a time.
 
     `odd` holds those of the pages read so far that could not be read. Whoever concludes something from a record's
-    absence reads to the end and looks at `odd` as well.
+    absence reads to the end and looks at `odd` as well. `requests` counts what it has asked for by then.
 
     Raises, while it is read:
         TransientApiError: The pages do not fit together, so that rows could be missing. What came before is right.
@@ -84,6 +86,7 @@ class Search(Iterator[Model]):
         contract_id: int | None = None,
     ) -> None:
         self.odd: list[OddRecord] = []
+        self.requests = 0
         self._contract_id = contract_id
         self._exchange = exchange
         self._model = model
@@ -112,25 +115,27 @@ class Search(Iterator[Model]):
         seen: set[Any] = set()
         before: set[Any] | None = None
         for reading in range(_READINGS):
-            known, number, total, moved, shrunk = len(seen), 0, 0, False, False
-            ahead = _ReadAhead(self._page, self._exchange.max_connections)
+            known, number, total, repeated, jumped, shrunk = len(seen), 0, 0, False, False, False
+            ahead = _ReadAhead(self._page, 1 if reading else self._exchange.max_connections)
             totals: set[int] = set()
             met: set[Any] = set()
+            on_the_last: set[Any] = set()
             with closing(ahead):
                 while True:
                     number += 1
                     page = self._whole_page(number, ahead.page(number, total))
                     keys, shrunk, total = page.keys(), shrunk or page.total < total, page.total
                     totals.add(total)
-                    moved = moved or bool(keys & met)
+                    repeated, jumped = repeated or bool(keys & met), jumped or bool(keys & (met - on_the_last))
                     self.odd += [odd for odd in map(self._whose, page.rows.odd) if self._is_new(odd, seen)]
                     yield from (row for row in page.rows if self._is_new(row, seen))
                     if not keys or (number > total and keys <= met):  # the latter: a server that knows no last page
                         break
                     met |= keys
-            if (not moved and len(totals) == 1) or (reading and len(seen) == known):
+                    on_the_last = keys
+            if (not repeated and len(totals) == 1) or (reading and len(seen) == known):
                 return
-            if before is not None and not moved and not shrunk and before <= met:
+            if before is not None and not jumped and not shrunk and before <= met:
                 return
             before = met
         raise self._inconsistent(Text(N_("rows moved from page to page in {count} readings"), count=_READINGS))
@@ -151,6 +156,7 @@ class Search(Iterator[Model]):
         """Return a page, read again until it is certain to be whole; an empty one ends the search."""
         seen: set[Any] | None = None
         for reading in range(_READINGS):
+            self.requests += 1
             page = self._page(number) if reading else page
             if page.full or (number > max(page.total, 1) and not page.keys()):
                 return page

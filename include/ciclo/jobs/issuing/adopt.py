@@ -65,7 +65,7 @@ class Looked:
     fingerprints: dict[int, int] = field(default_factory=dict)
     """By contract, of what was there, if it was read at once."""
     requests: int = 0
-    """What it cost, about."""
+    """What it cost."""
 
 
 def adopt_existing(ctx: JobContext, scope: Scope, options: IssueOptions, *, owner: str) -> IssueOutcome:

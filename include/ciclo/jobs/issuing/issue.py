@@ -6,11 +6,12 @@ finds out what became of them. No row is sent twice on a guess.
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from threading import Event
 
 from ciclo.billimatic import (
@@ -41,6 +42,9 @@ from ciclo.locale import N_, Text
 
 POSTS_OF_A_LOOK = 30
 """Invoices created for each request that looking again costs: the vendor is looked at as late as that allows."""
+
+SENT_FIRST = 8
+"""Invoices for each connection that are claimed and sent before the rest of a first batch is."""
 
 RECORDED_AT_ONCE = 50
 """Answers recorded and committed together: what a crash leaves to be settled, at most, beside what is under way."""
@@ -111,11 +115,11 @@ def _create(ctx: JobContext, looked: Looked, options: IssueOptions, owner: str, 
     sent, cost = 0, looked.requests
     with ThreadPoolExecutor(options.concurrency) as pool:
         try:
-            for start in range(0, len(looked.absent), options.batch):
-                while len(under_way) > options.batch // 4:
+            for some in _batches(looked.absent, options):
+                while len(under_way) > options.batch // 2:
                     _record_next(ctx, under_way, options, outcome, made)
-                batch = looked.absent[start : start + options.batch]
-                if sent and sent + len(batch) >= cost * POSTS_OF_A_LOOK:
+                batch = some
+                if sent and sent + len(batch) > max(cost * POSTS_OF_A_LOOK, options.batch):
                     again = look_again(ctx, batch, looked, options, owner=owner, made=made)
                     outcome.add(again.outcome)
                     batch, sent, cost = again.absent, 0, again.requests
@@ -134,6 +138,14 @@ def _create(ctx: JobContext, looked: Looked, options: IssueOptions, owner: str, 
             raise
         finally:
             over.set()
+
+
+def _batches(absent: Sequence[PlannedPeriod], options: IssueOptions) -> Iterator[Sequence[PlannedPeriod]]:
+    """Yield what is claimed at once: of the first batch a few by themselves, so that the connections are busy soon."""
+    first = min(SENT_FIRST * options.concurrency, options.batch)
+    bounds = {0, first, *range(options.batch, len(absent), options.batch), len(absent)}
+    for start, end in pairwise(sorted(bound for bound in bounds if bound <= len(absent))):
+        yield absent[start:end]
 
 
 def finish_issuing(ctx: JobContext, scope: Scope, options: IssueOptions, *, owner: str) -> IssueOutcome:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from ciclo.billimatic import Search
 from ciclo.billimatic.models import Invoice, InvoiceState, OddRecord
 from ciclo.billimatic.models.reading import in_brasilia, read_timestamp
 from ciclo.domain.adjustments import Adjustment
@@ -40,6 +41,7 @@ from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import Disagreement, Scope, UseState
 from ciclo.ledger.repositories.contracts import version_on
 from ciclo.ledger.repositories.periods import PlannedPeriod
+from ciclo.ledger.tables import Invoice as LedgerInvoice
 from ciclo.ledger.tables import Period, Rule
 from ciclo.ledger.terms import RuleTerms, customer_of
 
@@ -130,10 +132,10 @@ def look_at_contract(ctx: JobContext, contract_id: int, window: DateRange) -> Lo
     A transaction is open while the caller has the look in hand.
     """
     ctx.session.commit()
-    invoices, odd = _search(ctx, window, contract_id=contract_id)
-    note_unread(ctx, odd, [invoice.id for invoice in invoices])
+    invoices, search = _search(ctx, window, contract_id=contract_id)
+    note_unread(ctx, search.odd, [invoice.id for invoice in invoices])
     mine = {invoice.id: invoice for invoice in invoices if invoice.contract_id == contract_id}
-    return None if odd else _assign(ctx, {contract_id: window}, {contract_id: mine})
+    return None if search.odd else _assign(ctx, {contract_id: window}, {contract_id: mine})
 
 
 def note_unread(ctx: JobContext, odd: Iterable[OddRecord], read: Iterable[int]) -> None:
@@ -180,7 +182,7 @@ class Reading:
     """By contract and id."""
     odd: list[OddRecord] = field(default_factory=list)
     requests: int = 0
-    """What it cost, about."""
+    """What it cost."""
 
     @property
     def unread(self) -> set[int | None]:
@@ -210,13 +212,13 @@ def read_near(ctx: JobContext, spans: Mapping[int, DateRange]) -> Reading:
         pages = sum(number // PAGE + PAGES_OF_A_SEARCH for number in known)
         ctx.session.commit()
         found = [] if one_by_one < pages else [_search(ctx, window) for window in windows]
-        if not found or any(each.contract_id is None for _, odd in found for each in odd):
+        if not found or any(each.contract_id is None for _, search in found for each in search.odd):
             # an invoice that does not say whose it is would stop nobody, and may be the one that is looked for
             with ThreadPoolExecutor(ctx.api.at_once) as pool:
                 found = list(pool.map(lambda each: _search(ctx, each[1], contract_id=each[0]), part.items()))
-        for invoices, odd in found:
-            reading.requests += len(invoices) // PAGE + PAGES_OF_A_SEARCH
-            reading.odd += odd
+        for invoices, search in found:
+            reading.requests += search.requests
+            reading.odd += search.odd
             for invoice in invoices:
                 if invoice.contract_id in spans:
                     reading.invoices[invoice.contract_id][invoice.id] = invoice
@@ -225,11 +227,11 @@ def read_near(ctx: JobContext, spans: Mapping[int, DateRange]) -> Reading:
 
 def _search(
     ctx: JobContext, window: DateRange, *, contract_id: int | None = None
-) -> tuple[list[Invoice], list[OddRecord]]:
+) -> tuple[list[Invoice], Search[Invoice]]:
     search = ctx.api.search_invoices(
         issue_date_from=window.start, issue_date_to=window.last_day, contract_id=contract_id
     )
-    return list(search), search.odd
+    return list(search), search
 
 
 def _merged(spans: Iterable[DateRange]) -> Iterator[DateRange]:
@@ -259,6 +261,8 @@ def _assign(ctx: JobContext, spans: Mapping[int, DateRange], remote: Mapping[int
     rule_ids = {rule.rule_id for rule in rules} | {key.rule_id for key in periods}
     snapshots = RuleSnapshots(ctx, rule_ids, kept=len(rule_ids) + 1)
     not_own = ctx.invoices.not_own(rule_ids)
+    unowned = ctx.invoices.unowned(spans, window)
+    visited = {number for number in spans if remote[number]} | {row.contract_id for row in unowned}
     look.customers = {contract.contract_id: contract.customer_id for contract in ctx.contracts.some(spans)}
 
     def add(snapshot: RuleSnapshot, key: PeriodKey, row: Period | None) -> None:
@@ -270,8 +274,8 @@ def _assign(ctx: JobContext, spans: Mapping[int, DateRange], remote: Mapping[int
     for key, row in periods.items():
         if key.rule_id in snapshots:
             add(snapshots[key.rule_id], key, row)
-    for rule in rules:
-        if rule.rule_id in snapshots:
+    for rule in rules:  # where nothing is or was at the vendor, nothing could be a neighbouring period's
+        if rule.contract_id in visited and rule.rule_id in snapshots:
             snapshot = snapshots[rule.rule_id]
             for issue_date in issue_dates(snapshot.newest.recurrence, spans[rule.contract_id]):
                 key = PeriodKey(rule.rule_id, issue_date)
@@ -280,7 +284,7 @@ def _assign(ctx: JobContext, spans: Mapping[int, DateRange], remote: Mapping[int
     taken = ctx.invoices.taken(look.invoices) - {row.invoice_id for row in periods.values()}
     seen = [RemoteInvoice.of(invoice) for invoice in look.invoices.values() if invoice.id not in taken]
     look.assignment = assign(look.wanted.values(), seen)
-    look.generated = _generated(ctx, look, snapshots, window)
+    look.generated = _generated(ctx, look, snapshots, unowned)
     return look
 
 
@@ -373,7 +377,9 @@ def _instant(text: str | None) -> datetime | None:
 # -- what the vendor makes ---------------------------------------------------------------------------------------------
 
 
-def _generated(ctx: JobContext, look: Look, snapshots: RuleSnapshots, window: DateRange) -> dict[int, DateRange]:
+def _generated(
+    ctx: JobContext, look: Look, snapshots: RuleSnapshots, unowned: Sequence[LedgerInvoice]
+) -> dict[int, DateRange]:
     """Return by rule what the vendor has generated, by this look and by what earlier ones remember; remember it.
 
     What was made in the same second as the rule was made from its first day on: a first invoice that is missing was
@@ -393,7 +399,7 @@ def _generated(ctx: JobContext, look: Look, snapshots: RuleSnapshots, window: Da
         seen[key.rule_id] = DateRange.days(min(first, known.start), max(last, known.last_day))
     generated = ctx.invoices.remember_generated(seen, {key.rule_id for key in look.wanted}, at=ctx.clock())
     removed: dict[int, DateRange] = {}
-    for key, invoice in _removed(ctx, look, window):
+    for key, invoice in _removed(ctx, look, unowned):
         days = removed.get(key.rule_id) or generated.get(key.rule_id)
         if days is None and not begins_alike(plain(look.wanted[key].description), plain(invoice.description)):
             continue  # of a rule of which nothing else was generated, a value alone says nothing
@@ -402,7 +408,9 @@ def _generated(ctx: JobContext, look: Look, snapshots: RuleSnapshots, window: Da
     return generated | ctx.invoices.remember_generated(removed, removed, at=ctx.clock())
 
 
-def _removed(ctx: JobContext, look: Look, window: DateRange) -> Iterator[tuple[PeriodKey, RemoteInvoice]]:
+def _removed(
+    ctx: JobContext, look: Look, unowned: Sequence[LedgerInvoice]
+) -> Iterator[tuple[PeriodKey, RemoteInvoice]]:
     """Yield the periods without an invoice whose own was deleted or cancelled before anybody adopted it."""
     absent = [period for key, period in look.wanted.items() if key not in look.assignment.own]
     if not absent:
@@ -417,7 +425,7 @@ def _removed(ctx: JobContext, look: Look, window: DateRange) -> Iterator[tuple[P
             customer_id=row.customer_id,
             created_at=row.created_at_vendor,
         )
-        for row in ctx.invoices.unowned(look.contract_ids, window)
+        for row in unowned
         if row.invoice_id not in look.invoices
     ]
     unsigned = [RemoteInvoice.of(each) for each in look.invoices.values() if each.state == InvoiceState.CANCELLED]
