@@ -1,8 +1,12 @@
-"""On a real Airflow: what a Dag adds to a job, and what one mapped task per invoice would cost.
+"""On a real Airflow: what a Dag adds to a job, what one mapped task per invoice would cost, and a day of all Dags.
 
-LocalExecutor and PostgreSQL for both, the Dags as they ship; times are wall times from the trigger to the end of the
+LocalExecutor and PostgreSQL for all, the Dags as they ship; times are wall times from the trigger to the end of the
 run, rows are those that a run leaves in all tables of Airflow's database. Each run has a month of its own to bill, all
 of one ledger and one Airflow. The naive peer (`naive_dag.py`) is measured on a few invoices and compared per invoice.
+
+A day is what every daily Dag does at the time of its schedule, in a small ledger and in a large one. In both the same
+rules are due, and at the vendor. What the large one has besides is of contracts that have ended, each with a year of
+paid invoices: nothing of the day asks for them, so that the vendor need not hold them.
 """
 
 import gc
@@ -12,18 +16,23 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import partial
 from itertools import islice, pairwise
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
+from typing import Final
 
 from sqlalchemy import func, inspect, make_url, select, table
 
 from bench.figures import Bench, Figure
-from bench.servers import ORGANIZATION, TODAY, TOKEN, Sandbox, database, free_port, job_on
-from bench.vendor import MONTH, OPTIONS, SHARDS, Request, invoice_requests, planned_month
-from ciclo.domain.calendar import add_months
+from bench.growth import multiply
+from bench.servers import ORGANIZATION, TODAY, TOKEN, Sandbox, company, database, free_port, fresh_ledger, job_on
+from bench.vendor import MONTH, OPTIONS, SHARDS, Request, expand, invoice_requests, planned_month
+from ciclo.domain.calendar import SAO_PAULO, add_months, first_of_month
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.jobs.context import arm
@@ -31,6 +40,7 @@ from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.settle import settle
 from ciclo.jobs.periods.expand import expand_rules, read_due, record_expansion
 from ciclo.jobs.rules.read import ANEW
+from ciclo.jobs.stages import STAGES
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Scope
 from demo.airflow_api import AirflowApi
@@ -42,19 +52,23 @@ COMPONENTS = (
     ("airflow", "scheduler", "--skip-serve-logs"),
     ("airflow", "dag-processor"),
 )
-START_SECONDS = 120
+START_SECONDS = 300
 RUN_SECONDS = 1800
 INVOICES_OF_THE_PEER = 40
 
 
-def measure(bench: Bench) -> list[Figure]:
-    """Measure the job's own time, then the same on an Airflow and what the naive peer takes there, month by month."""
+def measure(bench: Bench) -> Iterator[Figure]:
+    """Measure the job's own time, then the same on an Airflow and what the naive peer takes there, month by month.
+
+    Then days of all Dags on the same Airflow, each on a ledger of its own, which has the address of the one before.
+    """
     count, few = bench.size(1_000, 5_000), bench.size(INVOICES_OF_THE_PEER)
-    with planned_month(bench.sandbox, bench.postgres, count) as url:
-        months = _plan_more(bench, url)
-        own = [_own_seconds(bench.sandbox, url, count, next(months)) for _ in range(bench.runs)]
-        invoices = invoice_requests(bench.sandbox, url)[:few]
-        with database(bench.postgres, "airflow") as metadata, _airflow(bench, url, metadata, invoices) as airflow:
+    with database(bench.postgres, "airflow") as metadata, ExitStack() as running:
+        with planned_month(bench.sandbox, bench.postgres, count) as url:
+            months = _plan_more(bench, url)
+            own = [_own_seconds(bench.sandbox, url, count, next(months)) for _ in range(bench.runs)]
+            invoices = invoice_requests(bench.sandbox, url)[:few]
+            airflow = running.enter_context(_airflow(bench, url, metadata, invoices))
             rows = [_rows(metadata)]
             naive = [_seconds(airflow, "naive_invoices", {}) for _ in range(bench.runs)]
             rows.append(_rows(metadata))
@@ -64,16 +78,16 @@ def measure(bench: Bench) -> list[Figure]:
             for month in billed:  # of which nothing is left to be issued
                 _seconds(airflow, "issue_invoices", _days(month))
             rows.append(_rows(metadata))
-    of_peer, of_all, of_none = ((after - before) / bench.runs for before, after in pairwise(rows))
-    return [
-        Figure("naive peer", f"issue_invoices, {count:,} invoices", "/s", [count / seconds for seconds in whole],
-               f"a mapped task each, {few} invoices", [few / seconds for seconds in naive], at_least=50),
-        Figure("Dag", f"issue_invoices, {count:,} invoices, beside the job's {median(own):.0f} s", "s",
-               [all_of_it - job for all_of_it, job in zip(whole, own, strict=True)], at_most=15),
-        Figure("Dag", f"what issue_invoices leaves in Airflow's database, {count:,} invoices", "rows", [of_all],
-               "of none", [of_none], at_most=1.1),
-        Figure("naive peer", f"what it leaves there, {few} invoices", "rows", [of_peer]),
-    ]  # fmt: skip
+        of_peer, of_all, of_none = ((after - before) / bench.runs for before, after in pairwise(rows))
+        ours, theirs = [count / seconds for seconds in whole], [few / seconds for seconds in naive]
+        yield Figure("naive peer", f"issue_invoices, {count:,} invoices", "/s", ours,
+                     f"a mapped task each, {few} invoices", theirs, at_least=50)  # fmt: skip
+        yield Figure("Dag", f"issue_invoices, {count:,} invoices, beside the job's {median(own):.0f} s", "s",
+                     [all_of_it - job for all_of_it, job in zip(whole, own, strict=True)], at_most=15)  # fmt: skip
+        yield Figure("Dag", f"what issue_invoices leaves in Airflow's database, {count:,} invoices", "rows", [of_all],
+                     "of none", [of_none], at_most=1.1)  # fmt: skip
+        yield Figure("naive peer", f"what it leaves there, {few} invoices", "rows", [of_peer])
+        yield from _measure_days(bench, airflow, metadata)
 
 
 def _rows(metadata: str) -> int:
@@ -128,6 +142,82 @@ def _issue_shard(sandbox_url: str, url: str, shard: Scope) -> int:
         return issue_due_periods(job, shard, OPTIONS, owner=f"bench {shard.shard}").created
 
 
+# -- a day of all Dags -------------------------------------------------------------------------------------------------
+
+DAILY: Final = tuple(
+    stage.dag_id for stage in STAGES.values() if any(each.day_of_month is None for each in stage.schedules)
+)
+"""The Dags that run every day, in the order in which they do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What the runs of a day took: task instances, seconds, and rows that they left in Airflow's database."""
+
+    tasks: int
+    seconds: float
+    rows: int
+
+
+def _measure_days(bench: Bench, airflow: AirflowApi, metadata: str) -> Iterator[Figure]:
+    """Measure days in a small ledger and in a large one in turn; no Dag runs a second time for the same day."""
+    due, more = bench.size(1_000, 10_000), bench.size(10_000, 1_000_000)
+    today = datetime.now(SAO_PAULO).date()
+    before = (today - timedelta(number) for number in range(1, 1 + 2 * bench.runs))
+    measured = partial(_day, bench, airflow, metadata)
+    rounds = [[measured(next(before), due, rules) for rules in (due, more)] for _ in range(bench.runs)]
+    small, large = ([days[number] for days in rounds] for number in range(2))
+    for name, unit, most in (("tasks", "tasks", 1.1), ("rows", "rows", 1.1), ("seconds", "s", None)):
+        mine, theirs = ([float(getattr(day, name)) for day in days] for days in (large, small))
+        title = f"a day of all Dags, {due:,} invoices, in a ledger of {more:,} rules"
+        yield Figure("Dag", title, unit, mine, f"of {due:,} rules", theirs, at_most=most)
+
+
+def _day(bench: Bench, airflow: AirflowApi, metadata: str, day: date, due: int, rules: int) -> Day:
+    """Run each daily Dag to its end, one after the other, for a day on which `due` of the ledger's rules are due."""
+    tasks, seconds = 0, 0.0
+    for dag_id in DAILY:
+        airflow.unpause(dag_id)
+    with day_ledger(bench.sandbox, bench.postgres, day, due=due, rules=rules) as url:
+        before = _rows(metadata)
+        for dag_id in DAILY:
+            runs = airflow.backfill(dag_id, day)
+            began = time.perf_counter()
+            for run_id in runs:
+                _await_end(airflow, dag_id, run_id)
+            seconds += time.perf_counter() - began
+            tasks += sum(task.total for run_id in runs for task in airflow.tasks(dag_id, run_id))
+        rows = _rows(metadata) - before
+        with job_on(url, bench.sandbox) as job:
+            issued = job.periods.totals(Scope(DateRange.days(day, day)))[PeriodState.ISSUED].periods
+    if issued != due:
+        raise AssertionError(f"{issued} of {due} periods were issued")
+    return Day(tasks, seconds, rows)
+
+
+@contextmanager
+def day_ledger(sandbox: Sandbox, server: str, day: date, *, due: int, rules: int) -> Iterator[str]:
+    """Yield the URL of a ledger of about `rules` rules, of which `due` are due on a day, a recent one, in real time.
+
+    The others are of contracts that ended long ago. The vendor has those that are due, and nothing has been billed.
+    """
+    state, today = company(due), datetime.now(SAO_PAULO).date()
+    for rule in state["invoice_rules"]:
+        rule["additional_information"]["init_date"] = f"{TODAY.year}-01-{day.day:02}"
+    sandbox.take_longer(0)
+    sandbox.control("PUT", "state", state)
+    months = Scope(DateRange(first_of_month(day), DateRange.month_of(today).end))
+    with fresh_ledger(server) as url:
+        with job_on(url, sandbox) as job:
+            expand(job)  # a month long ago, of which copies are made
+        multiply(url, due, rules, ended=True)
+        with job_on(url, sandbox, day=day) as job:
+            arm(job, day, person="bench")
+            expand_rules(job, months, seen_on=day)
+            record_expansion(job, months)
+        yield url
+
+
 # -- Airflow ---------------------------------------------------------------------------------------------------------
 
 
@@ -146,7 +236,7 @@ def _airflow(bench: Bench, ledger_url: str, metadata: str, invoices: list[Reques
                 processes.start(component[1], component, environment)
             _await(lambda: airflow.health().get("scheduler") == "healthy", processes)
             airflow.log_in()
-            _await(lambda: airflow.has_dag("issue_invoices") and airflow.has_dag("naive_invoices"), processes)
+            _await(lambda: all(map(airflow.has_dag, ("naive_invoices", *DAILY))), processes)
             yield airflow
 
 
@@ -196,14 +286,18 @@ def _seconds(airflow: AirflowApi, dag_id: str, conf: Mapping[str, str]) -> float
     """Return how long a run takes, from its trigger to its end."""
     airflow.unpause(dag_id)
     began = time.perf_counter()
-    run_id = airflow.trigger(dag_id, conf)
+    _await_end(airflow, dag_id, airflow.trigger(dag_id, conf))
+    return time.perf_counter() - began
+
+
+def _await_end(airflow: AirflowApi, dag_id: str, run_id: str) -> None:
+    began = time.perf_counter()
     while (state := airflow.run_state(dag_id, run_id)) not in {"success", "failed"}:
         if time.perf_counter() - began > RUN_SECONDS:
             raise TimeoutError(f"{dag_id} is still {state}")
         time.sleep(0.2)
     if state == "failed":
         raise AssertionError(f"{dag_id} failed")
-    return time.perf_counter() - began
 
 
 def _await(condition: Callable[[], bool], processes: Processes) -> None:

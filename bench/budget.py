@@ -1,13 +1,13 @@
 """How much of the API's budget of requests is used while work is left, by tasks that share it over the ledger.
 
-Each task is a process with a client of its own, as on a worker of any executor: what they share is the ledger. It reads
-contracts, as many at once as its client allows; the first and the last moment do not count, when processes begin and
-end.
+Each task is a process with a client of its own, or runs on a Celery worker of its own: what they share is the ledger.
+It reads contracts, as many at once as its client allows; the first and the last moment do not count, when tasks begin
+and end.
 """
 
 import multiprocessing
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import product
@@ -15,6 +15,7 @@ from threading import Barrier, Thread
 
 from bench.figures import Bench, Figure
 from bench.servers import ORGANIZATION, TOKEN, company, fresh_ledger
+from bench.workers import app, running_workers
 from ciclo.billimatic import BillimaticClient
 from ciclo.http.retries import Budget, CallBudget
 from ciclo.ledger.budget import RowStore, SharedBudget
@@ -22,49 +23,70 @@ from ciclo.ledger.database import open_engine
 
 SECONDS, WARM = 6.0, 1.5
 """How long requests are counted, and how long tasks come up to speed before; a sixth of it where nothing is judged."""
-EVERY = tuple(product((10, 50), (0.05, 0.2, 1.0), (1, 2, 4)))
-SOME = ((10, 0.05, 2), (10, 1.0, 1), (50, 0.05, 2), (50, 0.2, 4), (50, 1.0, 2))
+Case = tuple[int, float, int]
 """Requests a second, seconds an answer, tasks."""
+EVERY: tuple[Case, ...] = tuple(product((10, 50), (0.05, 0.2, 1.0), (1, 2, 4)))
+SOME: tuple[Case, ...] = ((10, 0.05, 2), (10, 1.0, 1), (50, 0.05, 2), (50, 0.2, 4), (50, 1.0, 2))
 NEEDED = 0.97
 TOY = 0.1
 """Scale below which benchmarks show that they run, no more."""
 
 
+Given = tuple[str, str, int, float]
+"""Addresses of vendor and ledger, requests a second, and the share of the time for which is asked."""
+Tasks = Callable[[int, Given], Iterator[list[float]]]
+"""Runs as many tasks at once; returns when each of them sent its requests."""
+
+
 def measure_budget(bench: Bench) -> Iterator[Figure]:
     """Count what is sent in some seconds beside what the budget allows in them; once, it is a count."""
     cases = EVERY if bench.full else SOME[: 1 if bench.scale < TOY else len(SOME)]
-    for rate, answer, tasks in cases:
-        yield _used(bench, rate, answer, tasks, refused=0.0)
-    yield _used(bench, *cases[0], refused=0.05)
+    few = cases if bench.full else cases[:1]
+    yield from _all_used(bench, "tasks", _processes, cases, few)
+    with running_workers(max(tasks for *_, tasks in few)) as workers:
+        yield from _all_used(bench, "Celery workers", partial(_on_workers, workers), few, few)
 
 
-def _used(bench: Bench, rate: int, answer: float, tasks: int, *, refused: float) -> Figure:
+def _all_used(bench: Bench, name: str, run: Tasks, cases: Sequence[Case], refused: Sequence[Case]) -> Iterator[Figure]:
+    for case in cases:
+        yield _used(bench, *case, name=name, run=run, refused=0.0)
+    for case in refused:
+        yield _used(bench, *case, name=name, run=run, refused=0.05)
+
+
+def _used(bench: Bench, rate: int, answer: float, tasks: int, *, name: str, run: Tasks, refused: float) -> Figure:
     sandbox, share = bench.sandbox, 1.0 if bench.scale >= TOY else 1 / 6
     sandbox.control("PUT", "state", company(20))
     slow = {"path": "^/api/", "kind": "slow", "seconds": answer}
     throttled = {"path": "^/api/", "kind": "rate_limit", "probability": refused, "seed": 1}
     sandbox.control("PUT", "faults", [slow, *([throttled] if refused else [])])
-    spawn = multiprocessing.get_context("spawn")
-    with (
-        fresh_ledger(bench.postgres) as url,
-        ProcessPoolExecutor(tasks, spawn, _wait_for_all, (spawn.Barrier(tasks),)) as processes,
-    ):
-        sent = [
-            at for some in processes.map(partial(_read_on, sandbox.url, url, rate, share), range(tasks)) for at in some
-        ]
+    with fresh_ledger(bench.postgres) as url:
+        sent = [at for some in run(tasks, (sandbox.url, url, rate, share)) for at in some]
     sandbox.take_longer(0)
-    title = f"{rate}/s allowed, answers after {answer * 1000:.0f} ms, tasks {tasks}"
+    title = f"{rate}/s allowed, answers after {answer * 1000:.0f} ms, {name} {tasks}"
     title += f", {refused:.0%} answered 429" if refused else ""
     begin, seconds = min(sent) + WARM * share, SECONDS * share
     counted = sum(begin <= at < begin + seconds for at in sent)
     return Figure("budget", title, "requests", [float(counted)], "allowed", [rate * seconds], at_least=NEEDED)
 
 
+def _processes(tasks: int, given: Given) -> Iterator[list[float]]:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(tasks, spawn, _wait_for_all, (spawn.Barrier(tasks),)) as processes:
+        yield from processes.map(_read_on, *([each] * tasks for each in given))
+
+
 def _wait_for_all(everybody_is_up: Barrier) -> None:
     everybody_is_up.wait()
 
 
-def _read_on(sandbox_url: str, ledger_url: str, rate: int, lasts: float, _task: int) -> list[float]:
+def _on_workers(queues: Sequence[str], tasks: int, given: Given) -> Iterator[list[float]]:
+    answers = [on_worker.apply_async(given, queue=queue) for queue in queues[:tasks]]
+    for answer in answers:
+        yield answer.get()
+
+
+def _read_on(sandbox_url: str, ledger_url: str, rate: int, lasts: float) -> list[float]:
     """Read contracts for as long as requests are counted, and a little longer; return when each was sent."""
     sent: list[float] = []
     engine = open_engine(ledger_url)
@@ -93,3 +115,6 @@ def _read_on(sandbox_url: str, ledger_url: str, rate: int, lasts: float, _task: 
             thread.join()
     engine.dispose()
     return sent
+
+
+on_worker = app.task(_read_on, name="read_on")

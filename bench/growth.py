@@ -24,7 +24,7 @@ from sqlalchemy import Connection, Date, Integer, Select, cast, column, func, in
 
 from bench.figures import Bench, Figure
 from bench.servers import BILLED, TODAY, Json, Sandbox, bill_beforehand, company, fresh_ledger, job_on
-from bench.vendor import FEBRUARY, MONTH, OPTIONS, expand
+from bench.vendor import FEBRUARY, OPTIONS, expand
 from ciclo.console import User, create_app
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.closing.close import close_month, refresh_rules, require_closed
@@ -190,8 +190,12 @@ def _day(bench: Bench, due: int, rules: int) -> Iterator[tuple[str, dict[str, fl
         yield CONSOLE, _pages(url)
 
 
-def multiply(url: str, due: int, rules: int) -> None:
-    """Let a ledger of `due` planned rules have about `rules` of them: the same again and again, each with a year."""
+def multiply(url: str, due: int, rules: int, *, ended: bool = False) -> None:
+    """Let a ledger of `due` planned rules have about `rules` of them: the same again and again, each with a year.
+
+    With `ended`, the contracts of the copies have ended, and all of their invoices are paid.
+    """
+    states = {Contract: "inactive", ContractState: "inactive", Period: "cancelled"} if ended else {}
     engine = open_engine(url)
     copies = func.generate_series(1, rules // due - 1).table_valued(column("copy", Integer)).render_derived()
     copy = copies.c.copy
@@ -201,36 +205,38 @@ def multiply(url: str, due: int, rules: int) -> None:
             changed = {"contract_id": contracts * copy, "rule_id": due * copy, "issue_date": 1 + copy % 18}
             own = {each.name: each for each in table.__table__.columns if each.name != "id"}
             again = {name: own[name] + by for name, by in changed.items() if name in own}
+            if table in states:
+                again["state"] = literal(states[table])
             _write(connection, table, select().select_from(table).join(copies, literal(True)), own | again)  # noqa: FBT003
         for months in range(1, MONTHS_BEFORE + 1):
-            _write_month(connection, due, months)
+            _write_month(connection, due, months, paid=ended or months > 1)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE")
     engine.dispose()
 
 
-def _write_month(connection: Connection, due: int, months: int) -> None:
+def _write_month(connection: Connection, due: int, months: int, *, paid: bool) -> None:
     """Write the billed periods of a month so long ago, for every rule but those that are due on the day."""
 
     def before(day: Any) -> Any:
         return cast(day - func.make_interval(0, months), Date)
 
-    planned = select().select_from(Period).where(Period.rule_id > due, Period.issue_date >= MONTH.window.start)
+    planned = select().select_from(Period).where(Period.rule_id > due, Period.state != "issued")
     own = {each.name: each for each in Period.__table__.columns if each.name != "id"}
     dates = {name: before(own[name]) for name in ("issue_date", "accrual_month", "first_due_date")}
     number = BILLED + Period.rule_id * (MONTHS_BEFORE + 1) + months
     _write(connection, Period, planned, {**own, **dates, "state": literal("issued"), "invoice_id": number})
     first = Period.invoice_id % (MONTHS_BEFORE + 1) == (BILLED + months) % (MONTHS_BEFORE + 1)
     issued = select().select_from(Period).where(Period.rule_id > due, Period.invoice_id.is_not(None), first)
-    state = literal("to_receive" if months == 1 else "received")
+    state = literal("received" if paid else "to_receive")
     seen = {"first_seen_at": Period.created_at, "seen_at": Period.changed_at}
     mine = {name: own[name] for name in ("organization_id", "invoice_id", "contract_id", "gross_value", "issue_date")}
     common = {**mine, **seen, "state": state}
     invoice = {"period_id": Period.id, "planned_date": Period.issue_date, "adopted": literal(False)}  # noqa: FBT003
     _write(connection, Invoice, issued, {**common, **invoice})
     part = {"receivable_id": Period.invoice_id, "due_date": Period.first_due_date, "percentage": literal(100)}
-    paid = {} if months == 1 else {"received_value": Period.gross_value, "received_at": Period.first_due_date}
-    _write(connection, Receivable, issued, {**common, **part, **paid})
+    received = {"received_value": Period.gross_value, "received_at": Period.first_due_date} if paid else {}
+    _write(connection, Receivable, issued, {**common, **part, **received})
 
 
 def _write(connection: Connection, table: Any, source: Select[Any], columns: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ Read, trigger, and answer what a run asks; the Dags do the work.
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -13,6 +14,8 @@ import httpx
 
 PAUSES_WHILE_LOCKED: Final = (0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds between the tries of a request that Airflow answers with 503."""
+TRIES_OF_A_BACKFILL: Final = 240
+"""Half a second apart: Airflow notes every half minute which have ended, and refuses another of the Dag until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,19 @@ class AirflowApi:
         if run_id and answer.status_code == httpx.codes.CONFLICT:
             return run_id
         return str(answer.raise_for_status().json()["dag_run_id"])
+
+    def backfill(self, dag_id: str, day: date) -> list[str]:
+        """Start the runs that a Dag's schedule has on a day, counted in UTC; return their ids."""
+        first, last = f"{day}T00:00:00Z", f"{day}T23:59:59Z"
+        body = {"dag_id": dag_id, "from_date": first, "to_date": last}
+        for _ in range(TRIES_OF_A_BACKFILL):
+            answer = self._ask("POST", "/api/v2/backfills", json=body)
+            if answer.status_code != httpx.codes.CONFLICT:
+                break
+            time.sleep(0.5)
+        answer.raise_for_status()
+        of_the_day = f"run_type=backfill&logical_date_gte={first}&logical_date_lte={last}"
+        return [str(run["dag_run_id"]) for run in self._get(f"/api/v2/dags/{dag_id}/dagRuns?{of_the_day}")["dag_runs"]]
 
     def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
         """Answer what a task asks a person, as its page "Required Actions" does.
