@@ -1,6 +1,6 @@
 # Everything runs from .venv, which the first target that needs it creates: Python 3.11+, git and make are enough.
-# What is installed is compiled once: with PYTHONDONTWRITEBYTECODE, as in many containers, each of Airflow's processes
-# would compile all of it anew, which takes them twice as long to start.
+# What is installed, and the tests, are compiled once: with PYTHONDONTWRITEBYTECODE, as in many containers, each of
+# Airflow's processes would compile all of it anew, which takes them twice as long to start.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-export PYTHONDONTWRITEBYTECODE ?=
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help
 help: ## List the targets
