@@ -139,8 +139,11 @@ MONTHS_BEFORE: Final = 11
 PAGES: Final = (
     "/",
     "/periods",
+    "/periods?state=issued",
     "/periods/list?sort=gross_value",
     "/receivables",
+    "/receivables?state=not_cancelled",
+    "/receivables?issued=2025-02",
     "/receivables/collected",
     "/contracts",
     "/attention",

@@ -1,16 +1,23 @@
 """A list too long to be counted and sorted: its own order, as many pages as were counted, and a word about it."""
 
+from datetime import date
+from decimal import Decimal
+
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, insert
 from sqlalchemy.orm import Session
 
+from ciclo.domain.recurrence import DateRange
 from ciclo.ledger.database import open_engine
+from ciclo.ledger.queries import paging
 from ciclo.ledger.queries.contracts import contract_listing
 from ciclo.ledger.queries.paging import MOST_ROWS, PageRequest
-from ciclo.ledger.tables import Contract, Organization
+from ciclo.ledger.queries.periods import GridFilter, grid
+from ciclo.ledger.queries.receivables import ReceivableFilter, receivable_listing
+from ciclo.ledger.tables import Contract, Organization, Receivable
 from console.conftest import console
-from console.factories import ORGANIZATION, SEEN
+from console.factories import ORGANIZATION, SEEN, Rows, a_contract, a_rule
 
 NAMES = 1_000
 """Contracts are called by one of so many names, in turn: their numbers are another order."""
@@ -60,3 +67,62 @@ def test_its_page_says_so_and_offers_no_other_order(sqlite_url, language, says):
     assert says in long
     assert "sort=name" not in long
     assert "sort=name" in short
+
+
+def receivable(number, *, state, issued, due):
+    money = {"percentage": Decimal(100), "gross_value": Decimal("10.00"), "first_seen_at": SEEN, "seen_at": SEEN}
+    own = {"receivable_id": number, "invoice_id": number, "contract_id": 1, "state": state}
+    return money | own | {"organization_id": ORGANIZATION, "issue_date": issued, "due_date": due}
+
+
+JANUARY, FEBRUARY, MARCH = (date(2025, month, 1) for month in (1, 2, 3))
+RECEIVABLES = [
+    receivable(1, state="received", issued=FEBRUARY, due=FEBRUARY),
+    receivable(2, state="to_receive", issued=JANUARY, due=MARCH),
+    receivable(3, state="to_emit", issued=MARCH, due=JANUARY),
+    receivable(4, state="received", issued=JANUARY, due=JANUARY),
+    receivable(5, state="cancelled", issued=JANUARY, due=JANUARY),
+]
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "short", "long"),
+    [
+        ({"state": "not_cancelled"}, [3, 4, 1, 2], [4, 1, 3]),
+        ({"issued": DateRange(JANUARY, MARCH)}, [4, 5, 1, 2], [2, 4, 5]),
+        ({"state": "received"}, [4, 1], [4, 1]),
+    ],
+)
+def test_a_list_without_an_index_of_its_order_has_another_one_where_it_is_too_long(
+    ledger_engine, monkeypatch, narrowed, short, long
+):
+    with Session(ledger_engine) as session:
+        session.execute(insert(Receivable), RECEIVABLES)
+
+        def numbers():
+            listing = receivable_listing(ORGANIZATION, ReceivableFilter(MARCH, **narrowed))
+            pages = (listing.page(session, PageRequest(number, 1)) for number in range(1, len(RECEIVABLES) + 1))
+            return [row.receivable_id for page in pages for row in page.rows]
+
+        assert numbers() == short
+        monkeypatch.setattr(paging, "MOST_ROWS", 3)
+        assert numbers() == long
+
+
+def test_the_grid_of_too_many_rules_goes_by_the_numbers_of_their_contracts(ledger_engine, monkeypatch):
+    rows = Rows()
+    rows.add(Organization, name="Longa", first_seen_at=SEEN)
+    for contract_id, name in ((1, "Zuleica"), (2, "Ana")):
+        a_contract(rows, contract_id, name)
+        for rule_id in (10 * contract_id, 10 * contract_id + 1):
+            a_rule(rows, rule_id, contract_id, f"Regra {rule_id}", JANUARY)
+    rows.write(ledger_engine)
+    with Session(ledger_engine) as session:
+
+        def rules(text=""):
+            wanted = GridFilter(DateRange(JANUARY, MARCH), text=text)
+            return [row.rule.rule_id for row in grid(session, ORGANIZATION, wanted, PageRequest(1, 4))[1]]
+
+        assert (rules(), rules("ana"), rules("REGRA 1"), rules("21")) == ([20, 21, 10, 11], [20, 21], [10, 11], [21])
+        monkeypatch.setattr(paging, "MOST_ROWS", 3)
+        assert (rules(), rules("ana")) == ([10, 11, 20, 21], [20, 21])

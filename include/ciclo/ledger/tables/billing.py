@@ -180,8 +180,15 @@ class Receivable(Base):
             "received_at",
             "issue_date",
         ),
-        Index(  # those of a month, the same way
-            "ix_receivables_by_issue_date", "organization_id", "issue_date", "state", "gone_at", "gross_value"
+        Index("ix_receivables_by_issue_date", "organization_id", "issue_date", "state", "gone_at"),
+        Index(None, "organization_id", "contract_id"),
+        Index(  # the list of those alone: a small part of the table
+            "ix_receivables_refused",
+            "organization_id",
+            "due_date",
+            "receivable_id",
+            postgresql_where=text("finance_errors IS NOT NULL"),
+            sqlite_where=text("finance_errors IS NOT NULL"),
         ),
     )
 
