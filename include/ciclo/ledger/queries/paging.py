@@ -132,7 +132,7 @@ class Listing(Generic[Row]):
     key: Sequence[Any]
     conditions: Sequence[Any] = ()
     descending: bool = False
-    long_order: Sequence[ColumnElement[Any]] = ()
+    long_order: Sequence[Any] = ()
     narrow: Callable[[Sequence[ColumnElement[Any]], int, int], ColumnElement[bool]] | None = field(default=None)
     """Given order, limit and offset: a condition that holds for the page's rows alone. Spares a deep page the joins."""
 

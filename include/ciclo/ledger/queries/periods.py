@@ -371,11 +371,12 @@ def _listing(organization_id: int, wanted: GridFilter) -> Listing[GridRule]:
         )
         .where(*conditions)
     )
+    sorts: dict[str, Any] = {"contract": Contract.name, "rule": Rule.title}
     return Listing(
         count=counted(select(Rule.rule_id).where(*conditions)),
         rows=rows,
         build=GridRule,
-        sorts={"contract": Contract.name, "rule": Rule.title},
+        sorts=sorts,
         key=(Rule.rule_id,),
         long_order=(Rule.contract_id, Rule.rule_id),
     )

@@ -199,8 +199,10 @@ def receivable_listing(organization_id: int, wanted: ReceivableFilter) -> Listin
             return found
         return replace(found, days_late=days_late(found.due_date, wanted.today))
 
-    key = (Receivable.receivable_id,)
-    by = (Receivable.issue_date,) if wanted.issued is not None else (Receivable.state, Receivable.due_date)
+    key: tuple[Any, ...] = (Receivable.receivable_id,)
+    by: tuple[Any, ...] = (
+        (Receivable.issue_date,) if wanted.issued is not None else (Receivable.state, Receivable.due_date)
+    )
     return Listing(counted(lean), rows, build, SORTS, key, conditions, long_order=(*by, *key), narrow=narrow)
 
 
