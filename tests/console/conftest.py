@@ -3,6 +3,8 @@
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from copy import copy
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,10 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.testclient import TestClient
 from httpx import Response
 from sqlalchemy import make_url
+from starlette.datastructures import State
 
 from ciclo.console import User, create_app
+from ciclo.console.database import Ledger
 from ciclo.ledger.database import open_engine
 from console.factories import NOW
 from console.small_year import IN_DOUBT, fill_small_year
@@ -32,8 +36,15 @@ def can_act(request: Request) -> bool:
 
 
 def console(url: str) -> FastAPI:
-    """The console as a plugin would make it, at the small year's own time."""
-    return create_app(current_user=current_user, can_act=can_act, secret="known", ledger_url=url, clock=lambda: NOW)
+    """The console as a plugin would make it, at the small year's own time, on a ledger of its own."""
+    app = copy(_console())
+    app.state = State({**app.state._state, "ledger": Ledger(url)})
+    return app
+
+
+@cache  # to describe its routes takes longer than to make a page
+def _console() -> FastAPI:
+    return create_app(current_user=current_user, can_act=can_act, secret="known", clock=lambda: NOW)
 
 
 def token_in(html: str) -> str:
