@@ -30,6 +30,12 @@ from deploy import stand_ins
 from deploy.compose_file import ROOT
 
 START_SECONDS = 400
+IN_A_TEST = {
+    "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "240",
+    "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "300",
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+}
+"""What the file leaves to Airflow, for a machine that is busy with other things and where nobody changes a Dag."""
 PORT = re.compile(r"(?:(?P<host>[\w-]+(?:\.[\w-]+)*):)?\b(?P<port>5432|6379|8080|8400|8793|8794|8974)\b")
 Service = dict[str, Any]
 
@@ -182,7 +188,7 @@ class LocalStack:
         path = os.pathsep.join([str(Path(sys.executable).parent), *stand_ins.wheel_folders(), os.environ["PATH"]])
         given = {"PATH": path, "HOME": str(folder), "HOSTNAME": name, "LANG": "C.UTF-8", MARK_VARIABLE: self._mark}
         if service["image"].startswith("ciclo:"):
-            given |= {"AIRFLOW_HOME": str(self._airflow_home(folder)), "SPT_NOENV": "1"}
+            given |= {"AIRFLOW_HOME": str(self._airflow_home(folder)), "SPT_NOENV": "1", **IN_A_TEST}
         if service["image"].startswith("postgres:"):
             given |= {"PGDATA": str(folder)}
         return given | own
@@ -258,12 +264,14 @@ class LocalStack:
 
     def _until(self, replica: Replica, condition: Any, what: str) -> None:
         deadline = time.monotonic() + START_SECONDS
+        began = time.monotonic()
         while not condition():
             if replica.process.poll() is not None:
                 raise ServiceFailed(replica.name, f"ended with {replica.process.returncode}", replica.log)
             if time.monotonic() > deadline or self._ending.is_set():
                 raise ServiceFailed(replica.name, what, replica.log)
-            time.sleep(0.3)
+            time.sleep(max(0.3, time.monotonic() - began))  # a check that takes long takes from what is to start
+            began = time.monotonic()
 
 
 def _created(replica: Replica) -> bool:
