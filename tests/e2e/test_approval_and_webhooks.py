@@ -5,6 +5,7 @@ metadata database and the ledger are PostgreSQL behind a pooler that gives each 
 them the same happens directly, with the ledger on SQLite. Airflow's tracing is on, into a collector of the test's own.
 """
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -125,10 +126,11 @@ class RealAirflow:
 
 
 @pytest.fixture(scope="module")
-def airflow(surroundings, tmp_path_factory):
+def airflow(surroundings, tmp_path_factory, airflow_metadata):
     site = Site(PROJECT, tmp_path_factory.mktemp("people"))
     site.logs.mkdir()
     site.airflow_home.mkdir()
+    shutil.copy(airflow_metadata, site.airflow_home / "airflow.db")
     ledger_url = surroundings.ledger_url
     migrate(ledger_url)
     with running_sandbox(company(rule(1)), today=TODAY) as vendor, Processes(site.logs) as processes:
@@ -142,7 +144,8 @@ def airflow(surroundings, tmp_path_factory):
             "CICLO_WEBHOOK_SECRET": KEY,
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",  # nobody changes a Dag here
         }
-        processes.finish(processes.start("Database", ("airflow", "db", "migrate"), environment), START_SECONDS)
+        if "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" in environment:  # else it is the migrated copy
+            processes.finish(processes.start("Database", ("airflow", "db", "migrate"), environment), START_SECONDS)
         children = {name: processes.start(name, command, environment) for name, command in COMPONENTS.items()}
         with AirflowApi(surroundings.url) as api:
             for name, child in children.items():

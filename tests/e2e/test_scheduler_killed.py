@@ -30,7 +30,7 @@ QUICK_TO_NOTICE = {
 """So that the new scheduler takes the old one for dead after seconds, not minutes."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def slow_vendor(airflow):
     """The vendor takes half a second for each invoice; in the end a scheduler with the usual settings runs again."""
     airflow.vendor.faults([SLOW])
