@@ -31,7 +31,7 @@ from demo.site import (
     write_environment_file,
 )
 
-START_SECONDS = 300
+START_SECONDS = 600
 """A process that ends is noticed at once; this is for a machine that is busy with other things."""
 PORTS: Final = range(15_000, 32_000)
 """Below those that outgoing connections take for themselves: none takes one between its choice and its use."""

@@ -29,7 +29,7 @@ from demo.stack import free_port
 from deploy import stand_ins
 from deploy.compose_file import ROOT
 
-START_SECONDS = 400
+START_SECONDS = 900
 IN_A_TEST = {
     "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "240",
     "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "300",

@@ -27,7 +27,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 DAG_IDS = sorted(file.stem for file in (PROJECT / "dags").glob("*.py"))
 TOKEN = "canary-token-6f1d"
 PASSWORD = "canary-password-93ab"
-START_SECONDS = 400
+START_SECONDS = 900
 
 BILLED = [
     rule(1, 10, init_date="2025-01-05"),

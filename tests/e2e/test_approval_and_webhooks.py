@@ -39,7 +39,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 PROJECT = Path(__file__).resolve().parents[2]
 KEY = "s3cret-of-the-webhooks"
 PASSWORD = "canary-of-the-databases"
-START_SECONDS = 400
+START_SECONDS = 900
 WITHIN_A_MINUTE = 60
 PATH = "/finance/airflow"
 
