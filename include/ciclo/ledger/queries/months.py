@@ -264,9 +264,13 @@ class Measures:
     """Of every organization that was ever proved."""
 
 
-def period_count(session: Session) -> int:
-    """Return how many periods the ledger holds, of all organizations."""
-    return session.scalar(select(func.count()).select_from(Period)) or 0
+def read_a_period(session: Session) -> None:
+    """Read any period, of however many: whether the ledger can be read.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: it cannot.
+    """
+    session.scalar(select(Period.id).limit(1))
 
 
 def measures(session: Session, today: date) -> Measures:
