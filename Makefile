@@ -45,7 +45,7 @@ bench: $(STAMP) ## Measure Ciclo against baselines, a row as it is measured, and
 test: $(STAMP) ## Run the whole test suite: fast tier first, then Dags, then a real Airflow
 	@$(PYTEST) tests -m "not dags and not e2e and not chaos" -n auto --dist worksteal
 	@$(PYTEST) tests -m "dags and not e2e" -n 2
-	@$(PYTEST) tests -m "e2e or chaos" -n 4 --dist loadfile
+	@$(PYTEST) tests -m "e2e or chaos" -n 2 --dist loadfile
 
 .PHONY: test-fast
 test-fast: $(STAMP) ## Run the tests that need no Airflow
