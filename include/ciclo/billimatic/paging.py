@@ -52,7 +52,7 @@ class _ReadAhead(Generic[Model]):
         self._asked: dict[int, Future[_Page[Model]]] = {}
 
     def page(self, number: int, total: int) -> _Page[Model]:
-        """Return a page, by a search that is thought to have `total` and an empty one after them."""
+        """Return a page, of a search that is thought to have `total`; none after those is read ahead."""
         if total > _FEW_PAGES and self._at_once > 1:
             self._pool = self._pool or ThreadPoolExecutor(self._at_once)
             for each in range(number, min(number + self._at_once, total + 1)):

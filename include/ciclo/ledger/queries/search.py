@@ -8,6 +8,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from ciclo.ledger.queries.paging import contains
+from ciclo.ledger.queries.periods import rules_called
 from ciclo.ledger.tables import Contract, Invoice, Organization, Period, Rule
 from ciclo.locale import _
 
@@ -97,8 +98,7 @@ def _by_text(session: Session, organization_id: int, wanted: str) -> tuple[Hit, 
         .limit(MOST)
     )
     in_order = Rule.title, Rule.rule_id
-    called = select(Rule.rule_id).where(Rule.organization_id == organization_id, contains(Rule.title, wanted))
-    first = called.order_by(*in_order).limit(MOST)
+    first = rules_called(organization_id, wanted).order_by(*in_order).limit(MOST)
     rules = _rules(organization_id).where(Rule.rule_id.in_(first)).order_by(*in_order)
     return (
         *(Hit("contract", *row) for row in session.execute(contracts)),
