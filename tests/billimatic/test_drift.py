@@ -52,14 +52,16 @@ def test_a_thing_that_a_thousand_records_show_is_one_drift_and_an_odd_record_is_
         read_record(Invoice, invoice(2, gross_value=None)),
         read_record(Invoice, invoice(3, receivables=[{"id": 1, "state": "to_emit", "due_date": "hoje"}])),
         read_record(Invoice, "?"),
+        read_record(Invoice, invoice(4, state="received" * 20)),
     ]
     survey = Survey()
     survey.take(good, odd)
-    assert survey.records == {"invoice": 1004}
+    assert survey.records == {"invoice": 1005}
     assert survey.drifts == {
         Drift(FIELD, "invoice.mood"),
         Drift(FORM, "invoice.issue_date"),
         Drift(NULL, "invoice.gross_value"),
         Drift(FORM, "invoice.receivables.due_date"),
+        Drift(FORM, "invoice.state"),
         Drift(FORM, "invoice"),
     }

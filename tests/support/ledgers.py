@@ -8,13 +8,16 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from warnings import catch_warnings, filterwarnings
 
-from sqlalchemy import create_engine, make_url, select, text
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, create_engine, make_url, select, text
 from sqlalchemy.orm import Session
 
 from ciclo.ledger.database import open_engine, upgrade
 from ciclo.ledger.repositories import Actor, OrganizationRepository
-from ciclo.ledger.tables import Base
+from ciclo.ledger.tables import Base, Kept
 from factories import NOON, ORGANIZATION
 
 
@@ -65,6 +68,19 @@ def arm(url: str, *, responsible_from: date = date(2025, 1, 1)) -> None:
         organization.arm(responsible_from=responsible_from, person="tests", at=NOON)
         session.commit()
     engine.dispose()
+
+
+def differences(connection: Connection) -> list[Any]:
+    """Where a ledger is not as the tables say; they say of some indexes of which database they are."""
+
+    def is_meant(thing: Any, _name: object, _kind: object, reflected: bool, _counterpart: object) -> bool:  # noqa: FBT001
+        only = getattr(thing, "_ddl_if", None)
+        return reflected or only is None or only.dialect == connection.dialect.name
+
+    context = MigrationContext.configure(connection, opts={"compare_type": False, "include_object": is_meant})
+    with catch_warnings():
+        filterwarnings("ignore", "autogenerate skipping metadata-specified expression-based index")  # of PostgreSQL
+        return list(compare_metadata(context, [Base.metadata, Kept.metadata]))
 
 
 def administer(server: str, statement: str) -> None:

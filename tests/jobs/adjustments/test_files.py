@@ -56,6 +56,16 @@ def test_a_file_is_added_once_whatever_it_is_called(ctx):
     ]
 
 
+def test_a_key_of_any_length_is_known_again(ctx):
+    header, first, *_ = GOOD.splitlines()
+    keys = [b"a" * 10_000, b"a" * 9_999 + b"b"]
+    rows = b"\n".join([header + b",key", *(first + b"," + key for key in keys[:1]), b""])
+    other = b"\n".join([header + b",key", b"discount,10,1,2025-01-10,,,,10,,," + keys[1], b""])
+    assert [load(ctx, each) for each in (rows, rows, other, other)] == [
+        {"added": 1, "known": 0}, {"added": 0, "known": 1}, {"added": 1, "known": 0}, {"added": 0, "known": 1},
+    ]  # fmt: skip
+
+
 def test_a_table_of_a_spreadsheet_in_portuguese_is_read(ctx):
     table = "\ufeffkind;rule_id;period;service;quantity\r\nquantity;1;2025-01;Serviço 2;1234,5\r\n".encode()
     assert load(ctx, table) == {"added": 1, "known": 0}

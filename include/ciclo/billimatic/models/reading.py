@@ -196,7 +196,7 @@ Number = Annotated[int, BeforeValidator(read_number)]
 OptionalNumber = Annotated[int | None, BeforeValidator(read_number)] | None
 OptionalTruth = Annotated[bool | None, BeforeValidator(nothing_to_none)] | None
 Truth = Annotated[bool, BeforeValidator(read_truth)]
-State = Annotated[str, BeforeValidator(read_state)]
+State = Annotated[str, BeforeValidator(read_state), Field(max_length=100)]
 ContractState = Annotated[str, BeforeValidator(read_contract_state)]
 PeriodUnitName = Annotated[str, BeforeValidator(read_period_unit)]
 

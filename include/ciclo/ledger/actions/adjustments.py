@@ -7,6 +7,7 @@ before any of it counts, and what was added before is not added again. The calle
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import select
@@ -38,6 +39,10 @@ CHECKED_AT_ONCE = 1000
 
 ERRORS_AT_MOST = 1000
 """Errors that are told of one import: what is wrong with more rows is wrong in the same way."""
+
+
+LONGEST_KEY = 200
+"""Characters; a longer one is known by its hash."""
 
 
 PLANNED_BY_A_PERSON = (ReasonKind.RELEASED, ReasonKind.PLANNED_AGAIN, ReasonKind.BILLED_AGAIN)
@@ -141,7 +146,8 @@ def _some(rest: Iterator[NewAdjustment | AdjustmentError], errors: list[Adjustme
 
 
 def _key(each: NewAdjustment) -> str:
-    return each.key or each.said()
+    key = each.key or each.said()
+    return key if len(key) <= LONGEST_KEY else sha256(key.encode()).hexdigest()
 
 
 def skip_periods(session: Session, organization_id: int, actor: Actor, scope: Scope, *, at: datetime) -> int:

@@ -17,7 +17,7 @@ from ciclo.domain.money import ZERO
 from ciclo.domain.pricing import Price, PricedPeriod
 from ciclo.domain.recurrence import DateRange
 from ciclo.ledger.queries.months import Share
-from ciclo.ledger.queries.paging import Listing, contains, counted
+from ciclo.ledger.queries.paging import Listing, by_text, contains, counted
 from ciclo.ledger.queries.price_updates import PricePoint, prices_of
 from ciclo.ledger.tables import Contract, Payload, Period, Rule, RuleVersion, ScheduledUpdate
 from ciclo.ledger.terms import RuleTerms
@@ -124,7 +124,14 @@ def contract_listing(organization_id: int, *, text: str = "", state: str | None 
         "customer": Contract.customer_id,
         "state": Contract.state,
     }
-    return Listing(count=counted(rows), rows=rows, build=ContractRow, sorts=sorts, key=(Contract.contract_id,))
+    return Listing(
+        count=counted(rows),
+        rows=rows,
+        build=ContractRow,
+        sorts=sorts,
+        key=(Contract.contract_id,),
+        long_order=(*by_text(Contract.name), Contract.contract_id),
+    )
 
 
 def contract_page(session: Session, organization_id: int, contract_id: int) -> ContractPage | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Integer, TextClause, func, literal, select, text
+from sqlalchemy import ColumnElement, Integer, Text, TextClause, func, literal, select, text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
@@ -59,6 +59,29 @@ def contains(column: ColumnElement[str] | Any, wanted: str) -> ColumnElement[boo
     alike = column.like if wanted.lower() == wanted.upper() else column.ilike
     condition: ColumnElement[bool] = alike(f"%{escaped}%", escape="\\")
     return condition
+
+
+class first_letters(FunctionElement[str]):  # noqa: N801 - as above
+    """As much of a text as an index of PostgreSQL has of it; SQLite's have all."""
+
+    type = Text()
+    inherit_cache = True
+    name = "first_letters"
+
+
+@compiles(first_letters, "postgresql")
+def _first_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    return f"substr({compiler.process(element.clauses, **options)}, 1, 200)"
+
+
+@compiles(first_letters, "sqlite")
+def _all_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
+
+
+def by_text(column: ColumnElement[str] | Any) -> tuple[ColumnElement[Any], ...]:
+    """Order by a text of any length as an index has it."""
+    return first_letters(column), column
 
 
 Row = TypeVar("Row")

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.queries.paging import contains
+from ciclo.ledger.queries.paging import by_text, contains
 from ciclo.ledger.queries.periods import rules_called
 from ciclo.ledger.tables import Contract, Invoice, Organization, Period, Rule
 from ciclo.locale import _
@@ -94,7 +94,7 @@ def _by_text(session: Session, organization_id: int, wanted: str) -> tuple[Hit, 
     contracts = (
         select(Contract.contract_id, Contract.name)
         .where(Contract.organization_id == organization_id, contains(Contract.name, wanted))
-        .order_by(Contract.name, Contract.contract_id)
+        .order_by(*by_text(Contract.name), Contract.contract_id)
         .limit(MOST)
     )
     in_order = Rule.title, Rule.rule_id

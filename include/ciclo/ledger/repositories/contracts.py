@@ -31,6 +31,8 @@ from ciclo.ledger.tables import (
 from ciclo.ledger.tables.base import reason_columns
 
 UNARMED, ARMED = "unarmed", "armed"
+LONGEST_PATH = 500
+"""Characters that are kept of the place of a form: the vendor's names of fields may be of any length."""
 
 
 class OrganizationRepository:
@@ -410,7 +412,7 @@ class ShapeRepository:
         row = {
             "organization_id": self._organization_id,
             "kind": kind,
-            "path": path,
+            "path": path[:LONGEST_PATH],
             "word": word,
             "first_seen_at": at,
         }

@@ -5,7 +5,7 @@ A rule that changes gets a new version, dated by the readings on either side of 
 
 from datetime import date, datetime
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ciclo.ledger.tables.base import ROW_ID, Base, Payload, Reasoned
@@ -38,7 +38,10 @@ class Contract(Base):
     """A contract of an organization, as last seen."""
 
     __tablename__ = "contracts"
-    __table_args__ = (Index(None, "organization_id", "name"),)  # the console's search box
+    __table_args__ = (  # the console's search box
+        Index("ix_contracts_by_name", "organization_id", text("substr(name, 1, 200)")).ddl_if("postgresql"),
+        Index(None, "organization_id", "name").ddl_if("sqlite"),
+    )
 
     organization_id: Mapped[int] = mapped_column(primary_key=True)
     contract_id: Mapped[int] = mapped_column(primary_key=True)
