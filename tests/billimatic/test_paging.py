@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciclo.billimatic import BillimaticClient, TransientApiError, UnreadableAnswerError
+from ciclo.billimatic import BillimaticClient, TransientApiError, UnreadableAnswerError, transport
+from ciclo.billimatic.models.reading import read_record as real
 from scripted_server import Act
 
 SETTINGS: dict[str, Any] = {
@@ -106,6 +107,18 @@ def test_where_rows_moved_meanwhile_everything_is_read_again_and_each_row_comes_
     server.play(*[page(*each) for each in first_reading], *again)
     found = _ids(client)
     assert sorted(found) == [1, 2, 3, 4, 5, 6]
+
+
+def test_what_is_known_by_now_is_counted_and_not_read_again(server, client, page, monkeypatch):
+    read = []
+    monkeypatch.setattr(transport, "read_record", lambda model, item: read.append(item["id"]) or real(model, item))
+    server.play(
+        page(1, 2, [1, 2]), page(2, 2, [2, 3]), page(3, 2, []),
+        page(1, 2, [1, 2]), page(2, 2, [3, 4]), page(3, 2, []),
+        page(1, 2, [1, 2]), page(2, 2, [3, 4]), page(3, 2, []),
+    )  # fmt: skip
+    assert _ids(client) == [1, 2, 3, 4]
+    assert read == [1, 2, 3, 4]
 
 
 def test_a_server_that_always_repeats_a_row_is_read_twice_and_no_more(server, client, page):

@@ -39,7 +39,7 @@ class _Page(Generic[Model]):
     full: bool
 
     def keys(self) -> set[Any]:
-        return {*map(_key, self.rows), *map(_key, self.rows.odd)}
+        return {*map(_key, self.rows), *map(_key, self.rows.odd), *self.rows.known}
 
 
 class _ReadAhead(Generic[Model]):
@@ -93,6 +93,7 @@ class Search(Iterator[Model]):
         self._path = path
         self._params = {**params, "per_page": str(per_page)}
         self._per_page = per_page
+        self._seen: set[Any] = set()
         self._found = self._settled_records()
 
     def __next__(self) -> Model:
@@ -112,10 +113,9 @@ class Search(Iterator[Model]):
         require_none_odd(self.odd, PREFIX + self._path)
 
     def _settled_records(self) -> Iterator[Model]:
-        seen: set[Any] = set()
         before: set[Any] | None = None
         for reading in range(_READINGS):
-            known, number, total, repeated, jumped, shrunk = len(seen), 0, 0, False, False, False
+            known, number, total, repeated, jumped, shrunk = len(self._seen), 0, 0, False, False, False
             ahead = _ReadAhead(self._page, 1 if reading else self._exchange.max_connections)
             totals: set[int] = set()
             met: set[Any] = set()
@@ -127,13 +127,13 @@ class Search(Iterator[Model]):
                     keys, shrunk, total = page.keys(), shrunk or page.total < total, page.total
                     totals.add(total)
                     repeated, jumped = repeated or bool(keys & met), jumped or bool(keys & (met - on_the_last))
-                    self.odd += [odd for odd in map(self._whose, page.rows.odd) if self._is_new(odd, seen)]
-                    yield from (row for row in page.rows if self._is_new(row, seen))
+                    self.odd += [odd for odd in map(self._whose, page.rows.odd) if self._is_new(odd)]
+                    yield from (row for row in page.rows if self._is_new(row))
                     if not keys or (number > total and keys <= met):  # the latter: a server that knows no last page
                         break
                     met |= keys
                     on_the_last = keys
-            if (not repeated and len(totals) == 1) or (reading and len(seen) == known):
+            if (not repeated and len(totals) == 1) or (reading and len(self._seen) == known):
                 return
             if before is not None and not jumped and not shrunk and before <= met:
                 return
@@ -145,10 +145,10 @@ class Search(Iterator[Model]):
         unsaid = self._contract_id is not None and odd.contract_id is None
         return replace(odd, contract_id=self._contract_id) if unsaid else odd
 
-    def _is_new(self, row: Record | OddRecord, seen: set[Any]) -> bool:
-        if _key(row) in seen:
+    def _is_new(self, row: Record | OddRecord) -> bool:
+        if _key(row) in self._seen:
             return False
-        seen.add(_key(row))
+        self._seen.add(_key(row))
         # a server that does not know the filter answers everybody's
         return self._contract_id is None or getattr(row, "contract_id", None) == self._contract_id
 
@@ -170,12 +170,12 @@ class Search(Iterator[Model]):
 
     def _page(self, number: int) -> _Page[Model]:
         reply = self._exchange.read(self._path, {**self._params, "page": str(number)})
-        rows = read_several(self._model, reply)
+        rows = read_several(self._model, reply, known=self._seen)
         if _count(reply, "page") != number:
             text = N_("page {number} was asked for, page {came} came")
             raise reply.unreadable(Text(text, number=number, came=_count(reply, "page")))
         served = _count(reply, "per_page") if "per_page" in reply.body else self._per_page
-        full = len(rows) + len(rows.odd) >= served > 0
+        full = len(rows) + len(rows.odd) + len(rows.known) >= served > 0
         return _Page(number=number, total=_count(reply, "total_pages"), rows=rows, full=full)
 
     def _inconsistent(self, reason: Text) -> TransientApiError:

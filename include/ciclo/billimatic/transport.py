@@ -12,7 +12,7 @@ An exchange that only reads refuses everything but GET where httpx sends it, bel
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from math import ceil
 from threading import BoundedSemaphore
@@ -30,7 +30,7 @@ from ciclo.billimatic.errors import (
     ReadOnlyError,
     RejectedError,
 )
-from ciclo.billimatic.models.reading import Listing, Model, OddRecord, read_record
+from ciclo.billimatic.models.reading import Listing, Model, OddRecord, id_of, read_record
 from ciclo.http import json_bodies
 from ciclo.http.errors import ApiError, TransientApiError, UnreadableAnswerError
 from ciclo.http.network import checked_base_url, checked_rate, checked_timeout, checked_token, proxy_for, trusted_by
@@ -98,8 +98,13 @@ def read_one(model: type[Model], reply: Reply) -> Model:
     return found
 
 
-def read_several(model: type[Model], reply: Reply) -> Listing[Model]:
+def read_several(model: type[Model], reply: Reply, *, known: Collection[Any] = ()) -> Listing[Model]:
     """Read the list of resources an answer holds under their plural name; an odd one spoils no other.
+
+    Args:
+        model: what they are.
+        reply: the answer.
+        known: ids of those that the caller has by now; they are only counted.
 
     Raises:
         UnreadableAnswerError: The answer holds no such list.
@@ -107,15 +112,19 @@ def read_several(model: type[Model], reply: Reply) -> Listing[Model]:
     items = reply.body.get(model.plural) if isinstance(reply.body, Mapping) else None
     if not isinstance(items, list):
         raise reply.unreadable(Text(N_("the answer holds no list of {what}"), what=model.plural))
-    records, odd = [], []
+    records, odd, again = [], [], []
     for item in items:
+        number = id_of(model, item) if known else None
+        if number is not None and number in known:
+            again.append(number)
+            continue
         found = read_record(model, item)
         if isinstance(found, OddRecord):
             log.warning("%s %s: %s", reply.method, reply.path, found)
             odd.append(found)
         else:
             records.append(found)
-    return Listing(tuple(records), tuple(odd), reply.path)
+    return Listing(tuple(records), tuple(odd), reply.path, tuple(again))
 
 
 def complaints(body: Any) -> dict[str, str]:

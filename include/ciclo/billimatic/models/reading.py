@@ -271,12 +271,20 @@ class OddRecord:
 
 def read_record(model: type[Model], item: Any) -> Model | OddRecord:
     """Read one record of an answer; one that stands in an envelope of its own in a list is taken out of it."""
-    if isinstance(item, Mapping) and set(item) == {model.resource}:
-        item = item[model.resource]
+    item = _unwrapped(model, item)
     try:
         return model.model_validate(item)
     except ValidationError as error:
         return OddRecord.of(model, item, error)
+
+
+def id_of(model: type[Record], item: Any) -> int | None:
+    """Return the id of a record of an answer that was not read yet, if it has a readable one."""
+    return _id_in(_unwrapped(model, item), "id")
+
+
+def _unwrapped(model: type[Record], item: Any) -> Any:
+    return item[model.resource] if isinstance(item, Mapping) and set(item) == {model.resource} else item
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +297,8 @@ class Listing(Sequence[Model], Generic[Model]):
     records: tuple[Model, ...]
     odd: tuple[OddRecord, ...] = ()
     path: str = ""
+    known: tuple[int, ...] = ()
+    """Ids of those that whoever asked has by now: they were not read."""
 
     def whole(self) -> tuple[Model, ...]:
         """Return the records, for whoever cannot go on if one is odd.
