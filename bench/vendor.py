@@ -24,7 +24,7 @@ from bench.servers import TODAY, TOKEN, Json, Sandbox, bill_beforehand, company,
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.jobs.closing.close import close_month, refresh_rules, require_closed
-from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext
+from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext, is_armed
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.look import worth_sharing
@@ -124,6 +124,7 @@ def _issue_shard(sandbox: Sandbox, url: str, shard: int) -> tuple[float, float, 
     """Return when a shard began and ended, and how many invoices it created."""
     options = replace(OPTIONS, concurrency=OPTIONS.concurrency // SHARDS)
     with job_on(url, sandbox) as job:
+        is_armed(job)  # as a run asks before: it has the ledger open
         began = time.perf_counter()  # one clock for all processes
         outcome = issue_due_periods(job, replace(MONTH, shard=shard, shards=SHARDS), options, owner=f"bench {shard}")
         return began, time.perf_counter(), outcome.created

@@ -119,6 +119,11 @@ class ContractRule:
     texts: frozenset[str]
     is_gone: bool = False
 
+    @property
+    def ends(self) -> bool:
+        """Whether it is gone or has an end; no rule follows another one."""
+        return self.is_gone or self.recurrence.end_date is not None
+
     def follows(self, former: "ContractRule", *, over_by: date) -> bool:
         """Whether it goes on where another rule of its contract ended.
 
@@ -129,7 +134,7 @@ class ContractRule:
             former: the other rule.
             over_by: the day by which an end is to have come: today, or the day on which this rule begins.
         """
-        if self.customer != former.customer or not self.bills_the_same(former):
+        if not former.ends or self.customer != former.customer or not self.bills_the_same(former):
             return False
         if former.ends_before(self.recurrence.init_date):
             return True

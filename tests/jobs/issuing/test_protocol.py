@@ -1,5 +1,6 @@
 """The protocol's limits: lost answers, long pauses, what appears between looking and sending, what it costs."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from ciclo.billimatic import TransientApiError
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.states import PeriodState, ReasonKind
 from ciclo.jobs.context import IssueOptions
+from ciclo.jobs.issuing import adopt
 from ciclo.jobs.issuing import settle as settling
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.issuing.settle import settle
@@ -150,19 +152,53 @@ def test_a_long_pause_stops_the_sending_for_everybody(prepared):
     assert issue(ctx).created == 8
 
 
-def test_what_appears_while_a_run_is_under_way_is_adopted_by_it(prepared, monkeypatch):
+@pytest.fixture
+def made_meanwhile(monkeypatch):
+    """Return a function: as soon as a run has recorded its first answers, somebody makes the invoice of a rule."""
+
+    def arrange(ctx, number):
+        made = []
+
+        def a_person(name):
+            if name == "issue.recorded" and not made:
+                text = f"Mensalidade {number}"
+                bill = {"description": text, "nfe_body": "x", "gross_value": 150, "issue_date": "2025-01-10"}
+                made.append(ctx.api.create_invoice(10 + number, bill | {"receivables": [{"due_date": "2025-02-01"}]}))
+
+        monkeypatch.setattr(failpoints, "_at_failpoint", a_person)
+
+    return arrange
+
+
+def test_what_appears_while_a_run_is_under_way_is_adopted_by_it(prepared, made_meanwhile):
     box, ctx = prepared(*[rule(number, 10 + number) for number in range(1, 101)])
-    made = []
-
-    def a_person(name):
-        if name == "issue.recorded" and not made:
-            bill = {"description": "Mensalidade 100", "nfe_body": "x", "gross_value": 150, "issue_date": "2025-01-10"}
-            made.append(ctx.api.create_invoice(110, bill | {"receivables": [{"due_date": "2025-02-01"}]}))
-
-    monkeypatch.setattr(failpoints, "_at_failpoint", a_person)
+    made_meanwhile(ctx, 100)
     outcome = issue(ctx)
     assert (outcome.created, outcome.adopted) == (99, 1)
     assert len(box.state()["invoices"]) == 100
+
+
+@pytest.mark.parametrize("number", [21, 30, 40, 60])
+def test_no_invoice_is_made_by_a_reading_older_than_it_is_good_for(prepared, made_meanwhile, monkeypatch, number):
+    monkeypatch.setattr(adopt, "POSTS_OF_A_LOOK", 1)  # then it is good for a batch
+    box, ctx = prepared(*[rule(each, 10 + each) for each in range(1, 61)])
+    made_meanwhile(ctx, number)
+    outcome = issue(ctx, replace(OPTIONS, batch=10))
+    assert (outcome.created, outcome.adopted) == (59, 1)
+    assert len(box.state()["invoices"]) == 60
+
+
+@pytest.mark.parametrize("number", [30, 40, 50, 60])
+def test_all_that_is_left_is_looked_for_again_not_only_what_comes_next(prepared, made_meanwhile, monkeypatch, number):
+    monkeypatch.setattr(
+        adopt, "POSTS_OF_A_LOOK", 8
+    )  # two readings of three requests or more are good for the whole run
+    box, ctx = prepared(*[rule(each, 10 + each) for each in range(1, 61)])
+    made_meanwhile(ctx, number)
+    outcome = issue(ctx, replace(OPTIONS, batch=10))
+    assert (outcome.created, outcome.adopted) == (59, 1)
+    searches = [each for each in box.requests() if each["method"] == "GET" and "invoices/search" in each["path"]]
+    assert 4 <= len(searches) <= 2 * 4, [each["path"] for each in box.requests()]
 
 
 def test_an_invoice_that_cannot_be_read_stops_its_own_contract_alone(prepared):

@@ -16,7 +16,6 @@ from sqlalchemy.exc import IntegrityError
 
 from ciclo.domain.states import PeriodState, Reason, ReasonKind
 from ciclo.jobs.issuing import adopt, issue, match, settle
-from ciclo.jobs.issuing.adopt import Looked
 from ciclo.ledger.repositories.periods import PeriodRepository
 from ciclo.ledger.tables import Period, reason_columns
 from simulated_billing import Billing
@@ -91,12 +90,10 @@ def overwrite_what_others_settled(patch: Patch) -> None:
 def create_without_looking(patch: Patch) -> None:
     """Trust the ledger alone."""
 
-    def blind(_ctx: Any, planned: Any, *_given: Any, **_named: Any) -> Looked:
-        return Looked(absent=list(planned))
+    def blind(_ctx: Any, planned: Any, *_given: Any) -> list[Any]:
+        return list(planned)
 
-    patch.setattr(issue, "look_for", blind)
-    patch.setattr(issue, "look_again", blind)
-    patch.setattr(adopt, "look_for", blind)
+    patch.setattr(adopt, "_take", blind)
 
 
 class MutantFoundError(BaseException):

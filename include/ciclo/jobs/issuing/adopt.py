@@ -6,10 +6,12 @@ A stamp that was lost is not repeated: the next look reads the comments, and sta
 """
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from ciclo.billimatic import ApiError, AuthenticationError
@@ -36,6 +38,12 @@ from ciclo.ledger.tables import Period
 
 log = logging.getLogger(__name__)
 
+POSTS_OF_A_LOOK = 30
+"""Invoices created for each request that looking again costs: the vendor is looked at as late as that allows."""
+
+SENT_FIRST = 8
+"""Absent periods for each connection that come first, so that the connections are busy soon."""
+
 LOOK_AT_ONCE = 5000
 """Planned periods looked for in one reading, and more only if they share a day."""
 
@@ -53,82 +61,101 @@ TO_BE_BILLED = frozenset({ReasonKind.PLANNED_AGAIN, ReasonKind.BILLED_AGAIN})
 """Said of a period for good, whatever lies beside it. A release answers no question about another invoice."""
 
 
-@dataclass(slots=True)
-class Looked:
-    """What a look found: what it adopted or parked, and the planned periods of which nothing is at the vendor."""
-
-    outcome: IssueOutcome = field(default_factory=IssueOutcome)
-    absent: list[PlannedPeriod] = field(default_factory=list)
-    """By contract."""
-    spans: dict[int, DateRange] = field(default_factory=dict)
-    """By contract, the days that were read."""
-    fingerprints: dict[int, int] = field(default_factory=dict)
-    """By contract, of what was there, if it was read at once."""
-    requests: int = 0
-    """What it cost."""
-
-
 def adopt_existing(ctx: JobContext, scope: Scope, options: IssueOptions, *, owner: str) -> IssueOutcome:
-    """Adopt what is at the vendor already for the scope's planned periods; see `look_for`. Commits."""
+    """Adopt what is at the vendor already for the scope's planned periods, and park what cannot be told. Commits."""
+    outcome = IssueOutcome()
     planned = ctx.periods.planned(scope)
     ctx.session.commit()
-    return look_for(ctx, planned, options, owner=owner).outcome
-
-
-def look_for(ctx: JobContext, planned: Sequence[PlannedPeriod], options: IssueOptions, *, owner: str) -> Looked:
-    """Read the vendor near planned periods, adopt what is theirs, park what cannot be told. Commits.
-
-    What becomes planned while it reads is not in the result: nobody has looked for that.
-    """
-    looked = Looked()
     for part in _by_days(planned):
         spans = spans_of(ctx, part)
-        reading = _read(ctx, spans)
-        absent = _take(ctx, part, spans, reading, options, owner, looked.outcome)
-        for number in {each.contract_id for each in absent}:
-            if number in looked.spans:  # read for other days, too
-                spans[number] = spans[number].span(looked.spans[number])
-                looked.fingerprints.pop(number, None)
-            else:
-                looked.fingerprints[number] = reading.fingerprint(number, without=())
-            looked.spans[number] = spans[number]
-        looked.absent += absent
-        looked.requests += reading.requests
-    looked.absent.sort(key=lambda each: (each.contract_id, each.issue_date, each.period_id))
-    return looked
+        _take(ctx, part, spans, read_near(ctx, spans, reached="adopt.looked"), options, owner, outcome)
+    return outcome
 
 
-def look_again(
-    ctx: JobContext,
-    planned: Sequence[PlannedPeriod],
-    before: Looked,
-    options: IssueOptions,
-    *,
-    owner: str,
-    made: Collection[int],
-) -> Looked:
-    """Look for what came to the vendor since an earlier look, but for the invoices that this run has `made`. Commits.
+class Absent:
+    """The planned periods of which nothing is at the vendor, batch by batch; adopts and parks the others on the way.
 
-    Only contracts of which something is different are assigned anew.
+    A contract is judged when its turn comes, and all that is left is read anew as often as `POSTS_OF_A_LOOK` allow.
+    What becomes planned meanwhile is not in it: nobody has looked for that.
+
+    Attributes:
+        outcome: what was adopted and parked by now.
     """
-    spans = {each.contract_id: before.spans[each.contract_id] for each in planned}
-    reading = _read(ctx, spans)
-    now = {number: reading.fingerprint(number, without=made) for number in spans}
-    changed = {number for number in spans if now[number] != before.fingerprints.get(number)} | reading.unread
-    looked = Looked(requests=reading.requests)
-    looked.absent = [each for each in planned if each.contract_id not in changed]
-    if changed:
-        other = [each for each in planned if each.contract_id in changed]
-        spans = {number: span for number, span in spans.items() if number in changed}
-        looked.absent += _take(ctx, other, spans, reading, options, owner, looked.outcome)
-    return looked
+
+    def __init__(self, ctx: JobContext, planned: Sequence[PlannedPeriod], options: IssueOptions, *, owner: str) -> None:
+        """Read nothing yet.
+
+        Args:
+            ctx: the run.
+            planned: what to look for.
+            options: how the run issues.
+            owner: a name that no other process uses, for the claims.
+        """
+        self.outcome = IssueOutcome()
+        self._ctx = ctx
+        self._options = options
+        self._owner = owner
+        self._parts = _by_days(planned)
+        self._unjudged: deque[list[PlannedPeriod]] = deque()
+        """Of one part, by contract."""
+        self._absent: deque[PlannedPeriod] = deque()
+        """Of the contracts that were judged last."""
+        self._spans: dict[int, DateRange] = {}
+        self._reading = Reading({})
+        self._good_for = 0
+        """Periods for which the reading is not too old yet."""
+        self._at_once = min(SENT_FIRST * options.concurrency, options.batch)
+
+    @property
+    def is_to_look(self) -> bool:
+        """Whether the vendor is read for the next batch."""
+        return self._good_for == 0 or not (self._unjudged or self._absent)
+
+    def next_batch(self) -> list[PlannedPeriod]:
+        """Return the next absent periods, at most as many as are claimed at once; none at the end. Commits."""
+        while self._unjudged or self._absent or self._begin():
+            if self._good_for == 0:
+                self._look()
+            count = min(self._at_once, self._good_for)
+            while self._unjudged and len(self._absent) < count:
+                self._judge(count - len(self._absent))
+            if self._absent:
+                batch = [self._absent.popleft() for _ in range(min(count, len(self._absent)))]
+                self._good_for -= len(batch)
+                self._at_once = self._options.batch
+                return batch
+        return []
+
+    def _begin(self) -> bool:
+        """Go on to the next days, if there are any. Commits."""
+        part = next(self._parts, None)
+        if part is None:
+            return False
+        self._spans = spans_of(self._ctx, part)
+        self._unjudged = deque(_by_contract(part))
+        self._good_for = 0
+        return True
+
+    def _look(self) -> None:
+        """Read the vendor, for all that is left. Commits."""
+        self._unjudged.extendleft(reversed(_by_contract(self._absent)))
+        self._absent.clear()
+        spans = {number: self._spans[number] for number in {each[0].contract_id for each in self._unjudged}}
+        self._reading = read_near(self._ctx, spans, reached="adopt.looked")
+        self._good_for = max(self._reading.requests * POSTS_OF_A_LOOK, self._options.batch)
+
+    def _judge(self, count: int) -> None:
+        """Judge the next contracts, with so many planned periods or more. Commits."""
+        some: list[PlannedPeriod] = []
+        while self._unjudged and len(some) < count:
+            some += self._unjudged.popleft()
+        spans = {each.contract_id: self._spans[each.contract_id] for each in some}
+        self._absent += _take(self._ctx, some, spans, self._reading, self._options, self._owner, self.outcome)
 
 
-def _read(ctx: JobContext, spans: Mapping[int, DateRange]) -> Reading:
-    """Read what is at the vendor near planned periods; nothing is changed yet."""
-    reading = read_near(ctx, spans)
-    failpoint("adopt.looked")
-    return reading
+def _by_contract(planned: Iterable[PlannedPeriod]) -> list[list[PlannedPeriod]]:
+    in_order = sorted(planned, key=lambda each: (each.contract_id, each.issue_date, each.period_id))
+    return [list(own) for _, own in groupby(in_order, key=attrgetter("contract_id"))]
 
 
 def _take(

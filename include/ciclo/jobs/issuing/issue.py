@@ -6,12 +6,11 @@ finds out what became of them. No row is sent twice on a guess.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import pairwise
 from threading import Event
 
 from ciclo.billimatic import (
@@ -27,7 +26,7 @@ from ciclo.billimatic.models import Invoice
 from ciclo.domain.states import Reason, ReasonKind
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext
-from ciclo.jobs.issuing.adopt import Looked, look_again, look_for
+from ciclo.jobs.issuing.adopt import Absent
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests, Unbillable
 from ciclo.jobs.issuing.record import Found, reason_about, record_issued
 from ciclo.jobs.issuing.settle import StillInDoubtError, settle, still_open
@@ -39,12 +38,6 @@ from ciclo.ledger.repositories import Scope
 from ciclo.ledger.repositories.periods import PlannedPeriod
 from ciclo.ledger.tables import Period
 from ciclo.locale import N_, Text
-
-POSTS_OF_A_LOOK = 30
-"""Invoices created for each request that looking again costs: the vendor is looked at as late as that allows."""
-
-SENT_FIRST = 8
-"""Invoices for each connection that are claimed and sent before the rest of a first batch is."""
 
 RECORDED_AT_ONCE = 50
 """Answers recorded and committed together: what a crash leaves to be settled, at most, beside what is under way."""
@@ -97,13 +90,13 @@ def issue_due_periods(ctx: JobContext, scope: Scope, options: IssueOptions, *, o
     outcome = IssueOutcome(waiting=hold_back(ctx, scope))
     planned = [each for each in ctx.periods.planned(scope) if each.contract_id in read]
     ctx.session.commit()
-    looked = look_for(ctx, planned, options, owner=owner)
-    outcome.add(looked.outcome)
-    _create(ctx, looked, options, owner, outcome)
+    absent = Absent(ctx, planned, options, owner=owner)
+    _create(ctx, absent, options, owner, outcome)
+    outcome.add(absent.outcome)
     return outcome
 
 
-def _create(ctx: JobContext, looked: Looked, options: IssueOptions, owner: str, outcome: IssueOutcome) -> None:
+def _create(ctx: JobContext, absent: Absent, options: IssueOptions, owner: str, outcome: IssueOutcome) -> None:
     """Claim, send and record what is absent at the vendor, batch by batch.
 
     The next batch is looked for and claimed while the last answers of the one before are under way. Nothing more is
@@ -111,41 +104,25 @@ def _create(ctx: JobContext, looked: Looked, options: IssueOptions, owner: str, 
     """
     over = Event()
     under_way: deque[Future[_Answer]] = deque()
-    made: set[int] = set()
-    sent, cost = 0, looked.requests
     with ThreadPoolExecutor(options.concurrency) as pool:
         try:
-            for some in _batches(looked.absent, options):
-                while len(under_way) > options.batch // 2:
-                    _record_next(ctx, under_way, options, outcome, made)
-                batch = some
-                if sent and sent + len(batch) > max(cost * POSTS_OF_A_LOOK, options.batch):
-                    again = look_again(ctx, batch, looked, options, owner=owner, made=made)
-                    outcome.add(again.outcome)
-                    batch, sent, cost = again.absent, 0, again.requests
+            while batch := absent.next_batch():
                 require_no_pause(ctx)  # another shard may have been asked for one meanwhile
                 requests = _written(ctx, _claim(ctx, batch, options, owner), options, outcome)
                 deadline = _deadline(ctx, requests, options)
                 under_way += [pool.submit(_send, ctx, request, deadline, over) for request in requests]
-                sent += len(requests)
+                while len(under_way) > (options.batch if absent.is_to_look else options.batch // 2):
+                    _record_next(ctx, under_way, options, outcome)
             while under_way:
-                _record_next(ctx, under_way, options, outcome, made)
+                _record_next(ctx, under_way, options, outcome)
         except ApiError:  # what is under way is recorded all the same
             over.set()
             while under_way:
                 with suppress(ApiError):
-                    _record_next(ctx, under_way, options, outcome, made)
+                    _record_next(ctx, under_way, options, outcome)
             raise
         finally:
             over.set()
-
-
-def _batches(absent: Sequence[PlannedPeriod], options: IssueOptions) -> Iterator[Sequence[PlannedPeriod]]:
-    """Yield what is claimed at once: of the first batch a few by themselves, so that the connections are busy soon."""
-    first = min(SENT_FIRST * options.concurrency, options.batch)
-    bounds = {0, first, *range(options.batch, len(absent), options.batch), len(absent)}
-    for start, end in pairwise(sorted(bound for bound in bounds if bound <= len(absent))):
-        yield absent[start:end]
 
 
 def finish_issuing(ctx: JobContext, scope: Scope, options: IssueOptions, *, owner: str) -> IssueOutcome:
@@ -217,7 +194,7 @@ def _written(
 
 
 def _record_next(
-    ctx: JobContext, under_way: "deque[Future[_Answer]]", options: IssueOptions, outcome: IssueOutcome, made: set[int]
+    ctx: JobContext, under_way: "deque[Future[_Answer]]", options: IssueOptions, outcome: IssueOutcome
 ) -> None:
     """Record the next answers, in the order in which they were asked for. Commits.
 
@@ -229,7 +206,6 @@ def _record_next(
     failpoint("issue.recording")
     ctx.session.commit()
     failpoint("issue.recorded")
-    made |= {found.invoice.id for found in batch.created}
     ctx.session.expunge_all()
     if batch.stop is not None:
         raise batch.stop

@@ -5,7 +5,7 @@ by contract where that takes fewer requests. No transaction is open while the ve
 the vendor, so that what another run has recorded meanwhile is known.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -90,9 +90,7 @@ def look_at(ctx: JobContext, periods: Sequence[Period | PlannedPeriod], *, reach
         reached: name of the failpoint that says that the vendor was read.
     """
     spans = spans_of(ctx, periods)
-    reading = read_near(ctx, spans)
-    failpoint(reached)
-    yield from looks(ctx, spans, reading)
+    yield from looks(ctx, spans, read_near(ctx, spans, reached=reached))
 
 
 def worth_sharing(ctx: JobContext, scope: Scope) -> Scope | None:
@@ -116,11 +114,10 @@ def worth_sharing(ctx: JobContext, scope: Scope) -> Scope | None:
 def looks(ctx: JobContext, spans: Mapping[int, DateRange], reading: "Reading") -> Iterator[Look]:
     """Yield whose the invoices that were read are, some hundreds of contracts at a time.
 
-    A contract of which an invoice cannot be read is left out; that is a finding.
+    A contract of which an invoice cannot be read is left out.
 
     A transaction is open while the caller has a look in hand; he commits it before he asks for the next.
     """
-    note_unread(ctx, reading.odd, [number for found in reading.invoices.values() for number in found])
     for some in in_parts(sorted(spans.keys() - reading.unread)):
         yield _assign(ctx, {number: spans[number] for number in some}, reading.invoices)
         ctx.session.expunge_all()
@@ -189,19 +186,17 @@ class Reading:
         """The contracts of which an invoice cannot be read."""
         return {odd.contract_id for odd in self.odd}
 
-    def fingerprint(self, contract_id: int, *, without: Collection[int]) -> int:
-        """Return a number that is another one where an invoice of a contract came, went or was changed.
 
-        Args:
-            contract_id: of those that were read.
-            without: invoices that do not count.
-        """
-        invoices = self.invoices[contract_id].values()
-        return hash(frozenset(RemoteInvoice.of(invoice) for invoice in invoices if invoice.id not in without))
+def read_near(ctx: JobContext, spans: Mapping[int, DateRange], *, reached: str) -> Reading:
+    """Read the invoices of the spans, by whichever search takes fewer requests; one that cannot be read is a finding.
 
+    Commits before it asks and at the end.
 
-def read_near(ctx: JobContext, spans: Mapping[int, DateRange]) -> Reading:
-    """Read the invoices of the spans, by whichever search takes fewer requests. Commits before it asks."""
+    Args:
+        ctx: the run.
+        spans: by contract, the days to read.
+        reached: name of the failpoint that says that the vendor was read.
+    """
     short = {number: span for number, span in spans.items() if span.end - span.start <= SHORT}
     long = {number: span for number, span in spans.items() if number not in short}
     reading = Reading({number: {} for number in spans})
@@ -222,6 +217,8 @@ def read_near(ctx: JobContext, spans: Mapping[int, DateRange]) -> Reading:
             for invoice in invoices:
                 if invoice.contract_id in spans:
                     reading.invoices[invoice.contract_id][invoice.id] = invoice
+    failpoint(reached)
+    note_unread(ctx, reading.odd, [number for found in reading.invoices.values() for number in found])
     return reading
 
 

@@ -44,13 +44,14 @@ def rules_before(
         contract_id = each.rule.contract_id
         known = contract_rule(each.rule, each.newest, contracts[contract_id].customer_id)
         of_contract.setdefault(contract_id, []).append((each, known))
-    return {
-        snapshot.rule.rule_id: [
-            other for other, former in rules if other is not snapshot and rule.follows(former, over_by=today)
-        ]
-        for rules in of_contract.values()
-        for snapshot, rule in rules
-    }
+    before: dict[int, list[RuleSnapshot]] = {}
+    for rules in of_contract.values():
+        ended = [(other, former) for other, former in rules if former.ends]
+        for snapshot, rule in rules:
+            before[snapshot.rule.rule_id] = [
+                other for other, former in ended if other is not snapshot and rule.follows(former, over_by=today)
+            ]
+    return before
 
 
 def side_by_side(
