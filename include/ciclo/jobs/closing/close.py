@@ -129,7 +129,7 @@ def prove_running_month(ctx: JobContext, *, today: date) -> RunningMonth:
     What is missing fails nobody: it is in the report, and in the ledger as how far the month is complete.
     """
     window = DateRange(first_of_month(add_days(today, -1)), today)
-    proof = prove_month(ctx, window)
+    proof = prove_month(ctx, window, with_pauses=False)
     _settle_never_billed(ctx, proof)
     report = _report(ctx, proof, ())
     until, before = _complete_until(report), ctx.closings.progress(window.start)

@@ -101,35 +101,43 @@ class _Ledger:
     """By invoice, its deletion that a person has taken on."""
 
 
-def prove_month(ctx: JobContext, month: DateRange, contract_ids: Sequence[int] = ()) -> MonthProof:
+def prove_month(
+    ctx: JobContext, month: DateRange, contract_ids: Sequence[int] = (), *, with_pauses: bool = True
+) -> MonthProof:
     """Compare what the rules expect in a month with what the ledger, just reconciled, knows to be at the vendor.
 
     Some contracts at a time: what is kept of a month is its lines. No change may be pending in the session.
+
+    Args:
+        ctx: the run.
+        month: the month, or the part of it that is over.
+        contract_ids: these alone; none for all.
+        with_pauses: list what fell into a pause; without, contracts that have long ended cost nothing.
     """
     periods: list[MonthLine] = []
     paused: list[MonthLine] = []
     without: list[MonthLine] = []
     deletions = ctx.findings.open_of_kind(FindingKind.DELETED_REMOTELY)
     accepted = {number: each for (_, number), each in deletions.items() if each.acknowledged_at is not None}
-    for some in _batches(ctx.closings.rules_by_contract(month, contract_ids)):
+    for some in _batches(ctx.closings.rules_by_contract(month, contract_ids, inactive=with_pauses)):
         _prove(ctx, month, some, accepted, periods=periods, paused=paused, without=without)
         ctx.session.expunge_all()
     periods.sort(key=lambda line: (line.issue_date, line.rule_id or 0))
     paused.sort(key=lambda line: (line.rule_id or 0, line.issue_date))
     without.sort(key=lambda line: (line.issue_date, line.invoice_id or 0))
-    return MonthProof(month, (*periods, *paused, *without))
+    return MonthProof(month, (*periods, *(paused if with_pauses else ()), *without))
 
 
-def _batches(rules_by_contract: Mapping[int, int]) -> Iterator[list[int]]:
+def _batches(rules_by_contract: Iterable[tuple[int, list[int]]]) -> Iterator[dict[int, list[int]]]:
     """Split contracts so that those of a batch have some hundreds of rules together."""
-    batch: list[int] = []
-    rules = 0
-    for contract_id, number in rules_by_contract.items():
-        batch.append(contract_id)
-        rules += max(1, number)
-        if rules >= ROWS_AT_ONCE:
+    batch: dict[int, list[int]] = {}
+    number = 0
+    for contract_id, rules in rules_by_contract:
+        batch[contract_id] = rules
+        number += max(1, len(rules))
+        if number >= ROWS_AT_ONCE:
             yield batch
-            batch, rules = [], 0
+            batch, number = {}, 0
     if batch:
         yield batch
 
@@ -137,7 +145,7 @@ def _batches(rules_by_contract: Mapping[int, int]) -> Iterator[list[int]]:
 def _prove(
     ctx: JobContext,
     month: DateRange,
-    contract_ids: Sequence[int],
+    rules: Mapping[int, Sequence[int]],
     accepted: Mapping[int, Finding],
     *,
     periods: list[MonthLine],
@@ -145,13 +153,12 @@ def _prove(
     without: list[MonthLine],
 ) -> None:
     """Add the lines of some contracts: of periods, of what fell into a pause, of invoices without a period."""
-    invoices = ctx.closings.invoices(month, contract_ids)
-    ledger = _read(ctx, month, contract_ids, [invoice.invoice_id for invoice in invoices], accepted)
+    invoices = ctx.closings.invoices_of_no_period(month, list(rules))
+    ledger = _read(ctx, month, list(rules), [invoice.invoice_id for invoice in invoices], accepted)
     expected: dict[tuple[int, date], ExpectedPeriod] = {}
-    rules = ctx.closings.rules(contract_ids)
-    pauses = ctx.readings.pauses({contract.contract_id for _, contract in rules})
-    snapshots = RuleSnapshots(ctx, [rule.rule_id for rule, _ in rules], kept=len(rules))
-    for snapshot in snapshots:
+    rule_ids = [each for some in rules.values() for each in some]
+    pauses = ctx.readings.pauses(rules)
+    for snapshot in RuleSnapshots(ctx, rule_ids, kept=len(rule_ids)):
         rule = snapshot.rule
         ends = [rule.gone_at.astimezone(SAO_PAULO).date()] if rule.gone_at is not None else []
         alive = month.intersection(DateRange(date.min, min(ends, default=date.max)))
@@ -166,7 +173,7 @@ def _prove(
         line = _line(known[key], expected.get(key), ledger) if key in known else _never_planned(expected[key])
         if line is not None:
             periods.append(line)
-    without += (_without_period(invoice, ledger) for invoice in invoices if invoice.period_id is None)
+    without += (_without_period(invoice, ledger) for invoice in invoices)
 
 
 def never_billed(proof: MonthProof) -> Iterator[Disagreement]:

@@ -3,24 +3,27 @@
 A month that was closed once stays the measure of later changes, until it is closed anew.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import and_, func, insert, select
-from sqlalchemy.orm import Session, defer
+from sqlalchemy import ColumnElement, CompoundSelect, exists, func, insert, or_, select, union
+from sqlalchemy.orm import Session
 
+from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind
 from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
+from ciclo.ledger.repositories.contracts import ACTIVE
 from ciclo.ledger.tables import (
     AuditEntry,
     BillingPlan,
     ClosedInvoice,
     Contract,
+    ContractState,
     Invoice,
     MonthClosing,
     MonthProgress,
@@ -28,6 +31,7 @@ from ciclo.ledger.tables import (
     PlannedInvoice,
     PriceUpdateExecution,
     Rule,
+    RuleVersion,
 )
 
 
@@ -155,52 +159,83 @@ class ClosingRepository:
 
     def periods(self, window: DateRange, contract_ids: Sequence[int]) -> list[Period]:
         """Return every period of some contracts in a window, whatever became of it."""
-        query = select(Period).where(
-            Period.organization_id == self._organization_id,
-            Period.issue_date >= window.start,
-            Period.issue_date < window.end,
-            Period.contract_id.in_(contract_ids),
-        )
+        query = select(Period).where(*self._of_window(window), Period.contract_id.in_(contract_ids))
         return list(self._session.scalars(query.order_by(Period.issue_date, Period.contract_id, Period.rule_id)))
 
     def has_periods(self, window: DateRange) -> bool:
         """Whether any period was ever planned in a window."""
-        mine = Period.organization_id == self._organization_id
-        found = select(Period.id).where(mine, Period.issue_date >= window.start, Period.issue_date < window.end)
-        return self._session.scalar(found.limit(1)) is not None
+        return self._session.scalar(select(Period.id).where(*self._of_window(window)).limit(1)) is not None
 
-    def rules_by_contract(self, window: DateRange, contract_ids: Sequence[int] = ()) -> dict[int, int]:
-        """Return how many rules each contract ever had, of those that had one or have an invoice of the window."""
-        rules = select(Rule.contract_id, func.count()).where(Rule.organization_id == self._organization_id)
-        invoices = (
-            select(Invoice.contract_id)
-            .distinct()
-            .where(
-                Invoice.organization_id == self._organization_id,
-                Invoice.planned_date >= window.start,
-                Invoice.planned_date < window.end,
-            )
-        )
-        if contract_ids:
-            rules = rules.where(Rule.contract_id.in_(contract_ids))
-            invoices = invoices.where(Invoice.contract_id.in_(contract_ids))
-        found = dict.fromkeys(self._session.scalars(invoices), 0)
-        found.update((row[0], row[1]) for row in self._session.execute(rules.group_by(Rule.contract_id)))
-        return {number: found[number] for number in sorted(found)}
+    def rules_by_contract(
+        self, window: DateRange, contract_ids: Sequence[int] = (), *, inactive: bool
+    ) -> Iterator[tuple[int, list[int]]]:
+        """Yield the contracts of which something may be in a window, by id, each with its rules that may issue in it.
 
-    def rules(self, contract_ids: Sequence[int]) -> list[tuple[Rule, Contract]]:
-        """Return every rule of contracts that was ever seen, with its contract, both without their payload.
+        Of a contract that was inactive throughout that is a period or an invoice of no period: its rules call for
+        nothing.
 
-        The payload is read where it is asked for.
+        Args:
+            window: of issue dates.
+            contract_ids: these alone; none for all.
+            inactive: yield those that were inactive throughout all the same, for what they would have called for.
         """
-        same = Contract.organization_id == Rule.organization_id, Contract.contract_id == Rule.contract_id
-        query = (
-            select(Rule, Contract)
-            .join(Contract, and_(*same))
-            .where(Rule.organization_id == self._organization_id, Rule.contract_id.in_(contract_ids))
+        for some in in_parts(self._session.scalars(self._contracts(window, contract_ids, inactive=inactive)).all()):
+            rules: dict[int, list[int]] = {contract_id: [] for contract_id in some}
+            query = select(Rule.contract_id, Rule.rule_id).where(*self._may_issue(window), Rule.contract_id.in_(some))
+            for contract_id, rule_id in self._session.execute(query.order_by(Rule.rule_id)):
+                rules[contract_id].append(rule_id)
+            yield from rules.items()
+
+    def _contracts(self, window: DateRange, contract_ids: Sequence[int], *, inactive: bool) -> CompoundSelect[Any]:
+        active = select(Contract.contract_id).where(Contract.organization_id == self._organization_id)
+        if not inactive:
+            throughout = exists().where(
+                ContractState.organization_id == Contract.organization_id,
+                ContractState.contract_id == Contract.contract_id,
+                ContractState.state != ACTIVE,
+                ContractState.from_date <= window.start,
+                or_(ContractState.to_date.is_(None), ContractState.to_date >= window.end),
+            )
+            active = active.where(~throughout)
+        periods = select(Period.contract_id).where(*self._of_window(window))
+        invoices = select(Invoice.contract_id).where(*self._of_no_period(window))
+        queries = [active, periods, invoices]
+        if contract_ids:
+            queries = [each.where(each.selected_columns[0].in_(contract_ids)) for each in queries]
+        return union(*queries).order_by(Contract.contract_id.name)
+
+    def _may_issue(self, window: DateRange) -> list[ColumnElement[bool]]:
+        """Return what holds for a rule that was there in the window, and by whose terms, new or old, it had not ended.
+
+        The terms as last read are on the rule itself; those before count for the days until the next ones came.
+        """
+        began = datetime.combine(window.start, time.min, SAO_PAULO)
+        older_terms = exists().where(
+            RuleVersion.organization_id == Rule.organization_id,
+            RuleVersion.rule_id == Rule.rule_id,
+            RuleVersion.effective_from > window.start,
         )
-        query = query.options(defer(Rule.payload), defer(Contract.payload))
-        return [(row[0], row[1]) for row in self._session.execute(query.order_by(Rule.rule_id))]
+        return [
+            Rule.organization_id == self._organization_id,
+            or_(Rule.gone_at.is_(None), Rule.gone_at >= began),
+            or_(Rule.end_date.is_(None), Rule.end_date >= window.start, older_terms),
+        ]
+
+    def _of_window(self, window: DateRange) -> list[ColumnElement[bool]]:
+        return [
+            Period.organization_id == self._organization_id,
+            Period.issue_date >= window.start,
+            Period.issue_date < window.end,
+        ]
+
+    def _of_no_period(self, window: DateRange) -> list[ColumnElement[bool]]:
+        return [
+            Invoice.organization_id == self._organization_id,
+            Invoice.period_id.is_(None),
+            Invoice.planned_date >= window.start,
+            Invoice.planned_date < window.end,
+            Invoice.gone_at.is_(None),
+        ]
 
     def given_up_by(self, period_ids: Iterable[int]) -> dict[int, Reason]:
         """Return the cancelled periods of some that a person gave up: by hand, or by the policy of a backfill."""
@@ -230,15 +265,9 @@ class ClosingRepository:
                 found[row.subject_id] = row.reason or Reason(ReasonKind.GIVEN_UP_BY_HAND)
         return found
 
-    def invoices(self, window: DateRange, contract_ids: Sequence[int]) -> list[Invoice]:
-        """Return contracts' invoices planned for a day of the window that are at the vendor, billed late or not."""
-        query = select(Invoice).where(
-            Invoice.organization_id == self._organization_id,
-            Invoice.planned_date >= window.start,
-            Invoice.planned_date < window.end,
-            Invoice.gone_at.is_(None),
-            Invoice.contract_id.in_(contract_ids),
-        )
+    def invoices_of_no_period(self, window: DateRange, contract_ids: Sequence[int]) -> list[Invoice]:
+        """Return contracts' invoices that are at the vendor, planned for a day of the window, and of no period."""
+        query = select(Invoice).where(*self._of_no_period(window), Invoice.contract_id.in_(contract_ids))
         return list(self._session.scalars(query.order_by(Invoice.planned_date, Invoice.invoice_id)))
 
     def price_updates(self, window: DateRange, contract_ids: Sequence[int] = ()) -> list[PriceUpdateExecution]:
