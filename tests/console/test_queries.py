@@ -36,7 +36,7 @@ def every_page(listing, session, size, **order):
 @pytest.mark.parametrize("sort", ["", *periods.SORTS])
 @pytest.mark.parametrize("descending", [False, True])
 def test_pages_of_periods_neither_share_nor_lose_a_row(year, sort, descending):
-    listing = periods.period_listing(ORGANIZATION, periods.PeriodFilter())
+    listing = periods.period_listing(year, ORGANIZATION, periods.PeriodFilter())
 
     paged = every_page(listing, year, 37, sort=sort, descending=descending)
 
@@ -117,7 +117,7 @@ def test_what_waits_for_a_person_is_counted_once(year):
 
 
 def test_the_queue_holds_what_is_parked_and_in_doubt(year):
-    rows = attention.stopped_periods(ORGANIZATION).page(year, PageRequest()).rows
+    rows = attention.stopped_periods(year, ORGANIZATION).page(year, PageRequest()).rows
 
     assert {row.id for row in rows} == {PARKED, IN_DOUBT}
 
@@ -132,7 +132,7 @@ def test_the_queue_holds_what_is_parked_and_in_doubt(year):
     ],
 )
 def test_filters_of_periods(year, wanted, ids):
-    rows = periods.period_listing(ORGANIZATION, wanted).page(year, PageRequest(size=200)).rows
+    rows = periods.period_listing(year, ORGANIZATION, wanted).page(year, PageRequest(size=200)).rows
 
     assert ids is None or {row.id for row in rows} == ids
 
@@ -182,7 +182,7 @@ def test_another_organization_sees_nothing(year):
     assert periods.period_page(year, 1, PARKED) is None
     assert contracts.contract_page(year, 1, 100) is None
     assert search(year, 1, "padaria") == ()
-    assert periods.period_listing(1, periods.PeriodFilter()).page(year, PageRequest()).total == 0
+    assert periods.period_listing(year, 1, periods.PeriodFilter()).page(year, PageRequest()).total == 0
 
 
 def test_measures_count_every_period(year):

@@ -76,7 +76,7 @@ class Queue:
     listing: Listing[Any]
     columns: tuple[Column, ...]
     what: str
-    kinds: Callable[[Session], tuple[KindCount, ...]]
+    kinds: Callable[[], tuple[KindCount, ...]]
     """How many there are of each kind, whatever else the list is narrowed to."""
 
 
@@ -85,14 +85,14 @@ def show_attention(
     view: ViewDep, request: PageDep, query: Annotated[AttentionQuery, Depends()], as_file: AsFile
 ) -> Response:
     """Show one of the three queues, as a page or as a file."""
-    queue = _QUEUES[query.show](view.organization_id, query)
+    queue = _QUEUES[query.show](view.session, view.organization_id, query)
     if as_file:
         return csv_response(f"attention-{query.show}", queue.columns, queue.listing.every(view.session, request))
     filters = {field.name: getattr(query, field.name) for field in fields(query)}
     filters["seen"] = query.seen if query.seen != "open" else None
     rows = table(view, queue.listing.page(view.session, request), "/attention", queue.what, filters)
     shown: dict[str, Any] = {"table": rows, "filters": filters, "show": query.show, "seen": query.seen}
-    return render(view, "attention.html", tab="attention", kinds=queue.kinds(view.session), **shown)
+    return render(view, "attention.html", tab="attention", kinds=queue.kinds(), **shown)
 
 
 @router.get("/findings/{finding_id}")
@@ -105,28 +105,28 @@ def show_finding(view: ViewDep, finding_id: RowId) -> HTMLResponse:
     return render(view, template, tab="attention", found=found, outcome=None)
 
 
-def _periods(organization_id: int, query: AttentionQuery) -> Queue:
+def _periods(session: Session, organization_id: int, query: AttentionQuery) -> Queue:
     state = query.state.value if query.state else None
-    listing = stopped_periods(organization_id, state=state, kind=query.kind, text=query.q.strip())
-    return Queue(listing, PERIOD_COLUMNS, "period", lambda session: stopped_periods_by_kind(session, organization_id))
+    listing = stopped_periods(session, organization_id, state=state, kind=query.kind, text=query.q.strip())
+    return Queue(listing, PERIOD_COLUMNS, "period", lambda: stopped_periods_by_kind(session, organization_id))
 
 
-def _findings(organization_id: int, query: AttentionQuery) -> Queue:
+def _findings(session: Session, organization_id: int, query: AttentionQuery) -> Queue:
     every = _FINDINGS[query.seen]
     wanted = replace(every, kind=query.kind, contract_id=query.contract, text=query.q.strip())
     listing = finding_listing(organization_id, wanted)
-    return Queue(listing, FINDING_COLUMNS, "finding", lambda session: findings_by_kind(session, organization_id, every))
+    return Queue(listing, FINDING_COLUMNS, "finding", lambda: findings_by_kind(session, organization_id, every))
 
 
-def _updates(organization_id: int, query: AttentionQuery) -> Queue:
+def _updates(session: Session, organization_id: int, query: AttentionQuery) -> Queue:
     wanted = UpdateFilter(
         states=UPDATE_NEEDS_A_PERSON, contract_id=query.contract, reason_kind=query.kind, text=query.q.strip()
     )
     listing = execution_listing(organization_id, wanted)
-    return Queue(listing, EXECUTED, "price update", lambda session: stopped_updates_by_kind(session, organization_id))
+    return Queue(listing, EXECUTED, "price update", lambda: stopped_updates_by_kind(session, organization_id))
 
 
-_QUEUES: dict[str, Callable[[int, AttentionQuery], Queue]] = {
+_QUEUES: dict[str, Callable[[Session, int, AttentionQuery], Queue]] = {
     "periods": _periods,
     "findings": _findings,
     "updates": _updates,

@@ -61,7 +61,7 @@ def show_contract(view: ViewDep, request: PageDep, contract_id: RowId) -> HTMLRe
     found = contract_page(view.session, view.organization_id, contract_id)
     if found is None:
         raise NoSuchRow("contract", contract_id)
-    listing = period_listing(view.organization_id, PeriodFilter(contract_id=contract_id))
+    listing = period_listing(view.session, view.organization_id, PeriodFilter(contract_id=contract_id))
     periods = table(view, listing.page(view.session, request), f"/contracts/{contract_id}", "period", exports=False)
     return render(view, "contract.html", tab="contracts", found=found, table=periods)
 
@@ -72,7 +72,7 @@ def show_rule(view: ViewDep, request: PageDep, rule_id: RowId) -> HTMLResponse:
     found = rule_page(view.session, view.organization_id, rule_id)
     if found is None:
         raise NoSuchRow("rule", rule_id)
-    listing = period_listing(view.organization_id, PeriodFilter(rule_id=rule_id))
+    listing = period_listing(view.session, view.organization_id, PeriodFilter(rule_id=rule_id))
     return render(
         view,
         "rule.html",

@@ -105,7 +105,7 @@ def list_periods(view: ViewDep, request: PageDep, query: QueryDep, as_file: AsFi
     wanted = PeriodFilter(
         query.window, query.contract, query.rule, query.states, query.index, query.q.strip(), nfse=query.nfse
     )
-    listing = period_listing(view.organization_id, wanted)
+    listing = period_listing(view.session, view.organization_id, wanted)
     if as_file:
         return csv_response("periods", COLUMNS, listing.every(view.session, request))
     filters = query.shown()

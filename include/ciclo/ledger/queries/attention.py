@@ -101,11 +101,12 @@ _OF_CONTRACT = and_(Contract.organization_id == Finding.organization_id, Contrac
 
 
 def stopped_periods(
-    organization_id: int, *, state: str | None = None, kind: str = "", text: str = ""
+    session: Session, organization_id: int, *, state: str | None = None, kind: str = "", text: str = ""
 ) -> Listing[PeriodRow]:
     """Return the periods that wait for a person, oldest issue date first."""
     states = (state,) if state in NEEDS_A_PERSON else NEEDS_A_PERSON
-    return period_listing(organization_id, PeriodFilter(states=states, reason_kind=kind, text=text), oldest_first=True)
+    wanted = PeriodFilter(states=states, reason_kind=kind, text=text)
+    return period_listing(session, organization_id, wanted, oldest_first=True)
 
 
 def stopped_periods_by_kind(session: Session, organization_id: int) -> tuple[KindCount, ...]:

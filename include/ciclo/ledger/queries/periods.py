@@ -6,15 +6,17 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, or_, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import first_of_month
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import SETTLED, Reason, ReasonKind
+from ciclo.ledger.database import among
 from ciclo.ledger.queries.adjustments import AdjustmentRow, adjustments_of_period
 from ciclo.ledger.queries.nfses import NfseFilter, NfseSeen, invoices_with_nfse, nfses_of
 from ciclo.ledger.queries.paging import Listing, Page, PageRequest, Query, among_few, contains, counted, not_at_rest
+from ciclo.ledger.queries.search import few_called
 from ciclo.ledger.queries.trail import TrailEntry, trail_of
 from ciclo.ledger.tables import AuditEntry, Contract, Invoice, NotItsOwn, Period, Receivable, Rule, ScheduledUpdate
 
@@ -145,9 +147,13 @@ def named(query: Query) -> Query:
     ).outerjoin(Rule, and_(Rule.organization_id == Period.organization_id, Rule.rule_id == Period.rule_id))
 
 
-def period_listing(organization_id: int, wanted: PeriodFilter, *, oldest_first: bool = False) -> Listing[PeriodRow]:
+def period_listing(
+    session: Session, organization_id: int, wanted: PeriodFilter, *, oldest_first: bool = False
+) -> Listing[PeriodRow]:
     """Return the organization's periods that match, as a list to page or export."""
     conditions = _conditions(organization_id, wanted)
+    if wanted.text:
+        conditions.append(_is_called(session, organization_id, wanted.text, Period))
     lean = select(Period.id).where(*conditions)
 
     def narrow(order: Sequence[ColumnElement[Any]], limit: int, offset: int) -> ColumnElement[bool]:
@@ -237,24 +243,28 @@ def _conditions(organization_id: int, wanted: PeriodFilter) -> list[Any]:
         conditions.append(Period.invoice_id.in_(invoices_with_nfse(organization_id, wanted.nfse)))
     if wanted.price_index:
         conditions.append(Period.rule_id.in_(rules_with_index(organization_id, wanted.price_index)))
-    if wanted.text:
-        found = rules_called(organization_id, wanted.text)
-        conditions.append(
-            or_(Period.contract_id.in_(contracts_called(organization_id, wanted.text)), Period.rule_id.in_(found))
-        )
     return conditions
 
 
-def contracts_called(organization_id: int, text: str) -> Select[int]:
-    """Select the contracts whose name contains a text."""
-    return select(Contract.contract_id).where(
-        Contract.organization_id == organization_id, contains(Contract.name, text)
-    )
+def _is_called(session: Session, organization_id: int, text: str, of: type[Period | Rule]) -> ColumnElement[bool]:
+    """Condition on a row's contract and rule: the name of one of them contains a text.
 
-
-def rules_called(organization_id: int, text: str) -> Select[int]:
-    """Select the rules whose title contains a text."""
-    return select(Rule.rule_id).where(Rule.organization_id == organization_id, contains(Rule.title, text))
+    Rows of few contracts or rules are looked up by their numbers; otherwise every row is asked for its own.
+    """
+    conditions: list[ColumnElement[bool]] = []
+    for column, key, name in (
+        (of.contract_id, Contract.contract_id, Contract.name),
+        (of.rule_id, Rule.rule_id, Rule.title),
+    ):
+        few = few_called(session, organization_id, key, name, text)
+        if few is not None:
+            conditions.append(among(column, few) if few else false())
+        elif column is key:
+            conditions.append(contains(name, text))
+        else:
+            mine = key.class_.organization_id == organization_id
+            conditions.append(column.in_(select(key).where(mine, contains(name, text))))
+    return or_(*conditions)
 
 
 def rules_with_index(organization_id: int, price_index: str) -> Select[int]:
@@ -355,14 +365,16 @@ class GridRow:
 def grid(
     session: Session, organization_id: int, wanted: GridFilter, request: PageRequest
 ) -> tuple[Page[GridRule], tuple[GridRow, ...]]:
-    """Read one page of rules and all their periods in the window: three statements."""
-    page = _listing(organization_id, wanted).page(session, request)
+    """Read one page of rules and all their periods in the window: three statements, two more for a text."""
+    page = _listing(session, organization_id, wanted).page(session, request)
     cells = _cells(session, organization_id, [rule.rule_id for rule in page.rows], wanted.window)
     return page, tuple(GridRow(rule, cells.get(rule.rule_id, {})) for rule in page.rows)
 
 
-def _listing(organization_id: int, wanted: GridFilter) -> Listing[GridRule]:
+def _listing(session: Session, organization_id: int, wanted: GridFilter) -> Listing[GridRule]:
     conditions = _grid_conditions(organization_id, wanted)
+    if wanted.text:
+        conditions.append(_is_called(session, organization_id, wanted.text, Rule))
     rows = (
         select(Rule.rule_id, Rule.title, Rule.contract_id, Contract.name)
         .outerjoin(
@@ -388,9 +400,6 @@ def _grid_conditions(organization_id: int, wanted: GridFilter) -> list[Any]:
         conditions.append(Rule.contract_id == wanted.contract_id)
     if wanted.price_index:
         conditions.append(Rule.rule_id.in_(rules_with_index(organization_id, wanted.price_index)))
-    if wanted.text:
-        of_contracts = Rule.contract_id.in_(contracts_called(organization_id, wanted.text))
-        conditions.append(or_(of_contracts, contains(Rule.title, wanted.text)))
     if wanted.states:
         in_state = select(Period.rule_id).where(
             Period.organization_id == organization_id,

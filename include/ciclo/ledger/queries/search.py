@@ -1,14 +1,15 @@
 """Finding one's way: the organizations of the ledger, and contracts, rules, periods and invoices by what is typed."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import CTE, and_, func, select, text
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.queries.paging import by_text, contains
-from ciclo.ledger.queries.periods import rules_called
+from ciclo.ledger.queries.paging import by_text, contains, found_in
 from ciclo.ledger.tables import Contract, Invoice, Organization, Period, Rule
 from ciclo.locale import _
 
@@ -40,6 +41,12 @@ def newest_issue_date(session: Session, organization_id: int, up_to: date) -> da
 
 
 MOST = 20
+FEW = 20_000
+"""Contracts or rules that are looked up by their numbers; where a text finds more, all are asked for it."""
+ASKED = 1_000
+"""Names, whichever, that say whether many have a text."""
+WALKED = 5_000
+"""Names, in their order, among which the first are looked for that contain a text that many do."""
 LARGEST_ID = 2**63 - 1
 
 
@@ -91,19 +98,77 @@ def _by_id(session: Session, organization_id: int, number: int) -> tuple[Hit, ..
 
 
 def _by_text(session: Session, organization_id: int, wanted: str) -> tuple[Hit, ...]:
-    contracts = (
-        select(Contract.contract_id, Contract.name)
-        .where(Contract.organization_id == organization_id, contains(Contract.name, wanted))
-        .order_by(*by_text(Contract.name), Contract.contract_id)
-        .limit(MOST)
-    )
-    in_order = Rule.title, Rule.rule_id
-    first = rules_called(organization_id, wanted).order_by(*in_order).limit(MOST)
-    rules = _rules(organization_id).where(Rule.rule_id.in_(first)).order_by(*in_order)
+    contracts = _first_called(session, organization_id, Contract.contract_id, Contract.name, wanted)
+    rules = _first_called(session, organization_id, Rule.rule_id, Rule.title, wanted)
+    named = select(Contract.contract_id, Contract.name).where(Contract.organization_id == organization_id)
+    named = named.where(Contract.contract_id.in_(contracts)).order_by(Contract.name, Contract.contract_id)
+    titled = _rules(organization_id).where(Rule.rule_id.in_(rules)).order_by(Rule.title, Rule.rule_id)
     return (
-        *(Hit("contract", *row) for row in session.execute(contracts)),
-        *(Hit("rule", *row) for row in session.execute(rules)),
+        *(Hit("contract", *row) for row in session.execute(named)),
+        *(Hit("rule", *row) for row in session.execute(titled)),
     )
+
+
+def _first_called(session: Session, organization_id: int, key: Any, name: Any, wanted: str) -> Sequence[int]:
+    """Return the keys of the first `MOST` by their names that contain a text.
+
+    Where many do, they are probably among the first of all; if not, those that contain the text are sorted.
+    """
+    if _are_many(session, organization_id, key, name, wanted):
+        names = select(key.label("key"), name.label("name"), by_text(name)[0].label("letters"))
+        names = names.where(key.class_.organization_id == organization_id).order_by(*by_text(name), key).limit(WALKED)
+        columns = names.subquery().c
+        first = select(columns.key).where(contains(columns.name, wanted))
+        found = session.scalars(first.order_by(columns.letters, columns.name, columns.key).limit(MOST)).all()
+        if len(found) == MOST:
+            return found
+    called = _called(organization_id, key, name, wanted)
+    with _by_parts_alone(session):
+        return session.scalars(select(called.c.key).order_by(called.c.name, called.c.key).limit(MOST)).all()
+
+
+def few_called(session: Session, organization_id: int, key: Any, name: Any, wanted: str) -> Sequence[int] | None:
+    """Return the keys of those whose name contains a text; None if they are many."""
+    if _are_many(session, organization_id, key, name, wanted):
+        return None
+    called = _called(organization_id, key, name, wanted)
+    with _by_parts_alone(session):
+        found = session.scalars(select(called.c.key).limit(FEW + 1)).all()
+    return found if len(found) <= FEW else None
+
+
+def _are_many(session: Session, organization_id: int, key: Any, name: Any, wanted: str) -> bool:
+    """Whether one in twenty of some names contains a text: to look them up by an index would take longest."""
+    if not _has_parts(session):
+        return False
+    some = select(name.label("name")).where(key.class_.organization_id == organization_id).limit(ASKED).subquery()
+    found = session.scalar(select(func.count()).where(contains(some.c.name, wanted)))
+    return (found or 0) > ASKED // 20
+
+
+@contextmanager
+def _by_parts_alone(session: Session) -> Iterator[None]:
+    """Let PostgreSQL take no row for itself: it would ask each again for its parts, longer than for the text."""
+    if not _has_parts(session):
+        yield
+        return
+    with session.begin_nested() as settings:
+        for setting in ("enable_seqscan = off", "enable_indexscan = off", "work_mem = '64MB'"):
+            session.execute(text(f"SET LOCAL {setting}"))
+        yield
+        settings.rollback()
+
+
+def _has_parts(session: Session) -> bool:
+    """Whether the ledger has an index of the parts of names."""
+    return session.get_bind().dialect.name == "postgresql"
+
+
+def _called(organization_id: int, key: Any, name: Any, wanted: str) -> CTE:
+    """Select those whose name contains a text by themselves: how many are wanted of them changes no plan."""
+    query = select(key.label("key"), name.label("name"))
+    mine = key.class_.organization_id == organization_id
+    return query.where(mine, found_in(name, wanted)).cte("called").prefix_with("MATERIALIZED")
 
 
 def _rules(organization_id: int) -> Any:

@@ -41,6 +41,7 @@ class Contract(Base):
     __table_args__ = (  # the console's search box
         Index("ix_contracts_by_name", "organization_id", text("substr(name, 1, 200)")).ddl_if("postgresql"),
         Index(None, "organization_id", "name").ddl_if("sqlite"),
+        Index("ix_contracts_pieces", text("pieces(name, 1)"), postgresql_using="gin").ddl_if("postgresql"),
     )
 
     organization_id: Mapped[int] = mapped_column(primary_key=True)
@@ -97,7 +98,11 @@ class Rule(Base):
     """An invoice rule, as last seen."""
 
     __tablename__ = "rules"
-    __table_args__ = (Index(None, "organization_id", "contract_id"),)  # the rules of a contract
+    __table_args__ = (
+        Index(None, "organization_id", "contract_id"),  # the rules of a contract
+        Index("ix_rules_by_title", "organization_id", text("substr(title, 1, 200)")).ddl_if("postgresql"),
+        Index("ix_rules_pieces", text("pieces(title, 1)"), postgresql_using="gin").ddl_if("postgresql"),
+    )
 
     organization_id: Mapped[int] = mapped_column(primary_key=True)
     rule_id: Mapped[int] = mapped_column(primary_key=True)
