@@ -42,23 +42,23 @@ class _Page(Generic[Model]):
         return {*map(_key, self.rows), *map(_key, self.rows.odd), *self.rows.known}
 
 
-class _ReadAhead(Generic[Model]):
-    """Reads the pages of a search, where there are many some ahead of their use."""
+class _AskedAhead:
+    """Asks for the pages of a search, where there are many for some ahead of their use."""
 
-    def __init__(self, read: Callable[[int], _Page[Model]], at_once: int) -> None:
-        self._read = read
+    def __init__(self, ask: Callable[[int], Reply], at_once: int) -> None:
+        self._ask = ask
         self._at_once = at_once
         self._pool: ThreadPoolExecutor | None = None
-        self._asked: dict[int, Future[_Page[Model]]] = {}
+        self._asked: dict[int, Future[Reply]] = {}
 
-    def page(self, number: int, total: int) -> _Page[Model]:
-        """Return a page, of a search that is thought to have `total`; none after those is read ahead."""
+    def reply(self, number: int, total: int) -> Reply:
+        """Return the answer for a page of a search that is thought to have `total`; beyond it none is asked ahead."""
         if total > _FEW_PAGES and self._at_once > 1:
             self._pool = self._pool or ThreadPoolExecutor(self._at_once)
             for each in range(number, min(number + self._at_once, total + 1)):
                 if each not in self._asked:
-                    self._asked[each] = self._pool.submit(self._read, each)
-        return self._asked.pop(number).result() if number in self._asked else self._read(number)
+                    self._asked[each] = self._pool.submit(self._ask, each)
+        return self._asked.pop(number).result() if number in self._asked else self._ask(number)
 
     def close(self) -> None:
         """Read no more."""
@@ -116,14 +116,14 @@ class Search(Iterator[Model]):
         before: set[Any] | None = None
         for reading in range(_READINGS):
             known, number, total, repeated, jumped, shrunk = len(self._seen), 0, 0, False, False, False
-            ahead = _ReadAhead(self._page, 1 if reading else self._exchange.max_connections)
+            ahead = _AskedAhead(self._ask, 1 if reading else self._exchange.max_connections)
             totals: set[int] = set()
             met: set[Any] = set()
             on_the_last: set[Any] = set()
             with closing(ahead):
                 while True:
                     number += 1
-                    page = self._whole_page(number, ahead.page(number, total))
+                    page = self._whole_page(number, ahead.reply(number, total))
                     keys, shrunk, total = page.keys(), shrunk or page.total < total, page.total
                     totals.add(total)
                     repeated, jumped = repeated or bool(keys & met), jumped or bool(keys & (met - on_the_last))
@@ -152,12 +152,12 @@ class Search(Iterator[Model]):
         # a server that does not know the filter answers everybody's
         return self._contract_id is None or getattr(row, "contract_id", None) == self._contract_id
 
-    def _whole_page(self, number: int, page: _Page[Model]) -> _Page[Model]:
+    def _whole_page(self, number: int, reply: Reply) -> _Page[Model]:
         """Return a page, read again until it is certain to be whole; an empty one ends the search."""
         seen: set[Any] | None = None
         for reading in range(_READINGS):
             self.requests += 1
-            page = self._page(number) if reading else page
+            page = self._page(number, self._ask(number) if reading else reply)
             if page.full or (number > max(page.total, 1) and not page.keys()):
                 return page
             last = number >= page.total
@@ -168,8 +168,10 @@ class Search(Iterator[Model]):
             Text(N_("page {number} came back with a different part of its rows each time"), number=number)
         )
 
-    def _page(self, number: int) -> _Page[Model]:
-        reply = self._exchange.read(self._path, {**self._params, "page": str(number)})
+    def _ask(self, number: int) -> Reply:
+        return self._exchange.read(self._path, {**self._params, "page": str(number)})
+
+    def _page(self, number: int, reply: Reply) -> _Page[Model]:
         rows = read_several(self._model, reply, known=self._seen)
         if _count(reply, "page") != number:
             text = N_("page {number} was asked for, page {came} came")
