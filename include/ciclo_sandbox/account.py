@@ -143,6 +143,8 @@ class Account:
         self.clock = Clock(today)
         self.sequences = Sequences({}, self._persist_sequences)
         self.events: list[Json] = []
+        self.quiet_since: tuple[date, int] | None = None
+        """The day whose machinery has nothing more to do, as long as no more is `written`."""
         self._restore()
 
     @contextmanager
@@ -157,6 +159,10 @@ class Account:
             self.sequences.return_to(mark)
             self._forget()
             raise
+
+    def written(self) -> int:
+        """Return how many rows were written since the database was opened."""
+        return int(self.connection.execute(select(func.total_changes())).scalar_one())
 
     def contract(self, number: int) -> Json:
         """Return a contract to look at.
@@ -270,7 +276,7 @@ class Account:
         self.remember("sequences", reserved)
 
     def _forget(self) -> None:
-        self.events = []
+        self.events, self.quiet_since = [], None
         mine = (self.organizations, self.companies, self.people, self.service_items, self.contracts, self.invoices)
         for documents in mine:
             documents.forget()

@@ -155,10 +155,14 @@ def move(account: Account, today: date, at: time | None = None) -> None:
     """Set the date and the time of day (the wall's, if none) and let happen what has come due.
 
     The machinery runs once for each day, from the one after its last run on; readjustments of days that it never saw
-    are not made up for (as recorded: an execution date in the past stays in the past).
+    are not made up for (as recorded: an execution date in the past stays in the past). Later on a day on which nothing
+    came due, only what was written since can have come due.
     """
     clock = account.clock
-    ran = min(clock.machinery_ran, today)
+    if account.quiet_since == (today, account.written()):
+        clock.time = at
+        return
+    ran, written = min(clock.machinery_ran, today), account.written()
     agenda = _agenda(account, ran, today)
     for day in _busy_days(account, ran, today, agenda):
         clock.today, clock.time = day, OWN_MACHINERY
@@ -168,8 +172,10 @@ def move(account: Account, today: date, at: time | None = None) -> None:
     _issue_nfses(account, today)
     _mark_overdue(account, today)
     clock.time = at
+    was_quiet = account.written() == written
     account.remember("today", today.isoformat())
     account.remember("machinery_ran", today.isoformat())
+    account.quiet_since = (today, account.written()) if was_quiet else None
 
 
 def _agenda(account: Account, ran: date, today: date) -> dict[date, list[int]]:

@@ -107,6 +107,25 @@ def test_one_leap_of_the_clock_ends_where_many_steps_end(sandbox):
     assert played([date(2019, 1, 31)]) == played([date(2018, 12, day) for day in range(1, 32)] + [date(2019, 1, 31)])
 
 
+def test_what_is_written_on_a_day_on_which_nothing_came_due_comes_due_that_day(sandbox):
+    account = account_with(sandbox)
+    for at in ("00:05", "03:00"):
+        account.set_clock(date(2018, 12, 15), at)
+    invoice = create(account, issue_date="2018-12-15")
+    account.set_clock(date(2018, 12, 15), "04:30")
+    assert shown(account, invoice)["state"] == "to_receive"
+
+
+def test_a_day_is_quiet_only_once_what_came_due_has_brought_nothing_more_with_it(sandbox):
+    account = account_with(sandbox, wait_while_overdue=True, payments=[{"share": 1.0, "days_after_due": 0}])
+    invoice = create(account, issue_date="2018-12-15")
+    for at in ("00:05", "03:00", "04:30"):
+        account.set_clock(date(2018, 12, 15), at)
+        assert shown(account, invoice)["state"] == "to_receive"
+    account.set_clock(date(2018, 12, 20), "00:05")
+    assert shown(account, invoice)["receivables"][0]["state"] == "received"
+
+
 def test_money_without_a_charge_does_not_arrive(sandbox):
     account = account_with(sandbox, payments=[{"share": 1.0}], charge_errors=1.0, finance_errors=1.0)
     invoice = create(account)
