@@ -219,6 +219,20 @@ def test_a_skipped_period_is_given_up_by_the_person_and_planned_again_when_that_
     assert list(totals(box)) == ["2025-01", "2025-02", "2025-03"]
 
 
+def test_what_is_parked_after_its_skip_came_is_given_up_though_nothing_else_is_due(sandbox, lite_job):
+    _, ctx = prepared(sandbox, lite_job, rule())
+    add(ctx, adjust(_K.DISCOUNT, percent="100"))
+    bill(ctx)
+    parked = period(ctx)
+    parked.state = PeriodState.IN_DOUBT
+    ctx.session.commit()
+    add(ctx, NewAdjustment(kind=_K.SKIP, contract_id=10, from_date=date(2025, 1, 1), note="obra"))
+    period(ctx).state = PeriodState.PARKED
+    ctx.session.commit()
+    bill(ctx)
+    assert (period(ctx).state, period(ctx).cancelled_by) == (PeriodState.CANCELLED, "ana")
+
+
 def test_a_contract_is_paused_by_dates_and_resumed(sandbox, job):
     box, ctx = prepared(sandbox, job, rule(1), rule(2))
     pause = NewAdjustment(kind=_K.SKIP, contract_id=10, from_date=date(2025, 2, 1), note="obra")

@@ -53,6 +53,17 @@ def test_a_quarter_is_three_invoices_with_their_reference(sandbox, job):
     assert [(r["due_date"], r["value"]) for r in first["receivables"]] == [("01/02/2025", "100.0")]
 
 
+def test_where_nothing_is_due_the_vendor_is_asked_nothing(sandbox, lite_job, clock):
+    box = sandbox(company(rule()))
+    ctx = lite_job(box)
+    prepare(ctx)
+    issue(ctx)
+    clock.advance(days=1)
+    box.clear_requests()
+    assert set(issue(ctx).counts().values()) == {0}
+    assert box.requests() == []
+
+
 def test_issuing_again_creates_nothing(sandbox, job):
     box = sandbox(company(rule(1), rule(2, 11)))
     ctx = job(box)

@@ -79,12 +79,16 @@ def issue_due_periods(ctx: JobContext, scope: Scope, options: IssueOptions, *, o
     """
     options.require_lease(ctx.api)
     due = ctx.periods.open_contracts(scope)
+    if not due:  # as on most days; what is parked may be given up all the same
+        skip_periods(ctx.session, ctx.organization_id, ctx.actor, scope, at=ctx.clock())
+        ctx.session.commit()
+        return IssueOutcome()
     ctx.session.commit()
     if scope.plan_id is None:
         read = set(read_due(ctx, due, today=ctx.today).read)
     else:  # a person approved these days: what was read is not planned anew, which would take them back
         read_contract_list(ctx, not_older_than=CURRENT)
-        billable = ctx.contracts.billable(contract_ids=due) if due else []
+        billable = ctx.contracts.billable(contract_ids=due)
         ctx.session.commit()
         read = set(read_contracts(ctx, billable, seen_on=ctx.today, not_older_than=CURRENT).read)
     outcome = IssueOutcome(waiting=hold_back(ctx, scope))

@@ -174,9 +174,11 @@ def read_due(ctx: JobContext, contract_ids: list[int], *, today: date, not_older
         What was read, and which contracts could not be.
     """
     read_contract_list(ctx, not_older_than=not_older_than)
-    billable = set(ctx.contracts.billable(contract_ids=contract_ids)) if contract_ids else set()
-    ctx.session.commit()
     readings = Readings()
+    if not contract_ids:
+        return readings
+    billable = set(ctx.contracts.billable(contract_ids=contract_ids))
+    ctx.session.commit()
     wanted = [contract_id for contract_id in contract_ids if contract_id in billable]
     for batch in read_in_batches(ctx, wanted, seen_on=today, not_older_than=not_older_than):
         readings.add(batch)
