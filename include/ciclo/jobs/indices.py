@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -96,8 +97,7 @@ def load_shipped(session: Session, *, at: datetime) -> int:
     Needs no network: with nothing but these, updates whose months are shipped apply.
     """
     repository = IndexValueRepository(session)
-    spans = {index: (min(series), max(series)) for index, series in shipped_series().items()}
-    if repository.count_months(spans) == {index: len(months_between(*span)) for index, span in spans.items()}:
+    if repository.count_months(_shipped_spans()) == _shipped_months():
         session.commit()
         return 0  # as on every day but the first
     known = repository.months()
@@ -109,6 +109,16 @@ def load_shipped(session: Session, *, at: datetime) -> int:
     added = repository.add(rows)
     session.commit()
     return added
+
+
+@cache
+def _shipped_spans() -> Mapping[str, tuple[date, date]]:
+    return {index: (min(series), max(series)) for index, series in shipped_series().items()}
+
+
+@cache
+def _shipped_months() -> Mapping[str, int]:
+    return {index: len(months_between(*span)) for index, span in _shipped_spans().items()}
 
 
 def sync_index(session: Session, sgs: SgsClient, index: PriceIndex, *, through: date, at: datetime) -> IndexSync:

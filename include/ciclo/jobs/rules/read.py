@@ -100,12 +100,13 @@ def read_contract_list(ctx: JobContext, *, not_older_than: timedelta = ANEW) -> 
         ctx.session.commit()
         return billable
     active = set(ctx.contracts.billable())
-    believed = _disappearance_believed(ctx, "organization", ctx.organization_id)
     ctx.session.commit()
     listed, odd = _listed(ctx)
-    if _too_many(active - listed.keys(), active) and not believed:
-        listed, odd = _listed(ctx)  # a wrong answer is not given twice
-        if _too_many(active - listed.keys(), active):
+    if _too_many(active - listed.keys(), active):
+        believed = _disappearance_believed(ctx, "organization", ctx.organization_id)
+        ctx.session.commit()
+        listed, odd = (listed, odd) if believed else _listed(ctx)  # a wrong answer is not given twice
+        if not believed and _too_many(active - listed.keys(), active):
             _note_disappearance(ctx, active - listed.keys(), active)
             raise DisappearedError(len(active - listed.keys()), len(active))
     # one that is shown in another state all at once is asked for by itself, as if it were missing
@@ -209,11 +210,14 @@ def _store_contracts(
         each: Reason(ReasonKind.UNREAD, {"contract_id": each, "error": error, ITSELF: True})
         for each, error in unread.items()
     }
-    _settle_unread(ctx, reasons, [*gone, *_unread_themselves(ctx)])
-    ctx.readings.record((), reasons, on=ctx.today, at=now)
     about_the_list = [] if without_id is None else [_of_list(ctx, {"error": str(without_id)}, found=str(without_id))]
-    examined = {"organization": {ctx.organization_id}}
-    ctx.findings.settle(about_the_list, examined=examined, kinds=(FindingKind.UNREAD,), at=now)
+    ctx.findings.settle(
+        [*_unread_findings(ctx, reasons), *about_the_list],
+        examined={"contract": {*gone, *_unread_themselves(ctx)}, "organization": {ctx.organization_id}},
+        kinds=(FindingKind.UNREAD,),
+        at=now,
+    )
+    ctx.readings.record((), reasons, on=ctx.today, at=now)
     ctx.organizations.list_read(at=now)
 
 
@@ -321,7 +325,8 @@ def _store(ctx: JobContext, batch: RuleBatch, seen_on: date) -> Readings:
     ctx.readings.see_states(dict.fromkeys(batch.gone, GONE), on=seen_on, at=now)
     whole = [each for each in batch.contract_ids if each not in unread and each not in batch.gone]
     ctx.readings.record(whole, unread, on=seen_on, at=now)
-    _settle_unread(ctx, unread, batch.contract_ids)
+    examined = {"contract": set(batch.contract_ids)}
+    ctx.findings.settle(_unread_findings(ctx, unread), examined=examined, kinds=(FindingKind.UNREAD,), at=now)
     return Readings(batch.contract_ids, len(batch.read), unread, [*_problems(batch), *problems])
 
 
@@ -356,25 +361,20 @@ def _unread_themselves(ctx: JobContext) -> dict[int, Reason]:
     }
 
 
-def _settle_unread(ctx: JobContext, unread: Mapping[int, Reason], examined: Collection[int]) -> None:
-    """Open, keep and close the findings `unread` of some contracts."""
-    ctx.findings.settle(
-        [
-            Disagreement(
-                kind=FindingKind.UNREAD,
-                subject="contract",
-                subject_id=contract_id,
-                contract_id=contract_id,
-                billing_month=first_of_month(ctx.today),
-                facts=reason.facts,
-                found=str(reason.facts.get("missing") or ""),
-            )
-            for contract_id, reason in unread.items()
-        ],
-        examined={"contract": set(examined)},
-        kinds=(FindingKind.UNREAD,),
-        at=ctx.clock(),
-    )
+def _unread_findings(ctx: JobContext, unread: Mapping[int, Reason]) -> list[Disagreement]:
+    """Return the findings `unread` of some contracts."""
+    return [
+        Disagreement(
+            kind=FindingKind.UNREAD,
+            subject="contract",
+            subject_id=contract_id,
+            contract_id=contract_id,
+            billing_month=first_of_month(ctx.today),
+            facts=reason.facts,
+            found=str(reason.facts.get("missing") or ""),
+        )
+        for contract_id, reason in unread.items()
+    ]
 
 
 def _note_disappearance(ctx: JobContext, missing: Collection[int], known: Collection[int]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session, defer
 
 from ciclo.domain.calendar import add_months
@@ -34,6 +34,13 @@ UNARMED, ARMED = "unarmed", "armed"
 LONGEST_PATH = 500
 """Characters that are kept of the place of a form: the vendor's names of fields may be of any length."""
 
+_ONE = (
+    select(Organization)
+    .where(Organization.organization_id == bindparam("organization_id"))
+    .execution_options(populate_existing=True)
+)
+"""Asked more than any other query, by each step of a day several times: it is spelled out once."""
+
 
 class OrganizationRepository:
     """One organization's own row."""
@@ -45,8 +52,7 @@ class OrganizationRepository:
 
     def get(self) -> Organization | None:
         """Return the row as it is now, or None before the organization was ever seen."""
-        query = select(Organization).where(Organization.organization_id == self._organization_id)
-        return self._session.scalar(query.execution_options(populate_existing=True))
+        return self._session.scalar(_ONE, {"organization_id": self._organization_id})
 
     def see(self, *, at: datetime, name: str | None = None) -> None:
         """Remember the organization, and its name where that is known."""

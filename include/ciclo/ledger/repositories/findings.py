@@ -140,9 +140,11 @@ class FindingRepository:
             kinds: the kinds that the run can decide about.
             at: when.
         """
-        known_open = {(f.kind, f.subject, f.subject_id): f for f in self._session.scalars(self._open())}
         disagreements = {entry.key: entry for entry in seen}
         outcome = Settled()
+        if not disagreements and not any(examined.values()):
+            return outcome
+        known_open = {(f.kind, f.subject, f.subject_id): f for f in self._session.scalars(self._open())}
         for key, entry in disagreements.items():
             known = known_open.get(key)
             if known is not None:
