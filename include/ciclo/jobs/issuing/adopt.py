@@ -42,7 +42,7 @@ POSTS_OF_A_LOOK = 30
 """Invoices created for each request that looking again costs: the vendor is looked at as late as that allows."""
 
 SENT_FIRST = 8
-"""Absent periods for each connection that come first, so that the connections are busy soon."""
+"""Absent periods for each connection that come first after a look, so that the connections are busy soon."""
 
 LOOK_AT_ONCE = 5000
 """Planned periods looked for in one reading, and more only if they share a day."""
@@ -104,7 +104,7 @@ class Absent:
         self._reading = Reading({})
         self._good_for = 0
         """Periods for which the reading is not too old yet."""
-        self._at_once = min(SENT_FIRST * options.concurrency, options.batch)
+        self._at_once = options.batch
 
     @property
     def is_to_look(self) -> bool:
@@ -143,6 +143,7 @@ class Absent:
         spans = {number: self._spans[number] for number in {each[0].contract_id for each in self._unjudged}}
         self._reading = read_near(self._ctx, spans, reached="adopt.looked")
         self._good_for = max(self._reading.requests * POSTS_OF_A_LOOK, self._options.batch)
+        self._at_once = min(SENT_FIRST * self._options.concurrency, self._options.batch)
 
     def _judge(self, count: int) -> None:
         """Judge the next contracts, with so many planned periods or more. Commits."""
