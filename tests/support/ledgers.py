@@ -74,8 +74,9 @@ def differences(connection: Connection) -> list[Any]:
     """Where a ledger is not as the tables say; they say of some indexes of which database they are."""
 
     def is_meant(thing: Any, _name: object, _kind: object, reflected: bool, _counterpart: object) -> bool:  # noqa: FBT001
-        only = getattr(thing, "_ddl_if", None)
-        return reflected or only is None or only.dialect == connection.dialect.name
+        index = getattr(thing, "_ddl_if", None)
+        only = index.dialect if index else thing.info.get("only")
+        return reflected or only in (None, connection.dialect.name)
 
     context = MigrationContext.configure(connection, opts={"compare_type": False, "include_object": is_meant})
     with catch_warnings():

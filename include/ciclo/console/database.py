@@ -1,6 +1,6 @@
 """The console's way to the ledger: engines made on first use, one session a request.
 
-Pages read on an engine that never takes SQLite's write lock; only an action opens the other one.
+Pages read on an engine that never takes SQLite's write lock; the other one is for actions and kept sums.
 """
 
 from collections.abc import Iterator

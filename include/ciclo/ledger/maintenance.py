@@ -41,7 +41,15 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from ciclo.ledger.database import ROWS_AT_ONCE, existing_ledger
 from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.queries.receivables import receivable_sums
-from ciclo.ledger.tables import AuditEntry, Base, Period, PriceUpdateExecution, ReceivableSum
+from ciclo.ledger.tables import (
+    AuditEntry,
+    Base,
+    Period,
+    PeriodMark,
+    PriceUpdateExecution,
+    Receivable,
+    ReceivableSum,
+)
 from ciclo.locale import _
 
 
@@ -197,16 +205,20 @@ def copy_ledger(source: str, target: str, *, at: datetime) -> dict[str, int]:
 
 @contextmanager
 def summed_at_the_end(ledger: Connection) -> Iterator[None]:
-    """Let PostgreSQL sum receivables up once instead of one by one: for a transaction that writes most of them.
+    """Let PostgreSQL sum receivables and periods up once, not one by one: for a transaction that writes most of them.
 
-    Nobody else can write receivables until it ends. SQLite's triggers are as quick for many as for few.
+    Nobody else can write either until it ends. SQLite's triggers are as quick for many as for few.
     """
     if ledger.dialect.name != "postgresql":
         yield
         return
-    ledger.exec_driver_sql("ALTER TABLE receivables DISABLE TRIGGER USER")
+    for table in (Receivable, Period):
+        ledger.exec_driver_sql(f"ALTER TABLE {table.__tablename__} DISABLE TRIGGER USER")
     yield
-    ledger.exec_driver_sql("ALTER TABLE receivables ENABLE TRIGGER USER")
+    for table in (Receivable, Period):
+        ledger.exec_driver_sql(f"ALTER TABLE {table.__tablename__} ENABLE TRIGGER USER")
+    days = select(Period.organization_id, Period.issue_date).distinct()
+    ledger.execute(insert(PeriodMark).from_select(["organization_id", "issue_date"], days))
     ledger.execute(delete(ReceivableSum))
     sums = receivable_sums()
     ledger.execute(insert(ReceivableSum).from_select(sums.selected_columns.keys(), sums))

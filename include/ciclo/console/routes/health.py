@@ -8,10 +8,10 @@ from datetime import datetime
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from ciclo.console.database import SessionDep
+from ciclo.console.database import LedgerDep, SessionDep
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.states import PeriodState
-from ciclo.ledger.queries.months import Measures, measures, read_a_period
+from ciclo.ledger.queries.months import Measures, add_up_periods, measures, read_a_period
 
 router = APIRouter()
 
@@ -24,8 +24,11 @@ def healthz(session: SessionDep) -> JSONResponse:
 
 
 @router.get("/metrics")
-def metrics(request: Request, session: SessionDep) -> PlainTextResponse:
-    """Answer the ledger's figures."""
+def metrics(request: Request, session: SessionDep, ledger: LedgerDep) -> PlainTextResponse:
+    """Answer the ledger's figures; what changed since the last time is added up and kept for the next."""
+    with ledger.writing() as sums:
+        add_up_periods(sums)
+        sums.commit()
     now: datetime = request.app.state.clock()
     found = measures(session, today=now.astimezone(SAO_PAULO).date())
     age = (now - found.oldest_doubt).total_seconds() if found.oldest_doubt else 0

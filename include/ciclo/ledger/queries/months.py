@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import delete, func, insert, select, text, true, tuple_, union_all
 from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import add_days
@@ -24,6 +24,8 @@ from ciclo.ledger.tables import (
     MonthProgress,
     Payload,
     Period,
+    PeriodMark,
+    PeriodSum,
     PriceUpdateExecution,
     ReceivableSum,
 )
@@ -298,13 +300,63 @@ def measures(session: Session, today: date) -> Measures:
     )
 
 
+def add_up_periods(session: Session) -> None:
+    """Add up anew the periods of the days that changed, unless somebody else does; the caller commits.
+
+    Marks go before their days are counted: a change that is committed in between leaves a mark that stays.
+    """
+    if session.get_bind().dialect.name != "postgresql" or not session.scalar(_ALONE):
+        return
+    gone = delete(PeriodMark).returning(PeriodMark.organization_id, PeriodMark.issue_date)
+    for organization_id, day in sorted({(row[0], row[1]) for row in session.execute(gone)}):
+        session.execute(
+            delete(PeriodSum).where(PeriodSum.organization_id == organization_id, PeriodSum.issue_date == day)
+        )
+        counted_anew = select(Period.organization_id, Period.issue_date, *_BY_STATE).where(
+            Period.organization_id == organization_id, Period.issue_date == day
+        )
+        anew = counted_anew.group_by(Period.organization_id, Period.issue_date, Period.state)
+        session.execute(insert(PeriodSum).from_select(["organization_id", "issue_date", *_SUMS], anew))
+
+
+_ALONE = text(
+    "SELECT current_setting('transaction_read_only') = 'off'"
+    " AND pg_try_advisory_xact_lock('period_sums'::regclass::oid::bigint << 31)"
+)
+_SUMS = ("state", "periods", "gross_value")
+_BY_STATE: tuple[Any, ...] = (
+    Period.state,
+    func.count().label("periods"),
+    func.coalesce(func.sum(Period.gross_value), 0).label("gross_value"),
+)
+
+
+def _added_up(session: Session) -> tuple[StateMeasure, ...]:
+    """Read the states from sums, and those of days with a mark from their periods: one statement, one moment."""
+    marked = select(PeriodMark.organization_id, PeriodMark.issue_date).distinct().cte("marked")
+    is_marked = select(marked.c.issue_date).where(
+        marked.c.organization_id == PeriodSum.organization_id, marked.c.issue_date == PeriodSum.issue_date
+    )
+    sums = select(PeriodSum.organization_id, PeriodSum.state, PeriodSum.periods, PeriodSum.gross_value)
+    of_day = select(*_BY_STATE).where(
+        Period.organization_id == marked.c.organization_id, Period.issue_date == marked.c.issue_date
+    )
+    day = of_day.group_by(Period.state).lateral("day")
+    anew = select(marked.c.organization_id, *(day.c[name] for name in _SUMS)).join(day, true())
+    parts = union_all(sums.where(~is_marked.exists()), anew).subquery()
+    key = parts.c.organization_id, parts.c.state
+    query = select(*key, func.sum(parts.c.periods), func.sum(parts.c.gross_value)).group_by(*key).order_by(*key)
+    return tuple(StateMeasure(row[0], row[1], int(row[2]), row[3]) for row in session.execute(query))
+
+
 def _states(session: Session) -> tuple[StateMeasure, ...]:
     """Read the states, by organization."""
+    if session.get_bind().dialect.name == "postgresql":
+        return _added_up(session)
     mine = select(Period.organization_id, Period.state, func.count(), func.sum(Period.gross_value))
-    parts = [mine]
-    if session.get_bind().dialect.name == "sqlite":  # it would sort every period to group them by more than one state
-        at_rest = (PeriodState.CANCELLED.value, PeriodState.ISSUED.value)
-        parts = [mine.where(not_at_rest()), *(mine.where(Period.state == state) for state in at_rest)]
+    at_rest = (PeriodState.CANCELLED.value, PeriodState.ISSUED.value)
+    # SQLite would sort every period to group them by more than one state
+    parts = [mine.where(not_at_rest()), *(mine.where(Period.state == state) for state in at_rest)]
     rows = [row for part in parts for row in session.execute(part.group_by(Period.organization_id, Period.state))]
     return tuple(StateMeasure(*row[:3], row[3] or ZERO) for row in sorted(rows, key=lambda row: (row[0], row[1])))
 

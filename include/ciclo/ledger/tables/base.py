@@ -40,7 +40,7 @@ class Base(DeclarativeBase):
 
 
 class Kept(DeclarativeBase):
-    """Parent of what the database keeps itself, by triggers on the ledger's tables: nobody writes or copies it."""
+    """Parent of what is kept of the ledger's tables by their triggers, to be read sooner: nobody copies it."""
 
     metadata = MetaData(naming_convention=_NAMES)
     type_annotation_map = _TYPES

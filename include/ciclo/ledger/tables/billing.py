@@ -81,6 +81,34 @@ class Period(Reasoned, Base):
         return self.contract_id, self.rule_id, self.issue_date
 
 
+class PeriodSum(Kept):
+    """What periods of a day and a state came to when they were last added up, on PostgreSQL alone.
+
+    It holds for a day without a `PeriodMark`. `ciclo.ledger.queries.months.add_up_periods` writes it.
+    """
+
+    __tablename__ = "period_sums"
+    __table_args__ = ({"info": {"only": "postgresql"}},)
+
+    organization_id: Mapped[int] = mapped_column(primary_key=True)
+    issue_date: Mapped[date] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(primary_key=True)
+    periods: Mapped[int]
+    """How many."""
+    gross_value: Mapped[Decimal] = mapped_column(Money)
+
+
+class PeriodMark(Kept):
+    """That a transaction changed periods of a day since they were added up: a trigger leaves it (migration 0022)."""
+
+    __tablename__ = "period_marks"
+    __table_args__ = ({"info": {"only": "postgresql"}},)
+
+    id: Mapped[int] = mapped_column(ROW_ID, primary_key=True, autoincrement=True)
+    organization_id: Mapped[int]
+    issue_date: Mapped[date]
+
+
 class Invoice(Base):
     """An invoice at the vendor, as last seen."""
 
