@@ -7,6 +7,7 @@ series is 200 with an HTML page, as the real one does.
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 import orjson
@@ -47,11 +48,7 @@ def values(account: Account, index: str) -> dict[date, Decimal]:
     The behaviour's own values are there from the start, so that a value may come early, or be taken back (null).
     """
     last = last_published(index, account.clock.today)
-    series = dict(shipped_series()[index])
-    if account.behaviour.continue_series:
-        while (newest := max(series)) < last:
-            series[add_months(newest, 1)] = series[add_months(newest, -11)]
-    series = {month: value for month, value in series.items() if month <= last}
+    series = dict(_published(index, last, continued=account.behaviour.continue_series))
     for month, value in account.behaviour.price_indices.get(index, {}).items():
         first = date.fromisoformat(f"{month}-01")
         if value is None:
@@ -59,6 +56,14 @@ def values(account: Account, index: str) -> dict[date, Decimal]:
         else:
             series[first] = value
     return series
+
+
+@lru_cache(maxsize=1024)  # the same through a month, and asked for each day of it
+def _published(index: str, last: date, *, continued: bool) -> Mapping[date, Decimal]:
+    series = dict(shipped_series()[index])
+    while continued and (newest := max(series)) < last:
+        series[add_months(newest, 1)] = series[add_months(newest, -11)]
+    return {month: value for month, value in series.items() if month <= last}
 
 
 def last_published(index: str, day: date) -> date:

@@ -84,13 +84,14 @@ def carry_out(
     """
     options.require_lease(ctx.api)
     outcome = InstructionsOutcome()
-    _give_up_claims_of_the_dead(ctx, options, contract_ids)
-    for row in _ready(ctx, contract_ids):
-        if row.state != _S.ASKED:
-            _look_up(ctx, row, outcome)
-    for row in _ready(ctx, contract_ids):
-        if row.state == _S.ASKED:
-            _carry_out_one(ctx, row, options, owner, outcome)
+    if _ready(ctx, contract_ids):
+        _give_up_claims_of_the_dead(ctx, options, contract_ids)
+        for row in _ready(ctx, contract_ids):
+            if row.state != _S.ASKED:
+                _look_up(ctx, row, outcome)
+        for row in _ready(ctx, contract_ids):
+            if row.state == _S.ASKED:
+                _carry_out_one(ctx, row, options, owner, outcome)
     if outcome.seen:
         Ingest(ctx, today=today).take(outcome.seen.values())
     _cure_findings(ctx)
