@@ -7,8 +7,16 @@ from pathlib import Path
 import pytest
 
 from ciclo.cli.main import main
+from ciclo.jobs.rehearsal import play
+from ledgers import migrate
 
 SCENARIOS = Path(__file__).parent / "scenarios"
+
+
+@pytest.fixture(autouse=True)
+def migrated_once(monkeypatch):
+    """Begin each rehearsal with a copy of one migrated ledger: migrating takes as long as a rehearsed day."""
+    monkeypatch.setattr(play, "upgrade", lambda engine: migrate(str(engine.url)))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Self
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, ScalarResult, Select, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import first_of_month
@@ -116,6 +116,11 @@ def bears_on(month: date) -> ColumnElement[bool]:
     return or_(Finding.billing_month == month, Finding.kind == FindingKind.UNREAD.value)
 
 
+_OPEN = select(Finding).where(Finding.organization_id == bindparam("organization_id"), Finding.closed_at.is_(None))
+_OF_KIND = _OPEN.where(Finding.kind == bindparam("kind"))
+"""Asked by most steps of a day: both are spelled out once."""
+
+
 class FindingRepository:
     """The findings of one organization."""
 
@@ -144,7 +149,7 @@ class FindingRepository:
         outcome = Settled()
         if not disagreements and not any(examined.values()):
             return outcome
-        known_open = {(f.kind, f.subject, f.subject_id): f for f in self._session.scalars(self._open())}
+        known_open = {(f.kind, f.subject, f.subject_id): f for f in self._open()}
         for key, entry in disagreements.items():
             known = known_open.get(key)
             if known is not None:
@@ -206,12 +211,11 @@ class FindingRepository:
 
     def bearing_on(self, month: date) -> list[Finding]:
         """Return the open findings that bear on a billing month, oldest first."""
-        return list(self._session.scalars(self._open().where(bears_on(month)).order_by(Finding.id)))
+        return list(self._open(_OPEN.where(bears_on(month)).order_by(Finding.id)))
 
     def open_of_kind(self, kind: FindingKind) -> dict[Subject, Finding]:
         """Return the open findings of a kind by what they are about."""
-        rows = self._session.scalars(self._open().where(Finding.kind == kind.value))
-        return {(finding.subject, finding.subject_id): finding for finding in rows}
+        return {(finding.subject, finding.subject_id): finding for finding in self._open(_OF_KIND, kind=kind.value)}
 
     def open_months(self) -> set[date]:
         """Return the billing months that have an open finding."""
@@ -222,5 +226,5 @@ class FindingRepository:
         )
         return {month for month in self._session.scalars(query.distinct()) if month is not None}
 
-    def _open(self) -> Select[Finding]:
-        return select(Finding).where(Finding.organization_id == self._organization_id, Finding.closed_at.is_(None))
+    def _open(self, query: Select[Finding] = _OPEN, **given: str) -> ScalarResult[Finding]:
+        return self._session.scalars(query, {"organization_id": self._organization_id, **given})
