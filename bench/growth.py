@@ -139,8 +139,10 @@ MONTHS_BEFORE: Final = 11
 PAGES: Final = (
     "/",
     "/periods",
+    "/periods?q=zzzz",
     "/periods?state=issued",
     "/periods/list?sort=gross_value",
+    "/periods/list?q=zzzz",
     "/receivables",
     "/receivables?state=not_cancelled",
     "/receivables?issued=2025-02",
@@ -148,6 +150,8 @@ PAGES: Final = (
     "/contracts",
     "/attention",
     "/search?q=0012",
+    "/search?q=zzzz",
+    "/metrics",
 )
 ROUNDS, LONGEST = 3, 300
 """How often a page is opened, and the milliseconds that it may take."""

@@ -104,7 +104,9 @@ class _has_pieces(FunctionElement[bool]):  # noqa: N801 - as above
     name = "has_pieces"
 
     def __init__(self, column: Any, wanted: str) -> None:
-        super().__init__(column, literal(wanted, Text), literal_column(str(min(len(wanted), LONGEST_PIECE))))
+        # in lower case before it is cut: at a word's end a letter may have another one
+        beginning = func.left(func.lower(literal(wanted, Text)), literal_column(str(LOOKED_UP)))
+        super().__init__(column, beginning, literal_column(str(min(len(wanted), LONGEST_PIECE))))
 
 
 @compiles(_has_pieces, "postgresql")
@@ -129,7 +131,7 @@ def found_in(column: ColumnElement[str] | Any, wanted: str) -> ColumnElement[boo
 
     Where many do, PostgreSQL may take each row for itself, and to ask for parts then takes longer than the text.
     """
-    return and_(_has_pieces(column, wanted[:LOOKED_UP]), contains(column, wanted))
+    return and_(_has_pieces(column, wanted), contains(column, wanted))
 
 
 Row = TypeVar("Row")
