@@ -162,7 +162,7 @@ class Account:
 
     def written(self) -> int:
         """Return how many rows were written since the database was opened."""
-        return int(self.connection.execute(select(func.total_changes())).scalar_one())
+        return int(self.connection.connection.total_changes)
 
     def contract(self, number: int) -> Json:
         """Return a contract to look at.
