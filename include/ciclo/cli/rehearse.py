@@ -177,7 +177,7 @@ def export(
         typer.echo(_("error: {message}").format(message=error), err=True)
         raise typer.Exit(1) from None
     state = anonymized(exported.state) if anonymize else exported.state
-    write_whole(file, json.dumps(state, indent=1, ensure_ascii=False))
+    write_whole(file, [json.dumps(state, indent=1, ensure_ascii=False)])
     for line in exported.left_out:
         typer.echo(_("left out: {what}").format(what=line), err=True)
     contracts, invoices = len(state["contracts"]), len(state["invoices"])

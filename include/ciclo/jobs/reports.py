@@ -6,9 +6,8 @@ file is there whole or not at all.
 
 import csv
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
-from io import StringIO
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
@@ -38,38 +37,44 @@ class ReportsPath(Protocol):
         ...
 
 
-def write_files(folder: ReportsPath, name: str, texts: Mapping[str, str]) -> list[ReportsPath]:
-    """Write a text a suffix under a folder, in place of those before; return where they are.
+def write_files(folder: ReportsPath, name: str, texts: Mapping[str, Iterable[str]]) -> list[ReportsPath]:
+    """Write a text a suffix under a folder, each in parts, in place of those before; return where they are.
 
     Raises:
         OSError: the folder cannot be written to.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     files = [folder / f"{name}{suffix}" for suffix in texts]
-    for file, text in zip(files, texts.values(), strict=True):
-        write_whole(file, text)
+    for file, parts in zip(files, texts.values(), strict=True):
+        write_whole(file, parts)
     return files
 
 
-def write_whole(path: ReportsPath, text: str) -> None:
-    """Write a file of its owner's alone; whoever reads it meanwhile reads the old one."""
+def write_whole(path: ReportsPath, parts: Iterable[str]) -> None:
+    """Write a file of its owner's alone from the parts of its text; whoever reads it meanwhile reads the old one."""
     if not isinstance(path, Path):  # an object store sees to that itself
-        path.write_bytes(text.encode())
+        path.write_bytes("".join(parts).encode())
         return
     partial = path.with_suffix(f"{path.suffix}.{os.getpid()}")
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
+        file.writelines(parts)
     partial.replace(path)
 
 
-def csv_text(columns: Mapping[str, Callable[[Row], object]], rows: Iterable[Row]) -> str:
-    """Return a heading and a line a row; semicolons, decimal commas, UTF-8 with a mark."""
-    buffer = StringIO()
-    buffer.write("\N{ZERO WIDTH NO-BREAK SPACE}")
-    writer = csv.writer(buffer, delimiter=";", lineterminator="\r\n")
-    writer.writerow(columns)
-    writer.writerows([cell(value(row)) for value in columns.values()] for row in rows)
-    return buffer.getvalue()
+def csv_lines(columns: Mapping[str, Callable[[Row], object]], rows: Iterable[Row]) -> Iterator[str]:
+    """Yield a heading and a line a row; semicolons, decimal commas, UTF-8 with a mark."""
+    writer = csv.writer(_Echo(), delimiter=";", lineterminator="\r\n")
+    yield "\N{ZERO WIDTH NO-BREAK SPACE}"
+    yield writer.writerow(columns)
+    for row in rows:
+        yield writer.writerow([cell(value(row)) for value in columns.values()])
+
+
+class _Echo:
+    """A file that a `csv.writer` writes a line to, which then comes back to whoever wrote the row."""
+
+    def write(self, line: str) -> str:
+        return line
 
 
 def page(package: str, template: str, **context: Any) -> str:

@@ -218,3 +218,19 @@ def test_what_calls_for_nothing_in_the_month_is_not_read(
     closings = context(sqlite_session).closings
     read = [dict(closings.rules_by_contract(MARCH, inactive=inactive)) for inactive in (True, False)]
     assert read == [of_month, of_running_month]
+
+
+def test_a_line_holds_an_amount_once_and_a_day_is_one_of_all_lines(sqlite_session):
+    """What is kept of a month is its lines: at 100,000 of them each object that they share is several megabytes."""
+    add_contract(sqlite_session, 1)
+    numbers = count(1)
+    for rule_id in (1, 2):
+        add_rule(sqlite_session, rule_id, 1)
+        add_period(sqlite_session, rule_id, 1, MARCH.start, "issued", numbers)
+    lines = prove_month(context(sqlite_session), MARCH).lines
+    assert [(line.verdict, line.invoiced, line.received) for line in lines] == [
+        (Verdict.BILLED, Decimal("150.00"), Decimal("150.00"))
+    ] * 2
+    names = ("issue_date", "state", "invoice_state", "invoiced", "received", "to_receive")
+    assert [len({id(getattr(line, name)) for line in lines}) for name in names] == [1] * len(names)
+    assert all(line.invoiced is line.received for line in lines)

@@ -10,7 +10,7 @@ from ciclo.domain.findings import AuditKind, Normality
 from ciclo.domain.money import brl, total
 from ciclo.domain.wording.audit import AUDIT_KINDS, AUDIT_METHODS
 from ciclo.jobs.audit.findings import Audit, AuditFinding, AuditRange, NewPrice
-from ciclo.jobs.reports import ReportsPath, csv_text, page, write_files, write_whole
+from ciclo.jobs.reports import ReportsPath, csv_lines, page, write_files, write_whole
 from ciclo.locale import _, ngettext
 
 LARGEST = 10
@@ -61,9 +61,9 @@ def write_report(found: Audit, audited: AuditRange, folder: ReportsPath, organiz
         "not_judged": [each.document() for each in found.unjudged],
     }
     texts = {
-        ".html": audit_page(found, audited, organization_id),
-        ".csv": csv_text(COLUMNS, found.findings),
-        ".json": json.dumps(whole, indent=2, ensure_ascii=False),
+        ".html": [audit_page(found, audited, organization_id)],
+        ".csv": csv_lines(COLUMNS, found.findings),
+        ".json": [json.dumps(whole, indent=2, ensure_ascii=False)],
     }
     return write_files(folder, name, texts)
 
@@ -101,7 +101,7 @@ def write_prices(found: Audit, path: ReportsPath) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    write_whole(path, csv_text(PRICE_COLUMNS, found.prices))
+    write_whole(path, csv_lines(PRICE_COLUMNS, found.prices))
 
 
 def _amount(text: str | None) -> object:

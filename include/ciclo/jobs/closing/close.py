@@ -4,7 +4,7 @@ An attempt is recorded before it fails, and may be repeated as often as it takes
 what changes in it later is a finding. The running month is proved every day as far as it is over.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -113,8 +113,9 @@ def close_month(
     reconcile(ctx, today=today, recheck_days=0, window=issued, contract_ids=contract_ids)
     proof = prove_month(ctx, window, contract_ids)
     _settle_never_billed(ctx, proof)
-    report = _report(ctx, proof, contract_ids)
-    files = write_report(report, reports, _names(ctx)) if reports is not None else None
+    names = ctx.contracts.names()
+    report = _report(ctx, proof, contract_ids, names)
+    files = write_report(report, reports, names) if reports is not None else None
     if report.complete:
         document = report.document() | {"files": [str(path) for path in files or ()]}
         held = _held(proof)
@@ -131,7 +132,7 @@ def prove_running_month(ctx: JobContext, *, today: date) -> RunningMonth:
     window = DateRange(first_of_month(add_days(today, -1)), today)
     proof = prove_month(ctx, window, with_pauses=False)
     _settle_never_billed(ctx, proof)
-    report = _report(ctx, proof, ())
+    report = _report(ctx, proof)
     until, before = _complete_until(report), ctx.closings.progress(window.start)
     stopped_holding = not report.closed and not (before is not None and before.report["lines"])
     document = report.outcome() | {"lines": report.facts()}
@@ -181,7 +182,9 @@ def _settle_never_billed(ctx: JobContext, proof: MonthProof) -> None:
     ctx.session.commit()
 
 
-def _report(ctx: JobContext, proof: MonthProof, contract_ids: Sequence[int]) -> MonthReport:
+def _report(
+    ctx: JobContext, proof: MonthProof, contract_ids: Sequence[int] = (), names: Mapping[int, str] | None = None
+) -> MonthReport:
     wanted = set(contract_ids)
     findings = ctx.findings.bearing_on(proof.month.start)
     return MonthReport(
@@ -189,14 +192,10 @@ def _report(ctx: JobContext, proof: MonthProof, contract_ids: Sequence[int]) -> 
         proof=proof,
         findings=[each for each in findings if not wanted or each.contract_id in wanted],
         price_updates=ctx.closings.price_updates(proof.month, contract_ids),
-        contracts=contract_totals(proof, _names(ctx)),
+        contracts=contract_totals(proof, names or {}),
         made_at=ctx.clock(),
         complete=not contract_ids,
     )
-
-
-def _names(ctx: JobContext) -> dict[int, str]:
-    return {contract.contract_id: contract.name for contract in ctx.contracts.every()}
 
 
 def _held(proof: MonthProof) -> Iterator[dict[str, object]]:

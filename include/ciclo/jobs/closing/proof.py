@@ -8,11 +8,13 @@ A month that was closed is the measure of what changes in it later: an invoice t
 something else. Money that comes in is no change: a month is closed long before it is paid.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
+from typing import TypeVar
 
 from ciclo.domain.calendar import SAO_PAULO, first_of_month
 from ciclo.domain.findings import FindingKind
@@ -26,6 +28,8 @@ from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshots
 from ciclo.ledger.database import ROWS_AT_ONCE
 from ciclo.ledger.repositories import AsClosed, Disagreement
 from ciclo.ledger.tables import Finding, Invoice, Period, Receivable
+
+Value = TypeVar("Value", bound=Hashable)
 
 
 class Verdict(StrEnum):
@@ -228,11 +232,11 @@ def _line(period: Period, expected: ExpectedPeriod | None, ledger: _Ledger) -> M
     line = MonthLine(
         contract_id=period.contract_id,
         rule_id=period.rule_id,
-        issue_date=period.issue_date,
+        issue_date=_one(period.issue_date),
         verdict=Verdict.MISSING,
         period_id=period.id,
-        state=period.state,
-        expected=expected.gross_value if expected is not None else period.gross_value,
+        state=_one(period.state),
+        expected=_one(expected.gross_value if expected is not None else period.gross_value),
     )
     match PeriodState(period.state):
         case PeriodState.ISSUED:
@@ -305,11 +309,17 @@ def _with_invoice(line: MonthLine, invoice: Invoice, ledger: _Ledger) -> MonthLi
     return replace(
         line,
         invoice_id=invoice.invoice_id,
-        invoice_state=invoice.state,
-        invoiced=invoice.gross_value,
-        received=sum(received, ZERO),
-        to_receive=sum((part.gross_value for part in parts if part.state in waiting), ZERO),
+        invoice_state=_one(invoice.state),
+        invoiced=_one(invoice.gross_value),
+        received=_one(sum(received, ZERO)),
+        to_receive=_one(sum((part.gross_value for part in parts if part.state in waiting), ZERO)),
     )
+
+
+@lru_cache(maxsize=8192, typed=True)
+def _one(value: Value) -> Value:
+    """Return the same object for equal values: a line says up to three times what it costs, a month has few days."""
+    return value
 
 
 NOT_THERE = "not there"

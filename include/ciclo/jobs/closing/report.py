@@ -4,7 +4,7 @@ It says what the proof found and decides one thing only: whether the month is cl
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ from ciclo.domain.money import total
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.wording import kind_words, said, verdict_words
 from ciclo.jobs.closing.proof import MonthLine, MonthProof, Verdict
-from ciclo.jobs.reports import ReportsPath, csv_text, page, write_files
+from ciclo.jobs.reports import ReportsPath, csv_lines, page, write_files
 from ciclo.ledger.tables import Finding, PriceUpdateExecution
 from ciclo.locale import _
 
@@ -152,7 +152,7 @@ class MonthReport:
         }
 
 
-def contract_totals(proof: MonthProof, names: dict[int, str]) -> list[ContractTotal]:
+def contract_totals(proof: MonthProof, names: Mapping[int, str]) -> list[ContractTotal]:
     """Add a month up by contract, in order of their names."""
     by_contract: dict[int, list[MonthLine]] = {}
     for line in proof.lines:
@@ -224,7 +224,7 @@ def write_report(report: MonthReport, folder: ReportsPath, names: dict[int, str]
     files = write_files(
         folder / str(report.organization_id),
         f"ciclo-{report.month:%Y-%m}",
-        {".csv": month_csv(report, names), ".html": month_page(report, names)},
+        {".csv": month_csv(report, names), ".html": [month_page(report, names)]},
     )
     return ReportFiles(*files)
 
@@ -247,10 +247,10 @@ COLUMNS: dict[str, Callable[[MonthLine], object]] = {
 }
 
 
-def month_csv(report: MonthReport, names: dict[int, str]) -> str:
-    """Return a row a period and a row an invoice without one."""
+def month_csv(report: MonthReport, names: dict[int, str]) -> Iterator[str]:
+    """Yield a heading, a row a period and a row an invoice without one."""
     name: dict[str, Callable[[MonthLine], object]] = {"contract": lambda line: names.get(line.contract_id, "")}
-    return csv_text(name | COLUMNS, report.proof.lines)
+    return csv_lines(name | COLUMNS, report.proof.lines)
 
 
 # -- HTML ------------------------------------------------------------------------------------------------------------
@@ -263,7 +263,7 @@ def month_page(report: MonthReport, names: dict[int, str]) -> str:
         "month_report.html",
         report=report,
         verdict=report.verdict(),
-        price_updates=report.document()["price_updates"],
+        price_updates=[update_line(each) for each in report.price_updates],
         totals=report.totals(),
         names=names,
     )

@@ -56,7 +56,7 @@ def batch_of(ctx: JobContext, scope: Scope) -> Batch:
 def batch_table(ctx: JobContext, batch: Batch) -> str:
     """Return the proposals as a Markdown table, a line a price."""
     rows = ctx.executions.some(batch.execution_ids)
-    names = {contract.contract_id: contract.name for contract in ctx.contracts.every()}
+    names = ctx.contracts.names()
     lines = [line for row in rows for line in _lines(row, names.get(row.contract_id, ""))]
     head = ["| " + " | ".join(map(_, HEADINGS)) + " |", "|" + "---|" * len(HEADINGS)]
     return "\n".join([*head, *lines, "", _("Hash of these proposals: {hash}").format(hash=f"`{batch.hash}`")])

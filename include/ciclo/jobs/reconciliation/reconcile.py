@@ -152,9 +152,10 @@ def reconcile(
     if window is None:
         _take_touched(ctx, run, events)
     gone = _look_for_missing(ctx, run, plan.windows, contract_ids)
-    inside = {number for each in plan.windows for number in ctx.reconciliation.all_ids(each, contract_ids)}
     taxed = read_nfses(ctx, run.seen.examined, today=today, changed=window is None and not contract_ids)
-    examined = (inside | run.seen.examined) - run.seen.unread
+    examined = {number for each in plan.windows for number in ctx.reconciliation.all_ids(each, contract_ids)}
+    examined |= run.seen.examined
+    examined -= run.seen.unread
     outcome = _conclude(ctx, run, examined=examined, gone=gone, today=today, taxed=taxed)
     if window is None and not contract_ids:
         outcome.events = _handled(ctx, events)
@@ -278,15 +279,15 @@ def _conclude(
 
     `taxed` are the invoices whose tax documents were looked at; None where that could not be done.
     """
-    seen = run.seen
+    seen, known = run.seen, examined | gone
     unmatched = judge_unmatched(ctx, run, today=today)  # first: what stands in takes back what was said of the other
     wrong = [*seen.disagreements, *unmatched]
-    wrong += _deleted(ctx, examined | gone)
-    wrong += changes_after_close(ctx, examined | gone)
-    lines = ctx.reconciliation.receivable_ids(examined | gone)
+    wrong += _deleted(ctx, known)
+    wrong += changes_after_close(ctx, known)
+    lines = ctx.reconciliation.receivable_ids(known)
     settled = ctx.findings.settle(
         wrong,
-        examined={"invoice": examined | gone, "receivable": lines | seen.receivables},
+        examined={"invoice": known, "receivable": lines | seen.receivables},
         kinds=KINDS,
         at=ctx.clock(),
     )

@@ -9,7 +9,7 @@ from typing import Any, Final
 from ciclo.domain.money import ZERO, brl, total
 from ciclo.domain.wording import kind_words, month_words, state_words
 from ciclo.jobs.rehearsal.forecast import Forecast, Revenue
-from ciclo.jobs.reports import ReportsPath, csv_text, page, write_files
+from ciclo.jobs.reports import ReportsPath, csv_lines, page, write_files
 from ciclo.locale import _
 
 NAME: Final = "ciclo-forecast"
@@ -49,9 +49,9 @@ def write_report(forecast: Forecast, folder: ReportsPath) -> list[ReportsPath]:
     """
     name = f"{NAME}-{forecast.organization_id}-{forecast.assumed.days.start:%Y-%m}"
     texts = {
-        ".html": forecast_page(forecast),
-        ".csv": csv_text(COLUMNS, forecast.revenue),
-        ".json": json.dumps(forecast.document(), indent=2, ensure_ascii=False),
+        ".html": [forecast_page(forecast)],
+        ".csv": csv_lines(COLUMNS, forecast.revenue),
+        ".json": [json.dumps(forecast.document(), indent=2, ensure_ascii=False)],
     }
     return write_files(folder, name, texts)
 

@@ -146,6 +146,11 @@ class ContractRepository:
         query = select(Contract).where(Contract.organization_id == self._organization_id)
         return list(self._session.scalars(query.order_by(Contract.contract_id)))
 
+    def names(self) -> dict[int, str]:
+        """Return the names of all contracts, by id."""
+        query = select(Contract.contract_id, Contract.name).where(Contract.organization_id == self._organization_id)
+        return {row[0]: row[1] for row in self._session.execute(query)}
+
     def some(self, contract_ids: Collection[int]) -> list[Contract]:
         """Return these contracts, by id; of none, none."""
         mine = Contract.organization_id == self._organization_id, Contract.contract_id.in_(contract_ids)
