@@ -2,15 +2,22 @@
 
 from datetime import date
 
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.wording import plain_words
 from ciclo.jobs.closing.close import prove_running_month
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.periods.expand import expand_rules
+from ciclo.jobs.rules.read import read_contract_list
 from ciclo.jobs.runs import Run, Window
 from ciclo.jobs.settings import BillingSettings
 from ciclo.jobs.steps.closing import close_months
+from ciclo.ledger.database import open_engine
 from ciclo.ledger.queries.months import measures
-from ciclo.ledger.repositories import Scope
-from ciclo.ledger.tables import MonthProgress
+from ciclo.ledger.repositories import Actor, Scope
+from ciclo.ledger.tables import MonthProgress, PeriodMark, PeriodSum
 from company import ORGANIZATION, company, rule
 
 JUNE = DateRange.month_of(date(2025, 6, 1))
@@ -45,6 +52,21 @@ def test_the_next_day_takes_the_place_of_the_one_before(company_of):
     place.bill(Scope(JUNE))
     prove_running_month(place.ctx, today=date(2025, 6, 12))
     assert place.ctx.session.query(MonthProgress).one().complete_until == date(2025, 6, 11)
+
+
+def test_the_days_that_changed_are_added_up_every_day_whether_anybody_asks_for_the_figures_or_not(
+    sandbox, client, postgres_url, clock
+):
+    engine = open_engine(postgres_url)
+    with Session(engine, expire_on_commit=False) as session:
+        ctx = JobContext(client(sandbox(company(rule(1)))), session, Actor("tests"), clock)
+        read_contract_list(ctx)
+        expand_rules(ctx, Scope(JUNE), seen_on=JUNE.start)
+        marks, sums = select(func.count(PeriodMark.id)), select(func.sum(PeriodSum.periods))
+        assert (session.scalar(marks), session.scalar(sums)) == (1, None)
+        prove_running_month(ctx, today=date(2025, 6, 20))
+        assert (session.scalar(marks), session.scalar(sums)) == (0, 1)
+    engine.dispose()
 
 
 def test_it_is_told_once_that_the_proof_stopped_holding(company_of):

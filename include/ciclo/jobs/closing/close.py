@@ -21,6 +21,7 @@ from ciclo.jobs.periods.plan import plan_periods
 from ciclo.jobs.reconciliation.reconcile import reconcile
 from ciclo.jobs.reports import ReportsPath
 from ciclo.jobs.rules.read import read_contract_list, read_in_batches
+from ciclo.ledger.queries.months import add_up_periods
 from ciclo.ledger.repositories import Scope
 from ciclo.locale import _
 
@@ -127,7 +128,8 @@ def close_month(
 def prove_running_month(ctx: JobContext, *, today: date) -> RunningMonth:
     """Prove the month of yesterday up to yesterday, from the day's readings; the vendor is not asked again. Commits.
 
-    What is missing fails nobody: it is in the report, and in the ledger as how far the month is complete.
+    What is missing fails nobody: it is in the report, and in the ledger as how far the month is complete. What periods
+    come to by day is added up, should nobody have asked for the figures.
     """
     window = DateRange(first_of_month(add_days(today, -1)), today)
     proof = prove_month(ctx, window, with_pauses=False)
@@ -137,6 +139,8 @@ def prove_running_month(ctx: JobContext, *, today: date) -> RunningMonth:
     stopped_holding = not report.closed and not (before is not None and before.report["lines"])
     document = report.outcome() | {"lines": report.facts()}
     ctx.closings.record_progress(window.start, complete_until=until, report=document, at=ctx.clock())
+    ctx.session.commit()
+    add_up_periods(ctx.session)
     ctx.session.commit()
     return RunningMonth(report, until, stopped_holding)
 
