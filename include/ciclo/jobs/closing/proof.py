@@ -8,7 +8,7 @@ A month that was closed is the measure of what changes in it later: an invoice t
 something else. Money that comes in is no change: a month is closed long before it is paid.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -25,7 +25,7 @@ from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
 from ciclo.domain.wording import said_of_line
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshots
-from ciclo.ledger.database import ROWS_AT_ONCE
+from ciclo.ledger.database import ROWS_AT_ONCE, in_parts
 from ciclo.ledger.repositories import AsClosed, Disagreement
 from ciclo.ledger.tables import Finding, Invoice, Period, Receivable
 
@@ -332,20 +332,22 @@ def changes_after_close(ctx: JobContext, invoice_ids: Iterable[int]) -> list[Dis
     if not closed:
         return []
     ids = set(invoice_ids)
-    held = ctx.closings.as_closed(ids)
-    wrong = [
-        (row, each) for row in ctx.reconciliation.each(ids) if (each := _change(row, held.get(row.invoice_id), closed))
-    ]
-    return _told_with_their_successors(ctx, wrong, held)
+    wrong: list[tuple[Invoice, Disagreement]] = []
+    for some in in_parts(sorted(ids)):
+        held = ctx.closings.as_closed(some)
+        rows = ctx.reconciliation.each(some)
+        wrong += ((row, each) for row in rows if (each := _change(row, held.get(row.invoice_id), closed)))
+    return _told_with_their_successors(ctx, wrong, ids)
 
 
 def _told_with_their_successors(
-    ctx: JobContext, wrong: Sequence[tuple[Invoice, Disagreement]], held: Mapping[int, AsClosed]
+    ctx: JobContext, wrong: Sequence[tuple[Invoice, Disagreement]], looked_at: Collection[int]
 ) -> list[Disagreement]:
     """Say of what was cancelled and billed again one thing, with both invoices."""
     again = ctx.closings.billed_again(row.contract_id for row, _ in wrong) if wrong else {}
     former = {row.invoice_id: again[row.period_id] for row, _ in wrong if row.period_id in again}
     replaced = {number for numbers in former.values() for number in numbers}
+    held = ctx.closings.as_closed(replaced.intersection(looked_at))
     told = []
     for row, each in wrong:
         if row.invoice_id in replaced:
