@@ -121,6 +121,32 @@ def test_what_is_known_by_now_is_counted_and_not_read_again(server, client, page
     assert read == [1, 2, 3, 4]
 
 
+def test_records_of_contracts_that_are_not_asked_for_are_counted_and_not_read(server, client, act, invoice):
+    others = [invoice(2) | {"contract_id": 1, "gross_value": 0.5}, {"invoice": invoice(3) | {"contract_id": "1"}}]
+    nobodys = {"id": 4, "contract_id": None}
+    page = {"page": 1, "per_page": 5, "total_pages": 1}
+    full = act(body=page | {"invoices": [invoice(1), *others, nobodys, invoice(5)]})
+    server.play(full, act(body=page | {"page": 2, "invoices": []}))
+    found = client.search_invoices(of_contracts={6666})
+    assert [each.id for each in found] == [1, 5]
+    assert [odd.id for odd in found.odd] == [4]
+    assert found.requests == 2
+
+
+def test_a_search_goes_on_until_nothing_is_new_also_of_other_contracts(server, client, act, invoice):
+    def answer(number, *rows):
+        return act(body={"page": number, "per_page": 2, "total_pages": 2, "invoices": list(rows)})
+
+    mine, others = [invoice(each) for each in range(5)], [invoice(9 + each) | {"contract_id": 1} for each in range(5)]
+    server.play(
+        answer(1, others[0], mine[0]), answer(2, mine[0], others[1]), answer(3),
+        answer(1, others[2], mine[0]), answer(2, mine[0], others[1]), answer(3),
+        answer(1, others[2], mine[1]), answer(2, mine[0], others[1]), answer(3),
+        answer(1, others[2], mine[1]), answer(2, mine[0], others[1]), answer(3),
+    )  # fmt: skip
+    assert [each.id for each in client.search_invoices(of_contracts={6666}, per_page=2)] == [0, 1]
+
+
 def test_a_server_that_always_repeats_a_row_is_read_twice_and_no_more(server, client, page):
     reading = [page(1, 2, [1, 2]), page(2, 2, [2, 3]), page(3, 2, [])]
     server.play(*reading, *reading)

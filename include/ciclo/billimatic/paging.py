@@ -15,13 +15,13 @@ connections. Of two pages the later may then be read first, and a row that is cr
 past both. So what comes after the last page is asked for when all of them are there: it has moved, too.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, Generic
 
-from ciclo.billimatic.models.reading import Listing, Model, OddRecord, Record, require_none_odd
+from ciclo.billimatic.models.reading import Listing, Model, OddRecord, Record, id_in, require_none_odd
 from ciclo.billimatic.transport import PREFIX, Exchange, Query, Reply, read_several
 from ciclo.http.errors import TransientApiError
 from ciclo.locale import N_, Text
@@ -39,7 +39,7 @@ class _Page(Generic[Model]):
     full: bool
 
     def keys(self) -> set[Any]:
-        return {*map(_key, self.rows), *map(_key, self.rows.odd), *self.rows.known}
+        return {*map(_key, self.rows), *map(_key, self.rows.odd), *self.rows.counted}
 
 
 class _AskedAhead:
@@ -70,7 +70,8 @@ class Search(Iterator[Model]):
     """The records of a paginated search, each once, read a page at a time.
 
     `odd` holds those of the pages read so far that could not be read. Whoever concludes something from a record's
-    absence reads to the end and looks at `odd` as well. `requests` counts what it has asked for by then.
+    absence reads to the end and looks at `odd` as well. `requests` counts what it has asked for by then. Where
+    `of_contracts` are given, records of other contracts are counted and not read.
 
     Raises, while it is read:
         TransientApiError: The pages do not fit together, so that rows could be missing. What came before is right.
@@ -84,10 +85,12 @@ class Search(Iterator[Model]):
         params: Query,
         per_page: int,
         contract_id: int | None = None,
+        of_contracts: Collection[int] | None = None,
     ) -> None:
         self.odd: list[OddRecord] = []
         self.requests = 0
         self._contract_id = contract_id
+        self._of_contracts = of_contracts
         self._exchange = exchange
         self._model = model
         self._path = path
@@ -129,6 +132,7 @@ class Search(Iterator[Model]):
                     repeated, jumped = repeated or bool(keys & met), jumped or bool(keys & (met - on_the_last))
                     self.odd += [odd for odd in map(self._whose, page.rows.odd) if self._is_new(odd)]
                     yield from (row for row in page.rows if self._is_new(row))
+                    self._seen.update(page.rows.counted)
                     if not keys or (number > total and keys <= met):  # the latter: a server that knows no last page
                         break
                     met |= keys
@@ -144,6 +148,12 @@ class Search(Iterator[Model]):
         # one that does not say whose it is may well be of the contract that was asked for
         unsaid = self._contract_id is not None and odd.contract_id is None
         return replace(odd, contract_id=self._contract_id) if unsaid else odd
+
+    def _only_counted(self, item: Any) -> int | None:
+        """Return the id of a record that is known by now, or another contract's than those that are wanted."""
+        number, contract_id = id_in(item, "id"), id_in(item, "contract_id")
+        unwanted = self._of_contracts is not None and contract_id is not None and contract_id not in self._of_contracts
+        return number if unwanted or number in self._seen else None
 
     def _is_new(self, row: Record | OddRecord) -> bool:
         if _key(row) in self._seen:
@@ -172,12 +182,12 @@ class Search(Iterator[Model]):
         return self._exchange.read(self._path, {**self._params, "page": str(number)})
 
     def _page(self, number: int, reply: Reply) -> _Page[Model]:
-        rows = read_several(self._model, reply, known=self._seen)
+        rows = read_several(self._model, reply, only_counted=self._only_counted)
         if _count(reply, "page") != number:
             text = N_("page {number} was asked for, page {came} came")
             raise reply.unreadable(Text(text, number=number, came=_count(reply, "page")))
         served = _count(reply, "per_page") if "per_page" in reply.body else self._per_page
-        full = len(rows) + len(rows.odd) + len(rows.known) >= served > 0
+        full = len(rows) + len(rows.odd) + len(rows.counted) >= served > 0
         return _Page(number=number, total=_count(reply, "total_pages"), rows=rows, full=full)
 
     def _inconsistent(self, reason: Text) -> TransientApiError:

@@ -12,7 +12,7 @@ An exchange that only reads refuses everything but GET where httpx sends it, bel
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
 from threading import BoundedSemaphore
@@ -30,7 +30,7 @@ from ciclo.billimatic.errors import (
     ReadOnlyError,
     RejectedError,
 )
-from ciclo.billimatic.models.reading import Listing, Model, OddRecord, id_of, read_record
+from ciclo.billimatic.models.reading import Listing, Model, OddRecord, read_record, unwrapped
 from ciclo.http import json_bodies
 from ciclo.http.errors import ApiError, TransientApiError, UnreadableAnswerError
 from ciclo.http.network import checked_base_url, checked_rate, checked_timeout, checked_token, proxy_for, trusted_by
@@ -98,13 +98,15 @@ def read_one(model: type[Model], reply: Reply) -> Model:
     return found
 
 
-def read_several(model: type[Model], reply: Reply, *, known: Collection[Any] = ()) -> Listing[Model]:
+def read_several(
+    model: type[Model], reply: Reply, *, only_counted: Callable[[Any], int | None] = lambda _item: None
+) -> Listing[Model]:
     """Read the list of resources an answer holds under their plural name; an odd one spoils no other.
 
     Args:
         model: what they are.
         reply: the answer.
-        known: ids of those that the caller has by now; they are only counted.
+        only_counted: returns the id of a record, as it came, that the caller needs to know no more of.
 
     Raises:
         UnreadableAnswerError: The answer holds no such list.
@@ -112,11 +114,11 @@ def read_several(model: type[Model], reply: Reply, *, known: Collection[Any] = (
     items = reply.body.get(model.plural) if isinstance(reply.body, Mapping) else None
     if not isinstance(items, list):
         raise reply.unreadable(Text(N_("the answer holds no list of {what}"), what=model.plural))
-    records, odd, again = [], [], []
+    records, odd, counted = [], [], []
     for item in items:
-        number = id_of(model, item) if known else None
-        if number is not None and number in known:
-            again.append(number)
+        number = only_counted(unwrapped(model, item))
+        if number is not None:
+            counted.append(number)
             continue
         found = read_record(model, item)
         if isinstance(found, OddRecord):
@@ -124,7 +126,7 @@ def read_several(model: type[Model], reply: Reply, *, known: Collection[Any] = (
             odd.append(found)
         else:
             records.append(found)
-    return Listing(tuple(records), tuple(odd), reply.path, tuple(again))
+    return Listing(tuple(records), tuple(odd), reply.path, tuple(counted))
 
 
 def complaints(body: Any) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What is billed: a contract's invoice rules, its invoices, and their receivables."""
 
+from collections.abc import Collection
 from datetime import date
 from typing import Literal
 
@@ -80,6 +81,7 @@ class Invoices(Endpoints):
         customer_id: int | None = None,
         customer_type: Literal["Company", "Person"] | None = None,
         contract_id: int | None = None,
+        of_contracts: Collection[int] | None = None,
         per_page: int = 100,
     ) -> Search[Invoice]:
         """Invoices of the organization, each once, read a page at a time; ranges are closed.
@@ -93,6 +95,7 @@ class Invoices(Endpoints):
             customer_id: Needs `customer_type`: companies and people are numbered apart.
             customer_type: `Company` or `Person`.
             contract_id: Of one contract; takes the place of the search in a contract, which is documented no more.
+            of_contracts: Only theirs come, though the API is asked for all: the others are not read.
             per_page: Rows a page, at most 100.
 
         Returns:
@@ -118,7 +121,7 @@ class Invoices(Endpoints):
         }
         params = {key: str(value) for key, value in given.items() if value is not None}  # dates as yyyy-mm-dd
         path = self._in_organization("invoices/search")
-        return Search(self._exchange, Invoice, path, params, per_page, contract_id)
+        return Search(self._exchange, Invoice, path, params, per_page, contract_id, of_contracts)
 
     def search_receivables(
         self,

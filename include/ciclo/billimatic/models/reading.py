@@ -260,8 +260,8 @@ class OddRecord:
             f"{path} is missing" if each["type"] == "missing" else f"{path} is of an unknown form ({each['type']})"
             for path, each in zip(paths, found, strict=True)
         ]
-        number = _id_in(item, "id")
-        contract = number if model.resource == "contract" else _id_in(item, "contract_id")
+        number = id_in(item, "id")
+        contract = number if model.resource == "contract" else id_in(item, "contract_id")
         return cls(model.resource, number, contract, "; ".join(problems), tuple(dict.fromkeys(paths)), item)
 
     def __str__(self) -> str:
@@ -270,20 +270,16 @@ class OddRecord:
 
 
 def read_record(model: type[Model], item: Any) -> Model | OddRecord:
-    """Read one record of an answer; one that stands in an envelope of its own in a list is taken out of it."""
-    item = _unwrapped(model, item)
+    """Read one record of an answer."""
+    item = unwrapped(model, item)
     try:
         return model.model_validate(item)
     except ValidationError as error:
         return OddRecord.of(model, item, error)
 
 
-def id_of(model: type[Record], item: Any) -> int | None:
-    """Return the id of a record of an answer that was not read yet, if it has a readable one."""
-    return _id_in(_unwrapped(model, item), "id")
-
-
-def _unwrapped(model: type[Record], item: Any) -> Any:
+def unwrapped(model: type[Record], item: Any) -> Any:
+    """Take a record of a list out of the envelope of its own in which some stand."""
     return item[model.resource] if isinstance(item, Mapping) and set(item) == {model.resource} else item
 
 
@@ -297,8 +293,8 @@ class Listing(Sequence[Model], Generic[Model]):
     records: tuple[Model, ...]
     odd: tuple[OddRecord, ...] = ()
     path: str = ""
-    known: tuple[int, ...] = ()
-    """Ids of those that whoever asked has by now: they were not read."""
+    counted: tuple[int, ...] = ()
+    """Ids of those of which whoever asked needs to know no more: they were not read."""
 
     def whole(self) -> tuple[Model, ...]:
         """Return the records, for whoever cannot go on if one is odd.
@@ -333,7 +329,8 @@ def require_none_odd(odd: Sequence[OddRecord], path: str) -> None:
         raise UnreadableAnswerError("; ".join(map(str, odd)), method="GET", path=path, status=200)
 
 
-def _id_in(item: Any, name: str) -> int | None:
+def id_in(item: Any, name: str) -> int | None:
+    """Return an id in a record as it came, if it can be read."""
     value = item.get(name) if isinstance(item, Mapping) else None
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < _DIGITS_OF_AN_ID:
         return int(value)

@@ -5,7 +5,7 @@ by contract where that takes fewer requests. No transaction is open while the ve
 the vendor, so that what another run has recorded meanwhile is known.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -206,7 +206,7 @@ def read_near(ctx: JobContext, spans: Mapping[int, DateRange], *, reached: str) 
         known = [ctx.invoices.count(window, at_most=PAGE * (1 + one_by_one)) for window in windows]
         pages = sum(number // PAGE + PAGES_OF_A_SEARCH for number in known)
         ctx.session.commit()
-        found = [] if one_by_one < pages else [_search(ctx, window) for window in windows]
+        found = [] if one_by_one < pages else [_search(ctx, window, of=spans) for window in windows]
         if not found or any(each.contract_id is None for _, search in found for each in search.odd):
             # an invoice that does not say whose it is would stop nobody, and may be the one that is looked for
             with ThreadPoolExecutor(ctx.api.at_once) as pool:
@@ -215,7 +215,7 @@ def read_near(ctx: JobContext, spans: Mapping[int, DateRange], *, reached: str) 
             reading.requests += search.requests
             reading.odd += search.odd
             for invoice in invoices:
-                if invoice.contract_id in spans:
+                if invoice.contract_id in spans:  # some do not say it in a form that is known
                     reading.invoices[invoice.contract_id][invoice.id] = invoice
     failpoint(reached)
     note_unread(ctx, reading.odd, [number for found in reading.invoices.values() for number in found])
@@ -223,10 +223,10 @@ def read_near(ctx: JobContext, spans: Mapping[int, DateRange], *, reached: str) 
 
 
 def _search(
-    ctx: JobContext, window: DateRange, *, contract_id: int | None = None
+    ctx: JobContext, window: DateRange, *, contract_id: int | None = None, of: Collection[int] | None = None
 ) -> tuple[list[Invoice], Search[Invoice]]:
     search = ctx.api.search_invoices(
-        issue_date_from=window.start, issue_date_to=window.last_day, contract_id=contract_id
+        issue_date_from=window.start, issue_date_to=window.last_day, contract_id=contract_id, of_contracts=of
     )
     return list(search), search
 
