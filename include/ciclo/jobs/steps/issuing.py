@@ -57,11 +57,10 @@ def prepare_invoices(job: JobContext, run: Run) -> Counts:
     """
     require_expansion(job, run.window.last_day)
     _ask_for_quantities(job, run)
-    left = None
     if run.sends(job):
         complements = bill_complements(job, run.scope, run.settings.issue_options)
         log.info("differences billed by themselves: %s", complements.counts())
-        left = _left_planned(job, run)
+    left = _left_planned(job, run) if run.sends(job) else None
     if not run.dry_run:
         due, late = job.periods.open_contracts(run.scope), job.periods.planned(left) if left is not None else []
         readings = read_due(job, sorted({*due, *(each.contract_id for each in late)}), today=run.today)
