@@ -68,7 +68,7 @@ def adopt_existing(ctx: JobContext, scope: Scope, options: IssueOptions, *, owne
     ctx.session.commit()
     for part in _by_days(planned):
         spans = spans_of(ctx, part)
-        _take(ctx, part, spans, read_near(ctx, spans, reached="adopt.looked"), options, owner, outcome)
+        _take(ctx, part, spans, _read(ctx, spans), options, owner, outcome)
     return outcome
 
 
@@ -141,7 +141,7 @@ class Absent:
         self._unjudged.extendleft(reversed(_by_contract(self._absent)))
         self._absent.clear()
         spans = {number: self._spans[number] for number in {each[0].contract_id for each in self._unjudged}}
-        self._reading = read_near(self._ctx, spans, reached="adopt.looked")
+        self._reading = _read(self._ctx, spans)
         self._good_for = max(self._reading.requests * POSTS_OF_A_LOOK, self._options.batch)
         self._at_once = min(SENT_FIRST * self._options.concurrency, self._options.batch)
 
@@ -157,6 +157,11 @@ class Absent:
 def _by_contract(planned: Iterable[PlannedPeriod]) -> list[list[PlannedPeriod]]:
     in_order = sorted(planned, key=lambda each: (each.contract_id, each.issue_date, each.period_id))
     return [list(own) for _, own in groupby(in_order, key=attrgetter("contract_id"))]
+
+
+def _read(ctx: JobContext, spans: Mapping[int, DateRange]) -> Reading:
+    """Read what is at the vendor near planned periods; nothing is changed yet."""
+    return read_near(ctx, spans, reached="adopt.looked")
 
 
 def _take(
