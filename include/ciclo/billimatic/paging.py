@@ -90,7 +90,7 @@ class Search(Iterator[Model]):
         self.odd: list[OddRecord] = []
         self.requests = 0
         self._contract_id = contract_id
-        self._of_contracts = of_contracts
+        self._of_contracts = of_contracts if contract_id is None else {contract_id}
         self._exchange = exchange
         self._model = model
         self._path = path
@@ -151,16 +151,21 @@ class Search(Iterator[Model]):
 
     def _only_counted(self, item: Any) -> int | None:
         """Return the id of a record that is known by now, or another contract's than those that are wanted."""
-        number, contract_id = id_in(item, "id"), id_in(item, "contract_id")
-        unwanted = self._of_contracts is not None and contract_id is not None and contract_id not in self._of_contracts
-        return number if unwanted or number in self._seen else None
+        number = id_in(item, "id")
+        return number if number in self._seen or not self._is_wanted(id_in(item, "contract_id")) else None
 
     def _is_new(self, row: Record | OddRecord) -> bool:
         if _key(row) in self._seen:
             return False
         self._seen.add(_key(row))
-        # a server that does not know the filter answers everybody's
-        return self._contract_id is None or getattr(row, "contract_id", None) == self._contract_id
+        return self._is_wanted(getattr(row, "contract_id", None))
+
+    def _is_wanted(self, contract_id: int | None) -> bool:
+        """Whether a record is of a contract that was asked for, as far as it says whose it is.
+
+        A server that does not know the filter answers everybody's.
+        """
+        return self._of_contracts is None or contract_id is None or contract_id in self._of_contracts
 
     def _whole_page(self, number: int, reply: Reply) -> _Page[Model]:
         """Return a page, read again until it is certain to be whole; an empty one ends the search."""

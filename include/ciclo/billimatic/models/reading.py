@@ -280,7 +280,7 @@ def read_record(model: type[Model], item: Any) -> Model | OddRecord:
 
 def unwrapped(model: type[Record], item: Any) -> Any:
     """Take a record of a list out of the envelope of its own in which some stand."""
-    return item[model.resource] if isinstance(item, Mapping) and set(item) == {model.resource} else item
+    return item[model.resource] if isinstance(item, Mapping) and len(item) == 1 and model.resource in item else item
 
 
 @dataclass(frozen=True, slots=True)

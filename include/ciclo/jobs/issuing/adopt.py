@@ -140,7 +140,7 @@ class Absent:
         """Read the vendor, for all that is left. Commits."""
         self._unjudged.extendleft(reversed(_by_contract(self._absent)))
         self._absent.clear()
-        spans = {number: self._spans[number] for number in {each[0].contract_id for each in self._unjudged}}
+        spans = {own[0].contract_id: self._spans[own[0].contract_id] for own in self._unjudged}
         self._reading = _read(self._ctx, spans)
         self._good_for = max(self._reading.requests * POSTS_OF_A_LOOK, self._options.batch)
         self._at_once = min(SENT_FIRST * self._options.concurrency, self._options.batch)

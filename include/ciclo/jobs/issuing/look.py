@@ -215,8 +215,7 @@ def read_near(ctx: JobContext, spans: Mapping[int, DateRange], *, reached: str) 
             reading.requests += search.requests
             reading.odd += search.odd
             for invoice in invoices:
-                if invoice.contract_id in spans:  # some do not say it in a form that is known
-                    reading.invoices[invoice.contract_id][invoice.id] = invoice
+                reading.invoices[invoice.contract_id][invoice.id] = invoice
     failpoint(reached)
     note_unread(ctx, reading.odd, [number for found in reading.invoices.values() for number in found])
     return reading
