@@ -84,8 +84,8 @@ def carry_out(
     """
     options.require_lease(ctx.api)
     outcome = InstructionsOutcome()
-    if _ready(ctx, contract_ids):
-        _give_up_claims_of_the_dead(ctx, options, contract_ids)
+    if ready := _ready(ctx, contract_ids):
+        _give_up_claims_of_the_dead(ctx, options, ready)
         for row in _ready(ctx, contract_ids):
             if row.state != _S.ASKED:
                 _look_up(ctx, row, outcome)
@@ -104,10 +104,10 @@ def _ready(ctx: JobContext, contract_ids: Sequence[int]) -> list[Instruction]:
     return rows
 
 
-def _give_up_claims_of_the_dead(ctx: JobContext, options: ClaimOptions, contract_ids: Sequence[int]) -> None:
+def _give_up_claims_of_the_dead(ctx: JobContext, options: ClaimOptions, rows: Sequence[Instruction]) -> None:
     """Put in doubt what a run claimed that never came back."""
     now = ctx.clock()
-    for row in ctx.instructions.to_carry_out(now, contract_ids):
+    for row in rows:
         if row.state == _S.SENDING:
             reason = Reason(ReasonKind.CLAIM_EXPIRED, {"owner": row.owner})
             until = (row.lease_until or now) + options.grace
