@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from ciclo.billimatic import BillimaticClient
 from ciclo.domain.findings import FindingKind
@@ -13,6 +14,7 @@ from ciclo.domain.wording import said
 from ciclo.jobs.rules import read
 from ciclo.jobs.rules.read import CURRENT, DisappearedError, read_contract_list, read_contracts
 from ciclo.ledger.repositories.periods import Issued
+from ciclo.ledger.tables import Contract
 from company import company, contract, rule
 from factories import period_row
 
@@ -20,7 +22,7 @@ DAY = date(2025, 6, 5)
 
 
 def states(ctx):
-    return {row.contract_id: (row.state, row.gone_at is not None) for row in ctx.contracts.every()}
+    return {row.contract_id: (row.state, row.gone_at is not None) for row in ctx.session.scalars(select(Contract))}
 
 
 def alive(ctx, contract_id=10):

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import CTE, and_, func, select, text
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.queries.paging import by_text, contains, found_in
+from ciclo.ledger.queries.paging import by_text, contains, first_letters, found_in
 from ciclo.ledger.tables import Contract, Invoice, Organization, Period, Rule
 from ciclo.locale import _
 
@@ -115,7 +115,7 @@ def _first_called(session: Session, organization_id: int, key: Any, name: Any, w
     Where many do, they are probably among the first of all; if not, those that contain the text are sorted.
     """
     if _are_many(session, organization_id, key, name, wanted):
-        names = select(key.label("key"), name.label("name"), by_text(name)[0].label("letters"))
+        names = select(key.label("key"), name.label("name"), first_letters(name).label("letters"))
         names = names.where(key.class_.organization_id == organization_id).order_by(*by_text(name), key).limit(WALKED)
         columns = names.subquery().c
         first = select(columns.key).where(contains(columns.name, wanted))

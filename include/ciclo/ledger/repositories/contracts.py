@@ -141,11 +141,6 @@ class ContractRepository:
             gone = update(Contract).where(Contract.organization_id == self._organization_id, some)
             self._session.execute(gone.values(gone_at=at))
 
-    def every(self) -> list[Contract]:
-        """Return all contracts, by id."""
-        query = select(Contract).where(Contract.organization_id == self._organization_id)
-        return list(self._session.scalars(query.order_by(Contract.contract_id)))
-
     def names(self) -> dict[int, str]:
         """Return the names of all contracts, by id."""
         query = select(Contract.contract_id, Contract.name).where(Contract.organization_id == self._organization_id)
