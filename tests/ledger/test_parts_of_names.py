@@ -16,6 +16,7 @@ from ciclo.ledger.queries.paging import PageRequest, contains
 from ciclo.ledger.queries.search import LARGEST_ID, MOST, few_called, search
 from ciclo.ledger.tables import Contract, Period, Rule
 from factories import period_row
+from ledgers import engine_with
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
 COMMON = {"organization_id": 7, "payload": {}, "first_seen_at": NOW, "seen_at": NOW}
@@ -93,15 +94,8 @@ def test_so_does_the_index_alone_whatever_is_stored(postgres_url_of_parts, wante
 @pytest.fixture
 def postgres_url_of_parts(postgres_url):
     """An engine whose statements read no table without an index."""
-    engine = open_engine(postgres_url)
-
-    @event.listens_for(engine, "connect")
-    def _by_index(connection, _record):
-        connection.execute("SET enable_seqscan = off")
-        connection.commit()
-
-    yield engine
-    engine.dispose()
+    with engine_with(postgres_url, "enable_seqscan = off") as engine:
+        yield engine
 
 
 @pytest.mark.parametrize(

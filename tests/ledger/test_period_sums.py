@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, event, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from ciclo.ledger.database import downgrade, open_engine, upgrade
@@ -15,6 +15,7 @@ from ciclo.ledger.queries.months import add_up_periods, measures
 from ciclo.ledger.repositories import Actor, PeriodRepository
 from ciclo.ledger.tables import Period, PeriodMark, PeriodSum
 from factories import NOON, period_row
+from ledgers import engine_with
 
 DAYS = [date(2025, 1, 31), date(2025, 2, 1), date(2025, 2, 28)]
 AMOUNTS = [None, Decimal("0.00"), Decimal("0.01"), Decimal("1500.10")]
@@ -111,15 +112,8 @@ def test_the_states_are_those_of_the_periods_after_every_change(ledger_engine, s
 
 @pytest.fixture
 def engine(postgres_url):
-    engine = open_engine(postgres_url)
-
-    @event.listens_for(engine, "connect")
-    def _wait_for_nobody(connection, _record):
-        connection.execute("SET lock_timeout = '1s'")
-        connection.commit()
-
-    yield engine
-    engine.dispose()
+    with engine_with(postgres_url, "lock_timeout = '1s'") as engine:  # who waits for another fails
+        yield engine
 
 
 def marks(session):

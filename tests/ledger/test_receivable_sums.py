@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, event, func, insert, literal_column, select
+from sqlalchemy import delete, func, insert, literal_column, select
 from sqlalchemy.orm import Session
 
 from ciclo.ledger.database import downgrade, open_engine, upgrade
@@ -15,6 +15,7 @@ from ciclo.ledger.maintenance import copy_ledger, summed_at_the_end
 from ciclo.ledger.queries.receivables import receivable_sums
 from ciclo.ledger.repositories.invoices import InvoiceRepository, ReconciliationRepository
 from ciclo.ledger.tables import Receivable, ReceivableSum
+from ledgers import engine_with
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
 DAYS = [date(2025, 1, 31), date(2025, 2, 1), date(2025, 2, 28), date(2025, 3, 1)]
@@ -115,18 +116,18 @@ def test_what_no_sum_follows_from_is_not_counted_anew(postgres_url):
     engine.dispose()
 
 
-def test_runs_at_once_neither_wait_for_each_other_nor_lose_a_sum(postgres_url):
+@pytest.fixture
+def impatient(postgres_url):
+    """An engine on which whoever waits for another fails."""
+    with engine_with(postgres_url, "lock_timeout = '1s'") as engine:
+        yield engine
+
+
+def test_runs_at_once_neither_wait_for_each_other_nor_lose_a_sum(impatient):
     """Two shards bill rules of the same days in opposite orders: by shared rows, each would wait for the other."""
-    engine = open_engine(postgres_url)
-
-    @event.listens_for(engine, "connect")
-    def _wait_for_nobody(connection, _record):
-        connection.execute("SET lock_timeout = '1s'")
-        connection.commit()
-
     first = [line(number, due_date=day) for number, day in enumerate(DAYS, 1)]
     second = [line(number, due_date=day) for number, day in enumerate(reversed(DAYS), 11)]
-    with Session(engine) as one, Session(engine) as other:
+    with Session(impatient) as one, Session(impatient) as other:
         for mine, theirs in zip(first, second, strict=True):
             act(one, "store", [mine])
             act(other, "store", [theirs])
@@ -137,7 +138,7 @@ def test_runs_at_once_neither_wait_for_each_other_nor_lose_a_sum(postgres_url):
         assert one.scalar(select(func.count(ReceivableSum.writer.distinct()))) == 2
 
     def billed(shard):
-        with Session(engine) as session:
+        with Session(impatient) as session:
             for part in range(20):
                 act(session, "store", [line(100 * shard + part, due_date=DAYS[(shard + part) % 4])])
                 if part % 5 == 4:
@@ -145,9 +146,8 @@ def test_runs_at_once_neither_wait_for_each_other_nor_lose_a_sum(postgres_url):
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(billed, range(1, 5)))
-    with Session(engine) as session:
+    with Session(impatient) as session:
         assert kept(session) == added_up(session)
-    engine.dispose()
 
 
 def require_kept(session, *, of):

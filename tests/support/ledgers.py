@@ -12,7 +12,7 @@ from warnings import catch_warnings, filterwarnings
 
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, create_engine, make_url, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, select, text
 from sqlalchemy.orm import Session
 
 from ciclo.ledger.database import open_engine, upgrade
@@ -68,6 +68,22 @@ def arm(url: str, *, responsible_from: date = date(2025, 1, 1)) -> None:
         organization.arm(responsible_from=responsible_from, person="tests", at=NOON)
         session.commit()
     engine.dispose()
+
+
+@contextmanager
+def engine_with(url: str, setting: str) -> Iterator[Engine]:
+    """Yield an engine whose connections have a setting of PostgreSQL's."""
+    engine = open_engine(url)
+
+    @event.listens_for(engine, "connect")
+    def _set(connection: Any, _record: object) -> None:
+        connection.execute(f"SET {setting}")
+        connection.commit()
+
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def differences(connection: Connection) -> list[Any]:
