@@ -6,7 +6,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 from urllib.error import HTTPError, URLError
@@ -117,15 +118,14 @@ def status(url: str, method: str) -> int:
             return error.code
 
 
-@pytest.fixture
-def signed_in(browser: Browser, airflow: Site) -> Iterator:  # noqa: F811 - the fixture
-    """Sign a user in to Airflow; returns their page."""
-    contexts = []
+@pytest.fixture(scope="module")
+def signed_in(browser: Browser, airflow: Site) -> Callable[[str], Page]:  # noqa: F811 - the fixture
+    """Sign a user in to Airflow, each once and in a profile of their own; returns their page."""
 
+    @cache
     def sign_in(user: str) -> Page:
         context = browser.new_context(viewport={"width": 1280, "height": 850}, accept_downloads=True)
         context.set_default_timeout(PATIENCE)
-        contexts.append(context)
         page = context.new_page()
         page.goto(f"{airflow.url}/auth/login")
         page.fill("input[name=username]", user)
@@ -134,9 +134,7 @@ def signed_in(browser: Browser, airflow: Site) -> Iterator:  # noqa: F811 - the 
         page.get_by_text("Welcome").first.wait_for()
         return page
 
-    yield sign_in
-    for context in contexts:
-        context.close()
+    return sign_in
 
 
 def billing(page: Page, airflow: Site, path: str = "") -> FrameLocator:
@@ -154,6 +152,7 @@ def test_an_anonymous_visitor_gets_nothing_on_any_route(airflow, small_year):
 
 def test_an_operator_finds_billing_in_the_navigation_and_sees_the_month(signed_in, airflow):
     page = signed_in("ana")
+    page.goto(airflow.url)
     page.get_by_role("link", name="Billing").click()
     frame = page.frame_locator("iframe[title=Billing]")
 
@@ -218,6 +217,7 @@ def test_the_console_is_dark_when_airflow_is(signed_in, airflow):
     frame = billing(page, airflow)
 
     expect(frame.locator("html")).to_have_attribute("data-theme", "dark")
+    page.evaluate("localStorage.removeItem('theme')")
 
 
 def test_a_dags_page_has_a_tab_with_what_it_touched(signed_in, airflow):

@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, Locator, expect
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Locator, Page, expect
 
 from ciclo.domain.calendar import add_months
 from ciclo.domain.recurrence import DateRange
@@ -87,9 +87,16 @@ def numbers(texts: list[str]) -> list[Decimal]:
     return [Decimal(re.sub(r"[^\d,-]", "", text).replace(",", ".")) for text in texts]
 
 
+def page_of(context: BrowserContext) -> Page:
+    return context.pages[0] if context.pages else context.new_page()
+
+
 def opened(context: BrowserContext, site: ConsoleSite, path: str) -> FrameLocator:
-    """Open a view inside Airflow's frame and wait until its scripts are there: a click before would leave the view."""
-    frame = billing(context.new_page(), site, path)
+    """Open a view inside Airflow's frame and wait until its scripts are there: a click before would leave the view.
+
+    The context's one page shows it: every page that stays open goes on asking Airflow.
+    """
+    frame = billing(page_of(context), site, path)
     frame.locator("main").evaluate(LOADED)
     return frame
 
@@ -130,7 +137,7 @@ def test_a_visitor_who_asks_for_the_page_is_sent_to_the_login_form(browser, site
 
 
 def test_after_the_login_a_month_is_one_click_away(operator, site):
-    page = operator.new_page()
+    page = page_of(operator)
     page.goto(site.url)
     page.get_by_role("link", name="Billing").click()
     expect(page.frame_locator("iframe[title=Billing]").get_by_role("heading", level=1)).to_be_visible()
