@@ -58,14 +58,14 @@ def run(fighting: Campaign, title: str, capsys: pytest.CaptureFixture[str]) -> N
         assert set(figures.kills) == KILLED_AT
 
 
-def test_a_campaign_on_sqlite_leaves_one_invoice_a_period(tmp_path, sqlite_url, capsys):
-    with campaign(tmp_path, sqlite_url, size=SIZE) as fighting:
+def test_a_campaign_on_sqlite_leaves_one_invoice_a_period(tmp_path, sqlite_url, workers, capsys):
+    with campaign(tmp_path, sqlite_url, workers, size=SIZE) as fighting:
         run(fighting, "SQLite", capsys)
 
 
-def test_a_campaign_on_postgresql_leaves_one_invoice_a_period(tmp_path, chaos_postgres, capsys):
+def test_a_campaign_on_postgresql_leaves_one_invoice_a_period(tmp_path, chaos_postgres, workers, capsys):
     ledger = make_url(chaos_postgres.get_uri()).render_as_string(hide_password=False)
     migrate(ledger)
     restart = {"restart_ledger": lambda: restart_postgres(chaos_postgres)}
-    with campaign(tmp_path, ledger, size=SIZE, seed=2, **restart) as fighting:
+    with campaign(tmp_path, ledger, workers, size=SIZE, seed=2, **restart) as fighting:
         run(fighting, "PostgreSQL", capsys)

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from chaos_campaign import Vendor, Worker
+from chaos_campaign import Vendor
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.tables import Period
 from company import ORGANIZATION, TODAY, TOKEN, company, rule
@@ -23,13 +23,19 @@ SIZE = 60
 REFERENCE = re.compile(r"ciclo:7:\d+:[\d-]+")
 
 
+@pytest.fixture(scope="module")
+def vendor(tmp_path_factory):
+    running = Vendor(tmp_path_factory.mktemp("vendor"), company(), today=TODAY)
+    yield running.control
+    running.stop()
+
+
 @pytest.fixture
-def bill(tmp_path, sqlite_url):
+def bill(tmp_path, sqlite_url, vendor, worker):
     """Run a job in a process whose files may grow to `largest` bytes; return its exit code and what is billed then."""
-    rules = [rule(number, 10 + number % 20) for number in range(1, SIZE + 1)]
-    vendor, worker = Vendor(tmp_path, company(*rules), today=TODAY), Worker()
+    vendor.put_state(company(*[rule(number, 10 + number % 20) for number in range(1, SIZE + 1)]))
     command = {
-        "ledger": sqlite_url, "vendor": vendor.control.url, "token": TOKEN, "organization": ORGANIZATION,
+        "ledger": sqlite_url, "vendor": vendor.url, "token": TOKEN, "organization": ORGANIZATION,
         "window": ["2025-01-01", "2025-01-31"], "log": str(tmp_path / "log"),
     }  # fmt: skip
 
@@ -37,11 +43,9 @@ def bill(tmp_path, sqlite_url):
         room = largest and largest - max(path.stat().st_size for path in tmp_path.glob("ledger.db*"))
         worker.begin(command | {"job": job, "owner": f"{job} {largest}", "room": room})
         code = worker.outcome()["code"]
-        return code, Counter(REFERENCE.findall(str(vendor.control.state()["invoices"])))
+        return code, Counter(REFERENCE.findall(str(vendor.state()["invoices"])))
 
-    yield run
-    worker.end()
-    vendor.stop()
+    return run
 
 
 def states(url):

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from chaos_campaign import Vendor, Worker
+from chaos_campaign import Vendor
 from ciclo.billimatic import BillimaticClient, TransientApiError
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
@@ -157,9 +157,9 @@ def test_a_vendor_that_takes_five_seconds_for_each_answer_is_waited_for(sqlite_u
 
 
 @pytest.mark.chaos
-def test_a_big_run_is_finished_in_bounded_memory(tmp_path, sqlite_url, capsys):
+def test_a_big_run_is_finished_in_bounded_memory(tmp_path, sqlite_url, worker, capsys):
     rules = [weekly(number, init_date="2025-01-02") for number in range(1, RULES + 1)]
-    vendor, worker = Vendor(tmp_path, company(*rules), today=TODAY), Worker()
+    vendor = Vendor(tmp_path, company(*rules), today=TODAY)
     command = {
         "ledger": sqlite_url, "vendor": vendor.control.url, "token": TOKEN, "organization": ORGANIZATION,
         "window": ["2025-01-01", str(date(2025, 1, 2) + timedelta(weeks=WEEKS, days=-1))],
@@ -170,7 +170,6 @@ def test_a_big_run_is_finished_in_bounded_memory(tmp_path, sqlite_url, capsys):
         worker.begin(command | {"job": job, "owner": job})
         outcomes[job] = worker.outcome()
     invoices = vendor.control.state()["invoices"]
-    worker.end()
     vendor.stop()
     most = max(outcome["kilobytes"] for outcome in outcomes.values()) // 1024
     with capsys.disabled():

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -131,10 +132,11 @@ def _listed(counter: Counter[str]) -> str:
 
 
 class Worker:
-    """A process that forks a child for each run; see `chaos_worker`."""
+    """A process that forks a child for each run, started for the first of them; see `chaos_worker`."""
 
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
+    @cached_property
+    def _process(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
             [sys.executable, str(TESTS / "chaos_worker.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
@@ -148,6 +150,8 @@ class Worker:
         return dict(json.loads(self._process.stdout.readline()))
 
     def end(self) -> None:
+        if "_process" not in vars(self):
+            return
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.close()
@@ -194,6 +198,7 @@ class Campaign:
 
     folder: Path
     ledger: str
+    workers: Sequence[Worker]
     restart_ledger: Callable[[], None] | None = None
     seed: int = 1
     size: int = 60
@@ -208,7 +213,6 @@ class Campaign:
         self.witness = Witness()
         self.person = Person(self.witness)
         self.witness.look(self.state, self.day, acted=Maker.VENDOR)
-        self.workers = [Worker() for _ in range(WORKERS)]
         self._tried = Counter[str]()
         self.engine = open_engine(self.ledger)
         with Session(self.engine) as session:
@@ -216,8 +220,6 @@ class Campaign:
         self._all_at_once([self._command("expand", DateRange.month_of(self.day))])
 
     def close(self) -> None:
-        for worker in self.workers:
-            worker.end()
         self.vendor.stop()
         self.engine.dispose()
 
@@ -462,9 +464,9 @@ def _stories(session: Session) -> Callable[[str, int | None], str]:
 
 
 @contextmanager
-def campaign(folder: Path, ledger: str, **given: Any) -> Iterator[Campaign]:
-    """Start a campaign and end its processes."""
-    running = Campaign(folder, ledger, **given)
+def campaign(folder: Path, ledger: str, workers: Sequence[Worker], **given: Any) -> Iterator[Campaign]:
+    """Start a campaign and end its processes, but for the workers."""
+    running = Campaign(folder, ledger, workers, **given)
     try:
         yield running
     finally:
