@@ -72,6 +72,11 @@ class Site:
         return self.folder / "airflow"
 
     @property
+    def airflow_database(self) -> Path:
+        """Airflow's metadata."""
+        return self.airflow_home / "airflow.db"
+
+    @property
     def logs(self) -> Path:
         """One log per child process."""
         return self.folder / "logs"
@@ -230,7 +235,7 @@ def _configuration(site: Site, port: int, *, by_schedule: bool) -> Mapping[str, 
             # A scheduled Dag would bill today's periods beside the demonstration's; a person switches it on.
             "dags_are_paused_at_creation": "True",
         },
-        "database": {"sql_alchemy_conn": f"sqlite:///{site.airflow_home / 'airflow.db'}"},
+        "database": {"sql_alchemy_conn": f"sqlite:///{site.airflow_database}"},
         "logging": {"base_log_folder": str(site.airflow_home / "logs")},
         "api": {
             "host": LOOPBACK,

@@ -92,7 +92,7 @@ class Stack:
 def start(
     site: Site, processes: Processes, screen: Screen, *, by_schedule: bool, roles: Mapping[str, str] | None = None
 ) -> Stack:
-    """Start everything and return it once Airflow is healthy and knows the `DAGS`.
+    """Start everything, Airflow's database made if it is not there; return it once Airflow is healthy and knows `DAGS`.
 
     Without `by_schedule` no Dag runs unless it is told to: today's runs would get between those of the demonstration.
     With `roles` (user names to roles; the first has to be an `admin`) people log in; without, everybody is let in.
@@ -106,7 +106,8 @@ def start(
     write_configuration(site, airflow_port, by_schedule=by_schedule, roles=roles)
     write_environment_file(site, vendor_url)
     settings = airflow_environment(site, vendor_url)
-    migration = processes.start("Airflow database", ("airflow", "db", "migrate"), settings)
+    migrate = not site.airflow_database.exists()
+    migration = processes.start("Airflow database", ("airflow", "db", "migrate"), settings) if migrate else None
     ledger = processes.start("Ledger", ("ciclo.cli", "db", "upgrade"), settings)
     held = account()
     vendor, airflow = VendorView(vendor_url), AirflowApi(airflow_url)
@@ -114,7 +115,8 @@ def start(
     _start_vendor(stack, vendor_port, settings, screen)
     processes.finish(ledger, START_SECONDS)
     screen.event("Ciclo's ledger is ready")
-    processes.finish(migration, START_SECONDS)
+    if migration:
+        processes.finish(migration, START_SECONDS)
     screen.event("Airflow's own database is ready")
     _start_airflow(stack, settings, screen, administrator=next(iter(roles or ()), None))
     return stack

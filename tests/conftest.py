@@ -239,12 +239,27 @@ def airflow_metadata(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (folder / "migrated-airflow.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (home / "done").exists():
-            command = [sys.executable, "-W", "ignore", "-m", "airflow", "db", "migrate"]
-            environment = {**os.environ, "AIRFLOW_HOME": str(home)}
-            done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
-            assert done.returncode == 0, done.stderr[-3000:]
+            _migrate_airflow(home)
             (home / "done").touch()
     return home / "airflow.db"
+
+
+@pytest.fixture(scope="session")
+def airflow_metadata_on_postgres(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Name of a database on `postgres_server` with Airflow's migrated metadata, to be a template."""
+    name = "airflow_template"
+    administer(postgres_server, f"CREATE DATABASE {name}")
+    url = make_url(postgres_server).set(database=name, drivername="postgresql+psycopg2")
+    home = tmp_path_factory.mktemp("migrated-airflow")
+    _migrate_airflow(home, AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=url.render_as_string(hide_password=False))
+    return name
+
+
+def _migrate_airflow(home: Path, **settings: str) -> None:
+    command = [sys.executable, "-W", "ignore", "-m", "airflow", "db", "migrate"]
+    environment = {**os.environ, "AIRFLOW_HOME": str(home), **settings}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 class Clock:

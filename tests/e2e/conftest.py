@@ -113,7 +113,9 @@ class RealAirflow:
 
 
 @pytest.fixture(scope="session")
-def airflow(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealAirflow]:
+def airflow(
+    postgres_server: str, airflow_metadata_on_postgres: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RealAirflow]:
     """Start the sandbox, the ledger and Airflow's components; end all of them with the session."""
     site = Site(PROJECT, tmp_path_factory.mktemp("real-airflow"))
     site.logs.mkdir()
@@ -123,7 +125,7 @@ def airflow(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> I
     with running_sandbox(STATE, today=TODAY) as vendor, Processes(site.logs) as processes:
         ledger_url = _database(postgres_server, "real_airflow_ledger", template="ciclo_template")
         arm(ledger_url)
-        metadata_url = _database(postgres_server, "real_airflow_metadata")
+        metadata_url = _database(postgres_server, "real_airflow_metadata", template=airflow_metadata_on_postgres)
         port = free_port()
         write_configuration(site, port, by_schedule=False)  # today's runs would stand before the tests' own
         settings = {
@@ -147,7 +149,7 @@ def airflow(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> I
             yield running
 
 
-def _database(server: str, name: str, *, template: str = "template1") -> str:
+def _database(server: str, name: str, *, template: str) -> str:
     engine = open_engine(server)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
@@ -157,7 +159,6 @@ def _database(server: str, name: str, *, template: str = "template1") -> str:
 
 
 def _started(processes: Processes, environment: Mapping[str, str], api: AirflowApi) -> dict[str, Child]:
-    processes.finish(processes.start("Airflow database", ("airflow", "db", "migrate"), environment), START_SECONDS)
     wanted = {name: command for name, command in COMPONENTS.items() if name != "Triggerer"}
     # the Dag processor is set up otherwise than the workers are: it must not matter
     apart = {"Dag processor": {**environment, "CICLO_SHARDS": "2"}}

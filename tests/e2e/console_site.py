@@ -3,6 +3,7 @@
 Nothing is put into the ledger by hand; what the pages show was billed by `bill_range` at the sandbox.
 """
 
+import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -72,11 +73,12 @@ class ConsoleSite:
 
 
 @contextmanager
-def console_site(folder: Path) -> Iterator[ConsoleSite]:
-    """Start everything below `folder`, bill the year, and end everything."""
+def console_site(folder: Path, airflow_metadata: Path) -> Iterator[ConsoleSite]:
+    """Start everything below `folder`, on a copy of Airflow's metadata, bill the year, and end everything."""
     site, screen = Site(PROJECT, folder), Screen(StringIO())
     site.logs.mkdir()
     site.airflow_home.mkdir()
+    shutil.copy(airflow_metadata, site.airflow_database)
     with Processes(site.logs) as processes:
         running = stack.start(site, processes, screen, by_schedule=False, roles=ROLES)
         ledger = LedgerView(site.ledger_url, ORGANIZATION_ID, YEAR_START, YEAR_END)

@@ -34,7 +34,7 @@ def start_billing(airflow: Any, window: Mapping[str, str], day: date) -> str:
     while not 0 < len(invoices_of(airflow, day)) < PERIODS:
         assert airflow.api.run_state("issue_invoices", run) in {"queued", "running"}
         assert time.monotonic() < deadline, (instances(airflow, run), period_states(airflow, day))
-        time.sleep(0.05)
+        time.sleep(0.3)
     return run
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import httpx
 import pytest
 from playwright.sync_api import expect
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import pgbouncer
@@ -30,7 +30,7 @@ from demo.processes import Processes
 from demo.runs import may_be_answered
 from demo.site import Site, airflow_environment, write_configuration
 from demo.stack import COMPONENTS, HEALTH_NAMES, free_port, wait_until
-from ledgers import migrate
+from ledgers import administer, migrate
 from reverse_proxy import below_a_path, nginx
 from trace_collector import TraceCollector, collecting_traces
 
@@ -71,11 +71,9 @@ def surroundings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         if pgbouncer.program():
             server = request.getfixturevalue("postgres_server")
             pooler = stack.enter_context(pgbouncer.pgbouncer(server, servers=15)).set(password=PASSWORD)
-            engine = open_engine(server)
-            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                for name in ("somebodys_ledger", "somebodys_metadata"):
-                    connection.execute(text(f"CREATE DATABASE {name}"))
-            engine.dispose()
+            template = request.getfixturevalue("airflow_metadata_on_postgres")
+            administer(server, "CREATE DATABASE somebodys_ledger")
+            administer(server, f"CREATE DATABASE somebodys_metadata TEMPLATE {template}")
             ledger_url = pooler.set(database="somebodys_ledger").render_as_string(hide_password=False)
             metadata = pooler.set(database="somebodys_metadata", drivername="postgresql+psycopg2")
             settings["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = metadata.render_as_string(hide_password=False)
@@ -130,7 +128,7 @@ def airflow(surroundings, tmp_path_factory, airflow_metadata):
     site = Site(PROJECT, tmp_path_factory.mktemp("people"))
     site.logs.mkdir()
     site.airflow_home.mkdir()
-    shutil.copy(airflow_metadata, site.airflow_home / "airflow.db")
+    shutil.copy(airflow_metadata, site.airflow_database)
     ledger_url = surroundings.ledger_url
     migrate(ledger_url)
     with running_sandbox(company(rule(1)), today=TODAY) as vendor, Processes(site.logs) as processes:
@@ -144,8 +142,6 @@ def airflow(surroundings, tmp_path_factory, airflow_metadata):
             "CICLO_WEBHOOK_SECRET": KEY,
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",  # nobody changes a Dag here
         }
-        if "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" in environment:  # else it is the migrated copy
-            processes.finish(processes.start("Database", ("airflow", "db", "migrate"), environment), START_SECONDS)
         children = {name: processes.start(name, command, environment) for name, command in COMPONENTS.items()}
         with AirflowApi(surroundings.url) as api:
             for name, child in children.items():

@@ -46,9 +46,13 @@ PATIENCE_WITH_A_RUN = 300
 
 
 @pytest.fixture(scope="module")
-def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleSite]:  # noqa: F811
+def site(
+    browser: Browser,  # noqa: F811 - the fixture
+    tmp_path_factory: pytest.TempPathFactory,
+    airflow_metadata: Path,
+) -> Iterator[ConsoleSite]:
     """Airflow with the year, only where there is a browser to look at it."""
-    with console_site(tmp_path_factory.mktemp("console")) as running:
+    with console_site(tmp_path_factory.mktemp("console"), airflow_metadata) as running:
         yield running
 
 

@@ -78,7 +78,7 @@ def approve(airflow, run):
     deadline = time.monotonic() + 400
     while not may_be_answered(airflow.site.logs, "bill_range", run, "approve"):
         assert time.monotonic() < deadline
-        time.sleep(0.05)
+        time.sleep(0.3)
     airflow.api.answer("bill_range", run, "approve", "Approve")
 
 
@@ -86,4 +86,4 @@ def wait_until_running(airflow, run):
     deadline = time.monotonic() + 400
     while instances(airflow, run).get("issue", ("", 0))[0] != "running":
         assert time.monotonic() < deadline, instances(airflow, run)
-        time.sleep(0.05)
+        time.sleep(0.3)
