@@ -1,5 +1,6 @@
 """A list too long to be counted and sorted: its own order, as many pages as were counted, and a word about it."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -10,14 +11,15 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.recurrence import DateRange
 from ciclo.ledger.database import open_engine
-from ciclo.ledger.queries import paging
+from ciclo.ledger.queries import paging, periods
+from ciclo.ledger.queries import search as searching
 from ciclo.ledger.queries.contracts import contract_listing
 from ciclo.ledger.queries.paging import MOST_ROWS, PageRequest
-from ciclo.ledger.queries.periods import GridFilter, grid
+from ciclo.ledger.queries.periods import GridFilter, PeriodFilter, grid, period_listing
 from ciclo.ledger.queries.receivables import ReceivableFilter, receivable_listing
 from ciclo.ledger.tables import Contract, Organization, Receivable
 from console.conftest import console
-from console.factories import ORGANIZATION, SEEN, Rows, a_contract, a_rule
+from console.factories import ORGANIZATION, SEEN, Rows, a_contract, a_period, a_rule
 
 NAMES = 1_000
 """Contracts are called by one of so many names, in turn: their numbers are another order."""
@@ -124,5 +126,71 @@ def test_the_grid_of_too_many_rules_goes_by_the_numbers_of_their_contracts(ledge
             return [row.rule.rule_id for row in grid(session, ORGANIZATION, wanted, PageRequest(1, 4))[1]]
 
         assert (rules(), rules("ana"), rules("REGRA 1"), rules("21")) == ([20, 21, 10, 11], [20, 21], [10, 11], [21])
-        monkeypatch.setattr(paging, "MOST_ROWS", 3)
+        monkeypatch.setattr(periods, "MOST_ROWS", 3)
         assert (rules(), rules("ana")) == ([10, 11, 20, 21], [20, 21])
+
+
+@pytest.fixture
+def bars(ledger_engine, monkeypatch):
+    """Three bars and a hotel, each with a rule and two periods, in lists that are long by so few."""
+    rows = Rows()
+    rows.add(Organization, name="Longa", first_seen_at=SEEN)
+    for number, name in ((1, "Bar Zuleica"), (2, "Bar do Bento"), (3, "Hotel"), (4, "Bar da Ana")):
+        a_contract(rows, number, name)
+        a_rule(rows, 10 * number, number, f"Regra {number}", JANUARY)
+        for period, month in ((10 * number, FEBRUARY), (10 * number + 1, JANUARY)):
+            a_period(rows, period, 10 * number, number, month.replace(day=number))
+    rows.write(ledger_engine)
+    monkeypatch.setattr(periods, "MOST_ROWS", 3)
+    monkeypatch.setattr(periods, "FOUND", 2)
+    return ledger_engine
+
+
+@pytest.mark.parametrize("few", [20_000, 0], ids=["looked up", "asked for their names"])
+def test_what_many_of_a_long_list_are_called_is_counted_and_paged_less_far(bars, monkeypatch, few):
+    monkeypatch.setattr(searching, "FEW", few)
+    by_name = PageRequest(1, 2, "rule", descending=True)
+    window = DateRange(JANUARY, MARCH)
+    with Session(bars) as session:
+        rules = grid(session, ORGANIZATION, GridFilter(window, text="bar"), by_name)[0]
+        assert (rules.total, rules.longer, [row.rule_id for row in rules.rows]) == (2, True, [10, 20])
+        one = grid(session, ORGANIZATION, GridFilter(window, text="ana"), by_name)[0]
+        assert (one.total, one.longer, [row.rule_id for row in one.rows]) == (1, False, [40])
+
+        listing = period_listing(session, ORGANIZATION, PeriodFilter(text="BAR"))
+        page = listing.page(session, by_name)
+        assert (page.total, page.longer, page.pages, [row.id for row in page.rows]) == (2, True, 1, [40, 20])
+        assert listing.page(session, replace(by_name, number=2)).rows == ()
+        assert [row.id for row in listing.every(session, by_name)] == [41, 40, 21, 20, 11, 10]
+        for text in ("hotel", "REGRA 3"):
+            two = period_listing(session, ORGANIZATION, PeriodFilter(text=text)).page(session, PageRequest())
+            assert (two.total, two.longer, [row.id for row in two.rows]) == (2, False, [30, 31])
+
+
+@pytest.mark.parametrize("few", [20_000, 0], ids=["looked up", "asked for their names"])
+def test_of_a_list_that_is_not_long_all_are_counted_and_sorted_by_a_text_too(bars, monkeypatch, few):
+    monkeypatch.setattr(searching, "FEW", few)
+    monkeypatch.setattr(periods, "MOST_ROWS", 8)
+    by_name = PageRequest(1, 4, "rule", descending=True)
+    with Session(bars) as session:
+        page = period_listing(session, ORGANIZATION, PeriodFilter(text="bar")).page(session, by_name)
+        rules = grid(session, ORGANIZATION, GridFilter(DateRange(JANUARY, MARCH), text="bar"), by_name)[0]
+    assert (page.total, page.longer, [row.id for row in page.rows]) == (6, False, [41, 40, 21, 20])
+    assert (rules.total, rules.longer, [row.rule_id for row in rules.rows]) == (3, False, [40, 20, 10])
+
+
+@pytest.mark.parametrize(
+    ("language", "says"), [("en", ("more than 2 rules", "more than 2 periods")),
+                           ("pt-BR", ("mais de 2 regras", "mais de 2 períodos"))]
+)  # fmt: skip
+def test_pages_by_a_text_say_so_and_the_file_has_all(bars, language, says):
+    app = console(bars.url.render_as_string(hide_password=False))
+    with TestClient(app, headers={"x-user": "viewer", "accept-language": language}) as client:
+        pages = [client.get(f"{path}?q=bar&month=2025-02").text for path in ("/periods", "/periods/list")]
+        listed = client.get("/periods/list?q=bar").text
+        file = client.get("/periods/list?q=bar&format=csv").text
+    app.state.ledger.dispose()
+    assert says[0] in pages[0]
+    assert says[1] in pages[1]
+    assert says[1] in listed
+    assert len(file.splitlines()) == 1 + 6

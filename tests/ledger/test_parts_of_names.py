@@ -105,6 +105,7 @@ def postgres_url_of_parts(postgres_url):
 def test_the_first_hits_are_the_first_by_name_however_they_are_looked_for(session, monkeypatch, asked, walked, wanted):
     names = [f"Contrato {number * 7919 % 1000:03d}" for number in range(60)] + ["Zé", "Zélia", "Zé"]
     store(session, names)
+    monkeypatch.setattr(searching, "FEW", 0)
     monkeypatch.setattr(searching, "ASKED", asked)
     monkeypatch.setattr(searching, "WALKED", walked)
     expected = sorted((name, number) for number, name in enumerate(names, 1) if wanted.lower() in name.lower())[:MOST]
@@ -112,6 +113,22 @@ def test_the_first_hits_are_the_first_by_name_however_they_are_looked_for(sessio
     assert [(hit.title, hit.id) for hit in hits if hit.kind == "contract"] == expected
     assert [(hit.title, hit.id - 100_000) for hit in hits if hit.kind == "rule"] == expected
     assert session.in_transaction()
+
+
+def test_of_many_that_are_not_among_the_first_by_name_some_are_shown_and_no_index_is_asked(session, monkeypatch):
+    names = [f"Zona {number * 7 % 40:02d}" for number in range(40)] + [f"Alfa {number}" for number in range(100)]
+    store(session, names)
+    session.execute(text("ANALYZE"))
+    for name, value in (("FEW", 100), ("ASKED", 40), ("WALKED", 60)):
+        monkeypatch.setattr(searching, name, value)
+    asked = []
+    event.listen(
+        session.get_bind(), "before_cursor_execute", lambda _c, _cursor, *statement: asked.append(statement[0])
+    )
+    hits = [hit.title for hit in search(session, 7, "ZONA")]
+    assert hits == [f"Zona {number:02d}" for number in range(MOST)] * 2
+    on_postgresql = session.get_bind().dialect.name == "postgresql"
+    assert any("MATERIALIZED" in statement for statement in asked) != on_postgresql
 
 
 def test_settings_of_a_search_end_with_it(postgres_url):
@@ -124,7 +141,7 @@ def test_settings_of_a_search_end_with_it(postgres_url):
     engine.dispose()
 
 
-@pytest.mark.parametrize(("few", "asked"), [(0, 1_000), (1, 1_000), (20_000, 1_000), (20_000, 4)])
+@pytest.mark.parametrize(("few", "asked"), [(0, 1_000), (1, 1_000), (20_000, 1_000), (20_000, 4), (3, 4)])
 def test_lists_by_a_text_are_the_same_however_many_are_called_so(session, monkeypatch, few, asked):
     monkeypatch.setattr(searching, "FEW", few)
     monkeypatch.setattr(searching, "ASKED", asked)

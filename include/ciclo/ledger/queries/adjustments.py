@@ -14,7 +14,7 @@ from ciclo.domain.errors import DomainError
 from ciclo.domain.money import ZERO
 from ciclo.domain.pricing import Price
 from ciclo.domain.recurrence import DateRange
-from ciclo.ledger.queries.paging import Listing, counted
+from ciclo.ledger.queries.paging import Listing
 from ciclo.ledger.repositories import (
     COMPLEMENT,
     Actor,
@@ -104,7 +104,7 @@ def adjustment_listing(organization_id: int, wanted: AdjustmentFilter) -> Listin
     """Return the organization's adjustments that match, the newest first, as a list to page or export."""
     conditions = _conditions(organization_id, wanted)
     return Listing(
-        count=counted(select(Adjustment.id).where(*conditions)),
+        lean=select(Adjustment.id).where(*conditions),
         rows=select(*COLUMNS),
         conditions=conditions,
         build=AdjustmentRow,

@@ -14,7 +14,7 @@ from ciclo.domain.money import ZERO, brl, total
 from ciclo.domain.states import PeriodState
 from ciclo.domain.wording import said, said_of_finding
 from ciclo.ledger.queries.months import NEEDS_A_PERSON, UPDATE_NEEDS_A_PERSON
-from ciclo.ledger.queries.paging import Listing, contains, counted, not_at_rest
+from ciclo.ledger.queries.paging import Listing, contains, not_at_rest
 from ciclo.ledger.queries.periods import PeriodFilter, PeriodRow, period_listing
 from ciclo.ledger.queries.trail import TrailEntry, trail_of
 from ciclo.ledger.repositories.findings import bears_on
@@ -144,7 +144,7 @@ def finding_listing(organization_id: int, wanted: FindingFilter) -> Listing[Find
         "amount": Finding.amount,
         "month": Finding.billing_month,
     }
-    return Listing(count=counted(rows), rows=rows, build=FindingRow, sorts=sorts, key=(Finding.id,))
+    return Listing(lean=rows, rows=rows, build=FindingRow, sorts=sorts, key=(Finding.id,))
 
 
 def findings_against_closing(session: Session, organization_id: int, month: date, limit: int) -> tuple[FindingRow, ...]:

@@ -17,7 +17,7 @@ from ciclo.domain.money import ZERO
 from ciclo.domain.pricing import Price, PricedPeriod
 from ciclo.domain.recurrence import DateRange
 from ciclo.ledger.queries.months import Share
-from ciclo.ledger.queries.paging import Listing, by_text, contains, counted
+from ciclo.ledger.queries.paging import Listing, by_text, contains
 from ciclo.ledger.queries.price_updates import PricePoint, prices_of
 from ciclo.ledger.tables import Contract, Payload, Period, Rule, RuleVersion, ScheduledUpdate
 from ciclo.ledger.terms import RuleTerms
@@ -125,7 +125,7 @@ def contract_listing(organization_id: int, *, text: str = "", state: str | None 
         "state": Contract.state,
     }
     return Listing(
-        count=counted(rows),
+        lean=rows,
         rows=rows,
         build=ContractRow,
         sorts=sorts,

@@ -17,7 +17,7 @@ from ciclo.domain.receivables import ReceivableState
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.ledger.queries.nfses import NfseFilter, nfse_counts
-from ciclo.ledger.queries.paging import Listing, counted, not_at_rest
+from ciclo.ledger.queries.paging import Listing, not_at_rest
 from ciclo.ledger.tables import (
     Finding,
     MonthClosing,
@@ -215,9 +215,7 @@ def closing_listing(organization_id: int) -> Listing[ClosingRow]:
     )
     rows = select(*_COLUMNS).where(MonthClosing.id.in_(newest))
     sorts: dict[str, Any] = {"month": MonthClosing.billing_month, "at": MonthClosing.created_at}
-    return Listing(
-        count=counted(rows), rows=rows, build=ClosingRow, sorts=sorts, key=(MonthClosing.id,), descending=True
-    )
+    return Listing(lean=rows, rows=rows, build=ClosingRow, sorts=sorts, key=(MonthClosing.id,), descending=True)
 
 
 def closings_of(session: Session, organization_id: int, month: date) -> tuple[ClosingRow, ...]:

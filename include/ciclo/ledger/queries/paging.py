@@ -159,7 +159,7 @@ class PageRequest:
 class Page(Generic[Row]):
     """Rows of one page, how many there are in all, and what was asked for.
 
-    A list is `longer` than its `total` if it has more than `MOST_ROWS`.
+    A list is `longer` than its `total` if it has more rows than are counted of it.
     """
 
     rows: tuple[Row, ...]
@@ -188,7 +188,7 @@ class Listing(Generic[Row]):
     """A list that can be sorted, paged and read to its end.
 
     Attributes:
-        count: selects the number of rows, from as few tables as the filters need: `counted`.
+        lean: selects the rows to be counted, from as few tables as the filters need.
         rows: selects all rows, unordered and unfiltered; its columns are the arguments of `build`.
         conditions: what a row must meet.
         build: makes a row.
@@ -196,9 +196,10 @@ class Listing(Generic[Row]):
         key: the columns that make the order total.
         descending: whether the list's own order is descending.
         long_order: the order of a list that is too long to be sorted, where no index has the list's own.
+        most: of how many rows it is too long: no more are counted and paged.
     """
 
-    count: Query
+    lean: Query
     rows: Query
     build: Callable[..., Row]
     sorts: Mapping[str, ColumnElement[Any]]
@@ -206,13 +207,14 @@ class Listing(Generic[Row]):
     conditions: Sequence[Any] = ()
     descending: bool = False
     long_order: Sequence[Any] = ()
+    most: int = field(default_factory=lambda: MOST_ROWS)
     narrow: Callable[[Sequence[ColumnElement[Any]], int, int], ColumnElement[bool]] | None = field(default=None)
     """Given order, limit and offset: a condition that holds for the page's rows alone. Spares a deep page the joins."""
 
     def page(self, session: Session, request: PageRequest) -> Page[Row]:
         """Read one page in two statements; an unknown sort key, and a list too long, mean the list's own order."""
-        found = session.scalar(self.count) or 0
-        total, longer = min(found, MOST_ROWS), found > MOST_ROWS
+        found = session.scalar(counted(self.lean, self.most + 1)) or 0
+        total, longer = min(found, self.most), found > self.most
         if longer:
             request = replace(request, sort="", descending=False)
         order = (longer and self.long_order) or self._order(request.sort, descending=request.descending)
@@ -244,7 +246,7 @@ class Listing(Generic[Row]):
         return [part.desc() if down else part.asc() for part in columns]
 
 
-def counted(query: Query) -> Query:
-    """Return the query that counts the rows of `query`, without groups and repeats, to one more than `MOST_ROWS`."""
+def counted(query: Query, at_most: int) -> Query:
+    """Return the query that counts the rows of `query`, which has no groups and repeats, as far as `at_most`."""
     rows = query.with_only_columns(literal(1), maintain_column_froms=True).order_by(None)
-    return select(func.count()).select_from(rows.limit(MOST_ROWS + 1).subquery())
+    return select(func.count()).select_from(rows.limit(at_most).subquery())

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import first_of_month
@@ -15,10 +15,23 @@ from ciclo.domain.states import SETTLED, Reason, ReasonKind
 from ciclo.ledger.database import among
 from ciclo.ledger.queries.adjustments import AdjustmentRow, adjustments_of_period
 from ciclo.ledger.queries.nfses import NfseFilter, NfseSeen, invoices_with_nfse, nfses_of
-from ciclo.ledger.queries.paging import Listing, Page, PageRequest, Query, among_few, contains, counted, not_at_rest
+from ciclo.ledger.queries.paging import (
+    MOST_ROWS,
+    Listing,
+    Page,
+    PageRequest,
+    Query,
+    among_few,
+    contains,
+    counted,
+    not_at_rest,
+)
 from ciclo.ledger.queries.search import few_called
 from ciclo.ledger.queries.trail import TrailEntry, trail_of
 from ciclo.ledger.tables import AuditEntry, Contract, Invoice, NotItsOwn, Period, Receivable, Rule, ScheduledUpdate
+
+FOUND = 2_000
+"""Rows that are counted and paged of those that have a text, where all are more than `MOST_ROWS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,22 +164,24 @@ def period_listing(
     session: Session, organization_id: int, wanted: PeriodFilter, *, oldest_first: bool = False
 ) -> Listing[PeriodRow]:
     """Return the organization's periods that match, as a list to page or export."""
-    conditions = _conditions(organization_id, wanted)
+    conditions, most = _conditions(organization_id, wanted), MOST_ROWS
     if wanted.text:
-        conditions.append(_is_called(session, organization_id, wanted.text, Period))
+        called, most = _is_called(session, organization_id, wanted.text, Period)
+        conditions.append(called)
     lean = select(Period.id).where(*conditions)
 
     def narrow(order: Sequence[ColumnElement[Any]], limit: int, offset: int) -> ColumnElement[bool]:
         return Period.id.in_(lean.order_by(*order).limit(limit).offset(offset).correlate(None))
 
     return Listing(
-        count=counted(lean),
+        lean=lean,
         rows=named(select(*COLUMNS)),
         conditions=conditions,
         build=PeriodRow,
         sorts=SORTS,
         key=(Period.id,),
         descending=not oldest_first,
+        most=most,
         narrow=narrow,
     )
 
@@ -246,10 +261,13 @@ def _conditions(organization_id: int, wanted: PeriodFilter) -> list[Any]:
     return conditions
 
 
-def _is_called(session: Session, organization_id: int, text: str, of: type[Period | Rule]) -> ColumnElement[bool]:
-    """Condition on a row's contract and rule: the name of one of them contains a text.
+def _is_called(
+    session: Session, organization_id: int, text: str, of: type[Period | Rule]
+) -> tuple[ColumnElement[bool], int]:
+    """Condition on a row's contract and rule, the name of one of which contains a text; and how many rows are counted.
 
-    Rows of few contracts or rules are looked up by their numbers; otherwise every row is asked for its own.
+    Rows of few contracts or rules are looked up by their numbers; otherwise every row is asked for its own, in turn:
+    to look for all that have the text beforehand may take PostgreSQL many minutes, where it needs but a page of rows.
     """
     conditions: list[ColumnElement[bool]] = []
     for column, key, name in (
@@ -262,9 +280,12 @@ def _is_called(session: Session, organization_id: int, text: str, of: type[Perio
         elif column is key:
             conditions.append(contains(name, text))
         else:
-            mine = key.class_.organization_id == organization_id
-            conditions.append(column.in_(select(key).where(mine, contains(name, text))))
-    return or_(*conditions)
+            own = select(name).where(key.class_.organization_id == organization_id, key == column).correlate(of)
+            # PostgreSQL takes a subquery's text to be alike so rarely that it sorts all that are; not what may be null
+            conditions.append(func.coalesce(contains(own.scalar_subquery(), text), false()))
+    whole = select(of.organization_id).where(of.organization_id == organization_id)
+    is_long = session.scalars(counted(whole, MOST_ROWS + 1)).one() > MOST_ROWS
+    return or_(*conditions), FOUND if is_long else MOST_ROWS
 
 
 def rules_with_index(organization_id: int, price_index: str) -> Select[int]:
@@ -372,9 +393,10 @@ def grid(
 
 
 def _listing(session: Session, organization_id: int, wanted: GridFilter) -> Listing[GridRule]:
-    conditions = _grid_conditions(organization_id, wanted)
+    conditions, most = _grid_conditions(organization_id, wanted), MOST_ROWS
     if wanted.text:
-        conditions.append(_is_called(session, organization_id, wanted.text, Rule))
+        called, most = _is_called(session, organization_id, wanted.text, Rule)
+        conditions.append(called)
     rows = (
         select(Rule.rule_id, Rule.title, Rule.contract_id, Contract.name)
         .outerjoin(
@@ -385,12 +407,13 @@ def _listing(session: Session, organization_id: int, wanted: GridFilter) -> List
     )
     sorts: dict[str, Any] = {"contract": Contract.name, "rule": Rule.title}
     return Listing(
-        count=counted(select(Rule.rule_id).where(*conditions)),
+        lean=select(Rule.rule_id).where(*conditions),
         rows=rows,
         build=GridRule,
         sorts=sorts,
         key=(Rule.rule_id,),
         long_order=(Rule.contract_id, Rule.rule_id),
+        most=most,
     )
 
 

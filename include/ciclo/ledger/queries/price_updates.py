@@ -13,7 +13,7 @@ from ciclo.domain.calendar import first_of_month
 from ciclo.domain.passport import FORMAT, LAW, sealed
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Reason
-from ciclo.ledger.queries.paging import Listing, Query, contains, counted
+from ciclo.ledger.queries.paging import Listing, Query, contains
 from ciclo.ledger.queries.trail import TrailEntry, trail_of
 from ciclo.ledger.tables import Contract, IndexValue, Price, PriceUpdateExecution, Rule, ScheduledUpdate
 
@@ -161,7 +161,7 @@ def coming_listing(organization_id: int, wanted: UpdateFilter) -> Listing[Coming
         "months": ScheduledUpdate.month_quantity,
     }
     key = (ScheduledUpdate.scheduled_update_id,)
-    return Listing(count=counted(rows), rows=rows, build=ComingRow, sorts=sorts, key=key)
+    return Listing(lean=rows, rows=rows, build=ComingRow, sorts=sorts, key=key)
 
 
 def execution_listing(organization_id: int, wanted: UpdateFilter) -> Listing[ExecutionRow]:
@@ -182,7 +182,7 @@ def execution_listing(organization_id: int, wanted: UpdateFilter) -> Listing[Exe
         "index": table.price_index,
         "state": table.state,
     }
-    return Listing(count=counted(rows), rows=rows, build=ExecutionRow, sorts=sorts, key=(table.id,), descending=True)
+    return Listing(lean=rows, rows=rows, build=ExecutionRow, sorts=sorts, key=(table.id,), descending=True)
 
 
 def execution_page(session: Session, organization_id: int, execution_id: int) -> ExecutionPage | None:

@@ -16,7 +16,7 @@ from ciclo.domain.calendar import first_of_month
 from ciclo.domain.receivables import AgeingBucket, ReceivableState, days_late, earliest_due_dates
 from ciclo.domain.recurrence import DateRange
 from ciclo.ledger.queries.months import Share
-from ciclo.ledger.queries.paging import Listing, Query, contains, counted, days_between
+from ciclo.ledger.queries.paging import Listing, Query, contains, days_between
 from ciclo.ledger.tables import Contract, Invoice, Receivable, ReceivableSum
 
 NOT_CANCELLED = "not_cancelled"
@@ -203,7 +203,7 @@ def receivable_listing(organization_id: int, wanted: ReceivableFilter) -> Listin
     by: tuple[Any, ...] = (
         (Receivable.issue_date,) if wanted.issued is not None else (Receivable.state, Receivable.due_date)
     )
-    return Listing(counted(lean), rows, build, SORTS, key, conditions, long_order=(*by, *key), narrow=narrow)
+    return Listing(lean, rows, build, SORTS, key, conditions, long_order=(*by, *key), narrow=narrow)
 
 
 def _conditions(organization_id: int, wanted: ReceivableFilter) -> list[Any]:

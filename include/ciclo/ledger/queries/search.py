@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import CTE, and_, func, select, text
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.queries.paging import by_text, contains, first_letters, found_in
+from ciclo.ledger.queries.paging import by_text, contains, counted, first_letters, found_in
 from ciclo.ledger.tables import Contract, Invoice, Organization, Period, Rule
 from ciclo.locale import _
 
@@ -46,7 +46,7 @@ FEW = 20_000
 ASKED = 1_000
 """Names, whichever, that say whether many have a text."""
 WALKED = 5_000
-"""Names, in their order, among which the first are looked for that contain a text that many do."""
+"""Names among which the first are looked for that contain a text that many do."""
 LARGEST_ID = 2**63 - 1
 
 
@@ -112,16 +112,17 @@ def _by_text(session: Session, organization_id: int, wanted: str) -> tuple[Hit, 
 def _first_called(session: Session, organization_id: int, key: Any, name: Any, wanted: str) -> Sequence[int]:
     """Return the keys of the first `MOST` by their names that contain a text.
 
-    Where many do, they are probably among the first of all; if not, those that contain the text are sorted.
+    Where many do, they are probably among the first of all names; if not, the first of some that contain it do.
     """
     if _are_many(session, organization_id, key, name, wanted):
         names = select(key.label("key"), name.label("name"), first_letters(name).label("letters"))
-        names = names.where(key.class_.organization_id == organization_id).order_by(*by_text(name), key).limit(WALKED)
-        columns = names.subquery().c
-        first = select(columns.key).where(contains(columns.name, wanted))
-        found = session.scalars(first.order_by(columns.letters, columns.name, columns.key).limit(MOST)).all()
-        if len(found) == MOST:
-            return found
+        names = names.where(key.class_.organization_id == organization_id).limit(WALKED)
+        for some in (names.order_by(*by_text(name), key), names):
+            columns = some.subquery().c
+            first = select(columns.key).where(contains(columns.name, wanted))
+            found = session.scalars(first.order_by(columns.letters, columns.name, columns.key).limit(MOST)).all()
+            if len(found) == MOST:
+                return found
     called = _called(organization_id, key, name, wanted)
     with _by_parts_alone(session):
         return session.scalars(select(called.c.key).order_by(called.c.name, called.c.key).limit(MOST)).all()
@@ -138,12 +139,13 @@ def few_called(session: Session, organization_id: int, key: Any, name: Any, want
 
 
 def _are_many(session: Session, organization_id: int, key: Any, name: Any, wanted: str) -> bool:
-    """Whether one in twenty of some names contains a text: to look them up by an index would take longest."""
+    """Whether one in fifty of more than `FEW` names contains a text: to look them up by an index would take longest."""
     if not _has_parts(session):
         return False
-    some = select(name.label("name")).where(key.class_.organization_id == organization_id).limit(ASKED).subquery()
-    found = session.scalar(select(func.count()).where(contains(some.c.name, wanted)))
-    return (found or 0) > ASKED // 20
+    names = select(name.label("name")).where(key.class_.organization_id == organization_id)
+    some = names.limit(ASKED).subquery()
+    found = session.scalars(select(func.count()).where(contains(some.c.name, wanted))).one()
+    return found > ASKED // 50 and session.scalars(counted(names, FEW + 1)).one() > FEW
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.states import Reason
-from ciclo.ledger.queries.paging import Listing, among_few, counted
+from ciclo.ledger.queries.paging import Listing, among_few
 from ciclo.ledger.tables import AuditEntry, Contract, Period
 
 
@@ -140,7 +140,7 @@ def run_listing(organization_id: int, wanted: RunFilter) -> Listing[Touched]:
         "issue_date": Period.issue_date,
     }
     return Listing(
-        counted(select(AuditEntry.id).where(*conditions)),
+        select(AuditEntry.id).where(*conditions),
         rows,
         Touched,
         sorts,
