@@ -14,6 +14,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import Distribution, PackageMetadata, distributions, packages_distributions
 from pathlib import Path
 
@@ -228,7 +229,12 @@ def _with_parents(module: str) -> Iterator[str]:
 def _modules_of(name: str) -> list[str]:
     if name in IMPORTED_AS:
         return [IMPORTED_AS[name]]
-    return [module for module, owners in packages_distributions().items() if name in map(canonicalize_name, owners)]
+    return [module for module, owners in _owners().items() if name in map(canonicalize_name, owners)]
+
+
+@cache  # it reads the metadata of everything that is installed
+def _owners() -> Mapping[str, list[str]]:
+    return packages_distributions()
 
 
 def conflicts() -> list[str]:
