@@ -31,6 +31,7 @@ from ciclo.cli.rehearse import export, rehearse
 from ciclo.cli.terms import terms
 from ciclo.cli.updates import updates, verify
 from ciclo.domain.errors import DomainError
+from ciclo.jobs.rehearsal import ScenarioError
 from ciclo.locale import CATALOGUES, DOMAIN, ENGLISH, LANGUAGES, N_, _, closest, speak
 
 app = typer.Typer(
@@ -127,7 +128,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; errors go to stderr in one line, exit code 0, 1 (failed) or 2 (wrong use)."""
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - SQLAlchemy is loaded only when it is needed
 
-    from ciclo.jobs.rehearsal.scenario import ScenarioError  # noqa: PLC0415 - nothing is loaded before it is needed
     from ciclo.ledger.errors import LedgerError, explained  # noqa: PLC0415 - as above
 
     # outside a worker Airflow looks into its own database for a connection only where a server asks

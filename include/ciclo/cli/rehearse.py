@@ -10,6 +10,7 @@ import typer
 
 from ciclo.cli.doctor import VENDOR, Conn, OrganizationId, Today, TokenFile, Url, account, central_bank
 from ciclo.cli.printing import DAYS, progress_bar
+from ciclo.jobs.rehearsal import ScenarioError
 from ciclo.locale import LANGUAGES, _, ngettext
 
 if TYPE_CHECKING:
@@ -110,8 +111,6 @@ def _play(path: Path, *, as_json: bool) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    from ciclo.jobs.rehearsal.scenario import ScenarioError  # noqa: PLC0415 - a command loads only what it needs
-
     try:
         document = json.loads(path.read_text(encoding="utf-8"), parse_float=str)
     except ValueError as error:

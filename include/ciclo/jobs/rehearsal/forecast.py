@@ -24,9 +24,10 @@ from ciclo.domain.recurrence import DateRange, PeriodUnit, Recurrence
 from ciclo.domain.states import PeriodState
 from ciclo.domain.texts import begins_alike, plain
 from ciclo.jobs.audit.read import Progress
+from ciclo.jobs.rehearsal import ScenarioError
 from ciclo.jobs.rehearsal.outcome import outcome_of
 from ciclo.jobs.rehearsal.play import rehearsing
-from ciclo.jobs.rehearsal.scenario import Scenario, ScenarioError
+from ciclo.jobs.rehearsal.scenario import Scenario
 from ciclo.jobs.rehearsal.vendor import day_of
 from ciclo.jobs.settings import BillingSettings
 from ciclo.ledger.database import open_session

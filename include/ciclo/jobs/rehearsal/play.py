@@ -23,8 +23,9 @@ from ciclo.domain.errors import DomainError
 from ciclo.http.retries import RetryRules
 from ciclo.jobs.backfill import BackfillPolicy
 from ciclo.jobs.context import JobContext, arm
+from ciclo.jobs.rehearsal import ScenarioError
 from ciclo.jobs.rehearsal.attention import Attention, Matter
-from ciclo.jobs.rehearsal.scenario import DagRun, Event, Scenario, ScenarioError, act
+from ciclo.jobs.rehearsal.scenario import DagRun, Event, Scenario, act
 from ciclo.jobs.rehearsal.vendor import Vendor, open_vendor
 from ciclo.jobs.runs import Approval, DryRun, LedgerStep, ReadingStep, Run, Shard, Stage, Step, Trigger, Window
 from ciclo.jobs.stages import BILL_RANGE, IMPORT_ADJUSTMENTS, STAGES, next_try

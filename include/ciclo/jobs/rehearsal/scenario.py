@@ -13,13 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ciclo.jobs.rehearsal import ScenarioError
 from ciclo.jobs.settings import BillingSettings
 from ciclo.ledger import actions
 from ciclo.ledger.tables import Finding, Invoice, Period, PriceUpdateExecution
-
-
-class ScenarioError(Exception):
-    """A scenario cannot be read or played; the message names the file or the event."""
 
 
 class Request(BaseModel):

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 
 from ciclo.domain.calendar import SAO_PAULO
-from ciclo.jobs.rehearsal.scenario import Request, ScenarioError
+from ciclo.jobs.rehearsal import ScenarioError
+from ciclo.jobs.rehearsal.scenario import Request
 
 PLACEHOLDER = re.compile(r"\{invoice:(\d+):(\d{4}-\d{2}-\d{2})\}")
 TOKEN = "sandbox-token"  # noqa: S105 - the stand-in's own default
