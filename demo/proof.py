@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
+from functools import cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
@@ -74,8 +75,12 @@ def is_anniversary(init: date, day: date, months: int) -> bool:
     last_of_month = monthrange(day.year, day.month)[1]
     if day.day != init.day and not (day.day == last_of_month and init.day > last_of_month):
         return False
-    boundaries = sum(1 for other in _days(init + timedelta(days=1), day) if other.day == 1)
-    return boundaries % months == 0
+    return _months_begun(init, day) % months == 0
+
+
+@cache  # the same days are asked about for each of a rule's periods
+def _months_begun(init: date, day: date) -> int:
+    return sum(1 for other in _days(init + timedelta(days=1), day) if other.day == 1)
 
 
 def _days(first: date, last: date) -> Iterator[date]:

@@ -115,19 +115,26 @@ def test_a_state_that_makes_no_sense_is_refused_and_changes_nothing(sandbox, sta
         (None, "state.json: No such file or directory"),
     ],
 )
-def test_the_command_says_in_one_line_what_is_wrong_with_its_state_file(tmp_path, content, message):
+def test_the_command_says_in_one_line_what_is_wrong_with_its_state_file(ciclo, tmp_path, content, message):
     path = tmp_path / "state.json"
     if content is not None:
         path.write_bytes(content)
+    code, _, err = ciclo("sandbox", "--port", 0, "--state", path)
+    assert code == 1
+    assert message in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_process_that_cannot_start_says_why_in_one_line_and_ends(tmp_path):
     ended = subprocess.run(
-        [sys.executable, "-m", "ciclo.cli", "sandbox", "--port", "0", "--state", str(path)],
+        [sys.executable, "-m", "ciclo.cli", "sandbox", "--port", "0", "--state", str(tmp_path / "state.json")],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert ended.returncode == 1
-    assert message in ended.stderr
+    assert "state.json: No such file or directory" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
 
 
