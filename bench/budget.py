@@ -8,9 +8,9 @@ and end.
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import product
+from multiprocessing.pool import Pool
 from threading import Barrier, Thread
 
 from bench.figures import Bench, Figure
@@ -42,7 +42,9 @@ def measure_budget(bench: Bench) -> Iterator[Figure]:
     """Count what is sent in some seconds beside what the budget allows in them; once, it is a count."""
     cases = EVERY if bench.full else SOME[: 1 if bench.scale < TOY else len(SOME)]
     few = cases if bench.full else cases[:1]
-    yield from _all_used(bench, "tasks", _processes, cases, few)
+    spawn, most = multiprocessing.get_context("spawn"), max(tasks for *_, tasks in cases)
+    with spawn.Pool(most, _wait_for_all, (spawn.Barrier(most),)) as processes:
+        yield from _all_used(bench, "tasks", partial(_in_processes, processes), cases, few)
     with running_workers(max(tasks for *_, tasks in few)) as workers:
         yield from _all_used(bench, "Celery workers", partial(_on_workers, workers), few, few)
 
@@ -70,14 +72,12 @@ def _used(bench: Bench, rate: int, answer: float, tasks: int, *, name: str, run:
     return Figure("budget", title, "requests", [float(counted)], "allowed", [rate * seconds], at_least=NEEDED)
 
 
-def _processes(tasks: int, given: Given) -> Iterator[list[float]]:
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(tasks, spawn, _wait_for_all, (spawn.Barrier(tasks),)) as processes:
-        yield from processes.map(_read_on, *([each] * tasks for each in given))
-
-
 def _wait_for_all(everybody_is_up: Barrier) -> None:
     everybody_is_up.wait()
+
+
+def _in_processes(processes: Pool, tasks: int, given: Given) -> Iterator[list[float]]:
+    yield from processes.starmap(_read_on, [given] * tasks, chunksize=1)
 
 
 def _on_workers(queues: Sequence[str], tasks: int, given: Given) -> Iterator[list[float]]:
