@@ -157,10 +157,7 @@ def _empty(folder: Path) -> None:
 LOOPBACK: Final = "127.0.0.1"
 MOST_TASKS_AT_ONCE: Final = 4
 """SQLite as metadata database takes a few tasks at once gladly, and dozens not at all: they end in locks."""
-
-IMPORTED_ONCE: Final = "import ciclo.tasks.backfill\n"
-"""Airflow's local settings: what nearly every Dag imports is there before Airflow forks, which saves each process that
-reads a Dag or runs a task half a second."""
+LOCAL_SETTINGS: Final = Path(__file__).resolve().parents[1] / "deploy" / "airflow_local_settings.py"
 
 
 def write_configuration(
@@ -177,7 +174,7 @@ def write_configuration(
     with _private(site.airflow_home / "airflow.cfg").open("w", encoding="utf-8") as file:
         parser.write(file)
     (site.airflow_home / "config").mkdir(exist_ok=True)
-    (site.airflow_home / "config" / "airflow_local_settings.py").write_text(IMPORTED_ONCE, encoding="utf-8")
+    shutil.copy(LOCAL_SETTINGS, site.airflow_home / "config")
 
 
 def airflow_environment(site: Site, sandbox_url: str) -> dict[str, str]:

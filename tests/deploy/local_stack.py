@@ -25,6 +25,7 @@ import psutil
 import psycopg
 
 from demo.processes import MARK_VARIABLE
+from demo.site import LOCAL_SETTINGS
 from demo.stack import free_port
 from deploy import stand_ins
 from deploy.compose_file import ROOT
@@ -200,6 +201,8 @@ class LocalStack:
         for name, target in {"dags": ROOT / "dags", "plugins": ROOT / "plugins", "logs": logs}.items():
             if target.is_dir():
                 (folder / name).symlink_to(target)
+        (folder / "config").mkdir()
+        (folder / "config" / LOCAL_SETTINGS.name).symlink_to(LOCAL_SETTINGS)
         return folder
 
     def _here(self, name: str, text: str, service: Service) -> str:
