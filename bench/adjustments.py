@@ -27,7 +27,7 @@ LONGEST, MOST_MEMORY = 60, 300
 
 def measure_import(bench: Bench) -> list[Figure]:
     """Import a file of ten adjustments a rule by the command, in a process of its own."""
-    rules = bench.size(2_000, 10_000)
+    rules = bench.size(1_000, 10_000)
     bench.sandbox.control("PUT", "state", company(rules))
     runs = [_imported(bench, rules) for _ in range(bench.runs)]
     title = f"{rules * MONTHS:,} adjustments from a CSV, PostgreSQL"

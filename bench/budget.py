@@ -21,7 +21,7 @@ from ciclo.http.retries import Budget, CallBudget
 from ciclo.ledger.budget import RowStore, SharedBudget
 from ciclo.ledger.database import open_engine
 
-SECONDS, WARM = 6.0, 1.5
+SECONDS, WARM = 5.0, 1.5
 """How long requests are counted, and how long tasks come up to speed before; a sixth of it where nothing is judged."""
 Case = tuple[int, float, int]
 """Requests a second, seconds an answer, tasks."""
@@ -87,7 +87,10 @@ def _on_workers(queues: Sequence[str], tasks: int, given: Given) -> Iterator[lis
 
 
 def _read_on(sandbox_url: str, ledger_url: str, rate: int, lasts: float) -> list[float]:
-    """Read contracts for as long as requests are counted, and a little longer; return when each was sent."""
+    """Read contracts for as long as requests are counted; return when each was sent.
+
+    What waits for its turn when that time is over is sent all the same: so there is work left until the last moment.
+    """
     sent: list[float] = []
     engine = open_engine(ledger_url)
 
@@ -102,7 +105,7 @@ def _read_on(sandbox_url: str, ledger_url: str, rate: int, lasts: float) -> list
         share_budget=share,
         observer=lambda _method, _path, _status, seconds: sent.append(time.monotonic() - seconds),
     ) as api:
-        ends = time.monotonic() + (WARM + SECONDS + 1.0) * lasts
+        ends = time.monotonic() + (WARM + SECONDS) * lasts
 
         def read() -> None:
             while time.monotonic() < ends:
