@@ -109,7 +109,7 @@ def _compare(
 ) -> None:
     contracts = {contract.contract_id: contract for contract in ctx.contracts.some(contract_ids)}
     pauses = ctx.readings.pauses(contract_ids)
-    rules = ctx.contracts.rule_ids_of(contract_ids)
+    rules = [rule.rule_id for rule in ctx.contracts.rules_of(contract_ids)]
     snapshots = RuleSnapshots(ctx, rules, kept=len(rules))
     since = responsible_from(ctx) or first_of_month(window.start)
     if backdated is Backdated.PLAN:

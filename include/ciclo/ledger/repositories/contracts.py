@@ -248,11 +248,6 @@ class ContractRepository:
         query = self._rules().where(among(Rule.contract_id, contract_ids)).options(defer(Rule.payload))
         return list(self._session.scalars(query.order_by(Rule.rule_id)))
 
-    def rule_ids_of(self, contract_ids: Iterable[int]) -> list[int]:
-        """Return the ids of some contracts' rules, in order."""
-        query = self._rules().with_only_columns(Rule.rule_id).where(among(Rule.contract_id, contract_ids))
-        return list(self._session.scalars(query.order_by(Rule.rule_id)))
-
     def rules(self, rule_ids: Iterable[int]) -> dict[int, Rule]:
         """Return some rules by id, in the order of their ids: so they are planned, and billed within a day."""
         query = self._rules().where(among(Rule.rule_id, rule_ids)).order_by(Rule.rule_id)
