@@ -54,7 +54,7 @@ COMPONENTS = (
 )
 START_SECONDS = 300
 RUN_SECONDS = 1800
-INVOICES_OF_THE_PEER = 15
+INVOICES_OF_THE_PEER = 20
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
