@@ -126,7 +126,7 @@ def test_the_grid_of_too_many_rules_goes_by_the_numbers_of_their_contracts(ledge
             return [row.rule.rule_id for row in grid(session, ORGANIZATION, wanted, PageRequest(1, 4))[1]]
 
         assert (rules(), rules("ana"), rules("REGRA 1"), rules("21")) == ([20, 21, 10, 11], [20, 21], [10, 11], [21])
-        monkeypatch.setattr(periods, "MOST_ROWS", 3)
+        monkeypatch.setattr(paging, "MOST_ROWS", 3)
         assert (rules(), rules("ana")) == ([10, 11, 20, 21], [20, 21])
 
 

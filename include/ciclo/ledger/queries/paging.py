@@ -196,7 +196,7 @@ class Listing(Generic[Row]):
         key: the columns that make the order total.
         descending: whether the list's own order is descending.
         long_order: the order of a list that is too long to be sorted, where no index has the list's own.
-        most: of how many rows it is too long: no more are counted and paged.
+        most: how many rows are counted and paged, where they are fewer than `MOST_ROWS`.
     """
 
     lean: Query
@@ -207,14 +207,15 @@ class Listing(Generic[Row]):
     conditions: Sequence[Any] = ()
     descending: bool = False
     long_order: Sequence[Any] = ()
-    most: int = field(default_factory=lambda: MOST_ROWS)
+    most: int | None = None
     narrow: Callable[[Sequence[ColumnElement[Any]], int, int], ColumnElement[bool]] | None = field(default=None)
     """Given order, limit and offset: a condition that holds for the page's rows alone. Spares a deep page the joins."""
 
     def page(self, session: Session, request: PageRequest) -> Page[Row]:
         """Read one page in two statements; an unknown sort key, and a list too long, mean the list's own order."""
-        found = session.scalar(counted(self.lean, self.most + 1)) or 0
-        total, longer = min(found, self.most), found > self.most
+        most = MOST_ROWS if self.most is None else self.most
+        found = _count(session, self.lean, most + 1)
+        total, longer = min(found, most), found > most
         if longer:
             request = replace(request, sort="", descending=False)
         order = (longer and self.long_order) or self._order(request.sort, descending=request.descending)
@@ -246,7 +247,12 @@ class Listing(Generic[Row]):
         return [part.desc() if down else part.asc() for part in columns]
 
 
-def counted(query: Query, at_most: int) -> Query:
-    """Return the query that counts the rows of `query`, which has no groups and repeats, as far as `at_most`."""
+def has_more(session: Session, query: Query, than: int) -> bool:
+    """Whether a query, which has no groups and repeats, has more rows than so many."""
+    return _count(session, query, than + 1) > than
+
+
+def _count(session: Session, query: Query, at_most: int) -> int:
+    """Count the rows of a query, which has no groups and repeats, as far as `at_most`."""
     rows = query.with_only_columns(literal(1), maintain_column_froms=True).order_by(None)
-    return select(func.count()).select_from(rows.limit(at_most).subquery())
+    return session.scalars(select(func.count()).select_from(rows.limit(at_most).subquery())).one()

@@ -23,7 +23,7 @@ from ciclo.ledger.queries.paging import (
     Query,
     among_few,
     contains,
-    counted,
+    has_more,
     not_at_rest,
 )
 from ciclo.ledger.queries.search import few_called
@@ -164,10 +164,8 @@ def period_listing(
     session: Session, organization_id: int, wanted: PeriodFilter, *, oldest_first: bool = False
 ) -> Listing[PeriodRow]:
     """Return the organization's periods that match, as a list to page or export."""
-    conditions, most = _conditions(organization_id, wanted), MOST_ROWS
-    if wanted.text:
-        called, most = _is_called(session, organization_id, wanted.text, Period)
-        conditions.append(called)
+    called, most = _called(session, organization_id, wanted.text, Period)
+    conditions = [*_conditions(organization_id, wanted), *called]
     lean = select(Period.id).where(*conditions)
 
     def narrow(order: Sequence[ColumnElement[Any]], limit: int, offset: int) -> ColumnElement[bool]:
@@ -261,14 +259,17 @@ def _conditions(organization_id: int, wanted: PeriodFilter) -> list[Any]:
     return conditions
 
 
-def _is_called(
+def _called(
     session: Session, organization_id: int, text: str, of: type[Period | Rule]
-) -> tuple[ColumnElement[bool], int]:
-    """Condition on a row's contract and rule, the name of one of which contains a text; and how many rows are counted.
+) -> tuple[list[ColumnElement[bool]], int | None]:
+    """Conditions on a row's contract and rule, the name of one of which contains a text; and how many rows are counted.
 
+    None without a text, and where the organization's rows are not too many.
     Rows of few contracts or rules are looked up by their numbers; otherwise every row is asked for its own, in turn:
     to look for all that have the text beforehand may take PostgreSQL many minutes, where it needs but a page of rows.
     """
+    if not text:
+        return [], None
     conditions: list[ColumnElement[bool]] = []
     for column, key, name in (
         (of.contract_id, Contract.contract_id, Contract.name),
@@ -284,8 +285,7 @@ def _is_called(
             # PostgreSQL takes a subquery's text to be alike so rarely that it sorts all that are; not what may be null
             conditions.append(func.coalesce(contains(own.scalar_subquery(), text), false()))
     whole = select(of.organization_id).where(of.organization_id == organization_id)
-    is_long = session.scalars(counted(whole, MOST_ROWS + 1)).one() > MOST_ROWS
-    return or_(*conditions), FOUND if is_long else MOST_ROWS
+    return [or_(*conditions)], FOUND if has_more(session, whole, MOST_ROWS) else None
 
 
 def rules_with_index(organization_id: int, price_index: str) -> Select[int]:
@@ -393,10 +393,8 @@ def grid(
 
 
 def _listing(session: Session, organization_id: int, wanted: GridFilter) -> Listing[GridRule]:
-    conditions, most = _grid_conditions(organization_id, wanted), MOST_ROWS
-    if wanted.text:
-        called, most = _is_called(session, organization_id, wanted.text, Rule)
-        conditions.append(called)
+    called, most = _called(session, organization_id, wanted.text, Rule)
+    conditions = [*_grid_conditions(organization_id, wanted), *called]
     rows = (
         select(Rule.rule_id, Rule.title, Rule.contract_id, Contract.name)
         .outerjoin(

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import CTE, and_, func, select, text
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.queries.paging import by_text, contains, counted, first_letters, found_in
+from ciclo.ledger.queries.paging import by_text, contains, first_letters, found_in, has_more
 from ciclo.ledger.tables import Contract, Invoice, Organization, Period, Rule
 from ciclo.locale import _
 
@@ -145,7 +145,7 @@ def _are_many(session: Session, organization_id: int, key: Any, name: Any, wante
     names = select(name.label("name")).where(key.class_.organization_id == organization_id)
     some = names.limit(ASKED).subquery()
     found = session.scalars(select(func.count()).where(contains(some.c.name, wanted))).one()
-    return found > ASKED // 50 and session.scalars(counted(names, FEW + 1)).one() > FEW
+    return found > ASKED // 50 and has_more(session, names, FEW)
 
 
 @contextmanager
