@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import product
 from multiprocessing.pool import Pool
-from threading import Barrier, Thread
+from threading import Thread
 
 from bench.figures import Bench, Figure
 from bench.servers import ORGANIZATION, TOKEN, company, fresh_ledger
@@ -43,7 +43,7 @@ def measure_budget(bench: Bench) -> Iterator[Figure]:
     cases = EVERY if bench.full else SOME[: 1 if bench.scale < TOY else len(SOME)]
     few = cases if bench.full else cases[:1]
     spawn, most = multiprocessing.get_context("spawn"), max(tasks for *_, tasks in cases)
-    with spawn.Pool(most, _wait_for_all, (spawn.Barrier(most),)) as processes:
+    with spawn.Pool(most, spawn.Barrier(most).wait) as processes:  # every one is up before the first is counted
         yield from _all_used(bench, "tasks", partial(_in_processes, processes), cases, few)
     with running_workers(max(tasks for *_, tasks in few)) as workers:
         yield from _all_used(bench, "Celery workers", partial(_on_workers, workers), few, few)
@@ -70,10 +70,6 @@ def _used(bench: Bench, rate: int, answer: float, tasks: int, *, name: str, run:
     begin, seconds = min(sent) + WARM * share, SECONDS * share
     counted = sum(begin <= at < begin + seconds for at in sent)
     return Figure("budget", title, "requests", [float(counted)], "allowed", [rate * seconds], at_least=NEEDED)
-
-
-def _wait_for_all(everybody_is_up: Barrier) -> None:
-    everybody_is_up.wait()
 
 
 def _in_processes(processes: Pool, tasks: int, given: Given) -> Iterator[list[float]]:

