@@ -70,6 +70,19 @@ def test_day_by_day_bills_each_day_once(sandbox, ledger, run_dag):
     assert references(box) == [f"ciclo:7:1:{days[0]}", f"ciclo:7:2:{days[1]}"]
 
 
+def test_a_run_bills_what_the_vendor_says_now_though_another_has_just_read_the_contract(sandbox, ledger, run_dag):
+    days = [next_month(day).date().isoformat() for day in (5, 6)]
+    box = sandbox(company(rule(1, init_date=days[0]), rule(2, init_date=days[1])))
+    run_dag("expand_invoice_rules", logical_date=next_month(1, 8))
+    run_dag("issue_invoices", logical_date=next_month(5))
+    state = box.state()
+    second = next(each for each in state["invoice_rules"] if each["id"] == 2)
+    box.put_state({**state, "invoice_rules": [{**second, "gross_value": "175.0", "description": "Mensalidade nova"}]})
+    run_dag("issue_invoices", logical_date=next_month(6))
+    billed = [(each["description"], each["gross_value"]) for each in box.state()["invoices"]]
+    assert billed == [("Mensalidade 1", "150.0"), ("Mensalidade nova", "175.0")]
+
+
 def test_a_scheduled_run_takes_its_day_in_sao_paulo(sandbox, ledger, run_dag):
     days = [next_month(day).date().isoformat() for day in (5, 6)]
     box = sandbox(company(rule(1, init_date=days[0]), rule(2, 11, init_date=days[1])))

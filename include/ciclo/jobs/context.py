@@ -51,6 +51,8 @@ class JobContext:
     """Returns the current instant, aware."""
     own_holidays: frozenset[date] = NO_HOLIDAYS
     """The company's own, beside the banks'."""
+    began: datetime | None = None
+    """When the run began: what was read of the vendor before is not this run's. None outside of a run."""
 
     @property
     def organization_id(self) -> int:

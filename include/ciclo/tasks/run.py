@@ -173,7 +173,9 @@ def open_job(context: Context, *, discard: bool = False) -> Iterator[JobContext]
     """
     hook = BillimaticHook(billimatic_conn_id=context["params"]["billimatic_conn_id"])
     with hook.get_conn(share=None if discard else _share) as api, ledger_session(discard=discard) as session:
-        job = JobContext(api, session, actor_of(context), now, settings().own_holidays())
+        dag_run = context.get("dag_run")
+        began = dag_run.start_date if dag_run is not None else None
+        job = JobContext(api, session, actor_of(context), now, settings().own_holidays(), began)
         with keeping_pauses(job):
             yield job
 

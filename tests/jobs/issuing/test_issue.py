@@ -1,6 +1,7 @@
 """Issuing: each period becomes exactly one invoice, whatever the network and the server do."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -62,6 +63,18 @@ def test_where_nothing_is_due_the_vendor_is_asked_nothing(sandbox, lite_job, clo
     box.clear_requests()
     assert set(issue(ctx).counts().values()) == {0}
     assert box.requests() == []
+
+
+def test_a_contract_that_an_earlier_run_has_just_read_is_read_again(sandbox, job, clock):
+    box = sandbox(company(rule()))
+    ctx = job(box)
+    prepare(ctx)
+    clock.advance(minutes=5)
+    run = replace(ctx, began=clock())
+    box.deactivate(10)
+    clock.advance(seconds=1)
+    assert set(issue(run).counts().values()) == {0}
+    assert invoices(box) == []
 
 
 def test_issuing_again_creates_nothing(sandbox, job):

@@ -12,7 +12,7 @@ from ciclo.billimatic import BillimaticClient
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.wording import said
 from ciclo.jobs.rules import read
-from ciclo.jobs.rules.read import CURRENT, DisappearedError, read_contract_list, read_contracts
+from ciclo.jobs.rules.read import CURRENT, DisappearedError, of_this_run, read_contract_list, read_contracts
 from ciclo.ledger.repositories.periods import Issued
 from ciclo.ledger.tables import Contract
 from company import company, contract, rule
@@ -183,6 +183,41 @@ def test_a_reading_that_is_current_is_not_made_again(sandbox, lite_job):
     ctx.clock.now += timedelta(hours=2)
     read_contracts(ctx, [10, 11], seen_on=DAY, not_older_than=CURRENT)
     assert len(box.requests(path="invoice_rules$")) == 4
+
+
+def test_what_was_read_before_a_run_began_is_not_its_reading(sandbox, lite_job):
+    box = sandbox(company(rule(1, 10)))
+    before = lite_job(box)
+    read_contract_list(before)
+    read_contracts(before, [10], seen_on=DAY)
+    before.clock.advance(minutes=5)
+    run = replace(before, began=before.clock())
+    before.clock.advance(seconds=1)
+    for _ in range(2):  # the second time it is the run's own
+        read_contract_list(run, not_older_than=of_this_run(run))
+        read_contracts(run, [10], seen_on=DAY, not_older_than=of_this_run(run))
+    assert len(box.requests(path="organizations/7/contracts$")) == 2
+    assert len(box.requests(path="invoice_rules$")) == 2
+    before.clock.advance(hours=2)
+    assert of_this_run(run) == CURRENT  # nor is what it has read itself, after an hour
+
+
+def test_what_was_asked_before_a_run_began_and_stored_after_it_is_not_its_reading(sandbox, lite_job):
+    box = sandbox(company(rule(1, 10)))
+    slow = lite_job(box)
+
+    def answered_late(*given, **more):
+        slow.clock.advance(seconds=30)
+        return BillimaticClient.contracts(slow.api, *given, **more)
+
+    began = slow.clock() + timedelta(seconds=10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slow.api, "contracts", answered_late, raising=False)
+        read_contract_list(slow)
+    asked = len(box.requests(path="organizations/7/contracts$"))
+    run = replace(slow, began=began)
+    read_contract_list(run, not_older_than=of_this_run(run))
+    assert len(box.requests(path="organizations/7/contracts$")) == asked + 1
 
 
 def test_terms_are_dated_by_the_readings_on_either_side_of_the_change(sandbox, lite_job):

@@ -17,7 +17,7 @@ from ciclo.domain.coverage import months_of
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.context import JobContext, responsible_from
 from ciclo.jobs.periods.plan import Backdated, PlanOutcome, plan_periods
-from ciclo.jobs.rules.read import ANEW, CURRENT, Readings, read_contract_list, read_in_batches
+from ciclo.jobs.rules.read import ANEW, Readings, of_this_run, read_contract_list, read_in_batches
 from ciclo.jobs.rules.store import Problem
 from ciclo.ledger.repositories import Scope
 from ciclo.locale import _
@@ -119,7 +119,7 @@ def sync_contracts(
     window = open_window(ctx, today, lead_days=lead_days)
     contracts = ctx.readings.longest_unread(shard=shard, shards=shards)
     now = contracts[: -(-len(contracts) // read_within_days)]
-    for readings in read_in_batches(ctx, now, seen_on=today, not_older_than=CURRENT):
+    for readings in read_in_batches(ctx, now, seen_on=today, not_older_than=of_this_run(ctx)):
         outcome.took_in(readings)
         if window:
             outcome.add(plan_periods(ctx, readings.read, window))
@@ -158,7 +158,9 @@ def open_window(ctx: JobContext, today: date, *, lead_days: int = 0) -> DateRang
     return DateRange(start, max(start, *ends))
 
 
-def read_due(ctx: JobContext, contract_ids: list[int], *, today: date, not_older_than: timedelta = CURRENT) -> Readings:
+def read_due(
+    ctx: JobContext, contract_ids: list[int], *, today: date, not_older_than: timedelta | None = None
+) -> Readings:
     """Read the contracts that have something due, and bring their periods to what they say now. Commits.
 
     What is no longer called for is cancelled before anything is claimed; amounts, dates and texts are those of this
@@ -168,11 +170,12 @@ def read_due(ctx: JobContext, contract_ids: list[int], *, today: date, not_older
         ctx: the run.
         contract_ids: contracts with something due.
         today: the day in São Paulo.
-        not_older_than: a reading that is no older counts as this run's.
+        not_older_than: a reading that is no older counts as this run's; default: one that the run has made.
 
     Returns:
         What was read, and which contracts could not be.
     """
+    not_older_than = of_this_run(ctx) if not_older_than is None else not_older_than
     read_contract_list(ctx, not_older_than=not_older_than)
     readings = Readings()
     if not contract_ids:

@@ -92,6 +92,8 @@ def _at(day: date, at: time) -> datetime:
 MACHINERY, PEOPLE, BY_HAND = time(0, 5), time(3), time(12)
 PERSON = "rehearsal"
 TIMEOUT = 20.0
+TO_START = 1.0
+"""Seconds from the beginning of a run to its first step, as Airflow takes some: what was read before is told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,14 +232,16 @@ class StageRun:
     scheduled_at: datetime | None
     _given: dict[str, Any] = field(default_factory=dict)
     _run_id: str = ""
+    _began: datetime | None = None
 
     def steps(self) -> None:
         """Do every step in order; what fails is tried again as the Dag would, on the rehearsal's clock."""
-        began, params = self.rehearsal.clock.now(), self.wanted.params
+        clock, params = self.rehearsal.clock, self.wanted.params
         self.stage.refuse(params)
-        self._run_id = (
-            f"{'scheduled' if self.scheduled_at else 'manual'}__{began.isoformat()}__{len(self.rehearsal.runs)}"
-        )
+        self._began = clock.now()
+        kind = "scheduled" if self.scheduled_at else "manual"
+        self._run_id = f"{kind}__{self._began.isoformat()}__{len(self.rehearsal.runs)}"
+        clock.sleep(TO_START)
         if self.stage is IMPORT_ADJUSTMENTS:
             self._given["file"] = BytesIO(Path(params["path"]).read_bytes())  # as the task opens it
         for step in self.stage.steps:
@@ -319,8 +323,8 @@ class StageRun:
     def _means(self, *, discard: bool, actor: Actor | None = None) -> Iterator[JobContext]:
         rehearsal = self.rehearsal
         with open_session(rehearsal.engine, discard=discard) as session:
-            holidays = rehearsal.scenario.settings.own_holidays()
-            yield JobContext(rehearsal.api, session, actor or Actor(person=PERSON), rehearsal.clock.now, holidays)
+            holidays, by = rehearsal.scenario.settings.own_holidays(), actor or Actor(person=PERSON)
+            yield JobContext(rehearsal.api, session, by, rehearsal.clock.now, holidays, self._began)
 
 
 @contextmanager

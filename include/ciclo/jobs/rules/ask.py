@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 
 from ciclo.billimatic import ApiError, BillimaticClient, NotFoundError, RejectedError, UnreadableAnswerError
@@ -36,6 +37,8 @@ class ReadRule:
 class RuleBatch:
     """What was answered about some contracts."""
 
+    asked_at: datetime
+    """When the first of them was asked about."""
     service_items: Mapping[str, int] = field(default_factory=dict)
     """Ids of the account's service items by name: a rule's answer names a service but not its item."""
     contract_ids: list[int] = field(default_factory=list)
@@ -85,9 +88,15 @@ class RuleBatch:
 
 
 def rule_batches(
-    api: BillimaticClient, contract_ids: Sequence[int], *, rows: int = ROWS_AT_ONCE
+    api: BillimaticClient, contract_ids: Sequence[int], *, clock: Callable[[], datetime], rows: int = ROWS_AT_ONCE
 ) -> Iterator[RuleBatch]:
     """Yield the rules of some contracts, in the order given; a batch ends with the contract that fills its `rows`.
+
+    Args:
+        api: the vendor.
+        contract_ids: those to ask about.
+        clock: returns the current instant.
+        rows: contracts and rules of a batch.
 
     Raises:
         ApiError: what concerns more than one contract: the token is refused, the API does not answer.
@@ -97,15 +106,24 @@ def rule_batches(
     catalogue = [item for item in api.service_items() if item.name]
     times = Counter(item.name for item in catalogue)
     items = {item.name: item.id for item in catalogue if item.name and times[item.name] == 1}  # others are nobody's
-    batch = RuleBatch(items)
-    answers = answers_of(lambda contract_id: api.invoice_rules(contract_id).whole(), contract_ids, at_once=api.at_once)
+    asked: deque[datetime] = deque()
+
+    def noting_when() -> Iterator[int]:
+        for contract_id in contract_ids:
+            asked.append(clock())
+            yield contract_id
+
+    batch: RuleBatch | None = None
+    answers = answers_of(lambda contract_id: api.invoice_rules(contract_id).whole(), noting_when(), at_once=api.at_once)
     for contract_id, answer in answers:
+        asked_at = asked.popleft()
+        batch = batch or RuleBatch(asked_at, items)
         batch.contract_ids.append(contract_id)
         batch.take(contract_id, answer)
         if batch.rows >= rows:
             yield batch
-            batch = RuleBatch(items)
-    if batch.contract_ids:
+            batch = None
+    if batch is not None:
         yield batch
 
 

@@ -29,7 +29,7 @@ ANEW = timedelta(0)
 """Read whatever was read before."""
 
 CURRENT = timedelta(hours=1)
-"""How long a reading counts as that of the same run."""
+"""How long a reading counts as that of the run that made it."""
 
 LEAST_DISAPPEARED = 5
 MOST_DISAPPEARED_PERCENT = 20
@@ -79,6 +79,11 @@ class Readings:
         self.problems += other.problems
 
 
+def of_this_run(ctx: JobContext) -> timedelta:
+    """Return how old a reading may be to count as this run's: no older than the run, and than an hour."""
+    return CURRENT if ctx.began is None else min(CURRENT, ctx.clock() - ctx.began)
+
+
 # -- the list of contracts ---------------------------------------------------------------------------------------------
 
 
@@ -101,6 +106,7 @@ def read_contract_list(ctx: JobContext, *, not_older_than: timedelta = ANEW) -> 
         return billable
     active = set(ctx.contracts.billable())
     ctx.session.commit()
+    asked_at = ctx.clock()
     listed, odd = _listed(ctx)
     if _too_many(active - listed.keys(), active):
         believed = _disappearance_believed(ctx, "organization", ctx.organization_id)
@@ -116,6 +122,7 @@ def read_contract_list(ctx: JobContext, *, not_older_than: timedelta = ANEW) -> 
     found, gone, unread = _alone(ctx, sorted(doubtful - listed.keys()), active=active, strange=strange)
     listed |= found
     _store_contracts(ctx, listed, gone, unread, odd.get(None))
+    ctx.organizations.list_read(at=asked_at)
     ctx.session.commit()
     return sum(contract.is_active for contract in listed.values())
 
@@ -218,7 +225,6 @@ def _store_contracts(
         at=now,
     )
     ctx.readings.record((), reasons, on=ctx.today, at=now)
-    ctx.organizations.list_read(at=now)
 
 
 # -- rules -------------------------------------------------------------------------------------------------------------
@@ -264,7 +270,7 @@ def read_in_batches(
     if stopped:
         yield Readings(contract_ids=list(stopped), unread=stopped)
     wanted = set(contract_ids) - set(current) - stopped.keys()
-    for batch in rule_batches(ctx.api, [each for each in contract_ids if each in wanted]):
+    for batch in rule_batches(ctx.api, [each for each in contract_ids if each in wanted], clock=ctx.clock):
         _ask_again(ctx, batch)
         readings = _store(ctx, batch, seen_on)
         ctx.session.commit()
@@ -324,7 +330,7 @@ def _store(ctx: JobContext, batch: RuleBatch, seen_on: date) -> Readings:
     ctx.contracts.mark_gone(batch.gone, now)
     ctx.readings.see_states(dict.fromkeys(batch.gone, GONE), on=seen_on, at=now)
     whole = [each for each in batch.contract_ids if each not in unread and each not in batch.gone]
-    ctx.readings.record(whole, unread, on=seen_on, at=now)
+    ctx.readings.record(whole, unread, on=seen_on, at=batch.asked_at)
     examined = {"contract": set(batch.contract_ids)}
     ctx.findings.settle(_unread_findings(ctx, unread), examined=examined, kinds=(FindingKind.UNREAD,), at=now)
     return Readings(batch.contract_ids, len(batch.read), unread, [*_problems(batch), *problems])

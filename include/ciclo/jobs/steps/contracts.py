@@ -16,7 +16,7 @@ from ciclo.jobs.periods.expand import (
     sync_contracts,
 )
 from ciclo.jobs.periods.plan import Backdated
-from ciclo.jobs.rules.read import ANEW, CURRENT, read_contract_list
+from ciclo.jobs.rules.read import CURRENT, of_this_run, read_contract_list
 from ciclo.jobs.rules.store import Problem
 from ciclo.jobs.runs import Counts, Run, Trigger
 from ciclo.ledger.repositories import Scope
@@ -86,14 +86,15 @@ def read_contracts(job: JobContext, _run: Run) -> int:
 
 def expand(job: JobContext, run: Run) -> Counts:
     """Read the rules of a shard of contracts and plan their periods in the run's window; return counts."""
-    current = CURRENT if run.trigger is Trigger.SCHEDULE else ANEW
+    current = CURRENT if run.trigger is Trigger.SCHEDULE else of_this_run(job)
     outcome = expand_rules(job, run.scope, seen_on=run.today, not_older_than=current)
     return _report_expansion(outcome)
 
 
 def expand_range(job: JobContext, run: Run) -> Counts:
     """Read the rules of a shard of contracts and plan their periods, those of days before a rule was seen, too."""
-    outcome = expand_rules(job, run.scope, seen_on=run.today, backdated=Backdated.PLAN)
+    current = of_this_run(job)
+    outcome = expand_rules(job, run.scope, seen_on=run.today, not_older_than=current, backdated=Backdated.PLAN)
     return _report_expansion(outcome)
 
 
