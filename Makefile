@@ -41,15 +41,26 @@ up: $(STAMP) ## Start Airflow and the sandbox, and leave them running
 bench: $(STAMP) ## Measure Ciclo against baselines, a row as it is measured, and bench.json (ONLY="issue", FULL=1: hours)
 	@$(BIN)/python -W ignore -m bench --json bench.json $(if $(FULL),--full) $(ONLY)
 
+AIRFLOW_LOG := .pytest_cache/airflow.log
+
 .PHONY: test
-test: $(STAMP) ## Run the whole test suite: fast tier first, then Dags, then a real Airflow
-	@$(PYTEST) tests -m "not dags and not e2e and not chaos" -n auto --dist worksteal
-	@$(PYTEST) tests -m "dags and not e2e" -n 2
-	@$(PYTEST) tests -m "e2e or chaos" -n 2 --dist loadfile
+test: $(STAMP) ## Run the whole test suite: what needs no Airflow, and at the same time what needs one
+	@$(MAKE) --no-print-directory --jobs=2 test-fast test-beside
 
 .PHONY: test-fast
 test-fast: $(STAMP) ## Run the tests that need no Airflow
 	@$(PYTEST) tests -m "not dags and not e2e and not chaos" -n auto --dist worksteal
+
+.PHONY: test-airflow
+test-airflow: $(STAMP) ## Run the tests that need Airflow: Dags in process, then a real one, which is mostly waited for
+	@$(PYTEST) tests -m "dags and not e2e" -n 2
+	@$(PYTEST) tests -m "e2e or chaos" -n 2 --dist loadfile
+
+.PHONY: test-beside
+test-beside: $(STAMP)
+	@echo "Dags and a real Airflow are tested at the same time, and shown when they are through; by then see $(AIRFLOW_LOG)"
+	@mkdir -p $(dir $(AIRFLOW_LOG))
+	@$(MAKE) --no-print-directory test-airflow > $(AIRFLOW_LOG) 2>&1; code=$$?; cat $(AIRFLOW_LOG); exit $$code
 
 .PHONY: year
 year: $(STAMP) ## Simulate a year of 600 rules in the mixed world, day by day (hours); less with RULES=40 UNTIL=2025-03-12
