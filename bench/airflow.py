@@ -242,9 +242,7 @@ def _airflow(bench: Bench, ledger_url: str, metadata: str, invoices: list[Reques
 
 def _site(folder: Path, invoices: list[Request]) -> Site:
     """Lay out a project whose Dag folder holds Ciclo's Dags and the naive one."""
-    site = Site(folder, folder)
-    site.logs.mkdir()
-    site.airflow_home.mkdir()
+    site = Site.laid_out(folder, folder)
     shutil.copytree(project_folder() / "dags", folder / "dags", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(Path(__file__).with_name("naive_dag.py"), folder / "dags" / "naive_invoices.py")
     ready = [{"path": path, "body": body} for path, body in invoices]

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import ciclo
 from demo.company import ORGANIZATION_ID, TOKEN
@@ -65,6 +65,14 @@ class Site:
 
     project: Path
     folder: Path
+
+    @classmethod
+    def laid_out(cls, project: Path, folder: Path) -> Self:
+        """Return a site whose own folders are made."""
+        site = cls(project, folder)
+        site.logs.mkdir()
+        site.airflow_home.mkdir()
+        return site
 
     @property
     def airflow_home(self) -> Path:
@@ -127,11 +135,8 @@ def fresh_site(project: Path | None = None) -> Iterator[Site]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StepFailed("Preparing", f"another demonstration is running in {folder}; end it first") from None
-        site = Site(root, folder)
         _empty(folder)
-        site.logs.mkdir()
-        site.airflow_home.mkdir()
-        yield site
+        yield Site.laid_out(root, folder)
 
 
 def project_folder() -> Path:

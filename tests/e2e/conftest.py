@@ -116,9 +116,7 @@ def airflow(
     postgres_server: str, airflow_metadata_on_postgres: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RealAirflow]:
     """Start the sandbox, the ledger and Airflow's components; end all of them with the session."""
-    site = Site(PROJECT, tmp_path_factory.mktemp("real-airflow"))
-    site.logs.mkdir()
-    site.airflow_home.mkdir()
+    site = Site.laid_out(PROJECT, tmp_path_factory.mktemp("real-airflow"))
     latch = site.folder / "latch"
     latch.touch()
     with running_sandbox(STATE, today=TODAY) as vendor, Processes(site.logs) as processes:

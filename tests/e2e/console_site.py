@@ -75,9 +75,7 @@ class ConsoleSite:
 @contextmanager
 def console_site(folder: Path, airflow_metadata: Path) -> Iterator[ConsoleSite]:
     """Start everything below `folder`, on a copy of Airflow's metadata, bill the year, and end everything."""
-    site, screen = Site(PROJECT, folder), Screen(StringIO())
-    site.logs.mkdir()
-    site.airflow_home.mkdir()
+    site, screen = Site.laid_out(PROJECT, folder), Screen(StringIO())
     shutil.copy(airflow_metadata, site.airflow_database)
     with Processes(site.logs) as processes:
         running = stack.start(site, processes, screen, by_schedule=False, roles=ROLES)

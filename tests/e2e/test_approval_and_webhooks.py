@@ -125,9 +125,7 @@ class RealAirflow:
 
 @pytest.fixture(scope="module")
 def airflow(surroundings, tmp_path_factory, airflow_metadata):
-    site = Site(PROJECT, tmp_path_factory.mktemp("people"))
-    site.logs.mkdir()
-    site.airflow_home.mkdir()
+    site = Site.laid_out(PROJECT, tmp_path_factory.mktemp("people"))
     shutil.copy(airflow_metadata, site.airflow_database)
     ledger_url = surroundings.ledger_url
     migrate(ledger_url)

@@ -12,7 +12,8 @@ from ciclo.billimatic import BillimaticClient
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.wording import said
 from ciclo.jobs.rules import read
-from ciclo.jobs.rules.read import CURRENT, DisappearedError, of_this_run, read_contract_list, read_contracts
+from ciclo.jobs.rules.read import DisappearedError, of_this_run, read_contract_list, read_contracts
+from ciclo.jobs.rules.store import CURRENT
 from ciclo.ledger.repositories.periods import Issued
 from ciclo.ledger.tables import Contract
 from company import company, contract, rule

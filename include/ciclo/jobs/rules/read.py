@@ -20,16 +20,13 @@ from ciclo.domain.findings import FindingKind
 from ciclo.domain.states import Fact, Reason, ReasonKind
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.ask import RuleBatch, rule_batches
-from ciclo.jobs.rules.store import Problem, store_rules
+from ciclo.jobs.rules.store import CURRENT, Problem, store_rules
 from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import ACTIVE, Disagreement
 from ciclo.locale import N_, Text, _
 
 ANEW = timedelta(0)
 """Read whatever was read before."""
-
-CURRENT = timedelta(hours=1)
-"""How long a reading counts as that of the run that made it."""
 
 LEAST_DISAPPEARED = 5
 MOST_DISAPPEARED_PERCENT = 20

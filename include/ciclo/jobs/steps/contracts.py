@@ -16,8 +16,8 @@ from ciclo.jobs.periods.expand import (
     sync_contracts,
 )
 from ciclo.jobs.periods.plan import Backdated
-from ciclo.jobs.rules.read import CURRENT, of_this_run, read_contract_list
-from ciclo.jobs.rules.store import Problem
+from ciclo.jobs.rules.read import of_this_run, read_contract_list
+from ciclo.jobs.rules.store import CURRENT, Problem
 from ciclo.jobs.runs import Counts, Run, Trigger
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.repositories.contracts import ShapeRepository
