@@ -357,6 +357,22 @@ def in_parts(rows: Iterable[Each]) -> Iterator[list[Each]]:
         yield part
 
 
+def in_weighed_parts(
+    rows: Iterable[Each], weight: Callable[[Each], int], *, most: int = ROWS_AT_ONCE
+) -> Iterator[list[Each]]:
+    """Yield rows some at a time, in their order; a part ends with the row by which its weight comes to `most`."""
+    part: list[Each] = []
+    weighs = 0
+    for row in rows:
+        part.append(row)
+        weighs += weight(row)
+        if weighs >= most:
+            yield part
+            part, weighs = [], 0
+    if part:
+        yield part
+
+
 Merge = Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[Any]]
 """What becomes of a column, from the given value and the stored one."""
 

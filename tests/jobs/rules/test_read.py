@@ -10,9 +10,13 @@ from sqlalchemy import select
 
 from ciclo.billimatic import BillimaticClient
 from ciclo.domain.findings import FindingKind
+from ciclo.domain.recurrence import DateRange
 from ciclo.domain.wording import said
+from ciclo.jobs.periods import plan
+from ciclo.jobs.periods.plan import plan_periods
 from ciclo.jobs.rules import read
 from ciclo.jobs.rules.read import DisappearedError, of_this_run, read_contract_list, read_contracts
+from ciclo.jobs.rules.snapshot import RuleSnapshots
 from ciclo.jobs.rules.store import CURRENT
 from ciclo.ledger.repositories.periods import Issued
 from ciclo.ledger.tables import Contract
@@ -219,6 +223,33 @@ def test_what_was_asked_before_a_run_began_and_stored_after_it_is_not_its_readin
     run = replace(slow, began=began)
     read_contract_list(run, not_older_than=of_this_run(run))
     assert len(box.requests(path="organizations/7/contracts$")) == asked + 1
+
+
+def test_contracts_come_in_batches_of_so_many_rules(sandbox, job):
+    few = [rule(number, number) for number in range(11, 15)]
+    many = [rule(100 + number, 20) for number in range(5)]
+    contracts = [contract(number) for number in (11, 12, 13, 14, 20, 21, 22)]
+    ctx = job(sandbox(company(*few, *many, contracts=contracts)))
+    read_contract_list(ctx)
+    read_contracts(ctx, [11, 12, 13, 14, 20, 21, 22], seen_on=DAY)
+    batches = list(ctx.contracts.in_batches([22, 21, 20, 20, 14, 13, 12, 11], rules=3))
+    assert batches == [[11, 12, 13], [14, 20], [21, 22]]
+    assert list(ctx.contracts.in_batches([], rules=3)) == []
+
+
+@pytest.mark.parametrize("most", [1, 4, 2000])
+def test_a_contract_of_many_rules_is_planned_by_itself_to_the_same_end(sandbox, lite_job, monkeypatch, most):
+    rules = [rule(10 * contract_id + number, contract_id) for contract_id in (11, 12, 13) for number in range(3)]
+    ctx = lite_job(sandbox(company(*rules)))
+    read_contract_list(ctx)
+    read_contracts(ctx, [11, 12, 13], seen_on=DAY)
+    together = []
+    monkeypatch.setattr(plan, "RULES_KEPT", most)
+    monkeypatch.setattr(
+        plan, "RuleSnapshots", lambda *given, kept: together.append(kept) or RuleSnapshots(*given, kept=kept)
+    )
+    assert plan_periods(ctx, [11, 12, 13], DateRange.month_of(date(2025, 7, 1))).planned == 9
+    assert together == {1: [3, 3, 3], 4: [6, 3], 2000: [9]}[most]
 
 
 def test_terms_are_dated_by_the_readings_on_either_side_of_the_change(sandbox, lite_job):

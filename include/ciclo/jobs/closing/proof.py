@@ -25,7 +25,7 @@ from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
 from ciclo.domain.wording import said_of_line
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshots
-from ciclo.ledger.database import ROWS_AT_ONCE, in_parts
+from ciclo.ledger.database import in_parts, in_weighed_parts
 from ciclo.ledger.repositories import AsClosed, Disagreement
 from ciclo.ledger.tables import Finding, Invoice, Period, Receivable
 
@@ -123,27 +123,14 @@ def prove_month(
     without: list[MonthLine] = []
     deletions = ctx.findings.open_of_kind(FindingKind.DELETED_REMOTELY)
     accepted = {number: each for (_, number), each in deletions.items() if each.acknowledged_at is not None}
-    for some in _batches(ctx.closings.rules_by_contract(month, contract_ids, inactive=with_pauses)):
-        _prove(ctx, month, some, accepted, periods=periods, paused=paused, without=without)
+    rules_by_contract = ctx.closings.rules_by_contract(month, contract_ids, inactive=with_pauses)
+    for some in in_weighed_parts(rules_by_contract, lambda each: max(1, len(each[1]))):
+        _prove(ctx, month, dict(some), accepted, periods=periods, paused=paused, without=without)
         ctx.session.expunge_all()
     periods.sort(key=lambda line: (line.issue_date, line.rule_id or 0))
     paused.sort(key=lambda line: (line.rule_id or 0, line.issue_date))
     without.sort(key=lambda line: (line.issue_date, line.invoice_id or 0))
     return MonthProof(month, (*periods, *(paused if with_pauses else ()), *without))
-
-
-def _batches(rules_by_contract: Iterable[tuple[int, list[int]]]) -> Iterator[dict[int, list[int]]]:
-    """Split contracts so that those of a batch have some hundreds of rules together."""
-    batch: dict[int, list[int]] = {}
-    number = 0
-    for contract_id, rules in rules_by_contract:
-        batch[contract_id] = rules
-        number += max(1, len(rules))
-        if number >= ROWS_AT_ONCE:
-            yield batch
-            batch, number = {}, 0
-    if batch:
-        yield batch
 
 
 def _prove(

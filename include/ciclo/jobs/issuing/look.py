@@ -35,9 +35,8 @@ from ciclo.jobs.issuing.match import (
     made_by,
 )
 from ciclo.jobs.issuing.record import Found
-from ciclo.jobs.rules.snapshot import RuleSnapshot, RuleSnapshots
+from ciclo.jobs.rules.snapshot import RULES_KEPT, RuleSnapshot, RuleSnapshots
 from ciclo.ledger.actions.periods import invoices_in
-from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import Disagreement, Scope, UseState
 from ciclo.ledger.repositories.contracts import version_on
 from ciclo.ledger.repositories.periods import PlannedPeriod
@@ -112,13 +111,13 @@ def worth_sharing(ctx: JobContext, scope: Scope) -> Scope | None:
 
 
 def looks(ctx: JobContext, spans: Mapping[int, DateRange], reading: "Reading") -> Iterator[Look]:
-    """Yield whose the invoices that were read are, some hundreds of contracts at a time.
+    """Yield whose the invoices that were read are, a batch of contracts at a time.
 
     A contract of which an invoice cannot be read is left out.
 
     A transaction is open while the caller has a look in hand; he commits it before he asks for the next.
     """
-    for some in in_parts(sorted(spans.keys() - reading.unread)):
+    for some in ctx.contracts.in_batches(spans.keys() - reading.unread, rules=RULES_KEPT):
         yield _assign(ctx, {number: spans[number] for number in some}, reading.invoices)
         ctx.session.expunge_all()
 

@@ -29,9 +29,8 @@ from ciclo.jobs.periods.coverage import (
     unbilled,
     within,
 )
-from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshot, RuleSnapshots
+from ciclo.jobs.rules.snapshot import RULES_KEPT, ExpectedPeriod, RuleSnapshot, RuleSnapshots
 from ciclo.ledger.actions import prorate_always
-from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import ACTIVE, Disagreement
 from ciclo.ledger.tables import Contract, Period, Rule
 
@@ -80,7 +79,7 @@ class _Changes:
 def plan_periods(
     ctx: JobContext, contract_ids: Iterable[int], window: DateRange, *, backdated: Backdated = Backdated.SHOW
 ) -> PlanOutcome:
-    """Bring the periods of some contracts in a window to what their rules call for. Commits after every few hundred.
+    """Bring the periods of some contracts in a window to what their rules call for. Commits after each batch of them.
 
     Args:
         ctx: the run.
@@ -89,7 +88,7 @@ def plan_periods(
         backdated: what to do about days before a rule, or its present terms, were first seen.
     """
     outcome = PlanOutcome()
-    for some in in_parts(sorted(set(contract_ids))):
+    for some in ctx.contracts.in_batches(contract_ids, rules=RULES_KEPT):
         prorate_always(ctx.session, ctx.organization_id, some, window, at=ctx.clock())
         changes = _Changes()
         _compare(ctx, some, window, backdated, changes, outcome)

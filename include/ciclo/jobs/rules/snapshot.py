@@ -27,7 +27,7 @@ CHANGED_BY_A_PERSON = "rule changed"
 """`prices.source` of a price that somebody changed at the vendor."""
 
 RULES_KEPT = 2000
-"""Rules whose terms and prices are kept for the next load: bounds the memory of a large company's month."""
+"""Rules whose terms and prices are in memory together, or kept for the next load, however many a contract has."""
 
 
 @dataclass(frozen=True, slots=True)

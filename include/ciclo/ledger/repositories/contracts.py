@@ -3,8 +3,8 @@
 Rows are upserted: what was there keeps its `first_seen_at`, what is no longer at the vendor gets a `gone_at`.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, defer
 from ciclo.domain.calendar import add_months
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Reason, ReasonKind
-from ciclo.ledger.database import among, in_parts, insert_new, upsert
+from ciclo.ledger.database import among, in_parts, in_weighed_parts, insert_new, upsert
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.tables import (
     Contract,
@@ -242,6 +242,15 @@ class ContractRepository:
         if lost:
             gone = update(Rule).where(Rule.organization_id == self._organization_id, Rule.rule_id.in_(lost))
             self._session.execute(gone.values(gone_at=at))
+
+    def in_batches(self, contract_ids: Iterable[int], *, rules: int) -> Iterator[list[int]]:
+        """Yield contracts some at a time, by id: those of a batch have about so many rules together, or are one."""
+        for some in in_parts(sorted(set(contract_ids))):
+            query = select(Rule.contract_id, func.count()).where(
+                Rule.organization_id == self._organization_id, among(Rule.contract_id, some)
+            )
+            counts = Counter(dict(self._session.execute(query.group_by(Rule.contract_id)).all()))
+            yield from in_weighed_parts(some, counts.__getitem__, most=rules)
 
     def rules_of(self, contract_ids: Iterable[int]) -> list[Rule]:
         """Return the rules of some contracts, by id, each without its payload until somebody asks for it."""
