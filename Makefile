@@ -45,7 +45,9 @@ AIRFLOW_LOG := .pytest_cache/airflow.log
 
 .PHONY: test
 test: $(STAMP) ## Run the whole test suite: what needs no Airflow, and at the same time what needs one
-	@$(MAKE) --no-print-directory --jobs=2 test-fast test-beside
+	@echo "Dags and a real Airflow are tested at the same time, and shown at the end; until then see $(AIRFLOW_LOG)"
+	@mkdir -p $(dir $(AIRFLOW_LOG))
+	@$(MAKE) --no-print-directory --jobs=2 test-fast test-beside; code=$$?; cat $(AIRFLOW_LOG); exit $$code
 
 .PHONY: test-fast
 test-fast: $(STAMP) ## Run the tests that need no Airflow
@@ -58,9 +60,7 @@ test-airflow: $(STAMP) ## Run the tests that need Airflow: Dags in process, then
 
 .PHONY: test-beside
 test-beside: $(STAMP)
-	@echo "Dags and a real Airflow are tested at the same time, and shown when they are through; by then see $(AIRFLOW_LOG)"
-	@mkdir -p $(dir $(AIRFLOW_LOG))
-	@$(MAKE) --no-print-directory test-airflow > $(AIRFLOW_LOG) 2>&1; code=$$?; cat $(AIRFLOW_LOG); exit $$code
+	@$(MAKE) --no-print-directory test-airflow > $(AIRFLOW_LOG) 2>&1
 
 .PHONY: year
 year: $(STAMP) ## Simulate a year of 600 rules in the mixed world, day by day (hours); less with RULES=40 UNTIL=2025-03-12
