@@ -39,7 +39,6 @@ from ciclo.jobs.context import arm
 from ciclo.jobs.issuing.issue import finish_issuing, issue_due_periods
 from ciclo.jobs.issuing.settle import settle
 from ciclo.jobs.periods.expand import expand_rules, read_due, record_expansion
-from ciclo.jobs.rules.read import ANEW
 from ciclo.jobs.stages import STAGES
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Scope
@@ -120,8 +119,8 @@ def _own_seconds(sandbox: Sandbox, url: str, count: int, month: Scope) -> float:
     with ProcessPoolExecutor(SHARDS, mp_context=get_context("spawn")) as pool:
         list(pool.map(_warm, range(SHARDS)))
         began = time.perf_counter()
-        with job_on(url, sandbox) as job:
-            read_due(job, job.periods.open_contracts(month), today=TODAY, not_older_than=ANEW)
+        with job_on(url, sandbox, day=month.window.start) as job:  # so that contracts are read anew, as there
+            read_due(job, job.periods.open_contracts(month), today=job.today)
             settle(job, month, OPTIONS)
         created = sum(pool.map(_issue_shard, [sandbox.url] * SHARDS, [url] * SHARDS, shards))
         with job_on(url, sandbox) as job:

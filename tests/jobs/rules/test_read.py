@@ -217,7 +217,7 @@ def test_what_was_asked_before_a_run_began_and_stored_after_it_is_not_its_readin
 
     began = slow.clock() + timedelta(seconds=10)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slow.api, "contracts", answered_late, raising=False)
+        patch.setattr(slow.api, "contracts", answered_late)
         read_contract_list(slow)
     asked = len(box.requests(path="organizations/7/contracts$"))
     run = replace(slow, began=began)

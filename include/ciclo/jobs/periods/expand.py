@@ -158,9 +158,7 @@ def open_window(ctx: JobContext, today: date, *, lead_days: int = 0) -> DateRang
     return DateRange(start, max(start, *ends))
 
 
-def read_due(
-    ctx: JobContext, contract_ids: list[int], *, today: date, not_older_than: timedelta | None = None
-) -> Readings:
+def read_due(ctx: JobContext, contract_ids: list[int], *, today: date) -> Readings:
     """Read the contracts that have something due, and bring their periods to what they say now. Commits.
 
     What is no longer called for is cancelled before anything is claimed; amounts, dates and texts are those of this
@@ -170,20 +168,18 @@ def read_due(
         ctx: the run.
         contract_ids: contracts with something due.
         today: the day in São Paulo.
-        not_older_than: a reading that is no older counts as this run's; default: one that the run has made.
 
     Returns:
         What was read, and which contracts could not be.
     """
-    not_older_than = of_this_run(ctx) if not_older_than is None else not_older_than
-    read_contract_list(ctx, not_older_than=not_older_than)
+    read_contract_list(ctx, not_older_than=of_this_run(ctx))
     readings = Readings()
     if not contract_ids:
         return readings
     billable = set(ctx.contracts.billable(contract_ids=contract_ids))
     ctx.session.commit()
     wanted = [contract_id for contract_id in contract_ids if contract_id in billable]
-    for batch in read_in_batches(ctx, wanted, seen_on=today, not_older_than=not_older_than):
+    for batch in read_in_batches(ctx, wanted, seen_on=today, not_older_than=of_this_run(ctx)):
         readings.add(batch)
     over = [each for each in contract_ids if each not in billable]
     window = open_window(ctx, today)
