@@ -7,7 +7,7 @@ chaos`) lets it try other histories at every run, and more of them.
 import os
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -151,8 +151,17 @@ class BillingUnderFire(RuleBasedStateMachine):
             self.billing.vendor.shut_down()
 
 
-def under_fire(engine: Engine, *, examples: int = EXAMPLES, make: Any = Billing) -> None:
-    """Run the machine on a ledger; each of its histories begins with an empty one."""
+def under_fire(
+    engine: Engine, *, examples: int = EXAMPLES, make: Any = Billing, beginning_with: int | None = None
+) -> None:
+    """Run the machine on a ledger; each of its histories begins with an empty one.
+
+    Args:
+        engine: of the ledger.
+        examples: histories, at most.
+        make: makes the company of a history.
+        beginning_with: a number that says which histories come first; in a full campaign they are others each time.
+    """
 
     def fresh(on: Engine) -> Billing:
         with on.begin() as connection:
@@ -162,6 +171,8 @@ def under_fire(engine: Engine, *, examples: int = EXAMPLES, make: Any = Billing)
         return make(on)
 
     machine = type("BillingUnderFire", (BillingUnderFire,), {"engine": engine, "make": staticmethod(fresh)})
+    if beginning_with is not None and not FULL:
+        machine = seed(beginning_with)(machine)
     run_state_machine_as_test(
         machine,
         settings=settings(

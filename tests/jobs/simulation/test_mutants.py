@@ -123,14 +123,15 @@ class Suspect(Billing):
             raise MutantFoundError(str(error)) from error
 
 
-MUTANTS = [
-    claim_after_post,
-    settle_without_grace,
-    match_without_reference,
-    ignore_leases,
-    overwrite_what_others_settled,
-    create_without_looking,
-]
+MUTANTS = {
+    claim_after_post: 1,
+    settle_without_grace: 3,
+    match_without_reference: 2,
+    ignore_leases: 1,
+    overwrite_what_others_settled: 2,
+    create_without_looking: 2,
+}
+"""Each with the number of histories that find it among the first; others may take minutes to."""
 
 
 @pytest.mark.parametrize("mutate", MUTANTS, ids=lambda mutant: mutant.__name__)
@@ -139,4 +140,4 @@ def test_the_simulation_finds_a_protocol_that_is_broken_on_purpose(
 ):
     mutate(monkeypatch)
     with pytest.raises(MutantFoundError):
-        under_fire(sqlite_engine, examples=400, make=Suspect)
+        under_fire(sqlite_engine, examples=400, make=Suspect, beginning_with=MUTANTS[mutate])
