@@ -20,7 +20,7 @@ RANGE = ("--from", "2024-01", "--to", "2025-12")
 
 def measure_audit(bench: Bench) -> list[Figure]:
     """Count, once, the requests of an audit in a process of its own, and take the most memory it ever had."""
-    count = bench.size(1_000, 10_000)
+    count = bench.size(500, 10_000)
     bench.sandbox.control("PUT", "state", _account(count))
     bench.sandbox.control("DELETE", "requests")
     memory = _audited(bench.sandbox)

@@ -167,7 +167,7 @@ def measure_scale(bench: Bench) -> Iterator[Figure]:
     In the last round each part of the large one's day is a figure as soon as it is measured.
     """
     due = bench.size(500, 1_000)
-    small, large = bench.size(10_000), bench.size(50_000, 1_000_000)
+    small, large = bench.size(10_000), bench.size(40_000, 1_000_000)
     rounds = [(dict(_day(bench, due, small)), dict(_day(bench, due, large))) for _ in range(bench.runs - 1)]
     before = [each for each, _ in rounds] + [dict(_day(bench, due, small))]
     for part, took in _day(bench, due, large):

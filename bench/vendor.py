@@ -224,7 +224,7 @@ def _day_of(sandbox: Sandbox, url: str, scope: Scope) -> IssueOutcome:
 
 def measure_reconciliation(bench: Bench) -> list[Figure]:
     """Measure a month's invoices, a hundred a page, compared and recorded, against asking for each by itself."""
-    count, sandbox = bench.size(3_000, 10_000), bench.sandbox
+    count, sandbox = bench.size(2_000, 10_000), bench.sandbox
     with planned_month(sandbox, bench.postgres, count) as url:
         invoices = bill_beforehand(url, MONTH.window)
         sandbox.control("PUT", "state", {**company(count), "invoices": invoices})
