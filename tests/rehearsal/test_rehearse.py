@@ -62,6 +62,32 @@ def test_an_invoice_that_is_not_there_is_named_with_the_event(rehearse, scenario
     assert err == (f"error: event 2025-06-03 POST {path}: contract 10 has no living invoice planned for 2025-06-10\n")
 
 
+def test_what_is_refused_in_the_console_is_said_and_the_days_go_on(rehearse, scenario):
+    played = scenario("a_price_raised_in_time") | {"today": "2025-06-04", "until": "2025-06-10"}
+    about = {"rule_id": 1, "issue_date": "2025-06-10"}
+    played["events"] += [{"on": "2025-06-06", "act": {"action": each, **about}} for each in ("release", "acknowledge")]
+    code, output, err = rehearse(played)
+    assert code == 0
+    assert living(output) == [(10, "2025-06-10", "175.50")]
+    released, acknowledged = err.splitlines()
+    assert released.startswith("refused in the console: event 2025-06-06 release of rule 1, 2025-06-10: a period")
+    assert acknowledged.endswith("acknowledge of rule 1, 2025-06-10: there is no open finding about it")
+
+
+def test_a_finding_is_acknowledged_by_rule_and_date_as_attention_names_it(rehearse, scenario):
+    """Of a rule typed late the periods before it are findings of its months, without a row of their own."""
+    played = scenario("a_backdated_rule_is_billed_by_a_range") | {"today": "2025-05-30", "until": "2025-06-08"}
+    typed, *_ = played["events"]
+    typed["request"]["body"]["invoice_rule"]["additional_information"]["init_date"] = "2025-05-10"
+    about = {"rule_id": 1, "issue_date": "2025-05-10"}
+    played["events"] = [typed, {"on": "2025-06-08", "act": {"action": "acknowledge", **about}}]
+    code, output, err = rehearse(played)
+    assert (code, err) == (0, "")
+    [shown] = [each for each in output["attention"] if each["kind"] == "backdated"]
+    assert (shown["rule_id"], shown["issue_date"]) == (1, "2025-05-10")
+    assert (shown["shown_on"], shown["cleared_on"]) == ("2025-06-05", "2025-06-08")
+
+
 def test_a_scenario_that_makes_no_sense_is_refused_in_a_line(rehearse, scenario):
     code, _, err = rehearse(scenario("a_price_raised_in_time") | {"until": "2025-05-31"})
     assert code == 2

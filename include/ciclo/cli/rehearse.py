@@ -107,6 +107,8 @@ def _play(path: Path, *, as_json: bool) -> None:
     with rehearsing(read_scenario(path)) as rehearsal:
         rehearsal.play()
         outcome = outcome_of(rehearsal)
+    for each in rehearsal.refused:
+        typer.echo(_("refused in the console: {act}").format(act=each), err=True)
     typer.echo(json.dumps(outcome, indent=1, ensure_ascii=False) if as_json else "\n".join(story(outcome)))
 
 

@@ -373,7 +373,7 @@ def in_weighed_parts(
         yield part
 
 
-Merge = Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[Any]]
+Merge = Callable[[Any, Any], ColumnElement[Any]]
 """What becomes of a column, from the given value and the stored one."""
 
 

@@ -203,6 +203,16 @@ def test_a_change_in_a_closed_month_is_a_finding(billed, change, said):
     assert said in changed[0].message
 
 
+def test_an_invoice_that_was_moved_into_a_closed_month_is_its_own_months(billed):
+    place = billed(company(rule(1)))
+    moved = place.invoice()
+    place.box.edit(moved["id"], issue_date="2025-02-05")
+    place.reconcile()
+    assert place.close(date(2025, 2, 1)).closed
+    place.reconcile()
+    assert [each for each in place.open_findings() if each.kind == "changed_after_close"] == []
+
+
 def test_what_is_billed_again_in_a_closed_month_is_one_finding_with_both_invoices_and_todays_data(billed):
     place = billed(company(rule(1)))
     assert place.close().closed

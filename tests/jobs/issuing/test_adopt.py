@@ -236,6 +236,16 @@ def test_one_for_two_periods_parks_both(bill):
     assert reasons(bill).count(ReasonKind.ONE_INVOICE_FOR_SEVERAL) == 2
 
 
+def test_where_two_periods_have_two_alike_nobody_is_told_to_cancel_one(bill):
+    rules = [rule(1, created_at=MADE), rule(2, created_at=MADE, description="Mensalidade 1")]
+    bill(generated(902, 2), generated(950, 2), rules=rules)
+    [parked, _] = bill.ctx.periods.in_state(PeriodState.PARKED)
+    assert (parked.reason.kind, parked.reason.facts["invoice_ids"]) == (
+        ReasonKind.ONE_INVOICE_FOR_SEVERAL,
+        [902, 950],
+    )
+
+
 # -- what is unlike ----------------------------------------------------------------------------------------------------
 
 UNLIKE = {"description": "Multa", "gross_value": "7.0", "created_at": "05/02/2025 09:00:00 -03:00"}
@@ -344,6 +354,42 @@ def test_the_last_one_is_missed_too_where_it_was_seen_before_it_was_removed(bill
     bill.ctx.api.delete_invoice(10, 903)
     again(bill)
     assert reasons(bill) == [ReasonKind.REMOVED_AT_VENDOR]
+
+
+@pytest.mark.parametrize("gaps", [Gaps.ASK, Gaps.CREATE])
+def test_one_that_was_moved_out_of_its_period_is_not_made_a_second_time(bill, gaps):
+    bill(*months(1, 2, 3, 4), scope=until(2, 28))
+    reconcile(bill.ctx, today=date(2025, 3, 1), recheck_days=400)
+    move(bill, 903, date(2025, 4, 20))
+    assert again(bill, options=replace(OPTIONS, gaps=gaps)).created == 0
+    [parked] = bill.ctx.periods.in_state(PeriodState.PARKED)
+    assert (parked.reason.kind, parked.reason.facts["invoice_ids"]) == (ReasonKind.MAY_BE_ITS_OWN, [903])
+    not_its_own(bill.ctx.session, ORGANIZATION, parked.id, person="ana", note="of another matter", at=bill.ctx.clock())
+    bill.ctx.session.commit()
+    assert again(bill).created == 1
+
+
+def test_one_that_was_moved_out_of_its_period_and_back_is_its_own(bill):
+    bill(*months(1, 2, 3, 4), scope=until(2, 28))
+    for day in (date(2025, 4, 20), date(2025, 3, 10)):
+        reconcile(bill.ctx, today=date(2025, 3, 1), recheck_days=400)
+        move(bill, 903, day)
+    assert again(bill).adopted == 1
+
+
+def test_the_first_day_is_remembered_however_often_one_is_moved(bill):
+    bill(*months(1, 2, 3, 4), scope=until(2, 28))
+    for day in (date(2025, 4, 20), date(2025, 4, 25)):
+        reconcile(bill.ctx, today=date(2025, 3, 1), recheck_days=400)
+        move(bill, 903, day)
+    reconcile(bill.ctx, today=date(2025, 3, 1), recheck_days=400)
+    again(bill)
+    assert reasons(bill) == [ReasonKind.MAY_BE_ITS_OWN]
+
+
+def move(bill, number, day):
+    """Move an invoice to another day, as a person does on the vendor's screens."""
+    bill.box.edit(number, issue_date=day.isoformat(), estimated_issue_date=day.isoformat())
 
 
 @pytest.mark.parametrize("cancelled", [1, 2, 3])

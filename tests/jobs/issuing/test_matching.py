@@ -236,6 +236,32 @@ def test_services_tell_by_their_names():
     assert own([period(services=frozenset({"Suporte"}))], [worked_on]) == {}
 
 
+def test_what_was_put_off_stands_in_for_no_lost_invoice():
+    late = period(day=31, lost_its_own=True)
+    put_off = invoice(900, planned_date=date(2025, 4, 2), created_at=MADE)
+    assert own([late], [put_off]) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "is_its_own"),
+    [
+        ({"planned_date": date(2025, 3, 12), "accrual_month": date(2025, 3, 1)}, True),
+        ({"planned_date": date(2025, 3, 12), "accrual_month": date(2025, 2, 1)}, False),  # made late for February
+        ({"planned_date": date(2025, 3, 12), "accrual_month": date(2025, 2, 1), "created_at": MADE}, True),
+        ({"planned_date": date(2025, 3, 12), "accrual_month": date(2024, 9, 1)}, True),  # no period's
+        ({"planned_date": date(2025, 3, 10), "accrual_month": date(2025, 2, 1)}, True),  # the rule's competence changed
+        ({"planned_date": date(2025, 3, 12), "accrual_month": None}, True),
+    ],
+)
+def test_what_is_of_another_periods_competence_is_not_taken_for_its_own(given, is_its_own):
+    february = period(
+        issue_date=date(2025, 2, 10), coverage=DateRange.month_of(date(2025, 2, 1)), accrual_month=date(2025, 2, 1)
+    )
+    march = period(accrual_month=date(2025, 3, 1))
+    found = assign([february, march], [invoice(**given)])
+    assert (march.key in found.own, march.key in found.near) == (is_its_own, not is_its_own)
+
+
 def test_an_invoice_put_off_to_the_next_business_day_is_still_its_months():
     last_of_august = period(issue_date=date(2025, 8, 31), coverage=DateRange.month_of(date(2025, 8, 1)))  # a Sunday
     assert own([last_of_august], [invoice(planned_date=date(2025, 9, 1))]) == {1: 900}

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.wording import said
@@ -175,6 +176,33 @@ def test_a_deleted_invoice_is_found_until_another_one_stands_in_for_it(billed, r
 
 def only_period(ctx, invoice_id):
     return ctx.reconciliation.invoices([invoice_id])[invoice_id].period_id
+
+
+@pytest.mark.parametrize("how", ["cancelled", "deleted"])
+def test_the_invoice_of_a_period_that_is_not_planned_yet_stands_in_for_no_other(billed, reconciled, how):
+    """A weekly rule's invoice of the next month lies a week later, was made in the same second, and says the same."""
+    made = {"created_at": "01/12/2024 10:15:00 -03:00"}
+    weekly = rule(1, init_date="2025-01-04", timing={"period_unit": "weekly", "month_quantity": None}, **made)
+    weeks = [generated(900 + week, date(2025, 1, 4) + timedelta(weeks=week), **made) for week in range(8)]
+    january = Scope(DateRange.month_of(date(2025, 1, 1)))
+    box, ctx = billed(company(weekly, invoices=weeks), scope=january)
+    lost = box.state()["invoices"][3]
+    assert lost["issue_date"] == "25/01/2025"
+    if how == "cancelled":
+        box.cancel(lost["id"])
+    else:
+        box.call("DELETE", invoice_path(lost))
+    finding = only(reconciled(ctx, date(2025, 1, 30)).opened)
+    assert (finding.kind.value, finding.subject_id) == (f"{how}_remotely", lost["id"])
+    assert ctx.reconciliation.invoices([904])[904].period_id is None
+
+
+def generated(number, day, **given):
+    """Make an invoice as the vendor makes it of rule 1."""
+    dates = {"issue_date": day.isoformat(), "estimated_issue_date": day.isoformat()}
+    due = {"id": number * 10, "due_date": add_months(first_of_month(day), 1).isoformat(), "value": "100.0"}
+    alike = {"contract_id": 10, "customer_id": 1010, "gross_value": "150.0", "description": "Mensalidade 1"}
+    return {"id": number, "nfe_body": "$DESCRICAO", "state": "to_emit", **alike, **dates, "receivables": [due], **given}
 
 
 def test_an_invoice_cancelled_and_made_anew_by_hand_is_no_duplicate(billed, reconciled, first_invoice):

@@ -208,8 +208,13 @@ CURES_OF_PARKED: Mapping[ReasonKind, str] = {
     _K.MAY_BE_ITS_OWN: _OTHERS,
     _K.SEVERAL_MATCHES: N_("cancel at the vendor all but one of them, then release it: the one is taken over"),
     _K.ONE_INVOICE_FOR_SEVERAL: _OTHERS,
-    _K.LOST_TWICE: N_("look for its invoice at the vendor: release it if there is none, else cancel the period"),
-    _K.REMOVED_AT_VENDOR: N_("cancel it with a note if it is not owed; released, it is billed"),
+    _K.LOST_TWICE: N_(
+        "look for its invoice at the vendor, then release it: one that is there is taken over, else it is sent again"
+    ),
+    _K.REMOVED_AT_VENDOR: N_(
+        "cancel it with a note if it is not owed; released, its invoice is taken over if it is there again, else it is "
+        "billed"
+    ),
     _K.SERVICES_ALIKE: N_("give the services names of their own at the vendor, then release it"),
     _K.QUANTITIES_MISSING: N_("import its quantities, then run bill_range for its day"),
     _K.TOTAL_NOT_POSITIVE: N_(

@@ -322,8 +322,14 @@ def changes_after_close(ctx: JobContext, invoice_ids: Iterable[int]) -> list[Dis
     wrong: list[tuple[Invoice, Disagreement]] = []
     for some in in_parts(sorted(ids)):
         held = ctx.closings.as_closed(some)
-        rows = ctx.reconciliation.each(some)
-        wrong += ((row, each) for row in rows if (each := _change(row, held.get(row.invoice_id), closed)))
+        rows = list(ctx.reconciliation.each(some))
+        periods = ctx.reconciliation.periods(
+            row.period_id for row in rows if row.invoice_id not in held and row.period_id is not None
+        )
+        for row in rows:
+            own = periods.get(row.period_id or 0)
+            month = first_of_month(own.issue_date if own is not None else row.planned_date)
+            wrong += ((row, each) for each in [_change(row, held.get(row.invoice_id), month, closed)] if each)
     return _told_with_their_successors(ctx, wrong, ids)
 
 
@@ -355,8 +361,9 @@ def _told_with_their_successors(
     return told
 
 
-def _change(row: Invoice, held: AsClosed | None, closed: dict[date, int]) -> Disagreement | None:
-    month = held.month if held is not None else first_of_month(row.planned_date)
+def _change(row: Invoice, held: AsClosed | None, month: date, closed: dict[date, int]) -> Disagreement | None:
+    """Return what is different about an invoice since its month was closed, which is `month` where it was not in it."""
+    month = held.month if held is not None else month
     if month not in closed:
         return None
     before = NOT_THERE if held is None else _worth(held.gross_value, cancelled=held.cancelled)

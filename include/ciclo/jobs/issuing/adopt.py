@@ -356,10 +356,10 @@ def _is_decided(look: Look, period: Period) -> bool:
 
 def contest_reason(period: Period, contest: Contest) -> Reason:
     """Say that a period's invoice cannot be told, and between which invoices and periods."""
-    if len(contest.invoice_ids) > 1:
-        return reason_about(period, ReasonKind.SEVERAL_MATCHES, invoice_ids=list(contest.invoice_ids))
-    days = [f"{key.issue_date.isoformat()} of rule {key.rule_id}" for key in contest.periods]
     ids = list(contest.invoice_ids)
+    if len(contest.periods) == 1:
+        return reason_about(period, ReasonKind.SEVERAL_MATCHES, invoice_ids=ids)
+    days = [f"{key.issue_date.isoformat()} of rule {key.rule_id}" for key in contest.periods]
     return reason_about(period, ReasonKind.ONE_INVOICE_FOR_SEVERAL, invoice_ids=ids, issue_dates=days)
 
 

@@ -20,7 +20,7 @@ from ciclo.domain.coverage import coverage
 from ciclo.domain.errors import DomainError
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.receivables import MadeBy
-from ciclo.domain.recurrence import DateRange, issue_dates
+from ciclo.domain.recurrence import DateRange, accrual_month, issue_dates
 from ciclo.domain.states import PeriodState, Reason, ReasonKind
 from ciclo.domain.texts import begins_alike, plain
 from ciclo.failpoints import failpoint
@@ -252,7 +252,7 @@ def _assign(ctx: JobContext, spans: Mapping[int, DateRange], remote: Mapping[int
     periods = {PeriodKey(p.rule_id, p.issue_date): p for p in ctx.periods.of_contracts(spans, window)}
     look = Look(list(spans), periods)
     look.invoices = {number: invoice for contract_id in spans for number, invoice in remote[contract_id].items()}
-    rules = _rules(ctx, spans)
+    rules = rules_with_invoices(ctx, spans)
     rule_ids = {rule.rule_id for rule in rules} | {key.rule_id for key in periods}
     snapshots = RuleSnapshots(ctx, rule_ids, kept=len(rule_ids) + 1)
     not_own = ctx.invoices.not_own(rule_ids)
@@ -269,13 +269,10 @@ def _assign(ctx: JobContext, spans: Mapping[int, DateRange], remote: Mapping[int
     for key, row in periods.items():
         if key.rule_id in snapshots:
             add(snapshots[key.rule_id], key, row)
-    for rule in rules:  # where nothing is or was at the vendor, nothing could be a neighbouring period's
-        if rule.contract_id in visited and rule.rule_id in snapshots:
-            snapshot = snapshots[rule.rule_id]
-            for issue_date in issue_dates(snapshot.newest.recurrence, spans[rule.contract_id]):
-                key = PeriodKey(rule.rule_id, issue_date)
-                if key not in look.wanted:
-                    add(snapshot, key, None)
+    # where nothing is or was at the vendor, nothing could be a neighbouring period's
+    for snapshot, key in called_for(rules, snapshots, {number: spans[number] for number in visited}):
+        if key not in look.wanted:
+            add(snapshot, key, None)
     taken = ctx.invoices.taken(look.invoices) - {row.invoice_id for row in periods.values()}
     seen = [RemoteInvoice.of(invoice) for invoice in look.invoices.values() if invoice.id not in taken]
     look.assignment = assign(look.wanted.values(), seen)
@@ -283,7 +280,7 @@ def _assign(ctx: JobContext, spans: Mapping[int, DateRange], remote: Mapping[int
     return look
 
 
-def _rules(ctx: JobContext, contract_ids: Iterable[int]) -> list[Rule]:
+def rules_with_invoices(ctx: JobContext, contract_ids: Iterable[int]) -> list[Rule]:
     """Return the rules whose invoices may be there: those that are gone, too, while none has come after them.
 
     One wrong answer may have said that a rule is gone; its invoices are not another one's for that. One that was first
@@ -294,6 +291,17 @@ def _rules(ctx: JobContext, contract_ids: Iterable[int]) -> list[Rule]:
     for rule in rules:
         newest[rule.contract_id] = max(rule.first_seen_at, newest.get(rule.contract_id, rule.first_seen_at))
     return [rule for rule in rules if rule.gone_at is None or newest[rule.contract_id] <= rule.seen_at]
+
+
+def called_for(
+    rules: Iterable[Rule], snapshots: RuleSnapshots, spans: Mapping[int, DateRange]
+) -> Iterator[tuple[RuleSnapshot, PeriodKey]]:
+    """Yield the periods that the rules' newest terms call for in the spans of their contracts, planned or not."""
+    for rule in rules:
+        if rule.contract_id in spans and rule.rule_id in snapshots:
+            snapshot = snapshots[rule.rule_id]
+            for issue_date in issue_dates(snapshot.newest.recurrence, spans[rule.contract_id]):
+                yield snapshot, PeriodKey(rule.rule_id, issue_date)
 
 
 def wanted_invoice(
@@ -320,6 +328,7 @@ def wanted_invoice(
         contract_id=rule.contract_id,
         issue_date=issue_date,
         coverage=planned.issued,
+        accrual_month=row.accrual_month if row is not None else accrual_month(issue_date, terms.accrual),
         gross_value=gross,
         may_be_worth=may_be_worth,
         description=terms.invoice.get("description") or "",
@@ -379,7 +388,8 @@ def _generated(
 
     What was made in the same second as the rule was made from its first day on: a first invoice that is missing was
     removed like any other. So was what the ledger has seen and this look has not, and what was cancelled before anybody
-    adopted it, at either end of what is there, and where nothing else is.
+    adopted it, at either end of what is there, and where nothing else is. What was moved to where it is no period's own
+    may still be that of the period for which it was planned at first.
     """
     makers = ctx.invoices.makers(invoice.id for invoice in look.assignment.own.values())
     seen: dict[int, DateRange] = {}
@@ -394,38 +404,50 @@ def _generated(
         seen[key.rule_id] = DateRange.days(min(first, known.start), max(last, known.last_day))
     generated = ctx.invoices.remember_generated(seen, {key.rule_id for key in look.wanted}, at=ctx.clock())
     removed: dict[int, DateRange] = {}
+    moved = {row.invoice_id for row in unowned if _lies_elsewhere(row, look)}
     for key, invoice in _removed(ctx, look, unowned):
         days = removed.get(key.rule_id) or generated.get(key.rule_id)
         if days is None and not begins_alike(plain(look.wanted[key].description), plain(invoice.description)):
             continue  # of a rule of which nothing else was generated, a value alone says nothing
         days = days or DateRange.days(key.issue_date, key.issue_date)
         removed[key.rule_id] = DateRange.days(min(days.start, key.issue_date), max(days.last_day, key.issue_date))
+        if invoice.id in moved:
+            others = (each for each in look.assignment.near.get(key, ()) if each.id != invoice.id)
+            look.assignment.near[key] = (*others, invoice)
     return generated | ctx.invoices.remember_generated(removed, removed, at=ctx.clock())
 
 
 def _removed(
     ctx: JobContext, look: Look, unowned: Sequence[LedgerInvoice]
 ) -> Iterator[tuple[PeriodKey, RemoteInvoice]]:
-    """Yield the periods without an invoice whose own was deleted or cancelled before anybody adopted it."""
+    """Yield the periods without an invoice whose own was deleted, cancelled or moved before anybody adopted it."""
     absent = [period for key, period in look.wanted.items() if key not in look.assignment.own]
     if not absent:
         return
-    deleted = [
+    own = {invoice.id for invoice in look.assignment.own.values()}
+    elsewhere = [
         RemoteInvoice(
             id=row.invoice_id,
             contract_id=row.contract_id,
-            planned_date=row.planned_date,
+            planned_date=row.first_planned,
             gross_value=row.gross_value,
             description=row.description or "",
             customer_id=row.customer_id,
             created_at=row.created_at_vendor,
         )
         for row in unowned
-        if row.invoice_id not in look.invoices
+        if row.invoice_id not in own and (row.invoice_id not in look.invoices or _lies_elsewhere(row, look))
     ]
     unsigned = [RemoteInvoice.of(each) for each in look.invoices.values() if each.state == InvoiceState.CANCELLED]
     adopted = ctx.invoices.makers(each.id for each in unsigned)
     cancelled = [
         replace(each, is_cancelled=False) for each in unsigned if not each.references and each.id not in adopted
     ]
-    yield from assign(absent, [*deleted, *cancelled]).own.items()
+    yield from assign(absent, [*elsewhere, *cancelled]).own.items()
+
+
+def _lies_elsewhere(row: LedgerInvoice, look: Look) -> bool:
+    """Whether an invoice is alive on another day than at first, by this look or, beyond it, by the ledger."""
+    seen = look.invoices.get(row.invoice_id)
+    planned, state = (row.planned_date, row.state) if seen is None else (seen.planned_date, seen.state)
+    return row.gone_at is None and state != InvoiceState.CANCELLED and planned != row.first_planned

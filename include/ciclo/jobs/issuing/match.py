@@ -9,9 +9,11 @@ on what the ways before it left over; a way that finds one candidate for one per
 2. exactly alike: customer, planned date, value and description;
 3. its own, but worked on: same customer, planned date in the coverage, and the description begins with the rule's (or
    the other way round), or services of the same names, or the value, or created in the same second as the rule. What
-   begins as another rule of the contract does, or came with that one, is not this one's for its services or value.
+   begins as another rule of the contract does, or came with that one, is not this one's for its services or value; nor
+   is on another day what is of the competence of another period of the rule, unless it came with it.
 4. put off by some days out of its period's coverage, into the next month, and left over there: it came with the rule,
-   or begins as the rule's description does and was made in the same second as others that are the rule's own.
+   or begins as the rule's description does and was made in the same second as others that are the rule's own. Not of a
+   period that had an invoice, which is deleted or cancelled now: what is put off is another period's then.
 
 Several candidates for a period, or one for several periods, are for a person. Only what is created in the same second
 as the rule, or begins as its description does, tells apart what would otherwise be several. A cancelled invoice is
@@ -105,6 +107,10 @@ class WantedInvoice:
     """Invoices of which a person said that they are not its rule's."""
     said_own: frozenset[int] = frozenset()
     """The invoice of which a person said that it is its own."""
+    lost_its_own: bool = False
+    """Whether it had an invoice, which is deleted or cancelled now."""
+    accrual_month: date | None = None
+    """Its competence: the month's first day."""
     answer_lost: bool = False
     """Whether its invoice was sent once and nobody knows what became of it."""
 
@@ -133,6 +139,7 @@ class RemoteInvoice:
     is_cancelled: bool = False
     references: tuple[Reference, ...] = ()
     created_at: datetime | None = None
+    accrual_month: date | None = None
 
     @classmethod
     def of(cls, invoice: Invoice) -> "RemoteInvoice":
@@ -149,6 +156,7 @@ class RemoteInvoice:
             is_cancelled=invoice.state == InvoiceState.CANCELLED,
             references=references_in(invoice.comments),
             created_at=invoice.created_at,
+            accrual_month=invoice.accrual_date,
         )
 
 
@@ -183,6 +191,25 @@ class _Likeness(IntEnum):
     OWN = 3
     EXACT = 4
     REFERENCE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """The rules of a contract, by their periods."""
+
+    one_of: Mapping[int, WantedInvoice]
+    """By rule, one of its periods, for what all of them have in common."""
+    competences: Mapping[int, frozenset[date]]
+    """By rule, the competences of its periods."""
+
+    @classmethod
+    def of(cls, periods: Mapping[PeriodKey, WantedInvoice]) -> "_Rules":
+        months: dict[int, set[date]] = {}
+        for key, period in periods.items():
+            if period.accrual_month is not None:
+                months.setdefault(key.rule_id, set()).add(period.accrual_month)
+        competences = {rule_id: frozenset(some) for rule_id, some in months.items()}
+        return cls({key.rule_id: period for key, period in periods.items()}, competences)
 
 
 class _Pair(NamedTuple):
@@ -230,7 +257,7 @@ def assign(periods: Iterable[WantedInvoice], invoices: Iterable[RemoteInvoice]) 
 def _assign_contract(
     periods: Mapping[PeriodKey, WantedInvoice], invoices: Mapping[int, RemoteInvoice], result: Assignment
 ) -> None:
-    rules = {key.rule_id: period for key, period in periods.items()}
+    rules = _Rules.of(periods)
     bearers = Counter(named for invoice in invoices.values() for named in set(invoice.references))
     bound = {number: _bound_to(invoice, periods, bearers) for number, invoice in invoices.items()}
     known = {period.invoice_id for period in periods.values()}
@@ -253,6 +280,7 @@ def _assign_contract(
     put_off = {
         key: [n for n, pair in pairs[key].items() if n in free and _is_put_off(pair, free[n], key.rule_id, own)]
         for key in open_periods
+        if not periods[key].lost_its_own
     }
     own |= (late := {key: free[number] for key, number in _undisputed(put_off)})
     free = {number: invoice for number, invoice in free.items() if invoice not in late.values()}
@@ -288,7 +316,7 @@ def _pairs(
     period: WantedInvoice,
     invoices: Mapping[int, RemoteInvoice],
     bound: Mapping[int, frozenset[PeriodKey]],
-    rules: Mapping[int, WantedInvoice],
+    rules: _Rules,
 ) -> dict[int, _Pair]:
     """Return by id the invoices that may have to do with a period, and how like it they are."""
     found = {number: _compare(period, invoice, bound[number], rules) for number, invoice in invoices.items()}
@@ -345,14 +373,12 @@ def _bound_to(
 _NOTHING, _UNLIKE = _Pair(_Likeness.NONE), _Pair(_Likeness.NEAR)
 
 
-def _compare(
-    period: WantedInvoice, invoice: RemoteInvoice, bound: Collection[PeriodKey], rules: Mapping[int, WantedInvoice]
-) -> _Pair:
-    """Say how like a period an invoice is; `rules` are the contract's, each by one of its periods."""
+def _compare(period: WantedInvoice, invoice: RemoteInvoice, bound: Collection[PeriodKey], rules: _Rules) -> _Pair:
+    """Say how like a period an invoice is; `rules` are its contract's."""
     if bound:
         return _Pair(_Likeness.REFERENCE) if period.key in bound else _NOTHING
     named = {found.rule_id for found in invoice.references}
-    another_rules_own = bool(named & rules.keys()) and period.rule_id not in named
+    another_rules_own = bool(named & rules.one_of.keys()) and period.rule_id not in named
     if another_rules_own or invoice.is_cancelled or invoice.id in period.not_own:
         return _NOTHING
     same_second = came_with_its_rule(period, invoice)
@@ -371,16 +397,25 @@ def _compare(
         else:
             services, billed = {plain(name) for name in period.services}, invoice.services
             same_services = bool(services and billed) and (services <= billed or billed <= services)
-            may_be = (same_value or same_services) and not _is_like_another(period, invoice, rules)
-            likeness = _Likeness.OWN if same_text or same_second or may_be else _Likeness.NEAR
+            may_be = same_text or ((same_value or same_services) and not _is_like_another(period, invoice, rules))
+            if same_second or (may_be and not _is_of_another_month(period, invoice, rules)):
+                likeness = _Likeness.OWN
     return _Pair(likeness, same_second, same_text) if likeness > _Likeness.NEAR else _UNLIKE
 
 
-def _is_like_another(period: WantedInvoice, invoice: RemoteInvoice, rules: Mapping[int, WantedInvoice]) -> bool:
+def _is_of_another_month(period: WantedInvoice, invoice: RemoteInvoice, rules: _Rules) -> bool:
+    """Whether an invoice of another day than planned is of the competence of another period: made late for it, say."""
+    month, own = invoice.accrual_month, period.accrual_month
+    if month is None or own is None or month == own or invoice.planned_date == period.issue_date:
+        return False
+    return month in rules.competences.get(period.rule_id, ())
+
+
+def _is_like_another(period: WantedInvoice, invoice: RemoteInvoice, rules: _Rules) -> bool:
     """Whether an invoice begins as another rule of the contract does, or came with it: one that was put off, say."""
     return any(
         begins_alike(plain(other.description), plain(invoice.description)) or came_with_its_rule(other, invoice)
-        for rule_id, other in rules.items()
+        for rule_id, other in rules.one_of.items()
         if rule_id != period.rule_id
     )
 

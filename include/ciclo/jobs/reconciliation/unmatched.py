@@ -16,7 +16,7 @@ from ciclo.domain.money import cents
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.issuing.look import wanted_invoice
+from ciclo.jobs.issuing.look import called_for, rules_with_invoices, wanted_invoice
 from ciclo.jobs.issuing.match import Assignment, PeriodKey, RemoteInvoice, WantedInvoice, assign, reference_in
 from ciclo.jobs.issuing.record import one_too_many
 from ciclo.jobs.reconciliation.compare import disagreements
@@ -37,13 +37,14 @@ class _Around:
     """The periods of the unmatched invoices' contracts, and whose the invoices are."""
 
     periods: Mapping[PeriodKey, tables.Period]
+    """Those of the ledger; `assignment` may know others, whose own invoices are no other period's."""
     own: Mapping[int, tables.Invoice]
     """The periods' invoices by id, as the ledger knows them."""
     assignment: Assignment
 
     def is_vacant(self, period: tables.Period) -> bool:
         """Whether a period was billed, and what was billed is deleted or cancelled."""
-        return period.state == PeriodState.ISSUED and not _lives(self.own.get(period.invoice_id or 0))
+        return _is_vacant(period, self.own)
 
 
 def judge_unmatched(ctx: JobContext, run: Ingest, *, today: date) -> list[Disagreement]:
@@ -58,13 +59,18 @@ def judge_unmatched(ctx: JobContext, run: Ingest, *, today: date) -> list[Disagr
         return []
     around = _look_around(ctx, alive.values(), run.rules)
     assignment, periods = around.assignment, around.periods
-    own = {found.id: periods[key] for key, found in assignment.own.items() if found.id in alive}
-    second = {found.id: (key, found) for key, further in assignment.seconds.items() for found in further}
-    asked = {  # issuing parks their periods, and names them
-        invoice_id
-        for key, contest in assignment.contested.items()
-        if periods[key].state != PeriodState.ISSUED
-        for invoice_id in contest.invoice_ids
+    own = {found.id: periods[key] for key, found in assignment.own.items() if found.id in alive and key in periods}
+    second = {
+        found.id: (key, found) for key, further in assignment.seconds.items() if key in periods for found in further
+    }
+    open_periods = [key for key in periods if periods[key].state != PeriodState.ISSUED]
+    contests = [assignment.contested[key] for key in open_periods if key in assignment.contested]
+    asked = {number for contest in contests for number in contest.invoice_ids}  # issuing parks them, and names these
+    asked |= {
+        near.id
+        for key in open_periods
+        if periods[key].state == PeriodState.PARKED
+        for near in assignment.near.get(key, ())
     }
     began = ctx.reconciliation.first_period_of_contracts()
     wrong: list[Disagreement] = []
@@ -101,26 +107,37 @@ def _look_around(ctx: JobContext, alive: Collection[Invoice], rules: RuleSnapsho
     )
     contracts = {invoice.contract_id for invoice in alive}
     periods = {PeriodKey(p.rule_id, p.issue_date): p for p in ctx.periods.of_contracts(contracts, window)}
-    rules.load(key.rule_id for key in periods)
     own = ctx.reconciliation.invoices(p.invoice_id for p in periods.values() if p.invoice_id is not None)
+    # what may stand in for a lost invoice may as well be that of a period which is not planned yet
+    with_vacancy = {period.contract_id for period in periods.values() if _is_vacant(period, own)}
+    their_rules = rules_with_invoices(ctx, with_vacancy)
+    rules.load({key.rule_id for key in periods} | {rule.rule_id for rule in their_rules})
+    others = called_for(their_rules, rules, dict.fromkeys(with_vacancy, window))
+    keys = dict.fromkeys(periods) | dict.fromkeys(key for _, key in others)
     customers = {contract.contract_id: contract.customer_id for contract in ctx.contracts.some(contracts)}
-    not_own = ctx.invoices.not_own({key.rule_id for key in periods})
+    not_own = ctx.invoices.not_own({key.rule_id for key in keys})
     wanted: list[WantedInvoice] = []
     known: list[RemoteInvoice] = []
-    for key, period in periods.items():
+    for key in keys:
         if key.rule_id not in rules:
             continue
-        invoice = own.get(period.invoice_id or 0)
+        period, snapshot = periods.get(key), rules[key.rule_id]
+        invoice = own.get(period.invoice_id or 0) if period is not None else None
         like = wanted_invoice(
-            rules[key.rule_id], key.issue_date, customers.get(period.contract_id), period,
+            snapshot, key.issue_date, customers.get(snapshot.rule.contract_id), period,
             not_own.get(key.rule_id, frozenset()),
         )  # fmt: skip
         if invoice is not None and _lives(invoice):
             known.append(_as_remote(invoice))
-            wanted.append(like)
         else:
-            wanted.append(replace(like, invoice_id=None))
+            vacant = period is not None and _is_vacant(period, own)
+            like = replace(like, invoice_id=None, lost_its_own=vacant)
+        wanted.append(like)
     return _Around(periods, own, assign(wanted, [*map(RemoteInvoice.of, alive), *known]))
+
+
+def _is_vacant(period: tables.Period, own: Mapping[int, tables.Invoice]) -> bool:
+    return period.state == PeriodState.ISSUED and not _lives(own.get(period.invoice_id or 0))
 
 
 def _lives(invoice: tables.Invoice | None) -> bool:

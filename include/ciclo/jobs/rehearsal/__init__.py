@@ -3,3 +3,7 @@
 
 class ScenarioError(Exception):
     """A scenario cannot be read or played; the message names the file or the event."""
+
+
+class RefusedError(Exception):
+    """What a person wants to do in the console is refused, as it would be there; the days go on."""

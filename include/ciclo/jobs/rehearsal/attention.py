@@ -122,11 +122,11 @@ def _findings(session: Session, organization_id: int, since: date) -> Iterator[M
     for finding in session.scalars(query.order_by(Finding.id)):
         if finding.billing_month is not None and finding.billing_month < since:
             continue
-        rule_id, planned = _about(session, finding)
+        rule_id, planned = about(session, finding)
         yield Matter(finding.kind, finding.contract_id, rule_id, planned, finding.message)
 
 
-def _about(session: Session, finding: Finding) -> tuple[int | None, date | None]:
+def about(session: Session, finding: Finding) -> tuple[int | None, date | None]:
     """Return the rule that a finding is about and the planned date, as far as it is about one."""
     facts = finding.facts
     if "rule_id" in facts:

@@ -19,18 +19,16 @@ from sqlalchemy.orm import Session
 
 from ciclo.billimatic import BillimaticClient
 from ciclo.domain.calendar import SAO_PAULO, add_days
-from ciclo.domain.errors import DomainError
 from ciclo.http.retries import RetryRules
 from ciclo.jobs.backfill import BackfillPolicy
 from ciclo.jobs.context import JobContext, arm
-from ciclo.jobs.rehearsal import ScenarioError
+from ciclo.jobs.rehearsal import RefusedError, ScenarioError
 from ciclo.jobs.rehearsal.attention import Attention, Matter
 from ciclo.jobs.rehearsal.scenario import DagRun, Event, Scenario, act
 from ciclo.jobs.rehearsal.vendor import Vendor, open_vendor
 from ciclo.jobs.runs import Approval, DryRun, LedgerStep, ReadingStep, Run, Shard, Stage, Step, Trigger, Window
 from ciclo.jobs.stages import BILL_RANGE, IMPORT_ADJUSTMENTS, STAGES, next_try
 from ciclo.ledger.database import open_engine, open_session, upgrade
-from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.repositories import Actor
 from ciclo.sgs.client import SgsClient
 
@@ -123,6 +121,8 @@ class Rehearsal:
     clock: RehearsalClock
     attention: Attention
     runs: list[Played] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    """What people wanted to do in the console and could not, each with why."""
     _failed: dict[tuple[str, time | None], Matter] = field(default_factory=dict)
     """By Dag, its look at the running month apart: the newest run that failed and that no later one made good."""
 
@@ -187,7 +187,9 @@ class Rehearsal:
             elif event.act is not None:
                 with self._session() as session:
                     act(session, self.scenario.organization_id, event.act, person=PERSON, at=self.clock.now())
-        except (ScenarioError, LedgerError, DomainError) as error:
+        except RefusedError as error:
+            self.refused.append(f"event {event}: {error}")
+        except ScenarioError as error:
             raise ScenarioError(f"event {event}: {error}") from error
 
     def _run_by_hand(self, event: Event) -> None:

@@ -13,10 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ciclo.jobs.rehearsal import ScenarioError
+from ciclo.domain.errors import DomainError
+from ciclo.jobs.rehearsal import RefusedError, ScenarioError
+from ciclo.jobs.rehearsal.attention import about
 from ciclo.jobs.settings import BillingSettings
 from ciclo.ledger import actions
-from ciclo.ledger.tables import Finding, Invoice, Period, PriceUpdateExecution
+from ciclo.ledger.errors import LedgerError
+from ciclo.ledger.tables import Finding, Period, PriceUpdateExecution, Receivable, Rule
 
 
 class Request(BaseModel):
@@ -161,20 +164,25 @@ def act(session: Session, organization_id: int, wanted: Act, *, person: str, at:
     """Carry an action out and commit it.
 
     Raises:
-        ScenarioError: there is nothing that it could be about, or no such action.
-        LedgerError, DomainError: the action is refused.
+        ScenarioError: there is no such action.
+        RefusedError: what it is about is not there, or not in a state for it.
     """
-    if wanted.action == "acknowledge":
-        for finding_id in _findings(session, organization_id, wanted):
-            actions.acknowledge_finding(session, organization_id, finding_id, person=person, note=wanted.note, at=at)
-    elif wanted.action in _OF_PERIODS:
-        period = _period(session, organization_id, wanted)
-        _OF_PERIODS[wanted.action](session, organization_id, period.id, person=person, note=wanted.note, at=at)
-    elif wanted.action in _OF_UPDATES:
-        update = _update(session, organization_id, wanted)
-        _OF_UPDATES[wanted.action](session, organization_id, update.id, person=person, note=wanted.note, at=at)
-    else:
-        raise ScenarioError(f"there is no action {wanted.action}")
+    try:
+        if wanted.action == "acknowledge":
+            for finding_id in _findings(session, organization_id, wanted):
+                actions.acknowledge_finding(
+                    session, organization_id, finding_id, person=person, note=wanted.note, at=at
+                )
+        elif wanted.action in _OF_PERIODS:
+            period = _period(session, organization_id, wanted)
+            _OF_PERIODS[wanted.action](session, organization_id, period.id, person=person, note=wanted.note, at=at)
+        elif wanted.action in _OF_UPDATES:
+            update = _update(session, organization_id, wanted)
+            _OF_UPDATES[wanted.action](session, organization_id, update.id, person=person, note=wanted.note, at=at)
+        else:
+            raise ScenarioError(f"there is no action {wanted.action}")
+    except (LedgerError, DomainError) as error:
+        raise RefusedError(str(error)) from error
     session.commit()
 
 
@@ -186,7 +194,7 @@ def _period(session: Session, organization_id: int, wanted: Act) -> Period:
         query = query.where(Period.rule_id == wanted.rule_id, Period.issue_date == wanted.issue_date)
     period = session.scalar(query.order_by(Period.id).limit(1))
     if period is None:
-        raise ScenarioError("there is no such period")
+        raise RefusedError("there is no such period")
     return period
 
 
@@ -198,26 +206,40 @@ def _update(session: Session, organization_id: int, wanted: Act) -> PriceUpdateE
     )
     update = session.scalar(query.order_by(PriceUpdateExecution.id).limit(1))
     if update is None:
-        raise ScenarioError("there is no such price update")
+        raise RefusedError("there is no such price update")
     return update
 
 
 def _findings(session: Session, organization_id: int, wanted: Act) -> list[int]:
-    """Return the open findings about an invoice, a period or its invoice, or a rule."""
-    about: set[tuple[str, int]] = set()
-    if wanted.invoice_id is not None:
-        about.add(("invoice", wanted.invoice_id))
-    if wanted.rule_id is not None:
-        about.add(("rule", wanted.rule_id))
-        periods = select(Period).where(Period.organization_id == organization_id, Period.rule_id == wanted.rule_id)
-        if wanted.issue_date is not None:
-            periods = periods.where(Period.issue_date == wanted.issue_date)
-        for period in session.scalars(periods):
-            about |= {("period", period.id), ("invoice", period.invoice_id or 0)}
-    invoices = session.scalars(select(Invoice).where(Invoice.organization_id == organization_id))
-    about |= {("invoice", each.invoice_id) for each in invoices if ("period", each.period_id) in about}
+    """Return the open findings about an invoice, or about a rule's periods as attention names them.
+
+    Of a rule about which nothing is open they are those of its whole contract: that it cannot be read, say.
+    """
     query = select(Finding).where(Finding.organization_id == organization_id, Finding.closed_at.is_(None))
-    found = [each.id for each in session.scalars(query) if (each.subject, each.subject_id) in about]
+    still_open = session.scalars(query.order_by(Finding.id)).all()
+    found = [each.id for each in still_open if _is_about(session, each, wanted)]
+    rule = session.get(Rule, (organization_id, wanted.rule_id)) if wanted.rule_id is not None else None
+    if not found and rule is not None:
+        of_contract = ("contract", rule.contract_id)
+        found = [each.id for each in still_open if (each.subject, each.subject_id) == of_contract]
     if not found:
-        raise ScenarioError("there is no open finding about it")
+        raise RefusedError("there is no open finding about it")
     return found
+
+
+def _is_about(session: Session, finding: Finding, wanted: Act) -> bool:
+    if wanted.invoice_id is not None and wanted.invoice_id == _invoice_of(session, finding):
+        return True
+    rule_id, day = about(session, finding)
+    return (
+        wanted.rule_id is not None
+        and wanted.rule_id == rule_id
+        and wanted.issue_date in (None, day or wanted.issue_date)
+    )
+
+
+def _invoice_of(session: Session, finding: Finding) -> int | None:
+    if finding.subject == "receivable":
+        receivable = session.get(Receivable, (finding.organization_id, finding.subject_id))
+        return receivable.invoice_id if receivable is not None else None
+    return finding.subject_id if finding.subject == "invoice" else None

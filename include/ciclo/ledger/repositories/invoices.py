@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Select, and_, case, exists, func, or_, select, update
+from sqlalchemy import Column, ColumnElement, Select, and_, case, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import first_of_month
@@ -20,8 +20,20 @@ from ciclo.domain.recurrence import DateRange
 from ciclo.ledger.database import Merge, among, in_parts, upsert
 from ciclo.ledger.tables import Contract, GeneratedRange, Invoice, Nfse, NotItsOwn, Period, Receivable
 
-PERIOD_OF: dict[str, Merge] = {"period_id": func.coalesce, "adopted": or_, "made_by": func.coalesce}
-"""A reading that knows no period of an invoice leaves the stored one, and who made it; an adopted one stays adopted."""
+
+def _moved_from(given: Column[date | None], stored: Column[date | None]) -> ColumnElement[date | None]:
+    read, known = given.table.c.planned_date, stored.table.c.planned_date
+    return case((read != known, func.coalesce(stored, known)), else_=stored)
+
+
+KEPT: dict[str, Merge] = {
+    "period_id": func.coalesce,
+    "adopted": or_,
+    "made_by": func.coalesce,
+    "moved_from": _moved_from,
+}
+"""A reading that knows no period of an invoice leaves the stored one, and who made it; an adopted one stays adopted.
+Where the planned date is another one, the first is kept."""
 
 
 class InvoiceRepository:
@@ -36,7 +48,7 @@ class InvoiceRepository:
         self._session.flush()
         connection = self._session.connection()  # not as entities: nobody reads them here
         if invoices:
-            connection.execute(upsert(self._session, Invoice, keep=["first_seen_at"], merge=PERIOD_OF), invoices)
+            connection.execute(upsert(self._session, Invoice, keep=["first_seen_at"], merge=KEPT), invoices)
         if receivables:
             connection.execute(upsert(self._session, Receivable, keep=["first_seen_at"]), receivables)
 
@@ -73,14 +85,19 @@ class InvoiceRepository:
         return {row for row in found if row is not None}
 
     def unowned(self, contract_ids: Collection[int], window: DateRange) -> list[Invoice]:
-        """Return the invoices of some contracts, planned in a window, that were never a period's, those removed too."""
+        """Return the invoices of some contracts, planned in a window at first or now, that were never a period's.
+
+        Those that were removed are among them.
+        """
         query = select(Invoice).where(
             Invoice.organization_id == self._organization_id,
             Invoice.period_id.is_(None),
             Invoice.made_by.is_(None),
             Invoice.reference.is_(None),
-            Invoice.planned_date >= window.start,
-            Invoice.planned_date < window.end,
+            or_(
+                and_(Invoice.planned_date >= window.start, Invoice.planned_date < window.end),
+                and_(Invoice.moved_from >= window.start, Invoice.moved_from < window.end),
+            ),
         )
         return [
             row

@@ -128,6 +128,8 @@ class Invoice(Base):
     issue_date: Mapped[date]
     """The day it was billed, once it was; until then the planned date."""
     planned_date: Mapped[date]
+    moved_from: Mapped[date | None]
+    """The planned date that it was first seen with; null while it has had no other."""
     gross_value: Mapped[Decimal] = mapped_column(Money)
     state: Mapped[str]
     description: Mapped[str | None]
@@ -151,6 +153,11 @@ class Invoice(Base):
     first_seen_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     gone_at: Mapped[datetime | None]
+
+    @property
+    def first_planned(self) -> date:
+        """The planned date that it was first seen with."""
+        return self.moved_from or self.planned_date
 
 
 class Nfse(Base):
