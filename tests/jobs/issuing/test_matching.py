@@ -12,6 +12,7 @@ from ciclo.billimatic.models import Invoice
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.issuing.match import (
+    PUT_OFF_AT_MOST,
     PeriodKey,
     Reference,
     RemoteInvoice,
@@ -236,6 +237,22 @@ def test_services_tell_by_their_names():
     assert own([period(services=frozenset({"Suporte"}))], [worked_on]) == {}
 
 
+@pytest.mark.parametrize(
+    ("given", "is_its_own"),
+    [({}, True), ({"created_at": LATER}, False), ({"planned_date": date(2025, 2, 18)}, False)],
+)
+def test_what_came_with_its_rule_is_its_own_when_it_was_brought_forward_into_the_month_before(given, is_its_own):
+    before = period(issue_date=date(2025, 2, 1), coverage=DateRange.month_of(date(2025, 2, 1)))
+    early = period(day=1)
+    own_one = invoice(901, planned_date=date(2025, 2, 1), created_at=MADE)
+    brought = invoice(900, **{"planned_date": date(2025, 2, 27), "created_at": MADE, **given})
+
+    found = assign([before, early], [own_one, brought])
+
+    assert found.own[before.key].id == 901
+    assert (early.key in found.own, before.key in found.seconds) == (is_its_own, not is_its_own)
+
+
 def test_what_was_put_off_stands_in_for_no_lost_invoice():
     late = period(day=31, lost_its_own=True)
     put_off = invoice(900, planned_date=date(2025, 4, 2), created_at=MADE)
@@ -431,11 +448,17 @@ def test_a_cancelled_invoice_is_nobodys_but_by_its_reference(periods, invoices):
 
 
 @given(PERIODS.map(unambiguous), INVOICES)
-def test_what_is_found_lies_in_the_coverage_and_a_person_never_said_otherwise(periods, invoices):
+def test_what_is_found_lies_in_the_coverage_or_near_it_and_a_person_never_said_otherwise(periods, invoices):
     by_key = {each.key: each for each in periods}
-    for key, each in assign(periods, invoices).own.items():
+    own = assign(periods, invoices).own
+    for key, each in own.items():
         if by_key[key].invoice_id != each.id:
-            assert by_key[key].covers(each.planned_date)
+            siblings = {
+                found.created_at for other, found in own.items() if other.rule_id == key.rule_id and other != key
+            }
+            at_once = each.created_at in {by_key[key].rule_created_at, *siblings}
+            near = at_once and abs(each.planned_date - key.issue_date) <= PUT_OFF_AT_MOST
+            assert by_key[key].covers(each.planned_date) or near
             assert each.id not in by_key[key].not_own
 
 

@@ -11,9 +11,10 @@ on what the ways before it left over; a way that finds one candidate for one per
    the other way round), or services of the same names, or the value, or created in the same second as the rule. What
    begins as another rule of the contract does, or came with that one, is not this one's for its services or value; nor
    is on another day what is of the competence of another period of the rule, unless it came with it.
-4. put off by some days out of its period's coverage, into the next month, and left over there: it came with the rule,
-   or begins as the rule's description does and was made in the same second as others that are the rule's own. Not of a
-   period that had an invoice, which is deleted or cancelled now: what is put off is another period's then.
+4. put off by some days out of its period's coverage, into the next month, or brought forward into the one before, and
+   left over there: it came with the rule, or begins as the rule's description does and was made in the same second as
+   others that are the rule's own. Not of a period that had an invoice, which is deleted or cancelled now: what is put
+   off is another period's then.
 
 Several candidates for a period, or one for several periods, are for a person. Only what is created in the same second
 as the rule, or begins as its description does, tells apart what would otherwise be several. A cancelled invoice is
@@ -38,7 +39,7 @@ from ciclo.domain.recurrence import DateRange
 from ciclo.domain.texts import begins_alike, plain
 
 PUT_OFF_AT_MOST = timedelta(days=10)
-"""How far somebody may have moved an invoice beyond its period's coverage: a weekend and some days."""
+"""How far somebody may have moved an invoice out of its period's coverage: a weekend and some days."""
 
 REFERENCE = re.compile(r"\bciclo:\d+:(?P<rule>\d+):(?P<date>\d{4}-\d{2}-\d{2})(?::(?P<sequence>\d+))?\b")
 
@@ -176,8 +177,8 @@ class Assignment:
     own: dict[PeriodKey, RemoteInvoice] = field(default_factory=dict)
     contested: dict[PeriodKey, Contest] = field(default_factory=dict)
     near: dict[PeriodKey, tuple[RemoteInvoice, ...]] = field(default_factory=dict)
-    """Of the periods without an invoice: what lies in their coverage, unlike them, or like them and shortly after
-    it, and is nobody's."""
+    """Of the periods without an invoice: what lies in their coverage, unlike them, or like them and shortly before or
+    after it, and is nobody's."""
     seconds: dict[PeriodKey, tuple[RemoteInvoice, ...]] = field(default_factory=dict)
     """Of the periods that have a living one: further invoices that would have been theirs."""
 
@@ -334,7 +335,7 @@ def _may_be_its_own(pair: _Pair) -> bool:
 
 
 def _is_put_off(pair: _Pair, invoice: RemoteInvoice, rule_id: int, own: Mapping[PeriodKey, RemoteInvoice]) -> bool:
-    """Whether an invoice beyond a period's coverage came with its rule, or at once with others that are the rule's."""
+    """Whether an invoice out of a period's coverage came with its rule, or at once with others that are the rule's."""
     if pair.likeness is not _Likeness.PUT_OFF or pair.same_second:
         return pair.likeness is _Likeness.PUT_OFF
     others = (each.created_at for key, each in own.items() if key.rule_id == rule_id)
@@ -383,9 +384,9 @@ def _compare(period: WantedInvoice, invoice: RemoteInvoice, bound: Collection[Pe
         return _NOTHING
     same_second = came_with_its_rule(period, invoice)
     if not period.covers(invoice.planned_date):
-        later = invoice.planned_date - period.issue_date
+        moved = abs(invoice.planned_date - period.issue_date)
         its_own = same_second or begins_alike(plain(period.description), plain(invoice.description))
-        is_put_off = its_own and timedelta(0) < later <= PUT_OFF_AT_MOST and _same_customer(period, invoice)
+        is_put_off = its_own and moved <= PUT_OFF_AT_MOST and _same_customer(period, invoice)
         return _Pair(_Likeness.PUT_OFF, same_second) if is_put_off else _NOTHING
     ours, theirs = plain(period.description), plain(invoice.description)
     same_value = invoice.gross_value in {period.gross_value, *period.may_be_worth}

@@ -50,9 +50,9 @@ class _Around:
 def judge_unmatched(ctx: JobContext, run: Ingest, *, today: date) -> list[Disagreement]:
     """Return what is wrong about invoices that belong to no period; one that stands in for another is taken over.
 
-    Not wrong: what is cancelled, what a period will adopt, what a person is asked about already, what is planned for a
-    later day, and what was issued before the month in which Ciclo began to bill the contract. Flushes; the caller
-    commits.
+    Not wrong: what is cancelled, what a period will adopt, be it not planned yet, what a person is asked about already,
+    what is planned for a later day, and what was issued before the month in which Ciclo began to bill the contract.
+    Flushes; the caller commits.
     """
     alive = {each.id: each for each in run.seen.unmatched.values() if each.state != InvoiceState.CANCELLED}
     if not alive:
@@ -72,6 +72,7 @@ def judge_unmatched(ctx: JobContext, run: Ingest, *, today: date) -> list[Disagr
         if periods[key].state == PeriodState.PARKED
         for near in assignment.near.get(key, ())
     }
+    to_come = {found.id for key, found in assignment.own.items() if key not in periods and key.issue_date > today}
     began = ctx.reconciliation.first_period_of_contracts()
     wrong: list[Disagreement] = []
     for invoice in alive.values():
@@ -80,7 +81,7 @@ def judge_unmatched(ctx: JobContext, run: Ingest, *, today: date) -> list[Disagr
         elif invoice.id in second:
             key, found = second[invoice.id]
             wrong.append(one_too_many(key, assignment.own[key].id, found))
-        elif invoice.id not in asked:
+        elif invoice.id not in asked | to_come:
             # Ciclo should know it where it bills the contract by then, or where the invoice says so itself
             first = began.get(invoice.contract_id)
             is_billed = first is not None and first_of_month(first) <= invoice.planned_date <= today
@@ -108,32 +109,40 @@ def _look_around(ctx: JobContext, alive: Collection[Invoice], rules: RuleSnapsho
     contracts = {invoice.contract_id for invoice in alive}
     periods = {PeriodKey(p.rule_id, p.issue_date): p for p in ctx.periods.of_contracts(contracts, window)}
     own = ctx.reconciliation.invoices(p.invoice_id for p in periods.values() if p.invoice_id is not None)
-    # what may stand in for a lost invoice may as well be that of a period which is not planned yet
-    with_vacancy = {period.contract_id for period in periods.values() if _is_vacant(period, own)}
-    their_rules = rules_with_invoices(ctx, with_vacancy)
-    rules.load({key.rule_id for key in periods} | {rule.rule_id for rule in their_rules})
-    others = called_for(their_rules, rules, dict.fromkeys(with_vacancy, window))
-    keys = dict.fromkeys(periods) | dict.fromkeys(key for _, key in others)
+    rules.load(key.rule_id for key in periods)
+    wanted = _wanted(ctx, rules, periods, own)
+    remote = [*map(RemoteInvoice.of, alive), *(_as_remote(invoice) for invoice in own.values() if _lives(invoice))]
+    assignment = assign(wanted, remote)
+    # what may stand in for a lost invoice, or be one too many, may be that of a period which is not planned yet
+    unsure = {period.contract_id for period in periods.values() if _is_vacant(period, own)}
+    unsure |= {periods[key].contract_id for key in assignment.seconds}
+    if unsure:
+        known = rules_with_invoices(ctx, unsure)
+        rules.load({key.rule_id for key in periods} | {rule.rule_id for rule in known})
+        others = {key: None for _, key in called_for(known, rules, dict.fromkeys(unsure, window)) if key not in periods}
+        assignment = assign([*wanted, *_wanted(ctx, rules, others, own)], remote)
+    return _Around(periods, own, assignment)
+
+
+def _wanted(
+    ctx: JobContext,
+    rules: RuleSnapshots,
+    periods: Mapping[PeriodKey, tables.Period | None],
+    own: Mapping[int, tables.Invoice],
+) -> list[WantedInvoice]:
+    """Return what the invoices of periods would look like; one that is deleted or cancelled is theirs no more."""
+    known = {key: rules[key.rule_id] for key in periods if key.rule_id in rules}
+    contracts = {snapshot.rule.contract_id for snapshot in known.values()}
     customers = {contract.contract_id: contract.customer_id for contract in ctx.contracts.some(contracts)}
-    not_own = ctx.invoices.not_own({key.rule_id for key in keys})
+    not_own = ctx.invoices.not_own({key.rule_id for key in known})
     wanted: list[WantedInvoice] = []
-    known: list[RemoteInvoice] = []
-    for key in keys:
-        if key.rule_id not in rules:
-            continue
-        period, snapshot = periods.get(key), rules[key.rule_id]
-        invoice = own.get(period.invoice_id or 0) if period is not None else None
-        like = wanted_invoice(
-            snapshot, key.issue_date, customers.get(snapshot.rule.contract_id), period,
-            not_own.get(key.rule_id, frozenset()),
-        )  # fmt: skip
-        if invoice is not None and _lives(invoice):
-            known.append(_as_remote(invoice))
-        else:
-            vacant = period is not None and _is_vacant(period, own)
-            like = replace(like, invoice_id=None, lost_its_own=vacant)
+    for key, snapshot in known.items():
+        period, customer = periods[key], customers.get(snapshot.rule.contract_id)
+        like = wanted_invoice(snapshot, key.issue_date, customer, period, not_own.get(key.rule_id, frozenset()))
+        if not _lives(own.get(like.invoice_id or 0)):
+            like = replace(like, invoice_id=None, lost_its_own=period is not None and _is_vacant(period, own))
         wanted.append(like)
-    return _Around(periods, own, assign(wanted, [*map(RemoteInvoice.of, alive), *known]))
+    return wanted
 
 
 def _is_vacant(period: tables.Period, own: Mapping[int, tables.Invoice]) -> bool:

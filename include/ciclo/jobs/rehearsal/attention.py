@@ -13,6 +13,7 @@ from ciclo.domain.calendar import SAO_PAULO, add_days, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.states import ExecutionState, PeriodState, period_facts, update_facts
 from ciclo.domain.wording import named, plain_words, said
+from ciclo.domain.wording.reasons import CURES
 from ciclo.ledger.tables import Finding, Invoice, MonthClosing, Period, PriceUpdateExecution, Receivable
 
 _STOPPED_PERIODS = (PeriodState.PARKED.value, PeriodState.IN_DOUBT.value)
@@ -70,7 +71,7 @@ class Attention:
         found = dict.fromkeys(
             matter
             for matters in (
-                _periods(session, organization_id, add_days(today, -self.catch_up_days)),
+                _periods(session, organization_id, today, add_days(today, -self.catch_up_days)),
                 _updates(session, organization_id),
                 _findings(session, organization_id, first_of_month(self.since)),
                 _obstacles(session, organization_id, first_of_month(self.since)),
@@ -87,8 +88,8 @@ class Attention:
                 self.rows.append(self._open[matter])
 
 
-def _periods(session: Session, organization_id: int, overdue_before: date) -> Iterator[Matter]:
-    """Yield the periods that stopped, and those that are too old for `issue_invoices`."""
+def _periods(session: Session, organization_id: int, today: date, overdue_before: date) -> Iterator[Matter]:
+    """Yield the periods that stopped, that wait when they are due, and that are too old for `issue_invoices`."""
     query = select(Period).where(Period.organization_id == organization_id, Period.state != PeriodState.ISSUED.value)
     for period in session.scalars(query.order_by(Period.issue_date, Period.id)):
         place = named(period_facts(*period.identity))
@@ -96,8 +97,11 @@ def _periods(session: Session, organization_id: int, overdue_before: date) -> It
             message = said(period.reason, f"{place}: {period.state}")
             yield Matter(period.state, period.contract_id, period.rule_id, period.issue_date, message)
         elif period.state in _NOT_YET_BILLED and period.issue_date < overdue_before:
-            message = f"{place}: overdue, {period.state} and not billed; bill_range for its day bills it"
+            message = f"{place}: overdue, {period.state} and not billed; {CURES[period.state]}"
             yield Matter("overdue", period.contract_id, period.rule_id, period.issue_date, message)
+        elif period.state == PeriodState.WAITING and period.issue_date <= today:
+            message = said(period.reason, f"{place}: {period.state}")
+            yield Matter(period.state, period.contract_id, period.rule_id, period.issue_date, message)
 
 
 def _updates(session: Session, organization_id: int) -> Iterator[Matter]:
