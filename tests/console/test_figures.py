@@ -11,6 +11,7 @@ from ciclo.console import formats
 from ciclo.console.charts import HEIGHT, WIDTH, bars_and_line, round_steps, steps_over_time
 from ciclo.console.formats import MARKS, mark
 from ciclo.domain.due_dates import Charge, ChargeType
+from ciclo.domain.price_index import index_label
 
 NOW = datetime(2025, 11, 21, 12, 30, tzinfo=UTC)
 
@@ -49,8 +50,8 @@ NOW = datetime(2025, 11, 21, 12, 30, tzinfo=UTC)
         (formats.percent(5, 0), "—"),
         (formats.counted(1, "period"), "1 period"),
         (formats.counted(1204, "period"), "1.204 periods"),
-        (formats.index_label("ipcfipe"), "IPC-Fipe"),
-        (formats.index_label("other"), "other"),
+        (index_label("ipcfipe"), "IPC-Fipe"),
+        (index_label("other"), "other"),
     ],
 )
 def test_a_figure_is_written_the_brazilian_way(shown, text):

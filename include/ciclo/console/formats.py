@@ -20,7 +20,6 @@ from ciclo.domain.adjustments import AdjustmentKind
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.due_dates import Charge, ChargeType
 from ciclo.domain.money import brl as _brl
-from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.receivables import AgeingBucket
 from ciclo.domain.recurrence import AccrualMonth, PeriodUnit, Recurrence
 from ciclo.domain.texts import cell
@@ -167,11 +166,6 @@ def counted(number: int, what: str) -> str:
 def months_count(number: int) -> str:
     """`12 months`."""
     return counted(number, "month")
-
-
-def index_label(name: str) -> str:
-    """`IGP-M`; an index that is not known keeps its name."""
-    return PriceIndex(name).label if name in set(PriceIndex) else name
 
 
 def due_words(charge: Charge) -> str:

@@ -31,7 +31,6 @@ from ciclo.console.formats import (
     bucket_words,
     counted,
     due_words,
-    index_label,
     mark,
     months_count,
     percent,
@@ -41,7 +40,7 @@ from ciclo.console.languages import choices, html_language
 from ciclo.console.security import CSRF_FIELD, Viewer, ViewerDep, remember_browser
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.errors import DomainError, IllegalTransition
-from ciclo.domain.price_index import PriceIndex
+from ciclo.domain.price_index import PriceIndex, index_label
 from ciclo.domain.wording import instruction_words, kind_words, said, state_words
 from ciclo.ledger.actions import NoSuchFigure, NoSuchRow, NotPossible, UnusableNote
 from ciclo.ledger.errors import LedgerNotMigratedError, LedgerUnavailableError, LedgerUrlError

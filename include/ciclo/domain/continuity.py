@@ -71,13 +71,13 @@ class Use:
     Attributes:
         execution_date: when it executed.
         last_month: the last month of the index that it brought into the price.
-        index: by which index.
+        index: by which index; None if it was one that nobody knows.
         policy: under which policy its months were counted.
     """
 
     execution_date: date
     last_month: date
-    index: PriceIndex
+    index: PriceIndex | None
     policy: WindowPolicy
 
 
@@ -132,7 +132,7 @@ def continuation(
             moved = Break.MONTH_USED_TWICE if start > first else Break.MONTH_SKIPPED
             breaks.append(moved if use.policy == policy else Break.POLICY_CHANGED)
         if use.index != index:
-            former = index if breaks else use.index
+            former = index if breaks or use.index is None else use.index
             breaks.append(Break.INDEX_CHANGED)
     changed = story.changed_on
     if changed is not None and first <= changed <= execution_date and (not use or changed > use.execution_date):

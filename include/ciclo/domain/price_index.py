@@ -120,6 +120,11 @@ def price_index(value: object) -> PriceIndex:
         raise UnknownPriceIndex(value, PriceIndex) from None
 
 
+def index_label(name: str) -> str:
+    """An index's name as people write it, by its API name; one that is not known keeps the name it has."""
+    return PriceIndex(name).label if name in set(PriceIndex) else name
+
+
 def available_from(index: PriceIndex, month: date) -> date:
     """First day on which the month's value counts as published: a fixed day of the next month.
 

@@ -15,6 +15,7 @@ from airflow.sdk import get_current_context
 from airflow.sdk.observability import stats
 
 from ciclo.domain.money import brl
+from ciclo.domain.price_index import index_label
 from ciclo.domain.states import PeriodState
 from ciclo.domain.wording import plain_words, said, state_words
 from ciclo.jobs.context import JobContext
@@ -133,7 +134,7 @@ def _previews(reminder: Reminder) -> Iterable[PriceUpdatePreview]:
             contract_name=reminder.contract_name,
             rule_id=reminder.rule_id,
             execution_date=reminder.execution_date,
-            index=reminder.index.label,
+            index=index_label(reminder.index),
             months=reminder.months,
             factor=reminder.factor,
             old_price=price.old,

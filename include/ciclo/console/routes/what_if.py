@@ -8,12 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BeforeValidator
 
-from ciclo.console.formats import Column, csv_response, index_label
+from ciclo.console.formats import Column, csv_response
 from ciclo.console.pages import AsFile, ViewDep, render
 from ciclo.console.routes.parameters import DayParam, IndexParam, OptionalId, TextParam, typed_number
 from ciclo.domain.errors import DomainError
 from ciclo.domain.money import total
-from ciclo.domain.price_index import WindowPolicy
+from ciclo.domain.price_index import WindowPolicy, index_label
 from ciclo.domain.wording import month_words
 from ciclo.ledger.queries.what_if import Assumption, Figure, WhatIf, what_if
 from ciclo.locale import N_, _

@@ -66,7 +66,7 @@ REASONS: Mapping[ReasonKind, str] = {
     _K.SERVICES_ALIKE: N_("services {services:list} cannot be told apart"),
     _K.ANOTHER_AMOUNT_APPROVED: N_("{approved:brl} was approved, by now it is {amount:brl}"),
     _K.UNREAD: N_("its contract could not be read: {error}"),
-    _K.UPDATE_UNSETTLED: N_("the price update of {execution_date} by {price_index} is not settled"),
+    _K.UPDATE_UNSETTLED: N_("the price update of {execution_date} by {price_index:index} is not settled"),
     _K.UPDATE_SETTLED: N_("the price updates of its rule are settled"),
     _K.CONTRACT_INACTIVE: N_("contract {contract_id} is inactive"),
     _K.CONTRACT_GONE: N_("contract {contract_id} is no longer at the vendor"),
@@ -85,13 +85,14 @@ REASONS: Mapping[ReasonKind, str] = {
     _K.ADJUSTMENT_USED: N_("in invoice {invoice_id} of {issue_date}"),
     _K.ADJUSTMENT_WITHDRAWN: N_("withdrawn by {person}: {note}"),
     _K.APPLIED: N_("applied: factor {factor}"),
-    _K.VALUE_NOT_OUT: N_("the value of {price_index} for {month:month} is not out before {out_from}"),
+    _K.VALUE_NOT_OUT: N_("the value of {price_index:index} for {month:month} is not out before {out_from}"),
     _K.VALUE_LATE: N_(
-        "the value of {price_index} for {month:month} should be out since {out_from} and is not; "
+        "the value of {price_index:index} for {month:month} should be out since {out_from} and is not; "
         "parked on {until} if it stays so"
     ),
     _K.VALUE_MISSING: N_(
-        "the value of {price_index} for {month:month} should be out since {out_from} and is not; waited since {since}"
+        "the value of {price_index:index} for {month:month} should be out since {out_from} and is not; "
+        "waited since {since}"
     ),
     _K.UPDATE_UNUSABLE: "{error}",
     _K.PERIOD_UNSETTLED: N_("the period of {issue_date} is {state:state} and has to be settled first"),

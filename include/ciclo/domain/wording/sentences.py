@@ -19,7 +19,7 @@ from ciclo.domain.continuity import Basis, Break
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.instructions import InstructionKind
 from ciclo.domain.money import brl
-from ciclo.domain.price_index import PriceIndex
+from ciclo.domain.price_index import index_label
 from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
 from ciclo.domain.wording.findings import CHANGED_SINCE_CLOSED, FINDINGS, HEADINGS
 from ciclo.domain.wording.reasons import BASES, BREAKS, CURES, CURES_OF_PARKED, INSTRUCTIONS, REASONS
@@ -56,7 +56,7 @@ class _Words(string.Formatter):
             case "number":
                 return str(value).replace(".", ",")
             case "index":
-                return PriceIndex(value).label
+                return index_label(str(value))
             case "months":
                 if not value:
                     return ""

@@ -73,7 +73,7 @@ def wait(run: Run, case: Case, missing: MissingIndexValue) -> Step:
     days = {"out_from": out_from, "since": since, "until": until}
     reason = case.reason(
         kind,
-        price_index=index.label,
+        price_index=index.value,
         month=f"{missing.month:%Y-%m}",
         **{name: day.isoformat() for name, day in days.items()},
     )

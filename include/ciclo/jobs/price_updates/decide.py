@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from ciclo.domain.continuity import Basis, months_from
 from ciclo.domain.money import brl
-from ciclo.domain.price_index import price_index
+from ciclo.domain.price_index import index_label
 from ciclo.domain.states import ExecutionState, Fact, Reason, ReasonKind
 from ciclo.domain.wording import plain_words
 from ciclo.jobs.context import JobContext
@@ -72,7 +72,7 @@ def _lines(row: PriceUpdateExecution, name: str) -> list[str]:
             str(row.rule_id),
             str(price["service_id"] or _("whole rule")),
             plain_words(row.execution_date),
-            price_index(row.price_index).label,
+            index_label(row.price_index),
             _("{first} to {last}").format(first=months[0], last=months[-1]) if months else "",
             factor,
             brl(Decimal(price["old"])),

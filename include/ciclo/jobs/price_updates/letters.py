@@ -19,7 +19,7 @@ from ciclo.domain.contract_terms import in_force
 from ciclo.domain.errors import DomainError, MissingIndexValue
 from ciclo.domain.letter import NOT_SENT, Letter, LetterKind, LetterPrice, Letters, LetterState, addresses
 from ciclo.domain.passport import LAW
-from ciclo.domain.price_index import WindowPolicy, price_index, window
+from ciclo.domain.price_index import WindowPolicy, window
 from ciclo.domain.states import IN_PRICES, UNSENT
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
@@ -27,6 +27,7 @@ from ciclo.jobs.price_updates.outcome import UpdateOptions
 from ciclo.jobs.price_updates.propose import IndexBook, Proposal, propose
 from ciclo.jobs.price_updates.remind import coming_reminders, previewed_prices
 from ciclo.jobs.price_updates.updated_rule import Due, UpdatedRule, updated_rule
+from ciclo.jobs.rules.schedules import domain_update
 from ciclo.jobs.rules.store import Problem
 from ciclo.ledger.letters import LetterStyle, letter_after, organization_name, term_words
 from ciclo.ledger.repositories import Occasion, Scope, Written
@@ -187,7 +188,11 @@ def _write(
 ) -> None:
     """Write one letter, take it, hand it over, record what became of it. Commits before and after."""
     execution = ctx.executions.get(occasion.execution_id)
-    letter = _letter_about(ctx, execution, occasion.kind, updates, today=today) if execution is not None else None
+    try:
+        letter = _letter_about(ctx, execution, occasion.kind, updates, today=today) if execution is not None else None
+    except DomainError as error:
+        outcome.problems.append(_problem(occasion.contract_id, f"its letter cannot be written: {error}"))
+        return
     if letter is None or not letter.changes_something:
         return
     contract = next(iter(ctx.contracts.some([occasion.contract_id])), None)
@@ -248,13 +253,13 @@ def _customer(ctx: JobContext, contract: Contract | None) -> tuple[str, tuple[st
 
 def _letter_before(ctx: JobContext, rule: UpdatedRule, due: Due, updates: UpdateOptions, today: date) -> Letter | None:
     """Return what is announced; None where nothing will happen, or a person has to decide which figure it is."""
-    book, index = IndexBook(ctx), price_index(due.scheduled.price_index)
-    months = window(index, due.execution_date, due.scheduled.month_quantity, updates.policy)
-    missing: tuple[date, ...] = ()
+    book, missing = IndexBook(ctx), tuple[date, ...]()
     try:
+        index = domain_update(due.scheduled).index
         proposal: Proposal | None = propose(rule, due, book, updates.policy)
     except MissingIndexValue:
         known = book.values(index)
+        months = window(index, due.execution_date, due.scheduled.month_quantity, updates.policy)
         proposal, missing = None, tuple(month for month in months if month not in known)
     except DomainError:
         return None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from ciclo.domain.continuity import Continuity
-from ciclo.domain.price_index import WindowPolicy, price_index
+from ciclo.domain.price_index import WindowPolicy, index_label
 from ciclo.domain.states import IN_FLIGHT, ExecutionState
 from ciclo.domain.wording import said
 from ciclo.jobs.context import ClaimOptions, JobContext
@@ -96,7 +96,7 @@ class UnsettledUpdates:
         """Return them as lines for a log."""
         shown = [
             f"  {row.state:<9} {row.execution_date}  contract {row.contract_id}  rule {row.rule_id}"
-            f"  {price_index(row.price_index).label}: {said(row.reason, 'no reason given')}"
+            f"  {index_label(row.price_index)}: {said(row.reason, 'no reason given')}"
             for row in self.rows[:REASONS_SHOWN]
         ]
         more = len(self.rows) - REASONS_SHOWN

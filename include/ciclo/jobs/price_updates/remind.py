@@ -3,14 +3,14 @@
 An execution is marked as reminded before the message goes out, and unmarked if it could not be sent.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from ciclo.domain.errors import DomainError, MissingIndexValue
-from ciclo.domain.price_index import PriceIndex, WindowPolicy, price_index, window
+from ciclo.domain.price_index import WindowPolicy, window
 from ciclo.domain.pricing import remind_at
 from ciclo.domain.states import UNSENT
 from ciclo.domain.wording import BREAKS, month_words
@@ -41,6 +41,7 @@ class Reminder:
     """An update that is to come, for people.
 
     Attributes:
+        index: the price index by its API name, which may be one that nobody knows.
         months: months of the window whose values are out, in order.
         missing: months of the window whose values are not out yet.
         factor: what prices will be multiplied by, unrounded; None while a month is missing.
@@ -52,7 +53,7 @@ class Reminder:
     contract_name: str
     rule_id: int
     execution_date: date
-    index: PriceIndex
+    index: str
     months: tuple[date, ...]
     missing: tuple[date, ...]
     factor: Decimal | None
@@ -125,23 +126,30 @@ def _reminder(ctx: JobContext, due: Due, options: UpdateOptions) -> Reminder | N
 
 def preview(rule: UpdatedRule, due: Due, book: IndexBook, policy: WindowPolicy, execution_id: int = 0) -> Reminder:
     """Return what an execution will do as far as index values are out."""
-    index = price_index(due.scheduled.price_index)
-    months = window(index, due.execution_date, due.scheduled.month_quantity, policy)
-    values = book.values(index)
     proposal, note = _attempt(rule, due, book, policy)
+    months, values = _window(due, book, policy)
     return Reminder(
         execution_id=execution_id,
         contract_id=rule.contract_id,
         contract_name=rule.contract.name if rule.contract else "",
         rule_id=rule.rule_id,
         execution_date=due.execution_date,
-        index=index,
+        index=due.scheduled.price_index,
         months=tuple(month for month in months if month in values),
         missing=tuple(month for month in months if month not in values),
         factor=proposal.factor if proposal else None,
         prices=previewed_prices(rule, due, proposal),
         note=note,
     )
+
+
+def _window(due: Due, book: IndexBook, policy: WindowPolicy) -> tuple[tuple[date, ...], Mapping[date, Decimal]]:
+    """Return an execution's months, and what its index has values for; neither of one that nobody can compute."""
+    try:
+        update = domain_update(due.scheduled)
+    except DomainError:
+        return (), {}
+    return window(update.index, due.execution_date, update.month_quantity, policy), book.values(update.index)
 
 
 def _attempt(rule: UpdatedRule, due: Due, book: IndexBook, policy: WindowPolicy) -> tuple[Proposal | None, str | None]:

@@ -21,7 +21,6 @@ from ciclo.domain.calendar import first_of_month
 from ciclo.domain.errors import DomainError
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.money import cents
-from ciclo.domain.price_index import price_index
 from ciclo.domain.pricing import Price, gross_value
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import ExecutionState, Fact, PeriodState, Reason, ReasonKind
@@ -383,7 +382,7 @@ def waiting_reason(due: Due, execution: PriceUpdateExecution) -> Reason:
     """Return which update a period waits for, and in what state that is."""
     facts: dict[str, Fact] = {
         "execution_date": due.execution_date.isoformat(),
-        "price_index": price_index(due.scheduled.price_index).label,
+        "price_index": due.scheduled.price_index,
         "state": execution.state,
     }
     return Reason(ReasonKind.UPDATE_UNSETTLED, facts)

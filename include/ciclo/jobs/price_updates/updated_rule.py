@@ -258,9 +258,11 @@ def _own_uses(rule: UpdatedRule, due: Due, keys: set[int]) -> Iterator[Use]:
         if not done or other or (execution.execution_date, execution.scheduled_update_id) >= due.order:
             continue
         if keys & {entry["service_id"] for entry in (execution.evidence or {}).get("prices", ())}:
-            index, policy = price_index(execution.price_index), WindowPolicy(execution.policy)
+            policy = WindowPolicy(execution.policy)
+            index = PriceIndex(execution.price_index) if execution.price_index in set(PriceIndex) else None
+            calendar = index or price_index(due.scheduled.price_index)
             used = [date.fromisoformat(f"{each['month']}-01") for each in (execution.evidence or {}).get("months", ())]
-            last = max(used, default=None) or window(index, execution.execution_date, 1, policy)[-1]
+            last = max(used, default=None) or window(calendar, execution.execution_date, 1, policy)[-1]
             yield Use(execution.execution_date, last, index, policy)
 
 
