@@ -1,13 +1,15 @@
 """Prices of a period on its issue date, and what the API's current unit values say about them.
 
-The API knows one price, today's. When a rule is first seen, that price counts from its last readjustment on: what was
-in force before is unknown, and a period of that time is parked rather than billed at a guess.
+The API knows one price, today's. When a rule is first seen, that price counts from its last readjustment on, or from
+the rule's beginning, and at the latest from that day. What was in force before a readjustment is unknown: a period of
+that time is parked rather than billed at a guess. Where a person moves a rule's beginning, its first price follows.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import takewhile
 from typing import Any
 
 from ciclo.billimatic.models import InvoiceRule, ScheduledUpdate
@@ -23,6 +25,9 @@ from ciclo.jobs.rules.schedules import called_off, domain_update
 from ciclo.ledger import tables
 from ciclo.ledger.repositories import KnownPrice
 from ciclo.ledger.terms import RuleTerms
+
+SEEN = ("rule", "rule changed")
+"""Sources of prices that a reading showed and no update led to."""
 
 
 def current_prices(rule: InvoiceRule) -> dict[int, Decimal]:
@@ -80,6 +85,16 @@ class _Difference:
     remote: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """The first price of a service, and the day on which it would begin by the rule's present terms."""
+
+    first: KnownPrice
+    began: date
+    shown: Decimal | None
+    """What the vendor shows of a price that has not begun yet: what came before that was never in force."""
+
+
 def read_prices(
     ctx: JobContext,
     rules: Sequence[tuple[InvoiceRule, RuleTerms]],
@@ -87,7 +102,7 @@ def read_prices(
     seen_on: date,
     changed_from: Mapping[int, date] | None = None,
 ) -> PriceReading:
-    """Return the prices to add: those of services never seen, and those that a person changed at the vendor.
+    """Return the prices to add: those never seen, those that a person changed at the vendor, those that begin earlier.
 
     Call it before the scheduled updates are stored: it compares them with what was known. A price that a scheduled
     update readjusts is not taken for a person's change while that update is due, under way, or ahead at the vendor:
@@ -96,16 +111,21 @@ def read_prices(
     """
     reading, from_days = PriceReading(), changed_from or {}
     histories = ctx.prices.histories([rule.id for rule, _ in rules])
-    different = []
+    different, earlier = [], []
     for rule, terms in rules:
-        newest = {price.service_id: price for price in histories.get(rule.id, [])}
+        began, prices = first_day_of_price(rule, terms, seen_on), histories.get(rule.id, [])
+        oldest = {price.service_id: price for price in reversed(prices)}
+        newest = {price.service_id: price for price in prices}
         for service_id, unit_value in current_prices(rule).items():
-            known = newest.get(service_id)
+            known, first = newest.get(service_id), oldest.get(service_id)
+            if first is not None and began < first.effective_from:
+                earlier.append(_Earlier(first, began, unit_value if first.effective_from > seen_on else None))
             if known is None:
-                since = from_days.get(rule.id, seen_on) if newest else first_day_of_price(rule, terms)
+                since = from_days.get(rule.id, seen_on) if newest else began
                 reading.rows.append(_row(ctx, rule.id, service_id, since, unit_value, "rule"))
             elif known.unit_value != unit_value:
                 different.append(_Difference(rule, terms, known, unit_value))
+    reading.rows += _begun_earlier(ctx, earlier, histories)
     if different:
         _judge(ctx, different, reading, histories, seen_on, from_days)
     return reading
@@ -231,8 +251,28 @@ def _disagreement(
     )
 
 
-def first_day_of_price(rule: InvoiceRule, terms: RuleTerms) -> date:
-    """Return the first day on which the price that the API answers today is known to be in force.
+def _begun_earlier(
+    ctx: JobContext, prices: Sequence[_Earlier], histories: Mapping[int, Sequence[KnownPrice]]
+) -> Iterator[dict[str, Any]]:
+    """Yield the prices that began with their rule once more, from the day to which a person moved its beginning.
+
+    One that began after its rule did is that of a readjustment or of a service which joined: it stays where it is.
+    """
+    versions = ctx.contracts.versions({each.first.rule_id for each in prices}) if prices else {}
+    for each in prices:
+        rule_id, service_id, day = each.first.rule_id, each.first.service_id, each.first.effective_from
+        if day > RuleTerms.read(versions[rule_id][0].terms).recurrence.init_date:
+            continue
+        of_that_day = (p for p in histories[rule_id] if (p.service_id, p.effective_from) == (service_id, day))
+        seen = [p.unit_value for p in takewhile(lambda price: price.source in SEEN, of_that_day)]
+        if seen:
+            yield _row(ctx, rule_id, service_id, each.began, seen[-1] if each.shown is None else each.shown, "rule")
+
+
+def first_day_of_price(rule: InvoiceRule, terms: RuleTerms, seen_on: date) -> date:
+    """Return the first day on which the price that the API answers on a day is known to be in force.
+
+    It is that day at the latest, also of a rule that begins later: a person may move its beginning.
 
     An update whose `execution_date` lies after its `init_date` has been applied: the price is that of its last
     execution. A rule never readjusted has had its price from the beginning, and before its first invoice, where an
@@ -246,9 +286,9 @@ def first_day_of_price(rule: InvoiceRule, terms: RuleTerms) -> date:
         for step in [step_on_or_after(scheduled.init_date, months, scheduled.execution_date)]
     ]
     if applied:
-        return max([terms.recurrence.init_date, *applied])
+        return min(seen_on, max([terms.recurrence.init_date, *applied]))
     planned = [scheduled.init_date for scheduled in rule.scheduled_updates if scheduled.init_date]
-    return min([terms.recurrence.init_date, *planned])
+    return min([seen_on, terms.recurrence.init_date, *planned])
 
 
 def _row(

@@ -18,6 +18,7 @@ from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.ask import ReadRule, RuleBatch
 from ciclo.jobs.rules.prices import note_disagreements, read_prices
 from ciclo.jobs.rules.schedules import follow_schedules
+from ciclo.jobs.rules.snapshot import CHANGED_BY_A_PERSON
 from ciclo.ledger.repositories import Change, Disagreement
 from ciclo.ledger.repositories.contracts import NewestVersion
 from ciclo.ledger.tables import Rule
@@ -73,7 +74,7 @@ def store_rules(ctx: JobContext, batch: RuleBatch, unread: Collection[int], seen
     ctx.contracts.mark_rules_gone([each for each in batch.answered if each not in unread], rule_ids, now)
     ctx.session.flush()
     _keep_trail(ctx, read, changed, newest, last_seen, now)
-    repriced = {row["rule_id"] for row in reading.rows if row["rule_id"] in newest}
+    repriced = {row["rule_id"] for row in reading.rows if row["source"] == CHANGED_BY_A_PERSON}
     _note_changes(ctx, {*repriced, *(rule_id for rule_id in changed if rule_id in newest)}, last_seen, now)
     return [Problem(entry.contract_id, entry.rule_id, entry.line()) for entry in reading.disagreements]
 
