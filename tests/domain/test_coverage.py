@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ciclo.domain.calendar import add_months
-from ciclo.domain.coverage import Coverage, coverage, gaps, months_of, pays_again
+from ciclo.domain.coverage import Coverage, coverage, gaps, is_paid_whole, months_of, pays_again
 from ciclo.domain.recurrence import PERIODICITIES, AccrualMonth, DateRange, PeriodUnit, Recurrence, issue_dates
 
 SAME, PREVIOUS, NEXT = AccrualMonth
@@ -67,6 +67,32 @@ def test_a_week_pays_for_seven_days():
 )
 def test_a_period_that_would_pay_again_is_told(billed, called_for, again):
     assert pays_again(billed, called_for) is again
+
+
+@pytest.mark.parametrize(
+    ("given_up", "others", "whole"),
+    [
+        (monthly("2025-06-10"), [monthly("2025-06-20")], True),
+        (monthly("2025-06-10"), [], False),
+        (monthly("2025-06-10"), [monthly("2025-07-01")], False),
+        (monthly("2025-06-10"), [monthly("2025-06-20", accrual=PREVIOUS)], False),  # June's competence is nobody's
+        (
+            monthly("2025-06-10"),
+            [monthly("2025-06-20", accrual=PREVIOUS), monthly("2025-07-20", accrual=PREVIOUS)],
+            True,
+        ),
+        (monthly("2025-06-10", 3), [monthly("2025-06-20"), monthly("2025-08-20")], False),
+        (monthly("2025-06-10", 3), [monthly(f"2025-0{month}-20") for month in (8, 6, 7)], True),
+        (monthly("2025-06-10"), [monthly("2025-04-10", 3)], True),
+        (weekly("2025-06-02"), [weekly("2025-06-05")], True),  # Monday to Thursday: three days
+        (weekly("2025-06-02"), [weekly("2025-06-06")], False),
+        (weekly("2025-06-02"), [monthly("2025-06-20")], True),
+        (monthly("2025-06-10"), [weekly(f"2025-06-{day:02}") for day in (2, 9, 16, 23)], True),
+        (monthly("2025-06-10"), [weekly(f"2025-06-{day:02}") for day in (9, 16, 23)], False),
+    ],
+)
+def test_what_is_given_up_is_paid_whole_or_not(given_up, others, whole):
+    assert is_paid_whole(given_up, others) is whole
 
 
 def test_what_falls_between_is_a_gap():

@@ -67,6 +67,25 @@ def pays_again(one: Coverage, other: Coverage) -> bool:
     return bool(one.issued.intersection(other.issued)) or bool(one.competence.intersection(other.competence))
 
 
+def is_paid_whole(wanted: Coverage, others: Iterable[Coverage]) -> bool:
+    """Whether other periods together pay for all that one does, in both countings, but for the days tolerated."""
+    known = list(others)
+    countings = [(wanted.issued, [each.issued for each in known])]
+    if wanted.competence is not None:
+        countings.append((wanted.competence, [each.competence or each.issued for each in known]))
+    return all(_left_out(stretch, paid) <= _TOLERATED for stretch, paid in countings)
+
+
+def _left_out(stretch: DateRange, paid: Iterable[DateRange]) -> timedelta:
+    """Return how much of a stretch some others leave out."""
+    reached, left = stretch.start, _NONE
+    for part in sorted((stretch.intersection(each) for each in paid), key=lambda each: each.start):
+        if part:
+            left += max(_NONE, part.start - reached)
+            reached = max(reached, part.end)
+    return left + (stretch.end - reached)
+
+
 def gaps(covered: Iterable[Coverage]) -> Iterator[DateRange]:
     """Yield the stretches that nothing pays for between the first and the last of some periods.
 

@@ -7,6 +7,7 @@ import pytest
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.domain.wording import said
+from ciclo.jobs.closing.close import prove_running_month
 from ciclo.jobs.periods.plan import Backdated
 from ciclo.ledger.repositories import Scope
 from company import company, contract, rule
@@ -73,6 +74,57 @@ def test_a_day_moved_later_never_bills_a_month_twice(company_of, months):
     assert said(parked.reason) == (
         "contract 10, rule 1, period 2025-04-25: 04/2025 is billed already by invoice 5 of 2025-04-10"
     )
+
+
+@pytest.fixture
+def tenth(company_of, months, clock):
+    """A company billed to March; on 10/04, before April is billed, its rules are changed and then read."""
+
+    def make(*rules, change):
+        place = company_of(company(*rules))
+        months(place, date(2025, 3, 1), date(2025, 4, 9), date(2025, 4, 9))
+        place.expand(date(2025, 4, 9), Scope(DateRange.month_of(APRIL)))
+        read(place, 10, change)
+        return place
+
+    def read(place, day, change):
+        clock.now = datetime(2025, 4, day, 15, tzinfo=UTC)
+        change(place)
+        place.expand(date(2025, 4, day), Scope(DateRange.month_of(APRIL)), Backdated.SHOW)
+        return prove_running_month(place.ctx, today=date(2025, 4, day + 1)).report.lines()
+
+    make.read = read
+    return make
+
+
+def delete_rule(place):
+    assert place.box.call("DELETE", "contracts/10/invoice_rules/1")[0] == 204
+
+
+def test_a_day_moved_later_on_the_issue_day_is_no_obstacle_once_the_later_day_is_billed(tenth, months):
+    place = tenth(rule(1), change=lambda place: change_rule(place, init_date="2025-01-20"))
+    assert place.open_findings() == []
+    (line,) = place.close(APRIL).report.lines()
+    assert line.startswith("missing: contract 10, rule 1, period 2025-04-20, R$ 150,00: planned")
+    months(place, APRIL, date(2025, 4, 30), date(2025, 4, 20))
+    assert billed(place) == ["2025-03-10", "2025-04-20"]
+    assert place.close(APRIL).closed
+
+
+def test_a_period_given_up_on_its_day_is_shown_until_the_rule_made_anew_is_to_be_billed(tenth):
+    place = tenth(rule(1), change=delete_rule)
+    (shown,) = tenth.read(place, 11, lambda _: None)
+    assert shown.startswith("not billed: contract 10, rule 1, period 2025-04-10")
+    anew = company(rule(2, init_date="2025-04-20", description="Mensalidade 1"))
+    assert tenth.read(place, 12, lambda place: place.box.put_state(anew)) == []
+    assert place.open_findings() == []
+
+
+def test_a_period_given_up_on_its_day_is_not_paid_by_a_rule_that_stood_beside_its_own(tenth):
+    beside = rule(2, init_date="2025-04-10", description="Mensalidade 1")
+    place = tenth(rule(1, init_date="2025-04-10"), beside, change=delete_rule)
+    (line,) = [line for line in tenth.read(place, 11, lambda _: None) if line.startswith("not billed")]
+    assert line.startswith("not billed: contract 10, rule 1, period 2025-04-10")
 
 
 def test_a_day_moved_earlier_than_today_leaves_a_month_unbilled_and_says_so(company_of, months):

@@ -18,6 +18,7 @@ from ciclo.ledger.repositories import Scope
 from company import ORGANIZATION, company, contract, rule
 
 JUNE = DateRange.month_of(date(2025, 6, 1))
+CLOSED = {"verdict": "closed", "what_keeps_it_open": []}
 
 
 class Days:
@@ -172,6 +173,48 @@ def test_a_month_that_falls_between_is_shown_the_day_it_is_known(lite_days):
     assert place.planned == ["08-10"]
     place.expand(DateRange.month_of(date(2025, 7, 1)), Backdated.PLAN)
     assert (place.planned, place.shown()) == (["07-10", "08-10"], [])
+
+
+NO_RULES = company(contracts=[contract(10)])
+
+
+def test_what_a_rule_called_for_while_it_was_gone_is_shown_the_day_it_is_back(lite_days):
+    place = lite_days(rule())
+    place.sync(date(2025, 6, 9), NO_RULES)
+    place.ctx.closings.record(JUNE.start, closed=True, report=CLOSED, held=(), at=place.ctx.clock())
+    place.sync(date(2025, 7, 1))
+    assert (place.planned, place.shown()) == ([], [])
+    place.sync(date(2025, 7, 4), company(rule()))
+    (shown,) = place.shown()
+    assert shown.startswith("contract 10, rule 1, period 2025-06-10: nobody bills 06/2025 (R$ ")
+    assert place.planned == ["07-10"]
+    place.sync(date(2025, 7, 5))
+    assert place.shown() == [shown]
+    place.expand(JUNE, Backdated.PLAN)
+    assert (place.planned, place.shown()) == (["06-10", "07-10"], [])
+
+
+def test_a_rule_that_was_gone_and_missed_nothing_is_planned_as_before_and_nothing_is_shown(lite_days):
+    place = lite_days(rule())
+    place.sync(date(2025, 6, 9), NO_RULES)
+    place.sync(date(2025, 6, 11), company(rule()))
+    assert (place.planned, place.shown()) == (["06-10"], [])
+    place.issue(date(2025, 6, 11))
+    place.sync(date(2025, 7, 1))
+    assert (place.planned, place.parked, place.shown()) == (["07-10"], [], [])
+    assert place.ctx.audit.trail("rule", 1) == []
+    assert place.shown(FindingKind.TERMS_CHANGED) == []
+
+
+def test_a_rule_that_is_back_with_another_day_lost_nothing_unseen(lite_days):
+    place = lite_days(rule())
+    place.sync(date(2025, 6, 9), NO_RULES)
+    place.ctx.closings.record(JUNE.start, closed=True, report=CLOSED, held=(), at=place.ctx.clock())
+    place.sync(date(2025, 7, 1))
+    place.sync(date(2025, 7, 4), company(rule(init_date="2025-01-20")))
+    (shown,) = place.shown()
+    assert shown.startswith("contract 10, rule 1, period 2025-06-20: nobody bills 06/2025 (R$ ")
+    assert place.planned == ["07-20"]
 
 
 def test_a_competence_month_that_falls_between_is_shown(lite_days):

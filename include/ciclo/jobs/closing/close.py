@@ -179,7 +179,7 @@ def months_of(window: DateRange) -> list[date]:
 def _settle_never_billed(ctx: JobContext, proof: MonthProof) -> None:
     ctx.findings.settle(
         never_billed(proof),
-        examined={"period": {line.period_id for line in proof.lines if line.period_id is not None}},
+        examined={"period": {*proof.followed, *(line.period_id for line in proof.lines if line.period_id is not None)}},
         kinds=(FindingKind.NOT_BILLED,),
         at=ctx.clock(),
     )

@@ -1,8 +1,9 @@
 """The proof of a month: every expected period against its invoice, and every invoice against its period.
 
 What is expected comes from the rules as they were just read, not from what was planned. A period counts as billed only
-by an invoice that is at the vendor; one that was given up counts only with a person's name or a reason; one in a
-stretch in which its contract was inactive is not expected, and listed with the stretch.
+by an invoice that is at the vendor; one that was given up counts only with a person's name or a reason, unless other
+periods pay for all of its time; one in a stretch in which its contract was inactive is not expected, and listed with
+the stretch.
 
 A month that was closed is the measure of what changes in it later: an invoice that came, went, was cancelled, or costs
 something else. Money that comes in is no change: a month is closed long before it is paid.
@@ -24,6 +25,7 @@ from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
 from ciclo.domain.wording import said_of_line
 from ciclo.jobs.context import JobContext
+from ciclo.jobs.periods.coverage import paid_by_others
 from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshots
 from ciclo.ledger.database import in_parts, in_weighed_parts
 from ciclo.ledger.repositories import AsClosed, Disagreement
@@ -86,6 +88,8 @@ class MonthProof:
 
     month: DateRange
     lines: tuple[MonthLine, ...]
+    followed: tuple[int, ...]
+    """Periods without a line: what their rule took back before they were due, or what another period pays for."""
 
     def of(self, verdict: Verdict) -> list[MonthLine]:
         """Return the lines of one verdict."""
@@ -121,16 +125,17 @@ def prove_month(
     periods: list[MonthLine] = []
     paused: list[MonthLine] = []
     without: list[MonthLine] = []
+    followed: list[int] = []
     deletions = ctx.findings.open_of_kind(FindingKind.DELETED_REMOTELY)
     accepted = {number: each for (_, number), each in deletions.items() if each.acknowledged_at is not None}
     rules_by_contract = ctx.closings.rules_by_contract(month, contract_ids, inactive=with_pauses)
     for some in in_weighed_parts(rules_by_contract, lambda each: max(1, len(each[1]))):
-        _prove(ctx, month, dict(some), accepted, periods=periods, paused=paused, without=without)
+        _prove(ctx, month, dict(some), accepted, periods=periods, paused=paused, without=without, followed=followed)
         ctx.session.expunge_all()
     periods.sort(key=lambda line: (line.issue_date, line.rule_id or 0))
     paused.sort(key=lambda line: (line.rule_id or 0, line.issue_date))
     without.sort(key=lambda line: (line.issue_date, line.invoice_id or 0))
-    return MonthProof(month, (*periods, *(paused if with_pauses else ()), *without))
+    return MonthProof(month, (*periods, *(paused if with_pauses else ()), *without), tuple(followed))
 
 
 def _prove(
@@ -142,6 +147,7 @@ def _prove(
     periods: list[MonthLine],
     paused: list[MonthLine],
     without: list[MonthLine],
+    followed: list[int],
 ) -> None:
     """Add the lines of some contracts: of periods, of what fell into a pause, of invoices without a period."""
     invoices = ctx.closings.invoices_of_no_period(month, list(rules))
@@ -160,10 +166,12 @@ def _prove(
             of_the_rule = [each for each in snapshot.periods(alive) if each.key not in called_for]
             paused += (line for each in of_the_rule if (line := _paused(each, stretches, ledger)) is not None)
     known = ledger.periods
-    for key in {*expected, *known}:
-        line = _line(known[key], expected.get(key), ledger) if key in known else _never_planned(expected[key])
-        if line is not None:
-            periods.append(line)
+    periods += (_never_planned(expected[key]) for key in expected.keys() - known.keys())
+    lines = {key: _line(period, expected.get(key), ledger) for key, period in known.items()}
+    late = [known[key] for key, line in lines.items() if line and _is(ReasonKind.GIVEN_UP_LATE, line.reason)]
+    lines |= {(period.rule_id, period.issue_date): None for period in paid_by_others(ctx, late)}
+    periods += (line for line in lines.values() if line is not None)
+    followed += (known[key].id for key, line in lines.items() if line is None)
     without += (_without_period(invoice, ledger) for invoice in invoices)
 
 
@@ -215,7 +223,7 @@ def _never_planned(expected: ExpectedPeriod) -> MonthLine:
 
 
 def _line(period: Period, expected: ExpectedPeriod | None, ledger: _Ledger) -> MonthLine | None:
-    """Judge a period; nothing at all comes of one that its rule took back before it was due."""
+    """Judge a period by itself; nothing at all comes of one that its rule took back before it was due."""
     line = MonthLine(
         contract_id=period.contract_id,
         rule_id=period.rule_id,
@@ -249,12 +257,16 @@ def _billed(line: MonthLine, period: Period, ledger: _Ledger) -> MonthLine:
 
 def _not_billed(line: MonthLine, period: Period, expected: ExpectedPeriod | None) -> MonthLine | None:
     was_due = period.issue_date <= period.changed_at.astimezone(SAO_PAULO).date()
-    was_paused = period.reason is not None and period.reason.kind is ReasonKind.CONTRACT_INACTIVE
+    was_paused = _is(ReasonKind.CONTRACT_INACTIVE, period.reason)
     if expected is None and (not was_due or was_paused):
         return None
     kind = ReasonKind.STILL_CALLED_FOR if expected is not None else ReasonKind.GIVEN_UP_LATE
     reason = Reason(kind, {"why": period.reason.fact if period.reason is not None else None})
     return replace(line, verdict=Verdict.NOT_BILLED, reason=reason)
+
+
+def _is(kind: ReasonKind, reason: Reason | None) -> bool:
+    return reason is not None and reason.kind is kind
 
 
 def _paused(period: ExpectedPeriod, stretches: Sequence[DateRange], ledger: _Ledger) -> MonthLine | None:

@@ -9,11 +9,12 @@ from datetime import date
 from typing import Any
 
 from ciclo.domain.calendar import add_months, first_of_month
-from ciclo.domain.coverage import ContractRule, Coverage, gaps, months_of, pays_again
+from ciclo.domain.coverage import ContractRule, Coverage, gaps, is_paid_whole, months_of, pays_again
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind, period_facts
-from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshot
+from ciclo.jobs.context import JobContext
+from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshot, RuleSnapshots
 from ciclo.ledger.repositories import Disagreement
 from ciclo.ledger.tables import Contract, Period, Rule
 from ciclo.ledger.terms import contract_rule
@@ -90,6 +91,39 @@ def covered_by(wanted: ExpectedPeriod, paid: Sequence[Paid]) -> Reason | None:
         "billed_on": first.issue_date.isoformat(),
     }
     return Reason(ReasonKind.COVERED_ALREADY, facts)
+
+
+def paid_by_others(ctx: JobContext, given_up: Iterable[Period]) -> Iterator[Period]:
+    """Yield those of some given-up periods for whose whole time others pay, or are to pay.
+
+    Others are those of the rule, and of a rule that it follows or that follows it, if the two were never there
+    together: what stood side by side was to be billed side by side.
+    """
+    wanted = list(given_up)
+    if not wanted:
+        return
+    contracts = {each.contract_id: each for each in ctx.contracts.some({each.contract_id for each in wanted})}
+    rules = [rule.rule_id for rule in ctx.contracts.rules_of(contracts)]
+    snapshots = RuleSnapshots(ctx, rules, kept=len(rules))
+    before = rules_before(snapshots, contracts, ctx.today)
+    days = [each.issue_date for each in wanted]
+    around = DateRange(add_months(min(days), -LONGEST_PERIOD), add_months(max(days), LONGEST_PERIOD))
+    periods: dict[int, dict[date, Period]] = {}
+    for period in ctx.periods.of_rules(rules, around):
+        periods.setdefault(period.rule_id, {})[period.issue_date] = period
+    for period in wanted:
+        own = snapshots[period.rule_id]
+        after = [each for each in snapshots if own in before[each.rule.rule_id]]
+        chain = [own, *(each for each in [*before[period.rule_id], *after] if not _met(own.rule, each.rule))]
+        others = [(each, other) for each in chain for other in periods.get(each.rule.rule_id, {}).values()]
+        living = [each.coverage_of(other) for each, other in others if pays(other) or other.state in UNSENT]
+        if is_paid_whole(own.coverage_of(period), living):
+            yield period
+
+
+def _met(one: Rule, other: Rule) -> bool:
+    """Whether two rules were seen at the vendor at the same time."""
+    return one.first_seen_at <= other.seen_at and other.first_seen_at <= one.seen_at
 
 
 def within(day: date, stretches: Sequence[DateRange]) -> bool:

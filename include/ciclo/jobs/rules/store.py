@@ -2,7 +2,8 @@
 
 Terms are dated by readings: new ones hold from the day after the one on which the old ones were last seen. What was
 issued in between, by a reading that was no longer current, is a finding with both terms; any other change is followed,
-and kept in the trail.
+and kept in the trail. A rule that was gone and is back has a new version from that day on, be its terms the same: what
+it calls for on the days before is looked at anew.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -47,8 +48,13 @@ def store_rules(ctx: JobContext, batch: RuleBatch, unread: Collection[int], seen
     known = ctx.contracts.rules(rule_ids)
     newest = ctx.contracts.newest_versions(rule_ids)
     since = {entry.rule.id: _changed_from(known.get(entry.rule.id), seen_on) for entry in read}
-    versions = [_version_row(ctx, entry, newest.get(entry.rule.id), since[entry.rule.id], now) for entry in read]
+    back = {rule_id: seen_on for rule_id, rule in known.items() if rule.gone_at is not None}
+    versions = [
+        _version_row(ctx, entry, newest.get(entry.rule.id), since[entry.rule.id], back.get(entry.rule.id), now)
+        for entry in read
+    ]
     changed = {row["rule_id"]: row for row in versions if row is not None}
+    differ = {each for each, row in changed.items() if each in newest and row["terms_hash"] != newest[each].terms_hash}
     last_seen = {rule_id: rule.seen_at for rule_id, rule in known.items()}
     new_since = _new_since(ctx, read, known, seen_on)
     ctx.contracts.add_versions(list(changed.values()))
@@ -73,9 +79,9 @@ def store_rules(ctx: JobContext, batch: RuleBatch, unread: Collection[int], seen
     ctx.scheduled_updates.mark_gone(rule_ids, present, now)
     ctx.contracts.mark_rules_gone([each for each in batch.answered if each not in unread], rule_ids, now)
     ctx.session.flush()
-    _keep_trail(ctx, read, changed, newest, last_seen, now)
+    _keep_trail(ctx, read, {each: changed[each] for each in differ}, newest, last_seen, now)
     repriced = {row["rule_id"] for row in reading.rows if row["source"] == CHANGED_BY_A_PERSON}
-    _note_changes(ctx, {*repriced, *(rule_id for rule_id in changed if rule_id in newest)}, last_seen, now)
+    _note_changes(ctx, {*repriced, *differ}, last_seen, now)
     return [Problem(entry.contract_id, entry.rule_id, entry.line()) for entry in reading.disagreements]
 
 
@@ -191,18 +197,18 @@ def _both(was: Mapping[str, Any], now: Mapping[str, Any], prices: Sequence[str],
 
 
 def _version_row(
-    ctx: JobContext, entry: ReadRule, newest: NewestVersion | None, since: date, now: datetime
+    ctx: JobContext, entry: ReadRule, newest: NewestVersion | None, since: date, back: date | None, now: datetime
 ) -> dict[str, Any] | None:
-    """Return the row of a new version, or None where the terms are those already known."""
+    """Return the row of a new version, or None where the terms are those already known and it was not gone."""
     document = entry.terms.document()
     digest = terms_hash(document)
-    if newest is not None and newest.terms_hash == digest:
+    if newest is not None and newest.terms_hash == digest and back is None:
         return None
     return {
         "organization_id": ctx.organization_id,
         "rule_id": entry.rule.id,
         "version": newest.version + 1 if newest else 1,
-        "effective_from": since if newest else min(since, entry.terms.recurrence.init_date),
+        "effective_from": (back or since) if newest else min(since, entry.terms.recurrence.init_date),
         "terms": document,
         "terms_hash": digest,
         "payload": entry.rule.payload,

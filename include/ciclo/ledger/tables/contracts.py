@@ -132,7 +132,10 @@ class RuleVersion(Base):
     rule_id: Mapped[int] = mapped_column(primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)
     effective_from: Mapped[date]
-    """First issue date that follows these terms: the day after the one on which the terms before were last seen."""
+    """First issue date that follows these terms: the day after the one on which the terms before were last seen.
+
+    Of a rule that was gone, the day on which it was back, be its terms the same.
+    """
     terms: Mapped[Payload]
     """What shapes an invoice, as `ciclo.ledger.terms.RuleTerms` writes it: recurrence, charge, services, texts.
 
