@@ -262,9 +262,10 @@ def test_two_rules_side_by_side_do_not_follow_one_another(lite_days):
     assert (place.planned, place.parked) == (["07-20"], [])
 
 
-def test_a_contract_that_cannot_be_read_is_left_as_it_is_and_nothing_of_it_is_claimed(lite_days):
+@pytest.mark.parametrize("kind", ["html_page", "error_before"])
+def test_a_contract_that_cannot_be_read_is_left_as_it_is_and_nothing_of_it_is_claimed(lite_days, kind):
     place = lite_days(rule(1, 10), rule(2, 11))
-    place.box.faults([{"kind": "html_page", "method": "GET", "path": "contracts/10/invoice_rules$"}])
+    place.box.faults([{"kind": kind, "method": "GET", "path": "contracts/10/invoice_rules$"}])
     assert place.issue(date(2025, 6, 10)).created == 1
     assert [p.contract_id for p in place.ctx.periods.in_state(PeriodState.PLANNED)] == [10]
     place.box.faults([])

@@ -1,10 +1,11 @@
 """Reading the rules of many contracts: bounded in memory, whole by contract, and going on where one cannot be read."""
 
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
 
-from ciclo.billimatic import NotFoundError, RetryRules, TransientApiError
+from ciclo.billimatic import AuthenticationError, NotFoundError, TransientApiError
 from ciclo.billimatic.models import InvoiceRule
 from ciclo.jobs.rules.ask import READ_AHEAD, RuleBatch, rule_batches
 from company import company, contract, rule
@@ -78,12 +79,60 @@ def test_a_contract_that_cannot_be_read_is_an_entry_of_its_batch(sandbox, client
     assert (contract_id, type(error)) == (12, NotFoundError)
 
 
-def test_an_error_about_more_than_one_contract_ends_the_reading(sandbox, client, clock):
+def away(path, kind="error_before", **given):
+    return {"method": "GET", "path": path, "kind": kind} | given
+
+
+def from_now_on(box, clock, *faults):
+    """Return a clock whose first look brings faults: once the catalogue is read."""
+
+    def look():
+        box.faults([*faults])
+        return clock()
+
+    return look
+
+
+@pytest.mark.parametrize("fault", [away("contracts/12/", status=503), away("contracts/12/", "reset_before")])
+def test_a_contract_that_alone_is_not_answered_for_is_an_entry_of_its_batch(sandbox, client, clock, fault):
+    box = sandbox(company(*rules_of([11, 12, 13])))
+    (batch,) = rule_batches(client(box), [11, 12, 13], clock=from_now_on(box, clock, fault))
+    assert batch.answered == [11, 13]
+    assert isinstance(batch.unread_contracts[12], TransientApiError)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        [away("contracts/12/"), away("service_items")],
+        [away("contracts/12/"), away("service_items", "html_page")],
+        [away("contracts/12/", "rate_limit", seconds=1)],
+        [away("contracts/12/", "rate_limit", seconds=3600)],
+    ],
+    ids=["nothing is answered", "nothing is answered rightly", "too many requests", "a long pause"],
+)
+def test_an_error_about_more_than_one_contract_ends_the_reading(sandbox, client, clock, faults):
     box = sandbox(company(*rules_of([11, 12])))
-    api = client(box, retries=RetryRules(attempts=1))
-    box.faults([{"method": "GET", "path": "contracts/12/", "kind": "error_before", "status": 503}])
     with pytest.raises(TransientApiError):
-        list(rule_batches(api, [11, 12], clock=clock))
+        list(rule_batches(client(box), [11, 12], clock=from_now_on(box, clock, *faults)))
+
+
+def test_a_token_that_is_refused_ends_the_reading(sandbox, client, clock):
+    box = sandbox(company(*rules_of([11, 12])))
+    faults = [away("contracts/12/"), away("service_items", status=401)]
+    with pytest.raises(AuthenticationError):
+        list(rule_batches(client(box), [11, 12], clock=from_now_on(box, clock, *faults)))
+
+
+@pytest.mark.parametrize(("contracts", "is_away"), [(24, True), (25, False)])
+def test_more_than_a_fifth_of_the_contracts_without_an_answer_end_the_reading(
+    sandbox, client, clock, contracts, is_away
+):
+    contract_ids = range(11, 11 + contracts)
+    box = sandbox(company(*rules_of(contract_ids, each=1)))
+    batches = rule_batches(client(box), contract_ids, clock=from_now_on(box, clock, away("contracts/1[1-5]/")))
+    with pytest.raises(TransientApiError) if is_away else nullcontext():
+        assert [sorted(batch.unread_contracts) for batch in batches] == [[11, 12, 13, 14, 15]]
 
 
 @pytest.mark.parametrize("said", [None, "", "--"])

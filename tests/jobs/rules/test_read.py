@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from ciclo.billimatic import BillimaticClient
+from ciclo.billimatic import BillimaticClient, RetryRules, TransientApiError
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.wording import said
@@ -51,7 +51,7 @@ def test_a_contract_that_is_missing_from_the_list_is_asked_for_by_itself(sandbox
     assert read_contract_list(ctx) == 1
     assert states(ctx) == {10: ("active", False), 11: ("inactive", False), 12: ("active", True)}
     asked = [each["path"] for each in box.requests(path=r"organizations/7/contracts/\d+$")]
-    assert [path.rsplit("/", 1)[1] for path in asked] == ["11", "12"]
+    assert sorted(path.rsplit("/", 1)[1] for path in asked) == ["11", "12"]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -308,9 +308,113 @@ def test_the_vendor_is_never_asked_while_a_transaction_is_open(sandbox, lite_job
     assert asked == [False] * 4
 
 
+# -- a contract about which the vendor has no answer -------------------------------------------------------------------
+
+
+def without_answer(path, count=None, kind="error_before"):
+    return {"kind": kind, "method": "GET", "path": path} | ({"count": count} if count else {})
+
+
+def test_a_contract_about_whose_rules_there_is_no_answer_stops_alone_and_is_shown_until_there_is(sandbox, job):
+    box = sandbox(company(rule(1, 10), rule(2, 11)))
+    ctx = job(box)
+    read_contract_list(ctx)
+    box.faults([without_answer("contracts/10/invoice_rules$")])
+    readings = read_contracts(ctx, [10, 11], seen_on=DAY)
+    assert (readings.read, set(readings.unread), unread(ctx)) == ([11], {10}, {10})
+    assert (alive(ctx), alive(ctx, 11)) == (set(), {2})
+    box.faults([])
+    assert read_contracts(ctx, [10, 11], seen_on=DAY).read == [10, 11]
+    assert (unread(ctx), alive(ctx)) == (set(), {1})
+
+
+@pytest.mark.parametrize("path", ["contracts/10/invoice_rules$", "organizations/7/contracts/10$"])
+def test_a_contract_without_an_answer_is_asked_about_once_more_in_the_end(sandbox, lite_job, path):
+    box = sandbox(company(rule(1, 10), rule(2, 11)))
+    ctx = lite_job(box)
+    read_contract_list(ctx)
+    box.put_state(company(rule(1, 10), rule(2, 11), contracts=[contract(10, state="inactive"), contract(11)]))
+    box.faults([without_answer(path, count=RetryRules().attempts)])
+    assert read_contract_list(ctx) == 1
+    assert read_contracts(ctx, [10, 11], seen_on=DAY).unread == {}
+    assert states(ctx) == {10: ("inactive", False), 11: ("active", False)}
+
+
+def test_one_contract_that_alone_is_read_stops_by_itself_too(sandbox, lite_job):
+    box = sandbox(company(rule(1, 10), rule(2, 11)))
+    ctx = lite_job(box)
+    read_contract_list(ctx)
+    box.faults([without_answer("contracts/10/invoice_rules$")])
+    assert set(read_contracts(ctx, [10], seen_on=DAY).unread) == {10}
+
+
+def test_where_no_contract_at_all_is_answered_for_the_vendor_is_away(sandbox, lite_job):
+    box = sandbox(company(rule(1, 10), rule(2, 11)))
+    ctx = lite_job(box)
+    read_contract_list(ctx)
+    box.faults([without_answer("/invoice_rules$")])
+    with pytest.raises(TransientApiError):
+        read_contracts(ctx, [10, 11], seen_on=DAY)
+    assert unread(ctx) == set()
+
+
+def test_a_missing_contract_about_which_there_is_no_answer_stops_alone_and_is_shown_until_there_is(sandbox, job):
+    box = sandbox(company(rule(1, 10), rule(2, 11)))
+    ctx = job(box)
+    read_contract_list(ctx)
+    read_contracts(ctx, [10, 11], seen_on=DAY)
+    box.put_state(company(rule(1, 10), rule(2, 11), contracts=[contract(10, state="inactive"), contract(11)]))
+    box.faults([without_answer("organizations/7/contracts/10$")])
+    read_contract_list(ctx)
+    assert (states(ctx)[10], unread(ctx)) == (("active", False), {10})
+    readings = read_contracts(ctx, [10, 11], seen_on=DAY)
+    assert (readings.read, set(readings.unread)) == ([11], {10})
+    box.faults([])
+    read_contract_list(ctx)
+    assert (states(ctx)[10], unread(ctx)) == (("inactive", False), set())
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        [without_answer("organizations/7/contracts/10$"), without_answer("service_items")],
+        [without_answer("organizations/7/contracts/10$", kind="rate_limit")],
+    ],
+    ids=["away", "throttled"],
+)
+def test_while_nothing_else_is_answered_a_missing_contract_is_not_judged(sandbox, lite_job, faults):
+    box = sandbox(company(rule(1, 10), rule(2, 11)))
+    ctx = lite_job(box)
+    read_contract_list(ctx)
+    box.put_state(company(rule(2, 11)))
+    box.faults(faults)
+    with pytest.raises(TransientApiError):
+        read_contract_list(ctx)
+    assert (states(ctx)[10], unread(ctx)) == (("active", False), set())
+
+
+def test_many_missing_contracts_about_which_there_is_no_answer_are_not_judged(sandbox, lite_job):
+    box = sandbox(company(*[rule(number, 10 + number) for number in range(1, 9)]))
+    ctx = lite_job(box)
+    read_contract_list(ctx)
+    box.put_state(company(rule(1, 11)))
+    with pytest.raises(DisappearedError):
+        read_contract_list(ctx)
+    (finding,) = ctx.findings.open_of_kind(FindingKind.UNREAD).values()
+    finding.acknowledged_by, finding.acknowledged_at = "Ana", ctx.clock()
+    ctx.session.commit()
+    box.faults([without_answer(r"organizations/7/contracts/\d+$")])
+    with pytest.raises(TransientApiError):
+        read_contract_list(ctx)
+    assert len(ctx.contracts.billable()) == 8
+
+
+# -- what believes too much is found -----------------------------------------------------------------------------------
+
+
 def believe_the_empty_list(patch):
     """Take for gone whatever one answer lacks, however much that is."""
-    patch.setattr(read, "_too_many", lambda _missing, _known: False)
+    patch.setattr(read, "too_many", lambda _missing, _known: False)
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,26 @@
 """The rules of many contracts as the API answers them, in batches that fit into memory.
 
 A contract's answer is never split between two batches, so that what is missing from it is known to be gone; and answers
-are read ahead of their use only so far.
+are read ahead of their use only so far. A contract that is not answered for stops alone as long as the vendor answers
+something else, and for most of the others: else it is the vendor that is away.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
 from typing import TypeVar
 
-from ciclo.billimatic import ApiError, BillimaticClient, NotFoundError, RejectedError, UnreadableAnswerError
+from ciclo.billimatic import (
+    ApiError,
+    BillimaticClient,
+    NotFoundError,
+    RejectedError,
+    TransientApiError,
+    UnreadableAnswerError,
+)
 from ciclo.billimatic.models import InvoiceRule
 from ciclo.domain.errors import DomainError
 from ciclo.jobs.rules.terms import read_terms
@@ -20,6 +29,12 @@ from ciclo.ledger.terms import RuleTerms
 
 READ_AHEAD = 2
 """Answers that are read or being read while an earlier batch is stored, for each request that may be under way."""
+
+LEAST_TOO_MANY = 5
+MOST_PERCENT = 20
+
+OF_ONE_ALONE = (NotFoundError, RejectedError, UnreadableAnswerError)
+"""Errors that say nothing about any other question."""
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -99,7 +114,8 @@ def rule_batches(
         rows: contracts and rules of a batch.
 
     Raises:
-        ApiError: what concerns more than one contract: the token is refused, the API does not answer.
+        ApiError: what concerns more than one contract: the token is refused, the API does not answer, or asks for a
+            pause.
     """
     if not contract_ids:
         return
@@ -114,9 +130,13 @@ def rule_batches(
             yield contract_id
 
     batch: RuleBatch | None = None
-    answers = answers_of(lambda contract_id: api.invoice_rules(contract_id).whole(), noting_when(), at_once=api.at_once)
-    for contract_id, answer in answers:
+    unanswered: list[TransientApiError] = []
+    for contract_id, answer in rules_of(api, noting_when()):
         asked_at = asked.popleft()
+        if isinstance(answer, TransientApiError):
+            unanswered.append(answer)
+            if too_many(unanswered, contract_ids):
+                raise answer
         batch = batch or RuleBatch(asked_at, items)
         batch.contract_ids.append(contract_id)
         batch.take(contract_id, answer)
@@ -127,6 +147,43 @@ def rule_batches(
         yield batch
 
 
+def rules_of(
+    api: BillimaticClient, contract_ids: Iterable[int]
+) -> Iterator[tuple[int, Sequence[InvoiceRule] | ApiError]]:
+    """Ask for the rules of contracts, as `answers_about` does."""
+    return answers_about(api, lambda contract_id: api.invoice_rules(contract_id).whole(), contract_ids)
+
+
+def answers_about(
+    api: BillimaticClient, ask: Callable[[int], Answer], contract_ids: Iterable[int]
+) -> Iterator[tuple[int, Answer | ApiError]]:
+    """Ask about contracts, as `answers_of` does; where one has no answer, while the vendor has others, that is an item.
+
+    Raises:
+        ApiError: what concerns more than one contract: the token is refused, the API does not answer, or asks for a
+            pause.
+    """
+
+    def ask_and_doubt(contract_id: int) -> Answer | ApiError:
+        try:
+            return ask(contract_id)
+        except TransientApiError as error:
+            if error.status == HTTPStatus.TOO_MANY_REQUESTS or error.retry_after is not None:
+                raise
+            try:
+                api.service_items()  # is no contract's
+            except OF_ONE_ALONE:
+                raise error from None
+            return error
+
+    return answers_of(ask_and_doubt, contract_ids, at_once=api.at_once)
+
+
+def too_many(some: Collection[object], of: Collection[object]) -> bool:
+    """Whether so many are missing, or not answered for, that it is the vendor's fault and not their own."""
+    return len(some) >= LEAST_TOO_MANY and len(some) * 100 > len(of) * MOST_PERCENT
+
+
 def answers_of(
     ask: Callable[[Item], Answer], items: Iterable[Item], *, at_once: int
 ) -> Iterator[tuple[Item, Answer | ApiError]]:
@@ -135,7 +192,7 @@ def answers_of(
     def attempt(item: Item) -> tuple[Item, Answer | ApiError]:
         try:
             return item, ask(item)
-        except (NotFoundError, RejectedError, UnreadableAnswerError) as error:
+        except OF_ONE_ALONE as error:
             return item, error
 
     asked: deque[Future[tuple[Item, Answer | ApiError]]] = deque()

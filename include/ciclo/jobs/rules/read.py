@@ -2,8 +2,10 @@
 
 The list holds active contracts only: one that is missing from it is asked for by itself before it counts as inactive or
 gone, and a rule that is missing is asked for a second time. What disappears in bulk is not believed. A contract that
-cannot be read stops alone: it is tried again, and then it is a finding `unread`. One of which the list cannot be read,
-or says a state that nobody knows, is not billed by its rules either, however well these can be read.
+cannot be read, or about which the vendor has no answer while it has others, stops alone: it is tried again, and then it
+is a finding `unread`. Without an answer about many, it is the vendor that is away, and the run stops. A contract of
+which the list cannot be read, or says a state that nobody knows, is not billed by its rules either, however well these
+can be read.
 
 No transaction is open while the vendor is asked.
 """
@@ -13,13 +15,13 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from ciclo.billimatic import ApiError, NotFoundError, RejectedError, UnreadableAnswerError
+from ciclo.billimatic import ApiError, NotFoundError, TransientApiError
 from ciclo.billimatic.models import Contract, OddRecord
 from ciclo.domain.calendar import first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.states import Fact, Reason, ReasonKind
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.rules.ask import RuleBatch, rule_batches
+from ciclo.jobs.rules.ask import RuleBatch, answers_about, rule_batches, rules_of, too_many
 from ciclo.jobs.rules.store import CURRENT, Problem, store_rules
 from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import ACTIVE, Disagreement
@@ -27,9 +29,6 @@ from ciclo.locale import N_, Text, _
 
 ANEW = timedelta(0)
 """Read whatever was read before."""
-
-LEAST_DISAPPEARED = 5
-MOST_DISAPPEARED_PERCENT = 20
 
 INACTIVE = "inactive"
 
@@ -105,11 +104,11 @@ def read_contract_list(ctx: JobContext, *, not_older_than: timedelta = ANEW) -> 
     ctx.session.commit()
     asked_at = ctx.clock()
     listed, odd = _listed(ctx)
-    if _too_many(active - listed.keys(), active):
+    if too_many(active - listed.keys(), active):
         believed = _disappearance_believed(ctx, "organization", ctx.organization_id)
         ctx.session.commit()
         listed, odd = (listed, odd) if believed else _listed(ctx)  # a wrong answer is not given twice
-        if not believed and _too_many(active - listed.keys(), active):
+        if not believed and too_many(active - listed.keys(), active):
             _note_disappearance(ctx, active - listed.keys(), active)
             raise DisappearedError(len(active - listed.keys()), len(active))
     # one that is shown in another state all at once is asked for by itself, as if it were missing
@@ -148,28 +147,35 @@ def _alone(
 
     Returns:
         What was found, which of the active ones the vendor no longer has, and what cannot be read and why.
+
+    Raises:
+        ApiError: what concerns more than one contract.
     """
+    answers = dict(answers_about(ctx.api, ctx.api.contract, contract_ids))
+    answers |= answers_about(ctx.api, ctx.api.contract, _unanswered(answers))
+    unanswered = _unanswered(answers)
+    if too_many(unanswered, {*active, *contract_ids}):
+        raise unanswered[min(unanswered)]
     found: dict[int, Contract] = {}
     gone: list[int] = []
     unread: dict[int, Fact] = {}
-    for contract_id in contract_ids:
-        try:
-            alone = ctx.api.contract(contract_id)
-        except NotFoundError as error:
-            if contract_id in active:
-                gone.append(contract_id)
-            else:
-                unread[contract_id] = error.stated
-        except UnreadableAnswerError as error:
-            unread[contract_id] = error.stated
+    for contract_id, alone in answers.items():
+        if isinstance(alone, NotFoundError) and contract_id in active:
+            gone.append(contract_id)
+        elif isinstance(alone, ApiError):
+            unread[contract_id] = alone.stated
+        elif not _sells(alone, ctx.organization_id):
+            gone += {contract_id} & set(active)
+        elif contract_id in strange and not _is_known(alone):
+            unread[contract_id] = Text(N_("the state {state} is not known"), state=alone.state).fact
         else:
-            if not _sells(alone, ctx.organization_id):
-                gone += {contract_id} & set(active)
-            elif contract_id in strange and not _is_known(alone):
-                unread[contract_id] = Text(N_("the state {state} is not known"), state=alone.state).fact
-            else:
-                found[contract_id] = alone
+            found[contract_id] = alone
     return found, gone, unread
+
+
+def _unanswered(answers: Mapping[int, object]) -> dict[int, TransientApiError]:
+    """Return about which contracts the vendor had no answer."""
+    return {each: answer for each, answer in answers.items() if isinstance(answer, TransientApiError)}
 
 
 def _is_known(contract: Contract) -> bool:
@@ -251,7 +257,8 @@ def read_in_batches(
         not_older_than: a contract that was read whole so short a time ago is not asked about again.
 
     Raises:
-        ApiError: what concerns more than one contract: the token is refused, the API does not answer.
+        ApiError: what concerns more than one contract: the token is refused, the API does not answer, or asks for a
+            pause.
     """
     earliest = ctx.clock() - not_older_than
     last = ctx.readings.of(contract_ids)
@@ -266,9 +273,14 @@ def read_in_batches(
         yield Readings(contract_ids=current)
     if stopped:
         yield Readings(contract_ids=list(stopped), unread=stopped)
-    wanted = set(contract_ids) - set(current) - stopped.keys()
-    for batch in rule_batches(ctx.api, [each for each in contract_ids if each in wanted], clock=ctx.clock):
+    settled = set(current) | stopped.keys()
+    wanted = [each for each in contract_ids if each not in settled]
+    unanswered: dict[int, TransientApiError] = {}
+    for batch in rule_batches(ctx.api, wanted, clock=ctx.clock):
         _ask_again(ctx, batch)
+        unanswered |= _unanswered(batch.unread_contracts)
+        if too_many(unanswered, wanted) or 1 < len(unanswered) == len(wanted):
+            raise unanswered[min(unanswered)]
         readings = _store(ctx, batch, seen_on)
         ctx.session.commit()
         yield readings
@@ -280,26 +292,19 @@ def _ask_again(ctx: JobContext, batch: RuleBatch) -> None:
     ctx.session.commit()
     answered = batch.rules_by_contract()
     doubtful = [each for each, rules in known.items() if rules - answered.get(each, set())]
-    for contract_id in [*batch.unread_contracts, *doubtful]:
-        try:
-            batch.take(contract_id, ctx.api.invoice_rules(contract_id).whole())
-        except (NotFoundError, RejectedError, UnreadableAnswerError) as error:
-            batch.take(contract_id, error)
+    for contract_id, rules_again in rules_of(ctx.api, [*batch.unread_contracts, *doubtful]):
+        batch.take(contract_id, rules_again)
     missing_ones = [each for each, error in batch.unread_contracts.items() if isinstance(error, NotFoundError)]
-    for contract_id in missing_ones:  # its rules are not there; it is gone only if it is not there itself, either
-        try:
-            ctx.api.contract(contract_id)
-        except NotFoundError:
+    for contract_id, itself in answers_about(ctx.api, ctx.api.contract, missing_ones):
+        if isinstance(itself, NotFoundError):  # as its rules are: it is gone
             batch.gone.append(contract_id)
             del batch.unread_contracts[contract_id]
-        except (RejectedError, UnreadableAnswerError):
-            continue
     believed = {each for each in doubtful if _disappearance_believed(ctx, "contract", each)}
     ctx.session.commit()
     for contract_id in doubtful:
         missing = known[contract_id] - batch.rules_by_contract().get(contract_id, set())
         answered_now = contract_id not in batch.unread_contracts and contract_id not in batch.gone
-        if answered_now and _too_many(missing, known[contract_id]) and contract_id not in believed:
+        if answered_now and too_many(missing, known[contract_id]) and contract_id not in believed:
             batch.disbelieved[contract_id] = missing, known[contract_id]
 
 
@@ -345,10 +350,6 @@ def _problems(batch: RuleBatch) -> Iterator[Problem]:
 
 
 # -- what cannot be read, and what is not believed ---------------------------------------------------------------------
-
-
-def _too_many(missing: Collection[int], known: Collection[int]) -> bool:
-    return len(missing) >= LEAST_DISAPPEARED and len(missing) * 100 > len(known) * MOST_DISAPPEARED_PERCENT
 
 
 def _unread(contract_id: int, error: ApiError) -> Reason:
