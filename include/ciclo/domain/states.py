@@ -173,6 +173,7 @@ class ReasonKind(StrEnum):
     VENDOR_ON_TOP = "vendor_on_top"
     VENDOR_CHANGED_LATER = "vendor_changed_later"
     VENDOR_AHEAD = "vendor_ahead"
+    VENDOR_IN_PART = "vendor_in_part"
     VENDOR_OTHERWISE = "vendor_otherwise"
     UPDATE_ENDED = "update_ended"
 

@@ -3,19 +3,39 @@
 from datetime import date
 
 import pytest
+from sqlalchemy import select
 
 from ciclo.domain.passport import check
 from ciclo.domain.states import ExecutionState
 from ciclo.domain.wording import plain_words, said
+from ciclo.ledger.actions.price_updates import apply_update
 from ciclo.ledger.queries.price_updates import passport
+from ciclo.ledger.tables import Finding
 from company import company, rule, scheduled_update, service
 
 NEXT_YEAR = date(2026, 6, 10)
+MOVED = pytest.mark.parametrize("executed", [None, "2026-06-10"])
 
 
 def state(gross="1000.0", executed=None, **given):
     update = scheduled_update() | ({"execution_date": executed} if executed else {})
     return company(rule(gross_value=gross, scheduled_updates=[update], **given))
+
+
+def services(*prices, executed=None, **given):
+    """A rule of services that one update readjusts."""
+    lines = [service(31 + number, price, item=1 + number) for number, price in enumerate(prices)]
+    return state(executed=executed, services=lines, **given)
+
+
+def findings(run):
+    return run.ctx.session.scalars(select(Finding)).all()
+
+
+def decide(run, basis):
+    given = {"person": "ana", "note": "as agreed", "at": run.ctx.clock(), "basis": basis}
+    apply_update(run.ctx.session, run.ctx.organization_id, run.execution().id, **given)
+    run.ctx.session.commit()
 
 
 def test_an_update_the_vendor_applied_itself_is_adopted_with_the_difference_to_ours(billing_anywhere):
@@ -60,6 +80,33 @@ def test_a_changed_price_on_a_due_date_is_adopted_with_a_warning(billing):
 
     assert run.execution().state == ExecutionState.ADOPTED
     assert any("has not moved" in plain_words(warning) for warning in run.execution().evidence["warnings"])
+
+
+@MOVED
+def test_the_vendors_price_that_is_ours_is_no_finding(billing, executed):
+    """However it came there: the evidence of a date that stands still is kept, nobody is asked about it."""
+    run = billing(state())
+    run.expand()
+    run.sandbox.put_state(state("1070.26", executed=executed))
+
+    run.apply()
+
+    evidence = run.execution().evidence
+    assert run.execution().state == ExecutionState.ADOPTED
+    assert evidence["vendor"]["difference"] == {"0": "0.00"}
+    assert any("has not moved" in plain_words(warning) for warning in evidence["warnings"]) == (executed is None)
+    assert findings(run) == []
+
+
+@MOVED
+def test_a_price_of_the_vendors_a_cent_from_ours_is_a_finding(billing, executed):
+    run = billing(state())
+    run.expand()
+    run.sandbox.put_state(state("1070.27", executed=executed))
+
+    run.apply()
+
+    assert [(finding.kind, str(finding.amount)) for finding in findings(run)] == [("vendor_factor_differs", "0.01")]
 
 
 def test_an_adopted_update_is_not_applied_again(billing):
@@ -262,3 +309,123 @@ def test_both_updates_of_one_day_are_adopted_from_the_vendor(billing):
 
     assert [execution.state for execution in run.executions()] == ["adopted", "adopted"]
     assert [price[2] for price in run.prices() if price[3] == "vendor"] == ["107.00", "214.00"]
+
+
+# -- of several prices --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[None, "2026-06-10"], ids=["date_stands", "date_moved"])
+def changed_in_part(request, billing):
+    """At the vendor the second price is another one, the first one is as it was."""
+    run = billing(services("333.33", "100.0"))
+    run.expand()
+    run.sandbox.put_state(services("333.33", "120.0", executed=request.param))
+    return run
+
+
+def test_prices_that_changed_in_part_are_for_a_person_with_both_figures(changed_in_part):
+    run = changed_in_part
+
+    outcome = run.apply()
+
+    figures = {f["basis"]: [p["new"] for p in f["prices"]] for f in run.execution().evidence["figures"]}
+    assert (outcome.adopted, outcome.parked, run.execution().state) == (0, 1, ExecutionState.PARKED)
+    assert figures == {"letter": ["356.75", "107.03"], "vendor": ["333.33", "120.00"]}
+    assert run.puts() == []
+    assert {price[3] for price in run.prices()} == {"rule"}
+    assert said(run.execution().reason) == (
+        "contract 10, rule 1, update of 2025-06-10: only a part of the update's prices has changed at the vendor: "
+        "R$ 333,33, R$ 100,00 to R$ 333,33, R$ 120,00; by the rule and the contract's terms it is R$ 356,75, R$ 107,03 "
+        "by 2024-06 to 2025-05; a person decides"
+    )
+
+
+@pytest.mark.parametrize(
+    ("basis", "became", "new"),
+    [("vendor", ExecutionState.ADOPTED, ["333.33", "120.00"]), ("letter", ExecutionState.APPLIED, ["356.75", "107.03"])],
+)
+def test_a_person_decides_about_prices_that_changed_in_part(changed_in_part, basis, became, new):
+    run = changed_in_part
+    run.apply()
+    decide(run, basis)
+
+    run.apply()
+
+    assert run.execution().state == became
+    assert [price[2] for price in run.prices() if price[3] != "rule"] == new
+    assert [f"{float(line['unit_value']):.2f}" for line in run.remote_rule()["services"]] == new
+    assert findings(run) == []
+
+
+@pytest.mark.parametrize("basis", ["vendor", "letter"])
+def test_what_a_person_decided_does_not_hold_for_prices_that_changed_again(changed_in_part, basis):
+    run = changed_in_part
+    run.apply()
+    decide(run, basis)
+    run.sandbox.put_state(services("350.00", "120.0"))
+
+    run.apply()
+
+    assert run.execution().state == ExecutionState.PARKED
+    assert "R$ 350,00, R$ 120,00" in said(run.execution().reason)
+    assert (run.puts(), {price[3] for price in run.prices()}) == ([], {"rule"})
+
+
+@MOVED
+def test_prices_that_all_changed_are_adopted(billing, executed):
+    run = billing(services("333.33", "100.0"))
+    run.expand()
+    run.sandbox.put_state(services("350.00", "120.0", executed=executed))
+
+    run.apply()
+
+    assert run.execution().state == ExecutionState.ADOPTED
+    assert [price[2] for price in run.prices() if price[3] == "vendor"] == ["350.00", "120.00"]
+
+
+@MOVED
+def test_a_price_that_ours_leaves_may_stay_at_the_vendor(billing, executed):
+    """A cent readjusted by 7 % is a cent."""
+    run = billing(services("0.01", "100.0"))
+    run.expand()
+    run.sandbox.put_state(services("0.01", "120.0", executed=executed))
+
+    run.apply()
+
+    assert run.execution().state == ExecutionState.ADOPTED
+    assert run.execution().evidence["vendor"]["difference"] == {"31": "0.00", "32": "12.97"}
+
+
+@MOVED
+def test_prices_that_changed_in_part_wait_for_the_values_that_tell_whether_the_others_change(billing, executed):
+    run = billing(state() | {"invoice_rules": []}, today=date(2026, 12, 10))
+
+    def show(second, **moved):
+        lines = [service(31, "333.33", item=1), service(32, second, item=2)]
+        update = scheduled_update(init_date="2026-12-10") | moved
+        run.sandbox.put_state(company(rule(services=lines, init_date="2026-01-10", scheduled_updates=[update])))
+
+    show("100.0")
+    run.expand(date(2026, 1, 1), date(2026, 12, 31))
+    show("120.0", **({"execution_date": "2027-12-10"} if executed else {}))
+
+    run.apply(date(2026, 12, 31))
+
+    assert run.execution().state == ExecutionState.WAITING
+
+
+def test_a_price_that_another_update_of_the_day_took_over_has_changed(billing):
+    updates = [scheduled_update(500, service_item_id=1, price_index="ipca"), scheduled_update(501)]
+
+    def shown(first, second, **moved):
+        lines = [service(31, first, item=1), service(32, second, item=2)]
+        return company(rule(services=lines, scheduled_updates=[each | moved for each in updates]))
+
+    run = billing(shown("100.0", "200.0"))
+    run.expand()
+    run.sandbox.put_state(shown("115.0", "214.0", execution_date="2026-06-10"))
+
+    run.apply()
+
+    assert [execution.state for execution in run.executions()] == ["adopted", "adopted"]
+    assert [price[2] for price in run.prices() if price[3] == "vendor"] == ["115.00", "115.00", "214.00"]

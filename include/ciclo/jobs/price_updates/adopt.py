@@ -5,6 +5,7 @@ former not at all; a date that stands still is therefore no sign, one that has m
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum, auto
 
 from ciclo.domain.errors import DomainError
@@ -14,6 +15,7 @@ from ciclo.jobs.price_updates.propose import Proposal
 from ciclo.jobs.price_updates.updated_rule import Due, Prices, UpdatedRule, written
 from ciclo.jobs.rules.prices import readjusted_services
 from ciclo.jobs.rules.schedules import domain_update
+from ciclo.ledger.repositories import KnownPrice
 from ciclo.ledger.tables import Payload
 from ciclo.locale import N_, Text
 
@@ -28,6 +30,7 @@ class VendorSign(Enum):
     NOTHING = auto()  # neither date nor price moved: the update is ours to apply
     READJUSTED = auto()  # both moved, or the date moved and the price is what ours would be, too
     PRICE_ALONE = auto()  # the price is another one, the date stands
+    IN_PART = auto()  # some prices are other ones, and some that ours would change are the ones before
     DATE_ALONE = auto()  # the date moved, the price is the one before, and ours would be another
     ON_TOP = auto()  # the price is the one that the vendor is known to show since it readjusted once more than Ciclo
     CHANGED_LATER = auto()  # the ledger has a price from after the execution date already
@@ -43,6 +46,8 @@ class Adoption:
     before: Prices
     """Those in force before."""
     warnings: tuple[Text, ...] = ()
+    in_part: bool = False
+    """Whether a price that ours would change is the one before: then a person has to agree."""
 
 
 def judge_vendor(rule: UpdatedRule, due: Due, proposal: Proposal | None) -> Adoption | Reason | None:  # noqa: PLR0911 - one a case
@@ -54,7 +59,8 @@ def judge_vendor(rule: UpdatedRule, due: Due, proposal: Proposal | None) -> Adop
         proposal: ours, or None where it cannot be computed.
 
     Returns:
-        None: it has not, the update is ours to apply. `Adoption`: it has, or somebody has set the price since the last
+        None: it has not, the update is ours to apply; or it may have, of some prices, and ours, which tells whether the
+        others are to change, has to be computed first. `Adoption`: it has, or somebody has set prices since the last
         sight. `Reason`: it cannot be told, and why.
     """
     remote = _remote(rule, due)
@@ -68,6 +74,8 @@ def judge_vendor(rule: UpdatedRule, due: Due, proposal: Proposal | None) -> Adop
             return Adoption(remote, known)
         case VendorSign.PRICE_ALONE:
             return Adoption(remote, known, (UNMOVED,))
+        case VendorSign.IN_PART:
+            return Adoption(remote, known, in_part=True) if proposal is not None else None
         case VendorSign.DATE_ALONE:
             return rule.reason(ReasonKind.VENDOR_DATE_ALONE, due, next_date=next_date, shown=shown)
         case VendorSign.ON_TOP:
@@ -91,15 +99,18 @@ def vendor_sign(rule: UpdatedRule, due: Due, proposal: Proposal | None) -> Vendo
         return VendorSign.ON_TOP
     if any(price.effective_from > due.execution_date for price in known.values()):
         return VendorSign.CHANGED_LATER
-    if not moved:
-        return VendorSign.PRICE_ALONE
-    if _is_ahead(due):
+    if moved and _is_ahead(due):
         return VendorSign.AHEAD
-    as_ours = proposal is not None and all(proposal.new_prices.get(key) == value for key, value in remote.items())
-    taken_over = all(  # by another update of the same day
-        price.source == "vendor" and price.effective_from == due.execution_date for price in known.values()
-    )
-    return VendorSign.READJUSTED if different or as_ours or taken_over else VendorSign.DATE_ALONE
+    if not any(_left_behind(due, proposal, price, remote[key]) for key, price in known.items()):
+        return VendorSign.READJUSTED if moved else VendorSign.PRICE_ALONE
+    return VendorSign.IN_PART if different else VendorSign.DATE_ALONE
+
+
+def _left_behind(due: Due, proposal: Proposal | None, known: KnownPrice, remote: Decimal) -> bool:
+    """Whether a price stands at the vendor as it was, though ours would change it, or may for all that is known."""
+    taken_over = known.source == "vendor" and known.effective_from == due.execution_date  # by one of the same day
+    ours_stays = proposal is not None and proposal.new_prices.get(known.service_id, remote) == remote
+    return remote == known.unit_value and not taken_over and not ours_stays
 
 
 def _remote(rule: UpdatedRule, due: Due) -> Prices:

@@ -248,7 +248,7 @@ def _ask(run: Run, case: Case, kind: ReasonKind, letter: Proposal, asked: tuple[
 
 
 def _vendor_was_first(run: Run, case: Case, adoption: Adoption, letter: Proposal | DomainError) -> Step:
-    """Adopt the vendor's own readjustment; one that breaks continuity or a term of the contract is for a person."""
+    """Adopt the vendor's own readjustment; one in part, or against continuity or the contract, is for a person."""
     if not isinstance(letter, Proposal):
         return _adopt(run, case, adoption, letter)
     chosen, decision = _decided(run, case, letter), decision_of(case.execution)
@@ -263,11 +263,14 @@ def _vendor_was_first(run: Run, case: Case, adoption: Adoption, letter: Proposal
     other = _by_continuity(run, case, letter)
     figures = [figure for figure in (letter, other) if figure is not None]
     differs = any(figure.new_prices.get(key) != new for figure in figures for key, new in adoption.prices.items())
-    asked = letter.agreed or (letter.breaks and run.options.continuity is Continuity.ASK)
+    stale = decision is not None
+    breaks = letter.breaks and run.options.continuity is Continuity.ASK
+    asked = adoption.in_part or stale or letter.agreed or breaks
     if accepted or not (differs and asked):
         return _adopt(run, case, adoption, letter)
+    kind = ReasonKind.VENDOR_IN_PART if adoption.in_part else ReasonKind.VENDOR_OTHERWISE
     facts = question(letter, other, adoption.prices, _offered_first(letter, other).basis)
-    return _ask(run, case, ReasonKind.VENDOR_OTHERWISE, letter, facts)
+    return _ask(run, case, kind, letter, facts)
 
 
 def _is_approved(run: Run, case: Case, letter: Proposal, proposal: Proposal) -> bool:

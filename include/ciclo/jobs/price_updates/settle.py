@@ -134,7 +134,7 @@ def _vendors_own(work: Completion) -> Disagreement | None:
     if work.target is not ExecutionState.ADOPTED or "decision" in evidence:
         return None  # what a person has decided about is no finding any more
     differences = [Decimal(value) for value in evidence["vendor"]["difference"].values()]
-    if len(differences) == len(evidence["prices"]) and not any(differences) and not evidence["warnings"]:
+    if len(differences) == len(evidence["prices"]) and not any(differences):
         return None
     found = [entry["new"] for entry in evidence["prices"]]
     expected = [entry["ours"] for entry in evidence["prices"] if "ours" in entry]
