@@ -342,7 +342,10 @@ def test_prices_that_changed_in_part_are_for_a_person_with_both_figures(changed_
 
 @pytest.mark.parametrize(
     ("basis", "became", "new"),
-    [("vendor", ExecutionState.ADOPTED, ["333.33", "120.00"]), ("letter", ExecutionState.APPLIED, ["356.75", "107.03"])],
+    [
+        ("vendor", ExecutionState.ADOPTED, ["333.33", "120.00"]),
+        ("letter", ExecutionState.APPLIED, ["356.75", "107.03"]),
+    ],
 )
 def test_a_person_decides_about_prices_that_changed_in_part(changed_in_part, basis, became, new):
     run = changed_in_part
