@@ -311,7 +311,7 @@ def test_both_updates_of_one_day_are_adopted_from_the_vendor(billing):
     assert [price[2] for price in run.prices() if price[3] == "vendor"] == ["107.00", "214.00"]
 
 
-# -- of several prices --------------------------------------------------------------------------------------------------
+# -- of several prices -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(params=[None, "2026-06-10"], ids=["date_stands", "date_moved"])

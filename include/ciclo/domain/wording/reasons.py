@@ -134,9 +134,9 @@ REASONS: Mapping[ReasonKind, str] = {
         "the vendor's next execution is {next_date}, more than one later; its price of the time between is not known"
     ),
     _K.VENDOR_IN_PART: N_(
-        "{breaks:breaks}only a part of the update's prices has changed at the vendor: {old:amounts} to {vendor:amounts}; "
-        "by the rule and the contract's terms it is {letter:amounts} by {letter_months:list}{continuity:otherwise}; a "
-        "person decides"
+        "{breaks:breaks}only a part of the update's prices has changed at the vendor: {old:amounts} to "
+        "{vendor:amounts}; by the rule and the contract's terms it is {letter:amounts} by {letter_months:list}"
+        "{continuity:otherwise}; a person decides"
     ),
     _K.VENDOR_OTHERWISE: N_(
         "{breaks:breaks}the vendor has readjusted {old:amounts} to {vendor:amounts} by itself; by the rule and the "
