@@ -274,7 +274,7 @@ def test_a_period_waits_while_a_price_update_of_its_rule_is_unsettled(sandbox, l
     outcome = issue(ctx)
     assert (outcome.created, outcome.waiting) == (1, 2)
     waiting = ctx.periods.in_state(PeriodState.WAITING)
-    assert {said(period.reason) for period in waiting} == {"the price update of 2025-02-01 by igpm is not settled"}
+    assert {said(period.reason) for period in waiting} == {"the price update of 2025-02-01 by IGP-M is not settled"}
 
 
 def test_a_changed_text_reaches_the_invoices_from_the_day_after_it_was_last_seen_as_it_was(sandbox, lite_job):
