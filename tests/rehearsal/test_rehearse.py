@@ -88,6 +88,24 @@ def test_a_finding_is_acknowledged_by_rule_and_date_as_attention_names_it(rehear
     assert (shown["shown_on"], shown["cleared_on"]) == ("2025-06-05", "2025-06-08")
 
 
+def test_what_waits_for_an_index_value_is_shown_on_the_day_on_which_it_is_due(rehearse, scenario):
+    played = scenario("a_price_raised_in_time") | {
+        "today": "2131-11-04",
+        "until": "2131-11-10",
+        "down": [],
+        "events": [],
+    }
+    [rule] = played["state"]["invoice_rules"]
+    rule["additional_information"]["init_date"] = "2130-11-10"
+    update = {"id": 500, "price_index": "igpm", "month_quantity": 12, "days_until_update": 0, "service_item_id": None}
+    rule["scheduled_updates"] = [update | {"init_date": "2131-11-05", "execution_date": "2131-11-05"}]
+    code, output, _ = rehearse(played)
+    assert (code, living(output)) == (0, [])
+    [shown] = [each for each in output["attention"] if each["kind"] == "waiting"]
+    assert (shown["rule_id"], shown["issue_date"], shown["shown_on"]) == (1, "2131-11-10", "2131-11-10")
+    assert "the price update of 2131-11-05 by IGP-M is not settled" in shown["message"]
+
+
 def test_a_scenario_that_makes_no_sense_is_refused_in_a_line(rehearse, scenario):
     code, _, err = rehearse(scenario("a_price_raised_in_time") | {"until": "2025-05-31"})
     assert code == 2
