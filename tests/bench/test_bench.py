@@ -61,7 +61,9 @@ def test_the_benchmarks_print_a_table_and_write_every_run(tmp_path):
     written = json.loads((tmp_path / "bench.json").read_text())
     assert [entry["title"] for entry in written["figures"]] == [figure.title for figure in figures]
     assert {entry["benchmark"] for entry in written["figures"]} == set(quick)
-    assert all(value > 0 for entry in written["figures"] for value in entry["ours"])
+    # in the second or two of a quick one a pause that was asked for may take all
+    unpaused = [entry for entry in written["figures"] if "429" not in entry["title"]]
+    assert all(value > 0 for entry in unpaused for value in entry["ours"])
     assert set(written["seconds"]) == set(quick)
     assert sum(line.startswith("|") for line in said) == len(figures) + 2
     assert written["machine"]["cores"]
