@@ -358,9 +358,7 @@ def test_the_last_one_is_missed_too_where_it_was_seen_before_it_was_removed(bill
 
 @pytest.mark.parametrize("gaps", [Gaps.ASK, Gaps.CREATE])
 def test_one_that_was_moved_out_of_its_period_is_not_made_a_second_time(bill, gaps):
-    bill(*months(1, 2, 3, 4), scope=until(2, 28))
-    reconcile(bill.ctx, today=date(2025, 3, 1), recheck_days=400)
-    move(bill, 903, date(2025, 4, 20))
+    move_march(bill, date(2025, 4, 20))
     assert again(bill, options=replace(OPTIONS, gaps=gaps)).created == 0
     [parked] = bill.ctx.periods.in_state(PeriodState.PARKED)
     assert (parked.reason.kind, parked.reason.facts["invoice_ids"]) == (ReasonKind.MAY_BE_ITS_OWN, [903])
@@ -370,26 +368,23 @@ def test_one_that_was_moved_out_of_its_period_is_not_made_a_second_time(bill, ga
 
 
 def test_one_that_was_moved_out_of_its_period_and_back_is_its_own(bill):
-    bill(*months(1, 2, 3, 4), scope=until(2, 28))
-    for day in (date(2025, 4, 20), date(2025, 3, 10)):
-        reconcile(bill.ctx, today=date(2025, 3, 1), recheck_days=400)
-        move(bill, 903, day)
+    move_march(bill, date(2025, 4, 20), date(2025, 3, 10))
     assert again(bill).adopted == 1
 
 
 def test_the_first_day_is_remembered_however_often_one_is_moved(bill):
-    bill(*months(1, 2, 3, 4), scope=until(2, 28))
-    for day in (date(2025, 4, 20), date(2025, 4, 25)):
-        reconcile(bill.ctx, today=date(2025, 3, 1), recheck_days=400)
-        move(bill, 903, day)
+    move_march(bill, date(2025, 4, 20), date(2025, 4, 25))
     reconcile(bill.ctx, today=date(2025, 3, 1), recheck_days=400)
     again(bill)
     assert reasons(bill) == [ReasonKind.MAY_BE_ITS_OWN]
 
 
-def move(bill, number, day):
-    """Move an invoice to another day, as a person does on the vendor's screens."""
-    bill.box.edit(number, issue_date=day.isoformat(), estimated_issue_date=day.isoformat())
+def move_march(bill, *days):
+    """Bill until February, and let a person move March's invoice to some days in turn, each seen before the next."""
+    bill(*months(1, 2, 3, 4), scope=until(2, 28))
+    for day in days:
+        reconcile(bill.ctx, today=date(2025, 3, 1), recheck_days=400)
+        bill.box.edit(903, issue_date=day.isoformat(), estimated_issue_date=day.isoformat())
 
 
 @pytest.mark.parametrize("cancelled", [1, 2, 3])

@@ -339,9 +339,12 @@ def changes_after_close(ctx: JobContext, invoice_ids: Iterable[int]) -> list[Dis
             row.period_id for row in rows if row.invoice_id not in held and row.period_id is not None
         )
         for row in rows:
-            own = periods.get(row.period_id or 0)
-            month = first_of_month(own.issue_date if own is not None else row.planned_date)
-            wrong += ((row, each) for each in [_change(row, held.get(row.invoice_id), month, closed)] if each)
+            before, own = held.get(row.invoice_id), periods.get(row.period_id or 0)
+            planned = own.issue_date if own is not None else row.planned_date
+            month = before.month if before is not None else first_of_month(planned)
+            change = _change(row, before, month, closed)
+            if change is not None:
+                wrong.append((row, change))
     return _told_with_their_successors(ctx, wrong, ids)
 
 
@@ -374,8 +377,7 @@ def _told_with_their_successors(
 
 
 def _change(row: Invoice, held: AsClosed | None, month: date, closed: dict[date, int]) -> Disagreement | None:
-    """Return what is different about an invoice since its month was closed, which is `month` where it was not in it."""
-    month = held.month if held is not None else month
+    """Return what is different about an invoice since its month was closed."""
     if month not in closed:
         return None
     before = NOT_THERE if held is None else _worth(held.gross_value, cancelled=held.cancelled)

@@ -42,10 +42,6 @@ class _Around:
     """The periods' invoices by id, as the ledger knows them."""
     assignment: Assignment
 
-    def is_vacant(self, period: tables.Period) -> bool:
-        """Whether a period was billed, and what was billed is deleted or cancelled."""
-        return _is_vacant(period, self.own)
-
 
 def judge_unmatched(ctx: JobContext, run: Ingest, *, today: date) -> list[Disagreement]:
     """Return what is wrong about invoices that belong to no period; one that stands in for another is taken over.
@@ -94,7 +90,7 @@ def _take_over(
     ctx: JobContext, run: Ingest, around: _Around, invoice: Invoice, period: tables.Period, today: date
 ) -> Iterator[Disagreement]:
     """Let an invoice stand in for one that is deleted or cancelled; what an open period will adopt is left to that."""
-    if around.is_vacant(period):
+    if _is_vacant(period, around.own):
         run.forget(period.invoice_id)
         _stand_in(ctx, period, around.own.get(period.invoice_id or 0), invoice.id)
         owner = run.owner(invoice, period, invoice.customer_id, adopted=True)
@@ -146,6 +142,7 @@ def _wanted(
 
 
 def _is_vacant(period: tables.Period, own: Mapping[int, tables.Invoice]) -> bool:
+    """Whether a period was billed, and what was billed is deleted or cancelled."""
     return period.state == PeriodState.ISSUED and not _lives(own.get(period.invoice_id or 0))
 
 
