@@ -26,6 +26,7 @@ from ledgers import migrate
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(900)]
 ROOT = Path(__file__).resolve().parents[2]
+LOADED = "() => document.readyState === 'complete' || new Promise((loaded) => addEventListener('load', loaded))"
 DAG = """
 from airflow.sdk import dag, task
 
@@ -138,8 +139,11 @@ def signed_in(browser: Browser, airflow: Site) -> Callable[[str], Page]:  # noqa
 
 
 def billing(page: Page, airflow: Site, path: str = "") -> FrameLocator:
+    """Open a page of the console in Airflow's frame, its scripts at work: before, a link leads to a page of its own."""
     page.goto(f"{airflow.url}/plugin/billing{path and '/billing' + path}")
-    return page.frame_locator("iframe[title=Billing]")
+    frame = page.frame_locator("iframe[title=Billing]")
+    frame.locator("h1").evaluate(LOADED)
+    return frame
 
 
 def test_an_anonymous_visitor_gets_nothing_on_any_route(airflow, small_year):
