@@ -4,7 +4,7 @@ import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ class Airflow:
 
     def bill(self) -> str:
         """Switch `bill_range` on as soon as it is known, and start it."""
-        wait_until(lambda: self._http.get("/api/v2/dags/bill_range").status_code == 200, 300, "bill_range is not there")
+        wait_until(lambda: self._http.get("/api/v2/dags/bill_range").status_code == 200, 300, lambda: "no bill_range")
         self._http.patch("/api/v2/dags/bill_range", json={"is_paused": False}).raise_for_status()
         body = {"logical_date": None, "conf": MONTH}
         run = self._http.post("/api/v2/dags/bill_range/dagRuns", json=body).raise_for_status().json()
@@ -86,14 +86,22 @@ class Airflow:
         every = self._get(f"/api/v2/dags/bill_range/dagRuns/{run_id}/taskInstances")["task_instances"]
         return [each for each in every if each["task_id"] == task_id]
 
+    def stand(self, run_id: str) -> str:
+        """Say in a line a task how far a run is."""
+        every = self._get(f"/api/v2/dags/bill_range/dagRuns/{run_id}/taskInstances")["task_instances"]
+        told = ("task_id", "map_index", "state", "try_number", "hostname", "queued_when", "start_date", "end_date")
+        return "\n".join(" ".join(f"{name}={task[name]}" for name in told) for task in every)
+
     def _get(self, path: str) -> Any:
         return self._http.get(path).raise_for_status().json()
 
 
-def wait_until(condition: Any, seconds: float, otherwise: str) -> None:
+def wait_until(condition: Any, seconds: float, otherwise: Callable[[], str]) -> None:
+    """Wait for a condition; if it does not come, fail with what is said then."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, otherwise
+        if time.monotonic() > deadline:
+            pytest.fail(otherwise())
         time.sleep(0.3)
 
 
@@ -116,10 +124,16 @@ def test_a_month_is_billed_once_each_although_a_worker_is_killed_in_the_middle(
         running = [task for task in airflow.tasks(run_id, "issue") if task["state"] == "running"]
         return len(running) == 2 and len(sandbox.requests(method="POST", path="/invoices$", status=201)) >= 6
 
-    wait_until(both_workers_issue, 400, "the two shards are not issued at once")
+    wait_until(both_workers_issue, 400, lambda: f"not two shards at once:\n{airflow.stand(run_id)}")
     stack.replicas["worker"][0].kill()
     sandbox.clear_faults()
-    wait_until(lambda: airflow.state(run_id) in {"success", "failed"}, RUN_SECONDS, "the run does not end")
+    wait_until(
+        lambda: airflow.state(run_id) in {"success", "failed"},
+        RUN_SECONDS,
+        lambda: (
+            f"the run does not end:\n{airflow.stand(run_id)}\n{stack.replicas['worker'][1].log.read_text()[-5000:]}"
+        ),
+    )
 
     assert airflow.state(run_id) == "success"
     assert max(task["try_number"] for task in airflow.tasks(run_id, "issue")) > 1, "no task was interrupted"
