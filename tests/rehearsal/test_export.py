@@ -57,6 +57,21 @@ def test_what_was_exported_is_a_state_that_the_stand_in_takes_and_answers_alike(
             assert without_tokens(copy.call("GET", path)) == without_tokens(account.call("GET", path))
 
 
+def test_a_contract_about_which_the_vendor_only_fails_is_left_out_and_said(account, ciclo, tmp_path, monkeypatch):
+    monkeypatch.setenv("CICLO_TOKEN", account.token)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    path = "/contracts/11986/invoice_rules"
+    account.faults([{"method": "GET", "path": path, "kind": "error_before", "probability": 1}])
+    file = tmp_path / "account.json"
+    found = ciclo("export", file, "--url", account.url, "--organization", 2107, "--today", TODAY)
+    account.clear_faults()
+    assert found[0] == 0
+    assert "the rules of contract 11986" in found[1] + found[2]
+    rules = json.loads(file.read_text(encoding="utf-8"))["invoice_rules"]
+    assert rules
+    assert 11986 not in {each["contract_id"] for each in rules}
+
+
 def test_no_token_is_in_the_file(account, export):
     assert account.token not in json.dumps(export())
 

@@ -231,6 +231,20 @@ def test_contracts_whose_rules_cannot_be_read_are_unread_and_nothing_else(accoun
     assert (finding["kind"], finding["contract_id"]) == ("unread", rule.contract["id"])
 
 
+def test_a_contract_about_which_the_vendor_only_fails_is_unread_and_the_others_are_audited(
+    account, audited, monkeypatch
+):
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    failing, other = account.rule(MONTHLY).contract["id"], account.rule(MONTHLY)
+    del other.invoices[date(2025, 3, 10)]
+    path = f"/contracts/{failing}/invoice_rules"
+    findings = audited(account, faults=[{"method": "GET", "path": path, "kind": "error_before", "probability": 1}])
+    assert [(each["kind"], each["contract_id"]) for each in findings] == [
+        ("missing", other.contract["id"]),
+        ("unread", failing),
+    ]
+
+
 def test_the_json_has_its_fixed_form(account, audited):
     rule = account.rule(MONTHLY)
     del rule.invoices[date(2025, 3, 10)]

@@ -21,7 +21,7 @@ from ciclo.http.errors import UnreadableAnswerError
 from ciclo.jobs.audit.findings import ENDS_SOON, AuditRange
 from ciclo.jobs.audit.judge import LONGEST
 from ciclo.jobs.audit.store import AuditStore
-from ciclo.jobs.rules.ask import answers_of
+from ciclo.jobs.rules.ask import answers_about, answers_about_most
 
 BEFORE = 31
 """Days before a range whose invoices are read: they tell the prices that its first readjustments start from."""
@@ -72,11 +72,11 @@ def read_account(
         _read_contracts(api, store)
         counter.tell("contracts", made=2, left=len(store.contract_ids()))
     _read_invoices(api, store, audited, counter)
-    for contract_id in store.contracts_not_listed():
-        try:
-            store.add_contracts([api.contract(contract_id)], listed=False)
-        except (NotFoundError, RejectedError, UnreadableAnswerError) as error:
-            store.add_odd([OddRecord("contract", contract_id, contract_id, error.reason)])
+    for contract_id, contract in answers_about(api, api.contract, store.contracts_not_listed()):
+        if isinstance(contract, ApiError):
+            store.add_odd([OddRecord("contract", contract_id, contract_id, contract.reason)])
+        else:
+            store.add_contracts([contract], listed=False)
         counter.tell("contracts", made=1, left=len(store.contracts_without_rules()))
     _read_rules(api, store, counter)
     _look_back(api, store, audited, counter)
@@ -125,14 +125,11 @@ def _windows(audited: AuditRange) -> Iterator[tuple[date, date]]:
 
 def _read_rules(api: BillimaticClient, store: AuditStore, counter: _Counter) -> None:
     waiting = store.contracts_without_rules()
-    for number, (contract_id, answered) in enumerate(
-        answers_of(api.invoice_rules, waiting, at_once=api.at_once), start=1
-    ):
+    answers = answers_about_most(answers_about(api, api.invoice_rules, waiting), waiting)
+    for number, (contract_id, answered) in enumerate(answers, start=1):
         answer = answered
         if not isinstance(answer, ApiError) and not answer and not answer.odd and store.bills(contract_id):
-            answer = next(
-                again for _, again in answers_of(api.invoice_rules, [contract_id], at_once=1)
-            )  # it may be a wrong answer
+            ((_, answer),) = answers_about(api, api.invoice_rules, [contract_id])  # it may be a wrong answer
         if isinstance(answer, ApiError):
             store.add_unread(contract_id, answer.reason)
         else:

@@ -24,7 +24,7 @@ from ciclo.billimatic.models import OddRecord, Record
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.http.errors import UnreadableAnswerError
 from ciclo.jobs.audit.read import Progress
-from ciclo.jobs.rules.ask import answers_of
+from ciclo.jobs.rules.ask import answers_about, answers_about_most
 
 Json = dict[str, Any]
 
@@ -240,21 +240,20 @@ class _Reading:
     def contract(self, contract_id: int) -> list[Json]:
         """Return a contract that is not in the list of active ones."""
         self.tell("contracts", left=0)
-        try:
-            return [self._api.contract(contract_id).payload]
-        except _REFUSED as error:
-            self.left_out.append(f"contract {contract_id} and its invoices: {error.reason}")
+        ((_, answer),) = answers_about(self._api, self._api.contract, [contract_id])
+        if isinstance(answer, ApiError):
+            self.left_out.append(f"contract {contract_id} and its invoices: {answer.reason}")
             return []
+        return [answer.payload]
 
     def rules(self, contract_ids: list[int], *, billed: set[int]) -> list[Json]:
         """Return the rules of contracts; an empty list of one that has invoices is asked for again."""
         found: list[Json] = []
-        for number, (contract_id, answered) in enumerate(
-            answers_of(self._api.invoice_rules, contract_ids, at_once=self._api.at_once), start=1
-        ):
+        answers = answers_about_most(answers_about(self._api, self._api.invoice_rules, contract_ids), contract_ids)
+        for number, (contract_id, answered) in enumerate(answers, start=1):
             answer = answered
             if not isinstance(answer, ApiError) and not answer and not answer.odd and contract_id in billed:
-                answer = next(again for _, again in answers_of(self._api.invoice_rules, [contract_id], at_once=1))
+                ((_, answer),) = answers_about(self._api, self._api.invoice_rules, [contract_id])
             if isinstance(answer, ApiError):
                 self.left_out.append(f"the rules of contract {contract_id}: {answer.reason}")
             else:

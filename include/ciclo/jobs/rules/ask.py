@@ -130,13 +130,8 @@ def rule_batches(
             yield contract_id
 
     batch: RuleBatch | None = None
-    unanswered: list[TransientApiError] = []
-    for contract_id, answer in rules_of(api, noting_when()):
+    for contract_id, answer in answers_about_most(rules_of(api, noting_when()), contract_ids):
         asked_at = asked.popleft()
-        if isinstance(answer, TransientApiError):
-            unanswered.append(answer)
-            if too_many(unanswered, contract_ids):
-                raise answer
         batch = batch or RuleBatch(asked_at, items)
         batch.contract_ids.append(contract_id)
         batch.take(contract_id, answer)
@@ -177,6 +172,23 @@ def answers_about(
             return error
 
     return answers_of(ask_and_doubt, contract_ids, at_once=api.at_once)
+
+
+def answers_about_most(
+    answers: Iterable[tuple[int, Answer | ApiError]], contract_ids: Collection[int]
+) -> Iterator[tuple[int, Answer | ApiError]]:
+    """Yield what `answers_about` has of contracts.
+
+    Raises:
+        TransientApiError: too many of them are not answered for.
+    """
+    unanswered: list[TransientApiError] = []
+    for contract_id, answer in answers:
+        if isinstance(answer, TransientApiError):
+            unanswered.append(answer)
+            if too_many(unanswered, contract_ids):
+                raise answer
+        yield contract_id, answer
 
 
 def too_many(some: Collection[object], of: Collection[object]) -> bool:
