@@ -26,7 +26,7 @@ from ledgers import migrate
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(900)]
 ROOT = Path(__file__).resolve().parents[2]
-LOADED = "() => document.readyState === 'complete' || new Promise((loaded) => addEventListener('load', loaded))"
+LOADED = "() => document.readyState === 'complete' || new Promise(done => addEventListener('load', () => done()))"
 DAG = """
 from airflow.sdk import dag, task
 
@@ -139,10 +139,10 @@ def signed_in(browser: Browser, airflow: Site) -> Callable[[str], Page]:  # noqa
 
 
 def billing(page: Page, airflow: Site, path: str = "") -> FrameLocator:
-    """Open a page of the console in Airflow's frame, its scripts at work: before, a link leads to a page of its own."""
+    """Open a view inside Airflow's frame and wait until its scripts are there: a click before would leave the view."""
     page.goto(f"{airflow.url}/plugin/billing{path and '/billing' + path}")
     frame = page.frame_locator("iframe[title=Billing]")
-    frame.locator("h1").evaluate(LOADED)
+    frame.locator("main").evaluate(LOADED)
     return frame
 
 

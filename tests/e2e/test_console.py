@@ -40,7 +40,6 @@ SOMETHING_THERE |= {
 LOOKED_FOR = {"/search": "?q=70004", "/runs": "?dag_id=bill_range"}
 NOT_THERE = {f"/months/{FIRST}"}
 """No month of the year is closed."""
-LOADED = "() => document.readyState === 'complete' || new Promise(done => addEventListener('load', () => done()))"
 PATIENCE_WITH_A_RUN = 300
 """Seconds that a run may take there."""
 
@@ -96,13 +95,8 @@ def page_of(context: BrowserContext) -> Page:
 
 
 def opened(context: BrowserContext, site: ConsoleSite, path: str) -> FrameLocator:
-    """Open a view inside Airflow's frame and wait until its scripts are there: a click before would leave the view.
-
-    The context's one page shows it: every page that stays open goes on asking Airflow.
-    """
-    frame = billing(page_of(context), site, path)
-    frame.locator("main").evaluate(LOADED)
-    return frame
+    """Open a view in the context's one page: every page that stays open goes on asking Airflow."""
+    return billing(page_of(context), site, path)
 
 
 def parked_period(context: BrowserContext, site: ConsoleSite, issue_date: str) -> FrameLocator:
