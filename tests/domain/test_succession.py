@@ -85,6 +85,18 @@ RULES = st.builds(
 )
 
 
-@given(RULES, RULES, DAYS)
-def test_no_two_rules_follow_each_other(one, other, today):
-    assert not (one.follows(other, over_by=today) and other.follows(one, over_by=today))
+@given(RULES, RULES, DAYS, DAYS)
+def test_no_two_rules_follow_each_other_by_whichever_days_they_are_to_be_over(one, other, day, another):
+    assert not (one.follows(other, over_by=day) and other.follows(one, over_by=another))
+
+
+@pytest.mark.parametrize(
+    ("recurrence", "over"),
+    [
+        (monthly("2026-01-31"), date(2026, 2, 28)),
+        (replace(monthly("2026-01-15"), month_quantity=3), date(2026, 4, 15)),
+        (Recurrence(date(2026, 1, 15), period_unit=PeriodUnit.WEEKLY), date(2026, 1, 22)),
+    ],
+)
+def test_a_first_period_is_over_when_the_second_issues(recurrence, over):
+    assert replace(RULE, recurrence=recurrence).first_period_over == over

@@ -143,6 +143,14 @@ class ContractRule:
         """Whether it is gone or has an end; no rule follows another one."""
         return self.is_gone or self.recurrence.end_date is not None
 
+    @property
+    def first_period_over(self) -> date:
+        """The day after its first period: on which its second issues."""
+        recurrence = self.recurrence
+        if recurrence.period_unit is PeriodUnit.WEEKLY:
+            return add_days(recurrence.init_date, DAYS_OF_A_WEEK)
+        return add_months(recurrence.init_date, recurrence.month_quantity or 1)
+
     def follows(self, former: "ContractRule", *, over_by: date) -> bool:
         """Whether it goes on where another rule of its contract ended.
 
@@ -151,7 +159,8 @@ class ContractRule:
 
         Args:
             former: the other rule.
-            over_by: the day by which an end is to have come: today, or the day on which this rule begins.
+            over_by: the day by which an end is to have come: today, or the day on which this rule begins, or on which
+                its first period is over.
         """
         if not former.ends or self.customer != former.customer or not self.bills_the_same(former):
             return False

@@ -117,6 +117,7 @@ class ReasonKind(StrEnum):
     MAY_BE_ITS_OWN = "may_be_its_own"
     REMOVED_AT_VENDOR = "removed_at_vendor"
     COVERED_ALREADY = "covered_already"
+    COVERED_BY_ANOTHER = "covered_by_another"
     PRICE_UNKNOWN = "price_unknown"
     TERMS_UNUSABLE = "terms_unusable"
     TOTAL_NOT_POSITIVE = "total_not_positive"

@@ -127,6 +127,49 @@ def test_a_period_given_up_on_its_day_is_not_paid_by_a_rule_that_stood_beside_it
     assert line.startswith("not billed: contract 10, rule 1, period 2025-04-10")
 
 
+@pytest.fixture
+def renewed(company_of, months):
+    """A company with a rule that ends on 30/04, and one typed on the 5th to go on from 10/04."""
+
+    def make(day, **renewal):
+        ending = rule(1, init_date=f"2025-01-{day}", timing={"end_date": "2025-04-30"})
+        place = company_of(company(ending))
+        months(place, date(2025, 3, 1), date(2025, 4, 4), date(2025, 4, 4))
+        renewal = rule(2, **{"init_date": "2025-04-10", "description": "Mensalidade 1"} | renewal)
+        place.box.put_state(place.box.state() | {"invoice_rules": [ending, renewal]})
+        return place
+
+    return make
+
+
+@pytest.mark.parametrize("day", [10, 20])
+def test_a_renewal_typed_before_the_last_period_of_its_rule_does_not_bill_that_time_as_well(renewed, months, day):
+    place = renewed(day)
+    months(place, APRIL, date(2025, 5, 31), date(2025, 4, 5))
+    assert billed(place)[1:] == [f"2025-04-{day}", "2025-05-10"]
+    (parked,) = place.ctx.periods.in_state(PeriodState.PARKED)
+    assert said(parked.reason) == (
+        f"contract 10, rule 2, period 2025-04-10: 04/2025 is for the period of 2025-04-{day} of rule 1 to bill"
+    )
+    assert not place.close(APRIL).closed
+
+
+def test_a_renewal_bills_a_time_once_nobody_else_is_to(renewed, months):
+    place = renewed(20)
+    place.expand(date(2025, 4, 5), Scope(DateRange.month_of(APRIL)))
+    change_rule(place, init_date="2025-01-20", end_date="2025-04-19")
+    months(place, APRIL, date(2025, 4, 30), date(2025, 4, 6))
+    assert billed(place)[1:] == ["2025-04-10"]
+    assert place.close(APRIL).closed
+
+
+def test_what_begins_beside_a_rule_that_ends_and_bills_something_else_is_billed(renewed, months):
+    place = renewed(10, description="Suporte")
+    months(place, APRIL, date(2025, 4, 30), date(2025, 4, 5))
+    assert billed(place)[1:] == ["2025-04-10", "2025-04-10"]
+    assert place.close(APRIL).closed
+
+
 def test_a_day_moved_earlier_than_today_leaves_a_month_unbilled_and_says_so(company_of, months):
     place = company_of(company(rule(1, init_date="2025-01-25")))
     months(place, date(2025, 1, 1), date(2025, 3, 31), date(2025, 4, 1))

@@ -1,7 +1,8 @@
 """Histories of changes at the vendor, day by day: nothing is billed twice, nothing is lost without having been shown.
 
 A history is a list of changes to one rule over some months: its price, day, periodicity, competence, end, a pause of
-its contract, its deletion, a rule made anew for it. Days on which anything may happen are lived as the Dags live them.
+its contract, its deletion, a rule made anew for it or typed before it ends. Days on which anything may happen are lived
+as the Dags live them.
 """
 
 from collections import Counter
@@ -50,13 +51,15 @@ class Change:
 @st.composite
 def histories(draw: st.DrawFn) -> list[Change]:
     days = draw(st.lists(st.integers(1, 110), min_size=1, max_size=5, unique=True))
-    kinds = st.sampled_from(["price", "day", "months", "competence", "end", "no end", "pause", "resume", "anew"])
+    kinds = st.sampled_from(["price", "day", "months", "competence", "end", "no end", "pause", "resume", "anew",
+                             "renewed"])  # fmt: skip
     values = {
         "price": st.sampled_from(["90.0", "175.5", "200.0"]),
         "day": st.sampled_from([1, 5, 10, 20, 28]),
         "months": st.sampled_from([1, 1, 2, 3]),
         "competence": st.sampled_from(["same_month", "previous_month", "next_month"]),
         "end": st.integers(0, 60),
+        "renewed": st.tuples(st.integers(0, 20), st.integers(0, 20)),  # days to the new one's first, the old one's last
     }
     changes = []
     for number in sorted(days):
@@ -72,8 +75,10 @@ class Company:
 
     engine: Engine
     clock: SimulatedClock = field(default_factory=lambda: SimulatedClock(datetime(2025, 6, 1, 7, tzinfo=UTC)))
-    prices: dict[date, Decimal] = field(default_factory=dict)
-    """By issue date, the price that the reading of the day on which it was issued found."""
+    typed: dict[int, str] = field(default_factory=lambda: {1: "150.0"})
+    """The price of each rule at the vendor."""
+    prices: dict[int, Decimal] = field(default_factory=dict)
+    """By period, the price that the reading of the day on which it was issued found."""
     pauses: list[date] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -113,14 +118,30 @@ class Company:
                 return
             case "anew":
                 self.vendor.ask("DELETE", f"contracts/{CONTRACT}/invoice_rules/{self.rule_id}")
-                body = {"gross_value": self.price, "description": "Mensalidade 1", "nfe_body": "$DESCRICAO",
-                        "charge_type": "fixed_day", "receivables_additional_information": {"day_number": 1},
-                        "additional_information": self.timing}  # fmt: skip
-                made = self.vendor.ask("POST", f"contracts/{CONTRACT}/invoice_rules", {"invoice_rule": body})
-                self.rule_id = made.get("invoice_rule", made)["id"]
+                self.make_rule()
                 return
+            case "renewed":
+                first, last = (change.on + timedelta(days=days) for days in change.value)
+                self.timing["end_date"] = last.isoformat()
+                self.correct_rule()
+                begun = date.fromisoformat(self.timing["init_date"])
+                self.timing |= {"init_date": max(first, begun + timedelta(days=1)).isoformat(), "end_date": None}
+                self.make_rule()
+                return
+        self.correct_rule()
+
+    def make_rule(self) -> None:
+        body = {"gross_value": self.price, "description": "Mensalidade 1", "nfe_body": "$DESCRICAO",
+                "charge_type": "fixed_day", "receivables_additional_information": {"day_number": 1},
+                "additional_information": self.timing}  # fmt: skip
+        made = self.vendor.ask("POST", f"contracts/{CONTRACT}/invoice_rules", {"invoice_rule": body})
+        self.rule_id = made.get("invoice_rule", made)["id"]
+        self.typed[self.rule_id] = self.price
+
+    def correct_rule(self) -> None:
         body = {"gross_value": self.price, "additional_information": self.timing}
         self.vendor.ask("PATCH", f"contracts/{CONTRACT}/invoice_rules/{self.rule_id}", {"invoice_rule": body})
+        self.typed[self.rule_id] = self.price
 
     def live(self, day: date) -> None:
         """What the Dags of a day do."""
@@ -141,7 +162,7 @@ class Company:
             issue_due_periods(job, scope, IssueOptions(concurrency=1), owner=f"day {day}")
             for period in self.issued(job).values():
                 if period.id not in before:
-                    self.prices[period.issue_date] = Decimal(self.price)
+                    self.prices[period.id] = Decimal(self.typed[period.rule_id])
 
     def issued(self, job: JobContext) -> dict[int, Period]:
         rows = job.session.scalars(select(Period).where(Period.state == PeriodState.ISSUED))
@@ -161,7 +182,7 @@ def check(place: Company) -> None:
     ):
         assert not [month for month, times in count.items() if times > 1], "a month is billed twice"
     for each in issued:
-        assert each.gross_value == place.prices[each.issue_date], "not at the price of its own day's reading"
+        assert each.gross_value == place.prices[each.id], "not at the price of its own day's reading"
     live = [each for each in place.vendor.resources("invoices") if each["state"] != "cancelled"]
     assert len(live) == len(issued)
     parked = [each for each in periods if each.state == PeriodState.PARKED]

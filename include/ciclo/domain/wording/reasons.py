@@ -56,6 +56,7 @@ REASONS: Mapping[ReasonKind, str] = {
     _K.MAY_BE_ITS_OWN: N_("invoice {invoice_ids:list} of {amount:brl} may be its own"),
     _K.REMOVED_AT_VENDOR: N_("the vendor had generated its invoice and somebody removed it"),
     _K.COVERED_ALREADY: N_("{covered} is billed already by invoice {invoice_id} of {billed_on}"),
+    _K.COVERED_BY_ANOTHER: N_("{covered} is for the period of {billed_on} of rule {billed_by} to bill"),
     _K.PRICE_UNKNOWN: N_("its price is not known: {error}"),
     _K.TERMS_UNUSABLE: N_("its rule cannot be billed by: {error}"),
     _K.TOTAL_NOT_POSITIVE: N_("its total would be {amount:brl}"),
@@ -211,6 +212,7 @@ _OTHERS = N_(
 )
 CURES_OF_PARKED: Mapping[ReasonKind, str] = {
     _K.COVERED_ALREADY: N_("cancel it with a note: released, it is billed a second time"),
+    _K.COVERED_BY_ANOTHER: N_("cancel one of the two with a note: where it is the other one, this one is billed"),
     _K.MAY_BE_ITS_OWN: _OTHERS,
     _K.SEVERAL_MATCHES: N_("cancel at the vendor all but one of them, then release it: the one is taken over"),
     _K.ONE_INVOICE_FOR_SEVERAL: _OTHERS,

@@ -22,6 +22,9 @@ from ciclo.ledger.terms import contract_rule
 LONGEST_PERIOD = 13
 """Months around a window in which a period may lie that pays for part of it, and one."""
 
+COVERED = (ReasonKind.COVERED_ALREADY, ReasonKind.COVERED_BY_ANOTHER)
+"""Why a period is parked that pays for nothing: another one does."""
+
 UNSENT = (PeriodState.PLANNED, PeriodState.WAITING)
 BILLED = (PeriodState.ISSUED, PeriodState.SUBMITTING, PeriodState.IN_DOUBT)
 
@@ -39,7 +42,11 @@ class Paid:
 def rules_before(
     snapshots: Iterable[RuleSnapshot], contracts: Mapping[int, Contract], today: date
 ) -> dict[int, list[RuleSnapshot]]:
-    """Return, by rule, the rules of the same contract that it follows: they are over by today."""
+    """Return, by rule, the rules of the same contract that it follows.
+
+    They are over by today. One that begins while another has a last issue date to come, as a renewal that was typed
+    early, follows it as well: both would be billed for that time.
+    """
     of_contract: dict[int, list[tuple[RuleSnapshot, ContractRule]]] = {}
     for each in snapshots:
         contract_id = each.rule.contract_id
@@ -49,10 +56,17 @@ def rules_before(
     for rules in of_contract.values():
         ended = [(other, former) for other, former in rules if former.ends]
         for snapshot, rule in rules:
+            others = [(other, former) for other, former in ended if other is not snapshot]
             before[snapshot.rule.rule_id] = [
-                other for other, former in ended if other is not snapshot and rule.follows(former, over_by=today)
+                other for other, former in others if rule.follows(former, over_by=today) or _renews(rule, former)
             ]
     return before
+
+
+def _renews(rule: ContractRule, former: ContractRule) -> bool:
+    """Whether a rule begins after one that it follows, and before that one has ended."""
+    begins_later = former.recurrence.init_date < rule.recurrence.init_date
+    return begins_later and not former.is_gone and rule.follows(former, over_by=rule.first_period_over)
 
 
 def side_by_side(
@@ -70,7 +84,7 @@ def side_by_side(
 def pays(period: Period) -> bool:
     """Whether a period is billed, or would be once a person lets it: nothing else may be billed for its time."""
     if period.state == PeriodState.PARKED:
-        return period.reason is None or period.reason.kind is not ReasonKind.COVERED_ALREADY
+        return period.reason is None or period.reason.kind not in COVERED
     return period.state in BILLED
 
 
@@ -90,7 +104,9 @@ def covered_by(wanted: ExpectedPeriod, paid: Sequence[Paid]) -> Reason | None:
         "invoice_id": first.invoice_id,
         "billed_on": first.issue_date.isoformat(),
     }
-    return Reason(ReasonKind.COVERED_ALREADY, facts)
+    if first.invoice_id is not None:
+        return Reason(ReasonKind.COVERED_ALREADY, facts)
+    return Reason(ReasonKind.COVERED_BY_ANOTHER, facts | {"billed_by": first.rule_id})
 
 
 def paid_by_others(ctx: JobContext, given_up: Iterable[Period]) -> Iterator[Period]:

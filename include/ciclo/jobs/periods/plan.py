@@ -117,6 +117,7 @@ def _compare(
     changed = {each.rule.rule_id for each in snapshots
                if len(each.versions) > 1 or each.rule.new_since is not None or before[each.rule.rule_id]}  # fmt: skip
     periods = _periods(ctx, rules, changed, before, window, since)
+    to_bill: dict[int, list[Paid]] = {}
     for snapshot in snapshots:
         rule, own = snapshot.rule, periods.get(snapshot.rule.rule_id, {})
         over = _is_over(contracts[rule.contract_id], rule)
@@ -135,6 +136,7 @@ def _compare(
             followed = [each for each in before[rule.rule_id] if not side_by_side(snapshot, own, each, periods)]
             chain = [(snapshot, own), *((each, periods.get(each.rule.rule_id, {})) for each in followed)]
             paid = [paid_by(each, period) for each, known in chain for period in known.values() if pays(period)]
+            paid += [each for former in followed for each in to_bill.get(former.rule.rule_id, ())]
             missing = list(missing_periods(snapshot, chain, expected, paused, since))
             if backdated is Backdated.PLAN:
                 expected |= {each.issue_date: each for each in missing if each.issue_date in window}
@@ -144,7 +146,13 @@ def _compare(
             changes.examined[rule.rule_id] = since
         outcome.rules += 1
         outcome.expected += len(expected)
-        _sort_in(ctx, changes, snapshot, own, expected, paid, paused, window)
+        to_bill[rule.rule_id] = _sort_in(ctx, changes, own, expected, paid)
+        changes.cancelled += [
+            (each, _why_not(snapshot, day, paused))
+            for day, each in own.items()
+            if day in window and day not in expected
+            and (_is_open(each) or (each.state == PeriodState.PARKED and not pays(each)))
+        ]  # fmt: skip
 
 
 def _periods(
@@ -172,13 +180,12 @@ def _periods(
 def _sort_in(
     ctx: JobContext,
     changes: _Changes,
-    snapshot: RuleSnapshot,
     own: Mapping[date, Period],
     expected: Mapping[date, ExpectedPeriod],
     paid: list[Paid],
-    paused: Sequence[DateRange],
-    window: DateRange,
-) -> None:
+) -> list[Paid]:
+    """Sort what a rule calls for into the changes, and add it to what is paid; return what is still to be billed."""
+    to_bill: list[Paid] = []
     for day, wanted in sorted(expected.items()):
         known = own.get(day)
         covered = covered_by(wanted, paid)
@@ -186,17 +193,23 @@ def _sort_in(
             changes.rows.append(_row(ctx, wanted, covered))
         elif known.state in UNSENT and covered is not None and not _is_decided(known):
             changes.parked.append((known, covered))
-        elif known.state == PeriodState.CANCELLED and known.cancelled_by is None and covered is None:
+        elif covered is None and _comes_back(known):
             changes.again.append(known)
         if known is not None and known.state not in BILLED:
             changes.terms.append((known, wanted))
         if covered is None:
-            paid.append(Paid(wanted.coverage, wanted.rule_id, day, known.invoice_id if known else None))
-    for day, known in own.items():
-        if day in expected or day not in window:
-            continue
-        if _is_open(known) or (known.state == PeriodState.PARKED and not pays(known)):
-            changes.cancelled.append((known, _why_not(snapshot, day, paused)))
+            pay = Paid(wanted.coverage, wanted.rule_id, day, known.invoice_id if known else None)
+            paid.append(pay)
+            if known is None or known.state in UNSENT or _comes_back(known):
+                to_bill.append(pay)
+    return to_bill
+
+
+def _comes_back(period: Period) -> bool:
+    """Whether it stopped for what may be over: nothing called for it, or another period was to be billed instead."""
+    if period.state == PeriodState.PARKED:
+        return period.reason is not None and period.reason.kind is ReasonKind.COVERED_BY_ANOTHER
+    return period.state == PeriodState.CANCELLED and period.cancelled_by is None
 
 
 def _is_open(period: Period) -> bool:
