@@ -400,5 +400,5 @@ def _set_payment_value(invoice: Json, params: Json, *, changed: bool, creating: 
     elif creating and parsing.filled(given):
         # As printed: `"payment_value": "decimal"` creates an invoice of which nothing is to be paid.
         invoice["payment_value"] = "0.0"
-    elif creating or (changed and invoice["payment_value"] is not None):
+    elif creating or parsing.filled(given) or (changed and invoice["payment_value"] is not None):
         invoice["payment_value"] = invoice["gross_value"]

@@ -33,6 +33,15 @@ def refusal(account, **changes):
     return body["errors"]
 
 
+def test_a_payment_value_that_is_no_number_is_nothing_when_created_and_the_gross_value_when_changed(account):
+    invoice = create(account, payment_value="decimal")
+    assert invoice["payment_value"] == "0.0"
+    changed = update(account, invoice, payment_value="decimal")
+    assert (changed["payment_value"], changed["receivables"][0]["payment_value"]) == ("100.0", "100.0")
+    assert update(account, invoice, payment_value=93.85)["payment_value"] == "93.85"
+    assert update(account, invoice, description="Other")["payment_value"] == "93.85"
+
+
 def test_services_decide_the_gross_value_whatever_the_request_says(account):
     invoice = create(account, gross_value=1, services=services((31, 2.5, 5.75), (57, 1, 49.9)))
     assert invoice["gross_value"] == "64.28"
