@@ -7,7 +7,7 @@ checkout in 2019). The others answer in the shape that the documents showed last
 """
 
 import secrets
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection
 from typing import Annotated, Any, Final
 
 import orjson
@@ -37,6 +37,7 @@ from ciclo_sandbox.storage import CONTRACTS, INVOICE_RULES, INVOICES, PLANS, REC
 router = Endpoints("contracts")
 _ORGANIZATION: Final = "/organizations/{organization_id}/contracts"
 
+_PARTIES: Final = ("Company", "Person")
 _REQUIRED: Final = ("name", "title", "kind", "customer_id", "supplier_id")
 _CASTS: Final[dict[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(
@@ -98,7 +99,8 @@ async def create(account: TheAccount, body: ContractBody) -> Response:
     """Create a contract between an organization of the account and somebody else."""
     contract = Contract(id=account.sequences.next("contracts"), created_at=account.clock.stamp()).model_dump()
     contract |= {"token": secrets.token_hex(16), "kind": None}
-    _assign(account, contract, body.named(), named=_REQUIRED)
+    params = body.named()
+    _assign(account, contract, params, named={*_REQUIRED, *params})
     written = account.contracts.add(contract)
     if account.behaviour.shape == 2018:
         written = orjson.dumps(orjson.loads(written) | dict.fromkeys(_GIVEN_LATER))
@@ -131,7 +133,7 @@ def _of_organization(number: int) -> ColumnElement[bool]:
     return or_(CONTRACTS.c.organization_id == number, buys)
 
 
-def _assign(account: Account, contract: Json, params: Json, *, named: Container[str]) -> None:
+def _assign(account: Account, contract: Json, params: Json, *, named: Collection[str]) -> None:
     for field, cast in _CASTS.items():
         if field in params:
             contract[field] = cast(params[field])
@@ -142,10 +144,11 @@ def _assign(account: Account, contract: Json, params: Json, *, named: Container[
         )
     for side in ("customer", "supplier"):
         kind, number = contract[f"{side}_type"], contract[f"{side}_id"]
-        if f"{side}_id" in named and number and account.party(kind, number) is None:
+        if kind in _PARTIES and f"{side}_id" in named and number and account.party(kind, number) is None:
             refuse_unknown(account.people if kind == "Person" else account.companies)  # one that knows none takes any
-    # What an update does not name is as it was, and is not asked about.
-    errors = {field: found for field, found in _errors(account, contract).items() if field in named}
+    # What an update does not name is as it was, and is not asked about; the kind says what both sides must be.
+    asked = {*named, "customer_id", "supplier_id"} if "kind" in named else named
+    errors = {field: found for field, found in _errors(account, contract).items() if field in asked}
     if errors:
         raise ValidationRefusal(errors)
 
@@ -157,16 +160,24 @@ def _errors(account: Account, contract: Json) -> dict[str, str | list[str]]:
             errors[field] = [BLANK]
     if contract["kind"] not in ("sale", "purchase") and "kind" not in errors:
         errors["kind"] = [NOT_LISTED]
+    for field in ("customer_type", "supplier_type"):
+        if contract[field] not in _PARTIES:
+            errors[field] = [NOT_LISTED if parsing.filled(contract[field]) else BLANK]
     namesakes = account.contracts.every(CONTRACTS.c.name == contract["name"], CONTRACTS.c.id != contract["id"])
     if "name" not in errors and any(namesakes):
         errors["name"] = ["Já existe um contrato com este nome nesta conta."]
     sells = contract["kind"] == "sale" and "supplier_id" not in errors
     buys = contract["kind"] == "purchase" and "customer_id" not in errors
-    if sells and account.organizations.peek(contract["supplier_id"]) is None:
+    if sells and not _is_organization(account, contract, "supplier"):
         errors["supplier_id"] = ["O fornecedor deve ser uma organização."]
-    if buys and account.organizations.peek(contract["customer_id"]) is None:
+    if buys and not _is_organization(account, contract, "customer"):
         errors["customer_id"] = ["O cliente deve ser uma organização."]
     return errors
+
+
+def _is_organization(account: Account, contract: Json, side: str) -> bool:
+    """Tell whether one side of a contract is an organization; a person may have the id of one."""
+    return contract[f"{side}_type"] != "Person" and account.organizations.peek(contract[f"{side}_id"]) is not None
 
 
 subscriptions = Endpoints("subscriptions")

@@ -35,10 +35,26 @@ def test_a_contract_may_be_sent_under_its_root(account):
         ({"name": "One"}, {"name": ["Já existe um contrato com este nome nesta conta."]}),
         ({"supplier_id": 574}, {"supplier_id": ["O fornecedor deve ser uma organização."]}),
         ({"kind": "purchase"}, {"customer_id": ["O cliente deve ser uma organização."]}),
+        ({"customer_type": ""}, {"customer_type": BLANK}),
+        ({"supplier_type": "Firm"}, {"supplier_type": ["não está incluído na lista"]}),
     ],
 )
 def test_a_contract_that_cannot_be_is_refused_with_lists_of_messages(account, changes, errors):
     assert account.call("POST", "contracts", SALE | changes) == (422, {"errors": errors})
+
+
+def test_a_sale_becomes_a_purchase_only_of_an_organization(account):
+    refused = account.call("PUT", "contracts/6666", {"kind": "purchase"})
+    assert refused == (422, {"errors": {"customer_id": ["O cliente deve ser uma organização."]}})
+    taken = account.call("PUT", "contracts/6666", {"kind": "purchase", "customer_id": 564, "supplier_id": 574})
+    assert (taken[0], taken[1]["contract"]["kind"]) == (200, "purchase")
+
+
+def test_a_person_with_the_id_of_an_organization_is_none(account):
+    # The ids of companies and people are separate sequences.
+    purchase = SALE | {"kind": "purchase", "customer_id": 564, "customer_type": "Person", "supplier_id": 574}
+    refused = account.call("POST", "contracts", purchase)
+    assert refused == (422, {"errors": {"customer_id": ["O cliente deve ser uma organização."]}})
 
 
 def test_a_changed_contract_keeps_the_rest(account):
@@ -52,6 +68,7 @@ def test_a_changed_contract_keeps_the_rest(account):
         ({"name": ""}, {"name": BLANK}),
         ({"name": "Two"}, {"name": ["Já existe um contrato com este nome nesta conta."]}),
         ({"supplier_id": 574}, {"supplier_id": ["O fornecedor deve ser uma organização."]}),
+        ({"customer_type": "Firm"}, {"customer_type": ["não está incluído na lista"]}),
     ],
 )
 def test_a_change_that_cannot_be_is_refused_by_the_fields_that_it_names(account, changes, errors):
