@@ -229,4 +229,7 @@ def _assign_charge(account: Account, rule: Json, params: Json, errors: billables
     if charge_type:
         rule["charge_type"] = charge_type
     given = params.get("receivables_additional_information")
-    assemble_due_dates(account, rule, given if isinstance(given, dict) else None, charge_type, errors)
+    due_dates = given if isinstance(given, dict) else None
+    if due_dates is not None:
+        charge_type = charge_type or rule.get("charge_type")
+    assemble_due_dates(account, rule, due_dates, charge_type, errors)

@@ -117,6 +117,19 @@ def test_a_charge_type_keeps_the_fields_that_it_needs(account, charge_type, due,
     assert {field: answered[field] for field in kept} == kept
 
 
+def test_changed_due_dates_keep_to_the_charge_type_that_the_rule_has(account):
+    rule = create(account)
+    own = {"id": rule["receivables_additional_information"]["id"]}
+    form = {"receivables_additional_information": own | {"day_number": 5, "day_quantity": 4}}
+    status, body = account.call("PUT", f"{RULES}/{rule['id']}", {"invoice_rule": form})
+    changed = body["invoice_rule"]["receivables_additional_information"]
+    assert (status, changed["day_number"], changed["day_quantity"]) == (200, 5, None)
+    form = {"receivables_additional_information": own | {"day_number": 0}}
+    refused = account.call("PUT", f"{RULES}/{rule['id']}", {"invoice_rule": form})
+    path = "receivables_additional_information.day_number"
+    assert refused == (422, {"errors": {path: "o valor deve ser maior do que zero"}})
+
+
 @pytest.mark.parametrize(
     ("charge_type", "field"),
     [("fixed_day", "day_number"), ("day_quantity", "day_quantity"), ("fixed_day_and_month_quantity", "month_quantity")],
