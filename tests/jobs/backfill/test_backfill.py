@@ -1,6 +1,6 @@
 """Backfills: the plan, its ceilings, its approval, and that nothing but the plan is carried out."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -161,6 +161,29 @@ def test_a_period_whose_amount_changes_while_the_plan_is_carried_out_is_parked(b
     assert said(parked.reason) == (
         "contract 10, rule 1, period 2025-12-10: R$ 150,00 was approved, by now it is R$ 200,00"
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "created", "reason"),
+    [
+        (("DELETE", None), 0, "contract 10: rule 1 is no longer at the vendor"),
+        (("PUT", {"end_date": "2026-06-30"}), 6, "contract 10: rule 1 ended on 2026-06-30"),
+    ],
+)
+def test_what_is_no_longer_called_for_once_a_plan_is_approved_is_not_billed(backfill, change, created, reason):
+    place = backfill(company(rule(1), rule(2, 11)))
+    ahead = Scope(DateRange(date(2026, 1, 1), date(2027, 1, 1)))
+    place.expand(scope=ahead)
+    plan = place.plan(EACH, NO_CEILINGS, ahead)
+    method, timing = change
+    known = place.box.state()["invoice_rules"][0]["additional_information"]
+    terms = {"invoice_rule": {"additional_information": known | timing}} if timing else None
+    assert place.box.call(method, "contracts/10/invoice_rules/1", terms)[0] in (200, 204)
+    place.ctx.clock.now += timedelta(hours=5)  # so long nobody approved it
+    place.apply(plan, approved_by="Ana", scope=ahead)
+    assert place.issue(plan, ahead).created == 12 + created
+    cancelled = place.ctx.periods.in_state(PeriodState.CANCELLED)
+    assert [said(period.reason) for period in cancelled] == [reason] * (12 - created)
 
 
 def _reprice(place, since, unit_value):

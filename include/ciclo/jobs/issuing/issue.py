@@ -31,7 +31,6 @@ from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests, 
 from ciclo.jobs.issuing.record import Found, reason_about, record_issued
 from ciclo.jobs.issuing.settle import StillInDoubtError, settle, still_open
 from ciclo.jobs.periods.expand import read_due
-from ciclo.jobs.rules.read import of_this_run, read_contract_list, read_contracts
 from ciclo.jobs.runs import pause_asked_for, require_no_pause
 from ciclo.ledger.actions import skip_periods
 from ciclo.ledger.repositories import Scope
@@ -84,13 +83,8 @@ def issue_due_periods(ctx: JobContext, scope: Scope, options: IssueOptions, *, o
         ctx.session.commit()
         return IssueOutcome()
     ctx.session.commit()
-    if scope.plan_id is None:
-        read = set(read_due(ctx, due, today=ctx.today).read)
-    else:  # a person approved these days: what was read is not planned anew, which would take them back
-        read_contract_list(ctx, not_older_than=of_this_run(ctx))
-        billable = ctx.contracts.billable(contract_ids=due)
-        ctx.session.commit()
-        read = set(read_contracts(ctx, billable, seen_on=ctx.today, not_older_than=of_this_run(ctx)).read)
+    asked_for = scope.window if scope.plan_id is not None else None
+    read = set(read_due(ctx, due, today=ctx.today, asked_for=asked_for).read)
     outcome = IssueOutcome(waiting=hold_back(ctx, scope))
     planned = [each for each in ctx.periods.planned(scope) if each.contract_id in read]
     ctx.session.commit()

@@ -158,7 +158,7 @@ def open_window(ctx: JobContext, today: date, *, lead_days: int = 0) -> DateRang
     return DateRange(start, max(start, *ends))
 
 
-def read_due(ctx: JobContext, contract_ids: list[int], *, today: date) -> Readings:
+def read_due(ctx: JobContext, contract_ids: list[int], *, today: date, asked_for: DateRange | None = None) -> Readings:
     """Read the contracts that have something due, and bring their periods to what they say now. Commits.
 
     What is no longer called for is cancelled before anything is claimed; amounts, dates and texts are those of this
@@ -168,6 +168,7 @@ def read_due(ctx: JobContext, contract_ids: list[int], *, today: date) -> Readin
         ctx: the run.
         contract_ids: contracts with something due.
         today: the day in São Paulo.
+        asked_for: days that a person asked for by name, whose plan may have waited for hours; else the open months.
 
     Returns:
         What was read, and which contracts could not be.
@@ -182,6 +183,9 @@ def read_due(ctx: JobContext, contract_ids: list[int], *, today: date) -> Readin
     for batch in read_in_batches(ctx, wanted, seen_on=today, not_older_than=of_this_run(ctx)):
         readings.add(batch)
     over = [each for each in contract_ids if each not in billable]
+    if asked_for is not None:
+        plan_periods(ctx, [*readings.read, *over], asked_for, backdated=Backdated.PLAN)
+        return readings
     window = open_window(ctx, today)
     last = ctx.contracts.last_expanded()
     ctx.session.commit()
