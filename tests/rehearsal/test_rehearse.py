@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ciclo.jobs.stages import STAGES
+
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "rehearsal.md"
@@ -104,6 +106,23 @@ def test_what_waits_for_an_index_value_is_shown_on_the_day_on_which_it_is_due(re
     [shown] = [each for each in output["attention"] if each["kind"] == "waiting"]
     assert (shown["rule_id"], shown["issue_date"], shown["shown_on"]) == (1, "2131-11-10", "2131-11-10")
     assert "the price update of 2131-11-05 by IGP-M is not settled" in shown["message"]
+
+
+def test_a_run_about_a_contract_that_is_not_there_is_red_in_every_dag(rehearse, scenario):
+    """It bills nothing, and green would say that everything of it is billed."""
+    played = scenario("a_price_raised_in_time") | {"today": "2025-06-01", "until": "2025-06-02"}
+    named = [dag_id for dag_id, stage in STAGES.items() if "contract_ids" in stage.params]
+    asked = {"from_date": "2025-06-01", "to_date": "2025-06-30", "contract_ids": [10, 999]}
+    wrong = [{"dag_id": dag_id, "params": asked, "approve": True} for dag_id in named]
+    dry = {"dag_id": "bill_range", "params": asked | {"policy": "dry_run"}}
+    right = {"dag_id": "bill_range", "params": asked | {"contract_ids": [10]}, "approve": True}
+    played["events"] = [{"on": "2025-06-02", "run": run} for run in (*wrong, dry, right)]
+    _, output, _ = rehearse(played)
+    *refused, done = output["runs"][-len(named) - 2 :]
+    assert [run["dag_id"] for run in refused] == [*named, "bill_range"]
+    assert {run["outcome"] for run in refused} == {"red"}
+    assert all(run["message"].startswith("contract_ids names 999, which the vendor's list") for run in refused)
+    assert done["outcome"] == "green"
 
 
 def test_a_scenario_that_makes_no_sense_is_refused_in_a_line(rehearse, scenario):

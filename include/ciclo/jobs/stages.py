@@ -18,6 +18,7 @@ from ciclo.jobs.closing.close import MonthNotOverError, NotClosedError
 from ciclo.jobs.context import LeaseTooShortError
 from ciclo.jobs.issuing.settle import NothingBilledError, StillInDoubtError
 from ciclo.jobs.periods.expand import NeverExpandedError
+from ciclo.jobs.rules.read import UnknownContractError
 from ciclo.jobs.runs import (
     COMMON_PARAMS,
     Approval,
@@ -60,6 +61,7 @@ class Rule(NamedTuple):
 RULES = (
     Rule(UnknownParamError, Next.FAIL, "The run was told something that its Dag does not know; start another run."),
     Rule(WrongParamError, Next.FAIL, "The run was told something that cannot be meant; start another run."),
+    Rule(UnknownContractError, Next.FAIL, "The run was told contracts that there are not; start another run."),
     Rule(PlanNotApprovedError, Next.FAIL, "A person decides about the plan: the same plan would be refused again."),
     Rule(PlanChangedError, Next.FAIL, "A person decides about the plan: the same plan would be refused again."),
     Rule(NotClosedError, Next.FAIL, "Something is missing or differs: a person cures it and runs the closing again."),

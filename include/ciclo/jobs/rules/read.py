@@ -50,6 +50,17 @@ class DisappearedError(Exception):
         super().__init__(text.format(missing=missing, known=known))
 
 
+class UnknownContractError(Exception):
+    """A run was told contracts that the organization does not have: it would bill nothing for them, without a word."""
+
+    def __init__(self, unknown: Sequence[int]) -> None:
+        text = _(
+            "contract_ids names {numbers}, which the vendor's list of this organization's contracts does not have "
+            "and never had since Ciclo reads it: nothing was sent. Start another run"
+        )
+        super().__init__(text.format(numbers=", ".join(map(str, unknown))))
+
+
 @dataclass(slots=True)
 class Readings:
     """What was read."""
@@ -121,6 +132,17 @@ def read_contract_list(ctx: JobContext, *, not_older_than: timedelta = ANEW) -> 
     ctx.organizations.list_read(at=asked_at)
     ctx.session.commit()
     return sum(contract.is_active for contract in listed.values())
+
+
+def require_known(ctx: JobContext, contract_ids: Collection[int]) -> None:
+    """Refuse contracts that no list, the newest one neither, has ever had: somebody mistyped a number.
+
+    Raises:
+        UnknownContractError: naming them.
+    """
+    known = {contract.contract_id for contract in ctx.contracts.some(contract_ids)}
+    if unknown := sorted(set(contract_ids) - known):
+        raise UnknownContractError(unknown)
 
 
 def _listed(ctx: JobContext) -> tuple[dict[int, Contract], dict[int | None, OddRecord]]:

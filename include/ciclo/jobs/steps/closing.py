@@ -15,6 +15,7 @@ from ciclo.jobs.closing.close import (
     require_closed,
 )
 from ciclo.jobs.context import JobContext, responsible_from
+from ciclo.jobs.rules.read import require_known
 from ciclo.jobs.runs import Notice, Run, Trigger
 from ciclo.locale import _
 
@@ -30,6 +31,7 @@ def read_rules(job: JobContext, run: Run) -> None:
     if _is_running(run) or all(_is_before_ciclo(job, month) for month in months_of(run.window)):
         return
     refresh_rules(job, run.window, seen_on=run.today, contract_ids=run.contract_ids)
+    require_known(job, run.contract_ids)
 
 
 def close_months(job: JobContext, run: Run) -> dict[str, str]:

@@ -16,7 +16,7 @@ from ciclo.jobs.periods.expand import (
     sync_contracts,
 )
 from ciclo.jobs.periods.plan import Backdated
-from ciclo.jobs.rules.read import of_this_run, read_contract_list
+from ciclo.jobs.rules.read import of_this_run, read_contract_list, require_known
 from ciclo.jobs.rules.store import CURRENT, Problem
 from ciclo.jobs.runs import Counts, Run, Trigger
 from ciclo.ledger.repositories import Scope
@@ -77,9 +77,14 @@ def create_rule_from_template(ctx: JobContext, contract_id: int, wanted: RuleFro
     return CreatedRule(ctx.api.create_invoice_rule(contract_id, wanted), existed=False)
 
 
-def read_contracts(job: JobContext, _run: Run) -> int:
-    """Bring the organization's contracts into the ledger; return how many may be billed."""
+def read_contracts(job: JobContext, run: Run) -> int:
+    """Bring the organization's contracts into the ledger; return how many may be billed.
+
+    Raises:
+        UnknownContractError: the run is about contracts that the organization does not have.
+    """
     billable = read_contract_list(job)
+    require_known(job, run.contract_ids)
     log.info("%d contracts may be billed", billable)
     return billable
 

@@ -39,7 +39,7 @@ from ciclo.jobs.periods.expand import (
     require_expansion,
 )
 from ciclo.jobs.periods.plan import Backdated
-from ciclo.jobs.rules.read import read_contract_list
+from ciclo.jobs.rules.read import read_contract_list, require_known
 from ciclo.jobs.runs import Counts, Notice, Run
 from ciclo.ledger.repositories import Scope
 from ciclo.locale import ngettext
@@ -65,6 +65,7 @@ def prepare_invoices(job: JobContext, run: Run) -> Counts:
         due, late = job.periods.open_contracts(run.scope), job.periods.planned(left) if left is not None else []
         readings = read_due(job, sorted({*due, *(each.contract_id for each in late)}), today=run.today)
         log.info("read %d contracts with something due, %d cannot be read", len(readings.read), len(readings.unread))
+    require_known(job, run.contract_ids)
     counts = _settle(job, run)
     if left is not None:
         adopted = adopt_existing(job, left, run.settings.issue_options, owner=run.owner)

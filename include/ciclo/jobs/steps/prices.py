@@ -27,7 +27,7 @@ from ciclo.jobs.price_updates import (
     updates_open,
     write_letters,
 )
-from ciclo.jobs.rules.read import of_this_run, read_contract_list
+from ciclo.jobs.rules.read import of_this_run, read_contract_list, require_known
 from ciclo.jobs.runs import Counts, Notice, Run
 from ciclo.jobs.steps.contracts import warn
 from ciclo.locale import _, ngettext
@@ -60,10 +60,12 @@ def prepare_updates(job: JobContext, run: Run) -> dict[str, Any]:
     """Refresh contracts and index values; where approval is required, write the proposals and return their batch."""
     nobody: dict[str, Any] = {"execution_ids": [], "hash": ""}
     options = _update_options(run)
+    if run.sends(job):
+        read_contract_list(job, not_older_than=of_this_run(job))
+    require_known(job, run.contract_ids)
     if not run.sends(job):
         _show_previews(job, run, options)
         return nobody
-    read_contract_list(job, not_older_than=of_this_run(job))
     _fetch_missing_values(job, run, options)
     if not options.require_approval:
         return nobody

@@ -6,6 +6,7 @@ from ciclo.domain.money import brl
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.reconciliation.instruct import carry_out
 from ciclo.jobs.reconciliation.reconcile import reconcile, reconcile_touched
+from ciclo.jobs.rules.read import require_known
 from ciclo.jobs.runs import Counts, Run, Trigger
 from ciclo.ledger.queries.receivables import ageing, days_to_receive
 
@@ -28,6 +29,7 @@ def carry_out_instructions(job: JobContext, run: Run) -> Counts:
 
 def reconcile_receivables(job: JobContext, run: Run) -> Counts:
     """Reconcile what webhooks named, the run's dates where a person gave them, or all that may have changed."""
+    require_known(job, run.contract_ids)
     days = run.settings.recheck_days
     if run.trigger is Trigger.ASSET:
         outcome = reconcile_touched(job, today=run.today, recheck_days=days)
