@@ -15,8 +15,9 @@ DOCS = N_("""
 Runs every stage for `from_date` … `to_date`, both included: contracts and rules, periods, price updates, invoices, each
 at the price in force on its issue date. What is billed already stays as it is.
 
-**Policy**: `each` bills every missed period. `current_only` bills the newest period of each rule in the range and gives
-the older ones up **for good**. `dry_run` shows the plan with amounts in the log of `plan`; nothing is sent or planned.
+**Policy**: `each` bills every missed period. `current_only` bills the newest due period of each rule in the range and
+gives the older ones up **for good**; days to come it bills as `each` does. `dry_run` shows the plan with amounts in the
+log of `plan`; nothing is sent or planned.
 
 **Ceilings**: a plan above `max_invoices` or `max_total` waits at `approve` for a person (Browse, Required Actions).
 What was approved is what is billed, at its amounts. Rejecting skips the rest; the periods stay planned.

@@ -39,7 +39,10 @@ class BackfillPolicy(StrEnum):
     EACH = "each"
     """Every missed period becomes an invoice."""
     CURRENT_ONLY = "current_only"
-    """Of each rule the newest period of the range; older ones that were missed are given up, for good."""
+    """Of each rule the newest period that is due; older ones that were missed are given up, for good.
+
+    Days to come were not missed: nothing of them is given up, and nothing is given up for them.
+    """
     DRY_RUN = "dry_run"
     """A plan with amounts; nothing is sent, nothing is planned."""
 
@@ -160,10 +163,10 @@ def draft_plan(ctx: JobContext, scope: Scope, policy: BackfillPolicy) -> PlanDra
 
 
 def _superseded(ctx: JobContext, scope: Scope) -> list[Period]:
-    """Return the missed periods of each rule that are older than its newest one in the range."""
+    """Return the missed periods of each rule that are older than the newest one in the range that is due."""
     alive = [state for state in PeriodState if state is not PeriodState.CANCELLED]
     newest: dict[int, date] = {}
-    periods = ctx.periods.in_state(*alive, scope=scope)
+    periods = [p for p in ctx.periods.in_state(*alive, scope=scope) if p.issue_date <= ctx.today]
     for period in periods:
         newest[period.rule_id] = max(period.issue_date, newest.get(period.rule_id, period.issue_date))
     missed = (PeriodState.PLANNED, PeriodState.WAITING)

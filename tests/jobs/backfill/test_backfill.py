@@ -88,6 +88,15 @@ def test_what_current_only_left_out_is_not_billed_by_a_later_run(backfill):
     assert len(place.invoices()) == 1
 
 
+def test_current_only_gives_up_nothing_of_days_to_come_and_nothing_for_them(backfill):
+    place = backfill(company(rule(1)))
+    place.ctx.clock.now = place.ctx.clock.now.replace(year=2025, month=10, day=10)
+    draft = draft_plan(place.ctx, YEAR, CURRENT_ONLY)
+    assert [request.period.issue_date.month for request in draft.billed] == [10, 11, 12]
+    assert [period.issue_date.month for period in draft.left_out] == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert why_ask(place.ctx, draft, NO_CEILINGS) == "2 are of days to come, up to 10/12/2025"
+
+
 def test_current_only_leaves_what_is_billed_already_and_gives_up_what_lies_before_it(backfill):
     place = backfill(company(rule(1)))
     december = Scope(DateRange(date(2025, 12, 1), date(2026, 1, 1)))
