@@ -39,7 +39,7 @@ class FindingKind(StrEnum):
     DUE_DATE_CHANGED = "due_date_changed"  # the due date is the rule's again, or the money is in, or it is cancelled
     VENDOR_FACTOR_DIFFERS = "vendor_factor_differs"  # never: a person decides about the difference
     READJUSTED_LATE = "readjusted_late"  # never: a person decides whether the difference is billed
-    NOT_BILLED = "not_billed"  # never: a person decides about it
+    NOT_BILLED = "not_billed"  # the period is planned again, or other periods pay for all of its time
     CHANGED_AFTER_CLOSE = "changed_after_close"  # it is as it was closed, or its month is closed anew
 
     # tax documents

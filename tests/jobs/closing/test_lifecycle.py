@@ -4,11 +4,13 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.domain.wording import said
 from ciclo.jobs.closing.close import prove_running_month
 from ciclo.jobs.periods.plan import Backdated
+from ciclo.ledger.actions import plan_again
 from ciclo.ledger.repositories import Scope
 from company import company, contract, rule
 
@@ -125,6 +127,18 @@ def test_a_period_given_up_on_its_day_is_not_paid_by_a_rule_that_stood_beside_it
     place = tenth(rule(1, init_date="2025-04-10"), beside, change=delete_rule)
     (line,) = [line for line in tenth.read(place, 11, lambda _: None) if line.startswith("not billed")]
     assert line.startswith("not billed: contract 10, rule 1, period 2025-04-10")
+
+
+def test_what_was_not_billed_is_no_finding_once_it_is_planned_again(tenth):
+    place = tenth(rule(1), change=delete_rule)
+    (shown,) = tenth.read(place, 11, lambda _: None)
+    assert shown.startswith("not billed: contract 10, rule 1, period 2025-04-10")
+    (finding,) = place.open_findings()
+    assert finding.kind == FindingKind.NOT_BILLED
+    by = {"person": "Ana", "note": "it was due", "at": place.ctx.clock()}
+    plan_again(place.ctx.session, place.ctx.organization_id, finding.subject_id, **by)
+    place.expand(date(2025, 5, 3), Scope(DateRange.month_of(MAY)))
+    assert place.open_findings() == []
 
 
 @pytest.fixture

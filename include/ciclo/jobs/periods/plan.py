@@ -93,6 +93,7 @@ def plan_periods(
         changes = _Changes()
         _compare(ctx, some, window, backdated, changes, outcome)
         _write(ctx, changes, outcome)
+        _settle_alive_again(ctx)
         ctx.session.commit()
         ctx.session.expunge_all()
     return outcome
@@ -308,6 +309,14 @@ def _settle(ctx: JobContext, changes: _Changes) -> None:
                 examined.setdefault(subject, set()).add(subject_id)
     if changes.seen or examined:
         ctx.findings.settle(changes.seen, examined=examined, kinds=kinds, at=ctx.clock())
+
+
+def _settle_alive_again(ctx: JobContext) -> None:
+    """Close what was not billed and is planned again, by its rule or by a person, whatever has become of it since."""
+    never_billed = [subject_id for _, subject_id in ctx.findings.open_of_kind(FindingKind.NOT_BILLED)]
+    alive = {period.id for period in ctx.periods.some(never_billed) if period.state != PeriodState.CANCELLED}
+    if alive:
+        ctx.findings.settle([], examined={"period": alive}, kinds=(FindingKind.NOT_BILLED,), at=ctx.clock())
 
 
 def cancel_open(ctx: JobContext, periods: Iterable[Period], reason: Reason | str, *, by: str | None = None) -> int:
