@@ -117,6 +117,19 @@ def test_a_rule_that_is_gone_ended_or_moved_is_read_before_it_is_billed(lite_day
     }
 
 
+def test_what_was_not_sent_on_its_day_is_not_billed_once_its_rule_is_ended_before_that_day(lite_days):
+    """As of a rule that is deleted: that it was called for on its day is a finding, and bills nothing by itself."""
+    place = lite_days(rule(1, 10), rule(2, 11))
+    place.sync(date(2025, 6, 11))
+    ended = [rule(1, 10, timing={"end_date": "2025-05-31"}), rule(2, 11, timing={"end_date": "2025-06-10"})]
+    place.sync(date(2025, 6, 12), company(*ended, contracts=[contract(each) for each in (10, 11)]))
+    assert place.issue(date(2025, 6, 13)).created == 1
+    (cancelled,) = place.ctx.periods.in_state(PeriodState.CANCELLED)
+    assert said(cancelled.reason) == "contract 10: rule 1 ended on 2025-05-31"
+    place.sync(date(2025, 6, 14), company(rule(1, 10), rule(2, 11)))
+    assert place.planned == ["06-10"]
+
+
 def test_terms_that_changed_before_the_issue_day_are_those_of_the_invoice(lite_days):
     place = lite_days(rule())
     changed = rule(

@@ -168,7 +168,7 @@ REASONS: Mapping[ReasonKind, str] = {
     _K.INVOICE_GONE: N_("invoice {invoice_id} is no longer at the vendor"),
     _K.DELETION_ACCEPTED: N_("its invoice was deleted, accepted by {person}: {note}"),
     _K.GIVEN_UP_BY_HAND: N_("by a person"),
-    _K.STILL_CALLED_FOR: N_("cancelled{why:because}, but its rule still calls for it"),
+    _K.STILL_CALLED_FOR: N_("cancelled{why:because}, but its rule called for it"),
     _K.GIVEN_UP_LATE: N_("cancelled{why:because}, but it was due when it was given up"),
     _K.INACTIVE_MEANWHILE: N_("the contract was inactive{stretch:stretch}"),
     _K.CLOSING_TRIED: "{month:month}: {verdict}",

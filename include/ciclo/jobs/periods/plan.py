@@ -126,7 +126,8 @@ def _compare(
             changes.cancelled += [(each, over) for day, each in own.items() if day in window and _is_open(each)]
             continue
         paused = pauses.get(rule.contract_id, ())
-        expected = {each.issue_date: each for each in snapshot.called_for(window, paused)}
+        called = snapshot.called_for(window, paused)
+        expected = {each.issue_date: each for each in called if _ended_before(snapshot, each.issue_date) is None}
         paid: list[Paid] = []
         if rule.rule_id in changed:
             # a person asked for its day by name: that it lies before the terms were seen does not take it back
@@ -232,12 +233,17 @@ def _is_over(contract: Contract, rule: Rule) -> Reason | None:
     return None
 
 
+def _ended_before(snapshot: RuleSnapshot, day: date) -> date | None:
+    """Return when a rule, as last read, ended, if that is before a day; whatever it called for when that day came."""
+    end = snapshot.newest.recurrence.end_date
+    return end if end is not None and end < day else None
+
+
 def _why_not(snapshot: RuleSnapshot, day: date, paused: Sequence[DateRange]) -> Reason:
     facts = {"contract_id": snapshot.rule.contract_id, "rule_id": snapshot.rule.rule_id}
-    end = snapshot.newest.recurrence.end_date
     if within(day, paused):
         return Reason(ReasonKind.CONTRACT_INACTIVE, facts)
-    if end is not None and end < day:
+    if (end := _ended_before(snapshot, day)) is not None:
         return Reason(ReasonKind.RULE_ENDED, {**facts, "end_date": end.isoformat()})
     return Reason(ReasonKind.NOT_ON_THIS_DAY, facts)
 
