@@ -6,8 +6,9 @@ import pytest
 
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.states import PeriodState
+from ciclo.domain.states import PeriodState, Reason, ReasonKind
 from ciclo.domain.wording import said
+from ciclo.jobs.closing.close import prove_running_month
 from ciclo.jobs.context import IssueOptions, arm
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules, open_window, read_due, record_expansion, record_sync, sync_contracts
@@ -128,6 +129,28 @@ def test_what_was_not_sent_on_its_day_is_not_billed_once_its_rule_is_ended_befor
     assert said(cancelled.reason) == "contract 10: rule 1 ended on 2025-05-31"
     place.sync(date(2025, 6, 14), company(rule(1, 10), rule(2, 11)))
     assert place.planned == ["06-10"]
+
+
+def test_a_period_parked_for_one_that_was_never_billed_is_planned_again_and_pays_for_its_time(lite_days):
+    """Sent or not was not known when the rule was deleted and made anew; in the end nothing had been billed."""
+    place = lite_days(rule(1))
+    place.at(date(2025, 6, 10))
+    (period,) = place.ctx.periods.in_state(PeriodState.PLANNED)
+    until = place.ctx.clock()
+    claimed = place.ctx.periods.claim_these([period.id], owner="tests", lease_until=until, at=until)
+    place.ctx.periods.doubt(claimed, reason=Reason(ReasonKind.NOT_SENT), until=until, at=until)
+    place.ctx.session.commit()
+    anew = rule(2, init_date="2025-06-20", description="Mensalidade 1", created_at="12/06/2025 10:15:00 -03:00")
+    place.sync(date(2025, 6, 12), company(anew))
+    (parked,) = place.ctx.periods.in_state(PeriodState.PARKED)
+    assert parked.reason.kind is ReasonKind.COVERED_BY_ANOTHER
+    doubtful = place.ctx.periods.in_state(PeriodState.IN_DOUBT)
+    place.ctx.periods.replan(doubtful, reason=Reason(ReasonKind.NOT_AT_VENDOR), at=until)
+    place.ctx.session.commit()
+    place.sync(date(2025, 6, 13))
+    assert (place.days(PeriodState.CANCELLED), place.planned, place.parked) == (["06-10"], ["06-20"], [])
+    assert place.issue(date(2025, 6, 20)).created == 1
+    assert prove_running_month(place.ctx, today=date(2025, 6, 21)).report.lines() == []
 
 
 def test_terms_that_changed_before_the_issue_day_are_those_of_the_invoice(lite_days):

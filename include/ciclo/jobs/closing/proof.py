@@ -168,7 +168,7 @@ def _prove(
     known = ledger.periods
     periods += (_never_planned(expected[key]) for key in expected.keys() - known.keys())
     lines = {key: _line(period, expected.get(key), ledger) for key, period in known.items()}
-    late = [known[key] for key, line in lines.items() if line and _is(ReasonKind.GIVEN_UP_LATE, line.reason)]
+    late = [known[key] for key, line in lines.items() if line is not None and line.verdict is Verdict.NOT_BILLED]
     lines |= {(period.rule_id, period.issue_date): None for period in paid_by_others(ctx, late)}
     periods += (line for line in lines.values() if line is not None)
     followed += (known[key].id for key, line in lines.items() if line is None)
