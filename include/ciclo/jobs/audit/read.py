@@ -21,7 +21,7 @@ from ciclo.http.errors import UnreadableAnswerError
 from ciclo.jobs.audit.findings import ENDS_SOON, AuditRange
 from ciclo.jobs.audit.judge import LONGEST
 from ciclo.jobs.audit.store import AuditStore
-from ciclo.jobs.rules.ask import answers_about, answers_about_most
+from ciclo.jobs.rules.ask import answers_about, listings_of_rules
 
 BEFORE = 31
 """Days before a range whose invoices are read: they tell the prices that its first readjustments start from."""
@@ -125,11 +125,8 @@ def _windows(audited: AuditRange) -> Iterator[tuple[date, date]]:
 
 def _read_rules(api: BillimaticClient, store: AuditStore, counter: _Counter) -> None:
     waiting = store.contracts_without_rules()
-    answers = answers_about_most(answers_about(api, api.invoice_rules, waiting), waiting)
-    for number, (contract_id, answered) in enumerate(answers, start=1):
-        answer = answered
-        if not isinstance(answer, ApiError) and not answer and not answer.odd and store.bills(contract_id):
-            ((_, answer),) = answers_about(api, api.invoice_rules, [contract_id])  # it may be a wrong answer
+    listings = listings_of_rules(api, waiting, bills=store.bills)
+    for number, (contract_id, answer) in enumerate(listings, start=1):
         if isinstance(answer, ApiError):
             store.add_unread(contract_id, answer.reason)
         else:

@@ -24,7 +24,7 @@ from ciclo.billimatic.models import OddRecord, Record
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.http.errors import UnreadableAnswerError
 from ciclo.jobs.audit.read import Progress
-from ciclo.jobs.rules.ask import answers_about, answers_about_most
+from ciclo.jobs.rules.ask import answers_about, listings_of_rules
 
 Json = dict[str, Any]
 
@@ -249,11 +249,8 @@ class _Reading:
     def rules(self, contract_ids: list[int], *, billed: set[int]) -> list[Json]:
         """Return the rules of contracts; an empty list of one that has invoices is asked for again."""
         found: list[Json] = []
-        answers = answers_about_most(answers_about(self._api, self._api.invoice_rules, contract_ids), contract_ids)
-        for number, (contract_id, answered) in enumerate(answers, start=1):
-            answer = answered
-            if not isinstance(answer, ApiError) and not answer and not answer.odd and contract_id in billed:
-                ((_, answer),) = answers_about(self._api, self._api.invoice_rules, [contract_id])
+        listings = listings_of_rules(self._api, contract_ids, bills=billed.__contains__)
+        for number, (contract_id, answer) in enumerate(listings, start=1):
             if isinstance(answer, ApiError):
                 self.left_out.append(f"the rules of contract {contract_id}: {answer.reason}")
             else:

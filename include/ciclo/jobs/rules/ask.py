@@ -22,6 +22,7 @@ from ciclo.billimatic import (
     UnreadableAnswerError,
 )
 from ciclo.billimatic.models import InvoiceRule
+from ciclo.billimatic.models.reading import Listing
 from ciclo.domain.errors import DomainError
 from ciclo.jobs.rules.terms import read_terms
 from ciclo.ledger.database import ROWS_AT_ONCE
@@ -189,6 +190,21 @@ def answers_about_most(
             if too_many(unanswered, contract_ids):
                 raise answer
         yield contract_id, answer
+
+
+def listings_of_rules(
+    api: BillimaticClient, contract_ids: Collection[int], *, bills: Callable[[int], bool]
+) -> Iterator[tuple[int, Listing[InvoiceRule] | ApiError]]:
+    """Yield the rules of an account's contracts, and what of them cannot be read, as `answers_about_most` does.
+
+    An empty answer about a contract that `bills` may be a wrong one: it is asked about again.
+    """
+    answers = answers_about(api, api.invoice_rules, contract_ids)
+    for contract_id, answer in answers_about_most(answers, contract_ids):
+        if not isinstance(answer, ApiError) and not answer and not answer.odd and bills(contract_id):
+            yield from answers_about(api, api.invoice_rules, [contract_id])
+        else:
+            yield contract_id, answer
 
 
 def too_many(some: Collection[object], of: Collection[object]) -> bool:
