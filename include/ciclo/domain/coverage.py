@@ -20,6 +20,7 @@ from ciclo.domain.recurrence import (
     Recurrence,
     accrual_month,
     issue_dates,
+    nth_issue_date,
 )
 
 DAYS_TOLERATED = 3
@@ -146,10 +147,7 @@ class ContractRule:
     @property
     def first_period_over(self) -> date:
         """The day after its first period: on which its second issues."""
-        recurrence = self.recurrence
-        if recurrence.period_unit is PeriodUnit.WEEKLY:
-            return add_days(recurrence.init_date, DAYS_OF_A_WEEK)
-        return add_months(recurrence.init_date, recurrence.month_quantity or 1)
+        return nth_issue_date(self.recurrence, 1)
 
     def follows(self, former: "ContractRule", *, over_by: date) -> bool:
         """Whether it goes on where another rule of its contract ended.

@@ -56,17 +56,18 @@ def rules_before(
     for rules in of_contract.values():
         ended = [(other, former) for other, former in rules if former.ends]
         for snapshot, rule in rules:
-            others = [(other, former) for other, former in ended if other is not snapshot]
             before[snapshot.rule.rule_id] = [
-                other for other, former in others if rule.follows(former, over_by=today) or _renews(rule, former)
+                other
+                for other, former in ended
+                if other is not snapshot and rule.follows(former, over_by=_over_by(rule, former, today))
             ]
     return before
 
 
-def _renews(rule: ContractRule, former: ContractRule) -> bool:
-    """Whether a rule begins after one that it follows, and before that one has ended."""
+def _over_by(rule: ContractRule, former: ContractRule, today: date) -> date:
+    """Return by when a rule's end is to have come: where one begins after it, within that one's first period."""
     begins_later = former.recurrence.init_date < rule.recurrence.init_date
-    return begins_later and not former.is_gone and rule.follows(former, over_by=rule.first_period_over)
+    return max(today, rule.first_period_over) if begins_later else today
 
 
 def side_by_side(
