@@ -93,9 +93,10 @@ def plan_periods(
         changes = _Changes()
         _compare(ctx, some, window, backdated, changes, outcome)
         _write(ctx, changes, outcome)
-        _settle_alive_again(ctx)
         ctx.session.commit()
         ctx.session.expunge_all()
+    _settle_alive_again(ctx)
+    ctx.session.commit()
     return outcome
 
 

@@ -60,10 +60,11 @@ def prepare_updates(job: JobContext, run: Run) -> dict[str, Any]:
     """Refresh contracts and index values; where approval is required, write the proposals and return their batch."""
     nobody: dict[str, Any] = {"execution_ids": [], "hash": ""}
     options = _update_options(run)
-    if run.sends(job):
+    sends = run.sends(job)
+    if sends:
         read_contract_list(job, not_older_than=of_this_run(job))
     require_known(job, run.contract_ids)
-    if not run.sends(job):
+    if not sends:
         _show_previews(job, run, options)
         return nobody
     _fetch_missing_values(job, run, options)
