@@ -17,7 +17,7 @@ and how it is cured. Cure it and run it again, as often as it takes. The attempt
 page to print, under `CICLO_REPORTS_DIR`) are kept.
 
 **Every day** at 09:30 the running month is proved by the day's readings as far as it is over; that fails for nothing,
-its log and the console say what is missing.
+its log and the console say what is missing. A month whose closing day fell into an outage is closed by that run.
 **Month**: the one before the run's day, or every month that `from_date` … `to_date` touch.
 **Contracts**: with `contract_ids` it is a look, not a closing. So it is with `dry_run`.
 **Afterwards**: what changes in a closed month is a finding of `reconcile_receivables`.

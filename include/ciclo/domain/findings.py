@@ -35,6 +35,7 @@ class FindingKind(StrEnum):
     DIFFERENCE_GIVEN_UP = "difference_given_up"  # it has its invoice, or it is withdrawn
     DESCRIPTION_DIFFERS = "description_differs"  # the invoice has the description of its rule again
     DATE_MOVED = "date_moved"  # it has the period's issue date again
+    ACCRUAL_DIFFERS = "accrual_differs"  # it has the period's competence again
     SPLIT = "split"  # it has as many receivables as its rule says
     DUE_DATE_CHANGED = "due_date_changed"  # the due date is the rule's again, or the money is in, or it is cancelled
     VENDOR_FACTOR_DIFFERS = "vendor_factor_differs"  # never: a person decides about the difference

@@ -14,7 +14,7 @@ from ciclo.billimatic import AuthenticationError, BadRequestError, NotFoundError
 from ciclo.domain.errors import DomainError
 from ciclo.domain.price_index import PriceIndex
 from ciclo.jobs.backfill import PlanChangedError, PlanNotApprovedError
-from ciclo.jobs.closing.close import MonthNotOverError, NotClosedError
+from ciclo.jobs.closing.close import CLOSING_DAY, MonthNotOverError, NotClosedError
 from ciclo.jobs.context import LeaseTooShortError
 from ciclo.jobs.issuing.settle import NothingBilledError, StillInDoubtError
 from ciclo.jobs.periods.expand import NeverExpandedError
@@ -186,7 +186,7 @@ RECONCILE_RECEIVABLES = Stage(
 
 CLOSE_BILLING_MONTH = Stage(
     "close_billing_month",
-    (Schedule(time(9), Window.LAST_MONTH, day_of_month=2), Schedule(time(9, 30), Window.RUNNING_MONTH)),
+    (Schedule(time(9), Window.LAST_MONTH, day_of_month=CLOSING_DAY), Schedule(time(9, 30), Window.RUNNING_MONTH)),
     Window.LAST_MONTH,
     (
         Step("read_rules", closing.read_rules, DryRun.DISCARD),

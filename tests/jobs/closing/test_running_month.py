@@ -1,14 +1,16 @@
 """The running month, proved every day as far as it is over."""
 
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 
+import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.wording import plain_words
-from ciclo.jobs.closing.close import prove_running_month
-from ciclo.jobs.context import JobContext
+from ciclo.jobs.closing.close import NotClosedError, missed_months, prove_running_month
+from ciclo.jobs.context import JobContext, arm
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.read import read_contract_list
 from ciclo.jobs.runs import Run, Window
@@ -25,6 +27,19 @@ JUNE = DateRange.month_of(date(2025, 6, 1))
 
 def progress(place):
     return place.ctx.session.get(MonthProgress, (ORGANIZATION, JUNE.start))
+
+
+def a_look(ctx, day, told=None):
+    return Run(
+        day=day,
+        today=day,
+        window=Window.RUNNING_MONTH.of(day, BillingSettings()),
+        settings=BillingSettings(),
+        owner="a test",
+        now=ctx.clock,
+        tell=[].append if told is None else told.append,
+        open_sgs=None,
+    )
 
 
 def test_a_running_month_is_complete_until_yesterday(billed):
@@ -81,17 +96,7 @@ def test_it_is_told_once_that_the_proof_stopped_holding(company_of):
 def test_the_notice_says_until_when_the_month_is_complete(company_of):
     place, told = company_of(company(rule(1))), []
     place.expand(scope=Scope(JUNE))
-    day = date(2025, 6, 20)
-    run = Run(
-        day=day,
-        today=day,
-        window=DateRange(JUNE.start, day),
-        settings=BillingSettings(),
-        owner="a test",
-        now=place.ctx.clock,
-        tell=told.append,
-        open_sgs=None,
-    )
+    run = a_look(place.ctx, date(2025, 6, 20), told)
     close_months(place.ctx, run)
     close_months(place.ctx, run)
     (notice,) = told
@@ -112,6 +117,29 @@ def test_the_days_that_no_proof_calls_complete_are_measured(company_of):
     assert incomplete(date(2025, 6, 14)) == [(ORGANIZATION, 4)]
     prove_running_month(place.ctx, today=date(2025, 6, 14))
     assert incomplete(date(2025, 6, 14)) == [(ORGANIZATION, 4)]
+
+
+def test_a_month_that_was_missed_is_tried_once_and_again_only_by_the_run_that_did(company_of):
+    place = company_of(company(rule(1)))
+    armed_on = replace(place.ctx, clock=lambda: datetime(2025, 6, 1, 12, tzinfo=UTC))
+    arm(armed_on, JUNE.start, person="Ana")
+    place.expand(scope=Scope(JUNE))
+    own, later = (replace(place.ctx, actor=Actor(run_id=run_id)) for run_id in ("own", "later"))
+    day = date(2025, 7, 3)
+
+    assert missed_months(own, today=date(2025, 7, 2)) == []  # it is closed on that day
+    for _task in ("the first try", "the task was tried again"):
+        with pytest.raises(NotClosedError, match="rule 1, period 2025-06-10"):
+            close_months(own, a_look(own, day))
+    assert close_months(later, a_look(later, day)) == {"2025-07": "complete"}
+
+
+def test_every_month_of_a_long_outage_was_missed_but_none_that_was_due_before_a_person_armed_ciclo(company_of):
+    place = company_of(company(rule(1)))
+    armed_on = replace(place.ctx, clock=lambda: datetime(2025, 6, 2, 12, tzinfo=UTC))
+    arm(armed_on, date(2025, 1, 1), person="Ana")
+
+    assert missed_months(place.ctx, today=date(2025, 8, 3)) == [date(2025, month, 1) for month in (5, 6, 7)]
 
 
 def test_on_the_first_of_a_month_the_one_before_is_the_running_month():

@@ -119,6 +119,7 @@ def test_what_the_vendor_generated_is_adopted_and_nothing_is_made_beside_it(bill
         ({"description": "Mensalidade 1 - leitura 4711"}, set()),
         ({"gross_value": "180.0"}, {FindingKind.VALUE_EDITED}),
         ({"issue_date": "2025-02-12", "estimated_issue_date": "2025-02-12"}, {FindingKind.DATE_MOVED}),
+        ({"accrual_date": "2025-03-01"}, {FindingKind.ACCRUAL_DIFFERS}),
         ({"issue_date": "2025-02-20", "state": "to_receive"}, set()),  # billed late
         (
             {

@@ -356,13 +356,15 @@ def test_what_somebody_made_anew_beside_a_cancelled_invoice_is_no_second():
         ({"description": "Mensalidade - leitura 4711"}, []),
         ({"gross_value": Decimal("180.00")}, [FindingKind.VALUE_EDITED]),
         ({"planned_date": date(2025, 3, 11)}, [FindingKind.DATE_MOVED]),
+        ({"accrual_month": MARCH.start}, []),
+        ({"accrual_month": date(2025, 4, 1)}, [FindingKind.ACCRUAL_DIFFERS]),
         ({"parcels": 3}, [FindingKind.SPLIT]),
         ({"customer_id": 1}, [FindingKind.CUSTOMER_DIFFERS]),
         ({"description": "Outra"}, [FindingKind.DESCRIPTION_DIFFERS]),
     ],
 )
 def test_differences_are_kept_apart(given, kinds):
-    assert [each.kind for each in differences(period(), invoice(**given))] == kinds
+    assert [each.kind for each in differences(period(accrual_month=MARCH.start), invoice(**given))] == kinds
 
 
 def test_a_value_edited_says_by_how_much():

@@ -150,6 +150,16 @@ def test_a_planned_date_moved_at_the_vendor_is_found(billed, reconciled, first_i
     assert (finding.kind, finding.found) == (FindingKind.DATE_MOVED, "2025-01-12")
 
 
+def test_a_competence_changed_at_the_vendor_is_found_until_it_is_changed_back(billed, reconciled, first_invoice):
+    box, ctx = billed(company(rule(1)))
+    invoice = first_invoice(box)
+    patch(box, invoice, accrual_date="02/2025")
+    finding = only(reconciled(ctx).opened)
+    assert finding.sentence.endswith(f"invoice {invoice['id']} is of competence 02/2025, its period of 01/2025")
+    patch(box, invoice, accrual_date="01/2025")
+    assert reconciled(ctx).closed == 1
+
+
 def test_an_invoice_billed_on_another_day_than_it_was_planned_for_is_as_it_should_be(billed, reconciled, first_invoice):
     box, ctx = billed(company(rule(1)))
     box.emit(first_invoice(box)["id"], "2025-01-14")

@@ -46,6 +46,7 @@ FINDINGS: Mapping[FindingKind, str] = {
     _F.CUSTOMER_DIFFERS: N_("invoice {invoice_id} is for customer {found}, the contract's is {expected}"),
     _F.VALUE_EDITED: N_("invoice {invoice_id} is {found:brl}, its rule says {expected:brl}"),
     _F.DATE_MOVED: N_("invoice {invoice_id} is issued on {found}, its rule says {expected}"),
+    _F.ACCRUAL_DIFFERS: N_("invoice {invoice_id} is of competence {found:month}, its period of {expected:month}"),
     _F.SPLIT: N_("invoice {invoice_id} has {found} receivables, its rule says {expected}"),
     _F.DESCRIPTION_DIFFERS: N_("invoice {invoice_id} has another description than its rule"),
     _F.ADJUSTMENT_LEFT_OUT: N_(

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from ciclo.domain.calendar import add_days, add_months, first_of_month
+from ciclo.domain.calendar import SAO_PAULO, add_days, add_months, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange
@@ -26,6 +26,8 @@ from ciclo.ledger.repositories import Scope
 from ciclo.locale import _
 
 LINES_SHOWN = 50
+CLOSING_DAY = 2
+"""Of the next month: on it, a month is closed."""
 
 
 class MonthNotOverError(Exception):
@@ -174,6 +176,23 @@ def months_of(window: DateRange) -> list[date]:
         months.append(month.start)
         month = DateRange.month_of(month.end)
     return months
+
+
+def missed_months(ctx: JobContext, *, today: date) -> list[date]:
+    """Return the first days of the months, oldest first, that no run has tried to close though their day has passed.
+
+    So it is after an outage. What the same run has tried already, before one of its tasks was tried again, counts too;
+    a month that was due for closing before the organization was armed is a person's to close.
+    """
+    organization = ctx.organizations.get()
+    if organization is None or organization.armed_at is None:
+        return []
+    armed_on = organization.armed_at.astimezone(SAO_PAULO).date()
+    first, end = (first_of_month(add_days(day, -CLOSING_DAY)) for day in (armed_on, today))
+    first = max(first, organization.responsible_from or first)
+    tried = ctx.closings.tried_by_others()
+    months = months_of(DateRange(first, end)) if first < end else []
+    return [month for month in months if month not in tried]
 
 
 def _settle_never_billed(ctx: JobContext, proof: MonthProof) -> None:

@@ -469,6 +469,9 @@ def differences(period: WantedInvoice, invoice: RemoteInvoice) -> Sequence[Diffe
     if period.issue_date != invoice.planned_date:
         days = period.issue_date.isoformat(), invoice.planned_date.isoformat()
         found.append(Difference(FindingKind.DATE_MOVED, *days))
+    if None not in (period.accrual_month, invoice.accrual_month) and period.accrual_month != invoice.accrual_month:
+        months = f"{period.accrual_month:%Y-%m}", f"{invoice.accrual_month:%Y-%m}"
+        found.append(Difference(FindingKind.ACCRUAL_DIFFERS, *months))
     if period.parcels != invoice.parcels:
         found.append(Difference(FindingKind.SPLIT, str(period.parcels), str(invoice.parcels)))
     if not _same_customer(period, invoice):

@@ -25,6 +25,7 @@ from ciclo.ledger.tables import Period
 INVOICE_KINDS = (
     FindingKind.VALUE_EDITED,
     FindingKind.DATE_MOVED,
+    FindingKind.ACCRUAL_DIFFERS,
     FindingKind.SPLIT,
     FindingKind.CUSTOMER_DIFFERS,
     FindingKind.DESCRIPTION_DIFFERS,

@@ -113,6 +113,14 @@ class ClosingRepository:
         )
         return self._session.scalar(query.order_by(MonthClosing.id.desc()).limit(1))
 
+    def tried_by_others(self) -> set[date]:
+        """Return the months that any run but the actor's own has tried to close."""
+        by_others = or_(MonthClosing.run_id.is_(None), MonthClosing.run_id != self._actor.run_id)
+        query = select(MonthClosing.billing_month).where(
+            MonthClosing.organization_id == self._organization_id, by_others
+        )
+        return set(self._session.scalars(query.distinct()))
+
     def closed_months(self) -> dict[date, int]:
         """Return the months that were closed, with the newest attempt that closed each."""
         query = select(MonthClosing.billing_month, func.max(MonthClosing.id)).where(
