@@ -92,9 +92,14 @@ def expand_rules(
 
 
 def plan_without_billing(ctx: JobContext, scope: Scope, billable: list[int]) -> PlanOutcome:
-    """Cancel what is planned for a scope's contracts that are no longer billed. Commits."""
-    left = set(ctx.periods.open_contracts(scope)) - set(billable)
-    return plan_periods(ctx, left, scope.window)
+    """Cancel what a scope's contracts that are no longer billed have planned, and had due before that. Commits."""
+    left = {*ctx.periods.open_contracts(scope)}
+    left.update(
+        ctx.readings.paused_within(
+            scope.window, contract_ids=scope.contract_ids, shard=scope.shard, shards=scope.shards
+        )
+    )
+    return plan_periods(ctx, left - set(billable), scope.window)
 
 
 # -- every day ---------------------------------------------------------------------------------------------------------

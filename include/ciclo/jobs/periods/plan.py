@@ -10,7 +10,7 @@ from datetime import date
 from enum import Enum, auto
 from typing import Any
 
-from ciclo.domain.calendar import add_months, first_of_month
+from ciclo.domain.calendar import SAO_PAULO, add_days, add_months, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind
@@ -71,6 +71,8 @@ class _Changes:
     again: list[Period] = field(default_factory=list)
     parked: list[tuple[Period, Reason]] = field(default_factory=list)
     cancelled: list[tuple[Period, Reason]] = field(default_factory=list)
+    missed: list[tuple[list[dict[str, Any]], Reason]] = field(default_factory=list)
+    """What fell due while nobody read its rule, and is over now."""
     seen: list[Disagreement] = field(default_factory=list)
     examined: dict[int, date] = field(default_factory=dict)
     """Rules whose coverage was looked at, and from which month on."""
@@ -122,11 +124,14 @@ def _compare(
     to_bill: dict[int, list[Paid]] = {}
     for snapshot in snapshots:
         rule, own = snapshot.rule, periods.get(snapshot.rule.rule_id, {})
+        paused = pauses.get(rule.contract_id, ())
         over = _is_over(contracts[rule.contract_id], rule)
         if over is not None:
             changes.cancelled += [(each, over) for day, each in own.items() if day in window and _is_open(each)]
+            unplanned = [each for each in _fallen_due(ctx, snapshot, window, paused) if each.issue_date not in own]
+            if unplanned:
+                changes.missed.append(([_row(ctx, each) for each in unplanned], over))
             continue
-        paused = pauses.get(rule.contract_id, ())
         called = snapshot.called_for(window, paused)
         expected = {each.issue_date: each for each in called if _ended_before(snapshot, each.issue_date) is None}
         paid: list[Paid] = []
@@ -234,6 +239,16 @@ def _is_over(contract: Contract, rule: Rule) -> Reason | None:
     return None
 
 
+def _fallen_due(
+    ctx: JobContext, snapshot: RuleSnapshot, window: DateRange, paused: Sequence[DateRange]
+) -> Iterable[ExpectedPeriod]:
+    """Return what a rule that is over called for before it was seen to be: where nobody read it, none was planned."""
+    gone_at = snapshot.rule.gone_at
+    end = gone_at.astimezone(SAO_PAULO).date() if gone_at is not None else add_days(ctx.today, 1)
+    due = window.intersection(DateRange(date.min, end))
+    return snapshot.called_for(due, paused) if due else ()
+
+
 def _ended_before(snapshot: RuleSnapshot, day: date) -> date | None:
     """Return when a rule, as last read, ended, if that is before a day; whatever it called for when that day came."""
     end = snapshot.newest.recurrence.end_date
@@ -249,7 +264,7 @@ def _why_not(snapshot: RuleSnapshot, day: date, paused: Sequence[DateRange]) -> 
     return Reason(ReasonKind.NOT_ON_THIS_DAY, facts)
 
 
-def _row(ctx: JobContext, wanted: ExpectedPeriod, covered: Reason | None) -> dict[str, Any]:
+def _row(ctx: JobContext, wanted: ExpectedPeriod, covered: Reason | None = None) -> dict[str, Any]:
     now = ctx.clock()
     return {
         "organization_id": ctx.organization_id,
@@ -290,6 +305,11 @@ def _write(ctx: JobContext, changes: _Changes, outcome: PlanOutcome) -> None:
             by_reason.setdefault(repr(reason), (reason, []))[1].append(period)
     for reason, periods in by_reason.values():
         outcome.cancelled += cancel_open(ctx, periods, reason)
+    for rows, reason in changes.missed:
+        ctx.periods.plan(rows)
+        days = {row["issue_date"] for row in rows}
+        of_the_rule = ctx.periods.of_rules([rows[0]["rule_id"]], DateRange.days(min(days), max(days)))
+        outcome.cancelled += cancel_open(ctx, (each for each in of_the_rule if each.issue_date in days), reason)
     for period, reason in changes.parked:
         waits = period.state == PeriodState.WAITING
         unsent = ctx.periods.replan([period], reason=reason, at=ctx.clock()) if waits else [period]

@@ -360,6 +360,22 @@ class ReadingRepository:
                 found[contract_id] = (*found.get(contract_id, ()), DateRange(start, end or date.max))
         return found
 
+    def paused_within(
+        self, window: DateRange, *, contract_ids: Collection[int] = (), shard: int = 0, shards: int = 1
+    ) -> list[int]:
+        """Return the contracts of a shard that are not active since a day of a window."""
+        query = select(ContractState.contract_id).where(
+            ContractState.organization_id == self._organization_id,
+            ContractState.state != ACTIVE,
+            ContractState.to_date.is_(None),
+            ContractState.from_date >= window.start,
+            ContractState.from_date < window.end,
+            ContractState.contract_id % shards == shard,
+        )
+        if contract_ids:
+            query = query.where(ContractState.contract_id.in_(contract_ids))
+        return list(self._session.scalars(query.order_by(ContractState.contract_id)))
+
     # -- readings ----------------------------------------------------------------------------------------------------
 
     def record(self, read: Collection[int], unread: Mapping[int, Reason], *, on: date, at: datetime) -> None:
