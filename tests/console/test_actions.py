@@ -1,5 +1,6 @@
 """What a person does to the ledger: by HTTP, twice, too late, at the same time; each in the audit trail."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from decimal import Decimal
@@ -85,7 +86,7 @@ def test_what_cannot_be_done_is_a_409_with_a_sentence(click, action, period_id):
     answer = click(f"/periods/{period_id}/{action}")
 
     assert answer.status_code == 409
-    assert "cannot go from" in answer.text
+    assert "it cannot be" in answer.text
 
 
 @pytest.mark.parametrize("note", ["", "   ", "x" * 1001])
@@ -129,6 +130,73 @@ def test_an_action_on_what_is_not_there_is_a_404(click):
     assert click("/findings/424242/acknowledge").status_code == 404
 
 
+# -- a page that shows what was ----------------------------------------------------------------------------------------
+
+
+def park_for(url, invoice_ids):
+    """Park the small year's parked period for other invoices, as a run does that finds them."""
+    engine = open_engine(url)
+    reason = Reason(ReasonKind.MAY_BE_ITS_OWN, {"invoice_ids": invoice_ids, "amount": "150.00"})
+    with engine.begin() as connection:
+        connection.execute(update(Period).where(Period.id == PARKED).values(**reason_columns(reason)))
+    engine.dispose()
+
+
+def form_of(page):
+    return {name: re.search(rf'name="{name}" value="(\w+)"', page.text).group(1) for name in ("csrf", "seen")}
+
+
+@pytest.mark.parametrize("action", ["not_its_own", "its_own", "release", "cancel"])
+def test_nothing_is_decided_about_what_the_page_did_not_show(acting, own_year, action):
+    park_for(own_year, [900])
+    shown = form_of(acting.get(f"/periods/{PARKED}"))
+    park_for(own_year, [901])
+
+    stale = acting.post(f"/periods/{PARKED}/{action}", data=shown | {"note": "900 is a neighbour's"})
+
+    assert (stale.status_code, state_of(own_year, PARKED)) == (200, "parked")
+    assert "Nothing was done: this has changed since you were shown it." in stale.text
+    assert "invoice 901" in stale.text
+    assert newest_entry(own_year, "period", PARKED).person is None
+    assert acting.post(f"/periods/{PARKED}/{action}", data=form_of(stale) | {"note": "901, then"}).status_code == 200
+    assert state_of(own_year, PARKED) == ("cancelled" if action == "cancel" else "planned")
+
+
+def test_what_was_decided_otherwise_meanwhile_is_said_and_stays(click, own_year):
+    park_for(own_year, [900])
+    assert "Remembered" in click(f"/periods/{PARKED}/not_its_own", note="a neighbour's").text
+
+    second = click(f"/periods/{PARKED}/its_own", note="it is its own")
+
+    assert second.status_code == 409
+    assert "another decision came first (operator says that invoice 900 is not its own" in second.text
+    assert "already" in click(f"/periods/{PARKED}/not_its_own").text
+
+
+def test_a_finding_that_says_something_else_by_now_is_not_acknowledged(acting, own_year):
+    shown = form_of(acting.get("/findings/1"))
+    engine = open_engine(own_year)
+    with engine.begin() as connection:
+        connection.execute(update(Finding).where(Finding.id == 1).values(found="9999.00", amount=Decimal("9000.00")))
+
+    stale = acting.post("/findings/1/acknowledge", data=shown | {"note": "ten reais, never mind"})
+
+    assert "Nothing was done" in stale.text
+    with Session(engine) as session:
+        assert session.get(Finding, 1).acknowledged_at is None
+    engine.dispose()
+
+
+def test_a_finding_that_is_closed_meanwhile_is_not_acknowledged(click, own_year):
+    engine = open_engine(own_year)
+    with engine.begin() as connection:
+        connection.execute(update(Finding).where(Finding.id == 1).values(closed_at=NOW))
+    assert "It is closed" in click("/findings/1/acknowledge").text
+    with Session(engine) as session:
+        assert session.get(Finding, 1).acknowledged_at is None
+    engine.dispose()
+
+
 # -- the same, below HTTP, on both databases ---------------------------------------------------------------------------
 
 
@@ -165,7 +233,7 @@ def test_a_period_that_was_never_parked_cannot_be_released(ledger_engine):
     with ledger_engine.begin() as connection:
         planned = connection.scalar(insert(Period).values(**period_row()).returning(Period.id))
 
-    with pytest.raises(IllegalTransition):
+    with pytest.raises(NotPossible, match="is planned: it cannot be released"):
         act(ledger_engine, actions.release_period, planned)
 
 

@@ -27,6 +27,11 @@ def send(acting, period, path="adjust", **fields):
     return acting.post(f"/periods/{period.id}/{path}", data={"csrf": token, "note": "combinado", **fields})
 
 
+def form_of(page):
+    form = page.text[page.text.index('/adjust"') :]
+    return {name: re.search(rf'name="{name}" value="(\w+)"', form).group(1) for name in ("csrf", "seen")}
+
+
 def amounts(page):
     return re.findall(r"<strong>R\$\s([\d.,]+)</strong>", page.text)
 
@@ -124,5 +129,43 @@ def test_a_difference_of_an_issued_invoice_goes_into_the_next_one_or_into_one_of
         assert message in page.text
         for page in (f"/periods/{period.id}", f"/periods/{period.id}/adjust"):
             assert row.description in acting.get(page).text, "what bills its difference stands on its page"
+        session.rollback()
+    engine.dispose()
+
+
+def test_the_same_adjustment_is_added_once_a_form_and_again_where_it_is_said_again(acting, planned):
+    period, session = planned
+    page = acting.get(f"/periods/{period.id}/adjust")
+    discount = {"kind": "discount", "amount": "5", "note": "combinado", "do": "add"}
+
+    first, twice = (acting.post(f"/periods/{period.id}/adjust", data=form_of(page) | discount) for _ in range(2))
+
+    assert "Added." in first.text
+    assert "It was added before: nothing was added." in twice.text
+    [row] = rows(session)
+    withdrawn = {"csrf": form_of(first)["csrf"], "note": "doch nicht", "period": period.id}
+    page = acting.post(f"/adjustments/{row.id}/withdraw", data=withdrawn)
+    again = acting.post(f"/periods/{period.id}/adjust", data=form_of(page) | discount)
+    assert "Added." in again.text
+    assert [each.state for each in rows(session)] == ["withdrawn", "open"]
+
+
+@pytest.mark.parametrize("path", ["difference", "complement"])
+def test_a_difference_that_has_changed_since_it_was_shown_is_not_billed(acting, own_year, path):
+    engine = open_engine(own_year)
+    with Session(engine, expire_on_commit=False) as session:
+        query = select(Period, Invoice).join(Invoice, Invoice.invoice_id == Period.invoice_id)
+        wanted = Period.state == "issued", Invoice.state.in_(["to_receive", "received"]), Invoice.gone_at.is_(None)
+        period, invoice = session.execute(query.where(*wanted).order_by(Period.issue_date.desc()).limit(1)).one()
+        invoice.gross_value -= 10
+        session.commit()
+        shown = acting.get(f"/periods/{period.id}/adjust")
+        form = shown.text[shown.text.index('/difference"') :]
+        given = {name: re.search(rf'name="{name}" value="(\w+)"', form).group(1) for name in ("csrf", "seen")}
+        invoice.gross_value -= 1000
+        session.commit()
+        page = acting.post(f"/periods/{period.id}/{path}", data=given | {"note": "ten"})
+        assert "Nothing was done" in page.text
+        assert rows(session) == []
         session.rollback()
     engine.dispose()

@@ -37,7 +37,7 @@ from ciclo.console.formats import (
     recurrence_words,
 )
 from ciclo.console.languages import choices, html_language
-from ciclo.console.security import CSRF_FIELD, Viewer, ViewerDep, remember_browser
+from ciclo.console.security import CSRF_FIELD, SEEN_FIELD, Viewer, ViewerDep, remember_browser, seen_mark, seen_of
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.errors import DomainError, IllegalTransition
 from ciclo.domain.price_index import PriceIndex, index_label
@@ -201,6 +201,9 @@ def environment() -> Environment:
         "tabs": TABS,
         "indices": tuple(PriceIndex),
         "csrf_field": CSRF_FIELD,
+        "seen_field": SEEN_FIELD,
+        "seen_mark": seen_mark,
+        "seen_of": seen_of,
         "html_language": html_language,
         "version": static_version(),
         "vendor_page": None,

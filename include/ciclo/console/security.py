@@ -6,10 +6,12 @@ elsewhere, and nobody else may frame the console.
 """
 
 import hmac
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, cast
+from hashlib import sha256
+from typing import Annotated, Any, cast
 from urllib.parse import parse_qs
 
 from fastapi import Depends, HTTPException, Request, Response
@@ -20,10 +22,23 @@ from ciclo.locale import _
 
 CSRF_COOKIE = "ciclo_csrf"
 CSRF_FIELD = "csrf"
+SEEN_FIELD = "seen"
 LARGEST_BODY = 16 * 1024
 _FORM = "application/x-www-form-urlencoded"
 _NONCE_BYTES = 32
 _NONCE_LENGTH = 43
+
+
+def seen_mark(*facts: object) -> str:
+    """Return the mark of what a form shows a person to decide about: another one, once that has changed."""
+    return sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def seen_of(row: Any, evidence: Mapping[str, Any] | None = None) -> str:
+    """Return the mark of a period, of an execution with its evidence, or of a finding."""
+    facts = [getattr(row, name, None) for name in ("state", "expected", "found", "amount")]
+    reason, figures = getattr(row, "reason", None), evidence or {}
+    return seen_mark(*facts, reason and reason.fact, figures.get("figures"), figures.get("late"))
 
 
 @dataclass(frozen=True, slots=True)

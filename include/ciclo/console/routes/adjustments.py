@@ -1,6 +1,7 @@
 """Adjustments: lists, and the form of a period's own with a preview of its invoice; proposals and differences of it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -13,9 +14,9 @@ from sqlalchemy.orm import Session
 from ciclo.console.database import LedgerDep
 from ciclo.console.formats import Column, adjustment_words, csv_response
 from ciclo.console.pages import AsFile, PageDep, View, ViewDep, render, table
-from ciclo.console.routes.actions import PerformDep
+from ciclo.console.routes.actions import PerformDep, SeenNow
 from ciclo.console.routes.parameters import MonthParam, OptionalId, RowId, UnreadableField, typed_number
-from ciclo.console.security import FormDep
+from ciclo.console.security import SEEN_FIELD, FormDep, seen_mark
 from ciclo.domain.adjustments import AdjustmentKind, kinds_with
 from ciclo.domain.errors import DomainError
 from ciclo.domain.recurrence import DateRange
@@ -37,7 +38,7 @@ from ciclo.ledger.actions import (
 )
 from ciclo.ledger.queries.adjustments import AdjustmentFilter, BillOfPeriod, adjustment_listing, bill_of
 from ciclo.ledger.queries.periods import period_page
-from ciclo.ledger.repositories import Actor, PeriodRepository
+from ciclo.ledger.repositories import Actor, AdjustmentRepository, PeriodRepository
 from ciclo.ledger.tables import Period
 from ciclo.locale import N_, _
 
@@ -108,10 +109,13 @@ def adjust(view: ViewDep, fields: FormDep, ledger: LedgerDep, period_id: RowId) 
         try:
             new = _new(period, fields)
             note = usable_note(fields.get("note", "")) if saves else fields.get("note", "")
-            add_adjustments(
+            added = NewAdjustment(**new, note=note)
+            if seen := fields.get(SEEN_FIELD, ""):  # said once more beside what is there by now, it counts once more
+                added = replace(added, key=seen_mark(added.said(), seen))
+            came = add_adjustments(
                 session,
                 view.organization_id,
-                [NewAdjustment(**new, note=note)],
+                [added],
                 origin="console",
                 person=view.viewer.user.name,
                 at=view.now,
@@ -126,13 +130,19 @@ def adjust(view: ViewDep, fields: FormDep, ledger: LedgerDep, period_id: RowId) 
             return _page(view, period_id, fields, before=before, after=after)
         session.commit()
     view.session.rollback()  # what follows must see what was just committed
-    return _page(view, period_id, {}, outcome=ActionOutcome(changed=True, message=_("Added.")))
+    said = _("Added.") if came.ids else _("It was added before: nothing was added.")
+    return _page(view, period_id, {}, outcome=ActionOutcome(changed=bool(came.ids), message=said))
 
 
 @router.post("/periods/{period_id}/prorate")
 def accept_part_month(view: ViewDep, perform: PerformDep, period_id: RowId) -> HTMLResponse:
     """Bill a period for the days that Ciclo proposes."""
-    outcome = perform(prorate_period, period_id)
+
+    def seen(session: Session) -> str:
+        proposed = proposal(session, view.organization_id, _period(session, view.organization_id, period_id))
+        return seen_mark(proposed and proposed.prorated)
+
+    outcome = perform(prorate_period, period_id, seen)
     view.session.rollback()
     return _page(view, period_id, {}, outcome=outcome)
 
@@ -140,7 +150,7 @@ def accept_part_month(view: ViewDep, perform: PerformDep, period_id: RowId) -> H
 @router.post("/periods/{period_id}/difference")
 def take_difference_on(view: ViewDep, perform: PerformDep, period_id: RowId) -> HTMLResponse:
     """Bill the difference of a period's invoice with the next one."""
-    outcome = perform(bill_difference, period_id)
+    outcome = perform(bill_difference, period_id, _difference_now(view, period_id))
     view.session.rollback()
     return _page(view, period_id, {}, outcome=outcome)
 
@@ -149,7 +159,8 @@ def take_difference_on(view: ViewDep, perform: PerformDep, period_id: RowId) -> 
 def bill_difference_by_itself(view: ViewDep, perform: PerformDep, fields: FormDep, period_id: RowId) -> HTMLResponse:
     """Bill the difference of a period's invoice, or the amount that a person says, by an invoice of its own."""
     typed = fields.get("amount", "").strip()
-    outcome = perform(bill_complement, period_id, amount=typed_number(typed, "amount") if typed else None)
+    amount = typed_number(typed, "amount") if typed else None
+    outcome = perform(bill_complement, period_id, None if typed else _difference_now(view, period_id), amount=amount)
     view.session.rollback()
     return _page(view, period_id, {}, outcome=outcome)
 
@@ -161,6 +172,14 @@ def withdraw(view: ViewDep, perform: PerformDep, fields: FormDep, adjustment_id:
     view.session.rollback()
     period_id = fields.get("period", "")
     return _page(view, int(period_id) if period_id.isdecimal() else 0, {}, outcome=outcome)
+
+
+def _difference_now(view: View, period_id: int) -> SeenNow:
+    def seen(session: Session) -> str:
+        found = difference(session, view.organization_id, _period(session, view.organization_id, period_id))
+        return seen_mark(found and found.amount)
+
+    return seen
 
 
 def _page(
@@ -185,6 +204,7 @@ def _page(
         status=status,
         found=found,
         fields=fields,
+        newest_adjustment=AdjustmentRepository(view.session, view.organization_id, Actor()).newest(row.contract_id),
         kinds=[kind.value for kind in AdjustmentKind],
         kinds_with=kinds_with,
         problem=problem,

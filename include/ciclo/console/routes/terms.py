@@ -14,7 +14,7 @@ from ciclo.console.security import FormDep
 from ciclo.domain.contract_terms import WITH_DAY, WITH_INDEX, WITH_PERCENT, ContractTerm, TermKind, said_of_term
 from ciclo.domain.errors import DomainError
 from ciclo.domain.price_index import price_index
-from ciclo.ledger.actions import ActionOutcome, NoSuchRow, UnusableNote, agree_term, end_term
+from ciclo.ledger.actions import ActionOutcome, NoSuchRow, NotPossible, UnusableNote, agree_term, end_term
 from ciclo.ledger.queries.contracts import contract_page
 from ciclo.ledger.repositories.prices import rows_of_contract
 from ciclo.locale import _
@@ -36,7 +36,7 @@ def agree(view: ViewDep, fields: FormDep, ledger: LedgerDep, contract_id: RowId)
         with ledger.writing() as session, session.begin():
             note = fields.get("note", "")
             agree_term(session, view.organization_id, contract_id, term, note=note, at=view.now)
-    except (DomainError, UnusableNote) as error:
+    except (DomainError, NotPossible, UnusableNote) as error:
         return _page(view, contract_id, fields, problem=str(error), status=422)
     view.session.rollback()  # what follows must see what was just committed
     said = _("Entered: {term}.").format(term=said_of_term(term))

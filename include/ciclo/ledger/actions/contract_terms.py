@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 from ciclo.domain import contract_terms
 from ciclo.domain.contract_terms import said_of_term
 from ciclo.domain.states import Fact, Reason, ReasonKind
-from ciclo.ledger.actions.act import ActionOutcome, NoSuchRow, usable_note
-from ciclo.ledger.database import upsert
+from ciclo.ledger.actions.act import ActionOutcome, NoSuchRow, NotPossible, usable_note
+from ciclo.ledger.database import insert_new
 from ciclo.ledger.repositories import Actor, AuditRepository, Change, ContractRepository
-from ciclo.ledger.repositories.prices import domain_term
+from ciclo.ledger.repositories.prices import domain_term, rows_of_contract
 from ciclo.ledger.tables import Contract, ContractTerm, RuleSetting
 from ciclo.locale import _
 
@@ -31,10 +31,20 @@ def agree_term(
     Raises:
         UnusableNote: the note is empty or longer than `LONGEST_NOTE`.
         NoSuchRow: the organization has no such contract.
+        NotPossible: the contract has no such rule, or the same is agreed already.
     """
     text = usable_note(note)
-    if session.get(Contract, (organization_id, contract_id)) is None:
+    if session.get(Contract, (organization_id, contract_id), with_for_update=True) is None:
         raise NoSuchRow("contract", contract_id)
+    if term.rule_id is not None:
+        rule = ContractRepository(session, organization_id).rules([term.rule_id]).get(term.rule_id)
+        if rule is None or rule.contract_id != contract_id:
+            none = _("Contract {contract} has no rule {rule}.")
+            raise NotPossible(none.format(contract=contract_id, rule=term.rule_id))
+    for known in rows_of_contract(session, organization_id, contract_id):
+        if replace(domain_term(known), author=term.author) == term:
+            same = _("That is agreed already: term {number}, entered by {who}.")
+            raise NotPossible(same.format(number=known.id, who=known.person))
     row = ContractTerm(
         organization_id=organization_id,
         contract_id=contract_id,
@@ -91,11 +101,11 @@ def set_rule(
     *,
     person: str,
     at: datetime,
-    waits_for_quantities: bool = False,
-    notice_days: int = 5,
+    waits_for_quantities: bool | None = None,
+    notice_days: int | None = None,
     lead_days: int | None = None,
-) -> None:
-    """Say how a rule is billed. Flushes.
+) -> RuleSetting:
+    """Say how a rule is billed; what is None stays as it is. Flushes.
 
     Args:
         session: the caller commits.
@@ -103,8 +113,8 @@ def set_rule(
         rule_id: which rule.
         person: who says it.
         at: when.
-        waits_for_quantities: whether a period is billed only once its quantities have come.
-        notice_days: days before the planned date on which missing ones are asked for.
+        waits_for_quantities: whether a period is billed only once its quantities have come; at first it is not.
+        notice_days: days before the planned date on which missing ones are asked for; at first 5.
         lead_days: days before its issue date on which its invoice is made; counts where the installation's are fewer.
 
     Raises:
@@ -112,14 +122,14 @@ def set_rule(
     """
     if not ContractRepository(session, organization_id).rules([rule_id]):
         raise NoSuchRow("rule", rule_id)
-    row = {
-        "organization_id": organization_id,
-        "rule_id": rule_id,
-        "waits_for_quantities": waits_for_quantities,
-        "notice_days": notice_days,
-        "noticed_until": None,
-        "lead_days": lead_days,
-        "person": person,
-        "changed_at": at,
-    }
-    session.execute(upsert(session, RuleSetting, keep=["noticed_until"]), [row])
+    key = {"organization_id": organization_id, "rule_id": rule_id}
+    begun = {"waits_for_quantities": False, "notice_days": 5, "person": person, "changed_at": at}
+    session.execute(insert_new(session, RuleSetting).values(**key, **begun))
+    setting = session.get_one(RuleSetting, tuple(key.values()), with_for_update=True, populate_existing=True)
+    given = {"waits_for_quantities": waits_for_quantities, "notice_days": notice_days, "lead_days": lead_days}
+    for name, value in given.items():
+        if value is not None:
+            setattr(setting, name, value)
+    setting.person, setting.changed_at = person, at
+    session.flush()
+    return setting

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.adjustments import AdjustmentKind
+from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.money import ZERO, brl, cents, total
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange, issue_dates
@@ -98,7 +99,7 @@ def put_into_next(session: Session, period: Period, amount: Decimal, *, person: 
         NotPossible: there is no next invoice, or it cannot take the line.
     """
     organization_id = period.organization_id
-    day = _next_date(session, organization_id, period, at.date())
+    day = _next_date(session, organization_id, period, at.astimezone(SAO_PAULO).date())
     if day is None:
         raise NotPossible(
             _("Its rule issues no further invoice: bill {amount} by an invoice of its own.").format(amount=brl(amount))
@@ -167,13 +168,14 @@ def bill_complement(
             return ActionOutcome(changed=False, message=said.format(amount=brl(owed)))
     if owed <= ZERO:
         raise NotPossible(_("{amount} are to be credited: that needs the next invoice.").format(amount=brl(owed)))
+    today = at.astimezone(SAO_PAULO).date()
     row = dict.fromkeys(PARTICULARS) | {
         "organization_id": organization_id,
         "contract_id": period.contract_id,
         "rule_id": None,  # no period of the rule has it
         "kind": AdjustmentKind.LINE.value,
-        "from_date": at.date(),
-        "to_date": at.date(),
+        "from_date": today,
+        "to_date": today,
         "once": True,
         "unit_value": owed,
         "description": _described(period),

@@ -26,6 +26,8 @@ def acknowledge_finding(
         text = _("Already acknowledged by {who}: {note}")
         who = finding.acknowledged_by or _("somebody")
         return ActionOutcome(changed=False, message=text.format(who=who, note=finding.note))
+    if finding.closed_at is not None:
+        return ActionOutcome(changed=False, message=_("It is closed: what it was about is gone."))
     finding.acknowledged_by, finding.acknowledged_at, finding.note = person, at, text
     session.flush()
     reason = Reason(ReasonKind.ACKNOWLEDGED, {"person": person, "note": text})

@@ -6,10 +6,9 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ciclo.domain.errors import IllegalTransition
 from ciclo.domain.receivables import InvoiceState
-from ciclo.domain.states import TRANSITIONS, Fact, PeriodState, Reason, ReasonKind
-from ciclo.domain.wording import state_words
+from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
+from ciclo.domain.wording import plain_words, said, state_words
 from ciclo.ledger.actions.act import ActionOutcome, NoSuchRow, NotPossible, locked_period, usable_note
 from ciclo.ledger.database import upsert
 from ciclo.ledger.queries.periods import refused_invoices
@@ -29,12 +28,12 @@ def release_period(
     Raises:
         UnusableNote: the note is empty or longer than `LONGEST_NOTE`.
         NoSuchRow: the organization has no such period.
-        IllegalTransition: the period is in a state that cannot be released.
+        NotPossible: the period is in a state that cannot be released.
     """
     facts: dict[str, Fact] = {"person": person, "note": usable_note(note)}
     period = locked_period(session, organization_id, period_id)
     if period.state != PeriodState.PARKED:
-        return _somebody_was_first(session, period, N_("released"), PeriodState.PLANNED, [PeriodState.PARKED])
+        return _decided_before(session, period, ReasonKind.RELEASED)
     if period.reason is not None:
         facts |= {"parked_for": period.reason.kind.value}
         facts |= {name: fact for name, fact in period.reason.facts.items() if name == "invoice_ids"}
@@ -52,7 +51,7 @@ def cancel_period(
     """Give a parked or planned period up: it will never be invoiced, unless a person plans it again.
 
     Raises:
-        UnusableNote, NoSuchRow, IllegalTransition: as `release_period`.
+        UnusableNote, NoSuchRow, NotPossible: as `release_period`.
     """
     reason = Reason(ReasonKind.CANCELLED, {"person": person, "note": usable_note(note)})
     period = locked_period(session, organization_id, period_id)
@@ -68,7 +67,7 @@ def plan_again(
     """Put a cancelled period back to `planned`, whoever cancelled it.
 
     Raises:
-        UnusableNote, NoSuchRow, IllegalTransition: as `release_period`.
+        UnusableNote, NoSuchRow, NotPossible: as `release_period`.
     """
     reason = Reason(ReasonKind.PLANNED_AGAIN, {"person": person, "note": usable_note(note)})
     period = locked_period(session, organization_id, period_id)
@@ -86,8 +85,8 @@ def bill_again(
     The next invoice carries a reference of its own (`…:2`); the old one stays in the ledger without a period.
 
     Raises:
-        UnusableNote, NoSuchRow, IllegalTransition: as `release_period`.
-        NotPossible: the period's invoice is alive, as far as the ledger knows.
+        UnusableNote, NoSuchRow: as `release_period`.
+        NotPossible: its state does not allow it; the period's invoice is alive, as far as the ledger knows.
     """
     text = usable_note(note)
     period = locked_period(session, organization_id, period_id)
@@ -118,7 +117,7 @@ def settle_now(
 
     Raises:
         UnusableNote, NoSuchRow: as `release_period`.
-        IllegalTransition: the period is not, and never was, in doubt.
+        NotPossible: the period is not, and never was, in doubt.
     """
     reason = Reason(ReasonKind.SETTLED_NOW, {"person": person, "note": usable_note(note)})
     period = locked_period(session, organization_id, period_id)
@@ -155,13 +154,13 @@ def its_own(
         invoice_id: which of the invoices, where several are named.
 
     Raises:
-        UnusableNote, NoSuchRow, IllegalTransition: as `release_period`.
-        NotPossible: the period was not parked for this invoice, or it is not said for which.
+        UnusableNote, NoSuchRow: as `release_period`.
+        NotPossible: its state does not allow it; it was not parked for this invoice, or it is not said for which.
     """
     facts: dict[str, Fact] = {"person": person, "note": usable_note(note)}
     period = locked_period(session, organization_id, period_id)
     if period.state != PeriodState.PARKED:
-        return _somebody_was_first(session, period, N_("released"), PeriodState.PLANNED, [PeriodState.PARKED])
+        return _decided_before(session, period, ReasonKind.ITS_OWN, invoice_id)
     named = _invoices_beside(period)
     chosen = [each for each in named if str(each) == str(invoice_id)] if invoice_id else named
     if len(chosen) != 1:
@@ -180,13 +179,13 @@ def not_its_own(
     No matching takes one of these invoices for the period's rule any more.
 
     Raises:
-        UnusableNote, NoSuchRow, IllegalTransition: as `release_period`.
-        NotPossible: the period was not parked for certain invoices.
+        UnusableNote, NoSuchRow: as `release_period`.
+        NotPossible: its state does not allow it; the period was not parked for certain invoices.
     """
     text = usable_note(note)
     period = locked_period(session, organization_id, period_id)
     if period.state != PeriodState.PARKED:
-        return _somebody_was_first(session, period, N_("released"), PeriodState.PLANNED, [PeriodState.PARKED])
+        return _decided_before(session, period, ReasonKind.NOT_ITS_OWN)
     invoice_ids = _invoices_beside(period)
     for invoice_id in invoice_ids:
         _remember_not_its_own(session, period, invoice_id, person=person, note=text, at=at)
@@ -280,18 +279,11 @@ def _somebody_was_first(
     """Answer an action on a period that has moved on, if what was asked for did happen; else refuse it.
 
     Raises:
-        IllegalTransition: it never did.
+        NotPossible: it never did.
     """
-    query = select(AuditEntry.person).where(
-        AuditEntry.organization_id == period.organization_id,
-        AuditEntry.subject == "period",
-        AuditEntry.subject_id == period.id,
-        AuditEntry.to_state == target.value,
-        AuditEntry.from_state.in_([source.value for source in sources]),
-    )
-    entry = session.execute(query.order_by(AuditEntry.id.desc()).limit(1)).one_or_none()
+    entry = _newest_entry(session, period, target, sources)
     if entry is None:
-        raise IllegalTransition("period", period.state, target, TRANSITIONS[PeriodState(period.state)])
+        raise _refused(period, done)
     text = (
         _("It was already {done} by {who}; the period is {state} now.")
         if entry.person
@@ -299,3 +291,40 @@ def _somebody_was_first(
     )
     said = text.format(done=_(done), who=entry.person, state=state_words(period.state))
     return ActionOutcome(changed=False, message=said)
+
+
+def _decided_before(
+    session: Session, period: Period, kind: ReasonKind, invoice_id: int | str | None = None
+) -> ActionOutcome:
+    """Answer a decision about a period that is no longer parked: it was taken before, or was another one.
+
+    Raises:
+        NotPossible: nobody took any, or it was another one, so that this one does not hold.
+    """
+    entry = _newest_entry(session, period, PeriodState.PLANNED, [PeriodState.PARKED])
+    if entry is None:
+        raise _refused(period, N_("released"))
+    named = str(invoice_id or "") in ("", *map(str, invoices_in(entry.reason)))
+    if entry.reason is not None and entry.reason.kind is kind and named:
+        return _somebody_was_first(session, period, N_("released"), PeriodState.PLANNED, [PeriodState.PARKED])
+    text = _("Nothing was done: another decision came first ({decision}), and the period is {state} now.")
+    raise NotPossible(text.format(decision=said(entry.reason), state=state_words(period.state)))
+
+
+def _newest_entry(
+    session: Session, period: Period, target: PeriodState, sources: Collection[PeriodState]
+) -> AuditEntry | None:
+    query = select(AuditEntry).where(
+        AuditEntry.organization_id == period.organization_id,
+        AuditEntry.subject == "period",
+        AuditEntry.subject_id == period.id,
+        AuditEntry.to_state == target.value,
+        AuditEntry.from_state.in_([source.value for source in sources]),
+    )
+    return session.scalars(query.order_by(AuditEntry.id.desc()).limit(1)).one_or_none()
+
+
+def _refused(period: Period, done: str) -> NotPossible:
+    text = _("The period of {day} is {state}: it cannot be {done}.")
+    day = plain_words(period.issue_date.isoformat())
+    return NotPossible(text.format(day=day, state=state_words(period.state), done=_(done)))

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Update, and_, exists, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ciclo.domain import adjustments as domain
@@ -100,9 +100,14 @@ class AdjustmentRepository:
     # -- finding ---------------------------------------------------------------------------------------------------
 
     def get(self, adjustment_id: int) -> Adjustment | None:
-        """Return one adjustment, or None if the organization has no such one."""
-        query = select(Adjustment).where(self._belongs(), Adjustment.id == adjustment_id)
+        """Return one adjustment for nobody else to change or claim, or None if the organization has no such one."""
+        query = select(Adjustment).where(self._belongs(), Adjustment.id == adjustment_id).with_for_update()
         return self._session.scalar(query.execution_options(populate_existing=True))
+
+    def newest(self, contract_id: int) -> int:
+        """Return the newest adjustment of a contract, withdrawn ones, too; 0 where there is none."""
+        query = select(func.max(Adjustment.id)).where(self._belongs(), Adjustment.contract_id == contract_id)
+        return self._session.scalar(query) or 0
 
     def of_rules(self, rule_ids: Iterable[int]) -> dict[int, list[KnownAdjustment]]:
         """Return the adjustments of some rules that are not withdrawn, the older ones first."""
@@ -253,6 +258,7 @@ class AdjustmentRepository:
         still_open = select(Adjustment.id).where(
             Adjustment.id.in_(adjustment_ids), Adjustment.state == AdjustmentState.OPEN
         )
+        still_open = still_open.order_by(Adjustment.id).with_for_update()  # nobody withdraws one meanwhile
         if self.in_invoice(period) != set(used):
             return False
         if set(self._session.scalars(still_open)) != set(adjustment_ids):
