@@ -74,6 +74,11 @@ def test_preview_of_a_rule_that_never_recurs_is_empty(ciclo, rule_file):
             rule(init_date="2025-02-30"),
             "contract 10, rule 1, additional_information.init_date: ",
         ),
+        ({}, "additional_information: is not there: this is no invoice rule"),
+        ({"title": "no rule"}, "additional_information: is not there: this is no invoice rule"),
+        (rule() | {"additional_information": {}}, "additional_information: is not there: this is no invoice rule"),
+        (rule(services=[1]), "services: is no list of objects"),
+        (rule(services={"id": 1}), "services: is no list of objects"),
     ],
 )
 def test_a_rule_that_cannot_be_billed_is_one_line_that_names_the_field(ciclo, rule_file, document, message):
@@ -112,6 +117,17 @@ def test_a_rule_that_cannot_be_billed_is_one_line_that_names_the_field(ciclo, ru
 )
 def test_wrong_input_is_one_line_on_standard_error(ciclo, arguments, code, message):
     assert ciclo(*arguments) == (code, "", message)
+
+
+def test_a_file_of_a_windows_editor_is_read_and_one_without_bottom_is_no_json(ciclo, tmp_path):
+    window = ("--from", "2025-01-01", "--to", "2025-01-31")
+    path = tmp_path / "rule.json"
+    path.write_text(json.dumps(rule()), encoding="utf-8-sig")
+    assert ciclo("preview", path, *window)[0] == 0
+    path.write_text("[" * 100_000, encoding="utf-8")
+    code, out, err = ciclo("preview", path, *window)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "rule.json is not JSON" in err
 
 
 def test_the_window_of_a_preview_may_not_be_upside_down(ciclo, rule_file):

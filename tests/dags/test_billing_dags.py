@@ -97,6 +97,8 @@ def test_a_scheduled_run_takes_its_day_in_sao_paulo(sandbox, ledger, run_dag):
         ({"form_date": "2025-01-01"}, "bill_range does not know form_date"),
         ({"contract_ids": [10.0]}, "bill_range: contract_ids[0] is 10.0, with a decimal point"),
         ({"max_invoices": 5.0}, "bill_range: max_invoices is 5.0"),
+        ({"to_date": "9999-12-31"}, "bill_range: to_date is 9999-12-31: years are 1900 to 9000"),
+        ({"from_date": "0001-01-01"}, "bill_range: from_date is 0001-01-01: years are 1900 to 9000"),
     ],
 )
 def test_params_that_cannot_be_meant_are_refused_before_anything_is_read(sandbox, ledger, run_dag, said, conf, why):

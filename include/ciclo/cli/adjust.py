@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ciclo.cli.actions import Note, act
+from ciclo.cli.actions import Note, act, whose
 from ciclo.cli.printing import InputError
 from ciclo.domain.adjustments import Prorating
 from ciclo.locale import _
@@ -36,7 +36,7 @@ def import_file(
 ) -> int:
     """Add the adjustments of a file, all of them or none; what was added before is not added again."""
     from ciclo.jobs.adjustments.files import ORIGIN, read_adjustments  # noqa: PLC0415 - a command loads what it needs
-    from ciclo.ledger.actions import AdjustmentsRefused, add_adjustments, only_organization  # noqa: PLC0415
+    from ciclo.ledger.actions import AdjustmentsRefused, add_adjustments  # noqa: PLC0415
     from ciclo.ledger.database import ledger_session  # noqa: PLC0415
 
     try:
@@ -44,11 +44,11 @@ def import_file(
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}") from None
     with stream, ledger_session() as session:
-        whose = organization or only_organization(session)
+        organization_id = whose(session, organization)
         try:
             added = add_adjustments(
                 session,
-                whose,
+                organization_id,
                 read_adjustments(stream),
                 origin=ORIGIN,
                 person=getpass.getuser(),
@@ -89,23 +89,29 @@ def withdraw(
 @adjust.command()
 def rule(
     number: Annotated[int, typer.Argument(metavar="RULE", help="Number of the rule.")],
-    waits: Annotated[  # noqa: FBT002 - a flag
-        bool, typer.Option("--waits/--no-waits", help="Whether its periods wait until their quantities have come.")
-    ] = False,
-    notice_days: Annotated[int, typer.Option(min=0, max=60, help="Days before, on which missing ones are named.")] = 5,
+    waits: Annotated[
+        bool | None,
+        typer.Option("--waits/--no-waits", help="Whether its periods wait until their quantities have come."),
+    ] = None,
+    notice_days: Annotated[
+        int | None, typer.Option(min=0, max=60, help="Days before, on which missing ones are named; at first 5.")
+    ] = None,
     lead_days: Annotated[
         int | None, typer.Option(min=0, max=92, help="Days before its issue date on which its invoice is made.")
     ] = None,
     organization: Organization = None,
 ) -> None:
-    """Say how a rule is billed: whether it waits for quantities, never billed without them, and how far ahead."""
-    from ciclo.ledger.actions import only_organization, set_rule  # noqa: PLC0415
+    """Say how a rule is billed: whether it waits for quantities, never billed without them, and how far ahead.
+
+    What is not given stays as it is.
+    """
+    from ciclo.ledger.actions import set_rule  # noqa: PLC0415
     from ciclo.ledger.database import ledger_session  # noqa: PLC0415
 
     with ledger_session() as session:
-        set_rule(
+        setting = set_rule(
             session,
-            organization or only_organization(session),
+            whose(session, organization),
             number,
             person=getpass.getuser(),
             at=datetime.now(UTC),
@@ -113,6 +119,7 @@ def rule(
             notice_days=notice_days,
             lead_days=lead_days,
         )
+        waits = setting.waits_for_quantities
         session.commit()
     text = _("Rule {number} waits for quantities.") if waits else _("Rule {number} does not wait for quantities.")
     typer.echo(text.format(number=number))
@@ -124,11 +131,11 @@ def prorate(
     organization: Organization = None,
 ) -> None:
     """Say what becomes of a contract's or rule's first and last part month: proposed, always so, or never."""
-    from ciclo.ledger.actions import only_organization, set_policy  # noqa: PLC0415
+    from ciclo.ledger.actions import set_policy  # noqa: PLC0415
     from ciclo.ledger.database import ledger_session  # noqa: PLC0415
 
     with ledger_session() as session:
-        set_policy(session, organization or only_organization(session), chosen)
+        set_policy(session, whose(session, organization), chosen)
         session.commit()
     typer.echo(_("Part months: {policy}.").format(policy=chosen.value))
 

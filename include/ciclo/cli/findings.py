@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ciclo.cli.actions import Note, Organization, act
+from ciclo.cli.actions import Note, Organization, act, whose
 from ciclo.cli.doctor import VENDOR, Conn, OrganizationId, TokenFile, Url, account, central_bank
 from ciclo.cli.printing import progress_bar
 from ciclo.domain.comparison import Comparison
@@ -27,14 +27,13 @@ def list_findings(
 ) -> None:
     """List the findings that wait for a person: number, month, amount at risk, kind, sentence; the oldest first."""
     from ciclo.domain.money import brl  # noqa: PLC0415 - a command loads only what it needs
-    from ciclo.ledger.actions import only_organization  # noqa: PLC0415
     from ciclo.ledger.database import ledger_session  # noqa: PLC0415
     from ciclo.ledger.queries.attention import FindingFilter, finding_listing  # noqa: PLC0415
     from ciclo.ledger.queries.paging import PageRequest  # noqa: PLC0415
 
     with ledger_session() as session:
         wanted = FindingFilter(acknowledged=acknowledged)
-        listing = finding_listing(organization or only_organization(session), wanted)
+        listing = finding_listing(whose(session, organization), wanted)
         found = list(listing.every(session, PageRequest()))
     if as_json:
         documents = [
@@ -80,12 +79,12 @@ def why(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Say why an invoice differs from the one before: a sentence for the customer, and each difference."""
-    from ciclo.ledger.actions import NoSuchRow, only_organization  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.actions import NoSuchRow  # noqa: PLC0415 - a command loads only what it needs
     from ciclo.ledger.database import ledger_session  # noqa: PLC0415
     from ciclo.ledger.queries.comparison import comparison_of  # noqa: PLC0415
 
     with ledger_session() as session:
-        found = comparison_of(session, organization or only_organization(session), invoice)
+        found = comparison_of(session, whose(session, organization), invoice)
     if found is None:
         raise NoSuchRow("invoice", invoice)
     if as_json:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ciclo.cli.actions import Note, Organization, act
+from ciclo.cli.actions import Note, Organization, act, whose
 from ciclo.cli.doctor import VENDOR, Conn, OrganizationId, TokenFile, Url, account
 from ciclo.domain.instructions import InstructionKind
 from ciclo.locale import _
@@ -92,13 +92,11 @@ def list_instructions(
 ) -> None:
     """List what the vendor is to be told: number, state, what, of which invoice, by whom, and why it is so."""
     from ciclo.domain.wording import instruction_words, said, state_words  # noqa: PLC0415
-    from ciclo.ledger.actions import only_organization  # noqa: PLC0415 - a command loads only what it needs
-    from ciclo.ledger.database import ledger_session  # noqa: PLC0415
+    from ciclo.ledger.database import ledger_session  # noqa: PLC0415 - a command loads only what it needs
     from ciclo.ledger.repositories import Actor, InstructionRepository  # noqa: PLC0415
 
     with ledger_session() as session:
-        whose = organization or only_organization(session)
-        rows = InstructionRepository(session, whose, Actor()).listed(every=every)
+        rows = InstructionRepository(session, whose(session, organization), Actor()).listed(every=every)
     if as_json:
         documents = [
             {name: getattr(row, name) for name in ("id", "state", "kind", "invoice_id", "subject", "subject_id")}

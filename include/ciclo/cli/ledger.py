@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from ciclo.cli.actions import Note, act
-from ciclo.locale import _
+from ciclo.cli.actions import Note, act, whose
+from ciclo.locale import _, ngettext
 
 ledger = typer.Typer(help="The ledger's database.", no_args_is_help=True)
 
@@ -91,13 +91,13 @@ def list_parked(
 
     now = datetime.now(UTC)
     with ledger_session() as session:
-        periods = parked_periods(session, organization)
+        periods = parked_periods(session, whose(session, organization) if organization is not None else None)
     if as_json:
         typer.echo(json.dumps([period.document(now) for period in periods], indent=2, ensure_ascii=False))
         return
     for period in periods:
         typer.echo(period.line(now))
-    text = _("{count} parked, {amount} at risk")
+    text = ngettext("{count} parked, {amount} at risk", "{count} parked, {amount} at risk", len(periods))
     typer.echo(text.format(count=len(periods), amount=brl(at_risk(periods))))
 
 

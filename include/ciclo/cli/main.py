@@ -141,6 +141,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         _fail(str(error), 1)
     except SQLAlchemyError as error:  # its message may quote rows
         _fail(_("the database fails ({kind})").format(kind=type(getattr(error, "orig", error)).__name__), 1)
+    except OverflowError:
+        _fail(_("a number is larger than the ledger or the calendar can hold"), 1)
     except OSError as error:
         what = error.filename or _("a file or connection")
         _fail(f"{what}: {error.strerror or type(error).__name__}", 1)
@@ -160,7 +162,7 @@ _OF_THE_LIBRARY = (
     (r"Missing argument (.+)\.", N_("Missing argument {}.")),
     (r"No such option: (.+)", N_("No such option: {}")),
     (r"Option (.+) requires an argument\.", N_("Option {} requires an argument.")),
-    (r"Got unexpected extra arguments? \((.+)\)", N_("Got unexpected extra arguments ({})")),
+    (r"Got unexpected extra argument(?:s|\(s\))? \((.+)\)", N_("Got unexpected extra arguments ({})")),
     (r"Invalid value for (.+?): (.+)", N_("Invalid value for {}: {}")),
     (r"Value error, (.+)", "{}"),
     (r"Input should be a valid integer.*", N_("that is no whole number.")),

@@ -29,10 +29,10 @@ def read_json(path: Path) -> dict[str, Any]:
         InputError: there is no such file, or it is no JSON object.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"), parse_float=str)
+        document = json.loads(path.read_text(encoding="utf-8-sig"), parse_float=str)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(_("{path} is not JSON: {error}").format(path=path, error=error)) from None
     if not isinstance(document, dict):
         raise InputError(_("{path} is not a JSON object").format(path=path))

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ciclo.cli.actions import Note, act
+from ciclo.cli.actions import Note, act, whose
 from ciclo.domain.contract_terms import ContractTerm, TermKind, said_of_term, term_document
 from ciclo.domain.money import parse_decimal
 from ciclo.domain.price_index import PriceIndex
@@ -33,7 +33,10 @@ def list_terms(
     from ciclo.ledger.repositories.prices import domain_term, rows_of_contract  # noqa: PLC0415
 
     with ledger_session() as session:
-        rows = [(row.id, row.note, domain_term(row)) for row in rows_of_contract(session, organization, contract)]
+        rows = [
+            (row.id, row.note, domain_term(row))
+            for row in rows_of_contract(session, whose(session, organization), contract)
+        ]
     if as_json:
         found = [
             {

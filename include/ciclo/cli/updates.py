@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from ciclo.cli.actions import Note, act
+from ciclo.cli.actions import Note, act, whose
 from ciclo.cli.printing import read_json
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.continuity import Basis
 from ciclo.domain.letter import LetterKind
 from ciclo.domain.money import brl, parse_decimal
 from ciclo.domain.price_index import PriceIndex, WindowPolicy
-from ciclo.locale import _, language
+from ciclo.locale import _, language, ngettext
 
 updates = typer.Typer(help="Price updates: decide about one, ask what if.", no_args_is_help=True)
 
@@ -97,7 +97,9 @@ def ask_what_if(
     today = datetime.now(SAO_PAULO).date()
     with ledger_session() as session:
         wanted = update or ()
-        lines = what_if(session, organization, assumed, today=today, policy=policy, scheduled_update_ids=wanted)
+        lines = what_if(
+            session, whose(session, organization), assumed, today=today, policy=policy, scheduled_update_ids=wanted
+        )
     total = sum((line.a_year for line in lines), Decimal("0.00"))
     if as_json:
         document = {"lines": [_document(line) for line in lines], "a_year": f"{total:f}"}
@@ -107,7 +109,12 @@ def ask_what_if(
         figures = [each and f"{brl(each.new)} ({_months(each.months)})" for each in (line.as_it_is, line.assumed)]
         said = line.why_not or f"{brl(line.old)}: {figures[0]}; {figures[1]}"
         typer.echo(f"{line.execution_date}  {line.contract_id}/{line.rule_id}/{line.service_id}  {said}")
-    typer.echo(_("{count} prices; a year's billing changes by {amount}").format(count=len(lines), amount=brl(total)))
+    text = ngettext(
+        "{count} price; a year's billing changes by {amount}",
+        "{count} prices; a year's billing changes by {amount}",
+        len(lines),
+    )
+    typer.echo(text.format(count=len(lines), amount=brl(total)))
 
 
 @updates.command("passport")

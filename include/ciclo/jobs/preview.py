@@ -81,16 +81,22 @@ def read_rule(document: Mapping[str, Any]) -> InvoiceRule:
     bare = document.get("invoice_rule", document)
     if not isinstance(bare, Mapping):
         raise InvalidRule("invoice_rule", Text(N_("is not an object")))
-    services = [{"id": -number, **service} for number, service in enumerate(bare.get("services") or [], start=1)]
+    services = bare.get("services") or []
+    if not isinstance(services, list) or not all(isinstance(service, Mapping) for service in services):
+        raise InvalidRule("services", Text(N_("is no list of objects")))
+    services = [{"id": -number, **service} for number, service in enumerate(services, start=1)]
     known = {"id": 0, "contract_id": 0, "gross_value": "0", **bare, "services": services}
     try:
-        return InvoiceRule.model_validate(known)
+        rule = InvoiceRule.model_validate(known)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise InvalidRule(
             place or "rule", first["msg"], contract=bare.get("contract_id"), rule=bare.get("id")
         ) from None
+    if not rule.recurs and not rule.says_that_it_never_recurs:
+        raise InvalidRule("additional_information", Text(N_("is not there: this is no invoice rule")))
+    return rule
 
 
 def preview_rule(rule: InvoiceRule, days: DateRange) -> RulePreview:

@@ -234,12 +234,18 @@ class UnknownParamError(Exception):
 class WrongParamError(Exception):
     """A run was given a param of a kind that none is of."""
 
-    def __init__(self, dag_id: str, name: str, value: float) -> None:
+    def __init__(self, dag_id: str, name: str, value: float | date) -> None:
         text = _(
             "{dag_id}: {name} is {value}, with a decimal point. Ids and numbers are whole, amounts are texts such "
             'as "250000.00". Nothing was read or sent'
         )
-        super().__init__(text.format(dag_id=dag_id, name=name, value=repr(value)))
+        if isinstance(value, date):
+            text = _("{dag_id}: {name} is {value}: years are 1900 to 9000. Nothing was read or sent")
+        super().__init__(text.format(dag_id=dag_id, name=name, value=value))
+
+
+YEARS = range(1900, 9001)
+"""Of the dates that a run may be told: whatever is counted from one stays within the calendar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,13 +297,18 @@ class Stage:
 
         Raises:
             WindowUpsideDown: `to_date` is before `from_date`.
+            WrongParamError: one of them is so far away that nobody can mean it.
         """
+        told = {name: date.fromisoformat(params[name]) for name in ("from_date", "to_date") if params.get(name)}
+        for name, value in told.items():
+            if value.year not in YEARS:
+                raise WrongParamError(self.dag_id, name, value)
         at = scheduled_at.astimezone(SAO_PAULO).time() if scheduled_at is not None else None
         unit = next((each.window for each in self.schedules if each.at == at and each.is_due(day)), self.window)
         own = unit.of(day, settings)
-        first = date.fromisoformat(params["from_date"]) if params.get("from_date") else own.start
-        if params.get("to_date"):
-            return DateRange.days(first, date.fromisoformat(params["to_date"]))
+        first = told.get("from_date", own.start)
+        if "to_date" in told:
+            return DateRange.days(first, told["to_date"])
         last = DateRange.month_of(first).last_day if unit is Window.LAST_MONTH else own.last_day
         return DateRange.days(first, last)
 

@@ -10,6 +10,7 @@ can be read.
 No transaction is open while the vendor is asked.
 """
 
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -26,6 +27,8 @@ from ciclo.jobs.rules.store import CURRENT, Problem, store_rules
 from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import ACTIVE, Disagreement
 from ciclo.locale import N_, Text, _
+
+log = logging.getLogger("ciclo")
 
 ANEW = timedelta(0)
 """Read whatever was read before."""
@@ -137,12 +140,17 @@ def read_contract_list(ctx: JobContext, *, not_older_than: timedelta = ANEW) -> 
 def require_known(ctx: JobContext, contract_ids: Collection[int]) -> None:
     """Refuse contracts that no list, the newest one neither, has ever had: somebody mistyped a number.
 
+    One that is not active is known, and said: it may be named for what was billed before.
+
     Raises:
         UnknownContractError: naming them.
     """
-    known = {contract.contract_id for contract in ctx.contracts.some(contract_ids)}
-    if unknown := sorted(set(contract_ids) - known):
+    known = {contract.contract_id: contract.state for contract in ctx.contracts.some(contract_ids)}
+    if unknown := sorted(set(contract_ids) - set(known)):
         raise UnknownContractError(unknown)
+    for contract_id, state in sorted(known.items()):
+        if state != ACTIVE:
+            log.warning("contract_ids names contract %d, which is %s: it is billed nothing now", contract_id, state)
 
 
 def _listed(ctx: JobContext) -> tuple[dict[int, Contract], dict[int | None, OddRecord]]:
