@@ -72,7 +72,8 @@ def test_what_is_added_stands_on_the_periods_page_and_in_the_list_and_is_withdra
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"kind": "discount", "percent": "zehn"}, "cannot be read"),
+        ({"kind": "line", "unit_value": "1.500"}, "may be meant in two ways: write 1500 or 1,5"),
+        ({"kind": "discount", "percent": "zehn"}, "is not a decimal number"),
         ({"kind": "discount"}, "either an amount or a per cent"),
         ({"kind": "quantity", "service": "Nada", "quantity": "1"}, "the rule has no service"),
         ({}, "Choose what differs"),

@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 
 from ciclo.domain.due_dates import percentages
 from ciclo.domain.errors import InvalidAmount, InvalidPercentages
-from ciclo.domain.money import brl, cents, multiply_to_cents, parse_decimal, parse_money, service_value, split_money
+from ciclo.domain.money import (
+    brl,
+    cents,
+    multiply_to_cents,
+    parse_decimal,
+    parse_money,
+    parse_typed,
+    service_value,
+    split_money,
+)
 
 MONEY = st.decimals(min_value=Decimal("-1e9"), max_value=Decimal("1e9"), places=2)
 
@@ -133,3 +142,36 @@ def test_the_value_of_a_service_that_no_ledger_holds_is_refused(sign):
     with pytest.raises(InvalidAmount, match="too large"):
         service_value(Decimal("9e9"), sign * Decimal("9e9"))
     assert service_value(Decimal("9e6"), sign * Decimal("9e5")) == sign * Decimal("8100000000000.00")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("1.234,50", "1234.50"),
+        ("-1.234.567,8", "-1234567.8"),
+        (" 1234,5 ", "1234.5"),
+        ("1234.50", "1234.50"),
+        ("1500", "1500"),
+        ("0.500", "0.500"),
+        ("1,500", "1.500"),
+        ("1.2345", "1.2345"),
+    ],
+)
+def test_a_number_is_read_as_people_type_it(typed, meant):
+    assert parse_typed(typed) == Decimal(meant)
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("1.500", "amount: '1.500' may be meant in two ways: write 1500 or 1,5"),
+        ("-12.000", "amount: '-12.000' may be meant in two ways: write -12000 or -12"),
+        ("1,234.50", "amount: '1,234.50' is not a decimal number"),
+        ("1.23,4", "amount: '1.23,4' is not a decimal number"),
+        ("1.234.567", "amount: '1.234.567' is not a decimal number"),
+    ],
+)
+def test_a_number_that_may_be_a_thousand_times_as_much_is_refused(typed, message):
+    with pytest.raises(InvalidAmount) as caught:
+        parse_typed(typed)
+    assert str(caught.value) == message

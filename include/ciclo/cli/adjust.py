@@ -150,8 +150,8 @@ def complement(
     organization: Organization = None,
 ) -> None:
     """Bill what an issued invoice misses by an invoice of its own, with the next run of issue_invoices."""
-    from ciclo.domain.money import parse_decimal  # noqa: PLC0415
+    from ciclo.domain.money import parse_typed  # noqa: PLC0415
     from ciclo.ledger.actions import bill_complement  # noqa: PLC0415
 
-    value = parse_decimal(amount, "amount") if amount is not None else None
+    value = parse_typed(amount, "amount") if amount is not None else None
     act(bill_complement, number, note, organization, amount=value)

@@ -34,10 +34,10 @@ def receive(
     organization: Organization = None,
 ) -> None:
     """Record that a receivable was paid."""
-    from ciclo.domain.money import parse_decimal  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.domain.money import parse_typed  # noqa: PLC0415 - a command loads only what it needs
     from ciclo.ledger.actions import Receipt  # noqa: PLC0415
 
-    value = parse_decimal(amount, "amount") if amount is not None else None
+    value = parse_typed(amount, "amount") if amount is not None else None
     receipt = Receipt(value, day.date() if day is not None else None)
     _ask(InstructionKind.RECEIVE, receivable, note, organization, receipt=receipt)
 

@@ -12,7 +12,7 @@ import typer
 
 from ciclo.cli.actions import Note, act, whose
 from ciclo.domain.contract_terms import ContractTerm, TermKind, said_of_term, term_document
-from ciclo.domain.money import parse_decimal
+from ciclo.domain.money import parse_typed
 from ciclo.domain.price_index import PriceIndex
 from ciclo.locale import _
 
@@ -90,7 +90,7 @@ def add(  # noqa: PLR0913, PLR0917 - one option a field of a term
 
     term = ContractTerm(
         kind=kind,
-        percent=parse_decimal(percent, "percent") if percent is not None else None,
+        percent=parse_typed(percent, "percent") if percent is not None else None,
         index=index,
         day=_date(day),
         rule_id=rule,

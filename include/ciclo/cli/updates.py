@@ -13,7 +13,7 @@ from ciclo.cli.printing import read_json
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.continuity import Basis
 from ciclo.domain.letter import LetterKind
-from ciclo.domain.money import brl, parse_decimal
+from ciclo.domain.money import brl, parse_typed
 from ciclo.domain.price_index import PriceIndex, WindowPolicy
 from ciclo.locale import _, language, ngettext
 
@@ -91,7 +91,7 @@ def ask_what_if(
     assumed = Assumption(
         index=index,
         replaces=replaces,
-        cap=parse_decimal(cap, "cap") if cap is not None else None,
+        cap=parse_typed(cap, "cap") if cap is not None else None,
         execution_date=on.date() if on else None,
     )
     today = datetime.now(SAO_PAULO).date()

@@ -18,6 +18,8 @@ EXACT = Context(prec=100_000, rounding=ROUND_HALF_UP)
 """A context wide enough that no product of prices, units and index factors is ever rounded before `cents`."""
 
 _PLAIN_DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
+_TYPED = re.compile(r"-?(\d+|\d{1,3}(\.\d{3})+),\d+", re.ASCII)
+_TWO_WAYS = re.compile(r"-?[1-9]\d{0,2}\.\d{3}", re.ASCII)
 _LARGEST = Decimal(10) ** 18
 DIGITS_OF_MONEY = 13
 """Before the point: ten billions of BRL have eleven; the ledger's columns hold sixteen, which leaves room for sums."""
@@ -60,6 +62,23 @@ def parse_decimal(value: object, field: str = "amount") -> Decimal:
     if abs(number) >= _LARGEST:
         raise InvalidAmount(field, value, Text(N_("is too large")))
     return number
+
+
+def parse_typed(text: str, field: str = "amount") -> Decimal:
+    """Read a number as people type it and spreadsheets write it, in Brazil: `1.234,50`, `1234,50` or `1234.50`.
+
+    Raises:
+        InvalidAmount: it is none, or one that may be meant in two ways: `1.500` is 1500 to whoever writes thousands so.
+    """
+    plain = text.strip()
+    if _TWO_WAYS.fullmatch(plain):
+        whole, broken = plain.replace(".", ""), plain.rstrip("0").rstrip(".").replace(".", ",")
+        raise InvalidAmount(
+            field, text, Text(N_("may be meant in two ways: write {whole} or {broken}"), whole=whole, broken=broken)
+        )
+    if _TYPED.fullmatch(plain):
+        plain = plain.replace(".", "").replace(",", ".")
+    return parse_decimal(plain, field)
 
 
 def parse_money(value: object, field: str = "amount") -> Decimal:

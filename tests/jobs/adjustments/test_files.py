@@ -99,6 +99,25 @@ def test_a_file_with_one_wrong_row_changes_nothing_and_its_line_is_named(ctx, ro
     assert known(ctx) == 0
 
 
+@pytest.mark.parametrize(
+    ("separator", "written", "meant"),
+    [
+        (";", "1.234,50", "1234.50"),
+        (";", "1.234", None),
+        (";", "1.5", "1.5"),
+        (",", "1.234", "1.234"),
+        (",", '"1,5"', "1.5"),
+        (",", '"1,234"', None),
+        (",", '"1.234,50"', None),
+    ],
+)
+def test_a_number_that_may_be_a_thousand_times_as_much_is_not_taken(separator, written, meant):
+    table = "\n".join(separator.join(row) for row in (("kind", "rule_id", "unit_value"), ("line", "1", written)))
+    [row] = read_adjustments(io.BytesIO(table.encode()))
+    assert getattr(row, "unit_value", None) == (Decimal(meant) if meant else None)
+    assert getattr(row, "field", None) == (None if meant else "unit_value")
+
+
 def test_every_wrong_row_is_told_at_once(ctx):
     with pytest.raises(AdjustmentsRefused) as refused:
         load(ctx, GOOD + b"discount,10,99,2025-01,,,,10,,\nskip,10,1,2025-40,,,,,,\n")

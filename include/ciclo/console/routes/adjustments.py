@@ -15,12 +15,13 @@ from ciclo.console.database import LedgerDep
 from ciclo.console.formats import Column, adjustment_words, csv_response
 from ciclo.console.pages import AsFile, PageDep, View, ViewDep, render, table
 from ciclo.console.routes.actions import PerformDep, SeenNow
-from ciclo.console.routes.parameters import MonthParam, OptionalId, RowId, UnreadableField, typed_number
+from ciclo.console.routes.parameters import MonthParam, OptionalId, RowId, UnreadableField
 from ciclo.console.security import SEEN_FIELD, FormDep, seen_mark
 from ciclo.domain.adjustments import AdjustmentKind, kinds_with
 from ciclo.domain.errors import DomainError
+from ciclo.domain.money import parse_typed
 from ciclo.domain.recurrence import DateRange
-from ciclo.domain.wording import state_words
+from ciclo.domain.wording import key_words, state_words
 from ciclo.ledger.actions import (
     ActionOutcome,
     AdjustmentsRefused,
@@ -159,7 +160,7 @@ def take_difference_on(view: ViewDep, perform: PerformDep, period_id: RowId) -> 
 def bill_difference_by_itself(view: ViewDep, perform: PerformDep, fields: FormDep, period_id: RowId) -> HTMLResponse:
     """Bill the difference of a period's invoice, or the amount that a person says, by an invoice of its own."""
     typed = fields.get("amount", "").strip()
-    amount = typed_number(typed, "amount") if typed else None
+    amount = parse_typed(typed, key_words("amount")) if typed else None
     outcome = perform(bill_complement, period_id, None if typed else _difference_now(view, period_id), amount=amount)
     view.session.rollback()
     return _page(view, period_id, {}, outcome=outcome)
@@ -238,7 +239,7 @@ def _new(period: Period, fields: Mapping[str, str]) -> dict[str, Any]:
             continue
         try:
             given[name] = _read(name, text)
-        except (ValueError, DomainError):
+        except ValueError:
             raise UnreadableField.holding(text) from None
     if "kind" not in given:
         raise UnreadableField(_("Choose what differs."))
@@ -249,5 +250,5 @@ def _read(name: str, text: str) -> AdjustmentKind | Decimal | date | str:
     if name == "kind":
         return AdjustmentKind(text)
     if name in NUMBERS:
-        return typed_number(text, name)
+        return parse_typed(text, key_words(name))
     return date.fromisoformat(text) if name in DAYS else text

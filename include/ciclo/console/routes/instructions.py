@@ -9,9 +9,10 @@ from fastapi.responses import HTMLResponse
 from ciclo.console.database import LedgerDep
 from ciclo.console.pages import View, ViewDep, render
 from ciclo.console.routes.actions import PerformDep
-from ciclo.console.routes.parameters import RowId, UnreadableField, typed_number
+from ciclo.console.routes.parameters import RowId, UnreadableField
 from ciclo.console.security import FormDep
 from ciclo.domain.instructions import InstructionKind
+from ciclo.domain.money import parse_typed
 from ciclo.ledger.actions import ActionOutcome, NoSuchRow, Receipt, instruct, withdraw_instruction
 from ciclo.ledger.queries.instructions import invoice_to_instruct
 from ciclo.ledger.repositories import Actor, InstructionRepository
@@ -72,4 +73,4 @@ def _receipt(fields: Mapping[str, str]) -> Receipt:
         received_on = date.fromisoformat(day) if day else None
     except ValueError:
         raise UnreadableField.holding(day) from None
-    return Receipt(typed_number(amount, _("Amount received")) if amount else None, received_on)
+    return Receipt(parse_typed(amount, _("Amount received")) if amount else None, received_on)

@@ -1,14 +1,12 @@
 """Query and path parameters that several views share, each with its bounds: what is out of them is a 422."""
 
 from datetime import date
-from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from fastapi import Path, Query
 from pydantic import BeforeValidator
 
 from ciclo.domain.errors import DomainError
-from ciclo.domain.money import parse_decimal
 from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.states import PeriodState
 from ciclo.ledger.queries.nfses import NfseFilter
@@ -45,16 +43,6 @@ class UnreadableField(DomainError):
     def holding(cls, text: str) -> Self:
         """Return the error about what a field holds."""
         return cls(_("{value} cannot be read.").format(value=repr(text)))
-
-
-def typed_number(text: str, field: str) -> Decimal:
-    """Read a number as people type it, with a decimal comma or point.
-
-    Raises:
-        InvalidAmount: it is none; names the field.
-    """
-    plain = text.strip()
-    return parse_decimal(plain.replace(".", "").replace(",", ".") if "," in plain else plain, field)
 
 
 RowId = Annotated[int, Path(ge=1, le=LARGEST_ID)]

@@ -9,10 +9,11 @@ from fastapi.responses import HTMLResponse
 
 from ciclo.console.database import LedgerDep
 from ciclo.console.pages import View, ViewDep, render
-from ciclo.console.routes.parameters import RowId, UnreadableField, typed_number
+from ciclo.console.routes.parameters import RowId, UnreadableField
 from ciclo.console.security import FormDep
 from ciclo.domain.contract_terms import WITH_DAY, WITH_INDEX, WITH_PERCENT, ContractTerm, TermKind, said_of_term
 from ciclo.domain.errors import DomainError
+from ciclo.domain.money import parse_typed
 from ciclo.domain.price_index import price_index
 from ciclo.ledger.actions import ActionOutcome, NoSuchRow, NotPossible, UnusableNote, agree_term, end_term
 from ciclo.ledger.queries.contracts import contract_page
@@ -75,7 +76,7 @@ def _term(fields: Mapping[str, str], *, author: str) -> ContractTerm:
     rule = given.get("rule", "")
     return ContractTerm(
         kind=TermKind(kind),
-        percent=typed_number(given["percent"], _("Per cent")) if given.get("percent") else None,
+        percent=parse_typed(given["percent"], _("Per cent")) if given.get("percent") else None,
         index=price_index(given["index"]) if given.get("index") else None,
         day=_day(given.get("day", "")),
         rule_id=int(rule) if rule.isascii() and rule.isdecimal() else None,

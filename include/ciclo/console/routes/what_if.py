@@ -10,9 +10,9 @@ from pydantic import BeforeValidator
 
 from ciclo.console.formats import Column, csv_response
 from ciclo.console.pages import AsFile, ViewDep, render
-from ciclo.console.routes.parameters import DayParam, IndexParam, OptionalId, TextParam, typed_number
+from ciclo.console.routes.parameters import DayParam, IndexParam, OptionalId, TextParam
 from ciclo.domain.errors import DomainError
-from ciclo.domain.money import total
+from ciclo.domain.money import parse_typed, total
 from ciclo.domain.price_index import WindowPolicy, index_label
 from ciclo.domain.wording import month_words
 from ciclo.ledger.queries.what_if import Assumption, Figure, WhatIf, what_if
@@ -88,7 +88,7 @@ def show_what_if(view: ViewDep, as_file: AsFile, query: Annotated[WhatIfQuery, D
 
 
 def _lines(session: Any, organization_id: int, today: date, query: WhatIfQuery) -> tuple[WhatIf, ...]:
-    cap: Decimal | None = typed_number(query.cap, _("Cap, per cent a year")) if query.cap.strip() else None
+    cap: Decimal | None = parse_typed(query.cap, _("Cap, per cent a year")) if query.cap.strip() else None
     return what_if(
         session,
         organization_id,

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from ciclo.domain.adjustments import AdjustmentKind
 from ciclo.domain.errors import DomainError
-from ciclo.domain.money import parse_decimal
+from ciclo.domain.money import parse_decimal, parse_typed
 from ciclo.ledger.actions import PARTICULARS, AdjustmentError, NewAdjustment
 
 COLUMNS = (
@@ -37,6 +37,7 @@ ORIGIN = "import"
 PARQUET = b"PAR1"
 ROWS_AT_ONCE = 1000
 
+_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(,\d{3})+", re.ASCII)
 _MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
 
 
@@ -70,7 +71,7 @@ def _csv(stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
         for row in reader:
             if None in row:
                 raise UnreadableFile(f"line {reader.line_num} has more values than there are columns")
-            yield row
+            yield _OfASpreadsheet(row) if separator == ";" else row
     except (csv.Error, UnicodeDecodeError) as error:
         raise UnreadableFile(f"it is neither a CSV in UTF-8 nor Parquet: {error}") from error
     finally:
@@ -99,6 +100,10 @@ def _check_columns(names: Iterable[str]) -> None:
         raise UnreadableFile(f"{what}; there are {', '.join(COLUMNS)}")
 
 
+class _OfASpreadsheet(dict[str, Any]):
+    """A row of a CSV with semicolons: its numbers are as people type them."""
+
+
 class _Unreadable(Exception):
     """A value that is not what its column holds."""
 
@@ -117,6 +122,7 @@ def _adjustment(row: Mapping[str, Any], line: int) -> NewAdjustment:
         except (ValueError, DomainError) as error:
             raise _Unreadable(column, f"{value!r} cannot be read: {error}") from None
 
+    number = parse_typed if isinstance(row, _OfASpreadsheet) else _number
     kind = read("kind", AdjustmentKind)
     if kind is None:
         raise _Unreadable("kind", f"is missing; it is one of {', '.join(AdjustmentKind)}")
@@ -128,10 +134,10 @@ def _adjustment(row: Mapping[str, Any], line: int) -> NewAdjustment:
         from_date=read("from", _day),
         to_date=read("to", _day),
         service=read("service", str),
-        quantity=read("quantity", _number),
-        unit_value=read("unit_value", _number),
-        amount=read("amount", _number),
-        percent=read("percent", _number),
+        quantity=read("quantity", number),
+        unit_value=read("unit_value", number),
+        amount=read("amount", number),
+        percent=read("percent", number),
         first_day=read("first_day", _day),
         last_day=read("last_day", _day),
         description=read("description", str),
@@ -152,6 +158,7 @@ def _day(value: Any) -> date:
 
 
 def _number(value: Any) -> Decimal:
-    if isinstance(value, str) and "," in value and "." not in value:
+    """Read a number of a program's: a point is a decimal one; a comma is, unless it may be of thousands."""
+    if isinstance(value, str) and "," in value and "." not in value and not _THOUSANDS.fullmatch(value):
         value = value.replace(",", ".")
     return parse_decimal(value)
