@@ -1,12 +1,15 @@
 """Adjustments in the console: added with a preview of the invoice, withdrawn, accepted where Ciclo proposes them."""
 
 import re
+from datetime import UTC, datetime, time
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ciclo.domain.calendar import SAO_PAULO
+from ciclo.ledger.actions import bill_difference
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.tables import Adjustment, Invoice, Period
 from console.conftest import token_in
@@ -168,5 +171,20 @@ def test_a_difference_that_has_changed_since_it_was_shown_is_not_billed(acting, 
         page = acting.post(f"/periods/{period.id}/{path}", data=given | {"note": "ten"})
         assert "Nothing was done" in page.text
         assert rows(session) == []
+        session.rollback()
+    engine.dispose()
+
+
+def test_the_next_invoice_of_a_difference_is_counted_from_the_day_in_sao_paulo(own_year):
+    engine = open_engine(own_year)
+    with Session(engine) as session:
+        planned = session.scalars(select(Period).where(Period.state == "planned").order_by(Period.issue_date)).first()
+        query = select(Period).where(Period.rule_id == planned.rule_id, Period.state == "issued")
+        issued = session.scalars(query.order_by(Period.issue_date.desc())).first()
+        evening = datetime.combine(planned.issue_date, time(23, 30), SAO_PAULO).astimezone(UTC)
+        by = {"person": "ana", "note": "agreed", "at": evening}
+        session.get(Invoice, (issued.organization_id, issued.invoice_id)).gross_value -= 1000
+        said = bill_difference(session, issued.organization_id, issued.id, **by).message
+        assert f"the invoice of {planned.issue_date:%d/%m/%Y}" in said
         session.rollback()
     engine.dispose()

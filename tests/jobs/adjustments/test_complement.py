@@ -1,12 +1,13 @@
 """A difference that is billed by an invoice of its own: one rule of a single day, one invoice, whatever is lost."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import select
 
 from ciclo.domain.adjustments import Prorating
+from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.wording import said_of_finding
 from ciclo.jobs.adjustments import bill_complements, correct_invoices
@@ -159,6 +160,13 @@ def test_an_amount_that_a_person_says_is_billed_once_beside_the_difference(bille
     ctx.session.get(Invoice, (ORGANIZATION, period.invoice_id)).state = "to_emit"
     with pytest.raises(NotPossible, match="add an adjustment instead"):
         say("7.00")
+
+
+def test_an_amount_that_is_asked_for_late_in_the_evening_is_of_that_day(billed):
+    _, ctx, period = billed
+    evening = datetime(2026, 1, 31, 23, 30, tzinfo=SAO_PAULO).astimezone(UTC)
+    bill_complement(ctx.session, ORGANIZATION, period.id, person="ana", note="agreed", at=evening)
+    assert ctx.session.scalars(select(Adjustment.from_date)).one() == date(2026, 1, 31)
 
 
 def test_what_the_vendor_refuses_takes_nothing_from_another_amount_that_is_under_way(billed, clock):
