@@ -111,6 +111,16 @@ def test_a_rule_that_cannot_be_billed_is_one_line_that_names_the_field(ciclo, ru
             1,
             "error: no-such-file.json: No such file or directory\n",
         ),
+        (
+            ("preview", "rule.json", "--from", "2025-01-01", "--to", "9999-12-31"),
+            2,
+            "error: Invalid value for --to: 9999-12-31: years are 1900 to 9000 Try --help.\n",
+        ),
+        (
+            ("audit", "--from", "0001-01", "--organization", "7"),
+            2,
+            "error: Invalid value for --from: 0001-01-01: years are 1900 to 9000 Try --help.\n",
+        ),
         (("index", "igpm"), 2, "error: Missing option '--from'. Try --help.\n"),
         (("bill",), 2, "error: No such command 'bill'. Try --help.\n"),
     ],

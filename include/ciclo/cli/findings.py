@@ -9,7 +9,7 @@ import typer
 
 from ciclo.cli.actions import Note, Organization, act, whose
 from ciclo.cli.doctor import VENDOR, Conn, OrganizationId, TokenFile, Url, account, central_bank
-from ciclo.cli.printing import progress_bar
+from ciclo.cli.printing import meant, progress_bar
 from ciclo.domain.comparison import Comparison
 from ciclo.domain.wording import kind_words, said_of_comparison, said_of_difference
 from ciclo.locale import LANGUAGES, _, ngettext
@@ -178,6 +178,7 @@ def audit(  # noqa: PLR0913, PLR0917 - one an option
 
 def _day(text: str, option: str) -> date:
     try:
-        return date.fromisoformat(text if len(text) > len("YYYY-MM") else f"{text}-01")
+        day = date.fromisoformat(text if len(text) > len("YYYY-MM") else f"{text}-01")
     except ValueError:
         raise typer.BadParameter(_("is written YYYY-MM, or YYYY-MM-DD"), param_hint=option) from None
+    return meant(day, option)

@@ -26,7 +26,7 @@ from ciclo.cli.doctor import doctor
 from ciclo.cli.findings import audit, findings, why
 from ciclo.cli.instruct import instruct
 from ciclo.cli.ledger import ledger, parked
-from ciclo.cli.printing import InputError, read_json
+from ciclo.cli.printing import InputError, meant, read_json
 from ciclo.cli.rehearse import export, rehearse
 from ciclo.cli.terms import terms
 from ciclo.cli.updates import updates, verify
@@ -82,7 +82,8 @@ def preview(
     from ciclo.domain.recurrence import DateRange  # noqa: PLC0415 - a command loads only what it needs
     from ciclo.jobs.preview import preview_rule, read_rule  # noqa: PLC0415
 
-    result = preview_rule(read_rule(read_json(rule)), DateRange.days(first.date(), last.date()))
+    days = DateRange.days(meant(first.date(), "--from"), meant(last.date(), "--to"))
+    result = preview_rule(read_rule(read_json(rule)), days)
     _print(result.documents() if as_json else preview_lines(result))
 
 

@@ -7,9 +7,13 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
+from ciclo.domain.calendar import YEARS
 from ciclo.domain.pricing import WHOLE_RULE
 from ciclo.locale import N_, _, ngettext
 
@@ -37,6 +41,17 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise InputError(_("{path} is not a JSON object").format(path=path))
     return document
+
+
+def meant(day: date, option: str) -> date:
+    """Return a day that somebody can mean: whatever is counted from it stays within the calendar.
+
+    Raises:
+        BadParameter: naming the option.
+    """
+    if day.year not in YEARS:
+        raise typer.BadParameter(_("{day}: years are 1900 to 9000").format(day=day), param_hint=option)
+    return day
 
 
 def preview_lines(preview: "RulePreview") -> list[str]:

@@ -75,6 +75,10 @@ def add_months(anchor: date, months: int) -> date:
     return day_in_month(month_number(anchor) + months, anchor.day)
 
 
+YEARS = range(1900, 9001)
+"""Of dates that people may mean: whatever is counted from one stays within the calendar."""
+
+
 def add_days(day: date, days: int) -> date:
     """Return the day that many calendar days later (or earlier).
 

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from ciclo.billimatic import BillimaticClient, OutcomeUnknownError, TransientApiError
-from ciclo.domain.calendar import SAO_PAULO, add_days, add_months, first_of_month
+from ciclo.domain.calendar import SAO_PAULO, YEARS, add_days, add_months, first_of_month
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.context import JobContext, is_armed
 from ciclo.jobs.price_updates import Post
@@ -242,10 +242,6 @@ class WrongParamError(Exception):
         if isinstance(value, date):
             text = _("{dag_id}: {name} is {value}: years are 1900 to 9000. Nothing was read or sent")
         super().__init__(text.format(dag_id=dag_id, name=name, value=value))
-
-
-YEARS = range(1900, 9001)
-"""Of the dates that a run may be told: whatever is counted from one stays within the calendar."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ def read_scenario(path: Path) -> Scenario:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ScenarioError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ScenarioError(f"{path} is not JSON: {error}") from None
     try:
         return Scenario.model_validate(document)
