@@ -204,8 +204,13 @@ WRITES = [
 
 @pytest.mark.parametrize(("call", "method", "path", "body"), WRITES, ids=[f"{row[1]} {row[2]}" for row in WRITES])
 def test_a_write_sends_its_body(server, client, act, invoice, rule, call, method, path, body):  # noqa: PLR0917 - a table
-    answers = dict.fromkeys(("organization", "company", "person", "contract", "subscription", "service_item"), ONE)
-    answers |= {"invoice": invoice(), "invoice_rule": rule(), "receivable": {**ONE, "due_date": "01/01/2025"}}
+    one = {**ONE, "id": 7}
+    answers = dict.fromkeys(("organization", "company", "person", "contract", "subscription", "service_item"), one)
+    answers |= {
+        "invoice": invoice(7, contract_id=5),
+        "invoice_rule": rule(id=7, contract_id=5),
+        "receivable": {**one, "due_date": "01/01/2025"},
+    }
     server.play(act(status=201, body=answers))
     call(client)
     seen = server.seen[0]
@@ -278,6 +283,7 @@ def test_every_request_carries_the_token_and_speaks_json(server, client, act):
 def test_an_invoice_is_created_and_read_back(server, client, act, invoice):
     answer = invoice(
         184535,
+        contract_id=11986,
         gross_value="10000.0",
         receivables=[
             {"id": 1, "due_date": "02/12/2019", "value": "100.0", "gross_value": "10000.0", "state": "to_emit"}

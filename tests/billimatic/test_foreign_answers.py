@@ -79,3 +79,36 @@ def test_a_503_after_a_write_tells_how_long_to_stay_away(client, server, act):
     with pytest.raises(OutcomeUnknownError) as refused:
         client.delete_invoice(5, 9)
     assert refused.value.retry_after == 1800
+
+
+@pytest.mark.parametrize(
+    ("ask", "answer"),
+    [
+        (lambda api: api.invoice(5, 9), {"invoice": {"id": 9, "contract_id": 6}}),
+        (lambda api: api.invoice(5, 9), {"invoice": {"id": 8, "contract_id": 5}}),
+        (lambda api: api.invoice_rules(5), {"invoice_rules": [{"id": 1, "contract_id": 6}]}),
+        (lambda api: api.contract(5), {"contract": {"id": 6}}),
+        (lambda api: api.receivable(5, 9), {"receivable": {"id": 8}}),
+        (lambda api: api.create_invoice(5, {}), {"invoice": {"id": 9, "contract_id": 6}}),
+        (lambda api: api.approve_invoice(5, 9), {"invoice": {"id": 8, "contract_id": 5}}),
+        (lambda api: api.undo_receipt(5, 9), {"receivable": {"id": 8}}),
+    ],
+)
+def test_the_answer_to_another_question_is_not_believed(server, client, act, invoice, rule, ask, answer):
+    others = {"gross_value": "1.0", "state": "active", "due_date": "01/01/2025"}
+    full = {"invoice": invoice(), "invoice_rules": rule(), "contract": others, "receivable": others}
+    [(name, said)] = answer.items()
+    one = {**full[name], **(said[0] if isinstance(said, list) else said)}
+    server.play(act(body={name: [one] if isinstance(said, list) else one}))
+    with pytest.raises((UnreadableAnswerError, OutcomeUnknownError), match=f"something else: .* {one['id']} "):
+        ask(client)
+
+
+def test_what_comes_twice_and_not_alike_is_odd_and_what_comes_twice_alike_is_not(server, client, act, rule):
+    twice, alike, single = rule(id=1), rule(id=2), rule(id=3)
+    rules = [twice, alike, single, alike, {**twice, "gross_value": "99.0"}]
+    server.play(act(body={"invoice_rules": rules}))
+    read = client.invoice_rules(8818)
+    assert [each.id for each in read] == [2, 2, 3]
+    assert [(each.id, each.contract_id) for each in read.odd] == [(1, 8818), (1, 8818)]
+    assert "invoice_rule 1 cannot be read: it comes twice, and not alike" in str(read.odd[0])

@@ -43,10 +43,12 @@ def test_any_mapping_is_an_object():
         (b"[12345678901234567.89, 1e2, -0.5]", ["12345678901234567.89", "1e2", "-0.5"]),
         (b'{"v": 700, "w": "14.38", "x": null}', {"v": 700, "w": "14.38", "x": None}),
         (b'{"text": "a: 1.5"}', {"text": "a: 1.5"}),
+        (b"[123456789012345678, -1, 1234567890123456789]", [123456789012345678, -1, "1234567890123456789"]),
+        (b"[-" + b"9" * 5000 + b"]", ["-" + "9" * 5000]),
         ('{"name": "Serviço"}'.encode(), {"name": "Serviço"}),
     ],
 )
-def test_a_number_with_a_fraction_is_read_as_it_was_written(content, value):
+def test_a_number_with_a_fraction_and_one_that_no_database_holds_are_read_as_they_were_written(content, value):
     assert read(content) == value
 
 

@@ -179,6 +179,8 @@ def test_a_retry_after_beyond_patience_is_raised_with_its_seconds(server, client
         ("soon", None),
         ("-5", None),
         ("", None),
+        ("Wed, 01 Jan 99999999999999999999 12:00:30 GMT", None),
+        ("01 Jan 2025 12:00:30 +99999999999999999999", None),
     ],
 )
 def test_retry_after_is_read_as_seconds_or_as_a_date(server, connect, act, header, seconds):

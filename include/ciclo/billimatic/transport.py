@@ -12,6 +12,7 @@ An exchange that only reads refuses everything but GET where httpx sends it, bel
 """
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
@@ -30,7 +31,7 @@ from ciclo.billimatic.errors import (
     ReadOnlyError,
     RejectedError,
 )
-from ciclo.billimatic.models.reading import Listing, Model, OddRecord, read_record, unwrapped
+from ciclo.billimatic.models.reading import Listing, Model, OddRecord, Record, read_record, unwrapped
 from ciclo.http import json_bodies
 from ciclo.http.errors import ApiError, TransientApiError, UnreadableAnswerError
 from ciclo.http.network import checked_base_url, checked_rate, checked_timeout, checked_token, proxy_for, trusted_by
@@ -87,7 +88,8 @@ def read_one(model: type[Model], reply: Reply) -> Model:
     """Read the one resource an answer holds under its name.
 
     Raises:
-        UnreadableAnswerError: The answer to a read holds no such resource, or one without a needed field.
+        UnreadableAnswerError: The answer to a read holds no such resource, one without a needed field, or another one
+            than was asked for.
         OutcomeUnknownError: The same, in the answer to a write.
     """
     if not isinstance(reply.body, Mapping) or model.resource not in reply.body:
@@ -95,6 +97,7 @@ def read_one(model: type[Model], reply: Reply) -> Model:
     found = read_record(model, reply.body[model.resource])
     if isinstance(found, OddRecord):
         raise reply.unreadable(str(found))
+    _require_asked_for(found, reply)
     return found
 
 
@@ -103,18 +106,22 @@ def read_several(
 ) -> Listing[Model]:
     """Read the list of resources an answer holds under their plural name; an odd one spoils no other.
 
+    One that comes twice, and not alike, is odd: nothing says which of the two is true.
+
     Args:
         model: what they are.
         reply: the answer.
         only_counted: returns the id of a record, as it came, that the caller needs to know no more of.
 
     Raises:
-        UnreadableAnswerError: The answer holds no such list.
+        UnreadableAnswerError: The answer holds no such list, or something of another contract than was asked for.
     """
     items = reply.body.get(model.plural) if isinstance(reply.body, Mapping) else None
     if not isinstance(items, list):
         raise reply.unreadable(Text(N_("the answer holds no list of {what}"), what=model.plural))
-    records, odd, counted = [], [], []
+    records: dict[int, list[Model]] = {}
+    odd: list[OddRecord] = []
+    counted: list[int] = []
     for item in items:
         number = only_counted(unwrapped(model, item))
         if number is not None:
@@ -125,8 +132,28 @@ def read_several(
             log.warning("%s %s: %s", reply.method, reply.path, found)
             odd.append(found)
         else:
-            records.append(found)
-    return Listing(tuple(records), tuple(odd), reply.path, tuple(counted))
+            _require_asked_for(found, reply)
+            records.setdefault(found.id, []).append(found)
+    for number, some in records.items():
+        if any(each.payload != some[0].payload for each in some):
+            odd += [OddRecord.ambiguous(each) for each in some]
+            log.warning("%s %s: %s", reply.method, reply.path, odd[-1])
+            records[number] = []
+    read = (each for some in records.values() for each in some)
+    return Listing(tuple(read), tuple(odd), reply.path, tuple(counted))
+
+
+_IN_CONTRACT = re.compile(r"/contracts/(\d+)/")
+_ITSELF = re.compile(r"/(\d+)(?:/(?:approve|block|receive|undo_receipt))?$")
+
+
+def _require_asked_for(record: Record, reply: Reply) -> None:
+    """Refuse the answer to somebody else's question, which a proxy may have mixed up with ours."""
+    itself, contract = _ITSELF.search(reply.path), _IN_CONTRACT.search(reply.path)
+    of = getattr(record, "contract_id", None)
+    if (itself and record.id != int(itself[1])) or (contract and of is not None and of != int(contract[1])):
+        text = N_("the answer is about something else: {what} {id}")
+        raise reply.unreadable(Text(text, what=record.resource, id=record.id))
 
 
 def complaints(body: Any) -> dict[str, str]:

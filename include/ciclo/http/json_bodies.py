@@ -3,9 +3,10 @@
 A decimal is text on its way in and on its way out: `Decimal("700.10")` is written `700.10`; an answered `700.10` is
 read as the string `"700.10"`, the form in which the vendor gives money anyway.
 
-What is read can be stored: NUL and half a surrogate pair, which JSON can say and no text of PostgreSQL can hold, are
-read as U+FFFD, the replacement character. All we know of the vendor's texts comes through here, so what is compared
-with them and what is sent to them holds the same character.
+What is read can be stored: a whole number that no database's integer holds is read as its text, too; NUL and half a
+surrogate pair, which JSON can say and no text of PostgreSQL can hold, are read as U+FFFD, the replacement character.
+All we know of the vendor's texts comes through here, so what is compared with them and what is sent to them holds the
+same character.
 """
 
 import json
@@ -19,6 +20,10 @@ from typing import Any, NoReturn
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|(u0000|u[dD][89a-fA-F][\da-fA-F]{2})|.)", re.DOTALL
 )
+
+_LONG_NUMBER = re.compile(r"\d{19}")
+_LONGEST_NUMBER = 18
+"""Digits of a number that 64 bits hold, whatever they are."""
 
 _TEXT = json.JSONEncoder(ensure_ascii=False)  # `json.dumps` would make one for every text
 
@@ -35,7 +40,7 @@ def written(body: Mapping[str, Any]) -> bytes:
 
 
 def read(content: bytes, charset: str | None = None) -> Any:
-    """Read JSON; numbers with a fraction become strings, as they were written, and every text can be stored.
+    """Read JSON; numbers with a fraction, or too long ones, become strings, as they were written; all can be stored.
 
     Args:
         content: the bytes, in UTF-8.
@@ -53,7 +58,8 @@ def read(content: bytes, charset: str | None = None) -> Any:
     if "\\u" in text:
         text = _ESCAPE.sub(lambda escape: r"\ufffd" if escape[1] else escape[0], text)
     try:
-        return json.loads(text, parse_float=str, parse_constant=_refuse_constant)
+        parse_int = _read_integer if _LONG_NUMBER.search(text) else None
+        return json.loads(text, parse_float=str, parse_int=parse_int, parse_constant=_refuse_constant)
     except RecursionError as error:
         msg = "nested too deeply"
         raise ValueError(msg) from error
@@ -84,6 +90,10 @@ def _written(value: Any, path: str) -> str:
         case _:
             msg = f"{path or 'body'}: {type(value).__name__} cannot be sent as JSON"
     raise TypeError(msg)
+
+
+def _read_integer(digits: str) -> int | str:
+    return int(digits) if len(digits.removeprefix("-")) <= _LONGEST_NUMBER else digits
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -158,7 +158,7 @@ def seconds_of(retry_after: str | None, now: Callable[[], datetime]) -> float | 
         return float(retry_after)
     try:
         at = parsedate_to_datetime(retry_after)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year or an offset of twenty digits
         return None
     return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now()).total_seconds())
 

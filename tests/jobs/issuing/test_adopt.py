@@ -15,6 +15,7 @@ from ciclo.domain.wording import said
 from ciclo.jobs.context import Gaps, IssueOptions
 from ciclo.jobs.issuing import adopt, match
 from ciclo.jobs.issuing.issue import issue_due_periods
+from ciclo.jobs.issuing.settle import settle
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.reconciliation.reconcile import reconcile
 from ciclo.jobs.rules.read import read_contract_list
@@ -81,6 +82,21 @@ def reasons(run):
 
 def findings(run):
     return {(row.kind, row.subject_id) for row in run.ctx.session.scalars(select(Finding))}
+
+
+class Changing(httpx.HTTPTransport):
+    """Answers as the vendor does, but for what a function changes in the documents on their way."""
+
+    def __init__(self, change):
+        super().__init__()
+        self.change = change
+
+    def handle_request(self, request):
+        response = super().handle_request(request)
+        response.read()
+        document = response.json()
+        self.change(request, document)
+        return httpx.Response(response.status_code, json=document)
 
 
 class NotSayingWhose(httpx.HTTPTransport):
@@ -150,6 +166,67 @@ def test_an_invoice_that_does_not_say_whose_it_is_stops_its_contract_alone(sandb
     vendor.number = 0
     assert again(bill, owner="run 2").adopted == 3
     assert len(living(bill)) == 6
+
+
+def test_each_contract_of_which_an_invoice_has_no_id_is_named_until_it_has_one(sandbox, lite_job, bill):
+    def without_ids(_request, document):
+        for each in document.get("invoices", []):
+            del each["id"]
+
+    second = generated(905, 2, contract_id=11, customer_id=1011, description="Mensalidade 2")
+    bill.box = sandbox(company(rule(created_at=MADE), rule(2, 11), invoices=[*months(1), second]))
+    vendor = Changing(without_ids)
+    bill.ctx = lite_job(bill.box, transport=vendor)
+    assert again(bill).counts() | {"adopted": 0, "created": 0} == again(bill, owner="run 2").counts()
+    opened = bill.ctx.findings.open_of_kind(FindingKind.UNREAD)
+    assert {(each.contract_id, each.facts["error"]) for each in opened.values()} == {
+        (10, "invoice: id is missing"),
+        (11, "invoice: id is missing"),
+    }
+    vendor.change = lambda *_: None
+    assert again(bill, owner="run 3").adopted == 2
+    assert bill.ctx.findings.open_of_kind(FindingKind.UNREAD) == {}
+
+
+@pytest.mark.parametrize("seconds", ["05/01/2023 10:15:00 -03:00", "2023-01-05t10:15:00z"])
+def test_in_whatever_form_a_rule_says_when_it_was_made_it_stops_nobody_else(sandbox, lite_job, bill, seconds):
+    def made(request, document):
+        for each in document.get("invoice_rules", []) if request.method == "GET" else []:
+            each["created_at"] = seconds if each["id"] == 1 else each["created_at"]
+
+    bill.box = sandbox(company(rule(), rule(2, 11)))
+    bill.ctx = lite_job(bill.box, transport=Changing(made))
+    again(bill)
+    assert {each["contract_id"] for each in living(bill)} >= {11}
+
+
+@pytest.mark.parametrize("other", [{"contract_id": 11}, {"comments": "ciclo:7:2:2025-01-10"}])
+def test_the_answer_to_another_request_is_no_proof_of_ones_own_invoice(sandbox, lite_job, bill, other):
+    def mixed_up(request, document):
+        if request.method == "POST" and "invoice" in document and "/contracts/10/" in request.url.path:
+            document["invoice"] |= {"id": 77, **other}
+
+    bill.box = sandbox(company(rule(), rule(2, 11)))
+    bill.ctx = lite_job(bill.box, transport=Changing(mixed_up))
+    outcome = again(bill)
+    assert (outcome.created, outcome.in_doubt) == (3, 3)
+    settled = settle(bill.ctx, QUARTER, OPTIONS)
+    assert settled.adopted == 3
+    assert len(living(bill)) == 6
+
+
+def test_a_service_that_is_listed_twice_is_not_billed_twice(sandbox, lite_job, bill):
+    def twice(_request, document):
+        for each in document.get("invoice_rules", []):
+            each["services"] *= 2
+
+    line = {"id": 5, "name": "Suporte", "unit_value": "5.75", "units": "2.5", "service_item_id": 5}
+    bill.box = sandbox(company(rule(services=[line]), rule(2, 11)))
+    bill.ctx = lite_job(bill.box, transport=Changing(twice))
+    assert again(bill).created == 3
+    assert {each["contract_id"] for each in living(bill)} == {11}
+    [unread] = bill.ctx.findings.open_of_kind(FindingKind.UNREAD).values()
+    assert unread.facts["error"]["field"] == "services"
 
 
 def test_a_value_that_was_edited_is_said_with_its_amount(bill):

@@ -465,7 +465,12 @@ def without(name, value=None, contract_id=10):
 
 @pytest.mark.parametrize(
     ("name", "value", "said_of_it"),
-    [("state", None, "state"), ("state", "suspensa", "suspensa"), ("created_at", "ontem de manhã", "created_at")],
+    [
+        ("supplier_id", {}, "supplier_id"),
+        ("state", None, "state"),
+        ("state", "suspensa", "suspensa"),
+        ("created_at", "ontem de manhã", "created_at"),
+    ],
 )
 @pytest.mark.parametrize("known", [True, False], ids=["known", "never seen before"])
 def test_a_contract_that_cannot_be_read_is_not_billed_by_its_rules_and_shown_until_it_can(

@@ -84,13 +84,15 @@ def read_timestamp(value: Any) -> Any:
     if isinstance(value, (int, float)):
         msg = f"{value!r} is no instant"
         raise ValueError(msg)  # noqa: TRY004 - as above
-    if isinstance(value, str) and len(value.strip()) <= _LENGTH_OF_A_DAY:
+    if not isinstance(value, str):
+        return value
+    if len(value.strip()) <= _LENGTH_OF_A_DAY:
         read_date(value)
         return None
-    if isinstance(value, str) and value[2:3] == "/":
+    if value[2:3] == "/":
         # by position, because strptime takes longer than everything else about an invoice together
-        return datetime.fromisoformat(f"{value[6:10]}-{value[3:5]}-{value[:2]}T{value[11:19]}{value[20:]}")
-    return value
+        value = f"{value[6:10]}-{value[3:5]}-{value[:2]}T{value[11:19]}{value[20:]}"
+    return datetime.fromisoformat(value)  # not pydantic, which takes digits for seconds since 1970
 
 
 def in_brasilia(value: datetime | None) -> datetime | None:
@@ -137,11 +139,11 @@ def read_text(value: Any) -> Any:
 
 
 def read_number(value: Any) -> Any:
-    """Read a whole number; a truth value, which Python counts as 0 or 1, and what no ledger can hold are refused."""
+    """Read a whole number; a truth value, which Python counts as 0 or 1, is refused."""
     value = nothing_to_none(value)
-    if isinstance(value, bool) or (isinstance(value, int) and abs(value) > LARGEST_NUMBER):
+    if isinstance(value, bool):
         msg = f"{value!r} is not a number of the API"
-        raise ValueError(msg)
+        raise ValueError(msg)  # noqa: TRY004 - as above
     return value
 
 
@@ -192,8 +194,9 @@ OptionalTimestamp = Annotated[datetime | None, BeforeValidator(read_timestamp), 
 Money = Annotated[Decimal, BeforeValidator(read_decimal)]
 OptionalMoney = Annotated[Decimal | None, BeforeValidator(read_decimal)] | None
 OptionalText = Annotated[str | None, BeforeValidator(read_text)] | None
-Number = Annotated[int, BeforeValidator(read_number)]
-OptionalNumber = Annotated[int | None, BeforeValidator(read_number)] | None
+_Integer = Annotated[int, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
+Number = Annotated[_Integer, BeforeValidator(read_number)]
+OptionalNumber = Annotated[_Integer | None, BeforeValidator(read_number)] | None
 OptionalTruth = Annotated[bool | None, BeforeValidator(nothing_to_none)] | None
 Truth = Annotated[bool, BeforeValidator(read_truth)]
 State = Annotated[str, BeforeValidator(read_state), Field(max_length=100)]
@@ -263,6 +266,12 @@ class OddRecord:
         number = id_in(item, "id")
         contract = number if model.resource == "contract" else id_in(item, "contract_id")
         return cls(model.resource, number, contract, "; ".join(problems), tuple(dict.fromkeys(paths)), item)
+
+    @classmethod
+    def ambiguous(cls, record: "Record") -> Self:
+        """Return one of several records of an answer that have the same id and do not say the same."""
+        contract = record.id if record.resource == "contract" else getattr(record, "contract_id", None)
+        return cls(record.resource, record.id, contract, "it comes twice, and not alike", (), record.payload)
 
     def __str__(self) -> str:
         name = self.resource if self.id is None else f"{self.resource} {self.id}"

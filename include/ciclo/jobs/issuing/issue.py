@@ -28,6 +28,7 @@ from ciclo.failpoints import failpoint
 from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext
 from ciclo.jobs.issuing.adopt import Absent
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests, Unbillable
+from ciclo.jobs.issuing.match import Reference, references_in
 from ciclo.jobs.issuing.record import Found, reason_about, record_issued
 from ciclo.jobs.issuing.settle import StillInDoubtError, settle, still_open
 from ciclo.jobs.periods.expand import read_due
@@ -253,6 +254,9 @@ def _sort(answers: Iterable[_Answer]) -> _Batch:
     for answer in answers:
         period = answer.request.period
         match answer:
+            case _Answer(invoice=Invoice() as invoice) if _is_anothers(invoice, period):
+                what = Text(N_("the answer is about something else: {what} {id}"), what="invoice", id=invoice.id)
+                batch.lost.append((period, Reason(ReasonKind.NO_ANSWER, {"error": what.fact})))
             case _Answer(invoice=Invoice() as invoice):
                 reason = Reason(ReasonKind.CREATED, {"invoice_id": invoice.id})
                 ids = answer.request.adjustment_ids
@@ -275,6 +279,12 @@ def _sort(answers: Iterable[_Answer]) -> _Batch:
                 why = Text(N_("the vendor refuses the token or wants a pause, or the run ended")).fact
                 batch.unsent.append((period, Reason(ReasonKind.NOT_SENT, {"error": why})))
     return batch
+
+
+def _is_anothers(invoice: Invoice, period: Period) -> bool:
+    """Whether an answer has other references than the one that was sent: it is the answer to another request."""
+    named = references_in(invoice.comments)
+    return bool(named) and Reference(period.rule_id, period.issue_date, period.reference_sequence) not in named
 
 
 def _record(ctx: JobContext, batch: _Batch, options: IssueOptions, outcome: IssueOutcome) -> None:

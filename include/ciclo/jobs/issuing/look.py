@@ -129,27 +129,34 @@ def look_at_contract(ctx: JobContext, contract_id: int, window: DateRange) -> Lo
     """
     ctx.session.commit()
     invoices, search = _search(ctx, window, contract_id=contract_id)
-    note_unread(ctx, search.odd, [invoice.id for invoice in invoices])
+    note_unread(ctx, search.odd, [invoice.id for invoice in invoices], [contract_id])
     mine = {invoice.id: invoice for invoice in invoices if invoice.contract_id == contract_id}
     return None if search.odd else _assign(ctx, {contract_id: window}, {contract_id: mine})
 
 
-def note_unread(ctx: JobContext, odd: Iterable[OddRecord], read: Iterable[int]) -> None:
-    """Open a finding for each invoice that cannot be read, and close those of invoices that can be again. Commits."""
+def note_unread(ctx: JobContext, odd: Iterable[OddRecord], read: Iterable[int], contract_ids: Iterable[int]) -> None:
+    """Open a finding for each invoice that cannot be read, and close those of invoices that can be again. Commits.
+
+    Of those without an id there is one finding a contract, until all of its invoices that are read have one.
+    """
     month = first_of_month(ctx.today)
     seen = [
         Disagreement(
             kind=FindingKind.UNREAD,
-            subject="invoice",
-            subject_id=each.id or 0,
+            subject="invoice" if each.id is not None else "invoices",
+            subject_id=each.id if each.id is not None else each.contract_id or 0,
             contract_id=each.contract_id,
             billing_month=month,
-            facts={"contract_id": each.contract_id, "error": f"invoice {each.id}: {each.problem}"},
+            facts={
+                "contract_id": each.contract_id,
+                "error": f"invoice{'' if each.id is None else f' {each.id}'}: {each.problem}",
+            },
             found=each.problem,
         )
         for each in odd
     ]
-    ctx.findings.settle(seen, examined={"invoice": set(read)}, kinds=(FindingKind.UNREAD,), at=ctx.clock())
+    examined = {"invoice": set(read), "invoices": set(contract_ids)}
+    ctx.findings.settle(seen, examined=examined, kinds=(FindingKind.UNREAD,), at=ctx.clock())
     ctx.session.commit()
 
 
@@ -216,7 +223,7 @@ def read_near(ctx: JobContext, spans: Mapping[int, DateRange], *, reached: str) 
             for invoice in invoices:
                 reading.invoices[invoice.contract_id][invoice.id] = invoice
     failpoint(reached)
-    note_unread(ctx, reading.odd, [number for found in reading.invoices.values() for number in found])
+    note_unread(ctx, reading.odd, [number for found in reading.invoices.values() for number in found], spans)
     return reading
 
 
@@ -335,7 +342,7 @@ def wanted_invoice(
         customer_id=customer_of(rule) or customer_id,
         services=frozenset(line.name for line in terms.services if line.name),
         parcels=terms.charge.parcels,
-        rule_created_at=_instant(rule.payload.get("created_at")),
+        rule_created_at=in_brasilia(read_timestamp(rule.payload.get("created_at"))),
         sequence=row.reference_sequence if row is not None else 1,
         invoice_id=row.invoice_id if row is not None else None,
         not_own=not_own,
@@ -371,11 +378,6 @@ def _total(snapshot: RuleSnapshot, issue_date: date, adjustments: Sequence[Adjus
         return snapshot.bill(issue_date, adjustments).total
     except DomainError:
         return None
-
-
-def _instant(text: str | None) -> datetime | None:
-    read = read_timestamp(text)
-    return in_brasilia(datetime.fromisoformat(read) if isinstance(read, str) else read)
 
 
 # -- what the vendor makes ---------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any
 
 from ciclo.billimatic import BadRequestError, NotFoundError, RejectedError, UnreadableAnswerError
 from ciclo.billimatic.models import Nfse
+from ciclo.billimatic.models.reading import id_in
 from ciclo.domain.calendar import SAO_PAULO, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.nfse import NfseFault, NfseState, nfse_fault
@@ -97,7 +98,7 @@ def _store(ctx: JobContext, filters: dict[str, Any], judged: set[int]) -> set[in
         ctx.session.commit()
     for odd in search.odd:
         log.warning("tax document %s cannot be read: %s", odd.id, odd.problem)
-        judged.discard(odd.payload.get("invoice_id") if isinstance(odd.payload, dict) else None)
+        judged -= {id_in(odd.payload, "invoice_id")}
     return seen
 
 

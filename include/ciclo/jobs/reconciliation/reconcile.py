@@ -183,7 +183,7 @@ def _take(ctx: JobContext, run: Ingest, search: Search[Invoice]) -> None:
     """Take in what a search finds; an invoice that cannot be read is a finding, and not missing."""
     run.take(search)
     odd = {each.id for each in search.odd if each.id is not None}
-    note_unread(ctx, search.odd, run.seen.invoices - odd)
+    note_unread(ctx, search.odd, run.seen.invoices - odd, ())
     run.seen.unread |= odd - run.seen.invoices
     run.seen.invoices |= odd
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from ciclo.billimatic import ApiError, NotFoundError, TransientApiError
 from ciclo.billimatic.models import Contract, OddRecord
+from ciclo.billimatic.models.reading import id_in
 from ciclo.domain.calendar import first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.states import Fact, Reason, ReasonKind
@@ -159,7 +160,7 @@ def _listed(ctx: JobContext) -> tuple[dict[int, Contract], dict[int | None, OddR
     odd = {
         each.id: each
         for each in answer.odd
-        if not isinstance(each.payload, Mapping) or each.payload.get("supplier_id") in (None, mine, str(mine))
+        if id_in(each.payload, "supplier_id") in (None, mine)  # what does not say whose it is may be ours
     }
     return {contract.id: contract for contract in answer if _sells(contract, mine)}, odd
 

@@ -3,11 +3,11 @@
 Whatever cannot be billed is refused here, with contract, rule and field.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from ciclo.billimatic.models import AdditionalInformation, InvoiceRule, Service
+from ciclo.billimatic.models import AdditionalInformation, InvoiceRule, ScheduledUpdate, Service
 from ciclo.domain.due_dates import Charge, ChargeType, charge_type_of
 from ciclo.domain.errors import InvalidRule
 from ciclo.domain.recurrence import AccrualMonth, PeriodUnit, Recurrence
@@ -52,6 +52,8 @@ def read_terms(rule: InvoiceRule, service_items: Mapping[str, int] | None = None
         InvalidRule: naming contract, rule and the field that cannot be billed by.
     """
     try:
+        _require_distinct("services", rule.services)
+        _require_distinct("scheduled_updates", rule.scheduled_updates)
         return RuleTerms(
             recurrence=_recurrence(rule),
             charge=_charge(rule),
@@ -66,6 +68,12 @@ def read_terms(rule: InvoiceRule, service_items: Mapping[str, int] | None = None
         )
     except InvalidRule as error:
         raise error.at(contract=rule.contract_id, rule=rule.id) from None
+
+
+def _require_distinct(field: str, several: Sequence[Service] | Sequence[ScheduledUpdate]) -> None:
+    """Refuse what is listed twice: a service would be billed twice."""
+    if len({each.id for each in several}) < len(several):
+        raise InvalidRule(field, Text(N_("has the same id twice")))
 
 
 def _recurrence(rule: InvoiceRule) -> Recurrence:
