@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from random import Random
 from threading import Barrier
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciclo.billimatic import BillimaticClient, TransientApiError, UnreadableAnswerError, transport
+from ciclo.billimatic import BillimaticClient, RowsMovedError, TransientApiError, UnreadableAnswerError, transport
 from ciclo.billimatic.models.reading import read_record as real
 from scripted_server import Act
 
@@ -158,11 +159,11 @@ def test_rows_that_never_stand_still_are_an_error(server, client, page):
     server.play(
         *[
             act
-            for reading in range(5)
+            for reading in range(8)
             for act in (page(1, 1 + reading % 3, [1, 2]), page(2, 1, [2, 10 + reading]), page(3, 1, []))
         ]
     )
-    with pytest.raises(TransientApiError, match="rows moved from page to page in 5 readings"):
+    with pytest.raises(TransientApiError, match="rows moved from page to page in 8 readings"):
         _ids(client)
 
 
@@ -243,6 +244,47 @@ def test_a_search_ends_with_all_that_was_there_while_others_go_on_creating_anywh
         found = [each.id for each in client.search_invoices(per_page=per_page)]
     assert vendor.begun_with <= set(found)
     assert len(found) == len(set(found))
+
+
+def _page(ids: list[int], number: int, size: int) -> httpx.Response:
+    rows = [{**ROW, "id": found} for found in ids[(number - 1) * size : number * size]]
+    return httpx.Response(
+        200, json={"page": number, "per_page": size, "total_pages": -(-len(ids) // size), "invoices": rows}
+    )
+
+
+def _asked_for(request: httpx.Request) -> tuple[int, int]:
+    return int(request.url.params["page"]), int(request.url.params["per_page"])
+
+
+def test_a_middle_page_that_stays_stale_hides_no_row():
+    """Somewhere page 2 is kept as it was before row 26 came; page 1 then has row 16 no more, and no page has."""
+    old = list(range(25, 0, -1))
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked = _asked_for(request)
+        return _page(old if asked == (2, 10) else [26, *old], *asked)
+
+    with BillimaticClient(**SETTINGS, transport=httpx.MockTransport(answer)) as client:
+        assert {each.id for each in client.search_invoices(per_page=10)} == {26, *old}
+
+
+@given(seed=st.integers(0, 10**9), there=st.integers(21, 60))
+def test_rows_that_change_places_from_page_to_page_are_all_found_or_the_search_fails(seed, there):
+    """As a database gives rows of one day, in whatever order, where nothing else orders them."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        number, size = _asked_for(request)
+        ids = list(range(there))
+        Random(f"{seed} {number * size}").shuffle(ids)  # noqa: S311 - no secret
+        return _page(ids, number, size)
+
+    with BillimaticClient(**SETTINGS, max_connections=1, transport=httpx.MockTransport(answer)) as client:
+        try:
+            found = {each.id for each in client.search_invoices(per_page=20)}
+        except RowsMovedError:
+            return
+    assert found == set(range(there))
 
 
 def test_a_row_that_is_pushed_past_a_page_which_was_read_ahead_is_not_missed(invoice):

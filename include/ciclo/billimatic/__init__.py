@@ -10,6 +10,7 @@ from ciclo.billimatic.errors import (
     OutcomeUnknownError,
     ReadOnlyError,
     RejectedError,
+    RowsMovedError,
 )
 from ciclo.billimatic.models import *  # noqa: F403 - every model, by the list that they keep
 from ciclo.billimatic.paging import Search
@@ -27,6 +28,7 @@ __all__ = [
     "ReadOnlyError",
     "RejectedError",
     "RetryRules",
+    "RowsMovedError",
     "Search",
     "TransientApiError",
     "UnreadableAnswerError",

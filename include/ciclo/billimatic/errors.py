@@ -3,7 +3,8 @@
 ```
 ApiError                        carries status, request id, method, path; its message names the contract
 ├── TransientApiError           try again later: refused connection, 429, time-out or 5xx on a read (.retry_after)
-│   └── NotSentError            its time was over before it could be sent: nothing happened, plan it again
+│   ├── NotSentError            its time was over before it could be sent: nothing happened, plan it again
+│   └── RowsMovedError          the pages of a search do not fit together: ask for less at a time, or later
 ├── OutcomeUnknownError         a write that may have happened: settle, never resend
 ├── UnreadableAnswerError       a read was answered with something the API does not promise: a person compares
 ├── RejectedError               422: our request is wrong; .fields maps path → message
@@ -25,6 +26,12 @@ from ciclo.locale import Text
 
 class NotSentError(TransientApiError):
     """A write was given up before its first byte, because the time it was allowed was over; nothing happened."""
+
+    repeatable = False
+
+
+class RowsMovedError(TransientApiError):
+    """The pages of a search do not fit together, however often they are read: rows could be missing."""
 
     repeatable = False
 

@@ -7,8 +7,11 @@ not documented, `total_pages` is not to be trusted, and nothing counts the rows,
 - a page before the last one must be full, and one that may be the last is read again until a later reading has every
   row seen in it so far: what was cut short is noticed;
 - where rows moved meanwhile (the total changed, a row came twice) everything is read again, page after page, until a
-  reading brings nothing new; while others go on creating, until one has all rows of the reading before, each once or
-  pushed on from a page to the next, and its total only grew.
+  reading has all that was ever seen and brings nothing new; while others go on creating, until one has all rows of the
+  reading before, each once or pushed on from a page to the next, and its total only grew. Where a row comes twice and
+  the number of rows stays the same, another one is missing: it is looked for until as many different ones were seen;
+- each reading has pages of another size. A page that is stale, or an order in which rows alike change places from page
+  to page, would else hide the same row every time.
 
 In the first reading of a search of many pages some are read ahead of their use, as many at once as the client has
 connections. Of two pages the later may then be read first, and a row that is created between the two push another one
@@ -21,12 +24,14 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, Generic
 
+from ciclo.billimatic.errors import RowsMovedError
 from ciclo.billimatic.models.reading import Listing, Model, OddRecord, Record, id_in, require_none_odd
 from ciclo.billimatic.transport import PREFIX, Exchange, Query, Reply, read_several
-from ciclo.http.errors import TransientApiError
 from ciclo.locale import N_, Text
 
-_READINGS = 5
+_READINGS = 8
+_SMALLER = 12
+"""By one part in so many of the first reading's pages are those of each further reading smaller."""
 _FEW_PAGES = 3
 """Pages that are read one after the other: threads would take longer than they save."""
 
@@ -74,7 +79,7 @@ class Search(Iterator[Model]):
     `of_contracts` are given, records of other contracts are counted and not read.
 
     Raises, while it is read:
-        TransientApiError: The pages do not fit together, so that rows could be missing. What came before is right.
+        RowsMovedError: The pages do not fit together, so that rows could be missing. What came before is right.
     """
 
     def __init__(
@@ -94,7 +99,7 @@ class Search(Iterator[Model]):
         self._exchange = exchange
         self._model = model
         self._path = path
-        self._params = {**params, "per_page": str(per_page)}
+        self._params = params
         self._per_page = per_page
         self._seen: set[Any] = set()
         self._found = self._settled_records()
@@ -110,19 +115,22 @@ class Search(Iterator[Model]):
 
         Raises:
             UnreadableAnswerError: In the end: one of them could not be read; the message names it and its field.
-            TransientApiError: Rows could be missing.
+            RowsMovedError: Rows could be missing.
         """
         yield from self
         require_none_odd(self.odd, PREFIX + self._path)
 
     def _settled_records(self) -> Iterator[Model]:
         before: set[Any] | None = None
+        most, alike, rows_before = self._per_page, set[Any](), 0
         for reading in range(_READINGS):
+            self._per_page = max(most - reading * (1 + most // _SMALLER), 1)
             known, number, total, repeated, jumped, shrunk = len(self._seen), 0, 0, False, False, False
             ahead = _AskedAhead(self._ask, 1 if reading else self._exchange.max_connections)
             totals: set[int] = set()
             met: set[Any] = set()
             on_the_last: set[Any] = set()
+            rows = 0
             with closing(ahead):
                 while True:
                     number += 1
@@ -133,15 +141,21 @@ class Search(Iterator[Model]):
                     self.odd += [odd for odd in map(self._whose, page.rows.odd) if self._is_new(odd)]
                     yield from (row for row in page.rows if self._is_new(row))
                     self._seen.update(page.rows.counted)
+                    rows += len(keys)
                     if not keys or (number > total and keys <= met):  # the latter: a server that knows no last page
                         break
                     met |= keys
                     on_the_last = keys
-            if (not repeated and len(totals) == 1) or (reading and len(self._seen) == known):
+            if not repeated and len(totals) == 1:
+                return
+            if reading and len(self._seen) == known and self._seen <= met:
                 return
             if before is not None and not jumped and not shrunk and before <= met:
                 return
-            before = met
+            alike = alike | met if len(totals) == 1 and rows == rows_before else met
+            if len(totals) == 1 and rows == len(alike) and len(self._seen) == known:
+                return
+            before, rows_before = met, rows if len(totals) == 1 else 0
         raise self._inconsistent(Text(N_("rows moved from page to page in {count} readings"), count=_READINGS))
 
     def _whose(self, odd: OddRecord) -> OddRecord:
@@ -184,7 +198,7 @@ class Search(Iterator[Model]):
         )
 
     def _ask(self, number: int) -> Reply:
-        return self._exchange.read(self._path, {**self._params, "page": str(number)})
+        return self._exchange.read(self._path, {**self._params, "per_page": str(self._per_page), "page": str(number)})
 
     def _page(self, number: int, reply: Reply) -> _Page[Model]:
         rows = read_several(self._model, reply, only_counted=self._only_counted)
@@ -195,8 +209,8 @@ class Search(Iterator[Model]):
         full = len(rows) + len(rows.odd) + len(rows.counted) >= served > 0
         return _Page(number=number, total=_count(reply, "total_pages"), rows=rows, full=full)
 
-    def _inconsistent(self, reason: Text) -> TransientApiError:
-        return TransientApiError(
+    def _inconsistent(self, reason: Text) -> RowsMovedError:
+        return RowsMovedError(
             Text(N_("rows could be missing: {reason}"), reason=reason), method="GET", path=PREFIX + self._path
         )
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import count
 
 import httpx
 import pytest
@@ -186,6 +187,22 @@ def test_each_contract_of_which_an_invoice_has_no_id_is_named_until_it_has_one(s
     vendor.change = lambda *_: None
     assert again(bill, owner="run 3").adopted == 2
     assert bill.ctx.findings.open_of_kind(FindingKind.UNREAD) == {}
+
+
+def test_where_the_organizations_pages_do_not_fit_together_each_contract_is_looked_at_by_itself(
+    sandbox, lite_job, bill
+):
+    def moving(request, document):
+        if request.url.path.endswith("/invoices/search") and "q[contract_id_eq]" not in request.url.params:
+            document["invoices"] = document["invoices"][next(turns) % 2 :][:1]
+
+    turns = count()
+    others = [rule(number, 10 + number) for number in range(2, 12)]
+    bill.box = sandbox(company(rule(created_at=MADE), *others, invoices=months(1, 2, 3)))
+    bill.ctx = lite_job(bill.box, transport=Changing(moving))
+    outcome = again(bill)
+    assert (outcome.adopted, outcome.created) == (3, 30)
+    assert next(turns) > 0
 
 
 @pytest.mark.parametrize("seconds", ["05/01/2023 10:15:00 -03:00", "2023-01-05t10:15:00z"])

@@ -7,11 +7,12 @@ the vendor, so that what another run has recorded meanwhile is known.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from ciclo.billimatic import Search
+from ciclo.billimatic import RowsMovedError, Search
 from ciclo.billimatic.models import Invoice, InvoiceState, OddRecord
 from ciclo.billimatic.models.reading import in_brasilia, read_timestamp
 from ciclo.domain.adjustments import Adjustment
@@ -212,7 +213,9 @@ def read_near(ctx: JobContext, spans: Mapping[int, DateRange], *, reached: str) 
         known = [ctx.invoices.count(window, at_most=PAGE * (1 + one_by_one)) for window in windows]
         pages = sum(number // PAGE + PAGES_OF_A_SEARCH for number in known)
         ctx.session.commit()
-        found = [] if one_by_one < pages else [_search(ctx, window, of=spans) for window in windows]
+        found = []
+        with suppress(RowsMovedError):  # a contract's own rows are few: they fit on a page, mostly
+            found = [] if one_by_one < pages else [_search(ctx, window, of=spans) for window in windows]
         if not found or any(each.contract_id is None for _, search in found for each in search.odd):
             # an invoice that does not say whose it is would stop nobody, and may be the one that is looked for
             with ThreadPoolExecutor(ctx.api.at_once) as pool:
