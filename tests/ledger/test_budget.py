@@ -53,6 +53,14 @@ def test_a_pause_holds_for_whoever_comes_next():
     assert turns.give(writes=True, now=0.0, calls=10, seconds=1.0) == (7.0, True)
 
 
+def test_a_clock_that_is_set_back_makes_nobody_wait_for_the_time_that_it_had_shown():
+    turns, now = Turns(), 1000.0
+    for writes in (True, False):
+        turns.give(writes=writes, now=now + 3 * 3600, calls=1, seconds=1.0)
+    assert turns.give(writes=False, now=now, calls=1, seconds=1.0) == (0.0, True)
+    assert turns.give(writes=True, now=now, calls=1, seconds=1.0) == (1.0, True)
+
+
 @pytest.fixture(params=["file", "row"])
 def stores(request, tmp_path):
     """Yield a maker of stores of one organization, as each process has one."""

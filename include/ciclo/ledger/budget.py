@@ -36,6 +36,10 @@ READING_SHARE = 4
 """While anybody writes, reading has one turn in so many."""
 
 
+FURTHEST_AHEAD = 7200.0
+"""Seconds; what lies further ahead was noted by a clock that was set back since, and would keep everybody waiting."""
+
+
 @dataclass(slots=True)
 class Turns:
     """What was given out: starts and instants in seconds since 1970, by one clock for all."""
@@ -55,6 +59,8 @@ class Turns:
             calls: how many may start within a stretch.
             seconds: the length of a stretch.
         """
+        if max([self.closed_until, self.wrote_at, self.read_at, *self.starts[-1:]]) > now + FURTHEST_AHEAD:
+            self.starts, self.closed_until, self.wrote_at, self.read_at = [], 0.0, 0.0, 0.0
         turn = self.read_at + READING_SHARE * seconds / calls
         if not writes and now - self.wrote_at < WRITING_SECONDS and turn > now:
             return turn - now, False

@@ -207,6 +207,19 @@ def test_what_was_read_before_a_run_began_is_not_its_reading(sandbox, lite_job):
     assert of_this_run(run) == CURRENT  # nor is what it has read itself, after an hour
 
 
+def test_what_was_read_by_a_clock_that_was_set_back_since_is_nobodys_reading(sandbox, lite_job):
+    box = sandbox(company(rule(1, 10)))
+    ahead = lite_job(box)
+    read_contract_list(ahead)
+    read_contracts(ahead, [10], seen_on=DAY)
+    ahead.clock.advance(hours=-3)
+    run = replace(ahead, began=ahead.clock())
+    read_contract_list(run, not_older_than=of_this_run(run))
+    read_contracts(run, [10], seen_on=DAY, not_older_than=of_this_run(run))
+    assert len(box.requests(path="organizations/7/contracts$")) == 2
+    assert len(box.requests(path="invoice_rules$")) == 2
+
+
 def test_what_was_asked_before_a_run_began_and_stored_after_it_is_not_its_reading(sandbox, lite_job):
     box = sandbox(company(rule(1, 10)))
     slow = lite_job(box)

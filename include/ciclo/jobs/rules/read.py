@@ -111,7 +111,7 @@ def read_contract_list(ctx: JobContext, *, not_older_than: timedelta = ANEW) -> 
     """
     organization = ctx.organizations.get()
     read_at = organization.contracts_read_at if organization is not None else None
-    if read_at is not None and ctx.clock() - read_at < not_older_than:
+    if read_at is not None and timedelta(0) <= ctx.clock() - read_at < not_older_than:  # not of a clock set back since
         billable = ctx.contracts.count_billable()
         ctx.session.commit()
         return billable
@@ -291,11 +291,12 @@ def read_in_batches(
         ApiError: what concerns more than one contract: the token is refused, the API does not answer, or asks for a
             pause.
     """
-    earliest = ctx.clock() - not_older_than
+    now = ctx.clock()
+    earliest = now - not_older_than
     last = ctx.readings.of(contract_ids)
     current = [
         each for each in contract_ids
-        if each in last and not last[each].unread_since and (last[each].read_at or earliest) > earliest
+        if each in last and not last[each].unread_since and earliest < (last[each].read_at or earliest) <= now
     ]  # fmt: skip
     themselves = _unread_themselves(ctx)
     stopped = {each: themselves[each] for each in contract_ids if each in themselves}
