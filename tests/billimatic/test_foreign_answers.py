@@ -112,3 +112,13 @@ def test_what_comes_twice_and_not_alike_is_odd_and_what_comes_twice_alike_is_not
     assert [each.id for each in read] == [2, 2, 3]
     assert [(each.id, each.contract_id) for each in read.odd] == [(1, 8818), (1, 8818)]
     assert "invoice_rule 1 cannot be read: it comes twice, and not alike" in str(read.odd[0])
+
+
+@pytest.mark.parametrize(
+    ("ask", "error"),
+    [(lambda api: api.delete_invoice(5, 9), RejectedError), (lambda api: api.contract(5), UnreadableAnswerError)],
+)
+def test_what_is_forbidden_alone_says_nothing_of_the_token(server, client, act, ask, error):
+    server.play(*[act(status=403), act(body={"service_items": []})] * 5)
+    with pytest.raises(error, match="the token is accepted, but not for this"):
+        ask(client)

@@ -36,7 +36,7 @@ READS = [
     ({"status": 200, "body": {"contract": {}}}, UnreadableAnswerError, 1),
     ({"status": 400, "body": {"errors": "Parâmetro(s) inválido(s)"}}, BadRequestError, 1),
     ({"status": 401}, AuthenticationError, 1),
-    ({"status": 403}, AuthenticationError, 1),
+    ({"status": 403}, AuthenticationError, 2),  # of which the second asks for what any token may see
     ({"status": 404}, NotFoundError, 1),
     ({"status": 410}, NotFoundError, 1),
     ({"status": 405}, RejectedError, 1),

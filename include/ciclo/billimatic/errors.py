@@ -7,9 +7,9 @@ ApiError                        carries status, request id, method, path; its me
 │   └── RowsMovedError          the pages of a search do not fit together: ask for less at a time, or later
 ├── OutcomeUnknownError         a write that may have happened: settle, never resend
 ├── UnreadableAnswerError       a read was answered with something the API does not promise: a person compares
-├── RejectedError               422: our request is wrong; .fields maps path → message
+├── RejectedError               422: our request is wrong; .fields maps path → message; or a 403 for it alone
 ├── BadRequestError             400: a search parameter is missing or wrong
-├── AuthenticationError         401, 403: the token is wrong or not allowed here; replace it
+├── AuthenticationError         401, 403 for everything: the token is wrong or not allowed here; replace it
 ├── NotFoundError               404: the resource, or a parent of it, is not in this account
 └── ReadOnlyError               a client that only reads was asked to write: nothing was sent, the program is wrong
 ```

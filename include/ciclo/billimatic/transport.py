@@ -15,6 +15,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from math import ceil
 from threading import BoundedSemaphore
 from time import perf_counter
@@ -366,12 +367,29 @@ class Exchange:
         reply = self._reply(request, response)
         failure = error_for(reply)
         if failure is not None:
+            if isinstance(failure, AuthenticationError) and reply.status == HTTPStatus.FORBIDDEN:
+                failure = self._forbidden(request, reply) or failure
             if isinstance(failure, TransientApiError) and failure.retry_after and self._rules.allow(failure):
                 self._budget.close_for(failure.retry_after)  # the other threads wait as well
             raise failure
         if reply.is_foreign or (reply.is_read and reply.body is None):  # a write's may be empty
             raise reply.unreadable(Text(N_("the answer is not JSON")))
         return reply
+
+    def _forbidden(self, request: _Request, reply: Reply) -> ApiError | None:
+        """Return the error for what is refused alone, with a token that is accepted; None where the token is refused.
+
+        No answer of the API's is documented to be a 403: something before it may mind a text, or an address.
+        """
+        anything = _Request("GET", f"{PREFIX}service_items")
+        if request.path == anything.path:
+            return None
+        try:
+            self._send(anything)
+        except ApiError:
+            return None
+        reason = Text(N_("the token is accepted, but not for this"))
+        return reply.unreadable(reason) if reply.is_read else RejectedError(reason, **reply.coordinates())
 
     def _reply(self, request: _Request, response: httpx.Response) -> Reply:
         content = response.content

@@ -6,9 +6,10 @@ from datetime import date, timedelta
 import pytest
 
 from ciclo import failpoints
-from ciclo.billimatic import TransientApiError
+from ciclo.billimatic import AuthenticationError, TransientApiError
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.states import PeriodState, ReasonKind
+from ciclo.domain.wording import said
 from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing import adopt
 from ciclo.jobs.issuing import settle as settling
@@ -207,6 +208,32 @@ def test_an_invoice_that_cannot_be_read_stops_its_own_contract_alone(prepared):
     assert issue(ctx).created == 1
     assert [each.contract_id for each in ctx.periods.in_state(PeriodState.PLANNED, scope=JANUARY)] == [10]
     assert [finding.contract_id for finding in ctx.findings.open_of_kind(FindingKind.UNREAD).values()] == [10]
+
+
+def test_what_is_forbidden_of_one_contract_stops_it_alone(prepared, clock):
+    box, ctx = prepared(rule(1), rule(2, 11), rule(3, 12))
+    clock.advance(hours=2)
+    forbidden = {"kind": "error_before", "status": 403}
+    box.faults(
+        [
+            forbidden | {"method": "POST", "path": "contracts/10/invoices$"},
+            forbidden | {"method": "GET", "path": "contracts/11/invoice_rules$"},
+        ]
+    )
+    outcome = issue(ctx)
+    assert (outcome.created, outcome.parked) == (1, 1)
+    [parked] = ctx.periods.in_state(PeriodState.PARKED, scope=JANUARY)
+    assert parked.contract_id == 10
+    assert "the token is accepted, but not for this" in said(parked.reason, "")
+    assert [finding.contract_id for finding in ctx.findings.open_of_kind(FindingKind.UNREAD).values()] == [11]
+
+
+def test_what_is_forbidden_of_everything_stops_the_run(prepared, clock):
+    box, ctx = prepared(rule(1), rule(2, 11))
+    clock.advance(hours=2)
+    box.faults([{"kind": "error_before", "status": 403, "method": "GET", "path": "^/api/"}])
+    with pytest.raises(AuthenticationError):
+        issue(ctx)
 
 
 def test_a_contract_that_ended_this_morning_is_not_billed(prepared, clock):
