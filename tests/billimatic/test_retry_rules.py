@@ -105,16 +105,18 @@ def test_every_kind_of_write_is_sent_once_when_the_answer_is_lost(server, client
     assert len(server.seen) == 1
 
 
-def test_a_read_that_hangs_is_given_up_and_tried_again(server, connect, act, invoice):
+@pytest.mark.parametrize("fault", ["hang", "drip"])
+def test_a_read_that_hangs_is_given_up_and_tried_again(server, connect, act, invoice, fault):
     client = connect(server, timeout=0.2)
-    server.play(act(fault="hang"), act(body={"invoice": invoice(7)}))
+    server.play(act(fault=fault), act(body={"invoice": invoice(7)}))
     assert client.invoice(6666, 7).id == 7
     assert len(server.seen) == 2
 
 
-def test_a_write_that_hangs_is_given_up_and_its_outcome_is_unknown(server, connect, act):
+@pytest.mark.parametrize("fault", ["hang", "drip"])
+def test_a_write_that_hangs_is_given_up_and_its_outcome_is_unknown(server, connect, act, fault):
     client = connect(server, timeout=0.2)
-    server.play(act(fault="hang"))
+    server.play(act(fault=fault))
     with pytest.raises(
         OutcomeUnknownError, match=r"^contract 6666: no answer, it may have been carried out; ReadTimeout"
     ):

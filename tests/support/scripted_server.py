@@ -23,7 +23,7 @@ class Act:
     status: int = 200
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
-    fault: str | None = None  # hang, reset, disconnect, truncate
+    fault: str | None = None  # hang, reset, disconnect, truncate, drip
 
     def content(self) -> bytes:
         if self.body is None:
@@ -126,6 +126,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "1000")
         self.end_headers()
         self.wfile.write(b'{"invoice": {"id"')
+
+    def drip(self, act: Act):
+        """Answer byte by byte, each soon enough, for as long as somebody listens."""
+        self.send_response(act.status)
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        while not self.server.script.released.wait(0.02):
+            self.wfile.write(b" ")
 
     def hang(self, _: Act):
         self.server.script.released.wait(10)

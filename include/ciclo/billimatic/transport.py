@@ -236,6 +236,8 @@ _SECONDS_UNDER_WAY = 1.5
 # Raised before a byte of the request was sent: httpx found no free connection, or could not make one.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
+_TOO_SLOW = "the answer did not end in time"
+
 Observer = Callable[[str, str, int | None, float], None]
 """Told of every request: its method and path, the answer's status (None without one), the seconds it took."""
 Query = Mapping[str, str | list[str]]
@@ -356,15 +358,13 @@ class Exchange:
                 raise NotSentError(Text(N_("not sent, its time was over")), **request.coordinates())
             started, status = perf_counter(), None
             try:
-                url = f"{self.base_url}{request.path}"
-                response = self._http.request(request.method, url, params=request.params, content=request.content)
-                status = response.status_code
+                reply = self._answer(request)
+                status = reply.status
             except httpx.HTTPError as error:
                 raise _failure_of(error, request) from error
             finally:
                 if self._observer is not None:
                     self._observer(request.method, request.path, status, perf_counter() - started)
-        reply = self._reply(request, response)
         failure = error_for(reply)
         if failure is not None:
             if isinstance(failure, AuthenticationError) and reply.status == HTTPStatus.FORBIDDEN:
@@ -375,6 +375,19 @@ class Exchange:
         if reply.is_foreign or (reply.is_read and reply.body is None):  # a write's may be empty
             raise reply.unreadable(Text(N_("the answer is not JSON")))
         return reply
+
+    def _answer(self, request: _Request) -> Reply:
+        """Send a request and read its answer, for as long as one may take: byte by byte it could come for ever."""
+        ends = self._rules.clock() + self.longest_request
+        url = f"{self.base_url}{request.path}"
+        sent = self._http.stream(request.method, url, params=request.params, content=request.content)
+        with sent as response:
+            content = bytearray()
+            for part in response.iter_bytes():
+                content += part
+                if self._rules.clock() > ends:
+                    raise httpx.ReadTimeout(_TOO_SLOW, request=response.request)
+        return self._reply(request, response, bytes(content))
 
     def _forbidden(self, request: _Request, reply: Reply) -> ApiError | None:
         """Return the error for what is refused alone, with a token that is accepted; None where the token is refused.
@@ -391,8 +404,7 @@ class Exchange:
         reason = Text(N_("the token is accepted, but not for this"))
         return reply.unreadable(reason) if reply.is_read else RejectedError(reason, **reply.coordinates())
 
-    def _reply(self, request: _Request, response: httpx.Response) -> Reply:
-        content = response.content
+    def _reply(self, request: _Request, response: httpx.Response, content: bytes) -> Reply:
         if response.status_code >= 400:  # its text ends up in messages
             content = content.replace(self._token.encode(), b"***")
         foreign = False
