@@ -12,7 +12,15 @@ from ciclo.domain.errors import IllegalTransition
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.domain.wording import said
-from ciclo.ledger.repositories import Actor, AuditRepository, Issued, PeriodRepository, ScheduledUpdateRepository, Scope
+from ciclo.ledger.repositories import (
+    Actor,
+    AuditRepository,
+    InvoiceRepository,
+    Issued,
+    PeriodRepository,
+    ScheduledUpdateRepository,
+    Scope,
+)
 from ciclo.ledger.tables import Period
 from factories import NOON, ORGANIZATION, period_row, scheduled_update_row
 
@@ -106,6 +114,39 @@ def test_two_runs_at_once_never_hold_the_same_period(ledger_engine):
         held = [period for taken in pool.map(run, "ABCD") for period in taken]
     assert sorted(held) == sorted(set(held))
     assert len(held) == 200
+
+
+def planning(session, numbers):
+    PeriodRepository(session, ORGANIZATION, Actor()).plan([period_row(rule_id=number) for number in numbers])
+
+
+def storing(session, numbers):
+    seen = {"organization_id": ORGANIZATION, "contract_id": 10, "issue_date": NOON.date(), "state": "to_emit"}
+    seen |= {"gross_value": Decimal("1.00"), "first_seen_at": NOON, "seen_at": NOON}
+    unwanted = {"nfse_wanted": False, "nfse_issued": False, "adopted": False}
+    invoices = [seen | unwanted | {"invoice_id": number, "planned_date": NOON.date()} for number in numbers]
+    parts = [
+        seen | {"receivable_id": number, "invoice_id": number, "due_date": NOON.date(), "percentage": Decimal(100)}
+        for number in numbers
+    ]
+    InvoiceRepository(session, ORGANIZATION).store(invoices, parts)
+
+
+def scheduling(session, numbers):
+    rows = [scheduled_update_row(scheduled_update_id=number, rule_id=number) for number in numbers]
+    ScheduledUpdateRepository(session, ORGANIZATION).store(rows)
+
+
+@pytest.mark.parametrize("write", [planning, storing, scheduling])
+def test_two_runs_that_write_the_same_rows_in_whatever_order_wait_in_turn(ledger_engine, write):
+    def run(step: int) -> None:
+        for _ in range(3):
+            with Session(ledger_engine) as own:
+                write(own, range(1, 301)[::step])
+                own.commit()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(run, (1, -1)))
 
 
 def test_every_change_of_state_is_audited_with_its_run_and_reason(session, periods):

@@ -350,6 +350,15 @@ def _among(element: among, compiler: SQLCompiler, **options: Any) -> str:
     return f"{column} IN (SELECT value FROM json_each({ids}))"  # noqa: S608 - a column and the name of a parameter
 
 
+def in_key_order(table: type[Base], rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return rows to be written in the order of their table's key: two runs that write the same ones wait in turn.
+
+    In whatever order they were read, one could hold what the other waits for, and PostgreSQL would end one of them.
+    """
+    key = [column.name for column in table.__table__.primary_key]
+    return sorted(rows, key=lambda row: [row[name] for name in key])
+
+
 def in_parts(rows: Iterable[Each]) -> Iterator[list[Each]]:
     """Yield rows or ids some at a time, in their order."""
     rest = iter(rows)

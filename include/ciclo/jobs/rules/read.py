@@ -240,7 +240,7 @@ def _store_contracts(
             "seen_at": now,
             "gone_at": None,
         }
-        for contract in found.values()
+        for _, contract in sorted(found.items())
     ]
     for some in in_parts(rows):
         ctx.contracts.store(some)

@@ -41,7 +41,9 @@ class Problem:
 def store_rules(ctx: JobContext, batch: RuleBatch, unread: Collection[int], seen_on: date) -> list[Problem]:
     """Store what was read of some contracts; what a contract lacks counts as gone unless it is `unread`."""
     now = ctx.clock()
-    read = [entry for entry in batch.read if entry.rule.contract_id not in unread]
+    read = sorted(
+        (entry for entry in batch.read if entry.rule.contract_id not in unread), key=lambda entry: entry.rule.id
+    )  # whatever is written of them is written in one order by all runs
     if not batch.service_items:
         read = _with_known_items(ctx, read)
     rule_ids = [entry.rule.id for entry in read]

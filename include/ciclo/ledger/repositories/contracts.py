@@ -6,6 +6,7 @@ Rows are upserted: what was there keeps its `first_seen_at`, what is no longer a
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, update
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session, defer
 from ciclo.domain.calendar import add_months
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Reason, ReasonKind
-from ciclo.ledger.database import among, in_parts, in_weighed_parts, insert_new, upsert
+from ciclo.ledger.database import among, in_key_order, in_parts, in_weighed_parts, insert_new, upsert
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.tables import (
     Contract,
@@ -132,7 +133,7 @@ class ContractRepository:
     def store(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert or update contracts."""
         if rows:
-            self._session.execute(upsert(self._session, Contract, keep=["first_seen_at"]), rows)
+            self._session.execute(upsert(self._session, Contract, keep=["first_seen_at"]), in_key_order(Contract, rows))
 
     def mark_gone(self, contract_ids: Sequence[int], at: datetime) -> None:
         """Mark contracts that the vendor no longer has for the organization."""
@@ -210,7 +211,7 @@ class ContractRepository:
     def store_rules(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert or update rules."""
         if rows:
-            self._session.execute(upsert(self._session, Rule, keep=["first_seen_at"]), rows)
+            self._session.execute(upsert(self._session, Rule, keep=["first_seen_at"]), in_key_order(Rule, rows))
 
     def add_versions(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add versions of rules' terms."""
@@ -383,7 +384,7 @@ class ReadingRepository:
         rows = [
             {"organization_id": self._organization_id, "contract_id": contract_id, "read_at": at, "read_on": on,
              "unread_since": None, **reason_columns(None)}
-            for contract_id in read
+            for contract_id in sorted(read)
         ]  # fmt: skip
         if rows:
             self._session.execute(upsert(self._session, Reading), rows)
@@ -391,7 +392,7 @@ class ReadingRepository:
         rows = [
             {"organization_id": self._organization_id, "contract_id": contract_id, "read_at": None, "read_on": None,
              "unread_since": since.get(contract_id) or at, **reason_columns(reason)}
-            for contract_id, reason in unread.items()
+            for contract_id, reason in sorted(unread.items(), key=itemgetter(0))
         ]  # fmt: skip
         if rows:
             self._session.execute(upsert(self._session, Reading, keep=["read_at", "read_on"]), rows)

@@ -17,7 +17,7 @@ from ciclo.domain.calendar import first_of_month
 from ciclo.domain.findings import AT_REST
 from ciclo.domain.receivables import InvoiceState, MadeBy
 from ciclo.domain.recurrence import DateRange
-from ciclo.ledger.database import Merge, among, in_parts, upsert
+from ciclo.ledger.database import Merge, among, in_key_order, in_parts, upsert
 from ciclo.ledger.tables import Contract, GeneratedRange, Invoice, Nfse, NotItsOwn, Period, Receivable
 
 
@@ -48,9 +48,11 @@ class InvoiceRepository:
         self._session.flush()
         connection = self._session.connection()  # not as entities: nobody reads them here
         if invoices:
-            connection.execute(upsert(self._session, Invoice, keep=["first_seen_at"], merge=KEPT), invoices)
+            statement = upsert(self._session, Invoice, keep=["first_seen_at"], merge=KEPT)
+            connection.execute(statement, in_key_order(Invoice, invoices))
         if receivables:
-            connection.execute(upsert(self._session, Receivable, keep=["first_seen_at"]), receivables)
+            statement = upsert(self._session, Receivable, keep=["first_seen_at"])
+            connection.execute(statement, in_key_order(Receivable, receivables))
 
     def taken(self, invoice_ids: Collection[int]) -> set[int]:
         """Return those of `invoice_ids` that belong to a period already."""
@@ -338,7 +340,7 @@ class NfseRepository:
     def store(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert or update tax documents. Flushes; the caller commits."""
         if rows:
-            self._session.connection().execute(upsert(self._session, Nfse), rows)
+            self._session.connection().execute(upsert(self._session, Nfse), in_key_order(Nfse, rows))
 
     def newest_change(self) -> datetime | None:
         """Return when the vendor last changed one of those that are known; None where none is."""

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, bindparam, exists, func, or_, select, update
@@ -92,7 +93,8 @@ class PeriodRepository:
             return 0
         # the driver's executemany counts; RETURNING would make SQLAlchemy write statements of thousands of parameters
         statement = insert_new(self._session, Period).execution_options(preserve_rowcount=True)
-        columns = [{**row, **reason_columns(row.get("reason"))} for row in rows]
+        in_order = sorted(rows, key=itemgetter("rule_id", "issue_date"))  # as `in_key_order`, by what is unique
+        columns = [{**row, **reason_columns(row.get("reason"))} for row in in_order]
         for row in columns:
             row.pop("reason", None)
         return self._session.connection().execute(statement, columns).rowcount

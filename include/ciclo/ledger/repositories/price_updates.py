@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.errors import IllegalTransition
 from ciclo.domain.states import EXECUTION_TRANSITIONS, IN_PRICES, UNSENT, ExecutionState, Reason, ReasonKind
-from ciclo.ledger.database import insert_new, upsert
+from ciclo.ledger.database import in_key_order, insert_new, upsert
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.contracts import ACTIVE
 from ciclo.ledger.repositories.scope import Scope
@@ -240,7 +240,9 @@ class ScheduledUpdateRepository:
         """Insert or update scheduled updates; where the ledger stands (`next_execution_date`) is kept."""
         if rows:
             keep = ["first_seen_at", "next_execution_date"]
-            self._session.execute(upsert(self._session, ScheduledUpdate, keep=keep), rows)
+            self._session.execute(
+                upsert(self._session, ScheduledUpdate, keep=keep), in_key_order(ScheduledUpdate, rows)
+            )
 
     def of_rules(self, rule_ids: Iterable[int]) -> dict[int, list[ScheduledUpdate]]:
         """Return the scheduled updates of some rules that are still at the vendor, by id."""
