@@ -9,8 +9,10 @@ from ciclo.domain.errors import InvalidWindow
 from ciclo.domain.price_index import WindowPolicy
 from ciclo.domain.states import ExecutionState
 from ciclo.domain.wording import said
+from ciclo.jobs.indices import load_shipped
 from ciclo.jobs.price_updates import UpdateOptions
 from ciclo.ledger.actions import NoSuchFigure, apply_update, skip_update
+from ciclo.ledger.repositories import IndexValueRepository
 from company import company, contract, rule, scheduled_update, service
 
 EXECUTION = date(2025, 6, 10)
@@ -28,6 +30,14 @@ def on(run, day, options=None):
     run.today = day
     run.expand(date(2023, 1, 1), day)
     return run.apply(day, options, today=day)
+
+
+def forget(run, since):
+    """Take the values of IGP-M from a month on out of the ledger."""
+    for month, row in IndexValueRepository(run.ctx.session).newest("igpm").items():
+        if month >= since:
+            run.ctx.session.delete(row)
+    run.ctx.session.commit()
 
 
 def last_execution(run):
@@ -123,6 +133,30 @@ def test_a_person_skips_it_and_the_next_one_follows_quietly(biennial):
     assert last_execution(biennial).state == ExecutionState.CANCELLED
     assert biennial.next_execution() == date(2028, 6, 10)
     assert biennial.remote_rule()["gross_value"] == "1070.26"
+
+
+@pytest.mark.parametrize("continuity", Continuity)
+@pytest.mark.parametrize("came", ["before its day", "while it waited for a value"])
+def test_months_that_were_skipped_before_a_figure_was_shown_count_as_used(billing, came, continuity):
+    """IGP-M of 10 June 2025 is skipped: a year later it is 2025-06 to 2026-05 that count, not two years."""
+    run = billing(company(yearly(scheduled_updates=[scheduled_update(init_date="2024-06-10")])), today=date(2024, 6, 1))
+    options = UpdateOptions(continuity=continuity)
+    on(run, date(2024, 6, 10), options)
+    if came == "before its day":
+        scheduled = run.ctx.scheduled_updates.get(500)
+        run.ctx.executions.ensure(scheduled, EXECUTION, policy="published", at=run.ctx.clock())
+    else:
+        forget(run, date(2025, 5, 1))
+        on(run, EXECUTION, options)
+        assert last_execution(run).state == ExecutionState.WAITING
+    decide(run, skip_update)
+    load_shipped(run.ctx.session, at=run.ctx.clock())
+
+    on(run, NEXT_YEAR, options)
+
+    execution = last_execution(run)
+    assert (execution.execution_date, execution.state) == (NEXT_YEAR, ExecutionState.APPLIED)
+    assert (execution.evidence["months"][0]["month"], run.remote_rule()["gross_value"]) == ("2025-06", "1019.64")
 
 
 def test_a_decision_holds_for_its_figures_only(biennial):

@@ -257,13 +257,29 @@ def _own_uses(rule: UpdatedRule, due: Due, keys: set[int]) -> Iterator[Use]:
         other = execution.scheduled_update_id in live and execution.price_index != due.scheduled.price_index
         if not done or other or (execution.execution_date, execution.scheduled_update_id) >= due.order:
             continue
-        if keys & {entry["service_id"] for entry in (execution.evidence or {}).get("prices", ())}:
+        if keys & _readjusted(rule, execution):
             policy = WindowPolicy(execution.policy)
             index = PriceIndex(execution.price_index) if execution.price_index in set(PriceIndex) else None
             calendar = index or price_index(due.scheduled.price_index)
             used = [date.fromisoformat(f"{each['month']}-01") for each in (execution.evidence or {}).get("months", ())]
             last = max(used, default=None) or window(calendar, execution.execution_date, 1, policy)[-1]
             yield Use(execution.execution_date, last, index, policy)
+
+
+def _readjusted(rule: UpdatedRule, execution: PriceUpdateExecution) -> set[int]:
+    """Return the services whose price an execution was about: one that was skipped may never have been computed."""
+    computed = {entry["service_id"] for entry in (execution.evidence or {}).get("prices", ())}
+    if computed:
+        return computed
+    number, newest = execution.scheduled_update_id, rule.terms.newest
+    for update in rule.updates:
+        if update.scheduled_update_id == number:
+            return readjusted_services(newest, update)
+    for (_, terms), payload in zip(reversed(rule.terms.versions), reversed(rule.payloads), strict=True):
+        for former in InvoiceRule.model_validate(payload).scheduled_updates:
+            if former.id == number:
+                return readjusted_services(terms, former)
+    return set()
 
 
 def _earlier_uses(rule: UpdatedRule, due: Due, keys: set[int], policy: WindowPolicy) -> Iterator[Use]:
