@@ -85,6 +85,9 @@ def test_services_make_the_gross_value_each_rounded_to_cents():
         ("1000.00", "0.928065", "928.07"),
         ("0.01", "1.49999999999999999999999999999999999", "0.01"),
         ("99.90", "1", "99.90"),
+        ("0.0375", "1.07026", "0.04"),
+        ("0.005", "1", "0.005"),
+        ("0.3333", "1.000", "0.3333"),
     ],
 )
 def test_a_new_unit_value_is_rounded_once(old, factor, new):
@@ -123,6 +126,7 @@ def test_a_reminder_goes_out_the_agreed_days_before(days, execution, expected):
     ("terms", "message"),
     [
         ({"months": 0}, "scheduled_updates.month_quantity: must be 1 or more, not 0"),
+        ({"months": 1201}, "scheduled_updates.month_quantity: must be 1200 or less, not 1201"),
         ({"days_until_update": -1}, "scheduled_updates.days_until_update: must be 0 or more, not -1"),
     ],
 )

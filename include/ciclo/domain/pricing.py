@@ -37,6 +37,9 @@ class Price:
     unit_value: Decimal
 
 
+LONGEST_PERIODICITY = 1200
+"""Months between two executions at most: a hundred years. What is longer is a slip, and leaves the calendar."""
+
 PriceHistory = Sequence[Price]
 """Prices of one rule, in the order they were recorded: of two from the same day, the later one counts."""
 
@@ -61,13 +64,13 @@ class ScheduledUpdate:
         id: the API's id.
         index: the price index it follows.
         init_date: first execution.
-        month_quantity: months between executions and months of index compounded; any number from 1.
+        month_quantity: months between executions and months of index compounded, `LONGEST_PERIODICITY` at most.
         days_until_update: days before an execution on which to remind.
         service_item_id: the one service item it readjusts, or None for the whole rule.
         execution_date: the next execution by the API's account; None means `init_date`.
 
     Raises:
-        InvalidRule: `month_quantity` below 1 or `days_until_update` below 0.
+        InvalidRule: `month_quantity` below 1 or beyond `LONGEST_PERIODICITY`, or `days_until_update` below 0.
     """
 
     id: int
@@ -83,6 +86,11 @@ class ScheduledUpdate:
             raise InvalidRule(
                 "scheduled_updates.month_quantity",
                 Text(N_("must be 1 or more, not {value}"), value=self.month_quantity),
+            )
+        if self.month_quantity > LONGEST_PERIODICITY:
+            raise InvalidRule(
+                "scheduled_updates.month_quantity",
+                Text(N_("must be {most} or less, not {value}"), most=LONGEST_PERIODICITY, value=self.month_quantity),
             )
         if self.days_until_update < 0:
             raise InvalidRule(
@@ -151,8 +159,11 @@ def price_in_force(history: PriceHistory, on: date, service: int = WHOLE_RULE) -
 
 
 def new_unit_value(old: Decimal, factor: Decimal) -> Decimal:
-    """Readjusted unit value: old x unrounded factor, rounded once to cents."""
-    return multiply_to_cents(old, factor)
+    """Readjusted unit value: old x unrounded factor, rounded once to cents; what a factor of 1 leaves, stays.
+
+    A price finer than cents would otherwise rise where the index fell and the rule lets nothing fall.
+    """
+    return old if factor == 1 else multiply_to_cents(old, factor)
 
 
 def gross_value(services: Sequence[Service], history: PriceHistory, on: date) -> Decimal:

@@ -7,10 +7,12 @@ from math import prod
 import pytest
 
 from ciclo.domain.price_index import WindowPolicy
+from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import ExecutionState
 from ciclo.domain.wording import plain_words, said
-from ciclo.jobs.price_updates import UpdateOptions
+from ciclo.jobs.price_updates import UpdateOptions, missing_indices, taken_reminders
 from ciclo.ledger.actions import apply_update, skip_update
+from ciclo.ledger.repositories import Scope
 from company import ORGANIZATION, company, contract, rule, scheduled_update, service
 
 JUNE = "2025-06-10"
@@ -138,6 +140,33 @@ def test_igpm_below_zero_lowers_a_price_only_where_the_rule_lets_it(billing, exe
     assert run.execution().evidence["floored"] is not apply_negative
     assert Decimal(run.execution().evidence["accumulated"]) < 1
     assert len(run.puts()) == apply_negative  # nothing changes at the vendor: nothing is sent
+
+
+@pytest.mark.parametrize("price", ["0.005", "0.0375", "0.3333"])
+def test_a_price_finer_than_cents_stays_where_the_index_fell_and_nothing_may_fall(billing, price):
+    """Rounded to cents, R$ 0.005 a unit became R$ 0.01: twice the bill, in a year in which IGP-M fell."""
+    update = scheduled_update(init_date="2023-08-10")
+    state = rule(init_date="2022-08-10", services=[service(31, price, units="10000")], scheduled_updates=[update])
+    run = billing(company(state))
+    run.expand(date(2023, 8, 10), date(2023, 8, 10))
+
+    run.apply(date(2023, 8, 10))
+
+    [entry] = run.execution().evidence["prices"]
+    assert (entry["old"], entry["new"], run.puts()) == (price, price, [])
+    assert run.periods()[-1].gross_value == Decimal(price) * 10_000
+
+
+def test_a_price_finer_than_cents_that_is_rounded_to_cents_is_shown(billing):
+    run = billing(
+        company(rule(services=[service(31, "0.0375", units="10000")], scheduled_updates=[scheduled_update()]))
+    )
+    run.expand()
+
+    outcome = run.apply()
+
+    assert [entry["new"] for entry in run.execution().evidence["prices"]] == ["0.04"]
+    assert "a unit value finer than cents, 0.0375, becomes 0.04" in outcome.problems[0].message
 
 
 def test_nothing_of_the_rule_changes_but_the_services_price(billing):
@@ -401,6 +430,22 @@ def test_a_contract_that_is_active_again_is_readjusted_at_its_next_execution(bil
     run.expand()
 
     assert run.next_execution() == date(2025, 6, 10)
+
+
+def test_a_periodicity_that_leaves_the_calendar_parks_its_own_rule(billing):
+    far = yearly(update={"month_quantity": 120_000})
+    run = billing(company(far, yearly(2, contract_id=11, update={"id": 501})), today=date(2025, 6, 5))
+    run.expand()
+    scope = Scope(DateRange.days(date(2025, 6, 1), date(2025, 6, 10)))
+    with taken_reminders(run.ctx, scope, UpdateOptions(), today=run.today) as reminders:
+        assert [reminder.rule_id for reminder in reminders] == [2]
+    assert missing_indices(run.ctx, scope, UpdateOptions(), today=date(2025, 6, 10)) == set()
+
+    run.today = date(2025, 6, 10)
+    outcome = run.apply()
+
+    assert (outcome.applied, outcome.parked) == (1, 1), "the other contract is readjusted"
+    assert "month_quantity: must be 1200 or less" in said(run.execution().reason)
 
 
 @pytest.mark.parametrize("months", [None, 0, -3])

@@ -6,7 +6,7 @@ hash and for nothing else.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +16,7 @@ from typing import Any
 from ciclo.domain.continuity import Basis, Break, continuation
 from ciclo.domain.contract_terms import Readjustment, TermStep, in_force, readjust, term_document
 from ciclo.domain.errors import DomainError, NoPriceInForce
+from ciclo.domain.money import cents
 from ciclo.domain.price_index import IndexValue as MonthValue
 from ciclo.domain.price_index import PriceIndex, WindowPolicy, available_from, law_warning, window
 from ciclo.domain.pricing import (
@@ -227,7 +228,7 @@ def propose(
         basis=basis,
         lines=tuple(lines),
         months=values,
-        warnings=tuple(each for each in (law_warning(due.scheduled.month_quantity), _long_past(due)) if each),
+        warnings=tuple(_warnings(due, lines)),
         hash=_hash(rule, due, policy, lines, values),
     )
 
@@ -262,6 +263,18 @@ def prices_before(rule: UpdatedRule, execution: Execution) -> Prices:
     if not found:
         raise NoPriceInForce(wanted[0], day)
     return found
+
+
+def _warnings(due: Due, lines: Sequence[ServiceChange]) -> Iterator[Text]:
+    """Yield what a person should know of a proposal."""
+    if (warning := law_warning(due.scheduled.month_quantity)) is not None:
+        yield warning
+    if (warning := _long_past(due)) is not None:
+        yield warning
+    finer = N_("a unit value finer than cents, {old}, becomes {new} by rounding to cents: over many units that shows")
+    for change in (line.change for line in lines):
+        if change.old_unit_value not in (cents(change.old_unit_value), change.new_unit_value):
+            yield Text(finer, old=written(change.old_unit_value), new=written(change.new_unit_value))
 
 
 def _long_past(due: Due) -> Text | None:
