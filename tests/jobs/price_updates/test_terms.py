@@ -7,16 +7,19 @@ import pytest
 
 from ciclo.domain.contract_terms import ContractTerm, TermKind
 from ciclo.domain.price_index import PriceIndex
+from ciclo.domain.wording import said
+from ciclo.jobs.indices import load_shipped
 from ciclo.ledger.actions import agree_term, apply_update, end_term
 from ciclo.ledger.queries.what_if import Assumption, what_if
+from ciclo.ledger.repositories import IndexValueRepository
 from company import company, rule, scheduled_update
 
 EXECUTION = date(2025, 6, 10)
 
 
-def yearly():
+def yearly(day="2025-06-10"):
     """A yearly rule of 2023 at R$ 1.000,00 with a readjustment by IGP-M on 10 June 2025."""
-    updates = [scheduled_update()]
+    updates = [scheduled_update(init_date=day)]
     given = {"gross_value": "1000.0", "scheduled_updates": updates, "created_at": None}
     return rule(init_date="2023-06-20", timing={"month_quantity": 12}, **given)
 
@@ -60,6 +63,26 @@ def test_a_term_bears_on_the_factor_and_stands_in_the_evidence(billing, kind, gi
     [step] = execution.evidence["terms"]
     assert (step["kind"], step["clause"], step["author"]) == (kind.value, "7.2", "ana")
     assert Decimal(run.remote_rule()["gross_value"]) == Decimal(new)
+
+
+def test_the_value_of_another_index_that_a_term_needs_is_waited_for_by_its_own_calendar(billing):
+    """IGP-M of May counts on 1 June, IPCA of May from 13 June on: it is not late on 11 June, and not called IGP-M."""
+    run = billing(company(yearly("2025-06-01")), today=date(2025, 5, 20))
+    run.expand()
+    agree(run, TermKind.LOWER_OF, index=PriceIndex.IPCA)
+    for month, row in IndexValueRepository(run.ctx.session).newest("ipca").items():
+        if month >= date(2025, 5, 1):
+            run.ctx.session.delete(row)
+    run.ctx.session.commit()
+
+    on(run, date(2025, 6, 1))
+    on(run, date(2025, 6, 11))
+
+    assert run.execution().state == "waiting"
+    assert said(run.execution().reason).endswith("the value of IPCA for 05/2025 is not out before 2025-06-13")
+    load_shipped(run.ctx.session, at=run.ctx.clock())
+    on(run, date(2025, 6, 14))
+    assert (run.execution().state, run.prices()[-1][2]) == ("applied", "1053.20")
 
 
 def test_a_term_that_has_ended_bears_on_nothing(billing):

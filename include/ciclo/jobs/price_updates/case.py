@@ -61,11 +61,14 @@ class Case:
 
 
 def wait(run: Run, case: Case, missing: MissingIndexValue) -> Step:
-    """Let an execution wait for an index value, and park it when it has waited too long."""
+    """Let an execution wait for an index value, and park it when it has waited too long since that should be out.
+
+    It may be the value of another index than the update's: one that the contract's terms compare with or substitute.
+    """
     execution = case.execution
-    index = price_index(case.due.scheduled.price_index)
+    index = price_index(missing.index)
     out_from = available_from(index, missing.month)
-    since = execution.waiting_since or max(run.today, out_from)
+    since = max(execution.waiting_since or run.today, out_from)
     until = add_days(since, run.options.max_wait_days)
     kind = ReasonKind.VALUE_NOT_OUT if run.today < out_from else ReasonKind.VALUE_LATE
     if run.today >= until:
