@@ -1,11 +1,14 @@
 """Terms of contracts and what-if in the console; months of one's own for an update that waits."""
 
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ciclo.ledger.database import open_engine
-from ciclo.ledger.tables import ContractTerm, PriceUpdateExecution
+from ciclo.ledger.tables import ContractTerm, IndexValue, PriceUpdateExecution
 from console.conftest import token_in
 
 CONTRACT = 100
@@ -115,3 +118,29 @@ def test_months_of_ones_own_are_chosen_for_an_update_that_waits(acting, own_year
         chosen = session.get(PriceUpdateExecution, number)
         assert (chosen.state, chosen.evidence["decision"]["months"]) == ("planned", ["2025-01", "2025-03"])
     engine.dispose()
+
+
+def test_a_month_of_a_substitute_is_compared_with_the_values_of_its_own_index(acting, own_year):
+    engine = open_engine(own_year)
+    with Session(engine) as session:
+        evidence = dict(session.get(PriceUpdateExecution, 1).evidence)
+        first, *rest = evidence["months"]
+        evidence["months"] = [{**first, "index": "ipca", "value": "9.99"}, *rest]
+        session.add(
+            IndexValue(
+                price_index="ipca",
+                month=date.fromisoformat(first["month"]),
+                revision=1,
+                value=Decimal("9.99"),
+                source="SGS",
+                fetched_at=datetime(2025, 6, 1, tzinfo=UTC),
+            )
+        )
+        session.execute(update(PriceUpdateExecution).where(PriceUpdateExecution.id == 1).values(evidence=evidence))
+        session.commit()
+    engine.dispose()
+
+    page = acting.get("/price-updates/1").text
+
+    assert "IPCA</th>" in page
+    assert 'class="danger"' not in page[page.index('id="evidence"') : page.index('id="prices"')]

@@ -14,10 +14,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import add_months, first_of_month
-from ciclo.domain.price_index import PriceIndex, price_index
+from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.wording import month_words, plain_words
 from ciclo.ledger.repositories import IndexValueRepository
-from ciclo.ledger.repositories.price_updates import executions_using
+from ciclo.ledger.repositories.price_updates import executions_in_prices, used_values
 from ciclo.ledger.repositories.prices import KnownValue
 from ciclo.locale import _
 from ciclo.sgs.client import MonthlyValue, SgsClient
@@ -188,22 +188,21 @@ def revised_uses(session: Session, index: PriceIndex) -> list[RevisedUse]:
     Nothing is done about them: what was billed stays, a person decides.
     """
     newest = {entry.month: entry.newest for entry in IndexValueRepository(session).revised(index)}
-    found = []
-    for execution in executions_using(session, index, newest):
-        for used in (execution.evidence or {}).get("months", ()):
-            month, value = date.fromisoformat(f"{used['month']}-01"), Decimal(used["value"])
-            if month in newest and newest[month] != value:
-                found.append(
-                    RevisedUse(
-                        organization_id=execution.organization_id,
-                        contract_id=execution.contract_id,
-                        rule_id=execution.rule_id,
-                        execution_id=execution.id,
-                        execution_date=execution.execution_date,
-                        index=price_index(execution.price_index),
-                        month=month,
-                        used=value,
-                        newest=newest[month],
-                    )
-                )
-    return found
+    if not newest:
+        return []
+    return [
+        RevisedUse(
+            organization_id=execution.organization_id,
+            contract_id=execution.contract_id,
+            rule_id=execution.rule_id,
+            execution_id=execution.id,
+            execution_date=execution.execution_date,
+            index=index,
+            month=used.month,
+            used=used.value,
+            newest=newest[used.month],
+        )
+        for execution in executions_in_prices(session, after=min(newest))
+        for used in sorted(used_values(execution))
+        if used.price_index == index and newest.get(used.month, used.value) != used.value
+    ]

@@ -8,10 +8,11 @@ import pytest
 from ciclo.domain.contract_terms import ContractTerm, TermKind
 from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.wording import said
-from ciclo.jobs.indices import load_shipped
+from ciclo.jobs.indices import load_shipped, revised_uses
 from ciclo.ledger.actions import agree_term, apply_update, end_term
 from ciclo.ledger.queries.what_if import Assumption, what_if
 from ciclo.ledger.repositories import IndexValueRepository
+from ciclo.ledger.tables import IndexValue
 from company import company, rule, scheduled_update
 
 EXECUTION = date(2025, 6, 10)
@@ -83,6 +84,28 @@ def test_the_value_of_another_index_that_a_term_needs_is_waited_for_by_its_own_c
     load_shipped(run.ctx.session, at=run.ctx.clock())
     on(run, date(2025, 6, 14))
     assert (run.execution().state, run.prices()[-1][2]) == ("applied", "1053.20")
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "used"),
+    [
+        (TermKind.LOWER_OF, {"index": PriceIndex.IPCA}, {"igpm": "-0.34", "ipca": "0.56"}),
+        (TermKind.SUBSTITUTE, {"index": PriceIndex.IPCA, "day": date(2025, 1, 1)}, {"ipca": "0.56"}),
+    ],
+)
+def test_a_revision_is_shown_where_that_very_index_was_used(billing, kind, given, used):
+    run = billing(company(yearly()), today=date(2025, 6, 1))
+    run.expand()
+    agree(run, kind, **given)
+    on(run, EXECUTION)
+    march = {"month": date(2025, 3, 1), "revision": 2, "value": Decimal("0.99"), "source": "BCB"}
+    for index in PriceIndex:
+        run.ctx.session.add(IndexValue(price_index=index.value, fetched_at=run.ctx.clock(), **march))
+    run.ctx.session.commit()
+
+    shown = [use for index in PriceIndex for use in revised_uses(run.ctx.session, index)]
+
+    assert {use.index.value: f"{use.used:f}" for use in shown} == used
 
 
 def test_a_term_that_has_ended_bears_on_nothing(billing):

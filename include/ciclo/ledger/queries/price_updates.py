@@ -83,7 +83,8 @@ class ExecutionPage:
     approved_at: datetime | None
     waiting_since: date | None
     reminded_at: datetime | None
-    newest_values: dict[date, Decimal]
+    newest_values: dict[tuple[str, date], Decimal]
+    """By index and month: a substitute's months are of another index."""
     trail: tuple[TrailEntry, ...]
 
 
@@ -204,7 +205,7 @@ def execution_page(session: Session, organization_id: int, execution_id: int) ->
     *row, policy, evidence, approved_by, approved_at, waiting_since, reminded_at = found
     execution = ExecutionRow(*row)
     months = evidence_months(evidence or {})
-    newest = _newest_values(session, execution.price_index, months) if months else {}
+    newest = _newest_values(session, months) if months else {}
     trail = trail_of(session, organization_id, "execution", execution_id)
     return ExecutionPage(
         execution, policy, evidence or {}, approved_by, approved_at, waiting_since, reminded_at, newest, trail
@@ -296,13 +297,13 @@ def prices_of(session: Session, organization_id: int, rule_id: int) -> tuple[Pri
     return tuple(PricePoint(*row) for row in session.execute(query))
 
 
-def _newest_values(session: Session, price_index: str, months: tuple[date, ...]) -> dict[date, Decimal]:
+def _newest_values(session: Session, months: tuple[date, ...]) -> dict[tuple[str, date], Decimal]:
     query = (
-        select(IndexValue.month, IndexValue.value)
-        .where(IndexValue.price_index == price_index, IndexValue.month.in_(months))
+        select(IndexValue.price_index, IndexValue.month, IndexValue.value)
+        .where(IndexValue.month.in_(months))
         .order_by(IndexValue.month, IndexValue.revision)
     )
-    return {month: value for month, value in session.execute(query)}  # noqa: C416 - a later revision replaces
+    return {(index, month): value for index, month, value in session.execute(query)}
 
 
 def _coming_conditions(organization_id: int, wanted: UpdateFilter) -> list[Any]:

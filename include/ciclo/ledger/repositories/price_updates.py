@@ -6,6 +6,7 @@ nothing and is told so. Whoever calls commits: a claim counts only once it is co
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, update
@@ -192,18 +193,32 @@ class ExecutionRepository:
         return select(PriceUpdateExecution).where(PriceUpdateExecution.organization_id == self._organization_id)
 
 
-def executions_using(session: Session, price_index: str, months: Collection[date]) -> Sequence[PriceUpdateExecution]:
-    """Return the executions, of every organization, whose prices rest on one of an index's months."""
-    if not months:
-        return []
+class UsedValue(NamedTuple):
+    """A month's value of an index on which an execution's prices rest."""
+
+    price_index: str
+    month: date
+    value: Decimal
+
+
+def used_values(execution: PriceUpdateExecution) -> set[UsedValue]:
+    """Return the values that an execution used: its own index's, a substitute's, those that a term compared with."""
+    evidence = execution.evidence or {}
+    steps = [*evidence.get("terms", ()), *(s for price in evidence.get("prices", ()) for s in price.get("terms", ()))]
+    used = [(each.get("index") or execution.price_index, each) for each in evidence.get("months", ())]
+    used += [(step["index"], each) for step in steps for each in step.get("months", ())]
+    return {
+        UsedValue(index, date.fromisoformat(f"{each['month'][:7]}-01"), Decimal(each["value"])) for index, each in used
+    }
+
+
+def executions_in_prices(session: Session, *, after: date) -> Sequence[PriceUpdateExecution]:
+    """Return the executions, of every organization, that are in the prices and executed after a day."""
     query = select(PriceUpdateExecution).where(
-        PriceUpdateExecution.price_index == price_index,
         PriceUpdateExecution.state.in_([state.value for state in IN_PRICES]),
-        PriceUpdateExecution.execution_date > min(months),
+        PriceUpdateExecution.execution_date > after,
     )
-    wanted = {f"{month:%Y-%m}" for month in months}
-    rows = session.scalars(query.order_by(PriceUpdateExecution.id))
-    return [row for row in rows if wanted & {used["month"] for used in (row.evidence or {}).get("months", ())}]
+    return session.scalars(query.order_by(PriceUpdateExecution.id)).all()
 
 
 def within_scope(table: type[PriceUpdateExecution] | type[ScheduledUpdate], scope: Scope) -> list[ColumnElement[bool]]:
