@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
+from ciclo.domain.continuity import Continuity
 from ciclo.domain.contract_terms import ContractTerm, TermKind
 from ciclo.domain.letter import LetterKind, Letters, addresses
 from ciclo.domain.recurrence import DateRange
@@ -22,7 +23,7 @@ from ciclo.ledger.actions import NotPossible, agree_term
 from ciclo.ledger.letters import LetterStyle, LetterTemplateError, ask_letter, letter_page
 from ciclo.ledger.repositories import Actor, AuditRepository, Scope
 from ciclo.ledger.tables import Letter
-from company import company, contract, rule, scheduled_update
+from company import company, contract, rule, scheduled_update, service
 
 EXECUTION = date(2025, 6, 10)
 CUSTOMER = {
@@ -60,10 +61,10 @@ class Office:
         self.mails.append(mail)
 
 
-def write(run, office, letters=Letters.BOTH, *, today, template=None):
+def write(run, office, letters=Letters.BOTH, *, today, template=None, updates=None):
     options = LetterOptions(letters, LetterStyle(template))
     scope = Scope(DateRange.days(date(2000, 1, 1), date(2025, 12, 31)))
-    return write_letters(run.ctx, scope, UpdateOptions(), options, office, today=today)
+    return write_letters(run.ctx, scope, updates or UpdateOptions(), options, office, today=today)
 
 
 def applied(run):
@@ -131,6 +132,55 @@ def test_a_figure_that_a_person_has_to_decide_about_is_not_announced(readjusted,
 
     assert write(run, office, today=date(2025, 6, 3)).sent == 0
     assert office.mails == []
+
+
+def test_the_figure_that_is_taken_unasked_is_the_one_announced(readjusted):
+    """Yearly until June 2025, every two years since: with `apply` it is the unused year that counts."""
+    run, office = readjusted(), Office()
+    applied(run)
+    document = run.sandbox.state()
+    document["invoice_rules"][0]["scheduled_updates"][0] |= {
+        "init_date": "2026-06-10",
+        "execution_date": "2026-06-10",
+        "month_quantity": 24,
+    }
+    run.sandbox.put_state(document)
+    run.today = date(2026, 6, 3)
+    run.expand(date(2023, 1, 1), date(2025, 12, 31))
+
+    assert write(run, office, Letters.BEFORE, today=date(2026, 6, 3)).sent == 0
+    asked = UpdateOptions(continuity=Continuity.APPLY)
+    assert write(run, office, Letters.BEFORE, today=date(2026, 6, 3), updates=asked).sent == 1
+
+    assert "R$ 1.091,28" in office.mails[0].html
+    assert "06/2025 a 05/2026" in office.mails[0].html
+    assert "1.167,96" not in office.mails[0].html
+
+
+def test_a_second_readjustment_of_the_day_is_announced_from_the_price_that_the_first_leaves(billing):
+    updates = [scheduled_update(500), scheduled_update(501, service_item_id=1, price_index="ipca")]
+    lines = [service(31, "100.0", item=1)]
+    yearly = {"init_date": "2023-06-20", "timing": {"month_quantity": 12}, "created_at": None}
+    state = company(rule(services=lines, scheduled_updates=updates, **yearly), companies=[CUSTOMER])
+    run, office = billing(state, today=date(2025, 6, 3)), Office()
+    run.expand(date(2023, 1, 1), date(2025, 12, 31))
+
+    write(run, office, Letters.BEFORE, today=date(2025, 6, 3))
+
+    first, second = office.mails
+    assert ("R$ 100,00" in first.html, "R$ 107,03" in first.html) == (True, True)
+    assert ("R$ 107,03" in second.html, "R$ 112,95" in second.html) == (True, True)
+
+
+def test_a_second_readjustment_of_the_day_that_a_person_is_asked_about_is_not_announced(billing):
+    updates = [scheduled_update(500), scheduled_update(501, service_item_id=1)]
+    lines = [service(31, "100.0", item=1)]
+    yearly = {"init_date": "2023-06-20", "timing": {"month_quantity": 12}, "created_at": None}
+    state = company(rule(services=lines, scheduled_updates=updates, **yearly), companies=[CUSTOMER])
+    run, office = billing(state, today=date(2025, 6, 3)), Office()
+    run.expand(date(2023, 1, 1), date(2025, 12, 31))
+
+    assert write(run, office, Letters.BEFORE, today=date(2025, 6, 3)).sent == 1
 
 
 def test_the_contracts_terms_stand_in_the_letter(readjusted):

@@ -38,6 +38,17 @@ def test_a_reminder_shows_old_price_factor_new_price_and_months(billing):
     assert run.execution().reminded_at == run.ctx.clock()
 
 
+def test_a_reminder_of_a_second_update_begins_at_the_price_that_the_first_leaves(billing):
+    updates = [scheduled_update(500), scheduled_update(501, service_item_id=1, price_index="ipca")]
+    state = company(rule(services=[service(31, "100.0", item=1)], scheduled_updates=updates))
+    run = billing(state, today=date(2025, 6, 1))
+    run.expand()
+
+    shown = [(price.old, price.new) for reminder in reminders(run) for price in reminder.prices]
+
+    assert shown == [(Decimal(100), Decimal("107.03")), (Decimal("107.03"), Decimal("112.95"))]
+
+
 def test_a_reminder_is_sent_once(billing):
     run = started(billing)
     assert len(reminders(run)) == 1

@@ -21,7 +21,7 @@ from ciclo.billimatic import (
     TransientApiError,
 )
 from ciclo.billimatic.models import InvoiceRule
-from ciclo.domain.continuity import OFFERED_FIRST, Basis, Continuity
+from ciclo.domain.continuity import Basis, Continuity
 from ciclo.domain.errors import DomainError, MissingIndexValue
 from ciclo.domain.pricing import WHOLE_RULE
 from ciclo.domain.states import ExecutionState, Fact, Reason, ReasonKind, update_facts
@@ -44,7 +44,7 @@ from ciclo.jobs.price_updates.case import (
 )
 from ciclo.jobs.price_updates.decide import decision_of, question
 from ciclo.jobs.price_updates.outcome import UpdateOptions, UpdateOutcome
-from ciclo.jobs.price_updates.propose import IndexBook, Proposal, propose
+from ciclo.jobs.price_updates.propose import IndexBook, Proposal, offered_first, propose
 from ciclo.jobs.price_updates.reprice import InvoicesPending
 from ciclo.jobs.price_updates.settle import UNDER_WAY, Completion, complete, hold_periods, periods_from, release_periods
 from ciclo.jobs.price_updates.updated_rule import Prices, UpdatedRule, updated_rule, written
@@ -202,12 +202,6 @@ def _by_continuity(run: Run, case: Case, letter: Proposal) -> Proposal | None:
     return other if isinstance(other, Proposal) else None
 
 
-def _offered_first(letter: Proposal, other: Proposal | None) -> Proposal:
-    """Return the figure that a plain "apply" means."""
-    by_continuity = bool(letter.breaks) and OFFERED_FIRST[letter.breaks[0]] is Basis.CONTINUITY
-    return other if by_continuity and other is not None else letter
-
-
 def _decided(run: Run, case: Case, letter: Proposal) -> Proposal | None:
     """Return the figure that a person chose; None where nobody did, or where it is another one by now."""
     execution, decision = case.execution, decision_of(case.execution)
@@ -231,7 +225,7 @@ def _undecided(run: Run, case: Case, letter: Proposal) -> Proposal | None:
     if not letter.breaks and not stale:
         return letter
     other = _by_continuity(run, case, letter)
-    first = _offered_first(letter, other)
+    first = offered_first(letter, other)
     if run.options.continuity is Continuity.APPLY and not stale:
         return first
     kind = ReasonKind.CONTINUITY_CHANGED if case.execution.approved_by else ReasonKind.CONTINUITY
@@ -269,7 +263,7 @@ def _vendor_was_first(run: Run, case: Case, adoption: Adoption, letter: Proposal
     if accepted or not (differs and asked):
         return _adopt(run, case, adoption, letter)
     kind = ReasonKind.VENDOR_IN_PART if adoption.in_part else ReasonKind.VENDOR_OTHERWISE
-    facts = question(letter, other, adoption.prices, _offered_first(letter, other).basis)
+    facts = question(letter, other, adoption.prices, offered_first(letter, other).basis)
     return _ask(run, case, kind, letter, facts)
 
 

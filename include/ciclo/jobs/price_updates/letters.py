@@ -24,7 +24,7 @@ from ciclo.domain.states import IN_PRICES, UNSENT
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.outcome import UpdateOptions
-from ciclo.jobs.price_updates.propose import IndexBook, Proposal, propose
+from ciclo.jobs.price_updates.propose import IndexBook, Proposal, expected
 from ciclo.jobs.price_updates.remind import coming_reminders, previewed_prices
 from ciclo.jobs.price_updates.updated_rule import Due, UpdatedRule, updated_rule
 from ciclo.jobs.rules.schedules import domain_update
@@ -256,15 +256,15 @@ def _letter_before(ctx: JobContext, rule: UpdatedRule, due: Due, updates: Update
     book, missing = IndexBook(ctx), tuple[date, ...]()
     try:
         index = domain_update(due.scheduled).index
-        proposal: Proposal | None = propose(rule, due, book, updates.policy)
+        coming = expected(rule, due, book, updates)
     except MissingIndexValue:
         known = book.values(index)
         months = window(index, due.execution_date, due.scheduled.month_quantity, updates.policy)
-        proposal, missing = None, tuple(month for month in months if month not in known)
+        coming, missing = [], tuple(month for month in months if month not in known)
     except DomainError:
         return None
-    asks = proposal is not None and proposal.breaks and updates.continuity is Continuity.ASK
-    if asks or rule.ending(due.execution_date) is not None:
+    asks = any(each.breaks for each in coming) and updates.continuity is Continuity.ASK
+    if asks or rule.ending(due.execution_date) is not None or not (coming or missing):
         return None
     terms = in_force(rule.agreed, rule.rule_id, due.execution_date)
     return Letter(
@@ -278,7 +278,7 @@ def _letter_before(ctx: JobContext, rule: UpdatedRule, due: Due, updates: Update
         rule=rule.terms.rule.title or "",
         index=index,
         execution_date=due.execution_date,
-        prices=_prices(rule, due, proposal),
+        prices=_prices(rule, due, coming[-1] if coming else None),
         missing=missing,
         law=LAW,
         clauses=tuple(sorted({term.clause for term in terms if term.clause})),

@@ -8,12 +8,12 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from ciclo.domain.continuity import Basis, Break, continuation
+from ciclo.domain.continuity import OFFERED_FIRST, Basis, Break, Continuity, continuation
 from ciclo.domain.contract_terms import Readjustment, TermStep, in_force, readjust, term_document
 from ciclo.domain.errors import DomainError, NoPriceInForce
 from ciclo.domain.money import cents
@@ -28,12 +28,13 @@ from ciclo.domain.pricing import (
     next_execution,
     price_in_force,
 )
+from ciclo.domain.states import ExecutionState
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.outcome import UpdateOptions
 from ciclo.jobs.price_updates.updated_rule import Due, Prices, UpdatedRule, price_story, written
 from ciclo.jobs.rules.schedules import domain_update
-from ciclo.ledger.repositories import Scope
-from ciclo.ledger.tables import IndexValue, Payload, ScheduledUpdate
+from ciclo.ledger.repositories import KnownPrice, Scope
+from ciclo.ledger.tables import IndexValue, Payload, PriceUpdateExecution, ScheduledUpdate
 from ciclo.ledger.terms import terms_hash
 from ciclo.locale import N_, Text
 
@@ -231,6 +232,58 @@ def propose(
         warnings=tuple(_warnings(due, lines)),
         hash=_hash(rule, due, policy, lines, values),
     )
+
+
+def offered_first(letter: Proposal, other: Proposal | None) -> Proposal:
+    """Return the figure that a plain "apply" means; `other` is the one by continuity, where there is one."""
+    by_continuity = bool(letter.breaks) and OFFERED_FIRST[letter.breaks[0]] is Basis.CONTINUITY
+    return other if by_continuity and other is not None else letter
+
+
+def expected(rule: UpdatedRule, due: Due, book: IndexBook, options: UpdateOptions) -> list[Proposal]:
+    """Compute an execution to come as the runs to come will, after the rule's others that come before it.
+
+    Returns:
+        Those before it and, last, the execution itself, each by the figure that is taken where nobody is asked.
+
+    Raises:
+        MissingIndexValue, NoPriceInForce, UnknownServiceItem, UnknownPriceIndex, InvalidRule: see `propose`.
+    """
+    coming = [Due(each, each.next_execution_date) for each in rule.updates if each.next_execution_date is not None]
+    given_up = {
+        (each.execution_date, each.scheduled_update_id)
+        for each in rule.executions
+        if each.state == ExecutionState.CANCELLED
+    }
+    before = [each for each in coming if each.order < due.order and each.order not in given_up]
+    found = []
+    for each in (*sorted(before, key=lambda one: one.order), due):
+        figure = propose(rule, each, book, options.policy)
+        if figure.breaks and options.continuity is Continuity.APPLY:
+            with suppress(DomainError):
+                figure = offered_first(figure, propose(rule, each, book, options.policy, Basis.CONTINUITY))
+        found.append(figure)
+        rule = _as_if_applied(rule, figure)
+    return found
+
+
+def _as_if_applied(rule: UpdatedRule, figure: Proposal) -> UpdatedRule:
+    """Return a rule as it will be once an execution is applied; nothing is stored."""
+    scheduled, day = figure.due.scheduled, figure.due.execution_date
+    prices = [
+        KnownPrice(rule.rule_id, service, day, 0, new, "price update", scheduled.seen_at)
+        for service, new in figure.new_prices.items()
+    ]
+    done = PriceUpdateExecution(
+        scheduled_update_id=scheduled.scheduled_update_id,
+        execution_date=day,
+        state=ExecutionState.APPLIED.value,
+        price_index=figure.index.value,
+        policy=figure.policy.value,
+        evidence=figure.evidence(),
+    )
+    terms = replace(rule.terms, prices=(*rule.terms.prices, *prices))
+    return replace(rule, terms=terms, executions=[*rule.executions, done])
 
 
 def _step(step: TermStep, book: IndexBook) -> Payload:

@@ -16,7 +16,7 @@ from ciclo.domain.states import UNSENT
 from ciclo.domain.wording import BREAKS, month_words
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.outcome import UpdateOptions
-from ciclo.jobs.price_updates.propose import IndexBook, Proposal, propose
+from ciclo.jobs.price_updates.propose import IndexBook, Proposal, expected
 from ciclo.jobs.price_updates.updated_rule import Due, UpdatedRule, updated_rule
 from ciclo.jobs.rules.prices import readjusted_services
 from ciclo.jobs.rules.schedules import domain_update
@@ -69,7 +69,7 @@ def previews(ctx: JobContext, scope: Scope, options: UpdateOptions, *, on: date)
         rule = updated_rule(ctx, rule_id)
         due = rule.head() if rule else None
         if rule is not None and due is not None and rule.ending(due.execution_date) is None:
-            found.append(preview(rule, due, book, options.policy))
+            found.append(preview(rule, due, book, options))
     return tuple(found)
 
 
@@ -121,13 +121,15 @@ def _reminder(ctx: JobContext, due: Due, options: UpdateOptions) -> Reminder | N
     execution = ctx.executions.ensure(due.scheduled, due.execution_date, policy=options.policy.value, at=ctx.clock())
     if execution.reminded_at is not None or execution.state not in UNSENT:
         return None
-    return preview(rule, due, IndexBook(ctx), options.policy, execution.id)
+    return preview(rule, due, IndexBook(ctx), options, execution.id)
 
 
-def preview(rule: UpdatedRule, due: Due, book: IndexBook, policy: WindowPolicy, execution_id: int = 0) -> Reminder:
-    """Return what an execution will do as far as index values are out."""
-    proposal, note = _attempt(rule, due, book, policy)
-    months, values = _window(due, book, policy)
+def preview(rule: UpdatedRule, due: Due, book: IndexBook, options: UpdateOptions, execution_id: int = 0) -> Reminder:
+    """Return what an execution will do as far as index values are out, after the rule's others that come before it."""
+    proposal, note = _attempt(rule, due, book, options)
+    months, values = _window(due, book, options.policy)
+    if proposal is not None and proposal.months:
+        months = tuple(used.month for used in proposal.readjustment.months)
     return Reminder(
         execution_id=execution_id,
         contract_id=rule.contract_id,
@@ -152,9 +154,11 @@ def _window(due: Due, book: IndexBook, policy: WindowPolicy) -> tuple[tuple[date
     return window(update.index, due.execution_date, update.month_quantity, policy), book.values(update.index)
 
 
-def _attempt(rule: UpdatedRule, due: Due, book: IndexBook, policy: WindowPolicy) -> tuple[Proposal | None, str | None]:
+def _attempt(
+    rule: UpdatedRule, due: Due, book: IndexBook, options: UpdateOptions
+) -> tuple[Proposal | None, str | None]:
     try:
-        proposal = propose(rule, due, book, policy)
+        proposal = expected(rule, due, book, options)[-1]
     except MissingIndexValue as error:
         return None, _("{month} is not published yet").format(month=month_words(error.month))
     except DomainError as error:
