@@ -161,3 +161,99 @@ def test_a_readjustment_that_overwrites_what_people_edited_is_found(monkeypatch,
     reprice_edited_ones(monkeypatch)
     with pytest.raises((AssertionError, ValueError)):
         test_what_a_person_edited_is_left_and_shown_with_both_amounts(run)
+
+
+def generated_here(number, month, value="1000.0", edited=(), **given):
+    """An invoice that the stand-in knows to be of rule 1: it carries the rule's changes into it."""
+    return generated(number, month, value, generated={"rule_id": 1, "edited": list(edited)}, **given)
+
+
+@pytest.mark.parametrize("services", [False, True])
+def test_what_was_planned_before_the_execution_keeps_its_price_though_the_vendor_takes_it_along(run, services):
+    """Invoices that a person has not billed yet: the vendor carries a rule's change into them, whatever their day."""
+    lines = [service(31, "1000.0", item=1)] if services else []
+    theirs = [[dict(line, id=5000 + month) for line in lines] for month in range(9)]
+    started = run(
+        *(generated_here(900 + month, month, services=theirs[month]) for month in range(2, 9)),
+        rules=[rule(gross_value="1000.0", services=lines, scheduled_updates=[scheduled_update()])],
+    )
+    started.expand(date(2025, 2, 1), date(2025, 6, 30))
+    started.issue(date(2025, 2, 1), date(2025, 4, 30))  # adopted; that of May is not
+
+    started.apply(JUNE, today=JUNE)
+
+    old, new = Decimal("1000.00"), Decimal("1070.26")
+    assert values(started) == {900 + month: old if month < 6 else new for month in range(2, 9)}
+    assert [entry["invoice_id"] for entry in started.execution().evidence["set_back"]] == [902, 903, 904, 905]
+
+
+def test_a_second_update_leaves_what_was_planned_before_it_at_the_price_of_the_first(run):
+    """Every two months by IGP-M, caught up with in one run: 10 June and 10 August."""
+    started = run(
+        *(generated_here(900 + month, month) for month in range(5, 11)),
+        rules=[
+            rule(
+                gross_value="1000.0",
+                apply_negative_updates=True,
+                scheduled_updates=[scheduled_update(month_quantity=2)],
+            )
+        ],
+    )
+
+    outcome = started.apply(date(2025, 9, 1), today=date(2025, 9, 1))
+
+    assert outcome.applied == 2
+    first, second = (Decimal(price[2]) for price in started.prices()[1:])
+    assert first != second
+    assert list(values(started).values()) == [Decimal(1000), first, first, second, second, second]
+
+
+def test_what_a_person_edited_is_set_back_where_the_vendor_overwrites_it(run):
+    started = run(
+        generated_here(905, 5, "900.0", edited=["gross_value"]),
+        generated_here(906, 6),
+        generated_here(907, 7, "1250.0", edited=["gross_value"]),
+        behaviour={"emit_on_issue_date": False, "payments": [], "seed": 1, "keep_hand_edits": False},
+    )
+
+    started.apply(JUNE, today=JUNE)
+
+    assert values(started) == {905: Decimal(900), 906: Decimal("1070.26"), 907: Decimal(1250)}
+    [finding] = started.ctx.session.scalars(select(Finding).where(Finding.kind == "value_edited"))
+    assert (finding.subject_id, finding.found) == (907, "1250.00")
+
+
+def test_a_line_that_the_vendor_drops_with_its_rules_change_is_shown(run):
+    lines = [service(31, "1000.0", item=1)]
+    usage = [dict(lines[0], id=5007), service(5008, "80.0", item=9)]
+    started = run(
+        generated_here(907, 7, "1080.0", edited=["services"], services=usage),
+        rules=[rule(gross_value="1000.0", services=lines, scheduled_updates=[scheduled_update()])],
+        behaviour={"emit_on_issue_date": False, "payments": [], "seed": 1, "keep_hand_edits": False},
+    )
+
+    started.apply(JUNE, today=JUNE)
+
+    [finding] = started.ctx.session.scalars(select(Finding).where(Finding.kind == "value_edited"))
+    assert (finding.subject_id, finding.expected, finding.found) == (907, "1080.00", "1070.26")
+
+
+@pytest.mark.parametrize("kind", ["error_after", "error_before"])
+def test_what_was_to_be_set_back_is_by_settling(run, kind):
+    started = run(generated_here(905, 5), generated_here(906, 6))
+    started.sandbox.faults([{"method": "PATCH", "path": "invoices/905", "kind": kind, "count": 1}])
+    started.apply(JUNE, today=JUNE)
+    assert started.execution().state == "in_doubt"
+
+    assert started.settle().applied == 1
+
+    assert values(started) == {905: Decimal(1000), 906: Decimal("1070.26")}
+
+
+def test_an_invoice_that_cannot_be_read_keeps_the_rule_from_being_changed(run):
+    started = run(generated_here(905, 5), generated_here(906, 6))
+    started.sandbox.faults([{"method": "GET", "path": "invoices/search", "kind": "odd_record", "count": 9}])
+
+    started.apply(JUNE, today=JUNE)
+
+    assert (started.execution().state, started.puts()) == ("planned", [])

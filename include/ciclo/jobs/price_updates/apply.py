@@ -45,7 +45,7 @@ from ciclo.jobs.price_updates.case import (
 from ciclo.jobs.price_updates.decide import decision_of, question
 from ciclo.jobs.price_updates.outcome import UpdateOptions, UpdateOutcome
 from ciclo.jobs.price_updates.propose import IndexBook, Proposal, offered_first, propose
-from ciclo.jobs.price_updates.reprice import InvoicesPending
+from ciclo.jobs.price_updates.reprice import InvoicesPending, to_keep
 from ciclo.jobs.price_updates.settle import UNDER_WAY, Completion, complete, hold_periods, periods_from, release_periods
 from ciclo.jobs.price_updates.updated_rule import Prices, UpdatedRule, updated_rule, written
 from ciclo.jobs.rules.prices import current_prices
@@ -299,6 +299,23 @@ def _apply(run: Run, case: Case, proposal: Proposal) -> Step:
     sent = prices_to_send(case.rule, proposal)
     seen = {key: value for key, value in case.rule.remote_prices().items() if key in sent}
     evidence = {**proposal.evidence(), "seen": _written(seen), "sent": _written(sent), **_basis(case, proposal)}
+    work = Completion(
+        rule=case.rule,
+        due=case.due,
+        execution=case.execution,
+        target=ExecutionState.APPLIED,
+        source="price update",
+        evidence=evidence,
+        reason=Reason(ReasonKind.APPLIED, {"factor": f"{proposal.factor:f}"}),
+        values={},
+    )
+    if sent != seen:
+        try:
+            kept = to_keep(ctx, case.rule, case.due.execution_date, work.history_seen(), work.history_after())
+        except InvoicesPending as error:
+            facts: dict[str, Fact] = {"invoice_id": error.invoice_id, "error": error.fact}
+            return stay(run, case, case.reason(ReasonKind.INVOICES_PENDING, **facts))
+        evidence |= {"kept": kept} if kept else {}
     claimed = ctx.executions.claim(
         case.execution,
         owner=run.owner,
@@ -314,16 +331,7 @@ def _apply(run: Run, case: Case, proposal: Proposal) -> Step:
     remote = case.rule.remote if sent == seen else _put(run, case, sent)
     if remote is None:
         return Step.STOP
-    work = Completion(
-        rule=replace(case.rule, remote=remote),
-        due=case.due,
-        execution=case.execution,
-        target=ExecutionState.APPLIED,
-        source="price update",
-        evidence=evidence,
-        reason=Reason(ReasonKind.APPLIED, {"factor": f"{proposal.factor:f}"}),
-        values={},
-    )
+    work = replace(work, rule=replace(case.rule, remote=remote))
     return _complete(run, case, work)
 
 

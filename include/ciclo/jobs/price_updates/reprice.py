@@ -3,10 +3,14 @@
 A price is changed only where it is the one that was in force. What a person changed by hand stays as it
 is and is noted; absolute values are sent, so that sending them again is harmless. An invoice that is its rule ± the
 adjustments that are in it was not changed by hand: it is brought to the rule at the new price ± the same.
+
+The vendor carries a rule's change into whatever of the rule is not issued yet, also into what was planned before the
+execution date, and perhaps into what a person has set. How those are is kept before the rule is changed, and they are
+set back after it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -34,10 +38,17 @@ from ciclo.locale import N_, Text
 NOT_BROUGHT = N_("invoice {invoice_id} could not be brought to the new price: {error}")
 SET_BY_HAND = N_("invoice {invoice_id}: {amount} was set by hand and stays")
 SERVICE_SET_BY_HAND = N_("invoice {invoice_id}: {amount} of {service} was set by hand and stays")
+TAKEN_ALONG = N_(
+    "invoice {invoice_id} was at {old} and went along with its rule to {amount} at the vendor; it could not be set back"
+)
 OTHER_SERVICES = N_("invoice {invoice_id}: its services are not the rule's; it stays as it is")
 
 GENERATED_AHEAD = 36
 """Months ahead in which a rule without an end may have invoices: the vendor generates 24, and may extend them."""
+
+
+EARLIER = 12
+"""Months back in which invoices may be waiting that nobody has billed yet, and that no period has taken over."""
 
 
 class InvoicesPending(Exception):
@@ -61,6 +72,8 @@ class Brought:
     warnings: list[Text] = field(default_factory=list)
     findings: list[Disagreement] = field(default_factory=list)
     """Those that a person had changed and that stay as they are."""
+    set_back: list[Payload] = field(default_factory=list)
+    """Those that the vendor took along with its rule and that are as before again: `{"invoice_id", "from", "to"}`."""
     late: list[Payload] = field(default_factory=list)
     """Those issued at the old price already: `{"invoice_id", "period_id", "planned_date", "old", "new"}`."""
 
@@ -104,8 +117,55 @@ class _Repricing:
         return {price_in_force(prices, day, line.id) for prices in (self.before, self.seen, self.after)}
 
 
-def bring_to_price(
+def to_keep(
     ctx: JobContext, rule: UpdatedRule, day: date, seen: Sequence[Price], after: Sequence[Price]
+) -> list[Payload]:
+    """Return the invoices, as they are now, that a change of their rule at the vendor is not to reach.
+
+    Those planned before the execution date, and those from it on that people or adjustments have changed. Commits, asks
+    the vendor.
+
+    Args:
+        ctx: the run.
+        rule: the rule as it is before the update.
+        day: the execution date.
+        seen: the rule's prices as the vendor shows them.
+        after: the rule's prices with those of the update.
+
+    Raises:
+        InvoicesPending, AuthenticationError: as `bring_to_price`.
+    """
+    prices = _Repricing(rule.terms.history(), seen, after)
+    return [
+        {
+            "invoice_id": owned.invoice.id,
+            "gross_value": f"{owned.invoice.gross_value:f}",
+            "services": [
+                {"id": line.id, "units": f"{line.units:f}", "unit_value": f"{line.unit_value:f}"}
+                for line in owned.invoice.services
+            ],
+        }
+        for owned in _invoices_from(ctx, rule, day, Brought(), earlier=True)
+        if owned.invoice.state == InvoiceState.TO_EMIT and not owned.in_doubt
+        if owned.planned_date < day or _is_changed(rule, owned, prices)
+    ]
+
+
+def _is_changed(rule: UpdatedRule, owned: _Owned, prices: _Repricing) -> bool:
+    """Whether an invoice is not simply what its rule makes of it."""
+    try:
+        return bool(_with_its_adjustments(rule, owned, prices) or _change(owned, prices)[1])
+    except DomainError:
+        return True
+
+
+def bring_to_price(
+    ctx: JobContext,
+    rule: UpdatedRule,
+    day: date,
+    seen: Sequence[Price],
+    after: Sequence[Price],
+    kept: Sequence[Payload] = (),
 ) -> Brought:
     """Bring the rule's invoices from a day on to the prices that are in force after an update. Commits, sends PATCHes.
 
@@ -117,6 +177,7 @@ def bring_to_price(
         day: the execution date.
         seen: the rule's prices as the vendor showed them before it was sent anything.
         after: the rule's prices with those of the update.
+        kept: what `to_keep` gave before the rule was changed at the vendor; empty where nothing was sent to it.
 
     Raises:
         InvoicesPending: the API does not answer, or one of the contract's invoices cannot be read; nothing is lost,
@@ -125,9 +186,14 @@ def bring_to_price(
     """
     brought = Brought()
     prices = _Repricing(rule.terms.history(), seen, after)
-    for owned in _invoices_from(ctx, rule, day, brought):
+    was = {entry["invoice_id"]: entry for entry in kept}
+    for each in _invoices_from(ctx, rule, day, brought, earlier=bool(kept)):
+        owned = each
         try:
-            _bring_one(ctx, rule, owned, prices, brought)
+            if owned.invoice.id in was:
+                owned = _set_back(ctx, rule, owned, was[owned.invoice.id], brought)
+            if owned.planned_date >= day:
+                _bring_one(ctx, rule, owned, prices, brought)
         except (RejectedError, NotFoundError, DomainError) as error:
             brought.warnings.append(Text(NOT_BROUGHT, invoice_id=owned.invoice.id, error=str(error)))
         except AuthenticationError:
@@ -137,15 +203,60 @@ def bring_to_price(
     return brought
 
 
-def _invoices_from(ctx: JobContext, rule: UpdatedRule, day: date, brought: Brought) -> list[_Owned]:
-    """Return the rule's invoices with a planned date from a day on, adopted or not, as the vendor shows them now."""
+def _set_back(ctx: JobContext, rule: UpdatedRule, owned: _Owned, was: Payload, brought: Brought) -> _Owned:
+    """Set an invoice back that the vendor took along with its rule; what became of it otherwise is left alone."""
+    invoice, before = owned.invoice, Decimal(was["gross_value"])
+    there = {line.id: line for line in invoice.services}
+    lines = [
+        {"id": line["id"], "units": Decimal(line["units"]), "unit_value": Decimal(line["unit_value"])}
+        for line in was["services"]
+    ]
+    same = there.keys() == {line["id"] for line in lines}
+    other = [
+        line
+        for line in lines
+        if not same or (there[line["id"]].units, there[line["id"]].unit_value) != (line["units"], line["unit_value"])
+    ]
+    if same and not other and invoice.gross_value == before:
+        return owned
+    taken_along = invoice.gross_value == rule.remote.gross_value or all(
+        line["id"] in there and there[line["id"]].unit_value in rule.remote_prices().values() for line in other
+    )
+    if invoice.state != InvoiceState.TO_EMIT or not taken_along:
+        return owned
+    if same:
+        fields: dict[str, Any] = {"services": other} if lines else {"gross_value": before}
+        answer = ctx.api.update_invoice(rule.contract_id, invoice.id, fields)
+        brought.set_back.append(
+            {"invoice_id": invoice.id, "from": f"{invoice.gross_value:f}", "to": f"{answer.gross_value:f}"}
+        )
+        invoice = answer
+    if cents(invoice.gross_value) != cents(before):
+        text = Text(TAKEN_ALONG, invoice_id=invoice.id, old=brl(before), amount=brl(invoice.gross_value))
+        brought.warnings.append(text)
+        brought.findings.append(_left_as_it_is(rule, replace(owned, invoice=invoice), cents(before)))
+    return replace(owned, invoice=invoice)
+
+
+def _invoices_from(
+    ctx: JobContext, rule: UpdatedRule, day: date, brought: Brought, *, earlier: bool = False
+) -> list[_Owned]:
+    """Return the rule's invoices with a planned date from a day on, adopted or not, as the vendor shows them now.
+
+    With `earlier` those before it, too: all of the year before it, and of older ones those that are a period's and not
+    issued by the ledger's account.
+    """
     length = rule.terms.newest.recurrence.month_quantity or 1
     last = rule.terms.rule.end_date or add_months(day, GENERATED_AHEAD)
-    window = DateRange(add_months(first_of_month(day), -length), add_months(first_of_month(max(last, day)), length + 1))
+    back = max(length, EARLIER) if earlier else length
+    window = DateRange(add_months(first_of_month(day), -back), add_months(first_of_month(max(last, day)), length + 1))
     look = look_at_contract(ctx, rule.contract_id, window)
     if look is None:
         raise InvoicesPending(None, "an invoice of its contract cannot be read")
-    periods = {(p.rule_id, p.issue_date): p for p in ctx.periods.of_rules([rule.rule_id], DateRange(day, date.max))}
+    first = date.min if earlier else day
+    periods = {(p.rule_id, p.issue_date): p for p in ctx.periods.of_rules([rule.rule_id], DateRange(first, date.max))}
+    passed = {p.invoice_id for p in periods.values() if p.invoice_id and p.issue_date < day}
+    issued = {i for i, row in ctx.reconciliation.invoices(passed).items() if row.state != InvoiceState.TO_EMIT}
     now = ctx.clock()
     sending = [period for period in periods.values() if rule.terms.adjustments_in(period, UseState.SENDING)]
     in_doubt = {period.id for period in sending if ctx.adjustments.doubtful(period.id, now) is not None}
@@ -157,9 +268,9 @@ def _invoices_from(ctx: JobContext, rule: UpdatedRule, day: date, brought: Broug
     found = [
         owned(look.invoices[invoice.id], key.issue_date, rule.terms.terms_on(key.issue_date), periods.get(key))
         for key, invoice in look.assignment.own.items()
-        if key.rule_id == rule.rule_id and key.issue_date >= day
+        if key.rule_id == rule.rule_id and key.issue_date >= first
     ]
-    there = {each.invoice.id for each in found}
+    there = {each.invoice.id for each in found} | issued
     for period in periods.values():  # adopted, and moved out of the window or not yet found by the search
         if period.state == PeriodState.ISSUED and period.invoice_id and period.invoice_id not in there:
             invoice = _still_there(ctx, period, brought)

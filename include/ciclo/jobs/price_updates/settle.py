@@ -87,7 +87,8 @@ def complete(ctx: JobContext, work: Completion) -> Brought | None:
         InvoicesPending: an invoice could not be changed now; nothing was recorded.
         AuthenticationError: the token is not accepted; nothing was recorded.
     """
-    brought = bring_to_price(ctx, work.rule, work.due.execution_date, work.history_seen(), work.history_after())
+    day, kept = work.due.execution_date, work.evidence.get("kept", ())
+    brought = bring_to_price(ctx, work.rule, day, work.history_seen(), work.history_after(), kept)
     failpoint("update.repriced")
     if not _record(ctx, work, brought, ctx.clock()):
         ctx.session.rollback()
@@ -104,6 +105,8 @@ def _record(ctx: JobContext, work: Completion, brought: Brought, now: datetime) 
     evidence["warnings"] = [*evidence.get("warnings", ()), *(each.fact for each in brought.warnings)]
     if brought.entries:
         evidence["invoices"] = brought.entries
+    if brought.set_back:
+        evidence["set_back"] = brought.set_back
     if brought.late:
         evidence["late"] = brought.late
     if not ctx.executions.change(
