@@ -134,6 +134,17 @@ class MissingIndexValue(DomainError):
         super().__init__(N_("price index {index} has no value for {month}"), index=index, month=f"{month:%Y-%m}")
 
 
+class ServicePutInAnew(DomainError):
+    """A service that an update readjusts was taken out of its rule and put in again at the old price since."""
+
+    def __init__(self, service: str, execution_date: date) -> None:
+        text = N_(
+            "{service} was taken out and put in again at its old price after {day}: give it its new price at the "
+            "vendor and skip the update"
+        )
+        super().__init__(text, service=service, day=execution_date.isoformat())
+
+
 class InvalidWindow(DomainError):
     """The months that a person gives for a readjustment are no window of them."""
 

@@ -293,6 +293,32 @@ def test_a_service_that_is_taken_out_and_put_in_again_is_the_same_service(billin
     assert last_execution(run).state == ExecutionState.APPLIED
 
 
+def test_a_service_that_is_put_in_again_while_its_update_waits_is_not_left_at_its_old_price(billing):
+    """The update waits for IGP-M of May; on 14 June somebody takes the service out and puts it in again."""
+    run = billing(company(yearly(services=[service(31, "100.0", item=1)])), today=date(2025, 6, 1))
+    run.expand()
+    forget(run, date(2025, 5, 1))
+    on(run, EXECUTION)
+    state = run.sandbox.state()
+    state["invoice_rules"][0]["services"] = [service(33, "100.0", item=1)]
+    run.sandbox.put_state(state)
+    on(run, date(2025, 6, 14))
+    load_shipped(run.ctx.session, at=run.ctx.clock())
+
+    on(run, date(2025, 6, 15))
+
+    assert (last_execution(run).state, run.puts()) == (ExecutionState.PARKED, [])
+    reason = said(last_execution(run).reason)
+    assert "Serviço 1 was taken out and put in again at its old price after 2025-06-10" in reason
+    state["invoice_rules"][0]["services"] = [service(33, "107.03", item=1)]
+    run.sandbox.put_state(state)
+    decide(run, skip_update)
+    on(run, date(2025, 6, 16))
+    run.expand()  # as before invoices are issued
+    assert run.prices()[-1] == (33, "2025-06-16", "107.03", "rule changed")
+    assert run.next_execution() == date(2026, 6, 10)
+
+
 def test_what_the_vendor_executed_before_ciclo_counts_as_used(billing):
     """First seen in 2025 with the year before executed; then made biennial: the year before would count twice."""
     executed = scheduled_update(init_date="2023-06-10", execution_date="2025-06-10")

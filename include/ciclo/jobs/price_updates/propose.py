@@ -15,7 +15,7 @@ from typing import Any
 
 from ciclo.domain.continuity import OFFERED_FIRST, Basis, Break, Continuity, continuation
 from ciclo.domain.contract_terms import Readjustment, TermStep, in_force, readjust, term_document
-from ciclo.domain.errors import DomainError, NoPriceInForce
+from ciclo.domain.errors import DomainError, NoPriceInForce, ServicePutInAnew
 from ciclo.domain.money import cents
 from ciclo.domain.price_index import IndexValue as MonthValue
 from ciclo.domain.price_index import PriceIndex, WindowPolicy, available_from, law_warning, window
@@ -31,7 +31,7 @@ from ciclo.domain.pricing import (
 from ciclo.domain.states import ExecutionState
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.outcome import UpdateOptions
-from ciclo.jobs.price_updates.updated_rule import Due, Prices, UpdatedRule, price_story, written
+from ciclo.jobs.price_updates.updated_rule import Due, Prices, UpdatedRule, known_as, price_story, written
 from ciclo.jobs.rules.schedules import domain_update
 from ciclo.ledger.repositories import KnownPrice, Scope
 from ciclo.ledger.tables import IndexValue, Payload, PriceUpdateExecution, ScheduledUpdate
@@ -190,6 +190,7 @@ def propose(
         MissingIndexValue: a month that is needed has no value in the ledger.
         NoPriceInForce: there is nothing to readjust yet on that day.
         UnknownServiceItem: no service of the rule is made of the update's service item.
+        ServicePutInAnew: one was put in again after the execution date, so that the vendor would keep its old price.
         UnknownPriceIndex, InvalidRule: the update's own terms cannot be used.
     """
     update = domain_update(due.scheduled)
@@ -302,7 +303,7 @@ def prices_before(rule: UpdatedRule, execution: Execution) -> Prices:
     """Return the prices that an execution readjusts; a service that joined the rule later has nothing to readjust.
 
     Raises:
-        UnknownServiceItem, NoPriceInForce: see `propose`.
+        UnknownServiceItem, NoPriceInForce, ServicePutInAnew: see `propose`.
     """
     day, history = execution.execution_date, rule.terms.history()
     wanted = affected_services(execution.update, rule.services_from(day))
@@ -315,6 +316,11 @@ def prices_before(rule: UpdatedRule, execution: Execution) -> Prices:
             found[service] = price_in_force(history, day, service)
     if not found:
         raise NoPriceInForce(wanted[0], day)
+    newest = rule.newest_prices()
+    for service in (line.id for line in rule.terms.newest.services if line.id in wanted and line.id not in found):
+        price = newest[service].unit_value if service in newest else None
+        if any(found.get(former) == price for former in known_as(rule, service)):
+            raise ServicePutInAnew(rule.service_name(service) or str(service), day)
     return found
 
 

@@ -207,7 +207,7 @@ def price_story(rule: UpdatedRule, due: Due, service: int, policy: WindowPolicy)
         service: the service's id, or `WHOLE_RULE`.
         policy: under which policy months are counted that the vendor or people used before Ciclo.
     """
-    keys = set(_known_as(rule, service))
+    keys = set(known_as(rule, service))
     day = due.execution_date
     uses = [*_own_uses(rule, due, keys), *_earlier_uses(rule, due, keys, policy)]
     changed = [
@@ -310,7 +310,7 @@ def _executed_before(update: models.ScheduledUpdate, policy: WindowPolicy) -> Us
 
 def _since(rule: UpdatedRule, service: int) -> date:
     """Return the day from which a price was agreed: the rule's beginning, or that of a service that joined it later."""
-    known = set(_known_as(rule, service))
+    known = set(known_as(rule, service))
     joined = [
         number
         for number, (_, terms) in enumerate(rule.terms.versions)
@@ -328,7 +328,7 @@ def _since(rule: UpdatedRule, service: int) -> date:
     return max(min(begun), min(signed))
 
 
-def _known_as(rule: UpdatedRule, service: int) -> list[int]:
+def known_as(rule: UpdatedRule, service: int) -> list[int]:
     """Return a service's id and those it had before: a line that was taken out and put in again is the same service."""
     ids = [service]
     for _, terms in reversed(rule.terms.versions):
