@@ -103,9 +103,10 @@ def apply_update(  # noqa: PLR0913 - what a person chooses
         columns = {"approved_by": person, "approved_at": at, "evidence": {**evidence, "decision": decision}}
         columns["proposal_hash"] = figures[wanted]["hash"] if wanted in figures else execution.proposal_hash
     executions.change(execution, ExecutionState.PLANNED, reason=reason, at=at, **columns)
-    prices = ", ".join(decided.get("prices", {}).values())
-    said = _("The next run of apply_price_updates applies it.")
-    return ActionOutcome(changed=True, message=f"{said} {prices}".rstrip())
+    if not decided:  # no figure was chosen: it may be proposed, or stop, once more
+        return ActionOutcome(changed=True, message=_("The next run of apply_price_updates looks at it anew."))
+    prices = ", ".join(decided["prices"].values())
+    return ActionOutcome(changed=True, message=f"{_('The next run of apply_price_updates applies it.')} {prices}")
 
 
 def skip_update(
