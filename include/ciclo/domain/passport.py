@@ -122,10 +122,12 @@ def _prices(document: Mapping[str, Any]) -> Iterator[str]:
 
 def _follows(document: Mapping[str, Any], price: Mapping[str, Any], factor: Decimal) -> bool:
     """Whether a factor is what the months make, after the contract's terms and the floor at 1."""
-    found = {
-        _month(entry["month"]): (price_index(entry.get("index") or document["index"]), Decimal(entry["value"]))
-        for entry in document["months"]
-    }
+    own = price_index(price.get("index") or document["index"])
+    found: dict[date, tuple[PriceIndex, Decimal]] = {}
+    for entry in document["months"]:
+        month, index = _month(entry["month"]), price_index(entry.get("index") or document["index"])
+        if index is own or month not in found:  # else a substitute's, or another price's
+            found[month] = index, Decimal(entry["value"])
     first, last = (_month(month) for month in price["months"]) if price["months"] else (date.max, date.min)
     months = [month for month in sorted(found) if first <= month <= last]
     if price["months"] and months != [add_months(first, number) for number in range(len(months))]:

@@ -11,7 +11,7 @@ from ciclo.cli.main import main
 from ciclo.domain.contract_terms import ContractTerm, TermKind
 from ciclo.domain.passport import check, sealed
 from ciclo.domain.price_index import PriceIndex
-from ciclo.ledger.actions import agree_term
+from ciclo.ledger.actions import agree_term, apply_update
 from ciclo.ledger.queries.price_updates import passport
 from ciclo.sgs.series import shipped_series
 from company import company, rule, scheduled_update, service
@@ -57,6 +57,33 @@ def test_a_passport_verifies_whatever_the_terms(billing, terms):
     document = json.loads(json.dumps(passport_of(run)))
     assert check(document, shipped_series()).problems == ()
     assert document["clauses"] == (["7.2"] if terms else [])
+
+
+def test_two_services_by_two_indices_over_the_same_months_verify(billing):
+    """By continuity: one service goes on by IGP-M, which its own update had used, the other by the new IGP-DI."""
+    lines = [service(31, "100.0", item=1), service(32, "200.0", item=2)]
+    catalogue = [{"id": item, "name": f"Serviço {item}"} for item in (1, 2)]
+    former = scheduled_update(500, init_date="2024-06-10", service_item_id=1)
+    yearly = {"init_date": "2022-06-20", "timing": {"month_quantity": 12}, "services": lines}
+    run = billing(company(rule(**yearly, scheduled_updates=[former]), service_items=catalogue), today=date(2024, 6, 10))
+    run.expand(date(2023, 1, 1), run.today)
+    run.apply(run.today, today=run.today)
+    state = run.sandbox.state()
+    state["invoice_rules"][0]["scheduled_updates"] = [scheduled_update(501, price_index="igpdi")]
+    run.sandbox.put_state(state)
+    run.today = EXECUTION
+    run.expand(date(2023, 1, 1), EXECUTION)
+    run.apply(EXECUTION, today=EXECUTION)
+    decided = {"person": "ana", "note": "as agreed", "at": run.ctx.clock(), "basis": "continuity"}
+    apply_update(run.ctx.session, run.ctx.organization_id, run.executions()[-1].id, **decided)
+    run.ctx.session.commit()
+    run.apply(EXECUTION, today=EXECUTION)
+
+    execution = run.executions()[-1]
+    document = passport(run.ctx.session, run.ctx.organization_id, execution.id)
+
+    assert [price["new"] for price in document["prices"]] == ["107.03", "212.55"]
+    assert check(document, shipped_series()).problems == ()
 
 
 def test_each_changed_digit_is_refused(billing):

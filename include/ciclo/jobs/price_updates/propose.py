@@ -151,6 +151,7 @@ class Proposal:
             "floored": self.readjustment.floored,
             "prices": [
                 {name: value for name, value in line.evidence().items() if name in shown}
+                | ({} if same or line.readjustment.index is self.index else {"index": line.readjustment.index.value})
                 | ({} if same or not line.steps else {"terms": list(line.steps)})
                 for line in self.lines
             ],
@@ -216,13 +217,13 @@ def propose(
         change = PriceChange(service, due.execution_date, old, new_unit_value(old, readjustment.factor))
         steps = tuple(_step(step, book) for step in readjustment.steps)
         lines.append(ServiceChange(change, readjustment, onward.breaks, steps))
-    used_values = {
-        entry["month"]: entry
+    used_values = {  # two services may go by different indices over the same months
+        (entry["month"], entry.get("index", "")): entry
         for line in lines
         for part in line.readjustment.parts
         for entry in book.evidence(part.index, part.months, update.index)
     }
-    values = [used_values[month] for month in sorted(used_values)]
+    values = [used_values[key] for key in sorted(used_values)]
     return Proposal(
         due=due,
         index=update.index,
