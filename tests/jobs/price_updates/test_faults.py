@@ -8,6 +8,7 @@ from ciclo.billimatic import AuthenticationError, BillimaticClient, TransientApi
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import ExecutionState
 from ciclo.domain.wording import said
+from ciclo.http.retries import RetryRules
 from ciclo.jobs.context import LeaseTooShortError
 from ciclo.jobs.price_updates import UpdateOptions, updates_open
 from ciclo.ledger.repositories import Scope
@@ -246,3 +247,36 @@ def test_a_lease_in_which_no_put_could_be_sent_is_refused_before_anything_is_cla
     with pytest.raises(LeaseTooShortError, match="lease of 2 seconds must be longer than the API's longest request"):
         run.apply(options=UpdateOptions(lease=timedelta(seconds=2)))
     assert run.remote_rule()["gross_value"] == "1000.0"
+
+
+def test_a_contract_about_which_the_vendor_only_fails_keeps_no_other_from_its_update(billing):
+    mine = [
+        rule(number, 9 + number, gross_value="1000.0", scheduled_updates=[scheduled_update(499 + number)])
+        for number in (1, 2, 3)
+    ]
+    run = billing(company(*mine))
+    run.expand()
+    all_tries = RetryRules().attempts
+    run.sandbox.faults([{"method": "GET", "path": "invoices/search", "kind": "error_before", "count": all_tries}])
+
+    with pytest.raises(TransientApiError):
+        run.apply()
+
+    assert [run.executions(number)[0].state for number in (1, 2, 3)] == ["planned", "applied", "applied"]
+    assert run.apply().applied == 1
+
+
+def test_a_vendor_that_fails_about_two_in_a_row_is_left_alone(billing):
+    mine = [
+        rule(number, 9 + number, gross_value="1000.0", scheduled_updates=[scheduled_update(499 + number)])
+        for number in (1, 2, 3)
+    ]
+    run = billing(company(*mine))
+    run.expand()
+    tries = 2 * RetryRules().attempts
+    run.sandbox.faults([{"method": "GET", "path": "invoices/search", "kind": "error_before", "count": tries}])
+
+    with pytest.raises(TransientApiError):
+        run.apply()
+
+    assert [len(run.executions(number)) for number in (1, 2, 3)] == [1, 1, 0]

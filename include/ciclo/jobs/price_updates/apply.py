@@ -70,7 +70,8 @@ def apply_price_updates(
 
     Raises:
         AuthenticationError: the token is not accepted.
-        TransientApiError: the API cannot be reached; what was applied so far is recorded.
+        TransientApiError: the API cannot be reached, or fails about one of the rules, then after all the others; what
+            was applied so far is recorded.
         LeaseTooShortError: the options and the connection do not fit together.
     """
     options.require_lease(ctx.api)
@@ -80,10 +81,22 @@ def apply_price_updates(
     contracts = tuple(sorted({update.contract_id for update in due}))
     unread = _read_rules(ctx, contracts, today, outcome)
     run = Run(ctx, options, owner, today, proposing, IndexBook(ctx), unread, outcome)
+    failed: TransientApiError | None = None
+    in_a_row = 0
     for rule_id in dict.fromkeys(update.rule_id for update in due):
-        _work_off(run, rule_id, last)
+        try:
+            _work_off(run, rule_id, last)
+            in_a_row = 0
+        except TransientApiError as error:
+            in_a_row += 1
+            if in_a_row > 1 or error.retry_after is not None:
+                raise
+            ctx.session.rollback()
+            failed = error  # about one contract the vendor may fail alone: the others are not to wait for it
     if contracts:
         release_periods(ctx, contracts)
+    if failed is not None:
+        raise failed
     return outcome
 
 
