@@ -3,6 +3,9 @@
 from datetime import date
 from decimal import Decimal
 
+import pytest
+
+from ciclo.billimatic import TransientApiError
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.wording import said
 from ciclo.jobs.reconciliation.reconcile import reconcile
@@ -121,3 +124,26 @@ def test_very_many_invoices_that_were_billed_late_are_not_taken_for_deleted(bill
         box.emit(invoice["id"], "2025-02-14")
     outcome = reconciled(ctx, window=january)
     assert (outcome.invoices, outcome.deleted) == (30, 0)
+
+
+def test_very_many_invoices_that_a_wrong_search_leaves_out_are_not_taken_for_deleted(billed, reconciled):
+    box, ctx = billed(company(*(rule(number) for number in range(1, 4))))
+    box.faults([{"kind": "empty_list", "path": "invoices/search$"}])
+    with pytest.raises(TransientApiError, match="36 are missing"):
+        reconciled(ctx)
+    box.clear_faults()
+    assert (reconciled(ctx).opened, set(states(ctx).values())) == ([], {"to_emit"})
+
+
+def test_very_many_invoices_that_are_deleted_are_gone_also_where_one_cannot_be_read(billed, reconciled):
+    box, ctx = billed(company(*(rule(number) for number in range(1, 4))))
+    ids = [invoice["id"] for invoice in box.state()["invoices"]]
+    for number in ids[1:]:
+        box.call("DELETE", f"contracts/10/invoices/{number}")
+    box.faults([
+        {"kind": "stale_search", "path": "invoices/search$", "seconds": 10**8},
+        {"kind": "odd_record", "path": rf"invoices/{ids[0]}$"},
+    ])  # fmt: skip
+    outcome = reconciled(ctx)
+    assert (outcome.deleted, len(outcome.opened)) == (35, 35)
+    assert ctx.reconciliation.invoices([ids[0]])[ids[0]].gone_at is None

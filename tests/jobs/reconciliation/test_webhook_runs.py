@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from ciclo.domain.findings import FindingKind
 from ciclo.jobs.reconciliation.reconcile import reconcile_touched
 from ciclo.ledger.repositories import ReceivedEvent
 from company import TODAY, company, rule
@@ -32,6 +33,10 @@ def told():
 
 def touched(ctx):
     return reconcile_touched(ctx, today=TODAY, recheck_days=400)
+
+
+def unread(ctx):
+    return [number for _, number in ctx.findings.open_of_kind(FindingKind.UNREAD)]
 
 
 def state_of(ctx, invoice_id):
@@ -93,6 +98,31 @@ def test_an_event_of_an_invoice_that_nobody_has_is_handled_and_forgotten(billed,
     told(ctx, 999_999)
     outcome = touched(ctx)
     assert (outcome.invoices, outcome.opened, outcome.events) == (0, [], 1)
+
+
+@pytest.mark.parametrize("fault", ["odd_record", "html_page"])
+def test_an_invoice_that_cannot_be_read_stops_no_other(billed, told, reconciled, fault):
+    box, ctx = billed(company(rule(1)))
+    odd, other, *_ = (invoice["id"] for invoice in box.state()["invoices"])
+    box.cancel(other)
+    told(ctx, odd, event="update")
+    told(ctx, other, request_id="req-2")
+    box.faults([{"kind": fault, "path": rf"invoices/{odd}$"}])
+    outcome = touched(ctx)
+    assert (outcome.invoices, outcome.events, state_of(ctx, other)) == (1, 2, "cancelled")
+    assert unread(ctx) == [odd]
+    reconciled(ctx)  # the search answers it as ever
+    assert unread(ctx) == []
+
+
+def test_an_invoice_of_a_strangers_contract_is_not_asked_for(billed, told):
+    state = company(rule(1), rule(2, 99))
+    state["contracts"][1]["supplier_id"] = 8
+    box, ctx = billed(state | {"organizations": [{"id": 7, "name": "Luz"}, {"id": 8, "name": "Sol"}]})
+    told(ctx, 999_999, contract_id=99)
+    box.faults([{"kind": "odd_record", "path": r"contracts/99/"}])
+    box.clear_requests()
+    assert (touched(ctx).events, box.request_count()["total"], unread(ctx)) == (1, 0, [])
 
 
 def test_very_many_events_make_it_a_whole_run_of_few_requests(billed, told):

@@ -95,7 +95,8 @@ class Ingest:
         self._ctx = ctx
         self._today = today
         sold = ctx.reconciliation.sellers()
-        self._contracts = sold & set(contract_ids) if contract_ids else sold
+        self.contracts = sold & set(contract_ids) if contract_ids else sold
+        """Those whose invoices are taken in."""
         self._accepted = {
             subject: finding
             for subject, finding in ctx.findings.open_of_kind(FindingKind.ILLEGAL_TRANSITION).items()
@@ -113,7 +114,7 @@ class Ingest:
         """
         for chunk in in_parts(invoices):
             new = {invoice.id: invoice for invoice in chunk if invoice.id not in self.seen.invoices}
-            mine = [invoice for invoice in new.values() if invoice.contract_id in self._contracts]
+            mine = [invoice for invoice in new.values() if invoice.contract_id in self.contracts]
             self.seen.invoices |= set(new)
             self.seen.examined |= {invoice.id for invoice in mine}
             self._take_in(mine)

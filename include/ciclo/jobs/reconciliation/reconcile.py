@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from ciclo.billimatic import NotFoundError, Search
-from ciclo.billimatic.models import Invoice
+from ciclo.billimatic import NotFoundError, Search, TransientApiError, UnreadableAnswerError
+from ciclo.billimatic.models import Invoice, OddRecord
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
@@ -24,6 +24,7 @@ from ciclo.jobs.reconciliation.unmatched import UNMATCHED_KINDS, judge_unmatched
 from ciclo.ledger.repositories import Change, Disagreement, MonthOfInvoices, Settled
 from ciclo.ledger.tables import Invoice as LedgerInvoice
 from ciclo.ledger.tables import Period, WebhookEvent
+from ciclo.locale import N_, Text
 
 KINDS = (
     *INVOICE_KINDS,
@@ -182,10 +183,15 @@ def reconcile_touched(ctx: JobContext, *, today: date, recheck_days: int) -> Rec
 def _take(ctx: JobContext, run: Ingest, search: Search[Invoice]) -> None:
     """Take in what a search finds; an invoice that cannot be read is a finding, and not missing."""
     run.take(search)
-    odd = {each.id for each in search.odd if each.id is not None}
-    note_unread(ctx, search.odd, run.seen.invoices - odd, ())
-    run.seen.unread |= odd - run.seen.invoices
-    run.seen.invoices |= odd
+    _pass_over(ctx, run, search.odd)
+
+
+def _pass_over(ctx: JobContext, run: Ingest, odd: Sequence[OddRecord]) -> None:
+    """Note which invoices are there and cannot be read: nothing is said of them but that. Commits."""
+    ids = {each.id for each in odd if each.id is not None}
+    run.seen.unread |= ids - run.seen.invoices
+    run.seen.invoices |= ids
+    note_unread(ctx, odd, run.seen.invoices - run.seen.unread - ids, ())
 
 
 def _search(ctx: JobContext, window: DateRange) -> Search[Invoice]:
@@ -212,17 +218,22 @@ def _take_touched(ctx: JobContext, run: Ingest, events: Iterable[WebhookEvent]) 
 
 
 def _ask_for(ctx: JobContext, run: Ingest, contracts: dict[int, int | None]) -> set[int]:
-    """Read invoices one by one; return those that are not there."""
+    """Read invoices one by one; return those that are not there. One that cannot be read stops no other."""
     absent: set[int] = set()
     found: list[Invoice] = []
+    odd: list[OddRecord] = []
     for invoice_id, contract_id in contracts.items():
-        if contract_id is None:
-            continue  # an event that names no contract: the daily run finds the invoice
+        if contract_id is None or contract_id not in run.contracts:
+            continue  # an event that names no contract, or a stranger's: the daily run finds what is Ciclo's
         try:
             found.append(ctx.api.invoice(contract_id, invoice_id))
         except NotFoundError:
             absent.add(invoice_id)
+        except UnreadableAnswerError as error:
+            problem = error.reason.removeprefix(f"invoice {invoice_id} cannot be read: ")  # as the search says it
+            odd.append(OddRecord("invoice", invoice_id, contract_id, problem))
     run.take(found)
+    _pass_over(ctx, run, odd)
     return absent
 
 
@@ -237,7 +248,11 @@ def _handled(ctx: JobContext, events: Sequence[WebhookEvent]) -> int:
 def _look_for_missing(
     ctx: JobContext, run: Ingest, windows: Sequence[DateRange], contract_ids: Sequence[int]
 ) -> set[int]:
-    """Return the invoices that are certainly deleted, marked so: not in their window, and not when asked for again."""
+    """Return the invoices that are certainly deleted, marked so: not in their window, and not when asked for again.
+
+    Raises:
+        TransientApiError: very many are missing from the search, and some of them are there.
+    """
     missed: set[int] = set()
     for window in windows:
         missed |= ctx.reconciliation.present_ids(window, contract_ids)
@@ -251,7 +266,13 @@ def _look_for_missing(
     # without an end: a page may have shifted while it was read, and what is billed late moves out of its window
     first = min(invoice.issue_date for invoice in known.values())
     _take(ctx, run, _search(ctx, DateRange(first, FOR_EVER)))
-    return _mark_gone(ctx, missed - run.seen.invoices)
+    missed -= run.seen.invoices
+    some = sorted(missed)[:: len(missed) // ASKED_ONE_BY_ONE + 1]  # of all ages: they say whether the search is right
+    absent = _ask_for(ctx, run, {number: known[number].contract_id for number in some})
+    if set(some) - absent - run.seen.unread:
+        reason = Text(N_("the search leaves out invoices that are there: {number} are missing"), number=len(missed))
+        raise TransientApiError(reason, method="GET", path="invoices/search")
+    return _mark_gone(ctx, missed - run.seen.unread)
 
 
 def _mark_gone(ctx: JobContext, invoice_ids: Iterable[int]) -> set[int]:
