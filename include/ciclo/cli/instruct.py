@@ -29,7 +29,9 @@ Day = Annotated[
 def receive(
     receivable: ReceivableId,
     note: Note,
-    amount: Annotated[str | None, typer.Option("--amount", help="BRL that came in; by default all of it.")] = None,
+    amount: Annotated[
+        str | None, typer.Option("--amount", help="BRL that came in; by default all that is owed.")
+    ] = None,
     day: Day = None,
     organization: Organization = None,
 ) -> None:

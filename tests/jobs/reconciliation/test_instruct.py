@@ -40,6 +40,10 @@ def office(billed, reconciled):
             self.ctx.session.commit()
             self.box.clear_requests()
 
+        def reconcile(self):
+            reconciled(self.ctx)
+            self.ctx.session.commit()
+
         def ask(self, kind, number=None, receipt=PAID, *, person="ana", note="bank statement"):
             ctx = self.ctx
             number = number or (self.line if kind.subject == "receivable" else self.planned)
@@ -101,6 +105,26 @@ def test_what_is_left_out_of_a_receipt_is_all_that_is_owed_today(office):
     office.run()
     line = office.remote()["receivables"][0]
     assert (line["received_value"], line["received_at"]) == ("150.0", "10/01/2026")
+
+
+def test_all_that_is_owed_is_without_the_withheld_taxes(office):
+    office.box.edit(office.invoice, payment_value="140.78")
+    office.ask(K.RECEIVE, receipt=Receipt())
+    assert office.ask(K.RECEIVE).message == "Already asked for by ana: all that is owed on 2026-01-10."
+    assert office.run().counts() == {"done": 1, "in_doubt": 0, "refused": 0}
+    assert office.remote()["receivables"][0]["received_value"] == "140.78"
+    assert office.rows()[0].facts["amount"] == "140.78"
+
+
+def test_a_receipt_that_was_corrected_since_is_not_taken_back(office):
+    office.box.receive(office.line, on="2025-02-03", value="90.00")
+    office.reconcile()
+    office.ask(K.UNDO_RECEIPT)
+    office.box.undo_receival(office.line)
+    office.box.receive(office.line, on="2025-02-04", value="150.00")
+    [found] = office.run().refused
+    assert "received value 90.00 became 150.00" in found.sentence
+    assert (office.remote()["state"], office.told("undo_receipt")) == ("received", 0)
 
 
 def test_a_second_click_adds_nothing_and_says_who_was_first(office):

@@ -32,6 +32,7 @@ from ciclo.domain.receivables import ReceivableState
 from ciclo.domain.states import Fact, Reason, ReasonKind
 from ciclo.failpoints import failpoint
 from ciclo.jobs.context import ClaimOptions, JobContext
+from ciclo.jobs.reconciliation.compare import owed
 from ciclo.jobs.reconciliation.ingest import Ingest
 from ciclo.ledger.repositories import Disagreement
 from ciclo.ledger.tables import Instruction
@@ -161,6 +162,8 @@ def _carry_out_one(
     if found is None:
         _give_back(ctx, row, "the invoice could not be read")
         return
+    if isinstance(found, Invoice):
+        _fill_in_what_is_owed(ctx, row, found)
     shown = found if isinstance(found, Reason) else judge(row, found)
     if not isinstance(found, Invoice) or isinstance(shown, Reason):
         _refuse(ctx, row, shown, outcome)
@@ -177,6 +180,15 @@ def _carry_out_one(
     failpoint("instruct.recording")
     ctx.session.commit()
     failpoint("instruct.recorded")
+
+
+def _fill_in_what_is_owed(ctx: JobContext, row: Instruction, invoice: Invoice) -> None:
+    """Let a receipt without an amount be of all that the vendor says is owed: without withheld taxes, say. Commits."""
+    line = next((each for each in invoice.receivables if each.id == row.subject_id), None)
+    if row.kind == _K.RECEIVE and "amount" not in row.facts and line is not None:
+        facts = row.facts | {"amount": str(owed(invoice, line))}
+        ctx.instructions.change(row, _S.SENDING, row.reason, at=ctx.clock(), facts=facts)
+        ctx.session.commit()
 
 
 def _send_and_record(
@@ -280,7 +292,10 @@ def judge(row: Instruction, invoice: Invoice) -> Shown | Reason:
     if state not in FROM[kind]:
         return _not_in(state)
     value = line.gross_value if kind.subject == "receivable" and line is not None else invoice.gross_value
-    changed = _changed(row, {"gross_value": value, "customer_id": invoice.customer_id})
+    now: dict[str, Any] = {"gross_value": value, "customer_id": invoice.customer_id}
+    if kind is _K.UNDO_RECEIPT and line is not None:  # somebody may have corrected the receipt meanwhile
+        now |= {"received_value": line.received_value, "received_at": line.received_at}
+    changed = _changed(row, now)
     return Reason(ReasonKind.CHANGED_SINCE_ASKED, {"changes": changed}) if changed else Shown.NOT_YET
 
 
@@ -332,7 +347,7 @@ def _not_in(state: str) -> Reason:
 def _changed(row: Instruction, found: dict[str, Any]) -> dict[str, list[str]]:
     """Return what of a thing is not as it was when the person asked, where both sides are known."""
     seen = row.facts["seen"]
-    now = {name: str(cents(value) if name == "gross_value" else value) for name, value in found.items() if value}
+    now = {name: str(cents(value) if isinstance(value, Decimal) else value) for name, value in found.items() if value}
     both = (name for name in now if seen.get(name) is not None)
     return {name: [str(seen[name]), now[name]] for name in both if str(seen[name]) != now[name]}
 

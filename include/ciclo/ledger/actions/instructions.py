@@ -22,7 +22,7 @@ from ciclo.locale import _
 
 
 class Receipt(NamedTuple):
-    """A payment that came in: BRL, by default all that is owed; the day, by default today."""
+    """A payment that came in: BRL, by default all that is owed when it is recorded; the day, by default today."""
 
     amount: Decimal | None = None
     day: date | None = None
@@ -73,8 +73,10 @@ def instruct(
         raise NotPossible(_("{what}: it is {state}.").format(what=instruction_words(kind), state=state))
     seen = {"state": thing.state, "gross_value": str(thing.gross_value), "customer_id": invoice.customer_id}
     facts: dict[str, Any] = {"seen": seen}
+    if kind is InstructionKind.UNDO_RECEIPT and line is not None and line.received_value is not None:
+        seen |= {"received_value": str(line.received_value), "received_at": str(line.received_at or "") or None}
     if kind is InstructionKind.RECEIVE:
-        facts |= _receipt(receipt, thing.gross_value, at)
+        facts |= _receipt(receipt, at)
     if kind is InstructionKind.CREATE_CHARGE and line is not None and line.boleto_url:
         raise NotPossible(_("It has a boleto already."))
     row = {
@@ -142,17 +144,18 @@ def _known(other: Instruction, kind: InstructionKind) -> ActionOutcome:
     text = _("Already asked for by {who}.")
     if kind is InstructionKind.RECEIVE:
         text = _("Already asked for by {who}: {amount} on {day}.")
-    amount = brl(Decimal(other.facts["amount"])) if "amount" in other.facts else ""
+    amount = brl(Decimal(other.facts["amount"])) if "amount" in other.facts else _("all that is owed")
     day = plain_words(other.facts.get("day", ""))
     return ActionOutcome(changed=False, message=text.format(who=other.person, amount=amount, day=day))
 
 
-def _receipt(receipt: Receipt, owed: Decimal, at: datetime) -> dict[str, str]:
-    amount = owed if receipt.amount is None else receipt.amount
+def _receipt(receipt: Receipt, at: datetime) -> dict[str, str]:
+    amount = receipt.amount
     today = at.astimezone(SAO_PAULO).date()
     received_on = receipt.day or today
-    if amount <= 0 or amount != cents(amount):
+    if amount is not None and (amount <= 0 or amount != cents(amount)):
         raise NotPossible(_("What was received is more than zero, in whole cents."))
     if received_on > today:
         raise NotPossible(_("It cannot have been received after today."))
-    return {"amount": str(cents(amount)), "day": received_on.isoformat()}
+    said = {"amount": str(cents(amount))} if amount is not None else {}
+    return said | {"day": received_on.isoformat()}
