@@ -4,7 +4,8 @@ from datetime import date
 
 import pytest
 
-from ciclo.jobs.reconciliation.reconcile import reconcile
+from ciclo.jobs.reconciliation.reconcile import reconcile, reconcile_touched
+from ciclo.ledger.repositories import ReceivedEvent
 from company import TODAY, company, rule
 
 BILLED = {"emit_on_issue_date": True, "payments": [], "seed": 1}
@@ -109,6 +110,34 @@ def test_a_cancelled_document_of_a_living_invoice_is_a_finding(year, reconciled)
     box.cancel(first["invoice_id"])
     assert kinds(reconciled(ctx)) == ["cancelled_remotely"]
     assert [each.kind for each in ctx.findings.bearing_on(date(2025, 1, 1))] == ["cancelled_remotely"]
+
+
+def test_a_document_that_was_cancelled_while_no_daily_run_looked_is_found_by_the_next(year, reconciled):
+    box, ctx = year(taxed())
+    first, *_, last = box.state()["nfses"]
+    state = box.state()
+    state["nfses"].remove(last)
+    (late,) = [each for each in state["invoices"] if each["id"] == last["invoice_id"]]
+    late["nfe_issued"] = False
+    box.put_state(state)
+    assert kinds(reconciled(ctx)) == ["nfse_missing"]
+    state = box.state()
+    state["nfses"].append(last | {"updated_at": "16/01/2026 09:00:00 -03:00"})
+    box.put_state(state)
+    change_document(
+        box, first["id"], status="Cancelada",
+        cancelled_at="12/01/2026 09:00:00 -03:00", updated_at="12/01/2026 09:00:00 -03:00",
+    )  # fmt: skip
+    ctx.webhooks.record(
+        ReceivedEvent(
+            request_id="req-1", event="update", object_type="Invoice", object_id=late["id"], invoice_id=late["id"],
+            contract_id=10,
+        ),
+        at=ctx.clock(),
+    )  # fmt: skip
+    ctx.session.commit()
+    assert reconcile_touched(ctx, today=date(2026, 1, 17), recheck_days=400).closed == 1
+    assert kinds(reconciled(ctx, today=date(2026, 1, 17))) == ["nfse_cancelled"]
 
 
 def test_no_document_is_searched_where_none_is_wanted(billed, reconciled):

@@ -48,14 +48,17 @@ def read_nfses(ctx: JobContext, invoice_ids: Collection[int], *, today: date, ch
         for each in ctx.nfses.taxed(invoice_ids)
         if not any(document.state == NfseState.ISSUED for document in each.documents)
     ]
-    newest = ctx.nfses.newest_change()
+    newest, organization = ctx.nfses.newest_change(), ctx.organizations.get()
+    last_time = organization.reconciled_on if organization is not None else None
     ctx.session.commit()
     judged = set(invoice_ids)
     try:
         seen: set[int] = set()
         if changed and (taxed or newest is not None):
-            began = newest.astimezone(SAO_PAULO).date() if newest else min(each.issue_date for each in taxed)
-            seen = _store(ctx, {"updated_at_gteq": began - timedelta(days=1)}, judged)
+            # what is asked about by its id may be newer than a change that nobody has looked for yet
+            days = [each.issue_date for each in taxed] if newest is None or last_time is None else [last_time]
+            days += [newest.astimezone(SAO_PAULO).date()] if newest is not None else []
+            seen = _store(ctx, {"updated_at_gteq": min(days) - timedelta(days=1)}, judged)
             judged |= seen
         # due since yesterday at least, and the invoice does not say that it is there
         late = [each for each in taxed if each.nfse_due is not None and each.nfse_due < today and not each.nfse_issued]
