@@ -119,6 +119,36 @@ class NotSayingWhose(httpx.HTTPTransport):
 # -- whose they are ----------------------------------------------------------------------------------------------------
 
 
+def of_month(number):
+    return Scope(YEAR.window.month_of(date(2025, number, 1)))
+
+
+BY_HAND = {"state": "to_receive", "created_at": "06/01/2025 10:15:00 -03:00"}
+
+
+def test_what_somebody_billed_months_late_is_adopted_by_a_backfill(bill):
+    outcome = bill(generated(901, 1, issue_date="2025-06-20", **BY_HAND), scope=of_month(1))
+    assert (outcome.adopted, outcome.created, len(living(bill))) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("fault", [None, "odd_record"])
+def test_what_somebody_billed_months_ahead_is_adopted_on_its_day(bill, fault):
+    bill(scope=of_month(1))
+    state = bill.box.state()
+    state["invoices"].append(generated(906, 6, issue_date="2025-03-03", **BY_HAND))
+    bill.box.put_state(state)
+    reconcile(bill.ctx, today=date(2025, 3, 4), recheck_days=400)
+    if fault is not None:
+        bill.box.faults([{"kind": fault, "path": "invoices/906$"}])
+        assert again(bill, scope=of_month(6)).counts() == {
+            "created": 0, "adopted": 0, "parked": 0, "in_doubt": 0, "waiting": 0, "replanned": 0,
+        }  # fmt: skip
+        assert findings(bill) == {("unread", 906)}
+        bill.box.clear_faults()
+    outcome = again(bill, scope=of_month(6))
+    assert (outcome.adopted, outcome.created, len(living(bill))) == (1, 0, 2)
+
+
 def test_what_the_vendor_generated_is_adopted_and_nothing_is_made_beside_it(bill):
     outcome = bill(*months(1, 2, 3))
     assert (outcome.adopted, outcome.created, outcome.parked) == (3, 0, 0)

@@ -40,10 +40,6 @@ def office(billed, reconciled):
             self.ctx.session.commit()
             self.box.clear_requests()
 
-        def reconcile(self):
-            reconciled(self.ctx)
-            self.ctx.session.commit()
-
         def ask(self, kind, number=None, receipt=PAID, *, person="ana", note="bank statement"):
             ctx = self.ctx
             number = number or (self.line if kind.subject == "receivable" else self.planned)
@@ -116,9 +112,9 @@ def test_all_that_is_owed_is_without_the_withheld_taxes(office):
     assert office.rows()[0].facts["amount"] == "140.78"
 
 
-def test_a_receipt_that_was_corrected_since_is_not_taken_back(office):
+def test_a_receipt_that_was_corrected_since_is_not_taken_back(office, reconciled):
     office.box.receive(office.line, on="2025-02-03", value="90.00")
-    office.reconcile()
+    reconciled(office.ctx)
     office.ask(K.UNDO_RECEIPT)
     office.box.undo_receival(office.line)
     office.box.receive(office.line, on="2025-02-04", value="150.00")

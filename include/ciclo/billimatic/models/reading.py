@@ -273,6 +273,12 @@ class OddRecord:
         contract = record.id if record.resource == "contract" else getattr(record, "contract_id", None)
         return cls(record.resource, record.id, contract, "it comes twice, and not alike", (), record.payload)
 
+    @classmethod
+    def of_one(cls, resource: str, number: int, contract_id: int, error: UnreadableAnswerError) -> Self:
+        """Say what is odd about a record that was asked for by itself, in the words that a list of them has for it."""
+        problem = error.reason.removeprefix(f"{resource} {number} cannot be read: ")
+        return cls(resource, number, contract_id, problem)
+
     def __str__(self) -> str:
         name = self.resource if self.id is None else f"{self.resource} {self.id}"
         return f"{name} cannot be read: {self.problem}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from ciclo.billimatic import RowsMovedError, Search
+from ciclo.billimatic import NotFoundError, RowsMovedError, Search, UnreadableAnswerError
 from ciclo.billimatic.models import Invoice, InvoiceState, OddRecord
 from ciclo.billimatic.models.reading import in_brasilia, read_timestamp
 from ciclo.domain.adjustments import Adjustment
@@ -197,7 +197,8 @@ class Reading:
 def read_near(ctx: JobContext, spans: Mapping[int, DateRange], *, reached: str) -> Reading:
     """Read the invoices of the spans, by whichever search takes fewer requests; one that cannot be read is a finding.
 
-    Commits before it asks and at the end.
+    Searched is by the day of billing, up to today: what was planned in a span that is over may be billed since. Commits
+    before it asks and at the end.
 
     Args:
         ctx: the run.
@@ -208,7 +209,9 @@ def read_near(ctx: JobContext, spans: Mapping[int, DateRange], *, reached: str) 
     long = {number: span for number, span in spans.items() if number not in short}
     reading = Reading({number: {} for number in spans})
     for part in (short, long):
-        windows = list(_merged(part.values()))
+        end = max((span.end for span in part.values()), default=date.min)
+        billed = {number: _until(add_days(ctx.today, 1), span) for number, span in part.items()}
+        windows = list(_merged(billed.values()))
         one_by_one = PAGES_OF_A_SEARCH * len(part)
         known = [ctx.invoices.count(window, at_most=PAGE * (1 + one_by_one)) for window in windows]
         pages = sum(number // PAGE + PAGES_OF_A_SEARCH for number in known)
@@ -219,15 +222,35 @@ def read_near(ctx: JobContext, spans: Mapping[int, DateRange], *, reached: str) 
         if not found or any(each.contract_id is None for _, search in found for each in search.odd):
             # an invoice that does not say whose it is would stop nobody, and may be the one that is looked for
             with ThreadPoolExecutor(ctx.api.at_once) as pool:
-                found = list(pool.map(lambda each: _search(ctx, each[1], contract_id=each[0]), part.items()))
+                found = list(pool.map(lambda each: _search(ctx, each[1], contract_id=each[0]), billed.items()))
         for invoices, search in found:
             reading.requests += search.requests
             reading.odd += search.odd
             for invoice in invoices:
-                reading.invoices[invoice.contract_id][invoice.id] = invoice
+                if min(invoice.planned_date, invoice.issue_date) < end:
+                    reading.invoices[invoice.contract_id][invoice.id] = invoice
+    _read_billed_early(ctx, spans, reading)
     failpoint(reached)
     note_unread(ctx, reading.odd, [number for found in reading.invoices.values() for number in found], spans)
     return reading
+
+
+def _read_billed_early(ctx: JobContext, spans: Mapping[int, DateRange], reading: Reading) -> None:
+    """Add what the ledger knows to be planned in the spans and billed before them: paid in advance, say. Commits."""
+    first = min((span.start for span in spans.values()), default=date.max)
+    early = ctx.invoices.billed_before(spans, DateRange(first, max((s.end for s in spans.values()), default=first)))
+    ctx.session.commit()
+    for row in early:
+        span, known = spans[row.contract_id], reading.invoices[row.contract_id]
+        if row.planned_date not in span or row.issue_date in span or row.invoice_id in known:
+            continue
+        reading.requests += 1
+        try:
+            known[row.invoice_id] = ctx.api.invoice(row.contract_id, row.invoice_id)
+        except NotFoundError:
+            continue
+        except UnreadableAnswerError as error:
+            reading.odd.append(OddRecord.of_one("invoice", row.invoice_id, row.contract_id, error))
 
 
 def _search(
@@ -237,6 +260,11 @@ def _search(
         issue_date_from=window.start, issue_date_to=window.last_day, contract_id=contract_id, of_contracts=of
     )
     return list(search), search
+
+
+def _until(end: date, span: DateRange) -> DateRange:
+    """Return a span that goes on until a day, if it ends before."""
+    return DateRange(span.start, max(end, span.end))
 
 
 def _merged(spans: Iterable[DateRange]) -> Iterator[DateRange]:

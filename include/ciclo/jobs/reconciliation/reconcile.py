@@ -230,8 +230,7 @@ def _ask_for(ctx: JobContext, run: Ingest, contracts: dict[int, int | None]) -> 
         except NotFoundError:
             absent.add(invoice_id)
         except UnreadableAnswerError as error:
-            problem = error.reason.removeprefix(f"invoice {invoice_id} cannot be read: ")  # as the search says it
-            odd.append(OddRecord("invoice", invoice_id, contract_id, problem))
+            odd.append(OddRecord.of_one("invoice", invoice_id, contract_id, error))
     run.take(found)
     _pass_over(ctx, run, odd)
     return absent

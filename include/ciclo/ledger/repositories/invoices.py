@@ -107,6 +107,22 @@ class InvoiceRepository:
             for row in self._session.scalars(query.where(among(Invoice.contract_id, ids)))
         ]
 
+    def billed_before(self, contract_ids: Collection[int], window: DateRange) -> list[Invoice]:
+        """Return the invoices of some contracts, no period's and planned in a window, that were billed before."""
+        query = select(Invoice).where(
+            Invoice.organization_id == self._organization_id,
+            Invoice.period_id.is_(None),
+            Invoice.gone_at.is_(None),
+            Invoice.planned_date >= window.start,
+            Invoice.planned_date < window.end,
+            Invoice.issue_date < Invoice.planned_date,
+        )
+        return [
+            row
+            for ids in in_parts(sorted(contract_ids))
+            for row in self._session.scalars(query.where(among(Invoice.contract_id, ids)))
+        ]
+
     def count(self, window: DateRange, *, at_most: int) -> int:
         """Return how many invoices with an issue date in the window the ledger knows; no more than that are counted."""
         some = select(Invoice.invoice_id).where(
