@@ -87,16 +87,16 @@ def test_an_invoice_speaks_the_same_words():
         ("to_emit", "to_receive", ["emit"]),
         ("to_emit", "received", ["emit", "confirm_receival"]),
         ("received", "to_emit", ["undo_receival", "undo_emission"]),
+        ("cancelled", "received", ["undo_cancellation", "confirm_receival"]),
     ],
 )
 def test_a_daily_reading_may_skip_a_step(source, target, events):
     assert list(observed_events(ReceivableState(source), ReceivableState(target))) == events
 
 
-@pytest.mark.parametrize(("source", "target"), [("received", "cancelled"), ("cancelled", "received")])
-def test_received_money_that_is_found_cancelled_is_a_finding(source, target):
-    with pytest.raises(IllegalTransition, match=f"a receivable cannot go from {source} to {target}"):
-        observed_events(ReceivableState(source), ReceivableState(target))
+def test_received_money_that_is_found_cancelled_is_a_finding():
+    with pytest.raises(IllegalTransition, match="a receivable cannot go from received to cancelled"):
+        observed_events(ReceivableState.RECEIVED, ReceivableState.CANCELLED)
 
 
 @pytest.mark.parametrize(

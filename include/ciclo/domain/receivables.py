@@ -81,9 +81,12 @@ SKIPPED: Mapping[_Change, tuple[BillingEvent, ...]] = MappingProxyType(
     {
         (_S.TO_EMIT, _S.RECEIVED): (_E.EMIT, _E.CONFIRM_RECEIVAL),
         (_S.RECEIVED, _S.TO_EMIT): (_E.UNDO_RECEIVAL, _E.UNDO_EMISSION),
+        (_S.CANCELLED, _S.RECEIVED): (_E.UNDO_CANCELLATION, _E.CONFIRM_RECEIVAL),
     }
 )
-"""Changes that a reading once a day may see in one step: two legal events, in the order they must have come."""
+"""Changes that a reading once a day may see in one step: two legal events, in the order they must have come.
+
+Money that is received and then found cancelled is none of them: somebody should say where it went."""
 
 
 def next_states(state: ReceivableState | InvoiceState) -> tuple[ReceivableState, ...]:

@@ -374,6 +374,12 @@ def test_a_state_that_nobody_knows_is_shown_also_when_it_is_all_that_was_ever_se
     outcome = reconciled(ctx)
     assert (outcome.opened, outcome.closed) == ([], 0)
     assert ctx.session.query(Finding).one().acknowledged_by == "Ana"
+    state = box.state()
+    next(each for each in state["invoices"] if each["id"] == 901)["state"] = "to_receive"
+    box.put_state(state)
+    assert (reconciled(ctx).opened, ctx.reconciliation.invoices([901])[901].state) == ([], "to_receive")
+    assert said(ctx.audit.trail("invoice", 901)[-1].reason) == "state estornado became to_receive"
+    assert ctx.session.query(Finding).filter(Finding.closed_at.is_(None)).count() == 0
 
 
 def test_the_ledger_follows_an_illegal_change_once_a_person_accepts_it(billed, reconciled, first_invoice):

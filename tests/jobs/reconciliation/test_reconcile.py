@@ -68,6 +68,18 @@ def test_a_receipt_undone_a_cancellation_and_its_undoing_are_followed(billed, re
     assert states(ctx) == remote_states(box)
 
 
+def test_a_cancellation_that_is_undone_and_paid_between_two_readings_is_followed(billed, reconciled):
+    box, ctx = billed(company(rule(1)))
+    invoice = box.state()["invoices"][0]
+    box.emit(invoice["id"], invoice["issue_date"])
+    box.cancel(invoice["id"])
+    reconciled(ctx)
+    box.undo_cancellation(invoice["id"])
+    box.receive(invoice["receivables"][0]["id"], on="2025-02-01")
+    outcome = reconciled(ctx)
+    assert (outcome.opened, outcome.closed, states(ctx)) == ([], 1, remote_states(box))
+
+
 def test_reconciling_again_changes_nothing(billed, reconciled):
     box, ctx = billed(company(rule(1)))
     box.cancel(box.state()["invoices"][3]["id"])

@@ -229,8 +229,8 @@ class Ingest:
         found = fresh["state"]
         was = row.state if row is not None else found
         unknown = found not in _STATES
-        if was == found and not unknown:
-            return
+        if not unknown and (was == found or was not in _STATES):
+            return  # from a word that nobody knows anything may follow
         finding = self._accepted.get(subject)
         accepted = finding is not None and finding.found == found
         if accepted and not unknown:
@@ -264,6 +264,8 @@ class Ingest:
         finding = self._accepted.get((subject, subject_id))
         if finding is not None and finding.found == fresh["state"]:
             return Reason(ReasonKind.STATE_ACCEPTED, {"person": finding.acknowledged_by, "note": finding.note})
+        if row.state not in _STATES:
+            return Reason(ReasonKind.SEEN_CHANGED, {"changes": {"state": [row.state, fresh["state"]]}})
         events = observed_events(ReceivableState(row.state), ReceivableState(fresh["state"]))
         facts: dict[str, Fact] = {"events": [event.value for event in events]}
         if (
