@@ -119,6 +119,30 @@ def test_shares_that_are_moved_between_receivables_are_a_different_amount(billed
     }
 
 
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ([{"state": "to_receive"}, {"state": "cancelled"}], "R$ 75,00"),
+        ([{"state": "cancelled"}, {"state": "cancelled"}], "R$ 0,00"),
+        ([], "R$ 0,00"),
+        ([{"state": "to_receive"}, {"state": "cancelled"}, {"id": 9001, "state": "to_receive"}], None),
+    ],
+)
+def test_what_never_comes_in_of_an_invoice_is_an_amount_that_differs(billed, reconciled, first_invoice, lines, found):
+    january = Scope(DateRange.month_of(date(2025, 1, 1)))
+    box, ctx = billed(company(rule(1, charge={"day_number": 1, "parcel_number": 2})), scope=january)
+    invoice = first_invoice(box)
+    box.emit(invoice["id"], invoice["issue_date"])
+    state = box.state()
+    known = state["invoices"][0]["receivables"]
+    state["invoices"][0]["receivables"] = [
+        {**known[min(place, 1)], "value": "50.0", "gross_value": "75.0", **line} for place, line in enumerate(lines)
+    ]
+    box.put_state(state)
+    differs = [each.found for each in reconciled(ctx).opened if each.kind is FindingKind.AMOUNT_DIFFERS]
+    assert differs == ([found] if found else [])
+
+
 def test_a_due_date_moved_at_the_vendor_is_found_until_it_is_moved_back_or_paid(billed, reconciled, first_invoice):
     box, ctx = billed(company(rule(1)))
     invoice = first_invoice(box)

@@ -308,6 +308,22 @@ def test_a_boleto_that_the_bank_refuses_is_said_with_its_words(office):
     assert "Cobrato" in found.sentence
 
 
+def test_a_refusal_of_boletos_closes_where_every_receivable_that_is_left_has_one(office, reconciled):
+    state = office.box.state()
+    state["behaviour"] = state["behaviour"] | {"charge_errors": 1.0}
+    office.box.put_state(state)
+    office.ask(K.CREATE_CHARGES)
+    office.run()
+    assert len(office.findings()) == 1
+    state = office.box.state()
+    [planned] = [each for each in state["invoices"] if each["id"] == office.planned]
+    planned["receivables"][0] |= {"id": 9001, "billet_url": "https://example.org/9001.pdf", "cobrato_errors": None}
+    office.box.put_state(state)
+    reconciled(office.ctx)
+    office.run()
+    assert office.findings() == []
+
+
 def test_a_refusal_of_the_api_is_kept_with_its_words(office):
     office.ask(K.BLOCK)
     state = office.box.state()

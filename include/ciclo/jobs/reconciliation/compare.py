@@ -133,8 +133,10 @@ def _of_invoice(compared: _Compared) -> Iterator[Disagreement]:
     for each in differences(compared.owner.wanted, RemoteInvoice.of(invoice)):
         yield finding_of(compared.owner.wanted.key, invoice.contract_id, invoice.id, each)
     found = cents(invoice.gross_value)
-    parts = sum((found if line.gross_value is None else cents(line.gross_value) for line in invoice.receivables), ZERO)
-    if invoice.receivables and parts != found:
+    # what is cancelled by itself never comes in
+    living = [line for line in invoice.receivables if line.state != ReceivableState.CANCELLED]
+    parts = sum((found if line.gross_value is None else cents(line.gross_value) for line in living), ZERO)
+    if parts != found:
         yield compared.about_invoice(FindingKind.AMOUNT_DIFFERS, found, parts)
 
 

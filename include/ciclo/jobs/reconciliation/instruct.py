@@ -401,7 +401,8 @@ def _cure_findings(ctx: JobContext) -> None:
 
 def _is_as_wished(ctx: JobContext, row: Instruction) -> bool:
     kind = InstructionKind(row.kind)
-    lines = ctx.reconciliation.receivables([row.invoice_id]).get(row.invoice_id, [])
+    known = ctx.reconciliation.receivables([row.invoice_id]).get(row.invoice_id, [])
+    lines = [each for each in known if each.gone_at is None]
     mine = [each for each in lines if each.receivable_id == row.subject_id]
     if kind is _K.CREATE_CHARGES:
         mine = [each for each in lines if each.state in FROM[kind]]

@@ -243,7 +243,7 @@ class ReconciliationRepository:
         return found
 
     def receivables(self, invoice_ids: Iterable[int]) -> dict[int, list[Receivable]]:
-        """Return the receivables of some invoices that are still at the vendor, by due date."""
+        """Return the receivables of some invoices, by due date; those that are gone too."""
         found: dict[int, list[Receivable]] = {}
         for ids in in_parts(sorted(set(invoice_ids))):
             query = select(Receivable).where(
