@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from ciclo.billimatic import TransientApiError
 from ciclo.domain.findings import FindingKind
 from ciclo.jobs.reconciliation.reconcile import reconcile_touched
 from ciclo.ledger.repositories import ReceivedEvent
@@ -100,7 +101,7 @@ def test_an_event_of_an_invoice_that_nobody_has_is_handled_and_forgotten(billed,
     assert (outcome.invoices, outcome.opened, outcome.events) == (0, [], 1)
 
 
-@pytest.mark.parametrize("fault", ["odd_record", "html_page"])
+@pytest.mark.parametrize("fault", ["odd_record", "html_page", "error_before"])
 def test_an_invoice_that_cannot_be_read_stops_no_other(billed, told, reconciled, fault):
     box, ctx = billed(company(rule(1)))
     odd, other, *_ = (invoice["id"] for invoice in box.state()["invoices"])
@@ -113,6 +114,15 @@ def test_an_invoice_that_cannot_be_read_stops_no_other(billed, told, reconciled,
     assert unread(ctx) == [odd]
     reconciled(ctx)  # the search answers it as ever
     assert unread(ctx) == []
+
+
+def test_events_wait_while_the_vendor_is_away(billed, told):
+    box, ctx = billed(company(rule(1)))
+    told(ctx, box.state()["invoices"][0]["id"])
+    box.faults([{"kind": "error_before"}])
+    with pytest.raises(TransientApiError):
+        touched(ctx)
+    assert len(ctx.webhooks.unhandled(ctx.organization_id)) == 1
 
 
 def test_an_invoice_of_a_strangers_contract_is_not_asked_for(billed, told):

@@ -25,7 +25,7 @@ from pydantic import (
 
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.money import DIGITS_OF_MONEY
-from ciclo.http.errors import UnreadableAnswerError
+from ciclo.http.errors import ApiError, UnreadableAnswerError
 
 LARGEST_NUMBER = 2**63 - 1
 """What a column of the ledger holds."""
@@ -274,7 +274,7 @@ class OddRecord:
         return cls(record.resource, record.id, contract, "it comes twice, and not alike", (), record.payload)
 
     @classmethod
-    def of_one(cls, resource: str, number: int, contract_id: int, error: UnreadableAnswerError) -> Self:
+    def of_one(cls, resource: str, number: int, contract_id: int, error: ApiError) -> Self:
         """Say what is odd about a record that was asked for by itself, in the words that a list of them has for it."""
         problem = error.reason.removeprefix(f"{resource} {number} cannot be read: ")
         return cls(resource, number, contract_id, problem)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from ciclo.billimatic import NotFoundError, RowsMovedError, Search, UnreadableAnswerError
+from ciclo.billimatic import NotFoundError, RowsMovedError, Search
 from ciclo.billimatic.models import Invoice, InvoiceState, OddRecord
 from ciclo.billimatic.models.reading import in_brasilia, read_timestamp
 from ciclo.domain.adjustments import Adjustment
@@ -36,6 +36,7 @@ from ciclo.jobs.issuing.match import (
     made_by,
 )
 from ciclo.jobs.issuing.record import Found
+from ciclo.jobs.rules.ask import answers_about, answers_about_most
 from ciclo.jobs.rules.snapshot import RULES_KEPT, RuleSnapshot, RuleSnapshots
 from ciclo.ledger.actions.periods import invoices_in
 from ciclo.ledger.repositories import Disagreement, Scope, UseState
@@ -240,17 +241,45 @@ def _read_billed_early(ctx: JobContext, spans: Mapping[int, DateRange], reading:
     first = min((span.start for span in spans.values()), default=date.max)
     early = ctx.invoices.billed_before(spans, DateRange(first, max((s.end for s in spans.values()), default=first)))
     ctx.session.commit()
-    for row in early:
-        span, known = spans[row.contract_id], reading.invoices[row.contract_id]
-        if row.planned_date not in span or row.issue_date in span or row.invoice_id in known:
-            continue
-        reading.requests += 1
-        try:
-            known[row.invoice_id] = ctx.api.invoice(row.contract_id, row.invoice_id)
-        except NotFoundError:
-            continue
-        except UnreadableAnswerError as error:
-            reading.odd.append(OddRecord.of_one("invoice", row.invoice_id, row.contract_id, error))
+    wanted = {
+        row.invoice_id: row.contract_id
+        for row in early
+        if row.planned_date in spans[row.contract_id] and row.issue_date not in spans[row.contract_id]
+        if row.invoice_id not in reading.invoices[row.contract_id]
+    }
+    answer = ask_for(ctx, wanted)
+    reading.requests += len(wanted)
+    reading.odd += answer.odd
+    for invoice in answer.found:
+        reading.invoices[invoice.contract_id][invoice.id] = invoice
+
+
+@dataclass(slots=True)
+class AskedFor:
+    """What became of invoices that were asked for one by one."""
+
+    found: list[Invoice] = field(default_factory=list)
+    absent: set[int] = field(default_factory=set)
+    odd: list[OddRecord] = field(default_factory=list)
+    """Those that are not answered for, or cannot be read."""
+
+
+def ask_for(ctx: JobContext, contracts: Mapping[int, int]) -> AskedFor:
+    """Read invoices one by one, each of a contract; one that cannot be read stops no other.
+
+    Raises:
+        ApiError: what concerns more than one: the token is refused, the API does not answer, or asks for a pause.
+    """
+    result = AskedFor()
+    answers = answers_about(ctx.api, lambda number: ctx.api.invoice(contracts[number], number), contracts)
+    for number, answer in answers_about_most(answers, contracts):
+        if isinstance(answer, Invoice):
+            result.found.append(answer)
+        elif isinstance(answer, NotFoundError):
+            result.absent.add(number)
+        else:
+            result.odd.append(OddRecord.of_one("invoice", number, contracts[number], answer))
+    return result
 
 
 def _search(

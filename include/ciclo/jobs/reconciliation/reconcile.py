@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from ciclo.billimatic import NotFoundError, Search, TransientApiError, UnreadableAnswerError
+from ciclo.billimatic import Search, TransientApiError
 from ciclo.billimatic.models import Invoice, OddRecord
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.findings import FindingKind
@@ -16,7 +16,7 @@ from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Reason, ReasonKind
 from ciclo.jobs.closing.proof import changes_after_close
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.issuing.look import note_unread
+from ciclo.jobs.issuing.look import ask_for, note_unread
 from ciclo.jobs.reconciliation.compare import INVOICE_KINDS
 from ciclo.jobs.reconciliation.ingest import Ingest
 from ciclo.jobs.reconciliation.nfses import NFSE_KINDS, nfse_disagreements, read_nfses
@@ -219,21 +219,12 @@ def _take_touched(ctx: JobContext, run: Ingest, events: Iterable[WebhookEvent]) 
 
 def _ask_for(ctx: JobContext, run: Ingest, contracts: dict[int, int | None]) -> set[int]:
     """Read invoices one by one; return those that are not there. One that cannot be read stops no other."""
-    absent: set[int] = set()
-    found: list[Invoice] = []
-    odd: list[OddRecord] = []
-    for invoice_id, contract_id in contracts.items():
-        if contract_id is None or contract_id not in run.contracts:
-            continue  # an event that names no contract, or a stranger's: the daily run finds what is Ciclo's
-        try:
-            found.append(ctx.api.invoice(contract_id, invoice_id))
-        except NotFoundError:
-            absent.add(invoice_id)
-        except UnreadableAnswerError as error:
-            odd.append(OddRecord.of_one("invoice", invoice_id, contract_id, error))
-    run.take(found)
-    _pass_over(ctx, run, odd)
-    return absent
+    # an event that names no contract, or a stranger's: the daily run finds what is Ciclo's
+    mine = {number: each for number, each in contracts.items() if each is not None and each in run.contracts}
+    answer = ask_for(ctx, mine)
+    run.take(answer.found)
+    _pass_over(ctx, run, answer.odd)
+    return answer.absent
 
 
 def _handled(ctx: JobContext, events: Sequence[WebhookEvent]) -> int:
