@@ -249,6 +249,80 @@ def test_a_contract_is_paused_by_dates_and_resumed(sandbox, job):
     assert len(box.state()["invoices"]) == 4
 
 
+def withdrawn(ctx, number, **given):
+    outcome = withdraw_adjustment(ctx.session, ORGANIZATION, number, person="ana", note="over", at=ctx.clock(), **given)
+    ctx.session.commit()
+    return outcome
+
+
+def test_a_month_of_a_whole_contract_is_skipped_whichever_day_its_rules_issue_on(sandbox, lite_job):
+    box, ctx = prepared(sandbox, lite_job, rule(1), rule(2, init_date="2025-01-20"))
+    add(ctx, NewAdjustment(kind=_K.SKIP, contract_id=10, period=date(2025, 2, 1), note="obra"))
+    bill(ctx)
+    assert (list(totals(box)), len(box.state()["invoices"])) == (["2025-01", "2025-03"], 4)
+    with pytest.raises(AdjustmentsRefused, match="is made already: cancel it at the vendor"):
+        add(ctx, NewAdjustment(kind=_K.SKIP, contract_id=10, period=JANUARY))
+    ctx.session.rollback()
+
+
+def test_a_month_of_a_contract_with_weekly_rules_too_is_not_guessed(sandbox, lite_job):
+    weekly = {"period_unit": "weekly", "month_quantity": None}
+    _, ctx = prepared(sandbox, lite_job, rule(1), rule(2, timing=weekly))
+    with pytest.raises(AdjustmentsRefused, match="monthly and weekly rules: say which rule, or from and to"):
+        add(ctx, NewAdjustment(kind=_K.SKIP, contract_id=10, period=FEBRUARY))
+    ctx.session.rollback()
+
+
+def test_a_pause_that_is_over_is_not_made_longer_by_ending_it_later(sandbox, lite_job):
+    box, ctx = prepared(sandbox, lite_job, rule())
+    [number] = add(ctx, NewAdjustment(kind=_K.SKIP, rule_id=1, from_date=date(2025, 1, 1), to_date=date(2025, 1, 31)))
+    outcome = withdrawn(ctx, number, from_date=date(2025, 3, 1))
+    assert (outcome.changed, outcome.message) == (False, "It ends on 2025-01-31 already.")
+    bill(ctx)
+    assert list(totals(box)) == ["2025-02", "2025-03"]
+
+
+@pytest.mark.parametrize("first", ["contract", "rule"])
+def test_what_another_pause_is_for_stays_given_up_until_that_is_withdrawn_too(sandbox, lite_job, clock, first):
+    box, ctx = prepared(sandbox, lite_job, rule())
+    pauses = {
+        "contract": NewAdjustment(kind=_K.SKIP, contract_id=10, from_date=JANUARY, to_date=FEBRUARY, note="works"),
+        "rule": NewAdjustment(kind=_K.SKIP, rule_id=1, from_date=JANUARY, to_date=FEBRUARY, note="agreed"),
+    }
+    numbers = []
+    for name in sorted(pauses, key=lambda each: each != first):
+        numbers += add(ctx, pauses[name])
+        clock.advance(minutes=1)
+    withdrawn(ctx, numbers[0])
+    clock.advance(minutes=1)
+    bill(ctx)
+    assert list(totals(box)) == ["2025-03"]
+    assert period(ctx).reason.facts["adjustment_id"] == numbers[1]
+    withdrawn(ctx, numbers[1], from_date=FEBRUARY)
+    bill(ctx)
+    assert list(totals(box)) == ["2025-02", "2025-03"]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_service_by_its_number_is_the_one_by_its_name(sandbox, lite_job, at_once):
+    _, ctx = prepared(sandbox, lite_job, metered())
+    two = adjust(_K.QUANTITY, service="Serviço 2", quantity="4"), adjust(_K.QUANTITY, service="2", quantity="5")
+    parts = [two] if at_once else [two[:1], two[1:]]
+    with pytest.raises(AdjustmentsRefused, match="says another quantity"):
+        [add(ctx, *part) for part in parts]
+    ctx.session.rollback()
+
+
+def test_a_stretch_and_a_month_within_it_contradict_each_other(sandbox, lite_job):
+    _, ctx = prepared(sandbox, lite_job, metered())
+    year = NewAdjustment(
+        kind=_K.UNIT_VALUE, rule_id=1, from_date=date(2025, 1, 1), service="2", unit_value=Decimal("0.04")
+    )
+    with pytest.raises(AdjustmentsRefused, match="another row says another unit_value"):
+        add(ctx, adjust(_K.UNIT_VALUE, FEBRUARY, service="2", unit_value="0.06"), year)
+    ctx.session.rollback()
+
+
 def test_a_rule_that_waits_for_quantities_is_never_billed_without(sandbox, job):
     box, ctx = prepared(sandbox, job, metered())
     set_rule(ctx.session, ORGANIZATION, 1, person="ana", at=ctx.clock(), waits_for_quantities=True)

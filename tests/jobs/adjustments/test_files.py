@@ -56,6 +56,23 @@ def test_a_file_is_added_once_whatever_it_is_called(ctx):
     ]
 
 
+@pytest.mark.parametrize("again", [b"10.10", b"10.1", b"10.100"])
+def test_a_row_is_known_again_whatever_a_spreadsheet_makes_of_its_zeros(ctx, again):
+    row = b"kind,rule_id,period,unit_value,description\nline,1,2025-02,%s,Visita\n"
+    assert load(ctx, row % b"10.10") == {"added": 1, "known": 0}
+    assert load(ctx, row % again) == {"added": 0, "known": 1}
+    assert load(ctx, row % b"10.11") == {"added": 1, "known": 0}
+
+
+def test_a_row_that_an_older_ciclo_added_is_known_again(ctx):
+    line = b"kind,rule_id,period,unit_value,description\nline,1,2025-02,10.10,Visita\n"
+    [row] = read_adjustments(io.BytesIO(line))
+    load(ctx, line)
+    ctx.session.scalars(select(Adjustment)).one().key = row.spelled()
+    ctx.session.commit()
+    assert load(ctx, line) == {"added": 0, "known": 1}
+
+
 def test_a_key_of_any_length_is_known_again(ctx):
     header, first, *_ = GOOD.splitlines()
     keys = [b"a" * 10_000, b"a" * 9_999 + b"b"]

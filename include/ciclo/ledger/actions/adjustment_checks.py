@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -77,9 +77,19 @@ class NewAdjustment:
     line: int = 0
 
     def said(self) -> str:
-        """Return what it says, the same for two that say the same."""
-        values = [str(getattr(self, name)) for name in self.__slots__ if name not in ("key", "note", "line")]
-        return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:32]
+        """Return what it says, the same for two that say the same, however many zeros end a number (50, 50.00)."""
+        return _hashed(f"{value.normalize():f}" if isinstance(value, Decimal) else str(value) for value in self._says())
+
+    def spelled(self) -> str:
+        """Return what it says with its numbers as they are written: what ledgers know it by that had it before."""
+        return _hashed(str(value) for value in self._says())
+
+    def _says(self) -> Iterator[Any]:
+        return (getattr(self, name) for name in self.__slots__ if name not in ("key", "note", "line"))
+
+
+def _hashed(values: Iterable[str]) -> str:
+    return hashlib.sha256(json.dumps(list(values)).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +172,11 @@ def known_of(session: Session, organization_id: int, part: Sequence[NewAdjustmen
     return KnownRules(rules, rules_of, terms, repository.of_rules(rules), periods, invoices)
 
 
-def row_of(each: NewAdjustment, known: KnownRules, claimed: dict[tuple[Any, ...], int]) -> dict[str, Any]:
+Claimed = dict[tuple[Any, ...], list[tuple[_Stretch, int]]]
+"""Rule, kind and service → when another row of the same call says something about it, and in which line."""
+
+
+def row_of(each: NewAdjustment, known: KnownRules, claimed: Claimed) -> dict[str, Any]:
     """Return an adjustment's row.
 
     Raises:
@@ -179,14 +193,15 @@ def row_of(each: NewAdjustment, known: KnownRules, claimed: dict[tuple[Any, ...]
         description=each.description,
     )
     rule, contract_id = _rule(each, known)
-    terms = known.terms.get(rule.rule_id) if rule is not None else None
-    stretch = _stretch(each, terms)
-    if rule is not None and terms is not None:
-        _check_service(adjustment, terms)
+    rule_ids = [rule.rule_id] if rule is not None else known.rules_of[contract_id]
+    some = [known.terms[rule_id] for rule_id in rule_ids if rule_id in known.terms]
+    stretch = _stretch(each, some)
+    if rule is not None and some:
+        _check_service(adjustment, some[0])
         _check_other(each, rule, stretch, known, claimed)
-        for period in known.periods.get(rule.rule_id, ()):
-            if period.issue_date in stretch:
-                _check_period(each, period, known, once=stretch.once)
+    for period in (period for rule_id in rule_ids for period in known.periods.get(rule_id, ())):
+        if period.issue_date in stretch:
+            _check_period(each, period, known, once=stretch.once)
     return {
         "contract_id": contract_id,
         "rule_id": rule.rule_id if rule is not None else None,
@@ -228,7 +243,8 @@ def _rule(each: NewAdjustment, known: KnownRules) -> tuple[Rule | None, int]:
     return known.rules[rules[0]], each.contract_id
 
 
-def _stretch(each: NewAdjustment, terms: RuleTerms | None) -> _Stretch:
+def _stretch(each: NewAdjustment, terms: Sequence[RuleTerms]) -> _Stretch:
+    """Return the planned dates that it is for, by the terms of its rule; of a whole contract, of all its rules."""
     if each.period is not None and each.from_date is not None:
         raise Refusal("period", "either the period, or from and to, not both")
     if each.from_date is not None:
@@ -237,13 +253,16 @@ def _stretch(each: NewAdjustment, terms: RuleTerms | None) -> _Stretch:
         return _Stretch(each.from_date, each.to_date, once=False)
     if each.period is None:
         raise Refusal("period", "is missing: the period, or from and to")
-    if terms is None or terms.recurrence.period_unit is PeriodUnit.WEEKLY:
+    units = {each.recurrence.period_unit for each in terms}
+    if len(units) > 1:
+        raise Refusal("period", "the contract has monthly and weekly rules: say which rule, or from and to")
+    if units <= {PeriodUnit.WEEKLY}:
         stretch = _Stretch(each.period, each.period, once=True)
     else:
         month = DateRange.month_of(each.period)
         stretch = _Stretch(month.start, month.last_day, once=True)
     days = DateRange.days(stretch.first, stretch.last or stretch.first)
-    if terms is not None and next(issue_dates(terms.recurrence, days), None) is None:
+    if terms and all(next(issue_dates(each.recurrence, days), None) is None for each in terms):
         raise Refusal("period", f"the rule issues no invoice from {days.start} to {days.last_day}")
     return stretch
 
@@ -254,34 +273,44 @@ def _check_service(adjustment: Adjustment, terms: RuleTerms) -> None:
         raise Refusal("kind", "the rule has services, and no gross value of its own: change these")
     if service is None or (kind is AdjustmentKind.LINE and service.strip().isdecimal()):
         return
-    lines = [
-        BilledLine(units=line.units, unit_value=Decimal(0), service_item_id=line.service_item_id, name=line.name)
-        for line in terms.services
-    ]
-    found = sum(line.is_about(service) for line in lines)
-    names = ", ".join(str(line.name or line.service_item_id) for line in lines)
+    found = len(_named(service, terms))
+    names = ", ".join(str(line.name or line.service_item_id) for line in terms.services)
     if found == 0:
         raise Refusal("service", f"the rule has no service {service!r}; it has {names or 'none'}")
     if found > 1:
         raise Refusal("service", f"{found} services of the rule are called {service!r}: give its number")
 
 
-def _check_other(
-    each: NewAdjustment, rule: Rule, stretch: _Stretch, known: KnownRules, claimed: dict[tuple[Any, ...], int]
-) -> None:
+def _named(service: str, terms: RuleTerms) -> list[int]:
+    """Return the rule's services that a text names, by number or by name."""
+    nothing = Decimal(0)
+    lines = {
+        line.id: BilledLine(units=nothing, unit_value=nothing, service_item_id=line.service_item_id, name=line.name)
+        for line in terms.services
+    }
+    return [number for number, line in lines.items() if line.is_about(service)]
+
+
+def _check_other(each: NewAdjustment, rule: Rule, stretch: _Stretch, known: KnownRules, claimed: Claimed) -> None:
     """Refuse what contradicts another adjustment, of the ledger or of the same call."""
     if each.kind not in ONE_OF_A_KIND:
         return
-    service = (each.service or "").strip().casefold()
+
+    def which(service: str | None) -> Any:
+        named = _named(service, known.terms[rule.rule_id]) if service is not None else []
+        return named or (service or "").strip().casefold()
+
+    service = which(each.service)
     for other in known.adjustments.get(rule.rule_id, ()):
-        same = other.adjustment.kind is each.kind and (other.adjustment.service or "").strip().casefold() == service
+        same = other.adjustment.kind is each.kind and which(other.adjustment.service) == service
         if same and stretch.meets(other.from_date, other.to_date):
             raise Refusal("kind", f"adjustment {other.id} says another {each.kind} for it: withdraw that first")
-    place = (rule.rule_id, each.kind, service, stretch.first)
-    if place in claimed:
-        where = f"line {claimed[place]}" if claimed[place] else "another row"
-        raise Refusal("kind", f"{where} says another {each.kind} for the same period")
-    claimed[place] = each.line
+    said = claimed.setdefault((rule.rule_id, each.kind, str(service)), [])
+    for days, line in said:
+        if stretch.meets(days.first, days.last or date.max):
+            where = f"line {line}" if line else "another row"
+            raise Refusal("kind", f"{where} says another {each.kind} for the same period")
+    said.append((stretch, each.line))
 
 
 def _check_period(each: NewAdjustment, period: Period, known: KnownRules, *, once: bool) -> None:

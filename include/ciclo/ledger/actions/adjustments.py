@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from hashlib import sha256
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,7 +17,14 @@ from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
 from ciclo.domain.wording import plain_words
 from ciclo.ledger.actions.act import ActionOutcome, NoSuchRow, NotPossible, usable_note
-from ciclo.ledger.actions.adjustment_checks import AdjustmentError, NewAdjustment, Refusal, known_of, row_of
+from ciclo.ledger.actions.adjustment_checks import (
+    AdjustmentError,
+    Claimed,
+    NewAdjustment,
+    Refusal,
+    known_of,
+    row_of,
+)
 from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.repositories import (
     COMPLEMENT,
@@ -93,7 +99,7 @@ def add_adjustments(
     Raises:
         AdjustmentsRefused: with the error of each that cannot be added; nothing may be committed then.
     """
-    added, errors, seen, claimed = Added(), list[AdjustmentError](), set[str](), dict[tuple[Any, ...], int]()
+    added, errors, seen, claimed = Added(), list[AdjustmentError](), set[str](), Claimed()
     pauses = False
     actor = Actor(person=person)
     repository = AdjustmentRepository(session, organization_id, actor)
@@ -101,7 +107,7 @@ def add_adjustments(
     while part := _some(rest, errors):
         known = known_of(session, organization_id, part)
         rows = []
-        keys = {_key(each) for each in part}
+        keys = {key for each in part for key in (_key(each), _former_key(each))}
         there = repository.known_keys(origin, keys)
         for each in part:
             key = _key(each)
@@ -111,7 +117,7 @@ def add_adjustments(
                 )
                 continue
             seen.add(key)
-            if key in there:
+            if not there.isdisjoint({key, _former_key(each)}):
                 added.known += 1
                 continue
             try:
@@ -150,6 +156,11 @@ def _key(each: NewAdjustment) -> str:
     return key if len(key) <= LONGEST_KEY else sha256(key.encode()).hexdigest()
 
 
+def _former_key(each: NewAdjustment) -> str:
+    """Return what one without a key of its own was known by before zeros at the end of a number ceased to count."""
+    return _key(each) if each.key else each.spelled()
+
+
 def skip_periods(session: Session, organization_id: int, actor: Actor, scope: Scope, *, at: datetime) -> int:
     """Give up the periods that are planned, waiting or parked and that an open `skip` is for; return how many. Flushes.
 
@@ -169,12 +180,16 @@ def skip_periods(session: Session, organization_id: int, actor: Actor, scope: Sc
         by_a_person = period.reason is not None and period.reason.kind in PLANNED_BY_A_PERSON
         if by_a_person and period.changed_at > skip.created_at:
             continue
-        facts: dict[str, Fact] = {"adjustment_id": skip.id, "person": skip.person, "note": skip.note}
-        reason = Reason(ReasonKind.SKIPPED_BY_ADJUSTMENT, facts)
+        reason = _skipped_by(skip)
         if period.state == PeriodState.WAITING:
             periods.replan([period], reason=reason, at=at)
         skipped += len(periods.cancel([period], reason=reason, at=at, by=skip.person))
     return skipped
+
+
+def _skipped_by(skip: AdjustmentRow) -> Reason:
+    facts: dict[str, Fact] = {"adjustment_id": skip.id, "person": skip.person, "note": skip.note}
+    return Reason(ReasonKind.SKIPPED_BY_ADJUSTMENT, facts)
 
 
 def withdraw_adjustment(
@@ -210,17 +225,22 @@ def withdraw_adjustment(
         raise NoSuchRow("adjustment", adjustment_id)
     if adjustment.state == AdjustmentState.WITHDRAWN:
         return ActionOutcome(changed=False, message=_("It is withdrawn already."))
+    if from_date is not None and adjustment.to_date is not None and from_date > adjustment.to_date:
+        text = _("It ends on {day} already.").format(day=plain_words(adjustment.to_date))
+        return ActionOutcome(changed=False, message=text)
     _require_unused(session, adjustment, from_date)
     reason = Reason(ReasonKind.ADJUSTMENT_WITHDRAWN, {"person": person, "note": text})
     first = max(from_date or adjustment.from_date, adjustment.from_date)
-    if adjustment.kind == AdjustmentKind.SKIP:
-        _plan_again(session, organization_id, adjustment, first, reason, at=at)
     if first > adjustment.from_date:
         adjustment.to_date, adjustment.changed_at = first - timedelta(days=1), at
         session.flush()
-        return ActionOutcome(changed=True, message=_("It ends on {day}.").format(day=plain_words(adjustment.to_date)))
-    repository.withdraw(adjustment, reason=reason, at=at)
-    return ActionOutcome(changed=True, message=_("Withdrawn."))
+        said = _("It ends on {day}.").format(day=plain_words(adjustment.to_date))
+    else:
+        repository.withdraw(adjustment, reason=reason, at=at)
+        said = _("Withdrawn.")
+    if adjustment.kind == AdjustmentKind.SKIP:
+        _plan_again(session, repository, adjustment, first, reason, at=at)
+    return ActionOutcome(changed=True, message=said)
 
 
 def _require_unused(session: Session, adjustment: AdjustmentRow, from_date: date | None) -> None:
@@ -250,20 +270,32 @@ def _require_unused(session: Session, adjustment: AdjustmentRow, from_date: date
 
 
 def _plan_again(
-    session: Session, organization_id: int, skip: AdjustmentRow, first: date, reason: Reason, *, at: datetime
+    session: Session,
+    repository: AdjustmentRepository,
+    skip: AdjustmentRow,
+    first: date,
+    reason: Reason,
+    *,
+    at: datetime,
 ) -> None:
+    """Plan again what a `skip` gave up, from a planned date on; what another one is for stays given up, by that one."""
     query = select(Period).where(
-        Period.organization_id == organization_id,
+        Period.organization_id == skip.organization_id,
         Period.contract_id == skip.contract_id,
         Period.issue_date >= first,
         Period.state == PeriodState.CANCELLED,
         Period.reason_kind == ReasonKind.SKIPPED_BY_ADJUSTMENT,
     )
-    periods = [
+    given_up = [
         period
         for period in session.scalars(query.order_by(Period.id))
         if period.reason is not None and period.reason.facts.get("adjustment_id") == skip.id
     ]
-    PeriodRepository(session, organization_id, Actor(person=str(reason.facts["person"]))).replan(
-        periods, reason=Reason(ReasonKind.PLANNED_AGAIN, dict(reason.facts)), at=at
-    )
+    others = repository.skips([skip.contract_id])[skip.contract_id]
+    periods = PeriodRepository(session, skip.organization_id, Actor(person=str(reason.facts["person"])))
+    periods.replan(given_up, reason=Reason(ReasonKind.PLANNED_AGAIN, dict(reason.facts)), at=at)
+    for period in given_up:
+        held = (each.id for each in others if each.rule_id in (None, period.rule_id) and each.is_for(period.issue_date))
+        other = repository.get(next(held, 0))
+        if other is not None:
+            periods.cancel([period], reason=_skipped_by(other), at=at, by=other.person)
