@@ -13,12 +13,14 @@ from ciclo.jobs.adjustments import adopt_adjusted, correct_invoices
 from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules
+from ciclo.jobs.reconciliation.reconcile import reconcile
 from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.actions import (
     AdjustmentsRefused,
     NewAdjustment,
     NotPossible,
     add_adjustments,
+    bill_again,
     set_rule,
     withdraw_adjustment,
 )
@@ -334,6 +336,59 @@ def test_a_rule_that_waits_for_quantities_is_never_billed_without(sandbox, job):
     assert bill(ctx)[0].created == 1
     assert totals(box) == {"2025-01": Decimal("175.00")}
     assert period(ctx, FEBRUARY).state == PeriodState.WAITING
+
+
+def test_what_an_earlier_invoice_still_lacks_stays_open_though_the_last_one_has_it(sandbox, lite_job):
+    box, ctx = prepared(sandbox, lite_job, metered())
+    bill(ctx)
+    invoice = min(box.state()["invoices"], key=lambda each: each["id"])
+    line = {"id": invoice["services"][0]["id"]}
+    ctx.api.update_invoice(10, invoice["id"], {"services": [line | {"unit_value": 90}]})
+    [number] = add(
+        ctx, NewAdjustment(kind=_K.DISCOUNT, rule_id=1, from_date=JANUARY, to_date=FEBRUARY, amount=Decimal(10))
+    )
+    assert bill(ctx)[1].counts() == {"corrected": 1, "there": 0, "left_out": 1, "in_doubt": 0}
+    bill(ctx)
+    assert [finding.closed_at for finding in ctx.session.scalars(select(Finding))] == [None]
+    ctx.api.update_invoice(10, invoice["id"], {"services": [line | {"unit_value": 100}]})
+    bill(ctx)
+    assert totals(box) == {"2025-01": Decimal("140.0"), "2025-02": Decimal("140.0"), "2025-03": Decimal("150.0")}
+    ctx.session.expire_all()
+    assert ctx.session.get(Adjustment, number).state == "used"
+
+
+def test_what_is_billed_again_and_was_made_by_a_person_gets_the_periods_adjustments(sandbox, lite_job):
+    box, ctx = prepared(sandbox, lite_job, rule())
+    [number] = add(ctx, adjust(_K.DISCOUNT, amount="50"))
+    bill(ctx)
+    before = period(ctx)
+    box.cancel(before.invoice_id)
+    reconcile(ctx, today=TODAY, recheck_days=400)
+    bill_again(ctx.session, ORGANIZATION, before.id, person="ana", note="wrong CNPJ", at=ctx.clock())
+    ctx.session.commit()
+    state = box.state()
+    box.put_state(state | {"invoices": [*state["invoices"], generated(5000, 1)]})
+    outcome, corrected = bill(ctx)
+    assert (outcome.adopted, corrected.corrected, period(ctx).invoice_id) == (1, 1, 5000)
+    assert next(each["gross_value"] for each in box.state()["invoices"] if each["id"] == 5000) == "100.0"
+    ctx.session.expire_all()
+    assert ctx.session.get(Adjustment, number).state == "used"
+
+
+def test_what_is_said_later_of_a_rule_leaves_the_rest_as_it_was(sandbox, lite_job):
+    box, ctx = prepared(sandbox, lite_job, metered())
+
+    def say(**given):
+        setting = set_rule(ctx.session, ORGANIZATION, 1, person="ana", at=ctx.clock(), **given)
+        ctx.session.commit()
+        return setting.waits_for_quantities, setting.notice_days, setting.lead_days
+
+    assert say(waits_for_quantities=True, notice_days=9) == (True, 9, None)
+    assert say(lead_days=10) == (True, 9, 10)
+    bill(ctx)
+    assert totals(box) == {}
+    assert say(waits_for_quantities=False) == (False, 9, 10)
+    assert say(lead_days=0) == (False, 9, 0)
 
 
 def test_an_invoice_that_the_vendor_will_issue_tomorrow_is_corrected_today(sandbox, lite_job):

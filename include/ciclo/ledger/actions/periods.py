@@ -12,7 +12,7 @@ from ciclo.domain.wording import plain_words, said, state_words
 from ciclo.ledger.actions.act import ActionOutcome, NoSuchRow, NotPossible, locked_period, usable_note
 from ciclo.ledger.database import upsert
 from ciclo.ledger.queries.periods import refused_invoices
-from ciclo.ledger.repositories import Actor, AuditRepository, Change, PeriodRepository
+from ciclo.ledger.repositories import Actor, AdjustmentRepository, AuditRepository, Change, PeriodRepository
 from ciclo.ledger.tables import AuditEntry, Invoice, NotItsOwn, Period
 from ciclo.locale import N_, _
 
@@ -101,9 +101,11 @@ def bill_again(
             ).format(id=invoice.invoice_id, state=state_words(invoice.state))
         )
     facts: dict[str, Fact] = {"person": person, "note": text, "invoice_id": period.invoice_id}
-    PeriodRepository(session, organization_id, Actor(person=person)).bill_again(
-        period, reason=Reason(ReasonKind.BILLED_AGAIN, facts), at=at
+    reason, actor = Reason(ReasonKind.BILLED_AGAIN, facts), Actor(person=person)
+    AdjustmentRepository(session, organization_id, actor).open_again(
+        (period.id, period.reference_sequence), reason=reason, at=at
     )
+    PeriodRepository(session, organization_id, actor).bill_again(period, reason=reason, at=at)
     return ActionOutcome(changed=True, message=_("Planned again: its next invoice has a reference of its own."))
 
 

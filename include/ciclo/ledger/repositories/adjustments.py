@@ -295,15 +295,43 @@ class AdjustmentRepository:
             return
         rows = [self._use(each, period, UseState.USED, at) | {"invoice_id": invoice_id} for each in adjustment_ids]
         self._session.execute(upsert(self._session, AdjustmentUse), rows)
-        last = or_(Adjustment.once.is_(True), Adjustment.to_date <= issue_date)
-        some = Adjustment.id.in_(list(adjustment_ids)), Adjustment.state == AdjustmentState.OPEN, last
-        self._session.execute(
-            update(Adjustment).where(*some).values(state=AdjustmentState.USED.value, changed_at=at),
-            execution_options={"synchronize_session": False},
+        lacking = exists().where(_for_period(), Period.state != PeriodState.CANCELLED, ~_used_in_period())
+        ends = exists().where(_for_period(), Period.issue_date == Adjustment.to_date, _used_in_period())
+        some = (
+            Adjustment.id.in_(list(adjustment_ids)),
+            Adjustment.state == AdjustmentState.OPEN,
+            or_(Adjustment.once.is_(True), and_(ends, ~lacking)),  # an invoice of other days may still lack it
+        )
+        settled = set(
+            self._session.scalars(
+                update(Adjustment)
+                .where(*some)
+                .values(state=AdjustmentState.USED.value, changed_at=at)
+                .returning(Adjustment.id),
+                execution_options={"synchronize_session": False},
+            )
         )
         facts: dict[str, Fact] = {"invoice_id": invoice_id, "issue_date": issue_date.isoformat()}
-        reason = Reason(ReasonKind.ADJUSTMENT_USED, facts)
-        changes = [Change(each, AdjustmentState.OPEN, AdjustmentState.USED, reason) for each in adjustment_ids]
+        reason, states = Reason(ReasonKind.ADJUSTMENT_USED, facts), AdjustmentState
+        changes = [
+            Change(each, states.OPEN, states.USED if each in settled else states.OPEN, reason)
+            for each in adjustment_ids
+        ]
+        self._audit.record("adjustment", changes, at)
+
+    def open_again(self, period: PeriodUse, *, reason: Reason, at: datetime) -> None:
+        """Let the adjustments of an invoice that is gone be brought into the one that is made instead. Flushes."""
+        used = update(Adjustment).where(
+            Adjustment.id.in_(self.in_invoice(period)),
+            Adjustment.kind != AdjustmentKind.SKIP,
+            Adjustment.origin != COMPLEMENT,  # it was billed by an invoice of its own
+            Adjustment.state == AdjustmentState.USED,
+        )
+        again = self._session.scalars(
+            used.values(state=AdjustmentState.OPEN.value, changed_at=at).returning(Adjustment.id),
+            execution_options={"synchronize_session": False},
+        )
+        changes = [Change(each, AdjustmentState.USED, AdjustmentState.OPEN, reason) for each in again]
         self._audit.record("adjustment", changes, at)
 
     def _use(self, adjustment_id: int, period: PeriodUse, state: UseState, at: datetime) -> dict[str, Any]:
@@ -376,12 +404,13 @@ def _for_period() -> ColumnElement[bool]:
 
 
 def _used_in_period() -> ColumnElement[bool]:
-    return exists().where(
+    used = exists().where(
         AdjustmentUse.adjustment_id == Adjustment.id,
         AdjustmentUse.period_id == Period.id,
         AdjustmentUse.sequence == Period.reference_sequence,
         AdjustmentUse.state == UseState.USED,
     )
+    return used.correlate(Adjustment, Period)
 
 
 def _known(row: Any, uses: Mapping[PeriodUse, UseState]) -> KnownAdjustment:
