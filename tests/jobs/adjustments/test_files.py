@@ -90,6 +90,23 @@ def test_a_table_of_a_spreadsheet_in_portuguese_is_read(ctx):
 
 
 @pytest.mark.parametrize(
+    ("separator", "number", "read"),
+    [
+        (";", "1.234", None), (";", "-12.500", None), (";", "1234", "1234"), (";", "1,234", "1.234"),
+        (";", "1.25", "1.25"), (";", "0.125", "0.125"), (";", "1.2340", "1.2340"), (";", "1.234,5", "1234.5"),
+        (",", "1,234", None), (",", "1.234", "1.234"), (",", "12,5", "12.5"),
+    ],
+)  # fmt: skip
+def test_what_may_be_thousands_or_a_fraction_is_asked_about(separator, number, read):
+    table = f'kind{separator}note{separator}unit_value\nline{separator}"two\nlines"{separator}"{number}"\n'
+    [row] = read_adjustments(io.BytesIO(table.encode()))
+    if read is None:
+        assert (row.line, row.field) == (3, "unit_value")
+    else:
+        assert row.unit_value == Decimal(read)
+
+
+@pytest.mark.parametrize(
     ("row", "field", "why"),
     [
         (b"quantity,10,1,2025-01,Chamadas,1,,,,", "service", "the rule has no service 'Chamadas'"),
@@ -148,6 +165,8 @@ def test_every_wrong_row_is_told_at_once(ctx):
         (b"", "the column kind is missing"),
         (b"kind,rule\n", "columns 'rule' are not known"),
         (b"kind,rule_id\nskip,1,2,3\n", "line 2 has more values"),
+        (b"kind,rule_id,quantity,note\nquantity,1,1234,x\nquantity,1,12", "line 3 has fewer values"),
+        (b"kind,amount,amount\ndiscount,1,2\n", "the column amount is there twice"),
         (b"\xff\xfe\x00\x00", "neither a CSV in UTF-8 nor Parquet"),
     ],
 )

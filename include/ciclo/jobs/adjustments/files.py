@@ -53,15 +53,19 @@ def read_adjustments(stream: BinaryIO) -> Iterator[NewAdjustment | AdjustmentErr
     """
     start = stream.read(len(PARQUET))
     stream.seek(0)
-    rows: Iterable[Mapping[str, Any]] = _parquet(stream) if start == PARQUET else _csv(stream)
-    for line, row in enumerate(rows, start=2):
+    rows: Iterable[_Row] = enumerate(_parquet(stream), start=2) if start == PARQUET else _csv(stream)
+    for line, row in rows:
         try:
             yield _adjustment(row, line)
         except _Unreadable as error:
             yield AdjustmentError(line, error.column, str(error))
 
 
-def _csv(stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
+_Row = tuple[int, Mapping[str, Any]]
+"""Its line, and its values by column."""
+
+
+def _csv(stream: BinaryIO) -> Iterator[_Row]:
     whole = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
     try:
         header = whole.readline()
@@ -69,9 +73,10 @@ def _csv(stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
         reader = csv.DictReader(chain([header], whole), delimiter=separator, strict=True)
         _check_columns(reader.fieldnames or ())
         for row in reader:
-            if None in row:
-                raise UnreadableFile(f"line {reader.line_num} has more values than there are columns")
-            yield _OfASpreadsheet(row) if separator == ";" else row
+            if None in row or None in row.values():
+                what = "more" if None in row else "fewer"  # fewer: it may be cut off within a number
+                raise UnreadableFile(f"line {reader.line_num} has {what} values than there are columns")
+            yield reader.line_num, _OfASpreadsheet(row) if separator == ";" else row
     except (csv.Error, UnicodeDecodeError) as error:
         raise UnreadableFile(f"it is neither a CSV in UTF-8 nor Parquet: {error}") from error
     finally:
@@ -95,8 +100,10 @@ def _parquet(stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
 def _check_columns(names: Iterable[str]) -> None:
     given = list(names)
     unknown = [name for name in given if name not in COLUMNS]
-    if unknown or "kind" not in given:
+    twice = [name for name in given if given.count(name) > 1]
+    if unknown or twice or "kind" not in given:
         what = f"columns {', '.join(map(repr, unknown))} are not known" if unknown else "the column kind is missing"
+        what = f"the column {twice[0]} is there twice" if twice and not unknown else what
         raise UnreadableFile(f"{what}; there are {', '.join(COLUMNS)}")
 
 
