@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
-from ciclo.domain.adjustments import Prorating
+from ciclo.domain.adjustments import AdjustmentKind, Prorating
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.wording import said_of_finding
@@ -18,7 +18,10 @@ from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.reconciliation.reconcile import reconcile
 from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.actions import (
+    NewAdjustment,
     NotPossible,
+    add_adjustments,
+    bill_again,
     bill_complement,
     bill_difference,
     difference,
@@ -393,3 +396,25 @@ def test_a_readjustment_of_its_rule_leaves_it_as_it_is_and_it_has_none_of_its_ow
 
     assert not own_rule(box).get("scheduled_updates")
     assert differences(box)[1] == ["30.0"]
+
+
+def test_what_is_billed_again_takes_adjustments_though_a_difference_of_it_is_billed_by_itself(billed, clock):
+    box, ctx, period = billed
+    asked(ctx, period)
+    assert bill_complements(ctx, Scope(JANUARY), OPTIONS).created == 1
+    box.cancel(period.invoice_id)
+    reconcile(ctx, today=TODAY, recheck_days=400)
+    said = bill_again(ctx.session, ORGANIZATION, period.id, person="ana", note="wrong CNPJ", at=ctx.clock()).message
+    ctx.session.commit()
+    assert said.endswith(
+        "R$ 30,00 of its difference are in other invoices already: add a line to it that takes them back."
+    )
+    run(ctx)
+    assert run(ctx).invoiced == 1
+    discount = NewAdjustment(kind=AdjustmentKind.DISCOUNT, rule_id=1, period=TODAY, amount=Decimal(30))
+    add_adjustments(ctx.session, ORGANIZATION, [discount], origin="test", person="ana", at=ctx.clock())
+    ctx.session.commit()
+    clock.advance(minutes=16)
+    run(ctx)
+    values = sorted(each["gross_value"] for each in box.state()["invoices"] if each["state"] != "cancelled")
+    assert values == ["120.0", "30.0"]

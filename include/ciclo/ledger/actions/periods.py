@@ -6,10 +6,12 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ciclo.domain.money import brl
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
 from ciclo.domain.wording import plain_words, said, state_words
 from ciclo.ledger.actions.act import ActionOutcome, NoSuchRow, NotPossible, locked_period, usable_note
+from ciclo.ledger.actions.differences import taken_on
 from ciclo.ledger.database import upsert
 from ciclo.ledger.queries.periods import refused_invoices
 from ciclo.ledger.repositories import Actor, AdjustmentRepository, AuditRepository, Change, PeriodRepository
@@ -106,7 +108,11 @@ def bill_again(
         (period.id, period.reference_sequence), reason=reason, at=at
     )
     PeriodRepository(session, organization_id, actor).bill_again(period, reason=reason, at=at)
-    return ActionOutcome(changed=True, message=_("Planned again: its next invoice has a reference of its own."))
+    said, elsewhere = _("Planned again: its next invoice has a reference of its own."), taken_on(session, period)
+    if elsewhere:
+        more = _("{amount} of its difference are in other invoices already: add a line to it that takes them back.")
+        said = f"{said} {more.format(amount=brl(elsewhere))}"
+    return ActionOutcome(changed=True, message=said)
 
 
 def settle_now(

@@ -268,9 +268,10 @@ class AdjustmentRepository:
         return True
 
     def in_invoice(self, period: PeriodUse) -> set[int]:
-        """Return the adjustments that are in a period's invoice."""
+        """Return the adjustments that are in a period's invoice; what is billed by itself is in one of its own."""
         mine = AdjustmentUse.period_id == period[0], AdjustmentUse.sequence == period[1]
-        query = select(AdjustmentUse.adjustment_id).where(*mine, AdjustmentUse.state == UseState.USED)
+        query = select(Adjustment.id).join(AdjustmentUse, AdjustmentUse.adjustment_id == Adjustment.id)
+        query = query.where(*mine, AdjustmentUse.state == UseState.USED, Adjustment.origin != COMPLEMENT)
         return set(self._session.scalars(query))
 
     def doubt(self, period: PeriodUse, *, until: datetime, alone: int | None = None) -> None:
@@ -324,7 +325,6 @@ class AdjustmentRepository:
         used = update(Adjustment).where(
             Adjustment.id.in_(self.in_invoice(period)),
             Adjustment.kind != AdjustmentKind.SKIP,
-            Adjustment.origin != COMPLEMENT,  # it was billed by an invoice of its own
             Adjustment.state == AdjustmentState.USED,
         )
         again = self._session.scalars(
