@@ -31,6 +31,7 @@ class FindingKind(StrEnum):
     CUSTOMER_DIFFERS = "customer_differs"  # the invoice is for the contract's customer again
     VALUE_EDITED = "value_edited"  # the invoice has the value of its rule again
     ADJUSTMENT_LEFT_OUT = "adjustment_left_out"  # the invoice has it, or it is withdrawn
+    ADJUSTMENT_UNBILLED = "adjustment_unbilled"  # a period that it is for is there, or it is withdrawn
     DIFFERENCE_REFUSED = "difference_refused"  # its rule is at the vendor, or it is withdrawn
     DIFFERENCE_GIVEN_UP = "difference_given_up"  # it has its invoice, or it is withdrawn
     DESCRIPTION_DIFFERS = "description_differs"  # the invoice has the description of its rule again
@@ -75,6 +76,7 @@ STOPS_CLOSING = frozenset(
         FindingKind.CUSTOMER_DIFFERS,
         FindingKind.VALUE_EDITED,
         FindingKind.ADJUSTMENT_LEFT_OUT,
+        FindingKind.ADJUSTMENT_UNBILLED,
         FindingKind.DIFFERENCE_REFUSED,
         FindingKind.DIFFERENCE_GIVEN_UP,
         FindingKind.UNEXPLAINED,

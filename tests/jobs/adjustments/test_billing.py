@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from ciclo.domain.adjustments import AdjustmentKind
-from ciclo.domain.findings import FindingKind
+from ciclo.domain.findings import STOPS_CLOSING, FindingKind
 from ciclo.domain.states import PeriodState, ReasonKind
 from ciclo.jobs.adjustments import adopt_adjusted, correct_invoices
 from ciclo.jobs.context import IssueOptions
@@ -21,11 +21,12 @@ from ciclo.ledger.actions import (
     NotPossible,
     add_adjustments,
     bill_again,
+    bill_difference,
     set_rule,
     withdraw_adjustment,
 )
 from ciclo.ledger.repositories import Scope
-from ciclo.ledger.tables import Adjustment, AdjustmentUse, Finding, Period
+from ciclo.ledger.tables import Adjustment, AdjustmentUse, Finding, Invoice, Period
 from company import ORGANIZATION, TODAY, YEAR, company, rule, service
 
 QUARTER = Scope(YEAR.window.days(date(2025, 1, 1), date(2025, 3, 31)))
@@ -373,6 +374,85 @@ def test_what_is_billed_again_and_was_made_by_a_person_gets_the_periods_adjustme
     assert next(each["gross_value"] for each in box.state()["invoices"] if each["id"] == 5000) == "100.0"
     ctx.session.expire_all()
     assert ctx.session.get(Adjustment, number).state == "used"
+
+
+def open_findings(ctx, kind=FindingKind.ADJUSTMENT_UNBILLED):
+    query = select(Finding).where(Finding.kind == kind, Finding.closed_at.is_(None)).order_by(Finding.id)
+    return [(each.subject_id, each.amount, each.billing_month) for each in ctx.session.scalars(query)]
+
+
+def test_a_line_of_a_period_that_is_not_billed_is_shown_until_it_is_withdrawn(sandbox, lite_job):
+    _, ctx = prepared(sandbox, lite_job, metered())
+    add(ctx, adjust(_K.SKIP, FEBRUARY, note="obra"))
+    [credit, _] = add(
+        ctx,
+        adjust(_K.LINE, FEBRUARY, unit_value="-2.5", quantity="8", description="Crédito"),
+        adjust(_K.QUANTITY, FEBRUARY, service="2", quantity="2000"),  # it goes with its period
+    )
+    bill(ctx)
+    assert open_findings(ctx) == [(credit, Decimal("-20.00"), date(2025, 2, 1))]
+    assert FindingKind.ADJUSTMENT_UNBILLED in STOPS_CLOSING
+    withdrawn(ctx, credit)
+    bill(ctx)
+    assert open_findings(ctx) == []
+
+
+def test_what_comes_for_a_month_that_was_never_planned_is_shown(sandbox, lite_job):
+    _, ctx = prepared(sandbox, lite_job, metered())
+    [number] = add(ctx, adjust(_K.QUANTITY, date(2025, 6, 10), service="2", quantity="2000"))
+    bill(ctx)
+    assert open_findings(ctx) == [(number, None, date(2025, 6, 1))]
+    expand_rules(ctx, Scope(YEAR.window.month_of(date(2025, 6, 1))), seen_on=TODAY)
+    bill(ctx)
+    assert open_findings(ctx) == []
+
+
+def made_anew(box, ctx, *, init_date, **timing):
+    """Put rule 77 in the place of rule 1, which is deleted, or with a timing ends so."""
+    state = box.state()
+    [before] = state["invoice_rules"]
+    at = before["additional_information"]
+    new = rule(77, init_date=init_date, description=before["description"])
+    former = [before | {"additional_information": at | timing}] if timing else []
+    box.put_state(state | {"invoice_rules": [*former, new]})
+    read_contract_list(ctx)
+    expand_rules(ctx, Scope(YEAR.window.month_of(TODAY)), seen_on=TODAY)
+
+
+@pytest.mark.parametrize("timing", [{}, {"end_date": "2025-12-31"}])
+def test_a_standing_discount_of_a_rule_that_another_goes_on_for_is_shown_until_it_is_ended(sandbox, lite_job, timing):
+    box, ctx = prepared(sandbox, lite_job, rule())
+    [number] = add(ctx, NewAdjustment(kind=_K.DISCOUNT, rule_id=1, from_date=JANUARY, amount=Decimal(10)))
+    bill(ctx)
+    assert open_findings(ctx) == []
+    made_anew(box, ctx, init_date="2026-01-10", **timing)
+    bill(ctx)
+    assert open_findings(ctx) == [(number, None, date(2026, 1, 1))]
+    withdrawn(ctx, number, from_date=date(2025, 12, 31))
+    bill(ctx)
+    assert open_findings(ctx) == []
+
+
+def test_a_line_for_a_month_to_come_is_shown_at_once_when_its_rule_is_deleted(sandbox, lite_job):
+    box, ctx = prepared(sandbox, lite_job, rule())
+    [number] = add(ctx, adjust(_K.LINE, date(2026, 3, 10), unit_value="-20", description="Crédito"))
+    bill(ctx)
+    assert open_findings(ctx) == []
+    made_anew(box, ctx, init_date="2026-01-10")
+    bill(ctx)
+    assert open_findings(ctx) == [(number, Decimal("-20.00"), date(2026, 3, 1))]
+
+
+def test_a_difference_passes_over_a_pause_into_the_next_invoice_that_comes(sandbox, lite_job):
+    box, ctx = prepared(sandbox, lite_job, rule())
+    bill(ctx, Scope(YEAR.window.month_of(JANUARY)))
+    first = period(ctx)
+    box.emit(first.invoice_id, "2025-01-10")
+    reconcile(ctx, today=TODAY, recheck_days=400)
+    ctx.session.get(Invoice, (ORGANIZATION, first.invoice_id)).gross_value = Decimal("170.00")
+    add(ctx, NewAdjustment(kind=_K.SKIP, contract_id=10, from_date=TODAY, to_date=date(2026, 2, 28), note="obra"))
+    outcome = bill_difference(ctx.session, ORGANIZATION, first.id, person="ana", note="agreed", at=ctx.clock())
+    assert outcome.message == "-R$ 20,00 will be in the invoice of 10/03/2026."
 
 
 def test_what_is_said_later_of_a_rule_leaves_the_rest_as_it_was(sandbox, lite_job):

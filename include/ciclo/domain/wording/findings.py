@@ -53,6 +53,10 @@ FINDINGS: Mapping[FindingKind, str] = {
         "invoice {invoice_id} lacks adjustments {adjustment_ids:list}: it is {found:brl}, with them {expected:brl}; "
         "{why}. Correct it at the vendor, or withdraw them and add a line to the next period"
     ),
+    _F.ADJUSTMENT_UNBILLED: N_(
+        "adjustment {adjustment_id} is in no invoice from {issue_date} on, and its rule has no period left that could "
+        "have it; withdraw it, from that day on where earlier invoices have it, and add it where it is still due"
+    ),
     _F.DIFFERENCE_REFUSED: N_(
         "invoice {invoice_id} lacks {amount:brl}, and the vendor refuses the rule that would bill it by itself: "
         "{error}. The next run asks again; to bill it otherwise, withdraw adjustment {adjustment_id}"

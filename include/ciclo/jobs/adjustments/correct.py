@@ -7,10 +7,11 @@ answer is settled by reading the invoice once nothing of it can arrive any more.
 it is, and so does what has left `to_emit`: both are findings.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from ciclo.billimatic import (
@@ -22,11 +23,11 @@ from ciclo.billimatic import (
     RejectedError,
 )
 from ciclo.billimatic.models import Invoice, InvoiceState
-from ciclo.domain.adjustments import Bill
+from ciclo.domain.adjustments import AdjustmentKind, Bill
 from ciclo.domain.corrections import ChangedByHand, Correction, InvoicedLine, correction
 from ciclo.domain.errors import DomainError
 from ciclo.domain.findings import FindingKind
-from ciclo.domain.money import cents
+from ciclo.domain.money import ZERO, cents, service_value
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.failpoints import failpoint
@@ -34,11 +35,15 @@ from ciclo.jobs.context import IssueOptions, IssueOutcome, JobContext
 from ciclo.jobs.issuing.adopt import adopt_existing
 from ciclo.jobs.issuing.record import store_invoices
 from ciclo.jobs.issuing.settle import StillInDoubtError
+from ciclo.jobs.periods.coverage import rules_before
 from ciclo.jobs.periods.expand import read_due
 from ciclo.jobs.periods.plan import plan_periods
 from ciclo.jobs.rules.snapshot import RuleSnapshot, RuleSnapshots
 from ciclo.ledger.repositories import Disagreement, Scope, UseState
-from ciclo.ledger.tables import Period
+from ciclo.ledger.tables import Adjustment, Period
+
+ADJUSTMENT = "adjustment"
+"""What a finding is about that no invoice has."""
 
 LOOKED_AHEAD = 3
 """Days before its planned date from which an invoice that the vendor made is corrected: it issues it by itself."""
@@ -117,7 +122,8 @@ def adopt_adjusted(ctx: JobContext, scope: Scope, options: IssueOptions, *, owne
 def correct_invoices(ctx: JobContext, scope: Scope, options: IssueOptions) -> CorrectionOutcome:
     """Bring the invoices of a shard's issued periods to what their adjustments say. Commits, sends PATCHes.
 
-    Of the scope its contracts and shard count: an adjustment may be for an invoice of any day.
+    Of the scope its contracts and shard count: an adjustment may be for an invoice of any day. What no invoice will
+    have is shown to a person.
 
     Raises:
         AuthenticationError: the token is not accepted; what was claimed is settled by a later run.
@@ -132,6 +138,7 @@ def correct_invoices(ctx: JobContext, scope: Scope, options: IssueOptions) -> Co
         if scope.holds(finding.contract_id or 0) and finding.facts.get("period_id") not in lacking
     }
     _settle_findings(ctx, [], cured)
+    _tell_unbilled(ctx, scope)
     ctx.session.commit()
     for start in range(0, len(lacking), options.batch):
         _correct_some(ctx, lacking[start : start + options.batch], options, outcome)
@@ -374,3 +381,43 @@ def _left_out(period: Period, ids: Iterable[int], found: str | None, expected: s
 def _settle_findings(ctx: JobContext, seen: Iterable[Disagreement], examined: Collection[int]) -> None:
     kinds = (FindingKind.ADJUSTMENT_LEFT_OUT,)
     ctx.findings.settle(seen, examined={"invoice": examined}, kinds=kinds, at=ctx.clock())
+
+
+def _tell_unbilled(ctx: JobContext, scope: Scope) -> None:
+    """Show what no invoice will have: its days are over without one, or another rule bills on in place of its own."""
+    kind, rows = FindingKind.ADJUSTMENT_UNBILLED, ctx.adjustments.unbilled(scope, today=ctx.today)
+    seen = [_unbilled(each, each.from_date) for each in rows]
+    seen += [_unbilled(*each) for each in _followed(ctx, ctx.adjustments.outlasting(scope, today=ctx.today))]
+    told = {finding.subject_id for finding in ctx.findings.open_of_kind(kind).values()
+            if scope.holds(finding.contract_id or 0)}  # fmt: skip
+    ctx.findings.settle(seen, examined={ADJUSTMENT: told}, kinds=(kind,), at=ctx.clock())
+
+
+def _followed(ctx: JobContext, outlasting: Sequence[Adjustment]) -> Iterator[tuple[Adjustment, date]]:
+    """Yield what another rule goes on without, and the day from which it does."""
+    contracts = {each.contract_id: each for each in ctx.contracts.some({each.contract_id for each in outlasting})}
+    rule_ids = [rule.rule_id for rule in ctx.contracts.rules_of(contracts)]
+    snapshots = RuleSnapshots(ctx, rule_ids, kept=len(rule_ids) + 1)
+    going_on: dict[int, date] = {}
+    for rule_id, former in rules_before(snapshots, contracts, ctx.today).items():
+        rule = snapshots[rule_id].rule
+        if rule.gone_at is None:
+            going_on |= {each.rule.rule_id: max(rule.init_date, rule.new_since or date.min) for each in former}
+    for each in outlasting:
+        if each.rule_id in going_on:
+            yield each, max(each.from_date, going_on[each.rule_id])
+
+
+def _unbilled(row: Adjustment, since: date) -> Disagreement:
+    """Return the finding that an adjustment is in no invoice from a day on; what a line is worth, it is worth."""
+    units = Decimal(1) if row.quantity is None else row.quantity
+    value = service_value(units, row.unit_value or ZERO) if row.kind == AdjustmentKind.LINE else None
+    return Disagreement.of_period(
+        FindingKind.ADJUSTMENT_UNBILLED,
+        (ADJUSTMENT, row.id),
+        (row.contract_id, row.rule_id or 0, since),
+        facts={"adjustment_id": row.id},
+        expected="an invoice",
+        found="none",
+        amount=value,
+    )

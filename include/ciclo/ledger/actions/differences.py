@@ -218,7 +218,7 @@ def _lines(session: Session, period: Period) -> Sequence[Adjustment]:
 
 
 def _next_date(session: Session, organization_id: int, period: Period, today: date) -> date | None:
-    """Return the first planned date after a period, and not in the past, whose invoice is not made."""
+    """Return the first planned date after a period, and not in the past, of an invoice that is still to be made."""
     versions = ContractRepository(session, organization_id).versions([period.rule_id]).get(period.rule_id, [])
     if not versions:
         return None
@@ -232,4 +232,6 @@ def _next_date(session: Session, organization_id: int, period: Period, today: da
         Period.state.in_([PeriodState.ISSUED.value, PeriodState.CANCELLED.value]),
     )
     taken = set(session.scalars(made))
-    return next((day for day in days if day not in taken), None)
+    skips = AdjustmentRepository(session, organization_id, Actor()).skips([period.contract_id])[period.contract_id]
+    pauses = [each for each in skips if each.rule_id in (None, period.rule_id)]
+    return next((day for day in days if day not in taken and not any(each.is_for(day) for each in pauses)), None)

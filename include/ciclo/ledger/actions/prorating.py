@@ -24,13 +24,10 @@ from ciclo.ledger.actions.act import ActionOutcome, NotPossible, locked_period, 
 from ciclo.ledger.actions.adjustment_checks import NewAdjustment
 from ciclo.ledger.actions.adjustments import AdjustmentsRefused, add_adjustments
 from ciclo.ledger.queries.adjustments import terms_and_prices
-from ciclo.ledger.repositories import Actor, AdjustmentRepository, ContractRepository
+from ciclo.ledger.repositories import PRORATED, Actor, AdjustmentRepository, ContractRepository
 from ciclo.ledger.tables import Organization, Period, Rule
 from ciclo.ledger.terms import RuleTerms, contract_rule
 from ciclo.locale import _
-
-ORIGIN = "prorata"
-"""Where such an adjustment comes from; its key is the rule and the planned date, so that it comes once."""
 
 LONGEST_PERIOD = 370
 """Days that a period pays for, at most; no rule issues its last invoice longer than that before its end."""
@@ -139,7 +136,7 @@ def proposal(session: Session, organization_id: int, period: Period) -> Proposal
         session, organization_id, [period.rule_id], DateRange.days(period.issue_date, period.issue_date)
     )
     repository = AdjustmentRepository(session, organization_id, Actor())
-    if not found or repository.known_keys(ORIGIN, {found[0].key}):
+    if not found or repository.known_keys(PRORATED, {found[0].key}):
         return None
     known = [each.adjustment for each in repository.of_rules([period.rule_id]).get(period.rule_id, ())
              if each.is_for(period.issue_date, period.id)]  # fmt: skip
@@ -174,7 +171,7 @@ def prorate_period(
         return ActionOutcome(changed=False, message=_("Nothing is proposed for it any more."))
     new = NewAdjustment(**{name: getattr(found.part.new, name) for name in NewAdjustment.__slots__} | {"note": text})
     try:
-        add_adjustments(session, organization_id, [new], origin=ORIGIN, person=person, at=at)
+        add_adjustments(session, organization_id, [new], origin=PRORATED, person=person, at=at)
     except AdjustmentsRefused as refused:
         raise NotPossible(str(refused.errors[0])) from None
     billed, covered = found.part.day_count
@@ -196,7 +193,7 @@ def prorate_always(
     added = 0
     for part in part_months(session, organization_id, [rule.rule_id for rule in rules], window):
         try:
-            some = add_adjustments(session, organization_id, [part.new], origin=ORIGIN, person=ORIGIN, at=at)
+            some = add_adjustments(session, organization_id, [part.new], origin=PRORATED, person=PRORATED, at=at)
         except AdjustmentsRefused:
             continue  # its invoice has left to_emit, or a person said another part
         added += len(some.ids)

@@ -2,6 +2,7 @@
 
 from ciclo.ledger.repositories.adjustments import (
     COMPLEMENT,
+    PRORATED,
     STATED,
     AdjustmentRepository,
     AdjustmentState,
@@ -39,6 +40,7 @@ from ciclo.ledger.repositories.webhooks import ReceivedEvent, WebhookRepository
 __all__ = [
     "ACTIVE",
     "COMPLEMENT",
+    "PRORATED",
     "STATED",
     "Actor",
     "AdjustmentRepository",

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, Update, and_, exists, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ciclo.domain import adjustments as domain
@@ -20,7 +20,7 @@ from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
 from ciclo.ledger.database import among, in_parts, insert_new, upsert
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.scope import Scope
-from ciclo.ledger.tables import Adjustment, AdjustmentUse, Period, RuleSetting
+from ciclo.ledger.tables import Adjustment, AdjustmentUse, Period, Rule, RuleSetting
 
 
 class AdjustmentState(StrEnum):
@@ -39,6 +39,10 @@ COMPLEMENT = "complement"
 Where a person said the amount, the number begins with `STATED`."""
 
 STATED = "stated"
+
+PRORATED = "prorata"
+"""Where a part month comes from that the organization's policy or a person's word prorates as Ciclo proposes it; its
+key is the rule and the planned date, so that it comes once."""
 
 
 class UseState(StrEnum):
@@ -175,6 +179,58 @@ class AdjustmentRepository:
             *self._of_shard(Period.contract_id, scope),
         )
         return [row.id for row in self._session.execute(query.order_by(Period.issue_date, Period.id))]
+
+    def unbilled(self, scope: Scope, *, today: date) -> list[Adjustment]:
+        """Return what of a shard is in no invoice, and will be in none: its days are over, or its rule is.
+
+        A line is owed whether its period is billed or not. What else there is goes with a period that a person gave up,
+        or that fell into a stretch in which the contract was inactive; what Ciclo prorated by itself goes with any.
+        """
+        could_have_it = exists().where(_for_period(), Period.state != PeriodState.CANCELLED)
+        known = exists().where(
+            AdjustmentUse.adjustment_id == Adjustment.id,
+            AdjustmentUse.state.in_((UseState.USED, UseState.SENDING)),
+        )
+        inactive = ReasonKind.CONTRACT_INACTIVE, ReasonKind.CONTRACT_GONE
+        goes_with_it = exists().where(
+            _for_period(), or_(Period.cancelled_by.is_not(None), Period.reason_kind.in_(inactive))
+        )
+        query = self._open_of_rules(scope).where(
+            or_(
+                Adjustment.to_date < today,
+                and_(Adjustment.once.is_(True), or_(Rule.gone_at.is_not(None), Rule.end_date < Adjustment.from_date)),
+            ),
+            or_(Adjustment.kind == AdjustmentKind.LINE, ~goes_with_it),
+            ~could_have_it,
+            ~known,
+        )
+        return list(self._session.scalars(query))
+
+    def outlasting(self, scope: Scope, *, today: date) -> list[Adjustment]:
+        """Return what of a shard is for days to come of a rule that is over, beyond a single period."""
+        query = self._open_of_rules(scope).where(
+            Adjustment.once.is_(False),
+            or_(Adjustment.to_date.is_(None), Adjustment.to_date >= today),
+            or_(
+                Rule.gone_at.is_not(None),
+                and_(
+                    Rule.end_date < today,
+                    or_(Adjustment.to_date.is_(None), Adjustment.to_date > Rule.end_date),
+                ),
+            ),
+        )
+        return list(self._session.scalars(query))
+
+    def _open_of_rules(self, scope: Scope) -> Select[Adjustment]:
+        same = and_(Rule.organization_id == Adjustment.organization_id, Rule.rule_id == Adjustment.rule_id)
+        query = select(Adjustment).join(Rule, same).order_by(Adjustment.id)
+        return query.where(
+            self._belongs(),
+            Adjustment.state == AdjustmentState.OPEN,
+            Adjustment.kind != AdjustmentKind.SKIP,
+            Adjustment.origin != PRORATED,
+            *self._of_shard(Adjustment.contract_id, scope),
+        )
 
     def to_come(self, days: DateRange, scope: Scope) -> list[int]:
         """Return the contracts of a shard that have an open adjustment for some of these days."""
