@@ -72,7 +72,7 @@ def test_what_is_refused_in_the_console_is_said_and_the_days_go_on(rehearse, sce
     assert code == 0
     assert living(output) == [(10, "2025-06-10", "175.50")]
     released, acknowledged = err.splitlines()
-    assert released.startswith("refused in the console: event 2025-06-06 release of rule 1, 2025-06-10: a period")
+    assert released.startswith("refused in the console: event 2025-06-06 release of rule 1, 2025-06-10: The period of")
     assert acknowledged.endswith("acknowledge of rule 1, 2025-06-10: there is no open finding about it")
 
 
