@@ -13,6 +13,7 @@ from ciclo.jobs.adjustments import adopt_adjusted, correct_invoices
 from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.periods.expand import expand_rules
+from ciclo.jobs.periods.plan import Backdated
 from ciclo.jobs.reconciliation.reconcile import reconcile
 from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.actions import (
@@ -337,6 +338,26 @@ def test_a_rule_that_waits_for_quantities_is_never_billed_without(sandbox, job):
     assert bill(ctx)[0].created == 1
     assert totals(box) == {"2025-01": Decimal("175.00")}
     assert period(ctx, FEBRUARY).state == PeriodState.WAITING
+
+
+def test_a_rule_made_anew_waits_for_quantities_as_the_one_before_it(sandbox, lite_job, clock):
+    box, ctx = prepared(sandbox, lite_job, metered())
+    set_rule(ctx.session, ORGANIZATION, 1, person="ana", at=ctx.clock(), waits_for_quantities=True, lead_days=3)
+    ctx.session.commit()
+    state = box.state()
+    box.put_state(state | {"invoice_rules": [{**state["invoice_rules"][0], "id": 2}]})
+    for _ in ("the first one is cancelled", "the second one is planned for days past"):
+        clock.advance(hours=2)
+        expand_rules(ctx, QUARTER, seen_on=TODAY, backdated=Backdated.PLAN)
+    outcome, _ = bill(ctx)
+    assert (outcome.created, outcome.waiting) == (0, 3)
+    anew = ctx.adjustments.settings()[2]
+    assert (anew.waits_for_quantities, anew.lead_days, anew.person) == (True, 3, "ana")
+    set_rule(ctx.session, ORGANIZATION, 2, person="rui", at=ctx.clock(), waits_for_quantities=False)
+    ctx.session.commit()
+    clock.advance(hours=2)
+    expand_rules(ctx, QUARTER, seen_on=TODAY, backdated=Backdated.PLAN)
+    assert bill(ctx)[0].created == 3
 
 
 def test_what_an_earlier_invoice_still_lacks_stays_open_though_the_last_one_has_it(sandbox, lite_job):

@@ -118,6 +118,13 @@ def _compare(
     if backdated is Backdated.PLAN:
         since = min(since, window.start)
     before = rules_before(snapshots, contracts, ctx.today)
+    ctx.adjustments.carry_settings(
+        {
+            rule_id: [each.rule.rule_id for each in sorted(some, key=lambda one: one.newest.recurrence.init_date)]
+            for rule_id, some in before.items()
+        },
+        at=ctx.clock(),
+    )
     changed = {each.rule.rule_id for each in snapshots
                if len(each.versions) > 1 or each.rule.new_since is not None or before[each.rule.rule_id]}  # fmt: skip
     periods = _periods(ctx, rules, changed, before, window, since)

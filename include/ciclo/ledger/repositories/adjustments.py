@@ -434,6 +434,26 @@ class AdjustmentRepository:
             query = query.where(RuleSetting.rule_id.in_(rule_ids))
         return {row.rule_id: row for row in self._session.scalars(query)}
 
+    def carry_settings(self, former: Mapping[int, Sequence[int]], *, at: datetime) -> None:
+        """Let rules that follow others be billed as those are, where nobody has said anything of them. Flushes.
+
+        Args:
+            former: by rule, those that it follows, the last one last.
+            at: when.
+        """
+        following = {rule_id: before for rule_id, before in former.items() if before}
+        if not following:
+            return
+        known = self.settings({*following, *(each for before in following.values() for each in before)})
+        for rule_id, before in following.items():
+            said = [known[each] for each in before if each in known]
+            if rule_id in known or not said:
+                continue
+            names = "waits_for_quantities", "notice_days", "lead_days", "person"
+            same = {name: getattr(said[-1], name) for name in names}
+            row = {"organization_id": self._organization_id, "rule_id": rule_id, "changed_at": at, **same}
+            self._session.execute(insert_new(self._session, RuleSetting), [row])
+
     def notice(self, rule_id: int, day: date) -> bool:
         """Remember that a rule's quantities up to a planned date were asked for; whether nobody had by then."""
         mine = RuleSetting.organization_id == self._organization_id, RuleSetting.rule_id == rule_id
