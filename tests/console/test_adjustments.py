@@ -108,6 +108,13 @@ def test_an_amount_that_was_not_billed_is_said_in_the_form_and_billed_by_itself(
     engine.dispose()
 
 
+def newest_issued(session):
+    """The newest period that is issued, with its invoice."""
+    query = select(Period, Invoice).join(Invoice, Invoice.invoice_id == Period.invoice_id)
+    wanted = Period.state == "issued", Invoice.state.in_(["to_receive", "received"]), Invoice.gone_at.is_(None)
+    return session.execute(query.where(*wanted).order_by(Period.issue_date.desc()).limit(1)).one()
+
+
 @pytest.mark.parametrize(
     ("path", "origin", "message"),
     [
@@ -120,9 +127,7 @@ def test_a_difference_of_an_issued_invoice_goes_into_the_next_one_or_into_one_of
 ):
     engine = open_engine(own_year)
     with Session(engine, expire_on_commit=False) as session:
-        query = select(Period, Invoice).join(Invoice, Invoice.invoice_id == Period.invoice_id)
-        wanted = Period.state == "issued", Invoice.state.in_(["to_receive", "received"]), Invoice.gone_at.is_(None)
-        period, invoice = session.execute(query.where(*wanted).order_by(Period.issue_date.desc()).limit(1)).one()
+        period, invoice = newest_issued(session)
         invoice.gross_value -= 1000
         session.commit()
         page = send(acting, period, path)
@@ -158,9 +163,7 @@ def test_the_same_adjustment_is_added_once_a_form_and_again_where_it_is_said_aga
 def test_a_difference_that_has_changed_since_it_was_shown_is_not_billed(acting, own_year, path):
     engine = open_engine(own_year)
     with Session(engine, expire_on_commit=False) as session:
-        query = select(Period, Invoice).join(Invoice, Invoice.invoice_id == Period.invoice_id)
-        wanted = Period.state == "issued", Invoice.state.in_(["to_receive", "received"]), Invoice.gone_at.is_(None)
-        period, invoice = session.execute(query.where(*wanted).order_by(Period.issue_date.desc()).limit(1)).one()
+        period, invoice = newest_issued(session)
         invoice.gross_value -= 10
         session.commit()
         shown = acting.get(f"/periods/{period.id}/adjust")

@@ -13,7 +13,7 @@ An exchange that only reads refuses everything but GET where httpx sends it, bel
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from math import ceil
@@ -98,7 +98,7 @@ def read_one(model: type[Model], reply: Reply) -> Model:
     found = read_record(model, reply.body[model.resource])
     if isinstance(found, OddRecord):
         raise reply.unreadable(str(found))
-    _require_asked_for(found, reply)
+    _require_asked_for([found], reply)
     return found
 
 
@@ -133,10 +133,10 @@ def read_several(
             log.warning("%s %s: %s", reply.method, reply.path, found)
             odd.append(found)
         else:
-            _require_asked_for(found, reply)
             records.setdefault(found.id, []).append(found)
+    _require_asked_for((each for some in records.values() for each in some), reply)
     for number, some in records.items():
-        if any(each.payload != some[0].payload for each in some):
+        if any(each.payload != some[0].payload for each in some[1:]):
             odd += [OddRecord.ambiguous(each) for each in some]
             log.warning("%s %s: %s", reply.method, reply.path, odd[-1])
             records[number] = []
@@ -148,13 +148,15 @@ _IN_CONTRACT = re.compile(r"/contracts/(\d+)/")
 _ITSELF = re.compile(r"/(\d+)(?:/(?:approve|block|receive|undo_receipt))?$")
 
 
-def _require_asked_for(record: Record, reply: Reply) -> None:
+def _require_asked_for(records: Iterable[Record], reply: Reply) -> None:
     """Refuse the answer to somebody else's question, which a proxy may have mixed up with ours."""
     itself, contract = _ITSELF.search(reply.path), _IN_CONTRACT.search(reply.path)
-    of = getattr(record, "contract_id", None)
-    if (itself and record.id != int(itself[1])) or (contract and of is not None and of != int(contract[1])):
-        text = N_("the answer is about something else: {what} {id}")
-        raise reply.unreadable(Text(text, what=record.resource, id=record.id))
+    number, contract_id = int(itself[1]) if itself else None, int(contract[1]) if contract else None
+    for record in records:
+        of = getattr(record, "contract_id", None)
+        if number not in (None, record.id) or (of is not None and contract_id not in (None, of)):
+            text = N_("the answer is about something else: {what} {id}")
+            raise reply.unreadable(Text(text, what=record.resource, id=record.id))
 
 
 def complaints(body: Any) -> dict[str, str]:

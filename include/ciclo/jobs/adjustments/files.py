@@ -53,16 +53,15 @@ def read_adjustments(stream: BinaryIO) -> Iterator[NewAdjustment | AdjustmentErr
     """
     start = stream.read(len(PARQUET))
     stream.seek(0)
-    rows: Iterable[_Row] = enumerate(_parquet(stream), start=2) if start == PARQUET else _csv(stream)
-    for line, row in rows:
+    for line, row, number in _parquet(stream) if start == PARQUET else _csv(stream):
         try:
-            yield _adjustment(row, line)
+            yield _adjustment(row, line, number)
         except _Unreadable as error:
             yield AdjustmentError(line, error.column, str(error))
 
 
-_Row = tuple[int, Mapping[str, Any]]
-"""Its line, and its values by column."""
+_Row = tuple[int, Mapping[str, Any], Callable[[Any], Decimal]]
+"""Its line, its values by column, and what reads its numbers."""
 
 
 def _csv(stream: BinaryIO) -> Iterator[_Row]:
@@ -70,20 +69,21 @@ def _csv(stream: BinaryIO) -> Iterator[_Row]:
     try:
         header = whole.readline()
         separator = ";" if header.count(";") > header.count(",") else ","
+        number = parse_typed if separator == ";" else _number  # semicolons are a spreadsheet's: as people type
         reader = csv.DictReader(chain([header], whole), delimiter=separator, strict=True)
         _check_columns(reader.fieldnames or ())
         for row in reader:
             if None in row or None in row.values():
                 what = "more" if None in row else "fewer"  # fewer: it may be cut off within a number
                 raise UnreadableFile(f"line {reader.line_num} has {what} values than there are columns")
-            yield reader.line_num, _OfASpreadsheet(row) if separator == ";" else row
+            yield reader.line_num, row, number
     except (csv.Error, UnicodeDecodeError) as error:
         raise UnreadableFile(f"it is neither a CSV in UTF-8 nor Parquet: {error}") from error
     finally:
         whole.detach()  # the file is its opener's to close
 
 
-def _parquet(stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
+def _parquet(stream: BinaryIO) -> Iterator[_Row]:
     try:
         from pyarrow.parquet import ParquetFile  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
     except ImportError:
@@ -93,22 +93,23 @@ def _parquet(stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
     except ValueError as error:
         raise UnreadableFile(f"it is neither a CSV in UTF-8 nor Parquet: {error}") from error
     _check_columns(table.schema_arrow.names)
-    for batch in table.iter_batches(batch_size=ROWS_AT_ONCE):
-        yield from batch.to_pylist()
+    rows = chain.from_iterable(batch.to_pylist() for batch in table.iter_batches(batch_size=ROWS_AT_ONCE))
+    yield from ((line, row, _number) for line, row in enumerate(rows, start=2))
 
 
 def _check_columns(names: Iterable[str]) -> None:
     given = list(names)
     unknown = [name for name in given if name not in COLUMNS]
     twice = [name for name in given if given.count(name) > 1]
-    if unknown or twice or "kind" not in given:
-        what = f"columns {', '.join(map(repr, unknown))} are not known" if unknown else "the column kind is missing"
-        what = f"the column {twice[0]} is there twice" if twice and not unknown else what
-        raise UnreadableFile(f"{what}; there are {', '.join(COLUMNS)}")
-
-
-class _OfASpreadsheet(dict[str, Any]):
-    """A row of a CSV with semicolons: its numbers are as people type them."""
+    if unknown:
+        what = f"columns {', '.join(map(repr, unknown))} are not known"
+    elif twice:
+        what = f"the column {twice[0]} is there twice"
+    elif "kind" not in given:
+        what = "the column kind is missing"
+    else:
+        return
+    raise UnreadableFile(f"{what}; there are {', '.join(COLUMNS)}")
 
 
 class _Unreadable(Exception):
@@ -119,7 +120,7 @@ class _Unreadable(Exception):
         super().__init__(why)
 
 
-def _adjustment(row: Mapping[str, Any], line: int) -> NewAdjustment:
+def _adjustment(row: Mapping[str, Any], line: int, number: Callable[[Any], Decimal]) -> NewAdjustment:
     def read(column: str, how: Callable[[Any], Any]) -> Any:
         value = row.get(column)
         if value is None or (isinstance(value, str) and not value.strip()):
@@ -129,7 +130,6 @@ def _adjustment(row: Mapping[str, Any], line: int) -> NewAdjustment:
         except (ValueError, DomainError) as error:
             raise _Unreadable(column, f"{value!r} cannot be read: {error}") from None
 
-    number = parse_typed if isinstance(row, _OfASpreadsheet) else _number
     kind = read("kind", AdjustmentKind)
     if kind is None:
         raise _Unreadable("kind", f"is missing; it is one of {', '.join(AdjustmentKind)}")

@@ -156,10 +156,7 @@ def _prove(
     rule_ids = [each for some in rules.values() for each in some]
     pauses = ctx.readings.pauses(rules)
     for snapshot in RuleSnapshots(ctx, rule_ids, kept=len(rule_ids)):
-        rule = snapshot.rule
-        ends = [rule.gone_at.astimezone(SAO_PAULO).date()] if rule.gone_at is not None else []
-        alive = month.intersection(DateRange(date.min, min(ends, default=date.max)))
-        stretches = pauses.get(rule.contract_id, ())
+        alive, stretches = snapshot.alive_in(month), pauses.get(snapshot.rule.contract_id, ())
         called_for = {each.key: each for each in snapshot.called_for(alive, stretches)}
         expected |= called_for
         if stretches:

@@ -93,12 +93,7 @@ def expand_rules(
 
 def plan_without_billing(ctx: JobContext, scope: Scope, billable: list[int]) -> PlanOutcome:
     """Cancel what a scope's contracts that are no longer billed have planned, and had due before that. Commits."""
-    left = {*ctx.periods.open_contracts(scope)}
-    left.update(
-        ctx.readings.paused_within(
-            scope.window, contract_ids=scope.contract_ids, shard=scope.shard, shards=scope.shards
-        )
-    )
+    left = {*ctx.periods.open_contracts(scope), *ctx.readings.paused_within(scope)}
     return plan_periods(ctx, left - set(billable), scope.window)
 
 

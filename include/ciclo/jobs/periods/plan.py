@@ -4,13 +4,13 @@ A period that nothing calls for any more is cancelled, and planned again when so
 again is parked; what nobody bills is a finding. What is issued, or on its way, is never touched.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum, auto
 from typing import Any
 
-from ciclo.domain.calendar import SAO_PAULO, add_days, add_months, first_of_month
+from ciclo.domain.calendar import add_days, add_months, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind
@@ -122,6 +122,7 @@ def _compare(
         {
             rule_id: [each.rule.rule_id for each in sorted(some, key=lambda one: one.newest.recurrence.init_date)]
             for rule_id, some in before.items()
+            if some
         },
         at=ctx.clock(),
     )
@@ -248,12 +249,10 @@ def _is_over(contract: Contract, rule: Rule) -> Reason | None:
 
 def _fallen_due(
     ctx: JobContext, snapshot: RuleSnapshot, window: DateRange, paused: Sequence[DateRange]
-) -> Iterable[ExpectedPeriod]:
-    """Return what a rule that is over called for before it was seen to be: where nobody read it, none was planned."""
-    gone_at = snapshot.rule.gone_at
-    end = gone_at.astimezone(SAO_PAULO).date() if gone_at is not None else add_days(ctx.today, 1)
-    due = window.intersection(DateRange(date.min, end))
-    return snapshot.called_for(due, paused) if due else ()
+) -> Iterator[ExpectedPeriod]:
+    """Yield what a rule that is over called for before it was seen to be: where nobody read it, none was planned."""
+    due = snapshot.alive_in(window).intersection(DateRange(date.min, add_days(ctx.today, 1)))
+    yield from snapshot.called_for(due, paused)
 
 
 def _ended_before(snapshot: RuleSnapshot, day: date) -> date | None:

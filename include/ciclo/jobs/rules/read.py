@@ -13,7 +13,7 @@ No transaction is open while the vendor is asked.
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from ciclo.billimatic import ApiError, NotFoundError, TransientApiError
@@ -95,6 +95,11 @@ def of_this_run(ctx: JobContext) -> timedelta:
     return CURRENT if ctx.began is None else min(CURRENT, ctx.clock() - ctx.began)
 
 
+def _is_current(read_at: datetime | None, now: datetime, not_older_than: timedelta) -> bool:
+    """Whether something was read so short a time ago; not where the clock was set back since."""
+    return read_at is not None and timedelta(0) <= now - read_at < not_older_than
+
+
 # -- the list of contracts ---------------------------------------------------------------------------------------------
 
 
@@ -111,7 +116,7 @@ def read_contract_list(ctx: JobContext, *, not_older_than: timedelta = ANEW) -> 
     """
     organization = ctx.organizations.get()
     read_at = organization.contracts_read_at if organization is not None else None
-    if read_at is not None and timedelta(0) <= ctx.clock() - read_at < not_older_than:  # not of a clock set back since
+    if _is_current(read_at, ctx.clock(), not_older_than):
         billable = ctx.contracts.count_billable()
         ctx.session.commit()
         return billable
@@ -291,12 +296,10 @@ def read_in_batches(
         ApiError: what concerns more than one contract: the token is refused, the API does not answer, or asks for a
             pause.
     """
-    now = ctx.clock()
-    earliest = now - not_older_than
-    last = ctx.readings.of(contract_ids)
+    now, last = ctx.clock(), ctx.readings.of(contract_ids)
     current = [
         each for each in contract_ids
-        if each in last and not last[each].unread_since and earliest < (last[each].read_at or earliest) <= now
+        if each in last and not last[each].unread_since and _is_current(last[each].read_at, now, not_older_than)
     ]  # fmt: skip
     themselves = _unread_themselves(ctx)
     stopped = {each: themselves[each] for each in contract_ids if each in themselves}

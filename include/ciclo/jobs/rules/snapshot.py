@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from ciclo.domain import pricing
 from ciclo.domain.adjustments import Adjustment, Bill
-from ciclo.domain.calendar import NO_HOLIDAYS
+from ciclo.domain.calendar import NO_HOLIDAYS, SAO_PAULO
 from ciclo.domain.coverage import Coverage, coverage
 from ciclo.domain.due_dates import due_dates, percentages
 from ciclo.domain.errors import DomainError
@@ -124,6 +124,11 @@ class RuleSnapshot:
         """
         terms, prices = terms or self.terms_on(issue_date), self.history() if prices is None else prices
         return terms.bill(prices, issue_date, adjustments)
+
+    def alive_in(self, window: DateRange) -> DateRange:
+        """Return the part of a window before the day on which the rule was seen to be gone, if it was."""
+        gone_at = self.rule.gone_at
+        return window.intersection(DateRange(date.min, gone_at.astimezone(SAO_PAULO).date() if gone_at else date.max))
 
     def parts(self, window: DateRange) -> Iterator[tuple[Version, RuleTerms, DateRange]]:
         """Split a window by the versions: each issue date follows the terms in force on that day."""

@@ -441,18 +441,24 @@ class AdjustmentRepository:
             former: by rule, those that it follows, the last one last.
             at: when.
         """
-        following = {rule_id: before for rule_id, before in former.items() if before}
-        if not following:
+        if not former:
             return
-        known = self.settings({*following, *(each for before in following.values() for each in before)})
-        for rule_id, before in following.items():
-            said = [known[each] for each in before if each in known]
-            if rule_id in known or not said:
-                continue
-            names = "waits_for_quantities", "notice_days", "lead_days", "person"
-            same = {name: getattr(said[-1], name) for name in names}
-            row = {"organization_id": self._organization_id, "rule_id": rule_id, "changed_at": at, **same}
-            self._session.execute(insert_new(self._session, RuleSetting), [row])
+        known = self.settings({*former, *(each for before in former.values() for each in before)})
+        rows = [
+            {
+                "organization_id": self._organization_id,
+                "rule_id": rule_id,
+                "waits_for_quantities": said[-1].waits_for_quantities,
+                "notice_days": said[-1].notice_days,
+                "lead_days": said[-1].lead_days,
+                "person": said[-1].person,
+                "changed_at": at,
+            }
+            for rule_id, before in former.items()
+            if rule_id not in known and (said := [known[each] for each in before if each in known])
+        ]
+        if rows:
+            self._session.execute(insert_new(self._session, RuleSetting), rows)
 
     def notice(self, rule_id: int, day: date) -> bool:
         """Remember that a rule's quantities up to a planned date were asked for; whether nobody had by then."""

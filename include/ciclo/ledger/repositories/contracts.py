@@ -17,6 +17,7 @@ from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Reason, ReasonKind
 from ciclo.ledger.database import among, in_key_order, in_parts, in_weighed_parts, insert_new, upsert
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
+from ciclo.ledger.repositories.scope import Scope
 from ciclo.ledger.tables import (
     Contract,
     ContractState,
@@ -361,20 +362,18 @@ class ReadingRepository:
                 found[contract_id] = (*found.get(contract_id, ()), DateRange(start, end or date.max))
         return found
 
-    def paused_within(
-        self, window: DateRange, *, contract_ids: Collection[int] = (), shard: int = 0, shards: int = 1
-    ) -> list[int]:
-        """Return the contracts of a shard that are not active since a day of a window."""
+    def paused_within(self, scope: Scope) -> list[int]:
+        """Return the contracts of a scope that are not active since one of its days."""
         query = select(ContractState.contract_id).where(
             ContractState.organization_id == self._organization_id,
             ContractState.state != ACTIVE,
             ContractState.to_date.is_(None),
-            ContractState.from_date >= window.start,
-            ContractState.from_date < window.end,
-            ContractState.contract_id % shards == shard,
+            ContractState.from_date >= scope.window.start,
+            ContractState.from_date < scope.window.end,
+            ContractState.contract_id % scope.shards == scope.shard,
         )
-        if contract_ids:
-            query = query.where(ContractState.contract_id.in_(contract_ids))
+        if scope.contract_ids:
+            query = query.where(ContractState.contract_id.in_(scope.contract_ids))
         return list(self._session.scalars(query.order_by(ContractState.contract_id)))
 
     # -- readings ----------------------------------------------------------------------------------------------------
