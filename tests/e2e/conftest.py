@@ -123,6 +123,10 @@ def airflow(
         ledger_url = _database(postgres_server, "real_airflow_ledger", template="ciclo_template")
         arm(ledger_url)
         metadata_url = _database(postgres_server, "real_airflow_metadata", template=airflow_metadata_on_postgres)
+        # tasks that outlive a killed scheduler keep its connection, and with it what its transaction had locked
+        administer(
+            postgres_server, "ALTER DATABASE real_airflow_metadata SET idle_in_transaction_session_timeout = '1min'"
+        )
         port = free_port()
         write_configuration(site, port, by_schedule=False)  # today's runs would stand before the tests' own
         settings = {

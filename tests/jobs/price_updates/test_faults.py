@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from ciclo.billimatic import AuthenticationError, BillimaticClient, TransientApiError
+from ciclo.billimatic import AuthenticationError, BillimaticClient, TransientApiError, UnreadableAnswerError
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import ExecutionState
 from ciclo.domain.wording import said
@@ -249,17 +249,24 @@ def test_a_lease_in_which_no_put_could_be_sent_is_refused_before_anything_is_cla
     assert run.remote_rule()["gross_value"] == "1000.0"
 
 
-def test_a_contract_about_which_the_vendor_only_fails_keeps_no_other_from_its_update(billing):
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"kind": "error_before", "count": RetryRules().attempts}, TransientApiError),
+        ({"kind": "error_before", "status": 403, "count": RetryRules().attempts}, UnreadableAnswerError),
+    ],
+    ids=["fails", "is refused"],
+)
+def test_a_contract_about_which_the_vendor_only_fails_keeps_no_other_from_its_update(billing, fault, error):
     mine = [
         rule(number, 9 + number, gross_value="1000.0", scheduled_updates=[scheduled_update(499 + number)])
         for number in (1, 2, 3)
     ]
     run = billing(company(*mine))
     run.expand()
-    all_tries = RetryRules().attempts
-    run.sandbox.faults([{"method": "GET", "path": "invoices/search", "kind": "error_before", "count": all_tries}])
+    run.sandbox.faults([{"method": "GET", "path": "invoices/search"} | fault])
 
-    with pytest.raises(TransientApiError):
+    with pytest.raises(error):
         run.apply()
 
     assert [run.executions(number)[0].state for number in (1, 2, 3)] == ["planned", "applied", "applied"]
@@ -280,3 +287,35 @@ def test_a_vendor_that_fails_about_two_in_a_row_is_left_alone(billing):
         run.apply()
 
     assert [len(run.executions(number)) for number in (1, 2, 3)] == [1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [
+        ("contracts/10/invoice_rules", {"kind": "error_before"}),
+        ("contracts/10/invoice_rules", {"kind": "malformed"}),
+        ("contracts/10/invoice_rules", {"kind": "error_before", "status": 403}),
+        ("invoices/search", {"kind": "error_before", "count": RetryRules().attempts}),
+        ("invoices/search", {"kind": "error_before", "status": 403, "count": RetryRules().attempts}),
+    ],
+    ids=["rules fail", "rules cannot be read", "rules are refused", "invoices fail", "invoices are refused"],
+)
+def test_a_doubt_that_cannot_be_settled_keeps_no_other_contract_from_its_update(billing, path, fault):
+    mine = [
+        rule(number, 9 + number, gross_value="1000.0", scheduled_updates=[scheduled_update(499 + number)])
+        for number in (1, 2, 3)
+    ]
+    run = billing(company(*mine))
+    run.expand()
+    run.sandbox.faults([{"method": "PUT", "path": f"rules/{number}", "kind": "reset_after"} for number in (1, 2)])
+    first = run.apply()
+    run.sandbox.faults([{"method": "GET", "path": path, "count": 1000} | fault])
+
+    settled = run.settle()
+
+    assert (first.in_doubt, first.applied) == (2, 1)
+    assert (settled.in_doubt, settled.applied) == (1, 1)
+    assert [run.executions(number)[0].state for number in (1, 2)] == ["in_doubt", "applied"]
+    assert [(problem.contract_id, problem.rule_id) for problem in settled.problems] == [(10, 1)]
+    run.sandbox.clear_faults()
+    assert run.settle().applied == 1

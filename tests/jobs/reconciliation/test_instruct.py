@@ -422,3 +422,16 @@ def test_what_cannot_be_meant_is_refused_when_it_is_asked_for(office):
     with pytest.raises(UnusableNote):
         office.ask(K.RECEIVE, note=" ")
     assert office.states == []
+
+
+def test_an_invoice_about_which_the_vendor_only_fails_keeps_no_other_from_being_told(office):
+    office.ask(K.RECEIVE)
+    office.ask(K.CREATE_CHARGES, office.invoice)
+    office.ask(K.APPROVE)
+    path = f"invoices/{office.invoice}"
+    office.box.faults([{"method": "GET", "path": path, "kind": "error_before", "count": 1000}])
+
+    assert office.run().counts() == {"done": 1, "in_doubt": 1, "refused": 0}
+    assert office.states == ["asked", "asked", "done"]
+    office.box.clear_faults()
+    assert (office.run().in_doubt, office.states[0]) == (0, "done")

@@ -48,6 +48,7 @@ from ciclo.jobs.price_updates.propose import IndexBook, Proposal, offered_first,
 from ciclo.jobs.price_updates.reprice import InvoicesPending, to_keep
 from ciclo.jobs.price_updates.settle import UNDER_WAY, Completion, complete, hold_periods, periods_from, release_periods
 from ciclo.jobs.price_updates.updated_rule import Prices, UpdatedRule, updated_rule, written
+from ciclo.jobs.rules.ask import Alone
 from ciclo.jobs.rules.prices import current_prices
 from ciclo.jobs.rules.read import read_contracts
 from ciclo.jobs.rules.schedules import following_execution, is_called_off
@@ -70,8 +71,8 @@ def apply_price_updates(
 
     Raises:
         AuthenticationError: the token is not accepted.
-        TransientApiError: the API cannot be reached, or fails about one of the rules, then after all the others; what
-            was applied so far is recorded.
+        ApiError: the API cannot be reached, or fails about one of the rules, then after all the others; what was
+            applied so far is recorded.
         LeaseTooShortError: the options and the connection do not fit together.
     """
     options.require_lease(ctx.api)
@@ -81,22 +82,14 @@ def apply_price_updates(
     contracts = tuple(sorted({update.contract_id for update in due}))
     unread = _read_rules(ctx, contracts, today, outcome)
     run = Run(ctx, options, owner, today, proposing, IndexBook(ctx), unread, outcome)
-    failed: TransientApiError | None = None
-    in_a_row = 0
+    alone = Alone(ctx.session)
     for rule_id in dict.fromkeys(update.rule_id for update in due):
-        try:
+        with alone:
             _work_off(run, rule_id, last)
-            in_a_row = 0
-        except TransientApiError as error:
-            in_a_row += 1
-            if in_a_row > 1 or error.retry_after is not None:
-                raise
-            ctx.session.rollback()
-            failed = error  # about one contract the vendor may fail alone: the others are not to wait for it
     if contracts:
         release_periods(ctx, contracts)
-    if failed is not None:
-        raise failed
+    if alone.failures:
+        raise alone.failures[-1]
     return outcome
 
 

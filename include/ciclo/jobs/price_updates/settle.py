@@ -15,7 +15,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from ciclo.billimatic import NotFoundError
+from ciclo.billimatic import ApiError, NotFoundError
 from ciclo.billimatic.models import InvoiceRule
 from ciclo.domain.calendar import first_of_month
 from ciclo.domain.errors import DomainError
@@ -31,6 +31,7 @@ from ciclo.jobs.issuing.record import store_invoices
 from ciclo.jobs.price_updates.outcome import UpdateOptions, UpdateOutcome
 from ciclo.jobs.price_updates.reprice import Brought, InvoicesPending, bring_to_price
 from ciclo.jobs.price_updates.updated_rule import Due, Prices, UpdatedRule, updated_rule
+from ciclo.jobs.rules.ask import Alone, answers_about
 from ciclo.jobs.rules.prices import current_prices, next_revision
 from ciclo.jobs.rules.schedules import following_execution
 from ciclo.jobs.rules.store import Problem
@@ -39,6 +40,8 @@ from ciclo.ledger.tables import Payload, Period, PriceUpdateExecution
 
 NOT_SENT = (PeriodState.PLANNED, PeriodState.WAITING)
 UNDER_WAY = (PeriodState.SUBMITTING, PeriodState.IN_DOUBT)
+
+_Rules = dict[int, InvoiceRule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,11 +236,14 @@ def _refresh_estimates(ctx: JobContext, work: Completion) -> None:
 def settle_updates(ctx: JobContext, scope: Scope, options: UpdateOptions) -> UpdateOutcome:
     """Find out what became of the executions in doubt, and of claims whose lease has run out. Commits.
 
+    What the vendor does not answer about stays in doubt, and keeps nothing else from being settled.
+
     Raises:
-        ApiError: the vendor's rules cannot be read now; what was settled so far is recorded.
+        ApiError: the token is refused, the API does not answer, or asks for a pause; what was settled so far is
+            recorded.
     """
     now = ctx.clock()
-    outcome = UpdateOutcome()
+    outcome, alone = UpdateOutcome(), Alone(ctx.session)
     rows = ctx.executions.unanswered(scope, now)
     for execution in rows:
         if execution.state == ExecutionState.SUBMITTING:
@@ -250,36 +256,47 @@ def settle_updates(ctx: JobContext, scope: Scope, options: UpdateOptions) -> Upd
     wanted: dict[int, set[int]] = {}
     for row in rows:
         wanted.setdefault(row.contract_id, set()).add(row.rule_id)
-    rules = {contract_id: _rules(ctx, contract_id, rule_ids) for contract_id, rule_ids in wanted.items()}
+    rules = _rules(ctx, wanted)
     failpoint("update.looked")
     for execution in rows:
         answered = rules[execution.contract_id]
-        if answered is None:
-            outcome.in_doubt += 1
-            continue
-        _settle_one(ctx, execution, answered.get(execution.rule_id), outcome, now)
-        ctx.session.commit()
+        if isinstance(answered, ApiError):
+            outcome.problems.append(Problem(execution.contract_id, execution.rule_id, str(answered)))
+        elif answered is not None:
+            with alone:
+                _settle_one(ctx, execution, answered.get(execution.rule_id), outcome, now)
+                ctx.session.commit()
+                continue
+            outcome.problems.append(Problem(execution.contract_id, execution.rule_id, str(alone.failures[-1])))
+        outcome.in_doubt += 1
     if rows:
         release_periods(ctx, tuple(sorted(rules)))
     return outcome
 
 
-def _rules(ctx: JobContext, contract_id: int, wanted: Collection[int]) -> dict[int, InvoiceRule] | None:
-    """Return a contract's rules; None where all that are known are gone at once: one answer does not prove that.
+def _rules(ctx: JobContext, wanted: Mapping[int, Collection[int]]) -> dict[int, _Rules | ApiError | None]:
+    """Return contracts' rules; None where all that are known are gone at once: one answer does not prove that.
 
     Where one of those wanted is missing, the vendor is asked once more. A contract that is no longer there has none.
     """
-    known = [rule.rule_id for rule in ctx.contracts.rules_of([contract_id]) if rule.gone_at is None]
+    known = {rule.contract_id for rule in ctx.contracts.rules_of(wanted) if rule.gone_at is None}
     ctx.session.commit()
-    answered: dict[int, InvoiceRule] = {}
-    try:
+
+    def ask(contract_id: int) -> _Rules:
+        answered: _Rules = {}
         for _ in range(2):
             answered = {rule.id: rule for rule in ctx.api.invoice_rules(contract_id).whole()}
-            if answered.keys() >= set(wanted):
+            if answered.keys() >= set(wanted[contract_id]):
                 break
-    except NotFoundError:
-        return {}
-    return answered if answered or not known else None
+        return answered
+
+    rules: dict[int, _Rules | ApiError | None] = {}
+    for contract_id, answer in answers_about(ctx.api, ask, wanted):
+        if isinstance(answer, NotFoundError):
+            rules[contract_id] = {}
+        else:
+            rules[contract_id] = answer or (None if contract_id in known else {})
+    return rules
 
 
 def _settle_one(

@@ -34,6 +34,7 @@ from ciclo.failpoints import failpoint
 from ciclo.jobs.context import ClaimOptions, JobContext
 from ciclo.jobs.reconciliation.compare import owed
 from ciclo.jobs.reconciliation.ingest import Ingest
+from ciclo.jobs.rules.ask import Alone
 from ciclo.ledger.repositories import Disagreement
 from ciclo.ledger.tables import Instruction
 
@@ -84,18 +85,28 @@ def carry_out(
         AuthenticationError, TransientApiError: nothing can be asked now; what was not sent is sent by the next try.
     """
     options.require_lease(ctx.api)
-    outcome = InstructionsOutcome()
+    outcome, alone = InstructionsOutcome(), Alone(ctx.session)
     if ready := _ready(ctx, contract_ids):
         _give_up_claims_of_the_dead(ctx, options, ready)
+        away: set[int] = set()
         for row in _ready(ctx, contract_ids):
-            if row.state != _S.ASKED:
-                _look_up(ctx, row, outcome)
+            if row.state != _S.ASKED and row.invoice_id not in away:
+                with alone:
+                    _look_up(ctx, row, outcome)
+                    continue
+                away.add(row.invoice_id)
         for row in _ready(ctx, contract_ids):
-            if row.state == _S.ASKED:
-                _carry_out_one(ctx, row, options, owner, outcome)
+            if row.state == _S.ASKED and row.invoice_id not in away:
+                with alone:
+                    _carry_out_one(ctx, row, options, owner, outcome)
+                    continue
+                away.add(row.invoice_id)
     if outcome.seen:
         Ingest(ctx, today=today).take(outcome.seen.values())
     _cure_findings(ctx)
+    for failure in alone.failures:  # the reconciliation after it is not to wait for these either
+        log.warning("not carried out yet: %s", failure)
+    outcome.in_doubt += len(alone.failures)
     return outcome
 
 

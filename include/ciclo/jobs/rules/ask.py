@@ -11,7 +11,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
+from types import TracebackType
 from typing import TypeVar
+
+from sqlalchemy.orm import Session
 
 from ciclo.billimatic import (
     ApiError,
@@ -36,6 +39,37 @@ MOST_PERCENT = 20
 
 OF_ONE_ALONE = (NotFoundError, RejectedError, UnreadableAnswerError)
 """Errors that say nothing about any other question."""
+
+
+class Alone:
+    """Things done one after the other, each in a `with`: what the vendor fails about one keeps no other waiting.
+
+    Its transaction is rolled back. What concerns all leaves the `with`: two in a row that are not answered for, a pause
+    that is asked for, a token that is refused.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.failures: list[ApiError] = []
+        self._session = session
+        self._in_a_row = 0
+
+    def __enter__(self) -> None:
+        """Begin with the next."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """Take in what the vendor failed about alone."""
+        if not isinstance(error, TransientApiError):
+            self._in_a_row = 0
+        if not isinstance(error, (TransientApiError, *OF_ONE_ALONE)):
+            return False
+        self._session.rollback()
+        self.failures.append(error)
+        self._in_a_row += isinstance(error, TransientApiError)
+        asks_to_wait = isinstance(error, TransientApiError) and error.retry_after is not None
+        return self._in_a_row < 2 and not asks_to_wait
+
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
