@@ -10,6 +10,7 @@ from ciclo.billimatic import AuthenticationError, TransientApiError
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.states import PeriodState, ReasonKind
 from ciclo.domain.wording import said
+from ciclo.http.retries import RetryRules
 from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing import adopt
 from ciclo.jobs.issuing import settle as settling
@@ -30,9 +31,9 @@ OPTIONS = IssueOptions(concurrency=1, batch=50, lease=timedelta(minutes=10), gra
 def prepared(sandbox, lite_job):
     """Return a function that plans January of some rules: a box and a job."""
 
-    def prepare(*rules, **given):
+    def prepare(*rules, means=None, **given):
         box = sandbox(company(*rules, **given))
-        ctx = lite_job(box)
+        ctx = lite_job(box, **(means or {}))
         read_contract_list(ctx)
         expand_rules(ctx, JANUARY, seen_on=TODAY)
         return box, ctx
@@ -208,6 +209,27 @@ def test_an_invoice_that_cannot_be_read_stops_its_own_contract_alone(prepared):
     assert issue(ctx).created == 1
     assert [each.contract_id for each in ctx.periods.in_state(PeriodState.PLANNED, scope=JANUARY)] == [10]
     assert [finding.contract_id for finding in ctx.findings.open_of_kind(FindingKind.UNREAD).values()] == [10]
+
+
+def test_a_contract_whose_invoices_the_vendor_fails_about_stops_alone(prepared):
+    box, ctx = prepared(rule(1), rule(2, 11), rule(3, 12), means={"max_connections": 1})
+    of_all_and_of_the_first = 2 * RetryRules().attempts
+    fault = {"method": "GET", "path": "invoices/search", "kind": "error_before"}
+    box.faults([fault | {"count": of_all_and_of_the_first}])
+    assert issue(ctx).created == 2
+    assert [each.contract_id for each in ctx.periods.in_state(PeriodState.PLANNED, scope=JANUARY)] == [10]
+    [unread] = ctx.findings.open_of_kind(FindingKind.UNREAD).values()
+    assert (unread.contract_id, unread.found) == (10, "the server failed")
+    assert issue(ctx).created == 1
+    assert ctx.findings.open_of_kind(FindingKind.UNREAD) == {}
+
+
+def test_a_vendor_that_fails_about_all_stops_the_run(prepared):
+    box, ctx = prepared(rule(1), rule(2, 11), rule(3, 12))
+    box.faults([{"method": "GET", "path": "service_items|invoices/search", "kind": "error_before"}])
+    with pytest.raises(TransientApiError):
+        issue(ctx)
+    assert box.state()["invoices"] == []
 
 
 def test_what_is_forbidden_of_one_contract_stops_it_alone(prepared, clock):

@@ -6,13 +6,11 @@ the vendor, so that what another run has recorded meanwhile is known.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from ciclo.billimatic import NotFoundError, RowsMovedError, Search
+from ciclo.billimatic import ApiError, NotFoundError, Search, TransientApiError
 from ciclo.billimatic.models import Invoice, InvoiceState, OddRecord
 from ciclo.billimatic.models.reading import in_brasilia, read_timestamp
 from ciclo.domain.adjustments import Adjustment
@@ -218,12 +216,16 @@ def read_near(ctx: JobContext, spans: Mapping[int, DateRange], *, reached: str) 
         pages = sum(number // PAGE + PAGES_OF_A_SEARCH for number in known)
         ctx.session.commit()
         found = []
-        with suppress(RowsMovedError):  # a contract's own rows are few: they fit on a page, mostly
-            found = [] if one_by_one < pages else [_search(ctx, window, of=spans) for window in windows]
+        if one_by_one >= pages:
+            try:
+                found = [_search(ctx, window, of=spans) for window in windows]
+            except TransientApiError as error:
+                # a contract's own rows are few and fit on a page, mostly; about one of them the vendor may fail alone
+                if error.retry_after is not None:
+                    raise
         if not found or any(each.contract_id is None for _, search in found for each in search.odd):
             # an invoice that does not say whose it is would stop nobody, and may be the one that is looked for
-            with ThreadPoolExecutor(ctx.api.at_once) as pool:
-                found = list(pool.map(lambda each: _search(ctx, each[1], contract_id=each[0]), billed.items()))
+            found = list(_search_one_by_one(ctx, billed, reading))
         for invoices, search in found:
             reading.requests += search.requests
             reading.odd += search.odd
@@ -234,6 +236,18 @@ def read_near(ctx: JobContext, spans: Mapping[int, DateRange], *, reached: str) 
     failpoint(reached)
     note_unread(ctx, reading.odd, [number for found in reading.invoices.values() for number in found], spans)
     return reading
+
+
+def _search_one_by_one(
+    ctx: JobContext, billed: Mapping[int, DateRange], reading: Reading
+) -> Iterator[tuple[list[Invoice], Search[Invoice]]]:
+    """Search contract by contract; one about which the vendor only fails is noted as unread."""
+    answers = answers_about(ctx.api, lambda number: _search(ctx, billed[number], contract_id=number), billed)
+    for number, answer in answers_about_most(answers, billed):
+        if isinstance(answer, ApiError):
+            reading.odd.append(OddRecord("invoices", None, number, answer.reason))
+        else:
+            yield answer
 
 
 def _read_billed_early(ctx: JobContext, spans: Mapping[int, DateRange], reading: Reading) -> None:
