@@ -95,6 +95,25 @@ def exported(module):
     return renamed | (listed - defined)
 
 
+def test_what_an_error_or_a_text_says_is_in_the_catalogues_with_its_values_apart():
+    errors = {"DomainError", "NotPossible", "Text", "N_", "_", "wrong"}
+    scopes = [node for path in MODULES for node in ast.walk(tree(path)) if isinstance(node, ast.Module | ast.ClassDef)]
+    classes = [scope for scope in scopes if isinstance(scope, ast.ClassDef)]
+    while (
+        more := {each.name for each in classes if errors & {getattr(base, "id", None) for base in each.bases}} - errors
+    ):
+        errors |= more
+    calls = [(scope, node) for scope in scopes for node in ast.walk(scope) if isinstance(node, ast.Call) and node.args]
+    said = [call.args[0] for scope, call in calls if called(call, within=getattr(scope, "name", "")) in errors]
+    assert [ast.unparse(text) for text in said if isinstance(text, ast.JoinedStr) and " " in ast.unparse(text)] == []
+
+
+def called(call, within):
+    """Return what is called; of an `__init__` within a class that class."""
+    name = getattr(call.func, "attr", None) or getattr(call.func, "id", "")
+    return within if name == "__init__" else name
+
+
 @pytest.mark.parametrize("path", DAGS, ids=lambda path: path.stem)
 def test_a_dag_file_is_thin(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 80

@@ -89,6 +89,14 @@ def test_what_cannot_be_is_said_beside_the_form(acting, planned, fields, said):
     assert said in page.text
 
 
+def test_what_cannot_be_is_said_in_the_readers_language(acting, planned):
+    period, _session = planned
+    acting.get("/periods?lang=pt_BR", follow_redirects=True)
+    page = send(acting, period, do="add", kind="quantity", service="{Nada}", quantity="1")
+    assert page.status_code == 422
+    assert "Serviço: a regra não tem o serviço “{Nada}”" in page.text
+
+
 def test_an_amount_that_was_not_billed_is_said_in_the_form_and_billed_by_itself(acting, own_year, planned):
     engine = open_engine(own_year, read_only=True)
     with Session(engine) as session:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ciclo.locale import _, closest, language, speak, speaking
+from ciclo.locale import Text, _, closest, language, speak, speaking
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,8 @@ def test_a_command_speaks_what_it_is_told_else_the_shells_language(arguments, en
     command = [sys.executable, "-m", "ciclo.cli", *arguments]
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert expected in answer.stdout
+
+
+def test_a_text_without_values_is_shown_as_it_stands():
+    assert str(Text("the rule has no service '{x}'")) == "the rule has no service '{x}'"
+    assert str(Text.of({"text": "100 % of {x} {"})) == "100 % of {x} {"

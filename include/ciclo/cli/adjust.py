@@ -57,7 +57,9 @@ def import_file(
         except AdjustmentsRefused as refused:
             session.rollback()
             if as_json:
-                errors = [{"line": each.line, "field": each.field, "error": each.why} for each in refused.errors]
+                errors = [
+                    {"line": each.line, "field": each.field, "error": str(each.reason)} for each in refused.errors
+                ]
                 typer.echo(json.dumps({"added": 0, "known": 0, "errors": errors}, indent=2, ensure_ascii=False))
             else:
                 for each in refused.errors:

@@ -19,6 +19,7 @@ from enum import StrEnum
 from ciclo.domain.errors import DomainError
 from ciclo.domain.money import CENT, EXACT, HUNDRED, ZERO, brl, cents, rounded_parts, service_value
 from ciclo.domain.recurrence import DateRange
+from ciclo.locale import N_, Text
 
 _ONE = Decimal(1)
 _PRECISE = Context(prec=60, rounding=ROUND_HALF_UP)
@@ -75,13 +76,22 @@ def marks_in(text: str | None) -> frozenset[int]:
     return frozenset(int(found["id"]) for found in MARK.finditer(text or ""))
 
 
+NO_SUCH_SERVICE = N_("the rule has no service “{service}”; it has {names}")
+NO_SERVICES = N_("the rule has no service “{service}”: it bills a gross value")
+SERVICES_ALIKE = N_("{count} services of the rule are called “{service}”: give its number")
+
+
 class InvalidAdjustment(DomainError):
     """An adjustment that cannot be carried out. `field` is the column or field that is wrong."""
 
-    def __init__(self, field: str, why: str, adjustment_id: int | None = None) -> None:
+    def __init__(self, field: str, reason: Text, adjustment_id: int | None = None) -> None:
         self.field = field
-        which = f"adjustment {adjustment_id}, " if adjustment_id else ""
-        super().__init__(f"{which}{field}: {why}")
+        self.reason = reason
+        if adjustment_id is None:
+            super().__init__(N_("{field}: {reason}"), field=field, reason=reason)
+        else:
+            text = N_("adjustment {number}, {field}: {reason}")
+            super().__init__(text, number=adjustment_id, field=field, reason=reason)
 
 
 class TotalNotPositive(DomainError):
@@ -89,7 +99,7 @@ class TotalNotPositive(DomainError):
 
     def __init__(self, amount: Decimal) -> None:
         self.amount = amount
-        super().__init__(f"the total would be {brl(amount)}: a period that is not billed is skipped")
+        super().__init__(N_("the total would be {amount}: a period that is not billed is skipped"), amount=brl(amount))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,25 +136,25 @@ class Adjustment:
         given = {name for name in _FIELDS if getattr(self, name) is not None}
         needed, allowed = _NEEDED[self.kind], _ALLOWED[self.kind]
         for name in sorted(needed - given):
-            raise self.wrong(name, f"is missing: {self.kind} needs it")
+            raise self.wrong(name, N_("is missing: {kind} needs it"), kind=self.kind.value)
         for name in sorted(given - needed - allowed):
-            raise self.wrong(name, f"does not belong to {self.kind}")
+            raise self.wrong(name, N_("does not belong to {kind}"), kind=self.kind.value)
         if self.quantity is not None and self.quantity < 0:
-            raise self.wrong("quantity", f"must not be below zero: {self.quantity}")
+            raise self.wrong("quantity", N_("must not be below zero: {value}"), value=self.quantity)
         if self.kind is AdjustmentKind.UNIT_VALUE and self.unit_value is not None and self.unit_value < 0:
-            raise self.wrong("unit_value", f"must not be below zero: {self.unit_value}")
+            raise self.wrong("unit_value", N_("must not be below zero: {value}"), value=self.unit_value)
         if self.kind is AdjustmentKind.DISCOUNT and (self.amount is None) == (self.percent is None):
-            raise self.wrong("amount", "a discount has either an amount or a per cent")
+            raise self.wrong("amount", N_("a discount has either an amount or a per cent"))
         if self.amount is not None and self.amount <= 0:
-            raise self.wrong("amount", f"must be above zero: {self.amount}")
+            raise self.wrong("amount", N_("must be above zero: {value}"), value=self.amount)
         if self.percent is not None and not 0 < self.percent <= HUNDRED:
-            raise self.wrong("percent", f"must be above 0 and up to 100: {self.percent}")
+            raise self.wrong("percent", N_("must be above 0 and up to 100: {value}"), value=self.percent)
         if self.days is not None and not self.days:
-            raise self.wrong("first_day", "bills no day at all: skip the period instead")
+            raise self.wrong("first_day", N_("bills no day at all: skip the period instead"))
 
-    def wrong(self, field: str, why: str) -> InvalidAdjustment:
-        """Return the error that one of its fields makes it impossible."""
-        return InvalidAdjustment(field, why, self.id or None)
+    def wrong(self, field: str, text: str, **values: object) -> InvalidAdjustment:
+        """Return the error that one of its fields makes it impossible, for the reason that `Text` makes of the rest."""
+        return InvalidAdjustment(field, Text(text, **values), self.id or None)
 
 
 _FIELDS = ("service", "quantity", "unit_value", "amount", "percent", "days", "description")
@@ -255,7 +265,7 @@ def _carry_out(bill: Bill, adjustment: Adjustment, covered: DateRange) -> Bill:
         case AdjustmentKind.REPLACE:
             if bill.lines:
                 raise adjustment.wrong(
-                    "kind", "a rule with services has no gross value of its own: change its services"
+                    "kind", N_("a rule with services has no gross value of its own: change its services")
                 )
             return replace(bill, flat=cents(adjustment.amount or ZERO))
         case AdjustmentKind.QUANTITY | AdjustmentKind.UNIT_VALUE:
@@ -282,9 +292,11 @@ def _line_of(bill: Bill, adjustment: Adjustment) -> BilledLine:
     if len(found) == 1:
         return found[0]
     if found:
-        raise adjustment.wrong("service", f"{len(found)} services of the rule are called {service!r}: give its number")
-    known = ", ".join(str(line.name or line.service_item_id) for line in own) or "none: it bills a gross value"
-    raise adjustment.wrong("service", f"the rule has no service {service!r}; it has {known}")
+        raise adjustment.wrong("service", SERVICES_ALIKE, count=len(found), service=service)
+    names = [str(line.name or line.service_item_id) for line in own]
+    if not names:
+        raise adjustment.wrong("service", NO_SERVICES, service=service)
+    raise adjustment.wrong("service", NO_SUCH_SERVICE, service=service, names=", ".join(names))
 
 
 def _with(bill: Bill, line: BilledLine, changed: BilledLine) -> Bill:
@@ -328,16 +340,17 @@ def _discount(adjustment: Adjustment, value: Decimal) -> Decimal:
         return cents(EXACT.multiply(value, adjustment.percent).scaleb(-2, context=EXACT))
     off = cents(adjustment.amount or ZERO)
     if adjustment.service is not None and off > value:
-        raise adjustment.wrong("amount", f"{brl(off)} is more than the {brl(value)} of {adjustment.service}")
+        text = N_("{amount} is more than the {value} of {service}")
+        raise adjustment.wrong("amount", text, amount=brl(off), value=brl(value), service=adjustment.service)
     return off
 
 
 def _share_of_days(total: Decimal, adjustment: Adjustment, covered: DateRange) -> Decimal:
     billed = covered.intersection(adjustment.days) if adjustment.days is not None else covered
     if not billed:
-        raise adjustment.wrong(
-            "first_day", f"none of its days lies in {covered.start.isoformat()} to {covered.last_day.isoformat()}"
-        )
+        text = N_("none of its days lies in {first} to {last}")
+        first, last = covered.start.isoformat(), covered.last_day.isoformat()
+        raise adjustment.wrong("first_day", text, first=first, last=last)
     return prorated(total, billed, covered)
 
 

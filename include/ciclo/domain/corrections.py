@@ -7,6 +7,7 @@ from decimal import Decimal
 from ciclo.domain.adjustments import Bill, BilledLine, marks_in
 from ciclo.domain.errors import DomainError
 from ciclo.domain.money import brl
+from ciclo.locale import N_
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,9 @@ class ChangedByHand(DomainError):
 
     def __init__(self, found: Decimal, expected: Decimal) -> None:
         self.found, self.expected = found, expected
-        super().__init__(f"somebody made it {brl(found)}; it should be {brl(expected)}")
+        super().__init__(
+            N_("somebody made it {found}; it should be {expected}"), found=brl(found), expected=brl(expected)
+        )
 
 
 def correction(

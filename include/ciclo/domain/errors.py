@@ -63,6 +63,7 @@ class InvalidAmount(DomainError):
     def __init__(self, field: str, value: object, reason: str | Text) -> None:
         self.field = field
         self.value = value
+        self.reason = reason
         super().__init__(N_("{field}: {value} {reason}"), field=field, value=repr(value), reason=reason)
 
 

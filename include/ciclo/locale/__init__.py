@@ -108,6 +108,8 @@ class Text:
         self.values = values
 
     def __str__(self) -> str:
+        if not self.values:
+            return _(self.message)  # as it stands: an older Ciclo kept names in it, which may have braces
         between = _("or")
         values = {
             name: f" {between} ".join(map(str, value)) if isinstance(value, list) else value

@@ -197,7 +197,7 @@ def test_what_is_in_an_invoice_cannot_be_withdrawn_and_what_left_to_emit_takes_n
         withdraw_adjustment(ctx.session, ORGANIZATION, number, person="ana", note="no", at=ctx.clock())
     row = period(ctx)
     ctx.session.connection().exec_driver_sql("UPDATE invoices SET state = 'to_receive'")
-    with pytest.raises(AdjustmentsRefused, match=f"invoice {row.invoice_id} is to_receive already: add a line"):
+    with pytest.raises(AdjustmentsRefused, match=f"invoice {row.invoice_id} is billed already: add a line"):
         add(ctx, adjust(_K.LINE, unit_value="10", description="Peça"))
     ctx.session.rollback()
 

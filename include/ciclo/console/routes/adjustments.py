@@ -122,7 +122,8 @@ def adjust(view: ViewDep, fields: FormDep, ledger: LedgerDep, period_id: RowId) 
                 at=view.now,
             )
         except AdjustmentsRefused as refused:
-            return _page(view, period_id, fields, problem=str(refused.errors[0]), status=422)
+            first = refused.errors[0]
+            return _page(view, period_id, fields, problem=f"{key_words(first.field)}: {first.reason}", status=422)
         except DomainError as error:
             return _page(view, period_id, fields, problem=str(error), status=422)
         after = bill_of(session, view.organization_id, _period(session, view.organization_id, period_id))

@@ -13,10 +13,13 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any, BinaryIO
 
-from ciclo.domain.adjustments import AdjustmentKind
-from ciclo.domain.errors import DomainError
+from ciclo.domain.adjustments import AdjustmentKind, InvalidAdjustment
+from ciclo.domain.calendar import YEARS
+from ciclo.domain.errors import DomainError, InvalidAmount
 from ciclo.domain.money import parse_decimal, parse_typed
 from ciclo.ledger.actions import PARTICULARS, AdjustmentError, NewAdjustment
+from ciclo.ledger.queries.search import LARGEST_ID
+from ciclo.locale import N_, Text
 
 COLUMNS = (
     "kind",
@@ -38,6 +41,7 @@ PARQUET = b"PAR1"
 ROWS_AT_ONCE = 1000
 
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(,\d{3})+", re.ASCII)
+NO_TABLE = N_("it is neither a CSV in UTF-8 nor Parquet: {error}")
 _MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
 
 
@@ -56,8 +60,8 @@ def read_adjustments(stream: BinaryIO) -> Iterator[NewAdjustment | AdjustmentErr
     for line, row, number in _parquet(stream) if start == PARQUET else _csv(stream):
         try:
             yield _adjustment(row, line, number)
-        except _Unreadable as error:
-            yield AdjustmentError(line, error.column, str(error))
+        except InvalidAdjustment as error:
+            yield AdjustmentError(line, error.field, error.reason)
 
 
 _Row = tuple[int, Mapping[str, Any], Callable[[Any], Decimal]]
@@ -74,11 +78,13 @@ def _csv(stream: BinaryIO) -> Iterator[_Row]:
         _check_columns(reader.fieldnames or ())
         for row in reader:
             if None in row or None in row.values():
-                what = "more" if None in row else "fewer"  # fewer: it may be cut off within a number
-                raise UnreadableFile(f"line {reader.line_num} has {what} values than there are columns")
+                text = N_("line {line} has fewer values than there are columns")  # it may be cut off within a number
+                if None in row:
+                    text = N_("line {line} has more values than there are columns")
+                raise UnreadableFile(text, line=reader.line_num)
             yield reader.line_num, row, number
     except (csv.Error, UnicodeDecodeError) as error:
-        raise UnreadableFile(f"it is neither a CSV in UTF-8 nor Parquet: {error}") from error
+        raise UnreadableFile(NO_TABLE, error=error) from error
     finally:
         whole.detach()  # the file is its opener's to close
 
@@ -87,11 +93,11 @@ def _parquet(stream: BinaryIO) -> Iterator[_Row]:
     try:
         from pyarrow.parquet import ParquetFile  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
     except ImportError:
-        raise UnreadableFile("reading Parquet needs pyarrow: pip install 'ciclo[parquet]'") from None
+        raise UnreadableFile(N_("reading Parquet needs pyarrow: pip install 'ciclo[parquet]'")) from None
     try:
         table = ParquetFile(stream)
     except ValueError as error:
-        raise UnreadableFile(f"it is neither a CSV in UTF-8 nor Parquet: {error}") from error
+        raise UnreadableFile(NO_TABLE, error=error) from error
     _check_columns(table.schema_arrow.names)
     rows = chain.from_iterable(batch.to_pylist() for batch in table.iter_batches(batch_size=ROWS_AT_ONCE))
     yield from ((line, row, _number) for line, row in enumerate(rows, start=2))
@@ -101,23 +107,14 @@ def _check_columns(names: Iterable[str]) -> None:
     given = list(names)
     unknown = [name for name in given if name not in COLUMNS]
     twice = [name for name in given if given.count(name) > 1]
+    there = ", ".join(COLUMNS)
     if unknown:
-        what = f"columns {', '.join(map(repr, unknown))} are not known"
-    elif twice:
-        what = f"the column {twice[0]} is there twice"
-    elif "kind" not in given:
-        what = "the column kind is missing"
-    else:
-        return
-    raise UnreadableFile(f"{what}; there are {', '.join(COLUMNS)}")
-
-
-class _Unreadable(Exception):
-    """A value that is not what its column holds."""
-
-    def __init__(self, column: str, why: str) -> None:
-        self.column = column
-        super().__init__(why)
+        text = N_("columns {names} are not known; there are {columns}")
+        raise UnreadableFile(text, names=", ".join(map(repr, unknown)), columns=there)
+    if twice:
+        raise UnreadableFile(N_("the column {name} is there twice; there are {columns}"), name=twice[0], columns=there)
+    if "kind" not in given:
+        raise UnreadableFile(N_("the column kind is missing; there are {columns}"), columns=there)
 
 
 def _adjustment(row: Mapping[str, Any], line: int, number: Callable[[Any], Decimal]) -> NewAdjustment:
@@ -127,26 +124,42 @@ def _adjustment(row: Mapping[str, Any], line: int, number: Callable[[Any], Decim
             return None
         try:
             return how(value.strip() if isinstance(value, str) else value)
-        except (ValueError, DomainError) as error:
-            raise _Unreadable(column, f"{value!r} cannot be read: {error}") from None
+        except InvalidAmount as error:
+            text = N_("{value} {reason}")
+            raise InvalidAdjustment(column, Text(text, value=repr(value), reason=error.reason)) from None
+        except ValueError:
+            raise InvalidAdjustment(column, Text(N_("{value} cannot be read"), value=repr(value))) from None
+
+    def day(column: str) -> Any:
+        found = read(column, _day)
+        is_open = column == "to" and found == date.max
+        if found is not None and found.year not in YEARS and not is_open:
+            raise InvalidAdjustment(column, Text(N_("{value}: years are 1900 to 9000"), value=found.isoformat()))
+        return found
+
+    def number_of(column: str) -> Any:
+        found = read(column, int)
+        if found is not None and not 0 < found <= LARGEST_ID:
+            raise InvalidAdjustment(column, Text(N_("{value} is no number of the vendor's"), value=found))
+        return found
 
     kind = read("kind", AdjustmentKind)
     if kind is None:
-        raise _Unreadable("kind", f"is missing; it is one of {', '.join(AdjustmentKind)}")
+        raise InvalidAdjustment("kind", Text(N_("is missing; it is one of {kinds}"), kinds=", ".join(AdjustmentKind)))
     return NewAdjustment(
         kind=kind,
-        contract_id=read("contract_id", int),
-        rule_id=read("rule_id", int),
-        period=read("period", _day),
-        from_date=read("from", _day),
-        to_date=read("to", _day),
+        contract_id=number_of("contract_id"),
+        rule_id=number_of("rule_id"),
+        period=day("period"),
+        from_date=day("from"),
+        to_date=day("to"),
         service=read("service", str),
         quantity=read("quantity", number),
         unit_value=read("unit_value", number),
         amount=read("amount", number),
         percent=read("percent", number),
-        first_day=read("first_day", _day),
-        last_day=read("last_day", _day),
+        first_day=day("first_day"),
+        last_day=day("last_day"),
         description=read("description", str),
         key=read("key", str),
         note=read("note", str) or "",

@@ -11,9 +11,16 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ciclo.domain.adjustments import Adjustment, AdjustmentKind, BilledLine
+from ciclo.domain.adjustments import (
+    NO_SERVICES,
+    NO_SUCH_SERVICE,
+    SERVICES_ALIKE,
+    Adjustment,
+    AdjustmentKind,
+    BilledLine,
+    InvalidAdjustment,
+)
 from ciclo.domain.calendar import first_of_month
-from ciclo.domain.errors import DomainError
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange, PeriodUnit, issue_dates
 from ciclo.domain.states import PeriodState
@@ -21,6 +28,7 @@ from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import Actor, AdjustmentRepository, ContractRepository, KnownAdjustment
 from ciclo.ledger.tables import Invoice, Period, Rule
 from ciclo.ledger.terms import RuleTerms
+from ciclo.locale import N_, Text, _
 
 ONE_OF_A_KIND = frozenset(
     {
@@ -32,8 +40,6 @@ ONE_OF_A_KIND = frozenset(
     }
 )
 """Kinds of which there is one for a service and a period: a second one would contradict it."""
-
-
 PARTICULARS = ("service", "quantity", "unit_value", "amount", "percent", "first_day", "last_day", "description")
 """What an adjustment says beside its kind and its days; which of it counts depends on the kind."""
 
@@ -98,19 +104,15 @@ class AdjustmentError:
 
     line: int
     field: str
-    why: str
+    reason: Text
 
     def __str__(self) -> str:
-        place = f"line {self.line}, " if self.line else ""
-        return f"{place}{self.field}: {self.why}"
+        text = _("line {line}, {field}: {reason}") if self.line else _("{field}: {reason}")
+        return text.format(line=self.line, field=self.field, reason=self.reason)
 
 
-class Refusal(DomainError):
-    """Why one adjustment is refused."""
-
-    def __init__(self, field_name: str, why: str) -> None:
-        self.field = field_name
-        super().__init__(why)
+def _refused(field_name: str, text: str, **values: object) -> InvalidAdjustment:
+    return InvalidAdjustment(field_name, Text(text, **values))
 
 
 @dataclass(slots=True)
@@ -180,7 +182,7 @@ def row_of(each: NewAdjustment, known: KnownRules, claimed: Claimed) -> dict[str
     """Return an adjustment's row.
 
     Raises:
-        InvalidAdjustment, Refusal: it cannot be added.
+        InvalidAdjustment: it cannot be added.
     """
     adjustment = Adjustment(
         kind=each.kind,
@@ -218,7 +220,7 @@ def _days(each: NewAdjustment) -> DateRange | None:
     if each.first_day is None and each.last_day is None:
         return None
     if each.first_day is None or each.last_day is None or each.last_day < each.first_day:
-        raise Refusal("last_day", "the first and the last day that is billed are needed, in their order")
+        raise _refused("last_day", N_("the first and the last day that is billed are needed, in their order"))
     return DateRange.days(each.first_day, each.last_day)
 
 
@@ -226,36 +228,40 @@ def _rule(each: NewAdjustment, known: KnownRules) -> tuple[Rule | None, int]:
     if each.rule_id is not None:
         rule = known.rules.get(each.rule_id)
         if rule is None:
-            raise Refusal("rule_id", f"the ledger knows no rule {each.rule_id}: let sync_contracts read it first")
+            text = N_("the ledger knows no rule {rule_id}: let sync_contracts read it first")
+            raise _refused("rule_id", text, rule_id=each.rule_id)
         if each.contract_id not in (None, rule.contract_id):
-            raise Refusal("contract_id", f"rule {rule.rule_id} is of contract {rule.contract_id}")
+            text = N_("rule {rule_id} is of contract {contract_id}")
+            raise _refused("contract_id", text, rule_id=rule.rule_id, contract_id=rule.contract_id)
         return rule, rule.contract_id
     if each.contract_id is None:
-        raise Refusal("rule_id", "a rule or a contract is needed")
+        raise _refused("rule_id", N_("a rule or a contract is needed"))
     rules = known.rules_of.get(each.contract_id, [])
     if not rules:
-        raise Refusal("contract_id", f"the ledger knows no rule of contract {each.contract_id}")
+        text = N_("the ledger knows no rule of contract {contract_id}")
+        raise _refused("contract_id", text, contract_id=each.contract_id)
     if each.kind is AdjustmentKind.SKIP:
         return None, each.contract_id
     if len(rules) > 1:
         numbers = ", ".join(map(str, sorted(rules)))
-        raise Refusal("rule_id", f"contract {each.contract_id} has rules {numbers}: say which")
+        text = N_("contract {contract_id} has rules {numbers}: say which")
+        raise _refused("rule_id", text, contract_id=each.contract_id, numbers=numbers)
     return known.rules[rules[0]], each.contract_id
 
 
 def _stretch(each: NewAdjustment, terms: Sequence[RuleTerms]) -> _Stretch:
     """Return the planned dates that it is for, by the terms of its rule; of a whole contract, of all its rules."""
     if each.period is not None and each.from_date is not None:
-        raise Refusal("period", "either the period, or from and to, not both")
+        raise _refused("period", N_("either the period, or from and to, not both"))
     if each.from_date is not None:
         if each.to_date is not None and each.to_date < each.from_date:
-            raise Refusal("to", "is before from")
+            raise _refused("to", N_("is before from"))
         return _Stretch(each.from_date, each.to_date, once=False)
     if each.period is None:
-        raise Refusal("period", "is missing: the period, or from and to")
+        raise _refused("period", N_("is missing: the period, or from and to"))
     units = {each.recurrence.period_unit for each in terms}
     if len(units) > 1:
-        raise Refusal("period", "the contract has monthly and weekly rules: say which rule, or from and to")
+        raise _refused("period", N_("the contract has monthly and weekly rules: say which rule, or from and to"))
     if units <= {PeriodUnit.WEEKLY}:
         stretch = _Stretch(each.period, each.period, once=True)
     else:
@@ -263,22 +269,25 @@ def _stretch(each: NewAdjustment, terms: Sequence[RuleTerms]) -> _Stretch:
         stretch = _Stretch(month.start, month.last_day, once=True)
     days = DateRange.days(stretch.first, stretch.last or stretch.first)
     if terms and all(next(issue_dates(each.recurrence, days), None) is None for each in terms):
-        raise Refusal("period", f"the rule issues no invoice from {days.start} to {days.last_day}")
+        text = N_("the rule issues no invoice from {first} to {last}")
+        raise _refused("period", text, first=days.start.isoformat(), last=days.last_day.isoformat())
     return stretch
 
 
 def _check_service(adjustment: Adjustment, terms: RuleTerms) -> None:
     kind, service = adjustment.kind, adjustment.service
     if kind is AdjustmentKind.REPLACE and terms.services:
-        raise Refusal("kind", "the rule has services, and no gross value of its own: change these")
+        raise _refused("kind", N_("the rule has services, and no gross value of its own: change these"))
     if service is None or (kind is AdjustmentKind.LINE and service.strip().isdecimal()):
         return
     found = len(_named(service, terms))
     names = ", ".join(str(line.name or line.service_item_id) for line in terms.services)
+    if not names:
+        raise _refused("service", NO_SERVICES, service=service)
     if found == 0:
-        raise Refusal("service", f"the rule has no service {service!r}; it has {names or 'none'}")
+        raise _refused("service", NO_SUCH_SERVICE, service=service, names=names)
     if found > 1:
-        raise Refusal("service", f"{found} services of the rule are called {service!r}: give its number")
+        raise _refused("service", SERVICES_ALIKE, count=found, service=service)
 
 
 def _named(service: str, terms: RuleTerms) -> list[int]:
@@ -304,12 +313,15 @@ def _check_other(each: NewAdjustment, rule: Rule, stretch: _Stretch, known: Know
     for other in known.adjustments.get(rule.rule_id, ()):
         same = other.adjustment.kind is each.kind and which(other.adjustment.service) == service
         if same and stretch.meets(other.from_date, other.to_date):
-            raise Refusal("kind", f"adjustment {other.id} says another {each.kind} for it: withdraw that first")
+            text = N_("adjustment {number} says another {kind} for it: withdraw that first")
+            raise _refused("kind", text, number=other.id, kind=each.kind.value)
     said = claimed.setdefault((rule.rule_id, each.kind, str(service)), [])
     for days, line in said:
         if stretch.meets(days.first, days.last or date.max):
-            where = f"line {line}" if line else "another row"
-            raise Refusal("kind", f"{where} says another {each.kind} for the same period")
+            text = N_("another row says another {kind} for the same period")
+            if line:
+                text = N_("line {line} says another {kind} for the same period")
+            raise _refused("kind", text, line=line, kind=each.kind.value)
     said.append((stretch, each.line))
 
 
@@ -318,18 +330,20 @@ def _check_period(each: NewAdjustment, period: Period, known: KnownRules, *, onc
     if period.state != PeriodState.ISSUED:
         under_way = period.state in (PeriodState.SUBMITTING, PeriodState.IN_DOUBT)
         if once and under_way and each.kind is AdjustmentKind.SKIP:
-            raise Refusal("period", f"its invoice is on its way ({period.state}): try again when it has arrived")
+            raise _refused("period", N_("its invoice is on its way: try again when it has arrived"))
         return
     invoice = known.invoices.get(period.invoice_id or 0)
     if not once:
         return
     if each.kind is AdjustmentKind.SKIP:
-        raise Refusal("period", f"invoice {period.invoice_id} is made already: cancel it at the vendor instead")
+        text = N_("invoice {invoice_id} is made already: cancel it at the vendor instead")
+        raise _refused("period", text, invoice_id=period.invoice_id)
     if invoice is not None and (invoice.gone_at is not None or invoice.state == InvoiceState.CANCELLED):
-        raise Refusal("period", f"invoice {period.invoice_id} is cancelled: bill the period again first")
+        text = N_("invoice {invoice_id} is cancelled: bill the period again first")
+        raise _refused("period", text, invoice_id=period.invoice_id)
     if invoice is not None and invoice.state != InvoiceState.TO_EMIT:
-        raise Refusal(
-            "period",
-            f"invoice {period.invoice_id} is {invoice.state} already: add a line to the next period, or cancel it at "
-            "the vendor and bill the period again",
+        text = N_(
+            "invoice {invoice_id} is billed already: add a line to the next period, or cancel it at the vendor and "
+            "bill the period again"
         )
+        raise _refused("period", text, invoice_id=period.invoice_id)

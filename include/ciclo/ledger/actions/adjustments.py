@@ -21,7 +21,6 @@ from ciclo.ledger.actions.adjustment_checks import (
     AdjustmentError,
     Claimed,
     NewAdjustment,
-    Refusal,
     known_of,
     row_of,
 )
@@ -37,7 +36,7 @@ from ciclo.ledger.repositories import (
 )
 from ciclo.ledger.tables import Adjustment as AdjustmentRow
 from ciclo.ledger.tables import AdjustmentUse, Period
-from ciclo.locale import _
+from ciclo.locale import N_, Text, _
 
 CHECKED_AT_ONCE = 1000
 """Adjustments whose rules and periods are in memory together."""
@@ -59,8 +58,10 @@ class AdjustmentsRefused(LedgerError):
 
     def __init__(self, errors: Sequence[AdjustmentError]) -> None:
         self.errors = tuple(errors)
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        super().__init__(f"{errors[0]}{more}; nothing was added")
+        text = _("{error}; nothing was added")
+        if len(errors) > 1:
+            text = _("{error} (and {count} more); nothing was added")
+        super().__init__(text.format(error=errors[0], count=len(errors) - 1))
 
 
 @dataclass(slots=True)
@@ -112,9 +113,8 @@ def add_adjustments(
         for each in part:
             key = _key(each)
             if key in seen:
-                errors.append(
-                    AdjustmentError(each.line, "key", "another row says the same: give each a key of its own")
-                )
+                text = Text(N_("another row says the same: give each a key of its own"))
+                errors.append(AdjustmentError(each.line, "key", text))
                 continue
             seen.add(key)
             if not there.isdisjoint({key, _former_key(each)}):
@@ -122,9 +122,8 @@ def add_adjustments(
                 continue
             try:
                 rows.append(row_of(each, known, claimed) | {"origin": origin, "key": key, "person": person})
-            except (InvalidAdjustment, Refusal) as error:
-                what = str(error).removeprefix(f"{error.field}: ")
-                errors.append(AdjustmentError(each.line, error.field, what))
+            except InvalidAdjustment as error:
+                errors.append(AdjustmentError(each.line, error.field, error.reason))
         if len(errors) >= ERRORS_AT_MOST:
             break
         if not errors:
@@ -260,10 +259,11 @@ def _require_unused(session: Session, adjustment: AdjustmentRow, from_date: date
                 ).format(id=adjustment.id, invoice_id=invoice_id, day=plain_words(issue_date))
             )
         if use == "sending" and (rule_id := complement_rule(adjustment.key)) and adjustment.origin == COMPLEMENT:
-            raise NotPossible(
-                f"Rule {rule_id} bills adjustment {adjustment.id} by itself: delete that rule at the vendor; the next "
-                "run sees it, then withdraw."
+            text = _(
+                "Rule {rule_id} bills adjustment {id} by itself: delete that rule at the vendor; the next run sees it, "
+                "then withdraw."
             )
+            raise NotPossible(text.format(rule_id=rule_id, id=adjustment.id))
         if use == "sending" and state in (PeriodState.SUBMITTING, PeriodState.IN_DOUBT, PeriodState.ISSUED):
             text = _("Adjustment {id} is on its way to the vendor: try again when it has arrived.")
             raise NotPossible(text.format(id=adjustment.id))
