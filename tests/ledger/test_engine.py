@@ -129,3 +129,18 @@ def test_what_a_dry_run_commits_is_undone(ledger_url):
         assert session.get(Organization, 1) is not None
     with ledger_session(ledger_url) as session:
         assert session.get(Organization, 1) is None
+
+
+def test_a_server_that_is_gone_without_a_word_is_noticed_within_a_minute(postgres_url):
+    def connected(url):
+        engine = open_engine(url)
+        with engine.connect() as connection:
+            found = connection.connection.dbapi_connection.info.get_parameters()
+        engine.dispose()
+        return found
+
+    used = connected(postgres_url)
+    assert int(used["keepalives_idle"]) + 3 * int(used["keepalives_interval"]) <= 60
+    assert used["tcp_user_timeout"] == "60000"
+    own = make_url(postgres_url).update_query_dict({"tcp_user_timeout": "5000"})
+    assert connected(own.render_as_string(hide_password=False))["tcp_user_timeout"] == "5000"

@@ -75,21 +75,36 @@ def open_engine(url: str | None = None, *, read_only: bool = False) -> Engine:
     address = parsed(url or ledger_url())
     if address.get_backend_name() == "sqlite":
         return _sqlite_engine(address, begin="BEGIN" if read_only else "BEGIN IMMEDIATE")
-    engine = _engine(address, pool_pre_ping=True, connect_args=_PSYCOPG)
+    engine = _engine(address, pool_pre_ping=True, connect_args=_connection_of(address))
     if url is None and may_change():
         event.listen(engine, "do_connect", _connect_anew)
     return engine
 
 
-_PSYCOPG: dict[str, Any] = {"prepare_threshold": None}
-"""It would prepare a statement on the server at its sixth use; behind PgBouncer that is another server by then."""
+_PSYCOPG: dict[str, Any] = {
+    "prepare_threshold": None,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""How a connection is made, unless its URL says otherwise.
+
+A statement would be prepared on the server at its sixth use; behind PgBouncer that is another server by then. A server
+that is gone without a word, with its machine or the way to it, is noticed within a minute; Linux waits for two hours.
+"""
+
+
+def _connection_of(address: URL) -> dict[str, Any]:
+    return {name: value for name, value in _PSYCOPG.items() if name not in address.query}
 
 
 def _connect_anew(dialect: Any, _record: object, _args: Any, options: dict[str, Any]) -> None:
     """Take the address as it is now, instead of the one that the engine was made with."""
-    _, now = dialect.create_connect_args(parsed(ledger_url()))
+    address = parsed(ledger_url())
+    _, now = dialect.create_connect_args(address)
     options.clear()
-    options |= now | _PSYCOPG
+    options |= now | _connection_of(address)
 
 
 def _engine(url: URL | str, **options: Any) -> Engine:
