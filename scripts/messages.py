@@ -76,6 +76,8 @@ KEYS = (
     # what of an invoice or receivable is seen to change
     *("planned_date", "gross_value", "description", "reference", "gone_at", "invoice_id", "due_date", "percentage"),
     *("received_value", "received_at", "finance_errors", "customer_id"),
+    # what a person changes of how it is billed
+    *("waits_for_quantities", "notice_days", "lead_days", "part_months"),
 )
 """Keys of the ledger's documents that the console shows as headings."""
 OF_THE_LIBRARY = (

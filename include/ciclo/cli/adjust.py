@@ -137,7 +137,8 @@ def prorate(
     from ciclo.ledger.database import ledger_session  # noqa: PLC0415
 
     with ledger_session() as session:
-        set_policy(session, whose(session, organization), chosen)
+        at = datetime.now(UTC)
+        set_policy(session, whose(session, organization), chosen, person=getpass.getuser(), at=at)
         session.commit()
     typer.echo(_("Part months: {policy}.").format(policy=chosen.value))
 

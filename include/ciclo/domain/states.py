@@ -201,6 +201,7 @@ class ReasonKind(StrEnum):
     PLAN_PROPOSED = "plan_proposed"
     TERM_AGREED = "term_agreed"
     TERM_ENDED = "term_ended"
+    SETTING_CHANGED = "setting_changed"
     LATE_BILLED = "late_billed"
     LATE_LEFT = "late_left"
     LETTER_ASKED = "letter_asked"

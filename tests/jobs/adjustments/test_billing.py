@@ -9,6 +9,7 @@ from sqlalchemy import select
 from ciclo.domain.adjustments import AdjustmentKind
 from ciclo.domain.findings import STOPS_CLOSING, FindingKind
 from ciclo.domain.states import PeriodState, ReasonKind
+from ciclo.domain.wording import said
 from ciclo.jobs.adjustments import adopt_adjusted, correct_invoices
 from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing.issue import issue_due_periods
@@ -490,6 +491,13 @@ def test_what_is_said_later_of_a_rule_leaves_the_rest_as_it_was(sandbox, lite_jo
     assert totals(box) == {}
     assert say(waits_for_quantities=False) == (False, 9, 10)
     assert say(lead_days=0) == (False, 9, 0)
+    assert say() == (False, 9, 0)
+    assert [said(entry.reason) for entry in ctx.audit.trail("rule", 1)] == [
+        "ana changed how it is billed: waits for quantities False became True; notice days 5 became 9",
+        "ana changed how it is billed: lead days — became 10",
+        "ana changed how it is billed: waits for quantities True became False",
+        "ana changed how it is billed: lead days 10 became 0",
+    ]
 
 
 def test_an_invoice_that_the_vendor_will_issue_tomorrow_is_corrected_today(sandbox, lite_job):

@@ -42,7 +42,7 @@ def billed(sandbox, lite_job):
     box = sandbox(company(rule(1, init_date="2026-01-01", timing={"end_date": "2026-01-31"})))
     ctx = lite_job(box)
     read_contract_list(ctx)
-    set_policy(ctx.session, ORGANIZATION, Prorating.ALWAYS)
+    set_policy(ctx.session, ORGANIZATION, Prorating.ALWAYS, person="ana", at=ctx.clock())
     expand_rules(ctx, Scope(JANUARY), seen_on=TODAY)
     issue_due_periods(ctx, Scope(JANUARY), OPTIONS, owner="run")
     period = ctx.session.scalars(select(Period)).one()

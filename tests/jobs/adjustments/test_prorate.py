@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from ciclo.domain.adjustments import Prorating
 from ciclo.domain.recurrence import DateRange
+from ciclo.domain.wording import said
 from ciclo.jobs.adjustments import correct_invoices
 from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing.issue import issue_due_periods
@@ -30,7 +31,7 @@ def start(sandbox, lite_job):
         ctx = lite_job(box)
         read_contract_list(ctx)
         if policy:
-            set_policy(ctx.session, ORGANIZATION, policy)
+            set_policy(ctx.session, ORGANIZATION, policy, person="ana", at=ctx.clock())
             ctx.session.commit()
         expand_rules(ctx, Scope(YEAR), seen_on=date(2025, 1, 1))
         return box, ctx
@@ -118,3 +119,13 @@ def test_where_the_policy_is_never_nothing_is_proposed(start):
     assert proposal(ctx.session, ORGANIZATION, january) is None
     outcome = prorate_period(ctx.session, ORGANIZATION, january.id, person="ana", note="no", at=ctx.clock())
     assert not outcome.changed
+
+
+def test_who_chose_what_becomes_of_part_months_stands_in_the_trail(start):
+    _, ctx = start(rule(1, **MONTHLY), policy=Prorating.ALWAYS)
+    set_policy(ctx.session, ORGANIZATION, Prorating.ALWAYS, person="rui", at=ctx.clock())
+    [chosen] = ctx.audit.trail("organization", ORGANIZATION)
+    assert (chosen.person, said(chosen.reason)) == (
+        "ana",
+        "ana changed how it is billed: part months ask became always",
+    )

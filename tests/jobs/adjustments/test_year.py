@@ -54,7 +54,7 @@ def test_a_year_of_what_differs_is_billed_to_the_cent_each_once_and_closes(sandb
     box = sandbox(company(*rules, contracts=[contract(10), contract(11, **part), contract(12)]))
     ctx = lite_job(box)
     read_contract_list(ctx)
-    set_policy(ctx.session, ORGANIZATION, Prorating.ALWAYS)
+    set_policy(ctx.session, ORGANIZATION, Prorating.ALWAYS, person="ana", at=ctx.clock())
     ctx.session.commit()
     expand_rules(ctx, YEAR, seen_on=TODAY, backdated=Backdated.PLAN)
     set_rule(ctx.session, ORGANIZATION, METERED, person="ana", at=ctx.clock(), waits_for_quantities=True)

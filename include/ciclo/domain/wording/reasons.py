@@ -190,6 +190,7 @@ REASONS: Mapping[ReasonKind, str] = {
     _K.NOT_ITS_OWN: N_("{person} says that invoice {invoice_ids:list} is not its own: {note}"),
     _K.TERM_AGREED: N_("{person} entered {term}: {note}"),
     _K.TERM_ENDED: N_("{person} let {term} end on {last_day}: {note}"),
+    _K.SETTING_CHANGED: N_("{person} changed how it is billed: {changes:changes}"),
     _K.LATE_BILLED: N_("{person} decided to bill the difference of {amount:brl} with the next invoice: {note}"),
     _K.LATE_LEFT: N_("{person} decided not to bill the difference of {amount:brl}: {note}"),
     _K.LETTER_ASKED: N_("{person} asked for a letter: {note}"),

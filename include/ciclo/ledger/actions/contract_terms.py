@@ -1,5 +1,6 @@
 """What people agree on with a customer and the vendor cannot hold: terms entered, ended; how a rule is billed."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -94,6 +95,12 @@ def end_term(
     return ActionOutcome(changed=True, message=_("Ended: later executions go without it."))
 
 
+def setting_changed(subject_id: int, person: str, changed: Mapping[str, Sequence[object]]) -> Change:
+    """Return the audit entry of a setting that a person changed; `changed` is what it was and is, by name."""
+    changes = {name: ["—" if each is None else str(each) for each in both] for name, both in changed.items()}
+    return Change(subject_id, None, "set", Reason(ReasonKind.SETTING_CHANGED, {"person": person, "changes": changes}))
+
+
 def set_rule(
     session: Session,
     organization_id: int,
@@ -127,9 +134,16 @@ def set_rule(
     session.execute(insert_new(session, RuleSetting).values(**key, **begun))
     setting = session.get_one(RuleSetting, tuple(key.values()), with_for_update=True, populate_existing=True)
     given = {"waits_for_quantities": waits_for_quantities, "notice_days": notice_days, "lead_days": lead_days}
-    for name, value in given.items():
-        if value is not None:
-            setattr(setting, name, value)
+    changed = {
+        name: [getattr(setting, name), value]
+        for name, value in given.items()
+        if value is not None and value != getattr(setting, name)
+    }
+    for name, (_before, value) in changed.items():
+        setattr(setting, name, value)
     setting.person, setting.changed_at = person, at
     session.flush()
+    if changed:
+        trail = AuditRepository(session, organization_id, Actor(person=person))
+        trail.record("rule", [setting_changed(rule_id, person, changed)], at)
     return setting

@@ -23,8 +23,9 @@ from ciclo.domain.recurrence import DateRange, issue_dates
 from ciclo.ledger.actions.act import ActionOutcome, NotPossible, locked_period, usable_note
 from ciclo.ledger.actions.adjustment_checks import NewAdjustment
 from ciclo.ledger.actions.adjustments import AdjustmentsRefused, add_adjustments
+from ciclo.ledger.actions.contract_terms import setting_changed
 from ciclo.ledger.queries.adjustments import terms_and_prices
-from ciclo.ledger.repositories import PRORATED, Actor, AdjustmentRepository, ContractRepository
+from ciclo.ledger.repositories import PRORATED, Actor, AdjustmentRepository, AuditRepository, ContractRepository
 from ciclo.ledger.tables import Organization, Period, Rule
 from ciclo.ledger.terms import RuleTerms, contract_rule
 from ciclo.locale import _
@@ -206,10 +207,14 @@ def policy(session: Session, organization_id: int) -> Prorating:
     return Prorating(session.scalar(query) or Prorating.ASK)
 
 
-def set_policy(session: Session, organization_id: int, chosen: Prorating) -> None:
-    """Say what becomes of an organization's part months. Flushes."""
+def set_policy(session: Session, organization_id: int, chosen: Prorating, *, person: str, at: datetime) -> None:
+    """Say in a person's name what becomes of an organization's part months. Flushes."""
+    before = policy(session, organization_id)
     mine = update(Organization).where(Organization.organization_id == organization_id)
     session.execute(mine.values(prorate=chosen.value))
+    if chosen is not before:
+        change = setting_changed(organization_id, person, {"part_months": (before.value, chosen.value)})
+        AuditRepository(session, organization_id, Actor(person=person)).record("organization", [change], at)
 
 
 def _day(value: Any) -> date | None:
