@@ -233,9 +233,11 @@ _NULL_WHEN_BLANK: Final = frozenset({
 
 
 def asked_of(account: Account, named: Json) -> Json:
-    """Return what a request names, with the blanks that are null by now."""
-    blank = {field for field in _NULL_WHEN_BLANK & named.keys() if parsing.filled(named[field]) is None}
-    return named | dict.fromkeys(blank) if account.behaviour.shape == 2026 else named
+    """Return what a request names, with the blanks that are null by now, or the default."""
+    if account.behaviour.shape == 2018:
+        return named
+    blank = {field for field in (*_NULL_WHEN_BLANK, "management_type") if parsing.filled(named.get(field, "-")) is None}
+    return named | dict.fromkeys(blank) | ({"management_type": "manual"} if "management_type" in blank else {})
 
 
 def refuse_unknown(known: Documents) -> None:

@@ -98,9 +98,9 @@ async def search(
 async def create(account: TheAccount, body: ContractBody) -> Response:
     """Create a contract between an organization of the account and somebody else."""
     contract = Contract(id=account.sequences.next("contracts"), created_at=account.clock.stamp()).model_dump()
-    contract |= {"token": secrets.token_hex(16), "kind": None}
+    contract |= {"token": secrets.token_hex(16), "kind": None, "customer_type": None, "supplier_type": None}
     params = body.named()
-    _assign(account, contract, params, named={*_REQUIRED, *params})
+    _assign(account, contract, params, named={*_REQUIRED, "customer_type", "supplier_type", *params})
     written = account.contracts.add(contract)
     if account.behaviour.shape == 2018:
         written = orjson.dumps(orjson.loads(written) | dict.fromkeys(_GIVEN_LATER))

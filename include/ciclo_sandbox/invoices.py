@@ -377,7 +377,7 @@ def _assign_dates(account: Account, invoice: Json, params: Json, errors: billabl
         invoice["estimated_issue_date"] = invoice["issue_date"]
     if "accrual_date" in params or (creating and not of_2018):
         month = parsing.accrual_month(params.get("accrual_date"))
-        if month is None and not of_2018:
+        if month is None and creating and not of_2018:
             month = parsing.accrual_month(invoice["issue_date"])
         invoice["accrual_date"] = parsing.iso(month)
 

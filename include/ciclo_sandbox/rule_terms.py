@@ -3,7 +3,7 @@
 Sent with its `id`, a nested object changes what it names; sent without, it replaces the one before.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -157,10 +157,26 @@ _EARLIEST: Final = date(2000, 1, 1)
 _LARGEST_NUMBER: Final = 3650
 
 
+def left_open(rule: Json) -> set[tuple[int, int]]:
+    """Return ids of updates with their service items that none of a rule's services is known to be.
+
+    A rule of the state may have them, since the answer of a service tells its name alone.
+    """
+    items = {line.get("service_item_id") for line in rule["services"]}
+    named = {(update["id"], update["service_item_id"]) for update in rule["scheduled_updates"]}
+    return {(number, item) for number, item in named if item is not None and item not in items}
+
+
 def assemble_updates(
-    account: Account, rule: Json, changes: Sequence[Json], errors: Errors, *, at_once: bool = False
+    account: Account,
+    rule: Json,
+    changes: Sequence[Json],
+    errors: Errors,
+    *,
+    at_once: bool = False,
+    forgiven: Container[tuple[int, int]] = (),
 ) -> None:
-    """Apply the request's `scheduled_updates` to a rule and check them against its services.
+    """Apply the request's `scheduled_updates` to a rule and check them against its services, but for the `forgiven`.
 
     On record, numbers and dates are looked at first, and index and service only once those can be read; in a rule from
     a template everything that is wrong is told `at_once`.
@@ -169,12 +185,12 @@ def assemble_updates(
     rule["scheduled_updates"] = updates
     unread = (f"{_PATH}{field}" in errors for field in ("month_quantity", "days_until_update", "init_date"))
     if at_once or not any(unread):
-        _check_services(rule, updates, errors)
+        _check_services(rule, errors, forgiven)
 
 
-def _check_services(rule: Json, updates: Sequence[Json], errors: Errors) -> None:
-    items = {line.get("service_item_id") for line in rule["services"]}
-    if any(update["service_item_id"] not in items for update in updates if update["service_item_id"] is not None):
+def _check_services(rule: Json, errors: Errors, forgiven: Container[tuple[int, int]]) -> None:
+    updates = rule["scheduled_updates"]
+    if any(each not in forgiven for each in left_open(rule)):
         errors["scheduled_updates.service_item_id"] = "deve estar entre os serviços da regra recorrente"
     if sum(update["service_item_id"] is None for update in updates) > 1:
         errors["scheduled_updates.service_item_id"] = "não pode ter mais de um reajuste sem serviço"

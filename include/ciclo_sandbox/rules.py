@@ -31,7 +31,7 @@ from ciclo_sandbox.billables import refuse_unknown
 from ciclo_sandbox.catalogue import is_once
 from ciclo_sandbox.forms import InvoiceRuleBody
 from ciclo_sandbox.models import InvoiceRule
-from ciclo_sandbox.rule_terms import assemble_due_dates, assemble_schedule, assemble_updates
+from ciclo_sandbox.rule_terms import assemble_due_dates, assemble_schedule, assemble_updates, left_open
 from ciclo_sandbox.storage import INVOICE_RULES, INVOICE_TEMPLATES
 
 _COPIED: Final = (
@@ -205,7 +205,7 @@ def _find(account: Account, contract_id: int, rule_id: int) -> Json:
 def _assign(
     account: Account, rule: Json, params: Json, errors: billables.Errors, *, creating: bool, at_once: bool = False
 ) -> None:
-    before = rule["gross_value"]
+    before, forgiven = rule["gross_value"], left_open(rule)
     billables.assign(account, rule, params, errors, creating=creating)
     for flag in _FLAGS:
         if flag in params:
@@ -217,7 +217,8 @@ def _assign(
         rule["payment_value"] = rule["gross_value"]
     _assign_charge(account, rule, params, errors)
     assemble_schedule(account, rule, params.get("additional_information"), errors)
-    assemble_updates(account, rule, entries(params.get("scheduled_updates")), errors, at_once=at_once)
+    updates = entries(params.get("scheduled_updates"))
+    assemble_updates(account, rule, updates, errors, at_once=at_once, forgiven=forgiven)
     billables.assign_payment_information(account, rule, params.get("payment_information"), errors, installments=1)
 
 

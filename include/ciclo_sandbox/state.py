@@ -5,7 +5,7 @@ out gets the API's default, what it gives stays as it is, an explicit null inclu
 (a contract's customer, a service's item) is made.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import islice
@@ -241,7 +241,7 @@ class _Loader:
         for document, resource in zip(documents, resources, strict=True):
             document["id"] = document["id"] or self._sequences.next(sequence)
             for field in {"created_at", "updated_at"} & document.keys() - resource.model_fields_set:
-                document[field] = self._stamp
+                document[field] = self._iso_stamp if kind in _STAMPED_IN_ISO else self._stamp
         return documents
 
     def _load_parties(self, state: StateFile, contracts: Sequence[Json], billed: Sequence[Json]) -> None:
@@ -293,10 +293,12 @@ class _Loader:
                     line["state"] = document["state"]
         return documents
 
-    def _with_items_in_use(self, items: list[Json], documents: Iterable[Json]) -> list[Json]:
+    def _with_items_in_use(self, items: list[Json], documents: Sequence[Json]) -> list[Json]:
         """Return the catalogue, with an item for every service of one that the state leaves out."""
         known = {item["id"]: item for item in items}
         by_name = {item["name"]: item["id"] for item in items}
+        for document in documents:
+            by_name |= _named_by_updates(document, by_name)
         for line in (line for document in documents for line in document["services"]):
             number = line["service_item_id"] or by_name.get(line["name"] or "")
             if number not in known:
@@ -381,6 +383,7 @@ def _one(field: str) -> Callable[[Json], Iterable[Any]]:
 _CATALOGUES: Final = (
     "email_templates", "charge_templates", "financial_accounts", "nfse_templates", "nfses", "plans",
 )  # fmt: skip
+_STAMPED_IN_ISO: Final = frozenset({"charge_templates", "financial_accounts", "nfse_templates"})
 _NESTED_OBJECTS: Final[dict[str, type[BaseModel]]] = {
     "payment_information": PaymentInformation,
     "additional_information": AdditionalInformation,
@@ -395,6 +398,19 @@ _NESTED: Final[dict[str, Callable[[Json], Iterable[Any]]]] = {
     "additional_information": _one("additional_information"),
     "receivables_additional_information": _one("receivables_additional_information"),
 }
+
+
+def _named_by_updates(document: Json, by_name: Mapping[str, int]) -> dict[str, int]:
+    """Return the items of services whose answer tells their names only: those that the readjustments name.
+
+    An update names a service of its rule. Where as many services as items are left over, they are each other's, in
+    their order.
+    """
+    told = [line["service_item_id"] or by_name.get(line["name"] or "") for line in document["services"]]
+    names = dict.fromkeys(line["name"] for line, item in zip(document["services"], told, strict=True) if not item)
+    asked = dict.fromkeys(update["service_item_id"] for update in document.get("scheduled_updates", ()))
+    items = [item for item in asked if item is not None and item not in told]
+    return dict(zip(names, items, strict=True)) if None not in names and len(names) == len(items) else {}
 
 
 def _complete_values(document: Json, given: Iterable[str]) -> None:

@@ -3,7 +3,10 @@ import pytest
 from sandbox.small_state import STATE, invoice_form, services
 
 BLANK = ["não pode ficar em branco"]
-SALE = {"name": "New", "title": "New", "kind": "sale", "supplier_id": 564, "customer_id": 9, "customer_type": "Person"}
+SALE = {
+    "name": "New", "title": "New", "kind": "sale", "supplier_id": 564, "supplier_type": "Company",
+    "customer_id": 9, "customer_type": "Person",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -41,6 +44,12 @@ def test_a_contract_may_be_sent_under_its_root(account):
 )
 def test_a_contract_that_cannot_be_is_refused_with_lists_of_messages(account, changes, errors):
     assert account.call("POST", "contracts", SALE | changes) == (422, {"errors": errors})
+
+
+@pytest.mark.parametrize("field", sorted(SALE))
+def test_a_new_contract_says_all_that_the_documents_require(account, field):
+    without = {name: value for name, value in SALE.items() if name != field}
+    assert account.call("POST", "contracts", without) == (422, {"errors": {field: BLANK}})
 
 
 def test_a_sale_becomes_a_purchase_only_of_an_organization(account):

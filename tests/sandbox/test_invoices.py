@@ -213,6 +213,20 @@ def test_a_new_invoice_is_planned_for_its_date_and_keeps_that_day_when_it_is_mov
     assert planned["estimated_issue_date"] == "15/12/2018"
 
 
+@pytest.mark.parametrize(("shape", "answered"), [(2018, None), (2026, "manual")])
+@pytest.mark.parametrize("blank", ["", None])
+def test_a_blank_management_is_answered_as_its_year_does(account, shape, answered, blank):
+    account.put_state(STATE | {"behaviour": {"shape": shape}})
+    invoice = create(account, management_type=blank)
+    assert invoice["management_type"] == answered
+    assert update(account, invoice, management_type=blank)["management_type"] == answered
+
+
+def test_an_accrual_month_that_is_taken_away_is_null(account):
+    invoice = create(account, accrual_date="11/2018")
+    assert update(account, invoice, accrual_date="")["accrual_date"] is None
+
+
 @pytest.mark.parametrize(("shape", "answered"), [(2018, ""), (2026, None)])
 def test_a_blank_name_is_answered_as_its_year_does(account, shape, answered):
     account.put_state(STATE | {"behaviour": {"shape": shape}})

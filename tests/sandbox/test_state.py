@@ -259,3 +259,39 @@ def test_no_id_is_given_twice_by_a_sandbox_that_rolled_back_and_was_killed_after
     numbers.next("receivables")
 
     assert Sequences(dict(on_disk), on_disk.update).next("invoices") not in given
+
+
+@pytest.mark.parametrize(
+    ("names", "updates", "items"),
+    [
+        (["Rent"], [383], [383]),
+        (["Rent", "Rent"], [383], [383, 383]),
+        (["Rent", "Online"], [31, 383], [383, 31]),
+        (["Rent", "Cleaning"], [383, 384], [383, 384]),
+        (["Rent", "Cleaning"], [383], [58, 59]),
+        (["Online"], [383], [31]),
+    ],
+)
+def test_a_rule_as_it_is_answered_can_be_changed_though_its_services_tell_no_items(sandbox, names, updates, items):
+    rule = {
+        "id": 1, "contract_id": 6666,
+        "services": [{"id": number, "name": name, "value": "10.0"} for number, name in enumerate(names, start=1)],
+        "scheduled_updates": [
+            {"id": number, "price_index": "ipca", "init_date": "2018-12-12", "month_quantity": 12,
+             "days_until_update": 7, "service_item_id": number} for number in updates
+        ],
+    }  # fmt: skip
+    sandbox.put_state(STATE | {"invoice_rules": [rule]})
+    assert [line["service_item_id"] for line in sandbox.state()["invoice_rules"][0]["services"]] == items
+    change = {"description": "New", "services": [{"id": 1, "unit_value": 11}]}
+    assert sandbox.call("PATCH", "contracts/6666/invoice_rules/1", {"invoice_rule": change})[0] == 200
+    added = {"price_index": "igpm", "init_date": "2018-12-12", "month_quantity": 12, "days_until_update": 7}
+    change = {"scheduled_updates": [added | {"service_item_id": 57}]}
+    assert sandbox.call("PATCH", "contracts/6666/invoice_rules/1", {"invoice_rule": change})[0] == 422
+
+
+def test_moments_that_a_state_leaves_out_are_written_as_each_kind_writes_them(sandbox):
+    kinds = ("charge_templates", "financial_accounts", "nfse_templates", "companies", "email_templates")
+    sandbox.put_state(STATE | {kind: [{"id": 1, "name": "A"}] for kind in kinds})
+    state = sandbox.state()
+    assert ["T" in state[kind][0]["created_at"] for kind in kinds] == [True, True, True, False, False]
