@@ -44,7 +44,13 @@ def test_an_accrual_month_is_its_first_day(invoice, text, month):
     assert Invoice.model_validate(invoice(accrual_date=text)).accrual_date == month
 
 
-@pytest.mark.parametrize("text", ["10/12/2018 10:55:10 -02:00", "2018-12-10T10:55:10.000-02:00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10/12/2018 10:55:10 -02:00", "2018-12-10T10:55:10.000-02:00", " 10/12/2018 10:55:10 -02:00 ",
+        "10/12/2018 10:55:10-02:00", "10/12/2018 10:55:10.000 -02:00", "2018-12-10T10:55:10-02:00\n",
+    ],
+)  # fmt: skip
 def test_a_timestamp_is_read_in_both_forms(invoice, text):
     expected = datetime(2018, 12, 10, 10, 55, 10, tzinfo=timezone(timedelta(hours=-2)))
     assert Invoice.model_validate(invoice(created_at=text)).created_at == expected
@@ -134,6 +140,13 @@ def test_both_ways_of_writing_nothing_are_none(nothing):
 def test_an_answer_of_2016_without_receivables_and_payment_is_read(invoice):
     read = Invoice.model_validate(invoice(state=0, services=None))
     assert (read.receivables, read.services, read.payment_information, read.comments) == ((), (), None, None)
+
+
+def test_what_no_money_hangs_on_may_be_null(invoice, rule):
+    read = read_record(Invoice, invoice(attachments=[{"id": None, "filename": "a.pdf", "url": None}]))
+    assert [each.filename for each in read.attachments] == ["a.pdf"]
+    assert read_record(InvoiceRule, rule(state=None)).state == "to_emit"
+    assert isinstance(read_record(Invoice, invoice(state=None)), OddRecord)
 
 
 def test_fields_of_the_future_are_ignored(invoice):

@@ -376,10 +376,10 @@ def test_the_limits_are_sent_as_the_api_names_them(server, client, page):
     assert _ids(client, **LIMITS) == []
     assert server.seen[0].path == "/api/v1/organizations/564/invoices/search"
     assert server.seen[0].query == {
-        "q[issue_date_gteq]": ["2025-01-01"],
-        "q[issue_date_lteq]": ["2025-01-31"],
-        "q[receivables_due_date_gteq]": ["2025-02-01"],
-        "q[receivables_due_date_lteq]": ["2025-02-28"],
+        "q[issue_date_gteq]": ["01-01-2025"],
+        "q[issue_date_lteq]": ["31-01-2025"],
+        "q[receivables_due_date_gteq]": ["01-02-2025"],
+        "q[receivables_due_date_lteq]": ["28-02-2025"],
         "q[state_eq]": ["to_emit"],
         "q[customer_id_eq]": ["7"],
         "q[customer_type_eq]": ["Person"],

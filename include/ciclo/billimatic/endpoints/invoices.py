@@ -119,7 +119,7 @@ class Invoices(Endpoints):
             "q[customer_type_eq]": customer_type,
             "q[contract_id_eq]": contract_id,
         }
-        params = {key: str(value) for key, value in given.items() if value is not None}  # dates as yyyy-mm-dd
+        params = {key: _asked(value) for key, value in given.items() if value is not None}
         path = self._in_organization("invoices/search")
         return Search(self._exchange, Invoice, path, params, per_page, contract_id, of_contracts)
 
@@ -131,7 +131,7 @@ class Invoices(Endpoints):
         state: str | None = None,
     ) -> Listing[Receivable]:
         """Receivables of a contract with a due date in the closed range, each with its invoice inside."""
-        params = {"due_date_from": f"{due_date_from:%d-%m-%Y}", "due_date_to": f"{due_date_to:%d-%m-%Y}"}
+        params = {"due_date_from": _asked(due_date_from), "due_date_to": _asked(due_date_to)}
         if state is not None:
             params["state"] = state
         return self._list(Receivable, f"contracts/{contract_id}/receivables/search", params)
@@ -156,3 +156,8 @@ class Invoices(Endpoints):
         """Ask for a new boleto for one receivable; whether it was made comes by webhook."""
         path = f"contracts/{contract_id}/receivables/{receivable_id}/create_charge"
         self._exchange.write("PATCH", path, within=within)
+
+
+def _asked(value: date | int | str) -> str:
+    """Write a search's parameter; a day as every search on record has it, though bodies take it otherwise, too."""
+    return f"{value:%d-%m-%Y}" if isinstance(value, date) else str(value)

@@ -74,7 +74,7 @@ class Attachment(Answer):
 
     resource: ClassVar[str] = "attachment"
 
-    id: Number
+    id: OptionalNumber = None
     filename: OptionalText = None
     url: OptionalText = None
 

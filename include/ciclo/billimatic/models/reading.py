@@ -86,12 +86,13 @@ def read_timestamp(value: Any) -> Any:
         raise ValueError(msg)  # noqa: TRY004 - as above
     if not isinstance(value, str):
         return value
-    if len(value.strip()) <= _LENGTH_OF_A_DAY:
+    value = value.strip()
+    if len(value) <= _LENGTH_OF_A_DAY:
         read_date(value)
         return None
     if value[2:3] == "/":
         # by position, because strptime takes longer than everything else about an invoice together
-        value = f"{value[6:10]}-{value[3:5]}-{value[:2]}T{value[11:19]}{value[20:]}"
+        value = f"{value[6:10]}-{value[3:5]}-{value[:2]}T{value[11:].replace(' ', '')}"
     return datetime.fromisoformat(value)  # not pydantic, which takes digits for seconds since 1970
 
 

@@ -117,7 +117,7 @@ class InvoiceRule(InvoiceFields):
     contract_id: Number
     gross_value: Money
     description: OptionalText = None
-    state: State = "to_emit"
+    state: Annotated[State, BeforeValidator(lambda value: "to_emit" if value is None else value)] = "to_emit"
     notify_customer: Truth = False
     apply_negative_updates: Truth = True
     """Answers before 2018 have no such field: an index was then applied as it was. Null is the API's default, false."""
