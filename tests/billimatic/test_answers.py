@@ -13,6 +13,7 @@ import pytest
 
 from ciclo.billimatic import (
     ApiError,
+    AuthenticationError,
     BadRequestError,
     ChargeTemplate,
     Company,
@@ -58,7 +59,7 @@ RESOURCES = (
 )
 ONE = {model.resource: model for model in RESOURCES}
 SEVERAL = {model.plural: model for model in RESOURCES}
-REFUSALS = {400: BadRequestError, 404: NotFoundError, 422: RejectedError}
+REFUSALS = {400: BadRequestError, 401: AuthenticationError, 404: NotFoundError, 422: RejectedError}
 
 pytestmark = pytest.mark.skipif(not RECORDINGS, reason=f"the vendor's answers are not there: {SHARED}")
 

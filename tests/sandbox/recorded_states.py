@@ -5,6 +5,8 @@ what the sandbox would do.
 """
 
 import copy
+import re
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,13 +28,62 @@ SERVICE_ITEMS = [
 ]
 
 
+# What the services of templates are called, and their items: an answer tells the names only.
+TEMPLATE_ITEMS = {"Carteira": 39, "Billimatic": 370, "Serviço 1": 1, "App": 11, "Aluguel": 3, "Cobrato": 34}
+NOT_COPIED = ("receivables", "attachments", "payment_information", "additional_information")
+DUE_TERMS = ("day_number", "day_quantity", "month_quantity", "parcel_number", "only_business_days")
+DUE = {"charge_type": "fixed_day", "day_number": 1, "parcel_number": 2}
+
+
 def state_before(name: str, exchange: Json) -> Json:
     """Return the state in which the recorded `exchange` of the recording `name` was made."""
     state = _account()
     for prefix, prepare in _PREPARE.items():
         if name.startswith(prefix):
             prepare(state, name, exchange)
+    if exchange["response"]["status"] not in (401, 404):
+        _add_what_is_named(state, exchange)
     return state
+
+
+def _add_what_is_named(state: Json, exchange: Json) -> None:
+    """Add what the request names by its id, since the answer says that it is there."""
+    contract = 6666
+    for kind, number in re.findall(r"/(\w+)/(\d+)", exchange["request"]["path"]):
+        contract = int(number) if kind == "contracts" else contract
+        if kind in _MINIMAL and int(number) not in {each["id"] for each in state[kind]}:
+            state[kind].append(_MINIMAL[kind](int(number), contract))
+    for document, lines, sent in _nested(state, exchange["request"]):
+        known = {line["id"] for line in document.get(lines, ())}
+        named = [entry["id"] for entry in sent if entry.get("id") and entry["id"] not in known]
+        document[lines] = [*document.get(lines, ()), *(_LINES[lines] | {"id": number} for number in named)]
+
+
+def _take_back_what_was_added(state: Json, exchange: Json) -> None:
+    """Take the entries without an id, which an update adds, out of the document that was answered."""
+    for document, lines, sent in _nested(state, exchange["request"]):
+        added = sum(not entry.get("id") for entry in sent)
+        newest = sorted(line["id"] for line in document.get(lines, ()))[-added:] if added else ()
+        document[lines] = [line for line in document.get(lines, ()) if line["id"] not in newest]
+
+
+def _nested(state: Json, request: Json) -> Iterator[tuple[Json, str, list[Json]]]:
+    """Yield the invoice or rule of a request, the name of a list inside it, and what is sent for that list."""
+    body = request["body"] or {}
+    for root, kind in (("invoice", "invoices"), ("invoice_rule", "invoice_rules")):
+        for document in state[kind] if root in body and request["method"] != "POST" else ():
+            for lines in _LINES:
+                yield document, lines, body[root].get(lines) or []
+
+
+def _name_items(state: Json, exchange: Json, answered: Json) -> None:
+    """Call the service items that a request names as their services are called in the answer."""
+    for sent in (exchange["request"]["body"] or {}).values():
+        named = [line for line in sent.get("services") or () if line.get("service_item_id") and not line.get("id")]
+        for line, shown in zip(named, answered.get("services", ())[-len(named) :], strict=False):
+            other = [item for item in state["service_items"] if item["id"] != line["service_item_id"]]
+            other = [item for item in other if item["name"] != shown["name"]]
+            state["service_items"] = [*other, {"id": line["service_item_id"], "name": shown["name"]}]
 
 
 def today_of(recorded_at: str) -> str:
@@ -78,8 +129,11 @@ def _contracts(state: Json, name: str, exchange: Json) -> None:
         state["contracts"] = [c for c in state["contracts"] if c["id"] not in known and "list" not in name]
         # The account has them in the order of their ids; the answer may be in another.
         state["contracts"] += sorted(copy.deepcopy(shown), key=lambda contract: contract["id"])
-    if name == "contracts/destroy/success":
-        state["contracts"].append(_contract(7392, 574))
+    if name.startswith("contracts/create") and exchange["response"]["status"] != 404:
+        sent = exchange["request"]["body"]
+        sides = {sent.get(f"{side}_id") for side in ("customer", "supplier") if sent.get(f"{side}_type") != "Person"}
+        strangers = sides - {None, *(each["id"] for each in state["organizations"])}
+        state["companies"] = [{"id": number, "name": f"Company {number}"} for number in sorted(strangers)]
     if name.endswith("contract_from_another_organization"):
         state["contracts"].append(_contract(8126, 574) | {"supplier_id": 486})
 
@@ -88,8 +142,10 @@ def _service_items(state: Json, name: str, exchange: Json) -> None:
     answer = exchange["response"]["body"]
     if name.startswith("service_items/list"):
         state["service_items"] = copy.deepcopy(answer["service_items"])
-    if name == "service_items/create/success":
-        state["service_items"] = state["service_items"][:1]
+    shown = [answer["service_item"]] if "service_item" in (answer or {}) else []
+    for item in shown:
+        there = [each for each in state["service_items"] if item["id"] != each["id"] and item["name"] != each["name"]]
+        state["service_items"] = there + ([] if "/create/" in name else [copy.deepcopy(item)])
     if name.endswith("attached_to_a_serviceable"):
         state["invoices"] = [_invoice(144097) | {"services": [{"id": 200537, "name": "Service Item Updated"}]}]
 
@@ -101,7 +157,8 @@ def _email_templates(state: Json, name: str, exchange: Json) -> None:
 
 def _invoice_templates(state: Json, name: str, exchange: Json) -> None:
     if "success" in name:
-        state["invoice_templates"] = [copy.deepcopy(exchange["response"]["body"]["invoice_template"])]
+        answer = copy.deepcopy(exchange["response"]["body"])
+        state["invoice_templates"] = answer.get("invoice_templates", [answer.get("invoice_template")])
 
 
 def _invoice(number: int, contract: int = 6666) -> Json:
@@ -125,6 +182,7 @@ def _invoices(state: Json, name: str, exchange: Json) -> None:
         state["invoices"] = copy.deepcopy(shown["invoices"])
     elif "invoice" in shown and "/create/" not in name:
         state["invoices"] = [_undone(name, copy.deepcopy(shown["invoice"]))]
+        _take_back_what_was_added(state, exchange)
     elif exchange["response"]["status"] == 422 and "/create/" not in name:
         number = int(exchange["request"]["path"].split("/")[6])
         states = {
@@ -132,6 +190,8 @@ def _invoices(state: Json, name: str, exchange: Json) -> None:
             "invoice_already_blocked": {"approval_status": "blocked"},
         }
         state["invoices"] = [_invoice(number) | states.get(name.rsplit("/", 1)[-1], {})]
+    if "invoice" in shown:
+        _name_items(state, exchange, shown["invoice"])
     if name.endswith(("only_to_emit_and_cancelled_invoices", "contract_with_no_late_invoices")):
         state["invoices"] = [_invoice(1, 219), _invoice(2, 219) | {"state": "cancelled"}]
     if name.endswith("contract_with_no_late_invoices"):
@@ -183,17 +243,19 @@ def _rules(state: Json, name: str, exchange: Json) -> None:
     path = exchange["request"]["path"].split("/")
     answer = exchange["response"]["body"]
     status = exchange["response"]["status"]
-    if name.startswith("invoice_rules/list"):
+    if name.startswith("invoice_rules/list/success"):
         state["invoice_rules"] = copy.deepcopy(answer["invoice_rules"])
     elif "/update/" in name and status == 200:
         state["invoice_rules"] = [_unchanged(name, copy.deepcopy(answer["invoice_rule"]), exchange)]
+        _take_back_what_was_added(state, exchange)
     elif "/update/" in name and status == 422:
         rule = _rule(int(path[6]), int(path[4]))
-        rule["services"] = [{"id": 232811, "name": "Service Item Updated", "service_item_id": 57}]
-        rule["scheduled_updates"] = [_update(206)]
+        if exchange["request"]["body"]["invoice_rule"].keys() & {"services", "scheduled_updates"}:
+            rule["services"] = [{"id": 232811, "name": "Service Item Updated", "service_item_id": 57}]
+            rule["scheduled_updates"] = [_update(206)]
         state["invoice_rules"] = [rule]
     if "template" in name or name.startswith("invoice_rules/create/failed_to_remove"):
-        state["invoice_templates"] = _templates(name, exchange)
+        state["invoice_templates"] = _templates(exchange)
 
 
 def _update(number: int) -> Json:
@@ -230,92 +292,82 @@ def _unchanged(name: str, rule: Json, exchange: Json) -> Json:
             "init_date": "2017-06-05",
             "end_date": "2018-06-04",
         }
-    else:
+    elif changed := exchange["request"]["body"]["invoice_rule"].get("additional_information"):
         before = {"title": "Old", "month_quantity": 3, "period_unit": "monthly", "init_date": "2017-06-12"}
         if last == "rule_weekly_with_init_and_end_date":
             before |= {"period_unit": "weekly", "month_quantity": None, "end_date": "2018-07-07"}
-        changed = exchange["request"]["body"]["invoice_rule"]["additional_information"]
+        if "id" not in changed:
+            before |= {"id": 1}
         rule["additional_information"] |= {field: value for field, value in before.items() if field in changed}
     return rule
 
 
-def _templates(name: str, exchange: Json) -> list[Json]:
-    """The templates 6 and 14 as they were on 19 to 21 December 2018; they were edited between the recordings."""
-    answer = exchange["response"]["body"] or {}
-    rule = answer.get("invoice_rule", {})
-    copied = (
-        "management_type", "automatic_email_template_id", "notification_ruler_id", "days_until_automatic_nfe_emission",
-        "emites_service_values_id", "emites_service_value_name", "myfinance_sale_account_id",
-        "myfinance_sale_account_name", "notify_customer", "apply_negative_updates",
-    )  # fmt: skip
-    template: Json = {field: rule[field] for field in copied if field in rule}
-    template |= {
-        "id": 6,
-        "name": "Modelo",
-        "description": "teste",
-        "month_quantity": 12,
-        "payment_method": "payment_gateway",
-    }
-    template["receivables_additional_information"] = {"charge_type": "fixed_day", "day_number": 1, "parcel_number": 2}
-    template["services"] = [
-        {
-            "id": 246359,
-            "name": "Carteira",
-            "service_item_id": 39,
-            "description": "",
-            "units": "2.5",
-            "unit_value": "5.75",
-        },
-        {
-            "id": 246358,
-            "name": "Billimatic",
-            "service_item_id": 370,
-            "description": "",
-            "units": 1,
-            "unit_value": "49.9",
-        },
-    ]
-    whole_rule = name.endswith("for_all_services")
-    template["scheduled_updates"] = [
-        {"id": 543, "price_index": "ipca", "month_quantity": 12, "service_item_id": None if whole_rule else 39},
-        {"id": 555, "price_index": "ipca", "month_quantity": 12},
-    ]
-    if name.endswith("one_changed_scheduled_update"):
-        template["scheduled_updates"][0]["service_item_id"] = None
-    if name.startswith("invoice_rules/create/failed_to_remove"):
-        template["description"] = ""
-    if name.endswith("with_changed_values"):
-        template |= {"automatic_email_template_id": 83, "days_until_automatic_nfe_emission": 0}
-        template["receivables_additional_information"] = {"charge_type": "last_day_of_month", "parcel_number": 2}
-    return [template, _template_14(template)]
+def _templates(exchange: Json) -> list[Json]:
+    """The template that a request names, as it must have been for the answer: they were edited between the recordings.
+
+    Of one that was refused nothing is known; those are the templates 6 and 14.
+    """
+    sent, answer = exchange["request"]["body"]["invoice_rule"], exchange["response"]["body"]
+    rule = answer.get("invoice_rule")
+    if rule is None:
+        refused = {"gross_value": 100, "receivables_additional_information": DUE}
+        is_described = "description" not in answer["errors"]
+        return [refused | {"id": number, "description": "teste" if is_described else ""} for number in (6, 14)]
+    schedule, due = rule["additional_information"], rule["receivables_additional_information"]
+    copied = {field for field in rule if field not in (*sent, "id", *NOT_COPIED)}
+    template = {field: copy.deepcopy(rule[field]) for field in copied}
+    template |= {field: schedule[field] for field in ("month_quantity", "period_unit", "accrual_month_quantity")}
+    template |= {"id": sent["invoice_template_id"], "payment_method": rule["payment_information"]["payment_method"]}
+    overridden = dict.fromkeys(sent.get("receivables_additional_information", ()), 2)
+    terms = {field: due[field] for field in DUE_TERMS} | {"charge_type": _charge_type(due)}
+    template["receivables_additional_information"] = terms | overridden
+    for lines, key in (
+        ("services", "invoice_template_service_item_id"), ("scheduled_updates", "invoice_template_scheduled_update_id"),
+    ):  # fmt: skip
+        template[lines] = list(_template_lines(sent.get(lines, ()), rule[lines], key))
+    for line in template["services"]:
+        line["service_item_id"] = TEMPLATE_ITEMS.get(line.get("name"))
+    return [template]
 
 
-def _template_14(template: Json) -> Json:
-    due = {"charge_type": "fixed_day_and_month_quantity", "day_number": 12, "month_quantity": 3, "parcel_number": 4}
-    services = [
-        {
-            "id": 11210,
-            "name": "Serviço 1",
-            "service_item_id": 1,
-            "description": "",
-            "units": "2.5",
-            "unit_value": "5.75",
-        },
-        {"id": 11209, "name": "App", "service_item_id": 11, "description": "", "units": 1, "unit_value": "49.9"},
-    ]
-    updates = [
-        {"id": 475, "price_index": "igpm", "month_quantity": 12, "service_item_id": 1},
-        {"id": 481, "price_index": "igpdi", "days_until_update": 7, "service_item_id": 11},
-    ]
-    return template | {
-        "id": 14,
-        "accrual_month_quantity": "previous_month",
-        "receivables_additional_information": due,
-        "services": services,
-        "scheduled_updates": updates,
-    }
+def _charge_type(due: Json) -> str:
+    if due["day_quantity"] is not None:
+        return "day_quantity"
+    if due["day_number"] is None:
+        return "last_day_of_month"
+    return "fixed_day" if due["month_quantity"] is None else "fixed_day_and_month_quantity"
 
 
+def _template_lines(sent: Sequence[Json], answered: Sequence[Json], key: str) -> Iterator[Json]:
+    """Yield a template's services or updates: those that the request overrides or drops, then the untouched ones.
+
+    That is their order in the answer, too; an override may come in several entries.
+    """
+    slots: dict[Any, bool] = {}
+    for position, entry in enumerate(sent):
+        slot = entry.get(key, f"added {position}")
+        slots[slot] = slots.get(slot, False) or bool(entry.get("_destroy"))
+    shown = iter(answered)
+    for slot, is_dropped in slots.items():
+        line = {"name": "Cobrato", "price_index": "ipca", "month_quantity": 12} if is_dropped else next(shown)
+        if isinstance(slot, int):
+            yield line | {"id": slot, "init_date": None, "execution_date": None, "remind_at": None}
+    yield from (line | {"id": 900000 + number, "init_date": None} for number, line in enumerate(shown))
+
+
+_MINIMAL = {
+    "organizations": lambda number, _contract: {"id": number, "name": f"Organization {number}"},
+    "contracts": lambda number, _contract_of: _contract(number, 574),
+    "invoices": _invoice,
+    "invoice_rules": _rule,
+    "service_items": lambda number, _contract: {"id": number, "name": f"Item {number}"},
+}
+_LINES: dict[str, Json] = {
+    "services": {"name": "Service Item Updated", "service_item_id": 57, "units": "1.0", "unit_value": "100.0"},
+    "receivables": {"due_date": "01/11/2016"},
+    "scheduled_updates": _update(206),
+    "attachments": {"filename": "a.pdf"},
+}
 _PREPARE = {
     "contracts/": _contracts,
     "service_items/": _service_items,
