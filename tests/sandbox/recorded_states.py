@@ -83,7 +83,8 @@ def _name_items(state: Json, exchange: Json, answered: Json) -> None:
         for line, shown in zip(named, answered.get("services", ())[-len(named) :], strict=False):
             other = [item for item in state["service_items"] if item["id"] != line["service_item_id"]]
             other = [item for item in other if item["name"] != shown["name"]]
-            state["service_items"] = [*other, {"id": line["service_item_id"], "name": shown["name"]}]
+            item = {"id": line["service_item_id"], "name": shown["name"], "description": shown.get("description")}
+            state["service_items"] = [*other, item]
 
 
 def today_of(recorded_at: str) -> str:
