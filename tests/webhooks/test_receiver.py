@@ -93,6 +93,13 @@ def test_an_id_may_be_a_number_or_a_string_and_a_word_that_is_none_names_no_invo
     assert (event.invoice_id, event.contract_id) == (invoice_id, 10)
 
 
+def test_an_event_of_a_contract_alone_is_taken_though_it_was_withdrawn_or_is_new(receiver, recorded):
+    # Refused, it would be sent five times more.
+    assert send(receiver, {"event": "renewal", "status": "ok", "contract_token": "t"}).json() == {"recorded": True}
+    (event,) = recorded()
+    assert (event.object_type, event.object_id, event.invoice_id) == ("Contract", 0, None)
+
+
 @pytest.mark.parametrize(("plan", "object_id"), [(792, 792), ("792", 792), ("id-do-novo-plano", 0)])
 def test_a_change_of_plan_is_recorded_and_names_no_invoice(receiver, recorded, plan, object_id):
     answer = send(receiver, {"event": "change_plan", "plan_id": plan, "contract_token": "not to be kept"})
@@ -109,8 +116,6 @@ DOCUMENTED = sorted(WEBHOOKS.glob("*.json"))
 @pytest.mark.parametrize("file", DOCUMENTED, ids=lambda file: file.stem)
 def test_a_documented_payload_is_accepted(receiver, recorded, file):
     body = json.loads(file.read_text())["body"]
-    if file.stem.endswith(".removed"):
-        pytest.skip("withdrawn in 2019-05")
     answer = send(receiver, body)
     assert answer.status_code == 200
     assert [event.event for event in recorded()] == ([body["event"]] if "event" in body else [])

@@ -266,13 +266,15 @@ class VendorEvent(BaseModel):
 
 
 def read_event(document: Any) -> VendorEvent:
-    """Read a webhook's body. An event of a contract alone (`change_plan`) is about its plan.
+    """Read a webhook's body. An event that names a contract alone is about its plan (`change_plan`), or itself.
 
     Raises:
         ValidationError: It is no event.
     """
-    if isinstance(document, dict) and document.get("event") == "change_plan":
-        document = {"object_type": "Plan", "object_id": document.get("plan_id"), **document}
+    names = document.keys() if isinstance(document, dict) else frozenset()
+    if names & {"contract_token", "plan_id"} and not names & {"object_type", "object_id"}:
+        kind = "Plan" if "plan_id" in document else "Contract"
+        document = document | {"object_type": kind, "object_id": document.get("plan_id")}
     return VendorEvent.model_validate(document)
 
 
