@@ -21,6 +21,7 @@ from ciclo_sandbox.answers import Json
 from ciclo_sandbox.behaviour import Deed
 from ciclo_sandbox.calendar import DAY, add_months, months_between, next_business_day
 from ciclo_sandbox.generation import invoice_edited, planned_date, share_out
+from ciclo_sandbox.rule_terms import PRICE_INDICES
 from ciclo_sandbox.sgs import last_published, values
 from ciclo_sandbox.storage import INVOICES, RECEIVABLES
 
@@ -246,8 +247,12 @@ def _remind(rule: Json, day: date) -> bool:
 
 
 def _readjust(account: Account, rule: Json, day: date) -> bool:
-    """Apply the updates whose execution date is this day; carry the new prices into invoices planned from it on."""
-    due = [update for update in rule["scheduled_updates"] if parsing.day(update["execution_date"]) == day]
+    """Apply the updates whose execution date is this day; carry the new prices into invoices planned from it on.
+
+    A state may have one by an index that nobody knows, which stays as it is.
+    """
+    known = (update for update in rule["scheduled_updates"] if update["price_index"] in PRICE_INDICES)
+    due = [update for update in known if parsing.day(update["execution_date"]) == day]
     for update in due:
         factor = _factor(account, update, day)
         _reprice_rule(rule, update, factor if rule["apply_negative_updates"] else max(factor, Decimal(1)))
@@ -267,6 +272,8 @@ def _reprice_rule(rule: Json, update: Json, factor: Decimal) -> None:
             line["value"] = parsing.amount(parsing.cents(unit_value * Decimal(line["units"])))
     if rule["services"]:
         total = sum((Decimal(line["value"]) for line in rule["services"]), Decimal(0))
+    elif rule["gross_value"] is None:
+        return
     else:
         total = parsing.cents(Decimal(rule["gross_value"]) * factor)
     rule["gross_value"] = rule["payment_value"] = parsing.amount(total)

@@ -87,6 +87,12 @@ def test_the_health_of_the_vendor_needs_no_token(sandbox):
     assert sandbox._send("GET", "/health_check", None, {}) == (200, {"status": "ok"})
 
 
+def test_a_contract_without_a_name_is_listed(sandbox):
+    sandbox.put_state(STATE | {"contracts": [{"id": 9, "supplier_id": 564, "name": None}]})
+    assert sandbox.call("GET", "organizations/564/contracts")[1]["contracts"][0]["name"] is None
+    assert sandbox.call("PATCH", "contracts/9", {"title": "T"})[0] == 200
+
+
 @pytest.mark.parametrize("kind", ["email_templates", "charge_templates", "nfses", "contracts", "invoices"])
 def test_an_explicit_null_stays_null_and_an_unknown_key_is_passed_over(sandbox, kind):
     nulls = {"contracts": "title", "invoices": "created_at", "nfses": "status"}

@@ -220,6 +220,20 @@ def test_the_vendor_readjusts_by_itself_when_the_behaviour_says_so(sandbox):
     assert answered["scheduled_updates"][0]["execution_date"] == "2019-03-15"
 
 
+@pytest.mark.parametrize(
+    ("index", "value", "answered"),
+    [("igpm", "100.0", "110.0"), ("igpm", None, None), ("ivar", "100.0", "100.0"), (None, "100.0", "100.0")],
+)
+def test_what_cannot_be_readjusted_stays_and_the_clock_goes_on(sandbox, index, value, answered):
+    update = {"id": 1, "price_index": index, "init_date": "2019-01-15", "month_quantity": 1}
+    rule = {"id": 1, "contract_id": 6666, "gross_value": value, "scheduled_updates": [update]}
+    behaviour = {"readjust": True, "price_indices": {"igpm": {"2018-12": "10"}}}
+    sandbox.put_state(STATE | {"invoice_rules": [rule], "behaviour": behaviour})
+    sandbox.set_clock(date(2019, 1, 16))
+    (shown,) = sandbox.call("GET", "contracts/6666/invoice_rules")[1]["invoice_rules"]
+    assert shown["gross_value"] == answered
+
+
 def rule_with_update(sandbox, init_date, **behaviour):
     sandbox.put_state(STATE | {"behaviour": {"readjust": True, "price_indices": INDICES} | behaviour})
     update = {"price_index": "igpm", "init_date": init_date, "month_quantity": 1, "days_until_update": 5}

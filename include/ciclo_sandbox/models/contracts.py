@@ -72,7 +72,7 @@ class Contract(Resource):
     """A contract, as the API answers it."""
 
     id: Identifier = said("Id of the contract.")
-    name: str = said("Name, unique in the account.", default="")
+    name: str | None = said("Name, unique in the account.", default="")
     title: str | None = said("Title.")
     token: str | None = said("Token that webhooks name the contract by.")
     description: str | None = said("Description.")
