@@ -64,10 +64,11 @@ def due_dates(terms: Mapping[str, Any], charge_type: str | None, issue_date: dat
     A rule's answer has no `charge_type`: without one it follows from which numbers are set.
     """
     parcels = min(terms.get("parcel_number") or 1, 1000)
-    return [_DUE[charge_type or _implied(terms)](terms, issue_date, parcel) for parcel in range(parcels)]
+    return [_DUE[charge_type or implied_charge_type(terms)](terms, issue_date, parcel) for parcel in range(parcels)]
 
 
-def _implied(terms: Mapping[str, Any]) -> str:
+def implied_charge_type(terms: Mapping[str, Any]) -> str:
+    """Return the charge type that follows from which numbers of a rule's terms are set."""
     if terms.get("day_quantity") is not None:
         return "day_quantity"
     if terms.get("day_number") is None:

@@ -28,6 +28,7 @@ from ciclo_sandbox.answers import (
 )
 from ciclo_sandbox.api import Endpoints, Id, TheAccount, refused, under
 from ciclo_sandbox.billables import refuse_unknown
+from ciclo_sandbox.calendar import implied_charge_type
 from ciclo_sandbox.catalogue import is_once
 from ciclo_sandbox.forms import InvoiceRuleBody
 from ciclo_sandbox.models import InvoiceRule
@@ -232,5 +233,11 @@ def _assign_charge(account: Account, rule: Json, params: Json, errors: billables
     given = params.get("receivables_additional_information")
     due_dates = given if isinstance(given, dict) else None
     if due_dates is not None:
-        charge_type = charge_type or rule.get("charge_type")
+        charge_type = charge_type or rule.get("charge_type") or _implied(rule["receivables_additional_information"])
     assemble_due_dates(account, rule, due_dates, charge_type, errors)
+
+
+def _implied(terms: Json | None) -> str | None:
+    """Return the charge type of a rule that the state gives as it is answered; none, if it has no terms yet."""
+    has_terms = terms and any(terms[field] is not None for field in ("day_number", "day_quantity", "month_quantity"))
+    return implied_charge_type(terms) if terms and has_terms else None

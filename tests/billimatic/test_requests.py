@@ -235,6 +235,17 @@ def test_a_change_sends_what_is_given_and_null_where_none_is_given():
     assert change.body() == {"comments": None, "services": ({"id": 9, "_destroy": True},)}
 
 
+def test_a_change_of_a_rules_terms_names_them_and_says_no_more():
+    change = InvoiceRuleChange(
+        additional_information=RuleTiming(id=5365, month_quantity=1),
+        receivables_additional_information=RuleDueDates(id=5356, day_number=25),
+    )
+    assert change.body() == {
+        "additional_information": {"id": 5365, "month_quantity": 1},
+        "receivables_additional_information": {"id": 5356, "day_number": 25},
+    }
+
+
 def test_a_rule_from_a_template_is_the_seeds_request():
     rule = RuleFromTemplate(
         invoice_template_id=26,

@@ -295,3 +295,21 @@ def test_moments_that_a_state_leaves_out_are_written_as_each_kind_writes_them(sa
     sandbox.put_state(STATE | {kind: [{"id": 1, "name": "A"}] for kind in kinds})
     state = sandbox.state()
     assert ["T" in state[kind][0]["created_at"] for kind in kinds] == [True, True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("terms", "change", "kept"),
+    [
+        ({"day_number": 23}, {"day_number": 25, "day_quantity": 3}, (25, None, None)),
+        ({"day_quantity": 3}, {"day_number": 25, "day_quantity": 5}, (None, 5, None)),
+        ({"day_number": 5, "month_quantity": 2}, {"month_quantity": 3}, (5, None, 3)),
+        ({"day_number": None}, {"day_number": 25}, (25, None, None)),
+    ],
+)
+def test_the_charge_type_of_a_rule_as_it_is_answered_follows_from_its_numbers(sandbox, terms, change, kept):
+    rule = {"id": 1, "contract_id": 6666, "gross_value": 1, "receivables_additional_information": terms | {"id": 4}}
+    sandbox.put_state(STATE | {"invoice_rules": [rule]})
+    body = {"invoice_rule": {"receivables_additional_information": change | {"id": 4}}}
+    _, answered = sandbox.call("PATCH", "contracts/6666/invoice_rules/1", body)
+    due = answered["invoice_rule"]["receivables_additional_information"]
+    assert (due["day_number"], due["day_quantity"], due["month_quantity"]) == kept

@@ -226,8 +226,10 @@ class RuleTiming(Request):
     """When the rule issues: `month_quantity` is the length of a period in months (1, 2, 3, 6, 12).
 
     `end_date` is the last day on which an invoice may be issued. A monthly rule may span 5 years, a weekly one 1 year.
+    In an update, `id` changes what is there; without it a new one takes its place.
     """
 
+    id: int | None = None
     title: Text | None = None
     init_date: date | None = None
     end_date: date | None = None
@@ -255,8 +257,12 @@ class RuleTiming(Request):
 
 
 class RuleDueDates(Request):
-    """How due dates follow from an issue date; which numbers count depends on the rule's `charge_type`."""
+    """How due dates follow from an issue date; which numbers count depends on the rule's `charge_type`.
 
+    In an update, `id` changes what is there; without it a new one takes its place.
+    """
+
+    id: int | None = None
     day_number: int | None = Field(default=None, ge=1, le=31)
     day_quantity: int | None = Field(default=None, ge=0)
     month_quantity: int | None = Field(default=None, ge=1)
