@@ -65,6 +65,11 @@ def _take_back_what_was_added(state: Json, exchange: Json) -> None:
         added = sum(not entry.get("id") for entry in sent)
         newest = sorted(line["id"] for line in document.get(lines, ()))[-added:] if added else ()
         document[lines] = [line for line in document.get(lines, ()) if line["id"] not in newest]
+    for sent in (exchange["request"]["body"] or {}).values():
+        for document in (*state["invoices"], *state["invoice_rules"]):
+            for field in ("additional_information", "receivables_additional_information", "payment_information"):
+                if sent.get(field) and "id" not in sent[field] and document.get(field):
+                    document[field] |= {"id": 1}  # sent without its id, it took the place of another
 
 
 def _nested(state: Json, request: Json) -> Iterator[tuple[Json, str, list[Json]]]:
@@ -297,8 +302,6 @@ def _unchanged(name: str, rule: Json, exchange: Json) -> Json:
         before = {"title": "Old", "month_quantity": 3, "period_unit": "monthly", "init_date": "2017-06-12"}
         if last == "rule_weekly_with_init_and_end_date":
             before |= {"period_unit": "weekly", "month_quantity": None, "end_date": "2018-07-07"}
-        if "id" not in changed:
-            before |= {"id": 1}
         rule["additional_information"] |= {field: value for field, value in before.items() if field in changed}
     return rule
 
