@@ -178,6 +178,19 @@ def test_a_server_that_ignores_the_page_does_not_hold_the_client_for_ever(server
     assert _ids(client) == [1, 2]
 
 
+def test_a_server_that_answers_the_last_page_for_every_later_one_is_understood(server, client, page):
+    last = [page(2, 2, [3])] * 2
+    server.play(page(1, 2, [1, 2]), *last, *last, page(1, 3, [1], per_page=1), page(2, 3, [2], per_page=1),
+                page(3, 3, [3], per_page=1), page(3, 3, [3], per_page=1))  # fmt: skip
+    assert _ids(client) == [1, 2, 3]
+
+
+def test_another_page_than_was_asked_for_is_not_taken_for_the_last(server, client, page):
+    server.play(page(1, 3, [1, 2]), page(3, 3, [5]))
+    with pytest.raises(UnreadableAnswerError, match="page 2 was asked for, page 3 came"):
+        _ids(client)
+
+
 def test_a_server_that_serves_smaller_pages_than_asked_for_is_understood(server, client, page):
     server.play(page(1, 2, [1], per_page=1), page(2, 2, [2], per_page=1), page(3, 2, [], per_page=1))
     assert _ids(client) == [1, 2]

@@ -202,12 +202,14 @@ class Search(Iterator[Model]):
 
     def _page(self, number: int, reply: Reply) -> _Page[Model]:
         rows = read_several(self._model, reply, only_counted=self._only_counted)
-        if _count(reply, "page") != number:
+        came, total = _count(reply, "page"), _count(reply, "total_pages")
+        is_the_last_once_more = came == total < number  # which some servers answer beyond it, and not an empty page
+        if came != number and not is_the_last_once_more:
             text = N_("page {number} was asked for, page {came} came")
-            raise reply.unreadable(Text(text, number=number, came=_count(reply, "page")))
+            raise reply.unreadable(Text(text, number=number, came=came))
         served = _count(reply, "per_page") if "per_page" in reply.body else self._per_page
         full = len(rows) + len(rows.odd) + len(rows.counted) >= served > 0
-        return _Page(number=number, total=_count(reply, "total_pages"), rows=rows, full=full)
+        return _Page(number=number, total=total, rows=rows, full=full)
 
     def _inconsistent(self, reason: Text) -> RowsMovedError:
         return RowsMovedError(
