@@ -16,7 +16,7 @@ from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.actions import set_rule
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.tables import Finding, Period
-from company import ORGANIZATION, TODAY, company, rule, service
+from company import ORGANIZATION, TODAY, company, contract, rule, service
 
 OPTIONS = IssueOptions(concurrency=1)
 DAY = Scope(DateRange.days(TODAY, TODAY))
@@ -77,6 +77,80 @@ def test_an_invoice_made_ahead_is_brought_to_the_terms_of_its_rule_while_it_is_t
     assert run(ctx)["corrected"] == 0
     reconcile(ctx, today=TODAY, recheck_days=400)
     assert open_findings(ctx) == set()
+
+
+def test_a_price_raised_on_its_issue_day_is_in_an_invoice_that_was_made_ahead(ahead, clock):
+    box, ctx = ahead
+    run(ctx)
+    clock.advance(days=8)
+    change(box, services=[service(1, "120.0"), service(2, "0.5", units="100.0")], gross_value="170.0")
+    assert follow_ahead(ctx, DAY, OPTIONS).corrected == 1
+    assert billed(box) == [Decimal("170.0")]
+    clock.advance(hours=2)
+    asked = len(box.requests())
+    follow_ahead(ctx, DAY, OPTIONS)
+    assert len(box.requests()) == asked  # what was made, or corrected, on this day is nobody's to look at again
+
+
+CHANGED = {
+    "a service more": {"services": [*LINES, service(30, "40.0")], "gross_value": "190.0"},
+    "due later": {"receivables_additional_information": {"day_number": 5}},
+    "two parcels": {"receivables_additional_information": {"day_number": 1, "parcel_number": 2}},
+    "of another month": {"timing": {"accrual_month_quantity": "previous_month"}},
+}
+
+
+def terms_of(changes):
+    return rule(1, **{"services": LINES, "gross_value": "150.0", "init_date": NEXT.isoformat()} | changes)
+
+
+@pytest.mark.parametrize("changes", CHANGED.values(), ids=CHANGED)
+def test_other_terms_that_change_are_shown_until_its_invoice_is_as_they_say(ahead, clock, changes):
+    box, ctx = ahead
+    run(ctx)
+    clock.advance(days=1)
+    change(box, **terms_of(changes))
+    for _ in range(2):
+        run(ctx)
+        reconcile(ctx, today=TODAY, recheck_days=400)
+        assert (billed(box), open_findings(ctx)) == ([Decimal("150.0")], {"terms_changed"})
+        clock.advance(days=1)
+    change(box, **terms_of({}))
+    run(ctx)
+    reconcile(ctx, today=TODAY, recheck_days=400)
+    assert open_findings(ctx) == set()
+
+
+@pytest.mark.parametrize("changes", CHANGED.values(), ids=CHANGED)
+def test_other_terms_that_the_vendor_carries_into_an_invoice_are_followed_in_silence(sandbox, lite_job, clock, changes):
+    box = sandbox(company(contracts=[contract()], service_items=[{"id": 3, "name": "Serviço 3"}]))
+    services = [{"service_item_id": 3, "units": 1, "unit_value": 9}]
+    typed = {**terms_of({}), "charge_type": "fixed_day", "services": services}
+    code, answer = box.call("POST", "contracts/10/invoice_rules", {"invoice_rule": typed})
+    assert code == 201
+    ctx = lite_job(box)
+    read_contract_list(ctx)
+    expand_rules(ctx, Scope(DateRange.month_of(TODAY)), seen_on=TODAY)
+    issue_due_periods(ctx, Scope(DateRange.days(NEXT, NEXT)), OPTIONS, owner="run")
+    made = {each["id"] for each in box.state()["invoices"]}
+    clock.advance(days=1)
+    more = [{"service_item_id": 3, "units": 1, "unit_value": 40}] if "services" in changes else []
+    body = {**terms_of(changes), "charge_type": "fixed_day", "services": more}
+    code, _ = box.call("PUT", f"contracts/10/invoice_rules/{answer['invoice_rule']['id']}", {"invoice_rule": body})
+    assert code == 200
+    run(ctx)
+    reconcile(ctx, today=TODAY, recheck_days=400)
+    assert ({each["id"] for each in box.state()["invoices"]}, open_findings(ctx)) == (made, set())
+    assert ctx.session.scalars(select(Period.rule_version)).one() == 2
+
+
+def test_terms_that_change_while_nothing_is_read_over_its_issue_day_are_shown(ahead, clock):
+    box, ctx = ahead
+    run(ctx)
+    clock.advance(days=12)
+    change(box, services=[service(1, "120.0"), service(2, "0.5", units="100.0")], gross_value="170.0")
+    expand_rules(ctx, Scope(DateRange.month_of(TODAY)), seen_on=TODAY + timedelta(days=12))
+    assert (billed(box), open_findings(ctx)) == ([Decimal("150.0")], {"terms_changed"})
 
 
 def test_one_that_a_person_edited_stays_and_is_shown(ahead, clock):

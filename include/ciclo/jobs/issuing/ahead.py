@@ -1,16 +1,18 @@
 """Ahead of the issue date: what is made earlier for single rules, and what has changed since about what was made ahead.
 
-An invoice that is made ahead is priced as of its planned date. If its rule's price or quantities change before that
+An invoice that is made ahead is priced as of its planned date. If its rule's price or quantities change up to that
 day, it is brought to them while it is `to_emit` and nobody has edited it; absolute values are sent, so that sending
-them again is harmless. If nothing calls for it any more it is shown for deletion: a person deletes it.
+them again is harmless. Other terms that change, a service more, say, or when it is due, are a finding, unless the
+vendor has carried them into it. If nothing calls for it any more it is shown for deletion: a person deletes it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 
 from ciclo.billimatic import ApiError, AuthenticationError
-from ciclo.billimatic.models import InvoiceState
+from ciclo.billimatic.models import Invoice, InvoiceState
 from ciclo.domain.adjustments import Bill
 from ciclo.domain.corrections import ChangedByHand
 from ciclo.domain.errors import DomainError
@@ -25,6 +27,7 @@ from ciclo.jobs.periods.coverage import within
 from ciclo.jobs.periods.expand import read_due
 from ciclo.jobs.periods.plan import plan_periods
 from ciclo.jobs.rules.snapshot import RuleSnapshot, RuleSnapshots
+from ciclo.jobs.rules.store import terms_changed
 from ciclo.ledger.repositories import ACTIVE, Disagreement, Scope
 from ciclo.ledger.tables import Contract, Period
 
@@ -79,7 +82,7 @@ class AheadOutcome:
 
     corrected: int = 0
     left_out: int = 0
-    """Changed in what cannot be corrected, or edited by a person: other findings say so."""
+    """Changed in what cannot be corrected, or edited by a person: findings say so."""
     to_be_deleted: int = 0
 
     def counts(self) -> dict[str, int]:
@@ -106,6 +109,7 @@ def follow_ahead(ctx: JobContext, scope: Scope, options: IssueOptions) -> AheadO
     snapshots = RuleSnapshots(ctx, {each.rule_id for each in periods}, kept=len(periods) + 1)
     ctx.session.commit()
     seen: list[Disagreement] = []
+    changed: list[Disagreement] = []
     called_for: set[int] = set()
     for period in periods:
         contract, snapshot = contracts[period.contract_id], snapshots[period.rule_id]
@@ -113,10 +117,12 @@ def follow_ahead(ctx: JobContext, scope: Scope, options: IssueOptions) -> AheadO
             snapshot, contract, period, pauses.get(contract.contract_id, ())
         ):
             called_for.add(period.invoice_id or 0)
-            _follow(ctx, period, snapshot, outcome)
+            lagging = _follow(ctx, period, snapshot, outcome)
+            changed += [lagging] if lagging is not None else []
         elif contract.contract_id in read or contract.state != ACTIVE or contract.gone_at is not None:
             seen.append(_to_be_deleted(period))
     outcome.to_be_deleted = len(seen)
+    ctx.findings.settle(changed, examined={}, kinds=(), at=ctx.clock())
     _settle(ctx, scope, seen, called_for)
     return outcome
 
@@ -129,40 +135,79 @@ def _is_called_for(snapshot: RuleSnapshot, contract: Contract, period: Period, p
     return any(each.issue_date == period.issue_date for each in planned) and not within(period.issue_date, pauses)
 
 
-def _follow(ctx: JobContext, period: Period, snapshot: RuleSnapshot, outcome: AheadOutcome) -> None:
-    used = snapshot.adjustments_in(period)
+def _follow(ctx: JobContext, period: Period, snapshot: RuleSnapshot, outcome: AheadOutcome) -> Disagreement | None:
+    """Bring an invoice to its rule's terms of now; return the finding about those that it cannot be brought to."""
+    used, newest = snapshot.adjustments_in(period), snapshot.versions[-1][0]
     try:
         made_at = snapshot.history(known_by=period.changed_at)
         was = snapshot.bill(period.issue_date, used, terms=snapshot.terms_of(period), prices=made_at)
         wanted = snapshot.bill(period.issue_date, used, terms=snapshot.newest)
     except DomainError:
         outcome.left_out += 1
-        return
-    if _values(was) == _values(wanted):
-        return
+        return None
+    wish = _wish(period, snapshot, wanted)
+    is_repriced = _values(was) != _values(wanted)
+    if not is_repriced and wish.accrual_month is None and wish.due_dates is None:
+        return None
+    changed = None if period.rule_version == newest.version else _terms_changed(period, snapshot)
     try:
         invoice = ctx.api.invoice(period.contract_id, period.invoice_id or 0)
         if invoice.state != InvoiceState.TO_EMIT:
-            return
-        change = fields_of(invoice, what_lacks(invoice, [was], wanted))
-        if change:
+            return None
+        if not wish.is_met_by(invoice) and (change := fields_of(invoice, what_lacks(invoice, [was], wanted))):
             invoice = ctx.api.update_invoice(period.contract_id, invoice.id, change)
     except ChangedByHand:
         outcome.left_out += 1
-        return
+        return changed
     except AuthenticationError:
         raise
     except ApiError:
         outcome.left_out += 1  # the next run reads it anew: what is sent are absolute values
-        return
+        return None
     store_invoices(ctx, [invoice], {}, ctx.clock())
-    facts = {"was": str(was.total), "now": str(cents(invoice.gross_value))}
-    reason = Reason(ReasonKind.CORRECTED_AHEAD, facts)
-    ctx.periods.corrected(
-        period, cents(invoice.gross_value), snapshot.versions[-1][0].version, reason=reason, at=ctx.clock()
-    )
+    is_met = wish.is_met_by(invoice)
+    if is_met or is_repriced:
+        if is_met:  # the vendor has carried over what Ciclo does not correct
+            period.accrual_month = wish.accrual_month or period.accrual_month
+        facts = {"was": str(was.total), "now": str(cents(invoice.gross_value))}
+        reason = Reason(ReasonKind.CORRECTED_AHEAD, facts)
+        ctx.periods.corrected(period, cents(invoice.gross_value), newest.version, reason=reason, at=ctx.clock())
+        outcome.corrected += 1
     ctx.session.commit()
-    outcome.corrected += 1
+    return None if is_met else changed
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What a rule's terms of now want of an invoice; month and days only where they are not those it was made by."""
+
+    gross_value: Decimal
+    accrual_month: date | None
+    due_dates: tuple[date, ...] | None
+
+    def is_met_by(self, invoice: Invoice) -> bool:
+        days = tuple(sorted(line.due_date for line in invoice.receivables if line.due_date))
+        return (
+            cents(invoice.gross_value) == self.gross_value
+            and self.accrual_month in (None, invoice.accrual_date)
+            and self.due_dates in (None, days)
+        )
+
+
+def _wish(period: Period, snapshot: RuleSnapshot, wanted: Bill) -> _Wish:
+    day = DateRange.days(period.issue_date, period.issue_date)
+    now = next(snapshot.periods_by_newest_terms(day))
+    return _Wish(
+        gross_value=wanted.total,
+        accrual_month=now.accrual_month if now.accrual_month != period.accrual_month else None,
+        due_dates=now.due_dates if now.due_dates != snapshot.invoice(period).due_dates else None,
+    )
+
+
+def _terms_changed(period: Period, snapshot: RuleSnapshot) -> Disagreement:
+    versions = [version for version, _ in snapshot.versions]
+    was = next((each for each in versions if each.version == period.rule_version), versions[0])
+    return terms_changed(period, versions, last_seen=was.last_seen_at or was.seen_at, first_seen=versions[-1].seen_at)
 
 
 def _values(bill: Bill) -> list[object]:

@@ -20,9 +20,9 @@ from ciclo.jobs.rules.ask import ReadRule, RuleBatch
 from ciclo.jobs.rules.prices import note_disagreements, read_prices
 from ciclo.jobs.rules.schedules import follow_schedules
 from ciclo.jobs.rules.snapshot import CHANGED_BY_A_PERSON
-from ciclo.ledger.repositories import Change, Disagreement
+from ciclo.ledger.repositories import Change, Disagreement, KnownPrice, Version
 from ciclo.ledger.repositories.contracts import NewestVersion
-from ciclo.ledger.tables import Rule
+from ciclo.ledger.tables import Period, Rule
 from ciclo.ledger.terms import RuleTerms, terms_hash
 
 CURRENT = timedelta(hours=1)
@@ -83,7 +83,7 @@ def store_rules(ctx: JobContext, batch: RuleBatch, unread: Collection[int], seen
     ctx.session.flush()
     _keep_trail(ctx, read, {each: changed[each] for each in differ}, newest, last_seen, now)
     repriced = {row["rule_id"] for row in reading.rows if row["source"] == CHANGED_BY_A_PERSON}
-    _note_changes(ctx, {*repriced, *differ}, last_seen, now)
+    _note_changes(ctx, {*repriced, *differ}, last_seen, seen_on, now)
     return [Problem(entry.contract_id, entry.rule_id, entry.line()) for entry in reading.disagreements]
 
 
@@ -159,32 +159,55 @@ def _keep_trail(
     ctx.audit.record("rule", changes, now)
 
 
-def _note_changes(ctx: JobContext, rule_ids: Collection[int], last_seen: Mapping[int, datetime], now: datetime) -> None:
+def _note_changes(
+    ctx: JobContext, rule_ids: Collection[int], last_seen: Mapping[int, datetime], seen_on: date, now: datetime
+) -> None:
     """Raise a finding for each period that was issued after its rule was last seen as it was, by another reading."""
-    issued = ctx.periods.issued_since({each: last_seen[each] + CURRENT for each in rule_ids if each in last_seen})
+    since = {each: last_seen[each] + CURRENT for each in rule_ids if each in last_seen}
+    issued = ctx.periods.issued_since(since, seen_on)
     if not issued:
         return
     versions = ctx.contracts.versions({period.rule_id for period in issued})
     prices = ctx.prices.histories({period.rule_id for period in issued})
     seen = []
     for period in issued:
-        newest = versions[period.rule_id][-1]
-        was = {row.version: row for row in versions[period.rule_id]}.get(period.rule_version, newest)
+        known = versions[period.rule_id]
         current = [row for row in prices.get(period.rule_id, []) if row.created_at >= now]
-        seen.append(
-            Disagreement.of_period(
-                FindingKind.TERMS_CHANGED,
-                ("period", period.id),
-                period.identity,
-                facts={
-                    "last_seen": last_seen[period.rule_id].isoformat(timespec="minutes"),
-                    "first_seen": now.isoformat(timespec="minutes"),
-                    **_both(was.terms, newest.terms, [f"{row.unit_value:f}" for row in current], period.gross_value),
-                },
-                found=newest.terms_hash,
-            )
-        )
+        seen.append(terms_changed(period, known, last_seen=last_seen[period.rule_id], first_seen=now, prices=current))
     ctx.findings.settle(seen, examined={}, kinds=(), at=now)
+
+
+def terms_changed(
+    period: Period,
+    versions: Sequence[Version],
+    *,
+    last_seen: datetime,
+    first_seen: datetime,
+    prices: Sequence[KnownPrice] = (),
+) -> Disagreement:
+    """Return the finding that a period was billed by other terms than those that its rule has now.
+
+    Args:
+        period: it was issued.
+        versions: those of its rule, oldest first.
+        last_seen: when the terms that it was billed by were last seen.
+        first_seen: when those of now were first seen.
+        prices: what is new about the rule's prices.
+    """
+    newest = versions[-1]
+    was = next((row for row in versions if row.version == period.rule_version), newest)
+    values = [f"{row.unit_value:f}" for row in prices]
+    return Disagreement.of_period(
+        FindingKind.TERMS_CHANGED,
+        ("period", period.id),
+        period.identity,
+        facts={
+            "last_seen": last_seen.isoformat(timespec="minutes"),
+            "first_seen": first_seen.isoformat(timespec="minutes"),
+            **_both(was.terms, newest.terms, values, period.gross_value),
+        },
+        found=newest.terms_hash,
+    )
 
 
 def _both(was: Mapping[str, Any], now: Mapping[str, Any], prices: Sequence[str], gross_value: Any) -> dict[str, str]:

@@ -120,6 +120,8 @@ class Version(NamedTuple):
     effective_from: date
     terms: Payload
     terms_hash: str
+    seen_at: datetime
+    last_seen_at: datetime | None
 
 
 class ContractRepository:

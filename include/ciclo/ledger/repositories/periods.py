@@ -9,7 +9,7 @@ that a run which lost its claim cannot undo what came after it.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time
 from decimal import Decimal
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, bindparam, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind, as_reason, check_transition
@@ -130,29 +131,41 @@ class PeriodRepository:
         self._session.flush()
         self._session.connection().execute(statement, rows)
 
-    def issued_since(self, since: Mapping[int, datetime]) -> list[Period]:
-        """Return the periods of some rules that were issued after an instant, given by rule."""
+    def issued_since(self, since: Mapping[int, datetime], today: date) -> list[Period]:
+        """Return the periods of some rules that were issued after an instant, given by rule.
+
+        So are those that were issued ahead of a day after that instant and before today: nothing was read on it.
+        """
         found: list[Period] = []
-        rules = sorted(since)
-        for part in in_parts(rules):
+        days = {rule_id: at.astimezone(SAO_PAULO).date() for rule_id, at in since.items()}
+        for part in in_parts(sorted(since)):
+            missed = (Period.issue_date > min(days.values())) & (Period.issue_date < today)
             query = self._mine().where(
                 Period.rule_id.in_(part),
                 Period.state == PeriodState.ISSUED,
-                Period.changed_at > min(since.values()),
+                or_(Period.changed_at > min(since.values()), missed),
             )
-            found += [each for each in self._session.scalars(query) if each.changed_at > since[each.rule_id]]
+            found += [
+                each
+                for each in self._session.scalars(query)
+                if each.changed_at > since[each.rule_id] or days[each.rule_id] < each.issue_date < today
+            ]
         return found
 
     def issued_ahead(self, today: date, scope: Scope) -> list[Period]:
-        """Return the periods of a shard that are planned for days after `today` and have an invoice still `to_emit`."""
+        """Return the periods of a shard with an invoice, still `to_emit`, made before the day they are planned for.
+
+        They are planned for `today` or a later day: the price of today counts for today's, too.
+        """
+        made_before = or_(Period.issue_date > today, Period.changed_at < datetime.combine(today, time.min, SAO_PAULO))
         to_emit = exists().where(
             Invoice.organization_id == Period.organization_id,
             Invoice.invoice_id == Period.invoice_id,
             Invoice.state == InvoiceState.TO_EMIT,
             Invoice.gone_at.is_(None),
         )
-        later = replace(scope, window=DateRange(today + timedelta(days=1), date.max))
-        query = self._mine().where(*self._due(later), Period.state == PeriodState.ISSUED, to_emit)
+        from_today = replace(scope, window=DateRange(today, date.max))
+        query = self._mine().where(*self._due(from_today), Period.state == PeriodState.ISSUED, made_before, to_emit)
         return list(self._session.scalars(query.order_by(Period.issue_date, Period.id)))
 
     def corrected(self, period: Period, gross_value: Decimal, version: int, *, reason: Reason, at: datetime) -> None:
