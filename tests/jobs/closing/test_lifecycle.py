@@ -99,6 +99,10 @@ def tenth(company_of, months, clock):
     return make
 
 
+def leave(place):
+    """Change nothing."""
+
+
 def delete_rule(place):
     assert place.box.call("DELETE", "contracts/10/invoice_rules/1")[0] == 204
 
@@ -113,25 +117,35 @@ def test_a_day_moved_later_on_the_issue_day_is_no_obstacle_once_the_later_day_is
     assert place.close(APRIL).closed
 
 
-def test_a_period_given_up_on_its_day_is_shown_until_the_rule_made_anew_is_to_be_billed(tenth):
-    place = tenth(rule(1), change=delete_rule)
-    (shown,) = tenth.read(place, 11, lambda _: None)
+@pytest.mark.parametrize(
+    "change", [delete_rule, lambda place: change_rule(place, end_date="2025-04-09")], ids=["deleted", "ended"]
+)
+def test_a_period_taken_back_on_its_day_before_it_is_billed_is_no_obstacle(tenth, change):
+    place = tenth(rule(1), change=change)
+    assert tenth.read(place, 11, leave) == []
+    assert place.open_findings() == []
+    assert place.close(APRIL).closed
+
+
+def test_a_period_given_up_after_its_day_is_shown_until_the_rule_made_anew_is_to_be_billed(tenth):
+    place = tenth(rule(1), change=leave)
+    (shown,) = tenth.read(place, 11, delete_rule)
     assert shown.startswith("not billed: contract 10, rule 1, period 2025-04-10")
     anew = company(rule(2, init_date="2025-04-20", description="Mensalidade 1"))
     assert tenth.read(place, 12, lambda place: place.box.put_state(anew)) == []
     assert place.open_findings() == []
 
 
-def test_a_period_given_up_on_its_day_is_not_paid_by_a_rule_that_stood_beside_its_own(tenth):
+def test_a_period_given_up_after_its_day_is_not_paid_by_a_rule_that_stood_beside_its_own(tenth):
     beside = rule(2, init_date="2025-04-10", description="Mensalidade 1")
-    place = tenth(rule(1, init_date="2025-04-10"), beside, change=delete_rule)
-    (line,) = [line for line in tenth.read(place, 11, lambda _: None) if line.startswith("not billed")]
+    place = tenth(rule(1, init_date="2025-04-10"), beside, change=leave)
+    (line,) = [line for line in tenth.read(place, 11, delete_rule) if line.startswith("not billed")]
     assert line.startswith("not billed: contract 10, rule 1, period 2025-04-10")
 
 
 def test_what_was_not_billed_is_no_finding_once_it_is_planned_again(tenth):
-    place = tenth(rule(1), change=delete_rule)
-    (shown,) = tenth.read(place, 11, lambda _: None)
+    place = tenth(rule(1), change=leave)
+    (shown,) = tenth.read(place, 11, delete_rule)
     assert shown.startswith("not billed: contract 10, rule 1, period 2025-04-10")
     (finding,) = place.open_findings()
     assert finding.kind == FindingKind.NOT_BILLED

@@ -253,7 +253,7 @@ def _billed(line: MonthLine, period: Period, ledger: _Ledger) -> MonthLine:
 
 
 def _not_billed(line: MonthLine, period: Period, expected: ExpectedPeriod | None) -> MonthLine | None:
-    was_due = period.issue_date <= period.changed_at.astimezone(SAO_PAULO).date()
+    was_due = period.issue_date < period.changed_at.astimezone(SAO_PAULO).date()  # on its day it is taken back in time
     was_paused = _is(ReasonKind.CONTRACT_INACTIVE, period.reason)
     if expected is None and (not was_due or was_paused):
         return None
