@@ -117,6 +117,11 @@ def test_a_day_moved_later_on_the_issue_day_is_no_obstacle_once_the_later_day_is
     assert place.close(APRIL).closed
 
 
+def test_a_day_moved_to_one_that_is_over_is_shown_by_the_reading_that_sees_it(tenth):
+    place = tenth(rule(1), change=lambda place: change_rule(place, init_date="2025-01-09"))
+    assert [(each.kind, each.facts["issue_date"]) for each in place.open_findings()] == [("gap", "2025-04-09")]
+
+
 @pytest.mark.parametrize(
     "change", [delete_rule, lambda place: change_rule(place, end_date="2025-04-09")], ids=["deleted", "ended"]
 )

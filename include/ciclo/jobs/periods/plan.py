@@ -153,7 +153,9 @@ def _compare(
             chain = [(snapshot, own), *((each, periods.get(each.rule.rule_id, {})) for each in followed)]
             paid = [paid_by(each, period) for each, known in chain for period in known.values() if pays(period)]
             paid += [each for former in followed for each in to_bill.get(former.rule.rule_id, ())]
-            missing = list(missing_periods(snapshot, chain, expected, paused, since))
+            staying = [(snapshot, {day: each for day, each in own.items() if day not in window or day in expected
+                                   or not _is_open(each)}), *chain[1:]]  # fmt: skip
+            missing = list(missing_periods(snapshot, staying, expected, paused, since))
             if backdated is Backdated.PLAN:
                 expected |= {each.issue_date: each for each in missing if each.issue_date in window}
                 missing = [each for each in missing if each.issue_date not in window]
