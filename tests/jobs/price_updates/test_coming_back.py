@@ -1,14 +1,17 @@
 """What was called off because its rule or contract was gone comes back with it, and is never applied twice."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
+from ciclo.billimatic import BillimaticClient
 from ciclo.domain.states import ExecutionState
 from ciclo.ledger.actions import skip_update
-from company import ORGANIZATION, company, contract, rule, scheduled_update
+from company import ORGANIZATION, TOKEN, company, contract, rule, scheduled_update
 
 PUT = {"method": "PUT", "path": "invoice_rules"}
+OTHER_ORGANIZATION = 8
 APPLIED = [(0, "2025-01-10", "1000.00", "rule"), (0, "2025-06-10", "1070.26", "price update")]
 STATE = company(rule(gross_value="1000.0", scheduled_updates=[scheduled_update()]))
 
@@ -126,3 +129,85 @@ def test_an_update_that_a_person_gave_up_does_not_come_back_with_its_rule(run):
 
     assert run.execution().state == ExecutionState.CANCELLED
     assert run.prices() == APPLIED[:1]
+
+
+def be_refused(run):
+    run.sandbox.faults([PUT | {"kind": "error_before", "status": 422}])
+    run.apply()
+    run.sandbox.clear_faults()
+
+
+@pytest.fixture
+def transferred(run):
+    """Give the contract to the account's other organization, and return that one's billing on the same ledger."""
+    with BillimaticClient(
+        base_url=run.sandbox.url, token=TOKEN, organization_id=OTHER_ORGANIZATION, requests_per_second=None
+    ) as api:
+
+        def transfer():
+            state = run.sandbox.state()
+            state["organizations"].append({"id": OTHER_ORGANIZATION, "name": "Luz do Sul Filial Ltda."})
+            state["contracts"][0]["supplier_id"] = OTHER_ORGANIZATION
+            run.sandbox.put_state(state)
+            run.expand()
+            other = replace(run, ctx=replace(run.ctx, api=api))
+            other.expand()
+            return other
+
+        yield transfer
+
+
+def test_what_one_organization_applied_another_that_gets_the_contract_does_not_apply_again(run, transferred):
+    assert run.apply().applied == 1
+    other = transferred()
+
+    assert other.apply().applied == 0
+
+    assert other.remote_rule()["gross_value"] == "1070.26"
+    assert len(run.puts()) == 1
+    assert other.next_execution() == date(2026, 6, 10)
+    assert [each.execution_date for each in other.executions()] == [date(2025, 6, 10)]
+
+
+def test_what_a_person_skipped_in_one_organization_another_does_not_apply(run, transferred):
+    be_refused(run)
+    skip_update(run.ctx.session, ORGANIZATION, run.execution().id, person="ana", note="agreed", at=run.ctx.clock())
+    run.ctx.session.commit()
+    other = transferred()
+
+    assert other.apply().applied == 0
+
+    assert other.remote_rule()["gross_value"] == "1000.0"
+
+
+def test_what_one_organization_called_off_another_that_gets_the_contract_applies(run, transferred):
+    be_refused(run)
+    other = transferred()
+    run.settle()
+    run.apply()
+
+    assert other.apply().applied == 1
+
+    assert other.remote_rule()["gross_value"] == "1070.26"
+
+
+def test_periods_that_one_organization_planned_are_billed_by_the_one_that_gets_the_contract(run, transferred):
+    run.apply()
+    run.issue(date(2025, 1, 1), date(2025, 3, 31))
+    billed = run.billed()
+    other = transferred()
+    other.apply()
+
+    other.issue(date(2025, 4, 1), date(2025, 7, 31))
+    run.expand()
+    other.expand()
+
+    assert {day: value for day, value in run.billed().items() if day not in billed} == {
+        "10/04/2025": "1070.26",
+        "10/05/2025": "1070.26",
+        "10/06/2025": "1070.26",
+        "10/07/2025": "1070.26",
+    }
+    assert [each.issue_date.month for each in run.periods()] == [1, 2, 3]
+    states = [(each.issue_date.month, each.state) for each in other.periods()]
+    assert states == [(month, "issued" if month < 8 else "planned") for month in range(4, 13)]

@@ -302,8 +302,8 @@ def _terms(wanted: ExpectedPeriod) -> dict[str, Any]:
 def _write(ctx: JobContext, changes: _Changes, outcome: PlanOutcome) -> None:
     now = ctx.clock()
     planned = [row for row in changes.rows if row["state"] == PeriodState.PLANNED]
-    outcome.planned += ctx.periods.plan(planned)
-    outcome.parked += ctx.periods.plan([row for row in changes.rows if row["state"] != PeriodState.PLANNED])
+    outcome.planned += _add(ctx, planned)
+    outcome.parked += _add(ctx, [row for row in changes.rows if row["state"] != PeriodState.PLANNED])
     cancelled = [(each, reason) for each, reason in changes.cancelled if each.state == PeriodState.PARKED]
     for period, reason in cancelled:
         outcome.cancelled += len(ctx.periods.cancel([period], reason=reason, at=now))
@@ -333,6 +333,12 @@ def _write(ctx: JobContext, changes: _Changes, outcome: PlanOutcome) -> None:
     _settle(ctx, changes)
 
 
+def _add(ctx: JobContext, rows: Sequence[dict[str, Any]]) -> int:
+    """Add periods; what is there already may be another organization's, whose contract this was."""
+    added = ctx.periods.plan(rows)
+    return added if added == len(rows) else added + ctx.periods.take_over(rows)
+
+
 def _settle(ctx: JobContext, changes: _Changes) -> None:
     """Open and keep what nobody bills; close it for the rules and months that were looked at and are covered now."""
     kinds = (FindingKind.GAP, FindingKind.BACKDATED)
@@ -347,9 +353,12 @@ def _settle(ctx: JobContext, changes: _Changes) -> None:
 
 
 def _settle_alive_again(ctx: JobContext) -> None:
-    """Close what was not billed and is planned again, by its rule or by a person, whatever has become of it since."""
-    never_billed = [subject_id for _, subject_id in ctx.findings.open_of_kind(FindingKind.NOT_BILLED)]
-    alive = {period.id for period in ctx.periods.some(never_billed) if period.state != PeriodState.CANCELLED}
+    """Close what was not billed and is planned again, by its rule or by a person, whatever has become of it since.
+
+    A period that is not this organization's any more is planned where its contract is now.
+    """
+    never_billed = {subject_id for _, subject_id in ctx.findings.open_of_kind(FindingKind.NOT_BILLED)}
+    alive = never_billed - {each.id for each in ctx.periods.some(never_billed) if each.state == PeriodState.CANCELLED}
     if alive:
         ctx.findings.settle([], examined={"period": alive}, kinds=(FindingKind.NOT_BILLED,), at=ctx.clock())
 

@@ -100,6 +100,32 @@ class PeriodRepository:
             row.pop("reason", None)
         return self._session.connection().execute(statement, columns).rowcount
 
+    def take_over(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Plan what another organization gave up when it lost the contract to this one; return how many.
+
+        Args:
+            rows: as for `plan`, of rules that this organization has just read.
+        """
+        wanted = {(row["rule_id"], row["issue_date"]): row for row in rows}
+        query = select(Period).where(
+            among(Period.rule_id, {rule_id for rule_id, _ in wanted}),
+            Period.organization_id != self._organization_id,
+            Period.state == PeriodState.CANCELLED,
+            Period.cancelled_by.is_(None),
+        )
+        given_up = self._session.scalars(query.execution_options(populate_existing=True)).all()
+        found = [each for each in given_up if (each.rule_id, each.issue_date) in wanted]
+        for period in found:
+            row = wanted[period.rule_id, period.issue_date]
+            for name in row.keys() - {"state", "reason", "attempts", "created_at"}:
+                setattr(period, name, row[name])
+            self._session.flush()
+            facts = {"contract_id": period.contract_id, "rule_id": period.rule_id}
+            self.replan([period], reason=Reason(ReasonKind.CALLED_FOR_AGAIN, facts), at=row["changed_at"])
+            if row["state"] == PeriodState.PARKED:
+                self.park([period], reason=row["reason"], at=row["changed_at"])
+        return len(found)
+
     def of_rules(self, rule_ids: Iterable[int], window: DateRange) -> list[Period]:
         """Return the periods of some rules in a window, by rule and issue date."""
         query = self._mine().where(among(Period.rule_id, rule_ids), *_within(window))

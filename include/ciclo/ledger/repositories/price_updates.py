@@ -34,7 +34,17 @@ class ExecutionRepository:
     # -- planning and changing -----------------------------------------------------------------------------------
 
     def ensure(self, scheduled: ScheduledUpdate, execution_date: date, *, policy: str, at: datetime) -> Any:
-        """Return the execution of an update on a day; it is planned if it was never seen."""
+        """Return the execution of an update on a day; it is planned if it was never seen.
+
+        What another organization decided, or has sent, while it had the contract, is that execution: it is done once.
+        """
+        this_one = (
+            PriceUpdateExecution.scheduled_update_id == scheduled.scheduled_update_id,
+            PriceUpdateExecution.execution_date == execution_date,
+        )
+        elsewhere = select(PriceUpdateExecution).where(self._done_elsewhere(), *this_one)
+        if (done := self._session.scalars(elsewhere.execution_options(populate_existing=True)).first()) is not None:
+            return done
         row = {
             "organization_id": self._organization_id,
             "scheduled_update_id": scheduled.scheduled_update_id,
@@ -48,10 +58,7 @@ class ExecutionRepository:
             "changed_at": at,
         }
         self._session.execute(insert_new(self._session, PriceUpdateExecution), [row])
-        query = self._mine().where(
-            PriceUpdateExecution.scheduled_update_id == scheduled.scheduled_update_id,
-            PriceUpdateExecution.execution_date == execution_date,
-        )
+        query = self._mine().where(*this_one)
         return self._session.scalars(query.execution_options(populate_existing=True)).one()
 
     def claim(
@@ -164,8 +171,9 @@ class ExecutionRepository:
         return list(self._session.scalars(query.order_by(*order).execution_options(populate_existing=True)))
 
     def of_rules(self, rule_ids: Iterable[int]) -> dict[int, list[PriceUpdateExecution]]:
-        """Return the executions of some rules, in order of execution date."""
-        query = self._mine().where(PriceUpdateExecution.rule_id.in_(list(rule_ids)))
+        """Return the executions of some rules, those that another organization decided too, by execution date."""
+        known = or_(PriceUpdateExecution.organization_id == self._organization_id, self._done_elsewhere())
+        query = select(PriceUpdateExecution).where(known, PriceUpdateExecution.rule_id.in_(list(rule_ids)))
         found: dict[int, list[PriceUpdateExecution]] = {}
         order = PriceUpdateExecution.execution_date, PriceUpdateExecution.scheduled_update_id
         for execution in self._session.scalars(query.order_by(*order).execution_options(populate_existing=True)):
@@ -191,6 +199,15 @@ class ExecutionRepository:
 
     def _mine(self) -> Select[PriceUpdateExecution]:
         return select(PriceUpdateExecution).where(PriceUpdateExecution.organization_id == self._organization_id)
+
+    def _done_elsewhere(self) -> ColumnElement[bool]:
+        """Whether another organization, which had the contract before, has decided an execution or sent it."""
+        states = PriceUpdateExecution.state.in_([state.value for state in (*IN_PRICES, _S.SUBMITTING, _S.IN_DOUBT)])
+        skipped = and_(
+            PriceUpdateExecution.state == _S.CANCELLED.value,
+            PriceUpdateExecution.reason_kind == ReasonKind.SKIPPED.value,
+        )
+        return and_(PriceUpdateExecution.organization_id != self._organization_id, or_(states, skipped))
 
 
 class UsedValue(NamedTuple):
