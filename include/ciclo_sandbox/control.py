@@ -5,6 +5,7 @@ coroutines: they run in the one event loop.
 """
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -15,7 +16,7 @@ import orjson
 from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Query, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request as HttpRequest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -35,7 +36,8 @@ class Today(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    today: date
+    today: Annotated[date, Field(ge=date(1900, 1, 1), lt=date(9001, 1, 1))]
+    """Within years from which whatever is counted stays in the calendar."""
     time: dt.time | None = None
 
 
@@ -59,6 +61,10 @@ class Complaint(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     message: str | None = None
+
+
+_Faults = Annotated[list[Fault], BeforeValidator(lambda given: given if isinstance(given, list) else [given])]
+"""One alone may stand for a list of one."""
 
 
 async def _sandbox(request: HttpRequest) -> Sandbox:
@@ -154,10 +160,9 @@ async def show_faults(sandbox: TheSandbox) -> list[Json]:
 
 
 @router.put("/faults")
-async def replace_faults(sandbox: TheSandbox, faults: list[Fault] | Fault) -> list[Json]:
+async def replace_faults(sandbox: TheSandbox, faults: _Faults) -> list[Json]:
     """Set the faults in force."""
-    given = faults if isinstance(faults, list) else [faults]
-    sandbox.faults.active = [Fault.model_validate(fault.model_dump()) for fault in given]
+    sandbox.faults.active = [Fault.model_validate(fault.model_dump()) for fault in faults]
     return await show_faults(sandbox)
 
 
@@ -176,6 +181,10 @@ async def show_requests(
     since: Annotated[int, Query(ge=0)] = 0,
 ) -> Response:
     """Return what was asked."""
+    try:
+        re.compile(path or "")
+    except re.error as error:
+        return JSONResponse({"errors": f"path: not a regular expression: {error}"}, 422)
     entries = sandbox.requests.entries(method=method, path=path, status=status, since=since)
     return Response(orjson.dumps(list(entries)), media_type="application/json")
 

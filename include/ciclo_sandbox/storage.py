@@ -37,6 +37,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from ciclo_sandbox import parsing
@@ -142,9 +143,11 @@ def open_database(url: str | None) -> Connection:
     Raises:
         sqlalchemy.exc.SQLAlchemyError: The URL names nothing that can be opened.
     """
-    engine = create_engine(
-        make_url(url or "sqlite://"), poolclass=StaticPool, connect_args={"check_same_thread": False}
-    )
+    place = make_url(url or "sqlite://")
+    if place.get_backend_name() != "sqlite":
+        message = f"the sandbox keeps its state in SQLite (sqlite:////tmp/state.db), not in {place.get_backend_name()}"
+        raise ArgumentError(message)
+    engine = create_engine(place, poolclass=StaticPool, connect_args={"check_same_thread": False})
     event.listen(engine, "connect", _prepare)
     return engine.connect()
 

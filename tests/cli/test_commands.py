@@ -48,6 +48,30 @@ def test_preview_bills_the_price_in_force_and_shows_the_updates(ciclo, rule_file
     assert f"gross value: 150.00 -> {after}" in text
 
 
+def test_a_rule_as_it_is_sent_is_previewed_before_the_api_has_made_its_ids_and_values(ciclo, rule_file):
+    to_be_made = {
+        "description": "Suporte",
+        "nfe_body": "$DESCRICAO",
+        "charge_type": "fixed_day",
+        "additional_information": {"title": "Suporte", "init_date": "10-01-2023", "month_quantity": 6},
+        "services": [{"service_item_id": 57, "units": 2.5, "unit_value": 5.75}],
+        "scheduled_updates": [
+            {"price_index": "igpm", "init_date": "10/07/2023", "month_quantity": 12, "days_until_update": 7}
+        ],
+        "receivables_additional_information": {"day_number": 5, "day_quantity": 1},
+    }
+    window = ("--from", "2023-01-01", "--to", "2024-12-31", "--json")
+    code, out, err = ciclo("preview", rule_file({"invoice_rule": to_be_made}), *window)
+    assert (code, err) == (0, "")
+    # IGP-M fell in the year to 06/2023, which lowers nothing by default; it rose by 2.44 % in the year to 06/2024
+    assert [(each["issue_date"], each["gross_value"]) for each in json.loads(out)] == [
+        ("2023-01-10", "14.38"),
+        ("2023-07-10", "14.38"),
+        ("2024-01-10", "14.38"),
+        ("2024-07-10", "14.73"),
+    ]
+
+
 def test_preview_says_which_index_value_is_missing(ciclo, rule_file):
     path = rule_file(rule(scheduled_updates=[scheduled_update(init_date="2031-06-10")]))
     _, out, _ = ciclo("preview", path, "--from", "2031-06-01", "--to", "2031-06-30")
@@ -79,6 +103,8 @@ def test_preview_of_a_rule_that_never_recurs_is_empty(ciclo, rule_file):
         (rule() | {"additional_information": {}}, "additional_information: is not there: this is no invoice rule"),
         (rule(services=[1]), "services: is no list of objects"),
         (rule(services={"id": 1}), "services: is no list of objects"),
+        (rule(scheduled_updates=[1]), "scheduled_updates: is no list of objects"),
+        ({key: value for key, value in rule().items() if key != "gross_value"}, "contract 10, rule 1, gross_value: "),
     ],
 )
 def test_a_rule_that_cannot_be_billed_is_one_line_that_names_the_field(ciclo, rule_file, document, message):

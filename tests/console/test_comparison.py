@@ -4,6 +4,7 @@ import json
 import re
 from decimal import Decimal
 
+from ciclo.domain.money import brl
 from console.small_year import CANCELLED
 
 READJUSTED, FIRST = 80_009, 80_001
@@ -45,5 +46,9 @@ def test_the_command_says_the_same_as_json(ciclo, small_year, monkeypatch):
     assert total == Decimal(found["difference"])
     assert {"readjusted"} <= {each["kind"] for each in found["differences"]}
     code, out, _ = ciclo("why", str(READJUSTED))
-    assert out.splitlines()[0] == found["sentence"]
+    sentence, *lines = out.splitlines()
+    assert sentence == found["sentence"]
+    assert [line.split("  ")[0].strip() for line in map(str.strip, lines)] == [
+        brl(Decimal(each["amount"])) for each in found["differences"]
+    ]
     assert ciclo("why", "1")[0] == 1

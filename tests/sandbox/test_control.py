@@ -28,6 +28,17 @@ def test_the_clock_shows_the_time_that_it_was_set_to_and_a_second_more_after_eac
     assert account._call("GET", "/_sandbox/clock")["time"] == "03:00:02"
 
 
+@pytest.mark.parametrize("day", ["9999-12-31", "1899-12-31"])
+def test_a_clock_is_not_set_to_the_end_of_the_calendar(account, day):
+    status, body = account._send("PUT", "/_sandbox/clock", {"today": day}, {})
+    assert (status, body["errors"].partition(":")[0]) == (422, "today")
+
+
+def test_requests_are_not_looked_for_by_what_is_no_regular_expression(account):
+    status, body = account._send("GET", "/_sandbox/requests?path=(", None, {})
+    assert (status, body["errors"].partition(":")[0]) == (422, "path")
+
+
 def test_billed_on_a_later_day_an_invoice_keeps_its_planned_date_and_due_dates(account):
     invoice = create(account)
     issued = account.emit(invoice["id"], date(2018, 12, 17))

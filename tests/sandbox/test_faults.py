@@ -148,9 +148,10 @@ def test_the_log_names_the_fault(account):
     [({"kind": "earthquake"}, "kind"), ({"kind": "slow", "path": "("}, "not a regular expression"), ({}, "kind")],
 )
 def test_a_fault_that_cannot_be_is_refused(account, fault, message):
-    status, body = account._send("PUT", "/_sandbox/faults", [fault], {})
-    assert status == 422
-    assert message in body["errors"]
+    for given in ([fault], fault):
+        status, body = account._send("PUT", "/_sandbox/faults", given, {})
+        assert status == 422
+        assert message in body["errors"]
 
 
 SEARCH = "organizations/564/invoices/search"

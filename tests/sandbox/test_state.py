@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
+from sqlalchemy.exc import ArgumentError
 
 from ciclo_sandbox.account import Sequences
+from ciclo_sandbox.storage import open_database
 from ciclo_sandbox.testing import ControlError, running_sandbox
 from load_generator import request_bytes, run
 from sandbox.small_state import STATE, invoice_form, rule_form, services
@@ -192,6 +194,11 @@ def test_a_killed_sandbox_has_everything_that_it_answered(tmp_path):
             "invoice"
         ]
         assert (created["id"], created["receivables"][0]["id"]) == (51, 51)
+
+
+def test_a_database_that_is_not_sqlite_is_refused_by_its_name():
+    with pytest.raises(ArgumentError, match=r"keeps its state in SQLite .*, not in postgresql"):
+        open_database("postgresql://somebody@127.0.0.1/ciclo")
 
 
 def test_a_sandbox_that_comes_back_gives_no_number_twice(tmp_path):

@@ -79,7 +79,8 @@ def why(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Say why an invoice differs from the one before: a sentence for the customer, and each difference."""
-    from ciclo.ledger.actions import NoSuchRow  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.domain.money import brl  # noqa: PLC0415 - a command loads only what it needs
+    from ciclo.ledger.actions import NoSuchRow  # noqa: PLC0415
     from ciclo.ledger.database import ledger_session  # noqa: PLC0415
     from ciclo.ledger.queries.comparison import comparison_of  # noqa: PLC0415
 
@@ -92,7 +93,7 @@ def why(
         return
     typer.echo(said_of_comparison(found))
     for each in found.differences:
-        typer.echo(f"{each.amount:>15,.2f}  {said_of_difference(each)}")
+        typer.echo(f"{brl(each.amount):>16}  {said_of_difference(each)}")
 
 
 def _document(found: Comparison) -> dict[str, object]:

@@ -73,7 +73,10 @@ class RulePreview:
 
 
 def read_rule(document: Mapping[str, Any]) -> InvoiceRule:
-    """Read a rule in the API's shape, bare or under `invoice_rule`; ids may be missing.
+    """Read a rule in the API's shape, as it is answered or sent, bare or under `invoice_rule`.
+
+    What the API makes itself may be missing: ids, the value of a service, the gross value of a rule with services. What
+    else is left out gets the API's default.
 
     Raises:
         InvalidRule: a field is missing or cannot be read; the error names it.
@@ -81,11 +84,12 @@ def read_rule(document: Mapping[str, Any]) -> InvoiceRule:
     bare = document.get("invoice_rule", document)
     if not isinstance(bare, Mapping):
         raise InvalidRule("invoice_rule", Text(N_("is not an object")))
-    services = bare.get("services") or []
-    if not isinstance(services, list) or not all(isinstance(service, Mapping) for service in services):
-        raise InvalidRule("services", Text(N_("is no list of objects")))
-    services = [{"id": -number, **service} for number, service in enumerate(services, start=1)]
-    known = {"id": 0, "contract_id": 0, "gross_value": "0", **bare, "services": services}
+    services = _numbered(bare, "services", {"value": "0"})
+    known = {"id": 0, "contract_id": 0, "apply_negative_updates": False, **bare, "services": services}
+    if services or not bare.get("additional_information"):  # it is not billed by its own gross value
+        known.setdefault("gross_value", "0")
+    if bare.get("scheduled_updates"):
+        known["scheduled_updates"] = _numbered(bare, "scheduled_updates", {})
     try:
         rule = InvoiceRule.model_validate(known)
     except ValidationError as error:
@@ -97,6 +101,14 @@ def read_rule(document: Mapping[str, Any]) -> InvoiceRule:
     if not rule.recurs and not rule.says_that_it_never_recurs:
         raise InvalidRule("additional_information", Text(N_("is not there: this is no invoice rule")))
     return rule
+
+
+def _numbered(rule: Mapping[str, Any], field: str, made: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a rule's services or updates; those that are still to be made get what the API makes."""
+    given = rule.get(field) or []
+    if not isinstance(given, list) or not all(isinstance(each, Mapping) for each in given):
+        raise InvalidRule(field, Text(N_("is no list of objects")))
+    return [{"id": -number, **made, **each} for number, each in enumerate(given, start=1)]
 
 
 def preview_rule(rule: InvoiceRule, days: DateRange) -> RulePreview:
