@@ -12,9 +12,10 @@ import re
 from collections.abc import Callable
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from typing import Annotated, Any, Final, TypeVar
+from functools import cache
+from typing import Annotated, Any, Final, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 CENTS: Final = Decimal("0.01")
 HUNDRED: Final = Decimal(100)
@@ -130,9 +131,28 @@ class Resource(BaseModel):
 
     model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_nothing(cls, given: Any) -> Any:
+        # The API writes "nothing" as null, "" or "--", as it pleases: where no text stands, all of them are null.
+        if not isinstance(given, dict):
+            return given
+        blank = [name for name, value in given.items() if value in _NOTHING and name in _without_text(cls)]
+        return given | dict.fromkeys(blank) if blank else given
+
+
+_NOTHING: Final = ("", "--")
+
+
+@cache
+def _without_text(model: type[BaseModel]) -> frozenset[str]:
+    """Return the fields of a model that hold no text: money and days, which are written as text, read their own."""
+    fields = model.model_fields.items()
+    return frozenset(name for name, field in fields if str not in (field.annotation, *get_args(field.annotation)))
+
 
 def _money(value: Any) -> str | None:
-    if value is None:
+    if value is None or value in _NOTHING:
         return None
     number = decimal(value)
     if number is None:
@@ -143,7 +163,7 @@ def _money(value: Any) -> str | None:
 
 def _day(form: Callable[[date | None], str | None]) -> Callable[[Any], str | None]:
     def read(value: Any) -> str | None:
-        if value is None or value == "":
+        if value is None or value in _NOTHING:
             return None
         if found := day(value):
             return form(found)
@@ -177,6 +197,9 @@ IsoDay = Annotated[str | None, BeforeValidator(_day(iso)), WithJsonSchema(_PATTE
 # A state that is not known (a misprint of the documents, a value of tomorrow) is answered as it stands.
 State = Annotated[str | None, BeforeValidator(_state)]
 ContractState = Annotated[str | None, BeforeValidator(_contract_state)]
+# Ids and complaints of other systems, which say what they like.
+Foreign = int | str | None
+Complaint = str | list[Any] | dict[str, Any] | None
 _T = TypeVar("_T")
 Many = Annotated[list[_T], BeforeValidator(lambda given: [] if given is None else given)]
 Identifier = Annotated[int | None, Field(gt=0, le=2**63 - 1)]

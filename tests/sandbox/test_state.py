@@ -320,3 +320,27 @@ def test_the_charge_type_of_a_rule_as_it_is_answered_follows_from_its_numbers(sa
     _, answered = sandbox.call("PATCH", "contracts/6666/invoice_rules/1", body)
     due = answered["invoice_rule"]["receivables_additional_information"]
     assert (due["day_number"], due["day_quantity"], due["month_quantity"]) == kept
+
+
+@pytest.mark.parametrize("nothing", ["", "--", None])
+def test_nothing_is_null_however_the_api_writes_it(sandbox, nothing):
+    line = {"id": 1, "due_date": "10/01/2019", "received_at": nothing, "received_value": nothing}
+    invoice = {
+        "id": 1, "contract_id": 6666, "issue_date": "10/12/2018", "gross_value": 1, "receivables": [line],
+        "automatic_email_template_id": nothing, "issue_nfse": nothing, "nfe_issue_date": nothing,
+        "payment_value": nothing, "services": nothing, "payment_information": nothing, "comments": nothing,
+    }  # fmt: skip
+    sandbox.put_state(STATE | {"invoices": [invoice]})
+    shown = sandbox.call("GET", "contracts/6666/invoices/1")[1]["invoice"]
+    fields = ("automatic_email_template_id", "issue_nfse", "nfe_issue_date", "payment_value", "payment_information")
+    assert [shown[field] for field in fields] == [None] * 5
+    assert (shown["services"], shown["comments"]) == ([], nothing)
+    assert (shown["receivables"][0]["received_at"], shown["receivables"][0]["received_value"]) == (None, None)
+
+
+def test_what_another_system_says_is_answered_as_it_stands(sandbox):
+    said = {"cobrato_charge_id": "52aaaaaa-51ee", "finance_receivable_id": 7, "myfinance_errors": ["one", "two"]}
+    invoice = {"id": 1, "contract_id": 6666, "gross_value": 1, "receivables": [{"due_date": "10/01/2019"} | said]}
+    sandbox.put_state(STATE | {"invoices": [invoice]})
+    (line,) = sandbox.call("GET", "contracts/6666/invoices/1")[1]["invoice"]["receivables"]
+    assert {field: line[field] for field in said} == said

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from ciclo_sandbox.parsing import BrazilianDay, Identifier, Money, Resource, said
+from ciclo_sandbox.parsing import BrazilianDay, Complaint, Identifier, Money, Resource, said
 
 
 class _Party(Resource):
@@ -40,7 +40,7 @@ class Company(_Party):
     client_since: BrazilianDay = said("Customer since.")
     nfse_email: str | None = said("E-mail address for tax documents.")
     myfinance_customer_id: int | None = said("Id in the finance system.")
-    myfinance_errors: str | None = said("Why the finance system refused it.")
+    myfinance_errors: Complaint = said("Why the finance system refused it.")
     updated_at: str | None = said("Moment of the last change.")
 
 
@@ -53,7 +53,7 @@ class Person(_Party):
     client_since: BrazilianDay = said("Customer since.")
     allow_email_on_nfse: bool | None = said("Whether the tax document may show the e-mail address.", default=False)
     myfinance_customer_id: int | None = said("Id in the finance system.")
-    myfinance_errors: str | None = said("Why the finance system refused it.")
+    myfinance_errors: Complaint = said("Why the finance system refused it.")
 
 
 class ServiceItem(Resource):
@@ -61,7 +61,7 @@ class ServiceItem(Resource):
 
     id: Identifier = said("Id of the service item.")
     account_id: int | None = said("Id of the account.", default=1)
-    name: str = said("Name, unique in the account.", default=...)
+    name: str | None = said("Name, unique in the account.", default=...)
     description: str | None = said("Description; a service without its own takes this one.")
     value: Money = said("Usual unit value.")
     unit: str | None = said("Unit of measure.", default="item")

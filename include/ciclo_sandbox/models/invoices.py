@@ -2,7 +2,18 @@
 
 from pydantic import Field
 
-from ciclo_sandbox.parsing import BrazilianDay, Identifier, IsoDay, Many, Money, Resource, State, said
+from ciclo_sandbox.parsing import (
+    BrazilianDay,
+    Complaint,
+    Foreign,
+    Identifier,
+    IsoDay,
+    Many,
+    Money,
+    Resource,
+    State,
+    said,
+)
 
 
 class Service(Resource):
@@ -30,13 +41,13 @@ class Receivable(Resource):
     created_at: str | None = said("Moment of creation.")
     state: State = said("State of the receivable.", default="to_emit")
     payment_gateway_status: str | None = said("What the card operator said.")
-    cobrato_charge_id: int | None = said("Id of the charge.")
-    cobrato_errors: str | None = said("Why the charge could not be created.")
-    finance_receivable_id: int | None = said("Id in the finance system.")
-    myfinance_sale_id: int | None = said("Id of the sale in the finance system.")
-    finance_entity_id: int | None = said("Id of the entity in the finance system.")
-    myfinance_errors: str | None = said("Why the finance system refused it.")
-    myfinance_receivable_account_id: int | None = said("Account in the finance system.")
+    cobrato_charge_id: Foreign = said("Id of the charge.")
+    cobrato_errors: Complaint = said("Why the charge could not be created.")
+    finance_receivable_id: Foreign = said("Id in the finance system.")
+    myfinance_sale_id: Foreign = said("Id of the sale in the finance system.")
+    finance_entity_id: Foreign = said("Id of the entity in the finance system.")
+    myfinance_errors: Complaint = said("Why the finance system refused it.")
+    myfinance_receivable_account_id: Foreign = said("Account in the finance system.")
     billet_url: str | None = said("Where the boleto is; the searches call it boleto_url.")
 
 

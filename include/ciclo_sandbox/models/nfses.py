@@ -1,6 +1,6 @@
 """Tax documents of services (NFS-e)."""
 
-from ciclo_sandbox.parsing import BrazilianDay, Identifier, Many, Money, Resource, said
+from ciclo_sandbox.parsing import BrazilianDay, Complaint, Identifier, Many, Money, Resource, said
 
 
 class NfseServiceItem(Resource):
@@ -87,7 +87,7 @@ class Nfse(_NfseParties):
     service_provided_state: str | None = said("State of the service.")
     cancellation_requested_at: str | None = said("Moment at which it was asked to be cancelled.")
     cancelled_at: str | None = said("Moment of its cancellation.")
-    integration_errors: str | None = said("What the city complains about.")
+    integration_errors: Complaint = said("What the city complains about.")
     request_sent: str | None = said("What the city was sent.")
     organization_id: int | None = said("Organization that issued it.")
     rps_number: int | None = said("Number of the provisional receipt.")
