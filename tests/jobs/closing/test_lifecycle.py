@@ -10,7 +10,7 @@ from ciclo.domain.states import PeriodState
 from ciclo.domain.wording import said
 from ciclo.jobs.closing.close import prove_running_month
 from ciclo.jobs.periods.plan import Backdated
-from ciclo.ledger.actions import plan_again
+from ciclo.ledger.actions import acknowledge_finding, plan_again
 from ciclo.ledger.repositories import Scope
 from company import company, contract, rule
 
@@ -158,6 +158,35 @@ def test_what_was_not_billed_is_no_finding_once_it_is_planned_again(tenth):
     plan_again(place.ctx.session, place.ctx.organization_id, finding.subject_id, **by)
     place.expand(date(2025, 5, 3), Scope(DateRange.month_of(MAY)))
     assert place.open_findings() == []
+
+
+def be(state):
+    def change(place):
+        place.box.put_state(
+            company(rule(1), contracts=[contract(10, state=state)], invoices=place.box.state()["invoices"])
+        )
+
+    return change
+
+
+def test_what_a_contract_seen_inactive_after_its_day_had_due_is_not_billed_by_itself_when_it_is_active_again(tenth):
+    place = tenth(rule(1), change=leave)
+    (shown,) = tenth.read(place, 12, be("inactive"))
+    assert shown.startswith("not billed: contract 10, rule 1, period 2025-04-10")
+    assert tenth.read(place, 13, be("active")) == [shown]
+    place.expand(date(2025, 4, 14), Scope(DateRange.month_of(APRIL)), Backdated.PLAN)
+    assert place.ctx.periods.in_state(PeriodState.PLANNED)[0].issue_date == date(2025, 4, 10)
+
+
+def test_what_a_person_has_taken_on_as_not_billed_stays_so(tenth):
+    place = tenth(rule(1), change=leave)
+    tenth.read(place, 12, be("inactive"))
+    (finding,) = place.open_findings()
+    by = {"person": "Ana", "note": "paused since the 9th", "at": place.ctx.clock()}
+    acknowledge_finding(place.ctx.session, place.ctx.organization_id, finding.id, **by)
+    assert tenth.read(place, 13, be("active")) == []
+    place.expand(date(2025, 4, 14), Scope(DateRange.month_of(APRIL)), Backdated.PLAN)
+    assert place.ctx.periods.in_state(PeriodState.PLANNED) == []
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from datetime import date
 from enum import Enum, auto
 from typing import Any
 
-from ciclo.domain.calendar import add_days, add_months, first_of_month
+from ciclo.domain.calendar import SAO_PAULO, add_days, add_months, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind
@@ -36,6 +36,8 @@ from ciclo.ledger.tables import Contract, Period, Rule
 
 DECIDED = (ReasonKind.RELEASED, ReasonKind.PLANNED_AGAIN, ReasonKind.BILLED_AGAIN)
 """Why a period is planned that a person has decided about: no machine takes that back."""
+
+CONTRACT_STOPPED = (ReasonKind.CONTRACT_INACTIVE, ReasonKind.CONTRACT_GONE)
 
 
 class Backdated(Enum):
@@ -76,6 +78,8 @@ class _Changes:
     seen: list[Disagreement] = field(default_factory=list)
     examined: dict[int, date] = field(default_factory=dict)
     """Rules whose coverage was looked at, and from which month on."""
+    accepted: Collection[int] = ()
+    """Periods of which a person has taken on that they are not billed."""
 
 
 def plan_periods(
@@ -90,9 +94,14 @@ def plan_periods(
         backdated: what to do about days before a rule, or its present terms, were first seen.
     """
     outcome = PlanOutcome()
+    accepted = {
+        subject_id
+        for (_, subject_id), finding in ctx.findings.open_of_kind(FindingKind.NOT_BILLED).items()
+        if finding.acknowledged_at is not None
+    }
     for some in ctx.contracts.in_batches(contract_ids, rules=RULES_KEPT):
         prorate_always(ctx.session, ctx.organization_id, some, window, at=ctx.clock())
-        changes = _Changes()
+        changes = _Changes(accepted=accepted)
         _compare(ctx, some, window, backdated, changes, outcome)
         _write(ctx, changes, outcome)
         ctx.session.commit()
@@ -164,7 +173,7 @@ def _compare(
             changes.examined[rule.rule_id] = since
         outcome.rules += 1
         outcome.expected += len(expected)
-        to_bill[rule.rule_id] = _sort_in(ctx, changes, own, expected, paid)
+        to_bill[rule.rule_id] = _sort_in(ctx, changes, own, expected, paid, backdated)
         changes.cancelled += [
             (each, _why_not(snapshot, day, paused))
             for day, each in own.items()
@@ -201,33 +210,42 @@ def _sort_in(
     own: Mapping[date, Period],
     expected: Mapping[date, ExpectedPeriod],
     paid: list[Paid],
+    backdated: Backdated,
 ) -> list[Paid]:
     """Sort what a rule calls for into the changes, and add it to what is paid; return what is still to be billed."""
     to_bill: list[Paid] = []
     for day, wanted in sorted(expected.items()):
         known = own.get(day)
+        comes_back = known is not None and known.id not in changes.accepted and _comes_back(known, backdated)
         covered = covered_by(wanted, paid)
         if known is None:
             changes.rows.append(_row(ctx, wanted, covered))
         elif known.state in UNSENT and covered is not None and not _is_decided(known):
             changes.parked.append((known, covered))
-        elif covered is None and _comes_back(known):
+        elif covered is None and comes_back:
             changes.again.append(known)
         if known is not None and known.state not in BILLED:
             changes.terms.append((known, wanted))
         if covered is None:
             pay = Paid(wanted.coverage, wanted.rule_id, day, known.invoice_id if known else None)
             paid.append(pay)
-            if known is None or known.state in UNSENT or _comes_back(known):
+            if known is None or known.state in UNSENT or comes_back:
                 to_bill.append(pay)
     return to_bill
 
 
-def _comes_back(period: Period) -> bool:
-    """Whether it stopped for what may be over: nothing called for it, or another period was to be billed instead."""
+def _comes_back(period: Period, backdated: Backdated) -> bool:
+    """Whether it stopped for what may be over: nothing called for it, or another period was to be billed instead.
+
+    Of a contract that was seen inactive only after the period's day, nobody knows whether it was so on that day.
+    """
     if period.state == PeriodState.PARKED:
         return period.reason is not None and period.reason.kind is ReasonKind.COVERED_BY_ANOTHER
-    return period.state == PeriodState.CANCELLED and period.cancelled_by is None
+    if period.state != PeriodState.CANCELLED or period.cancelled_by is not None:
+        return False
+    was_over = period.issue_date < period.changed_at.astimezone(SAO_PAULO).date()
+    stopped = period.reason is not None and period.reason.kind in CONTRACT_STOPPED
+    return backdated is Backdated.PLAN or not (was_over and stopped)
 
 
 def _is_open(period: Period) -> bool:
