@@ -107,6 +107,15 @@ def delete_rule(place):
     assert place.box.call("DELETE", "contracts/10/invoice_rules/1")[0] == 204
 
 
+def be(state):
+    def change(place):
+        place.box.put_state(
+            company(rule(1), contracts=[contract(10, state=state)], invoices=place.box.state()["invoices"])
+        )
+
+    return change
+
+
 def test_a_day_moved_later_on_the_issue_day_is_no_obstacle_once_the_later_day_is_billed(tenth, months):
     place = tenth(rule(1), change=lambda place: change_rule(place, init_date="2025-01-20"))
     assert place.open_findings() == []
@@ -130,6 +139,13 @@ def test_a_period_taken_back_on_its_day_before_it_is_billed_is_no_obstacle(tenth
     assert tenth.read(place, 11, leave) == []
     assert place.open_findings() == []
     assert place.close(APRIL).closed
+
+
+def test_a_period_of_a_contract_that_is_gone_on_its_day_is_shown_also_once_it_is_back(tenth):
+    place = tenth(rule(1), change=lambda place: place.box.put_state(company(contracts=[contract(11)])))
+    (shown,) = tenth.read(place, 11, leave)
+    assert shown.startswith("not billed: contract 10, rule 1, period 2025-04-10")
+    assert tenth.read(place, 12, be("active")) == [shown]
 
 
 def test_a_period_given_up_after_its_day_is_shown_until_the_rule_made_anew_is_to_be_billed(tenth):
@@ -158,15 +174,6 @@ def test_what_was_not_billed_is_no_finding_once_it_is_planned_again(tenth):
     plan_again(place.ctx.session, place.ctx.organization_id, finding.subject_id, **by)
     place.expand(date(2025, 5, 3), Scope(DateRange.month_of(MAY)))
     assert place.open_findings() == []
-
-
-def be(state):
-    def change(place):
-        place.box.put_state(
-            company(rule(1), contracts=[contract(10, state=state)], invoices=place.box.state()["invoices"])
-        )
-
-    return change
 
 
 def test_what_a_contract_seen_inactive_after_its_day_had_due_is_not_billed_by_itself_when_it_is_active_again(tenth):
