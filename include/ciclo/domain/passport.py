@@ -24,6 +24,7 @@ from typing import Any
 from ciclo.domain.calendar import add_months
 from ciclo.domain.contract_terms import ContractTerm, TermKind, applied
 from ciclo.domain.errors import DomainError
+from ciclo.domain.money import parse_decimal
 from ciclo.domain.price_index import ONE, PriceIndex, accumulate, exact_product, price_index
 from ciclo.domain.pricing import new_unit_value
 from ciclo.locale import N_, Text
@@ -67,16 +68,17 @@ def check(document: Mapping[str, Any], published: Mapping[str, Mapping[date, Dec
     if _hash({name: value for name, value in document.items() if name != "hash"}) != document["hash"]:
         return Verdict((str(Text(N_("its hash is not that of its contents: something was changed"))),))
     try:
+        date.fromisoformat(document["execution_date"])
         unknown: list[str] = []
         problems = [*_values(document, published, unknown), *_prices(document)]
-    except (KeyError, TypeError, ValueError, ArithmeticError, DomainError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError, DomainError) as error:
         return Verdict((str(Text(N_("it cannot be computed again: {error}"), error=repr(error))),))
     return Verdict(tuple(problems), tuple(unknown))
 
 
 def _hash(document: Mapping[str, Any]) -> str:
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def _month(text: str) -> date:
@@ -102,6 +104,8 @@ def _values(
 
 def _prices(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield the prices that do not follow from the months and the terms."""
+    if not document["prices"]:
+        yield str(Text(N_("it has no price")))
     for price in document["prices"]:
         name = {"service": price["service"] or document["rule"]}
         if price["factor"] is None:
@@ -113,10 +117,11 @@ def _prices(document: Mapping[str, Any]) -> Iterator[str]:
         factor = Decimal(price["factor"])
         if not _follows(document, price, factor):
             yield str(Text(N_("{service}: the factor {factor} does not follow"), factor=price["factor"], **name))
-        ours = price.get("ours", price["new"])
-        computed = new_unit_value(Decimal(price["old"]), factor)
-        if computed != Decimal(ours):
-            told = {"old": price["old"], "new": ours, "computed": f"{computed:f}"}
+        old, new = parse_decimal(price["old"], "old"), parse_decimal(price["new"], "new")
+        ours = parse_decimal(price["ours"], "ours") if "ours" in price else new
+        computed = new_unit_value(old, factor)
+        if computed != ours:
+            told = {"old": price["old"], "new": price.get("ours", price["new"]), "computed": f"{computed:f}"}
             yield str(Text(N_("{service}: {old} becomes {computed}, not {new}"), **told, **name))
 
 

@@ -106,9 +106,17 @@ def test_each_changed_digit_is_refused(billing):
         lambda p: p["prices"][0].update(factor="1.5"),
         lambda p: p["months"].pop(4),
         lambda p: p["prices"][0].pop("old"),
+        lambda p: p.pop("execution_date"),
+        lambda p: p["prices"].clear(),
+        lambda p: p["prices"][0].update(new="NaN", ours=p["prices"][0]["new"]),
+        lambda p: p.update(months=["2025-01"]),
+        lambda p: p.update(rule="\ud800", index="selic"),
     ],
-    ids=["a value", "a price", "a factor", "a month", "something missing"],
-)
+    ids=[
+        "a value", "a price", "a factor", "a month", "something missing", "no day", "no price", "no number",
+        "months without values", "no text",
+    ],
+)  # fmt: skip
 def test_what_was_forged_and_sealed_anew_is_refused_too(billing, forged):
     document = passport_of(applied(billing, created_at=None, gross_value="1000.0"))
     del document["hash"]
