@@ -76,6 +76,7 @@ def test_a_wrong_token_is_one_clear_line(ciclo, box, tmp_path):
         ([], "--organization: is needed without --conn"),
         (["--organization", 7, "--token-file", "/nowhere"], "--token-file: /nowhere: No such file or directory"),
         (["--organization", 7, "--url", "http://billing.example"], "base_url must be https"),
+        (["--conn", "somewhere", "--token-file", "/nowhere"], "--conn: a connection has its own token"),
     ],
 )
 def test_options_that_name_no_account_are_wrong_use(ciclo, monkeypatch, options, problem):
@@ -84,3 +85,13 @@ def test_options_that_name_no_account_are_wrong_use(ciclo, monkeypatch, options,
     assert code == 2
     assert problem in err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("written", ["no JSON", "{}", "[1]"])
+def test_a_file_of_what_was_reported_that_is_something_else_stays_as_it_is(doctor, box, tmp_path, written):
+    file = tmp_path / "seen.json"
+    file.write_text(written)
+    code, out, err = doctor("--seen", file)
+    assert (code, out) == (2, "")
+    assert err == f"error: Invalid value for --seen: {file} is not what an earlier run has written Try --help.\n"
+    assert (file.read_text(), box.requests()) == (written, [])

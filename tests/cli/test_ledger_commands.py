@@ -75,11 +75,20 @@ def test_a_file_that_is_no_database_is_one_line(ciclo, monkeypatch, tmp_path):
     assert ciclo("db", "upgrade") == (1, "", "error: the database fails (DatabaseError)\n")
 
 
-def test_a_connection_that_is_not_there_is_one_line():
-    command = [sys.executable, "-W", "ignore", "-m", "ciclo.cli", "doctor", "--conn", "nowhere"]  # loads Airflow
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--conn", "nowhere"], "nowhere"),
+        (["--conn", "vendor", "--organization", "8"], "--organization: is 8, and the connection's is 7"),
+    ],
+)
+def test_a_connection_that_is_not_there_or_another_organizations_is_one_line(monkeypatch, options, said):
+    uri = "billimatic://:t@127.0.0.1:1/?__extra__=%7B%22organization_id%22%3A+7%7D&schema=http"
+    monkeypatch.setenv("AIRFLOW_CONN_VENDOR", uri)
+    command = [sys.executable, "-W", "ignore", "-m", "ciclo.cli", "doctor", *options]  # loads Airflow
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 2
-    assert "nowhere" in done.stderr.splitlines()[-1]
+    assert said in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
 
 

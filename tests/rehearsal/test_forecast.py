@@ -184,8 +184,9 @@ def test_a_scenario_or_an_account_is_needed(ciclo):
     assert ciclo("rehearse")[0] == 2
 
 
-def test_an_unknown_setting_is_refused(rehearse):
-    code, _, err = rehearse("--setting", "lead=3")
+@pytest.mark.parametrize("written", ["lead=3", "lead_days:3"])
+def test_a_setting_that_is_unknown_or_cannot_be_read_is_refused(rehearse, written):
+    code, _, err = rehearse("--setting", written)
     assert (code, "lead" in err) == (2, True)
 
 

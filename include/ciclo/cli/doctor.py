@@ -51,6 +51,7 @@ def doctor(
     from ciclo.billimatic.drift import survey  # noqa: PLC0415 - a command loads only what it needs
     from ciclo.http.errors import ApiError  # noqa: PLC0415
 
+    known = _reported(seen) if seen is not None and seen.exists() else set()
     try:
         with account(url, organization, token_file, conn) as api:
             healthy = _is_healthy(api)
@@ -58,7 +59,6 @@ def doctor(
     except ApiError as error:
         typer.echo(_("error: {message}").format(message=error), err=True)
         raise typer.Exit(1) from None
-    known = set(json.loads(seen.read_text("utf-8"))) if seen is not None and seen.exists() else set()
     new = [drift for drift in sorted(found.drifts) if str(drift) not in known]
     if seen is not None:
         seen.write_text(json.dumps(sorted({*known, *map(str, new)}), indent=2, ensure_ascii=False), "utf-8")
@@ -84,6 +84,19 @@ def doctor(
         raise typer.Exit(1)
 
 
+def _reported(seen: Path) -> set[str]:
+    """Return what was reported before, by the file that remembers it."""
+    try:
+        known = json.loads(seen.read_text("utf-8"))
+    except ValueError:
+        known = None
+    if not isinstance(known, list) or not all(isinstance(each, str) for each in known):
+        raise typer.BadParameter(
+            _("{path} is not what an earlier run has written").format(path=seen), param_hint="--seen"
+        )
+    return set(known)
+
+
 @contextmanager
 def account(
     url: str, organization: int | None, token_file: Path | None, conn: str | None, *, read_only: bool = True
@@ -96,6 +109,8 @@ def account(
     from ciclo.billimatic import BillimaticClient  # noqa: PLC0415 - a command loads only what it needs
 
     if conn is not None:
+        if token_file is not None:
+            raise typer.BadParameter(_("a connection has its own token: leave one of the two out"), param_hint="--conn")
         from airflow.sdk.exceptions import AirflowNotFoundException  # noqa: PLC0415 - as above
 
         from ciclo.provider.connection import ConnectionFieldError  # noqa: PLC0415
@@ -105,6 +120,11 @@ def account(
             client = BillimaticHook(billimatic_conn_id=conn).get_conn(read_only=read_only)
         except (ConnectionFieldError, AirflowNotFoundException) as error:
             raise typer.BadParameter(str(error), param_hint="--conn") from None
+        if organization not in (None, client.organization_id):
+            client.close()
+            text = _("is {given}, and the connection's is {own}")
+            told = text.format(given=organization, own=client.organization_id)
+            raise typer.BadParameter(told, param_hint="--organization")
     else:
         if organization is None:
             raise typer.BadParameter(_("is needed without --conn"), param_hint="--organization")

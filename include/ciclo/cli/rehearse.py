@@ -128,7 +128,10 @@ def _settings(given: list[str]) -> "BillingSettings":
     from ciclo.jobs.rehearsal.scenario import ONE_AT_A_TIME  # noqa: PLC0415
     from ciclo.jobs.settings import BillingSettings  # noqa: PLC0415
 
-    values: dict[str, Any] = {**ONE_AT_A_TIME, **dict(each.split("=", 1) for each in given if "=" in each)}
+    for each in given:
+        if "=" not in each:
+            raise typer.BadParameter(_("{text}: it is written NAME=VALUE").format(text=each), param_hint="--setting")
+    values: dict[str, Any] = {**ONE_AT_A_TIME, **dict(each.split("=", 1) for each in given)}
     try:
         return BillingSettings(**values)
     except ValidationError as error:
