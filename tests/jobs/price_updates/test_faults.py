@@ -26,6 +26,18 @@ def run(billing):
     return started
 
 
+@pytest.fixture
+def three(billing):
+    """Three contracts, each with an update that is due."""
+    mine = [
+        rule(number, 9 + number, gross_value="1000.0", scheduled_updates=[scheduled_update(499 + number)])
+        for number in (1, 2, 3)
+    ]
+    started = billing(company(*mine))
+    started.expand()
+    return started
+
+
 class PowerCutError(BaseException):
     """The process is gone."""
 
@@ -257,36 +269,24 @@ def test_a_lease_in_which_no_put_could_be_sent_is_refused_before_anything_is_cla
     ],
     ids=["fails", "is refused"],
 )
-def test_a_contract_about_which_the_vendor_only_fails_keeps_no_other_from_its_update(billing, fault, error):
-    mine = [
-        rule(number, 9 + number, gross_value="1000.0", scheduled_updates=[scheduled_update(499 + number)])
-        for number in (1, 2, 3)
-    ]
-    run = billing(company(*mine))
-    run.expand()
-    run.sandbox.faults([{"method": "GET", "path": "invoices/search"} | fault])
+def test_a_contract_about_which_the_vendor_only_fails_keeps_no_other_from_its_update(three, fault, error):
+    three.sandbox.faults([{"method": "GET", "path": "invoices/search"} | fault])
 
     with pytest.raises(error):
-        run.apply()
+        three.apply()
 
-    assert [run.executions(number)[0].state for number in (1, 2, 3)] == ["planned", "applied", "applied"]
-    assert run.apply().applied == 1
+    assert [three.executions(number)[0].state for number in (1, 2, 3)] == ["planned", "applied", "applied"]
+    assert three.apply().applied == 1
 
 
-def test_a_vendor_that_fails_about_two_in_a_row_is_left_alone(billing):
-    mine = [
-        rule(number, 9 + number, gross_value="1000.0", scheduled_updates=[scheduled_update(499 + number)])
-        for number in (1, 2, 3)
-    ]
-    run = billing(company(*mine))
-    run.expand()
+def test_a_vendor_that_fails_about_two_in_a_row_is_left_alone(three):
     tries = 2 * RetryRules().attempts
-    run.sandbox.faults([{"method": "GET", "path": "invoices/search", "kind": "error_before", "count": tries}])
+    three.sandbox.faults([{"method": "GET", "path": "invoices/search", "kind": "error_before", "count": tries}])
 
     with pytest.raises(TransientApiError):
-        run.apply()
+        three.apply()
 
-    assert [len(run.executions(number)) for number in (1, 2, 3)] == [1, 1, 0]
+    assert [len(three.executions(number)) for number in (1, 2, 3)] == [1, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -300,22 +300,16 @@ def test_a_vendor_that_fails_about_two_in_a_row_is_left_alone(billing):
     ],
     ids=["rules fail", "rules cannot be read", "rules are refused", "invoices fail", "invoices are refused"],
 )
-def test_a_doubt_that_cannot_be_settled_keeps_no_other_contract_from_its_update(billing, path, fault):
-    mine = [
-        rule(number, 9 + number, gross_value="1000.0", scheduled_updates=[scheduled_update(499 + number)])
-        for number in (1, 2, 3)
-    ]
-    run = billing(company(*mine))
-    run.expand()
-    run.sandbox.faults([{"method": "PUT", "path": f"rules/{number}", "kind": "reset_after"} for number in (1, 2)])
-    first = run.apply()
-    run.sandbox.faults([{"method": "GET", "path": path, "count": 1000} | fault])
+def test_a_doubt_that_cannot_be_settled_keeps_no_other_contract_from_its_update(three, path, fault):
+    three.sandbox.faults([{"method": "PUT", "path": f"rules/{number}", "kind": "reset_after"} for number in (1, 2)])
+    first = three.apply()
+    three.sandbox.faults([{"method": "GET", "path": path, "count": 1000} | fault])
 
-    settled = run.settle()
+    settled = three.settle()
 
     assert (first.in_doubt, first.applied) == (2, 1)
     assert (settled.in_doubt, settled.applied) == (1, 1)
-    assert [run.executions(number)[0].state for number in (1, 2)] == ["in_doubt", "applied"]
+    assert [three.executions(number)[0].state for number in (1, 2)] == ["in_doubt", "applied"]
     assert [(problem.contract_id, problem.rule_id) for problem in settled.problems] == [(10, 1)]
-    run.sandbox.clear_faults()
-    assert run.settle().applied == 1
+    three.sandbox.clear_faults()
+    assert three.settle().applied == 1
