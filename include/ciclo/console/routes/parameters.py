@@ -10,9 +10,9 @@ from ciclo.domain.errors import DomainError
 from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.states import PeriodState
 from ciclo.ledger.queries.nfses import NfseFilter
+from ciclo.ledger.queries.search import LARGEST_ID
 from ciclo.locale import _
 
-LARGEST_ID = 2**63 - 1
 FIRST_YEAR, LAST_YEAR = 1990, 2200
 
 

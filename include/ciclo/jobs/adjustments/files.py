@@ -134,7 +134,7 @@ def _adjustment(row: Mapping[str, Any], line: int, number: Callable[[Any], Decim
         found = read(column, _day)
         is_open = column == "to" and found == date.max
         if found is not None and found.year not in YEARS and not is_open:
-            raise InvalidAdjustment(column, Text(N_("{value}: years are 1900 to 9000"), value=found.isoformat()))
+            raise InvalidAdjustment(column, Text(N_("{day}: years are 1900 to 9000"), day=found.isoformat()))
         return found
 
     def number_of(column: str) -> Any:

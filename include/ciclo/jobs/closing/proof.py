@@ -255,8 +255,9 @@ def _billed(line: MonthLine, period: Period, ledger: _Ledger) -> MonthLine:
 def _not_billed(line: MonthLine, period: Period, expected: ExpectedPeriod | None) -> MonthLine | None:
     given_up = period.changed_at.astimezone(SAO_PAULO).date()
     # a rule may be taken back on its day before it is billed; that a whole contract is gone may be a wrong answer
-    in_time = period.issue_date == given_up and not _is(ReasonKind.CONTRACT_GONE, period.reason)
-    was_due = period.issue_date <= given_up and not in_time
+    was_due = period.issue_date < given_up or (
+        period.issue_date == given_up and _is(ReasonKind.CONTRACT_GONE, period.reason)
+    )
     was_paused = _is(ReasonKind.CONTRACT_INACTIVE, period.reason)
     if expected is None and (not was_due or was_paused):
         return None

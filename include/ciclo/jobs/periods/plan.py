@@ -94,11 +94,11 @@ def plan_periods(
         backdated: what to do about days before a rule, or its present terms, were first seen.
     """
     outcome = PlanOutcome()
-    accepted = {
-        subject_id
+    never_billed = {
+        subject_id: finding.acknowledged_at is not None
         for (_, subject_id), finding in ctx.findings.open_of_kind(FindingKind.NOT_BILLED).items()
-        if finding.acknowledged_at is not None
     }
+    accepted = {subject_id for subject_id, is_accepted in never_billed.items() if is_accepted}
     for some in ctx.contracts.in_batches(contract_ids, rules=RULES_KEPT):
         prorate_always(ctx.session, ctx.organization_id, some, window, at=ctx.clock())
         changes = _Changes(accepted=accepted)
@@ -106,7 +106,7 @@ def plan_periods(
         _write(ctx, changes, outcome)
         ctx.session.commit()
         ctx.session.expunge_all()
-    _settle_alive_again(ctx)
+    _settle_alive_again(ctx, never_billed)
     ctx.session.commit()
     return outcome
 
@@ -162,9 +162,9 @@ def _compare(
             chain = [(snapshot, own), *((each, periods.get(each.rule.rule_id, {})) for each in followed)]
             paid = [paid_by(each, period) for each, known in chain for period in known.values() if pays(period)]
             paid += [each for former in followed for each in to_bill.get(former.rule.rule_id, ())]
-            staying = [(snapshot, {day: each for day, each in own.items() if day not in window or day in expected
-                                   or not _is_open(each)}), *chain[1:]]  # fmt: skip
-            missing = list(missing_periods(snapshot, staying, expected, paused, since))
+            left = {day for day, each in own.items() if day in window and day not in expected and _is_open(each)}
+            stays = {day: each for day, each in own.items() if day not in left}
+            missing = list(missing_periods(snapshot, [(snapshot, stays), *chain[1:]], expected, paused, since))
             if backdated is Backdated.PLAN:
                 expected |= {each.issue_date: each for each in missing if each.issue_date in window}
                 missing = [each for each in missing if each.issue_date not in window]
@@ -370,13 +370,13 @@ def _settle(ctx: JobContext, changes: _Changes) -> None:
         ctx.findings.settle(changes.seen, examined=examined, kinds=kinds, at=ctx.clock())
 
 
-def _settle_alive_again(ctx: JobContext) -> None:
+def _settle_alive_again(ctx: JobContext, never_billed: Collection[int]) -> None:
     """Close what was not billed and is planned again, by its rule or by a person, whatever has become of it since.
 
     A period that is not this organization's any more is planned where its contract is now.
     """
-    never_billed = {subject_id for _, subject_id in ctx.findings.open_of_kind(FindingKind.NOT_BILLED)}
-    alive = never_billed - {each.id for each in ctx.periods.some(never_billed) if each.state == PeriodState.CANCELLED}
+    cancelled = {each.id for each in ctx.periods.some(never_billed) if each.state == PeriodState.CANCELLED}
+    alive = set(never_billed) - cancelled
     if alive:
         ctx.findings.settle([], examined={"period": alive}, kinds=(FindingKind.NOT_BILLED,), at=ctx.clock())
 
