@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -46,6 +46,8 @@ class Sandbox:
     """A running sandbox."""
 
     url: str
+    started: float = field(default_factory=time.monotonic)
+    """Seconds, by a clock that all processes share; the jobs' clock goes on from it."""
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """Call its control plane and return what it answers, if anything."""
@@ -241,13 +243,15 @@ def bill_beforehand(url: str, days: DateRange, *, stamped: bool = True) -> list[
 
 @contextmanager
 def job_on(url: str, sandbox: Sandbox, *, day: date = TODAY) -> Iterator[JobContext]:
-    """Yield a job's context on a ledger and a sandbox, as a task opens it, from the morning of `day` on."""
+    """Yield a job's context on a ledger and a sandbox, as a task opens it, from the morning of `day` on.
+
+    Time goes on from one job to the next: what one has read is current to those after it, as within a run.
+    """
     morning = datetime(day.year, day.month, day.day, 6, tzinfo=ZoneInfo("America/Sao_Paulo")).astimezone(UTC)
-    opened = time.monotonic()
     engine = open_engine(url)
     with sandbox.client() as api, Session(engine, expire_on_commit=False) as session:
         actor = Actor("bench", "run", "task")
-        yield JobContext(api, session, actor, lambda: morning + timedelta(seconds=time.monotonic() - opened))
+        yield JobContext(api, session, actor, lambda: morning + timedelta(seconds=time.monotonic() - sandbox.started))
     engine.dispose()
 
 

@@ -117,6 +117,8 @@ class Absent:
             if self._good_for == 0:
                 self._look()
             count = min(self._at_once, self._good_for)
+            if self._at_once < self._good_for < 2 * self._at_once:
+                count = -(-self._good_for // 2)  # the next look begins while enough is under way to keep it company
             while self._unjudged and len(self._absent) < count:
                 self._judge(count - len(self._absent))
             if self._absent:

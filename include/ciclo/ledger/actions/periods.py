@@ -278,7 +278,7 @@ def _remember_not_its_own(
         "at": at,
         "withdrawn_at": None,
     }
-    session.execute(upsert(session, NotItsOwn), [row])
+    upsert(session, NotItsOwn, [row])
 
 
 def _somebody_was_first(

@@ -17,7 +17,7 @@ from ciclo.domain import adjustments as domain
 from ciclo.domain.adjustments import AdjustmentKind
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
-from ciclo.ledger.database import among, in_parts, insert_new, upsert
+from ciclo.ledger.database import among, in_parts, insert_new, insert_new_rows, upsert
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.scope import Scope
 from ciclo.ledger.tables import Adjustment, AdjustmentUse, Period, Rule, RuleSetting
@@ -288,7 +288,7 @@ class AdjustmentRepository:
         """Remember which adjustments are in the invoices that a claim is about to create: it keeps others off."""
         rows = [self._use(each, period, UseState.SENDING, at) for period, ids in bound for each in ids]
         for part in in_parts(rows):
-            self._session.execute(upsert(self._session, AdjustmentUse), part)
+            upsert(self._session, AdjustmentUse, part)
 
     def claim(
         self,
@@ -320,7 +320,7 @@ class AdjustmentRepository:
         if set(self._session.scalars(still_open)) != set(adjustment_ids):
             return False
         rows = [self._use(each, period, UseState.SENDING, at) | {"doubt_until": until} for each in adjustment_ids]
-        self._session.execute(upsert(self._session, AdjustmentUse), rows)
+        upsert(self._session, AdjustmentUse, rows)
         return True
 
     def in_invoice(self, period: PeriodUse) -> set[int]:
@@ -351,7 +351,7 @@ class AdjustmentRepository:
         if not adjustment_ids:
             return
         rows = [self._use(each, period, UseState.USED, at) | {"invoice_id": invoice_id} for each in adjustment_ids]
-        self._session.execute(upsert(self._session, AdjustmentUse), rows)
+        upsert(self._session, AdjustmentUse, rows)
         lacking = exists().where(_for_period(), Period.state != PeriodState.CANCELLED, ~_used_in_period())
         ends = exists().where(_for_period(), Period.issue_date == Adjustment.to_date, _used_in_period())
         some = (
@@ -457,8 +457,7 @@ class AdjustmentRepository:
             for rule_id, before in former.items()
             if rule_id not in known and (said := [known[each] for each in before if each in known])
         ]
-        if rows:
-            self._session.execute(insert_new(self._session, RuleSetting), rows)
+        insert_new_rows(self._session, RuleSetting, rows)
 
     def notice(self, rule_id: int, day: date) -> bool:
         """Remember that a rule's quantities up to a planned date were asked for; whether nobody had by then."""

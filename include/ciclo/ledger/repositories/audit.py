@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, insert, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.states import Reason
+from ciclo.ledger.database import insert_rows
 from ciclo.ledger.tables import AuditEntry, Period, PriceUpdateExecution, reason_columns
 
 
@@ -67,9 +68,7 @@ class AuditRepository:
             "person": self._actor.person,
         }
         rows = [common | change.columns() for change in changes]
-        if rows:
-            self._session.flush()
-            self._session.connection().execute(insert(AuditEntry), rows)  # not as entities: nobody reads them here
+        insert_rows(self._session, AuditEntry, rows)
 
     def trail(self, subject: str, subject_id: int) -> list[AuditEntry]:
         """Return what happened to one thing, oldest first."""

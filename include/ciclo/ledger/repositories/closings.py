@@ -9,13 +9,13 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, exists, func, insert, or_, select, union
+from sqlalchemy import ColumnElement, CompoundSelect, exists, func, or_, select, union
 from sqlalchemy.orm import Session
 
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind
-from ciclo.ledger.database import in_parts
+from ciclo.ledger.database import in_parts, insert_rows
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.contracts import ACTIVE
 from ciclo.ledger.tables import (
@@ -80,7 +80,7 @@ class ClosingRepository:
         self._session.flush()
         if closed:
             for part in in_parts(held):
-                self._session.execute(insert(ClosedInvoice), [{"closing_id": attempt.id, **row} for row in part])
+                insert_rows(self._session, ClosedInvoice, [{"closing_id": attempt.id, **row} for row in part])
         was = None if before is None else _word(closed=before.closed)
         outcome = {
             "month": f"{month:%Y-%m}",

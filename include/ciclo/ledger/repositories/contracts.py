@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, defer
 from ciclo.domain.calendar import add_months
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Reason, ReasonKind
-from ciclo.ledger.database import among, in_key_order, in_parts, in_weighed_parts, insert_new, upsert
+from ciclo.ledger.database import among, in_parts, in_weighed_parts, insert_new, insert_new_rows, upsert
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.scope import Scope
 from ciclo.ledger.tables import (
@@ -59,7 +59,7 @@ class OrganizationRepository:
     def see(self, *, at: datetime, name: str | None = None) -> None:
         """Remember the organization, and its name where that is known."""
         row = {"organization_id": self._organization_id, "name": name, "first_seen_at": at}
-        self._session.execute(insert_new(self._session, Organization), [row])
+        insert_new_rows(self._session, Organization, [row])
         if name is not None:
             mine = update(Organization).where(Organization.organization_id == self._organization_id)
             self._session.execute(mine.values(name=name))
@@ -135,8 +135,7 @@ class ContractRepository:
 
     def store(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert or update contracts."""
-        if rows:
-            self._session.execute(upsert(self._session, Contract, keep=["first_seen_at"]), in_key_order(Contract, rows))
+        upsert(self._session, Contract, rows, keep=["first_seen_at"])
 
     def mark_gone(self, contract_ids: Sequence[int], at: datetime) -> None:
         """Mark contracts that the vendor no longer has for the organization."""
@@ -186,9 +185,7 @@ class ContractRepository:
     def record_expansions(self, months: Iterable[date], *, run_id: str | None, unread: int, at: datetime) -> None:
         """Remember that months (their first days) were expanded for every contract, but for so many `unread` ones."""
         row = {"organization_id": self._organization_id, "run_id": run_id, "unread": unread, "expanded_at": at}
-        rows = [row | {"billing_month": month} for month in months]
-        if rows:
-            self._session.execute(upsert(self._session, MonthExpansion), rows)
+        upsert(self._session, MonthExpansion, [row | {"billing_month": month} for month in months])
 
     def is_expanded(self, month: date) -> bool:
         """Whether a month (its first day) was ever expanded, whatever could not be read then."""
@@ -213,13 +210,11 @@ class ContractRepository:
 
     def store_rules(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert or update rules."""
-        if rows:
-            self._session.execute(upsert(self._session, Rule, keep=["first_seen_at"]), in_key_order(Rule, rows))
+        upsert(self._session, Rule, rows, keep=["first_seen_at"])
 
     def add_versions(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add versions of rules' terms."""
-        if rows:
-            self._session.execute(insert_new(self._session, RuleVersion), rows)
+        insert_new_rows(self._session, RuleVersion, rows)
 
     def see_versions(self, numbers: Mapping[int, int], at: datetime) -> None:
         """Remember when versions of rules' terms, the number by rule, were last seen."""
@@ -387,16 +382,14 @@ class ReadingRepository:
              "unread_since": None, **reason_columns(None)}
             for contract_id in sorted(read)
         ]  # fmt: skip
-        if rows:
-            self._session.execute(upsert(self._session, Reading), rows)
+        upsert(self._session, Reading, rows)
         since = {row.contract_id: row.unread_since for row in self.of(unread).values()}
         rows = [
             {"organization_id": self._organization_id, "contract_id": contract_id, "read_at": None, "read_on": None,
              "unread_since": since.get(contract_id) or at, **reason_columns(reason)}
             for contract_id, reason in sorted(unread.items(), key=itemgetter(0))
         ]  # fmt: skip
-        if rows:
-            self._session.execute(upsert(self._session, Reading, keep=["read_at", "read_on"]), rows)
+        upsert(self._session, Reading, rows, keep=["read_at", "read_on"])
 
     def of(self, contract_ids: Iterable[int]) -> dict[int, Reading]:
         """Return the last reading of some contracts, by contract."""

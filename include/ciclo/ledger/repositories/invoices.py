@@ -17,7 +17,7 @@ from ciclo.domain.calendar import first_of_month
 from ciclo.domain.findings import AT_REST
 from ciclo.domain.receivables import InvoiceState, MadeBy
 from ciclo.domain.recurrence import DateRange
-from ciclo.ledger.database import Merge, among, in_key_order, in_parts, upsert
+from ciclo.ledger.database import Merge, among, in_parts, upsert
 from ciclo.ledger.tables import Contract, GeneratedRange, Invoice, Nfse, NotItsOwn, Period, Receivable
 
 
@@ -45,14 +45,8 @@ class InvoiceRepository:
 
     def store(self, invoices: Sequence[Mapping[str, Any]], receivables: Sequence[Mapping[str, Any]]) -> None:
         """Insert or update invoices with their receivables; a row without a period leaves a stored one's as it is."""
-        self._session.flush()
-        connection = self._session.connection()  # not as entities: nobody reads them here
-        if invoices:
-            statement = upsert(self._session, Invoice, keep=["first_seen_at"], merge=KEPT)
-            connection.execute(statement, in_key_order(Invoice, invoices))
-        if receivables:
-            statement = upsert(self._session, Receivable, keep=["first_seen_at"])
-            connection.execute(statement, in_key_order(Receivable, receivables))
+        upsert(self._session, Invoice, invoices, keep=["first_seen_at"], merge=KEPT)
+        upsert(self._session, Receivable, receivables, keep=["first_seen_at"])
 
     def taken(self, invoice_ids: Collection[int]) -> set[int]:
         """Return those of `invoice_ids` that belong to a period already."""
@@ -173,7 +167,7 @@ class InvoiceRepository:
             if row is None:
                 mine = {"organization_id": self._organization_id, "rule_id": rule_id}
                 values = {**mine, "first_date": days.start, "last_date": days.last_day, "seen_at": at}
-                self._session.execute(upsert(self._session, GeneratedRange), [values])
+                upsert(self._session, GeneratedRange, [values])
                 rows[rule_id] = GeneratedRange(**values)
             elif days.start < row.first_date or days.last_day > row.last_date:
                 row.first_date, row.last_date = min(days.start, row.first_date), max(days.last_day, row.last_date)
@@ -355,8 +349,7 @@ class NfseRepository:
 
     def store(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert or update tax documents. Flushes; the caller commits."""
-        if rows:
-            self._session.connection().execute(upsert(self._session, Nfse), in_key_order(Nfse, rows))
+        upsert(self._session, Nfse, rows)
 
     def newest_change(self) -> datetime | None:
         """Return when the vendor last changed one of those that are known; None where none is."""

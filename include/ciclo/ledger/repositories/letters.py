@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.letter import NOT_SENT, LetterKind, LetterState
 from ciclo.domain.states import Reason, ReasonKind
-from ciclo.ledger.database import insert_new
+from ciclo.ledger.database import insert_new, insert_new_rows
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.tables import Letter
 
@@ -87,9 +87,7 @@ class LetterRepository:
     def without_address(self, occasion: Occasion, last: Letter | None, *, at: datetime) -> None:
         """Note that there is nobody to write to."""
         if last is None:
-            self._session.execute(
-                insert_new(self._session, Letter), [self._row(occasion, LetterState.NO_ADDRESS, 1, at)]
-            )
+            insert_new_rows(self._session, Letter, [self._row(occasion, LetterState.NO_ADDRESS, 1, at)])
         elif last.state != LetterState.NO_ADDRESS:
             self._change(last, LetterState.NO_ADDRESS, at)
 

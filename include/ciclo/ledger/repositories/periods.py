@@ -21,7 +21,7 @@ from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind, as_reason, check_transition
-from ciclo.ledger.database import among, in_parts, insert_new
+from ciclo.ledger.database import among, in_parts, insert_new_rows, update_rows
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.scope import Scope, contract_unread, quantities_missing, update_unsettled
 from ciclo.ledger.tables import (
@@ -29,22 +29,6 @@ from ciclo.ledger.tables import (
     Period,
     PlannedInvoice,
     reason_columns,
-)
-
-_BECOME_ISSUED = (
-    update(Period)
-    .where(Period.id == bindparam("id_"))
-    .values(
-        state=PeriodState.ISSUED.value,
-        invoice_id=bindparam("invoice_id"),
-        gross_value=bindparam("gross_value"),
-        reason_kind=None,
-        reason_facts=None,
-        owner=None,
-        lease_until=None,
-        doubt_until=None,
-        changed_at=bindparam("changed_at"),
-    )
 )
 
 
@@ -90,15 +74,11 @@ class PeriodRepository:
 
     def plan(self, rows: Sequence[Mapping[str, Any]]) -> int:
         """Add planned periods and return how many are new; one with the same rule and issue date stays as it is."""
-        if not rows:
-            return 0
-        # the driver's executemany counts; RETURNING would make SQLAlchemy write statements of thousands of parameters
-        statement = insert_new(self._session, Period).execution_options(preserve_rowcount=True)
-        in_order = sorted(rows, key=itemgetter("rule_id", "issue_date"))  # as `in_key_order`, by what is unique
+        in_order = sorted(rows, key=itemgetter("rule_id", "issue_date"))  # as `upsert` does, by what is unique
         columns = [{**row, **reason_columns(row.get("reason"))} for row in in_order]
         for row in columns:
             row.pop("reason", None)
-        return self._session.connection().execute(statement, columns).rowcount
+        return insert_new_rows(self._session, Period, columns)
 
     def take_over(self, rows: Sequence[Mapping[str, Any]]) -> int:
         """Plan what another organization gave up when it lost the contract to this one; return how many.
@@ -278,9 +258,10 @@ class PeriodRepository:
         current = {row.id: row.state for row in self._session.execute(locked)}
         sent = (PeriodState.SUBMITTING, PeriodState.IN_DOUBT)
         held = [outcome for outcome in outcomes if current.get(outcome.period_id) in sent]
-        rows = [{"id_": o.period_id, "invoice_id": o.invoice_id, "gross_value": o.gross_value} for o in held]
-        if rows:
-            self._session.connection().execute(_BECOME_ISSUED, [row | {"changed_at": at} for row in rows])
+        become: dict[str, Any] = {"state": PeriodState.ISSUED.value, "changed_at": at, **reason_columns(None)}
+        become |= {"owner": None, "lease_until": None, "doubt_until": None}
+        rows = [{"id": o.period_id, "invoice_id": o.invoice_id, "gross_value": o.gross_value} for o in held]
+        update_rows(self._session, Period, [row | become for row in rows])
         changes = (Change(o.period_id, current[o.period_id], PeriodState.ISSUED, o.reason) for o in held)
         self._audit.record("period", changes, at)
         return {outcome.period_id for outcome in held}

@@ -10,11 +10,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.states import Reason, ReasonKind
-from ciclo.ledger.database import in_parts
+from ciclo.ledger.database import in_parts, insert_rows
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.tables import BillingPlan, Forecast, PlannedInvoice
 
@@ -96,7 +96,7 @@ class PlanRepository:
                 }
                 for entry in part
             ]
-            self._session.execute(insert(PlannedInvoice), rows)
+            insert_rows(self._session, PlannedInvoice, rows)
 
     def get(self, plan_id: int) -> BillingPlan | None:
         """Return one plan, or None if the organization has no such one."""

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.errors import IllegalTransition
 from ciclo.domain.states import EXECUTION_TRANSITIONS, IN_PRICES, UNSENT, ExecutionState, Reason, ReasonKind
-from ciclo.ledger.database import in_key_order, insert_new, upsert
+from ciclo.ledger.database import insert_new_rows, upsert
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.contracts import ACTIVE
 from ciclo.ledger.repositories.scope import Scope
@@ -57,7 +57,7 @@ class ExecutionRepository:
             "created_at": at,
             "changed_at": at,
         }
-        self._session.execute(insert_new(self._session, PriceUpdateExecution), [row])
+        insert_new_rows(self._session, PriceUpdateExecution, [row])
         query = self._mine().where(*this_one)
         return self._session.scalars(query.execution_options(populate_existing=True)).one()
 
@@ -270,11 +270,7 @@ class ScheduledUpdateRepository:
 
     def store(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert or update scheduled updates; where the ledger stands (`next_execution_date`) is kept."""
-        if rows:
-            keep = ["first_seen_at", "next_execution_date"]
-            self._session.execute(
-                upsert(self._session, ScheduledUpdate, keep=keep), in_key_order(ScheduledUpdate, rows)
-            )
+        upsert(self._session, ScheduledUpdate, rows, keep=["first_seen_at", "next_execution_date"])
 
     def of_rules(self, rule_ids: Iterable[int]) -> dict[int, list[ScheduledUpdate]]:
         """Return the scheduled updates of some rules that are still at the vendor, by id."""

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from ciclo.domain import contract_terms, pricing
 from ciclo.domain.contract_terms import TermKind
 from ciclo.domain.price_index import PriceIndex
-from ciclo.ledger.database import among, insert_new
+from ciclo.ledger.database import among, insert_new, insert_new_rows
 from ciclo.ledger.tables import ContractTerm, IndexValue, Price
 
 
@@ -46,8 +46,7 @@ class PriceRepository:
 
     def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add prices; one that is there for the same service and day stays."""
-        if rows:
-            self._session.execute(insert_new(self._session, Price), rows)
+        insert_new_rows(self._session, Price, rows)
 
     def histories(self, rule_ids: Iterable[int]) -> dict[int, list[KnownPrice]]:
         """Return the prices of some rules, by service and day; of two from one day the later recorded comes last."""
