@@ -17,9 +17,9 @@ from company import TODAY, YEAR
 def billed(sandbox, lite_job):
     """Bill a company's year; return the sandbox and the job's context."""
 
-    def bill(state, *, scope=YEAR, job=lite_job):
+    def bill(state, *, scope=YEAR, job=lite_job, **means):
         box = sandbox(state)
-        ctx = job(box)
+        ctx = job(box, **means)
         bill_scope(ctx, scope)
         return box, ctx
 

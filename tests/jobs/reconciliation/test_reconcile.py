@@ -6,8 +6,10 @@ from decimal import Decimal
 import pytest
 
 from ciclo.billimatic import TransientApiError
+from ciclo.domain.findings import FindingKind
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.wording import said
+from ciclo.http.retries import RetryRules
 from ciclo.jobs.reconciliation.reconcile import reconcile
 from ciclo.ledger.repositories import Scope
 from company import TODAY, company, rule
@@ -159,3 +161,50 @@ def test_very_many_invoices_that_are_deleted_are_gone_also_where_one_cannot_be_r
     outcome = reconciled(ctx)
     assert (outcome.deleted, len(outcome.opened)) == (35, 35)
     assert ctx.reconciliation.invoices([ids[0]])[ids[0]].gone_at is None
+
+
+def failing(times):
+    return {"method": "GET", "path": "invoices/search", "kind": "error_before", "count": times * RetryRules().attempts}
+
+
+def test_a_contract_whose_invoices_the_vendor_fails_about_keeps_no_other_from_being_followed(billed, reconciled):
+    state = company(rule(1), rule(2, 11), rule(3, 12))
+    box, ctx = billed(state, scope=Scope(DateRange.month_of(date(2025, 1, 1))), max_connections=1)
+    first, *others = box.state()["invoices"]
+    for invoice in box.state()["invoices"]:
+        box.emit(invoice["id"], "2025-01-20")
+    box.call("DELETE", f"contracts/11/invoices/{others[0]['id']}")
+
+    box.faults([failing(2)])  # the search of all, and that of the first contract
+    outcome = reconciled(ctx)
+    stands = states(ctx)
+    assert (outcome.invoices, outcome.deleted) == (1, 1)
+    assert [stands[each["receivables"][0]["id"]] for each in (first, others[1])] == ["to_emit", "to_receive"]
+    [unread] = ctx.findings.open_of_kind(FindingKind.UNREAD).values()
+    assert (unread.contract_id, unread.found) == (10, "the server failed")
+
+    box.faults([failing(1)])  # it still fails about all, and about nobody alone
+    assert reconciled(ctx).invoices == 2
+    assert states(ctx)[first["receivables"][0]["id"]] == "to_receive"
+    assert ctx.findings.open_of_kind(FindingKind.UNREAD) == {}
+
+
+def test_what_the_vendor_failed_about_is_read_again_whenever_it_was_billed(billed, reconciled):
+    january, march = (DateRange.month_of(date(2025, month, 1)) for month in (1, 3))
+    box, ctx = billed(company(rule(1), rule(2, 11), rule(3, 12)), scope=Scope(january), max_connections=1)
+    first = box.state()["invoices"][0]
+    box.emit(first["id"], "2025-01-20")
+    box.faults([failing(2)])
+    reconciled(ctx, window=january)
+    assert len(ctx.findings.open_of_kind(FindingKind.UNREAD)) == 1
+    reconciled(ctx, window=march)
+    assert ctx.findings.open_of_kind(FindingKind.UNREAD) == {}
+    assert states(ctx)[first["receivables"][0]["id"]] == "to_receive"
+
+
+def test_a_vendor_that_fails_about_all_ends_a_reconciliation(billed, reconciled):
+    box, ctx = billed(company(rule(1), rule(2, 11)))
+    box.faults([{"method": "GET", "path": "service_items|invoices/search", "kind": "error_before"}])
+    with pytest.raises(TransientApiError):
+        reconciled(ctx)
+    assert ctx.findings.open_of_kind(FindingKind.UNREAD) == {}

@@ -56,6 +56,10 @@ class InvoicesRead:
     """Those of it that the run is about."""
     unread: set[int] = field(default_factory=set)
     """Those of it that could not be read: nothing is known of them, so what was found before stands."""
+    partly_unread: set[int] = field(default_factory=set)
+    """Contracts of which something could not be read that no id is known of."""
+    unanswered: set[int] = field(default_factory=set)
+    """Those of them at whose search the vendor only failed."""
     receivables: set[int] = field(default_factory=set)
     unmatched: dict[int, Invoice] = field(default_factory=dict)
     """Invoices that belong to no period, by id."""

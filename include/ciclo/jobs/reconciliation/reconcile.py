@@ -4,11 +4,13 @@ Whole windows are read, compared and settled; what a webhook named is read by it
 nothing but time, because the daily run does not need it.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
+from http import HTTPStatus
 
-from ciclo.billimatic import Search, TransientApiError
+from ciclo.billimatic import ApiError, Search, TransientApiError
 from ciclo.billimatic.models import Invoice, OddRecord
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.findings import FindingKind
@@ -21,6 +23,7 @@ from ciclo.jobs.reconciliation.compare import INVOICE_KINDS
 from ciclo.jobs.reconciliation.ingest import Ingest
 from ciclo.jobs.reconciliation.nfses import NFSE_KINDS, nfse_disagreements, read_nfses
 from ciclo.jobs.reconciliation.unmatched import UNMATCHED_KINDS, judge_unmatched
+from ciclo.jobs.rules.ask import answers_about, answers_about_most
 from ciclo.ledger.repositories import Change, Disagreement, MonthOfInvoices, Settled
 from ciclo.ledger.tables import Invoice as LedgerInvoice
 from ciclo.ledger.tables import Period, WebhookEvent
@@ -149,7 +152,8 @@ def reconcile(
     for part in plan.windows:
         _take(ctx, run, _search(ctx, part))
     for state in ("to_receive", "to_emit") if plan.open_until is not None else ():
-        _take(ctx, run, ctx.api.search_invoices(issue_date_to=plan.open_until, state=state))
+        _take(ctx, run, partial(ctx.api.search_invoices, issue_date_to=plan.open_until, state=state))
+    _take_unread(ctx, run)
     if window is None:
         _take_touched(ctx, run, events)
     gone = _look_for_missing(ctx, run, plan.windows, contract_ids)
@@ -180,7 +184,55 @@ def reconcile_touched(ctx: JobContext, *, today: date, recheck_days: int) -> Rec
     return outcome
 
 
-def _take(ctx: JobContext, run: Ingest, search: Search[Invoice]) -> None:
+Ask = Callable[..., Search[Invoice]]
+"""Asks for some invoices of the organization; with `contract_id` for those of one contract."""
+
+
+def _search(ctx: JobContext, window: DateRange) -> Ask:
+    last = window.last_day if window.end < FOR_EVER else None
+    return partial(ctx.api.search_invoices, issue_date_from=window.start, issue_date_to=last)
+
+
+def _take(ctx: JobContext, run: Ingest, ask: Ask) -> None:
+    """Take in what is found in the organization, or contract by contract where the vendor fails at that.
+
+    A record that it cannot show fails every search that has it: what was billed to all others is read all the same.
+    """
+    try:
+        _take_in(ctx, run, ask())
+    except TransientApiError as error:
+        if error.retry_after is not None or error.status is None or error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise
+        _take_one_by_one(ctx, run, ask, run.contracts)
+
+
+def _take_one_by_one(ctx: JobContext, run: Ingest, ask: Ask, contract_ids: Collection[int]) -> None:
+    """Take in what is found in some contracts; one at which the vendor only fails is a finding."""
+
+    def found(contract_id: int) -> tuple[list[Invoice], Search[Invoice]]:
+        search = ask(contract_id=contract_id)
+        return list(search), search
+
+    answers = answers_about(ctx.api, found, sorted(contract_ids))
+    for contract_id, answer in answers_about_most(answers, contract_ids):
+        if isinstance(answer, ApiError):
+            run.seen.unanswered.add(contract_id)
+            _pass_over(ctx, run, [OddRecord("invoices", None, contract_id, answer.reason)])
+        else:
+            run.take(answer[0])
+            _pass_over(ctx, run, answer[1].odd)
+
+
+def _take_unread(ctx: JobContext, run: Ingest) -> None:
+    """Read again all that contracts have of which something could not be read, whenever it was billed. Commits."""
+    subjects = ctx.findings.open_of_kind(FindingKind.UNREAD)
+    contracts = {number for subject, number in subjects if subject == "invoices"} & run.contracts
+    ctx.session.commit()
+    _take_one_by_one(ctx, run, ctx.api.search_invoices, contracts - run.seen.partly_unread)
+    note_unread(ctx, (), (), contracts - run.seen.partly_unread)
+
+
+def _take_in(ctx: JobContext, run: Ingest, search: Search[Invoice]) -> None:
     """Take in what a search finds; an invoice that cannot be read is a finding, and not missing."""
     run.take(search)
     _pass_over(ctx, run, search.odd)
@@ -191,12 +243,8 @@ def _pass_over(ctx: JobContext, run: Ingest, odd: Sequence[OddRecord]) -> None:
     ids = {each.id for each in odd if each.id is not None}
     run.seen.unread |= ids - run.seen.invoices
     run.seen.invoices |= ids
+    run.seen.partly_unread |= {each.contract_id for each in odd if each.id is None and each.contract_id is not None}
     note_unread(ctx, odd, run.seen.invoices - run.seen.unread - ids, ())
-
-
-def _search(ctx: JobContext, window: DateRange) -> Search[Invoice]:
-    last = window.last_day if window.end < FOR_EVER else None
-    return ctx.api.search_invoices(issue_date_from=window.start, issue_date_to=last)
 
 
 # -- what webhooks named -----------------------------------------------------------------------------------------------
@@ -249,6 +297,8 @@ def _look_for_missing(
     missed -= run.seen.invoices
     known = ctx.reconciliation.invoices(missed)
     ctx.session.commit()
+    run.seen.unread |= {number for number in missed if known[number].contract_id in run.seen.unanswered}
+    missed -= run.seen.unread
     if not missed:
         return set()
     if len(missed) <= ASKED_ONE_BY_ONE:
