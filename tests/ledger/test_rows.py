@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from ciclo.ledger.database import insert_new_rows, insert_rows, update_rows, upsert
+from ciclo.ledger.rows import insert_new_rows, insert_rows, update_rows, upsert
 from ciclo.ledger.tables import Contract, Invoice, Organization, Period, Price, SeenShape
 from factories import NOON, period_row
 

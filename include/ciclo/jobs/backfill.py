@@ -21,8 +21,8 @@ from ciclo.jobs.context import JobContext, arm, is_armed
 from ciclo.jobs.issuing.invoice_request import InvoiceRequest, InvoiceRequests, Unbillable
 from ciclo.jobs.periods.plan import cancel_open
 from ciclo.ledger.actions import skip_periods
-from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import NewPlan, PlanEntry, Scope
+from ciclo.ledger.rows import in_parts
 from ciclo.ledger.tables import BillingPlan, Period
 from ciclo.locale import _
 

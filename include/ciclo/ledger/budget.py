@@ -23,8 +23,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from ciclo.http.retries import Budget
-from ciclo.ledger.database import insert_new, process_engine
+from ciclo.ledger.database import process_engine
 from ciclo.ledger.errors import LedgerError
+from ciclo.ledger.rows import insert_new
 from ciclo.ledger.tables import RequestBudget
 
 log = logging.getLogger(__name__)

@@ -38,9 +38,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from ciclo.ledger.database import ROWS_AT_ONCE, existing_ledger
+from ciclo.ledger.database import existing_ledger
 from ciclo.ledger.errors import LedgerError
 from ciclo.ledger.queries.receivables import receivable_sums
+from ciclo.ledger.rows import ROWS_AT_ONCE
 from ciclo.ledger.tables import (
     AuditEntry,
     Base,

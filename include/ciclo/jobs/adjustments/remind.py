@@ -9,8 +9,8 @@ from ciclo.domain.adjustments import AdjustmentKind
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.snapshot import RuleSnapshots
-from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import ACTIVE, Scope
+from ciclo.ledger.rows import in_parts
 from ciclo.ledger.tables import RuleSetting
 from ciclo.locale import _
 

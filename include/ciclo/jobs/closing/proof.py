@@ -27,8 +27,8 @@ from ciclo.domain.wording import said_of_line
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.periods.coverage import paid_by_others
 from ciclo.jobs.rules.snapshot import ExpectedPeriod, RuleSnapshots
-from ciclo.ledger.database import in_parts, in_weighed_parts
 from ciclo.ledger.repositories import AsClosed, Disagreement
+from ciclo.ledger.rows import in_parts, in_weighed_parts
 from ciclo.ledger.tables import Finding, Invoice, Period, Receivable
 
 Value = TypeVar("Value", bound=Hashable)

@@ -22,9 +22,9 @@ from ciclo.jobs.issuing.record import invoice_row, receivable_row
 from ciclo.jobs.reconciliation.compare import Owner, disagreements, is_as_terms_say
 from ciclo.jobs.rules.snapshot import RuleSnapshots
 from ciclo.ledger import tables
-from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import Change, Disagreement
 from ciclo.ledger.repositories.findings import Subject
+from ciclo.ledger.rows import in_parts
 
 INVOICE_FIELDS = (
     "contract_id",

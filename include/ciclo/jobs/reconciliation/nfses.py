@@ -18,8 +18,8 @@ from ciclo.domain.nfse import NfseFault, NfseState, nfse_fault
 from ciclo.domain.states import Fact
 from ciclo.jobs.context import JobContext
 from ciclo.ledger import tables
-from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import Disagreement, TaxedInvoice
+from ciclo.ledger.rows import in_parts
 from ciclo.locale import N_
 
 log = logging.getLogger("ciclo")

@@ -28,7 +28,7 @@ from ciclo.billimatic.models import InvoiceRule
 from ciclo.billimatic.models.reading import Listing
 from ciclo.domain.errors import DomainError
 from ciclo.jobs.rules.terms import read_terms
-from ciclo.ledger.database import ROWS_AT_ONCE
+from ciclo.ledger.rows import ROWS_AT_ONCE
 from ciclo.ledger.terms import RuleTerms
 
 READ_AHEAD = 2

@@ -25,8 +25,8 @@ from ciclo.domain.states import Fact, Reason, ReasonKind
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.rules.ask import RuleBatch, answers_about, rule_batches, rules_of, too_many
 from ciclo.jobs.rules.store import CURRENT, Problem, store_rules
-from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import ACTIVE, Disagreement
+from ciclo.ledger.rows import in_parts
 from ciclo.locale import N_, Text, _
 
 log = logging.getLogger("ciclo")

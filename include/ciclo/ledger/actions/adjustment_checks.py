@@ -24,8 +24,8 @@ from ciclo.domain.calendar import first_of_month
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange, PeriodUnit, issue_dates
 from ciclo.domain.states import PeriodState
-from ciclo.ledger.database import in_parts
 from ciclo.ledger.repositories import Actor, AdjustmentRepository, ContractRepository, KnownAdjustment
+from ciclo.ledger.rows import in_parts
 from ciclo.ledger.tables import Invoice, Period, Rule
 from ciclo.ledger.terms import RuleTerms
 from ciclo.locale import N_, Text, _

@@ -11,9 +11,9 @@ from ciclo.domain import contract_terms
 from ciclo.domain.contract_terms import said_of_term
 from ciclo.domain.states import Fact, Reason, ReasonKind
 from ciclo.ledger.actions.act import ActionOutcome, NoSuchRow, NotPossible, usable_note
-from ciclo.ledger.database import insert_new
 from ciclo.ledger.repositories import Actor, AuditRepository, Change, ContractRepository
 from ciclo.ledger.repositories.prices import domain_term, rows_of_contract
+from ciclo.ledger.rows import insert_new
 from ciclo.ledger.tables import Contract, ContractTerm, RuleSetting
 from ciclo.locale import _
 

@@ -12,9 +12,9 @@ from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
 from ciclo.domain.wording import plain_words, said, state_words
 from ciclo.ledger.actions.act import ActionOutcome, NoSuchRow, NotPossible, locked_period, usable_note
 from ciclo.ledger.actions.differences import taken_on
-from ciclo.ledger.database import upsert
 from ciclo.ledger.queries.periods import refused_invoices
 from ciclo.ledger.repositories import Actor, AdjustmentRepository, AuditRepository, Change, PeriodRepository
+from ciclo.ledger.rows import upsert
 from ciclo.ledger.tables import AuditEntry, Invoice, NotItsOwn, Period
 from ciclo.locale import N_, _
 

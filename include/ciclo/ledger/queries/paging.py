@@ -25,7 +25,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
 
-from ciclo.ledger.database import ROWS_AT_ONCE
+from ciclo.ledger.rows import ROWS_AT_ONCE
 
 
 class days_between(FunctionElement[int]):  # noqa: N801 - it reads as the SQL function it is

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from ciclo.domain.calendar import first_of_month
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import SETTLED, Reason, ReasonKind
-from ciclo.ledger.database import among
 from ciclo.ledger.queries.adjustments import AdjustmentRow, adjustments_of_period
 from ciclo.ledger.queries.nfses import NfseFilter, NfseSeen, invoices_with_nfse, nfses_of
 from ciclo.ledger.queries.paging import (
@@ -28,6 +27,7 @@ from ciclo.ledger.queries.paging import (
 )
 from ciclo.ledger.queries.search import few_called
 from ciclo.ledger.queries.trail import TrailEntry, trail_of
+from ciclo.ledger.rows import among
 from ciclo.ledger.tables import AuditEntry, Contract, Invoice, NotItsOwn, Period, Receivable, Rule, ScheduledUpdate
 
 FOUND = 2_000

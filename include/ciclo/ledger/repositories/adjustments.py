@@ -17,9 +17,9 @@ from ciclo.domain import adjustments as domain
 from ciclo.domain.adjustments import AdjustmentKind
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
-from ciclo.ledger.database import among, in_parts, insert_new, insert_new_rows, upsert
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.scope import Scope
+from ciclo.ledger.rows import among, in_parts, insert_new, insert_new_rows, upsert
 from ciclo.ledger.tables import Adjustment, AdjustmentUse, Period, Rule, RuleSetting
 
 

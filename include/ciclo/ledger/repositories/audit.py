@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.states import Reason
-from ciclo.ledger.database import insert_rows
+from ciclo.ledger.rows import insert_rows
 from ciclo.ledger.tables import AuditEntry, Period, PriceUpdateExecution, reason_columns
 
 

@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind
-from ciclo.ledger.database import in_parts, insert_rows
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.contracts import ACTIVE
+from ciclo.ledger.rows import in_parts, insert_rows
 from ciclo.ledger.tables import (
     AuditEntry,
     BillingPlan,

@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session, defer
 from ciclo.domain.calendar import add_months
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Reason, ReasonKind
-from ciclo.ledger.database import among, in_parts, in_weighed_parts, insert_new, insert_new_rows, upsert
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.scope import Scope
+from ciclo.ledger.rows import among, in_parts, in_weighed_parts, insert_new, insert_new_rows, upsert
 from ciclo.ledger.tables import (
     Contract,
     ContractState,

@@ -16,8 +16,8 @@ from ciclo.domain.calendar import first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.states import Fact, Reason, ReasonKind, period_facts
 from ciclo.domain.wording import said_of_finding
-from ciclo.ledger.database import insert_new
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
+from ciclo.ledger.rows import insert_new
 from ciclo.ledger.tables import Finding
 
 Subject = tuple[str, int]

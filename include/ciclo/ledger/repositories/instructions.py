@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.instructions import UNDER_WAY, InstructionState
 from ciclo.domain.states import Reason
-from ciclo.ledger.database import insert_new
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
+from ciclo.ledger.rows import insert_new
 from ciclo.ledger.tables import Instruction, reason_columns
 
 SUBJECT = "instruction"

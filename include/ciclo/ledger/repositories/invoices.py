@@ -17,7 +17,7 @@ from ciclo.domain.calendar import first_of_month
 from ciclo.domain.findings import AT_REST
 from ciclo.domain.receivables import InvoiceState, MadeBy
 from ciclo.domain.recurrence import DateRange
-from ciclo.ledger.database import Merge, among, in_parts, upsert
+from ciclo.ledger.rows import Merge, among, in_parts, upsert
 from ciclo.ledger.tables import Contract, GeneratedRange, Invoice, Nfse, NotItsOwn, Period, Receivable
 
 

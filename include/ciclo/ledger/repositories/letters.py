@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.letter import NOT_SENT, LetterKind, LetterState
 from ciclo.domain.states import Reason, ReasonKind
-from ciclo.ledger.database import insert_new, insert_new_rows
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
+from ciclo.ledger.rows import insert_new, insert_new_rows
 from ciclo.ledger.tables import Letter
 
 

@@ -21,9 +21,9 @@ from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.receivables import InvoiceState
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState, Reason, ReasonKind, as_reason, check_transition
-from ciclo.ledger.database import among, in_parts, insert_new_rows, update_rows
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.scope import Scope, contract_unread, quantities_missing, update_unsettled
+from ciclo.ledger.rows import among, in_parts, insert_new_rows, update_rows
 from ciclo.ledger.tables import (
     Invoice,
     Period,

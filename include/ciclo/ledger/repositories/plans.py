@@ -14,8 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.states import Reason, ReasonKind
-from ciclo.ledger.database import in_parts, insert_rows
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
+from ciclo.ledger.rows import in_parts, insert_rows
 from ciclo.ledger.tables import BillingPlan, Forecast, PlannedInvoice
 
 PROPOSED, APPROVED, APPLIED = "proposed", "approved", "applied"

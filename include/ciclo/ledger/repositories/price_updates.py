@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.errors import IllegalTransition
 from ciclo.domain.states import EXECUTION_TRANSITIONS, IN_PRICES, UNSENT, ExecutionState, Reason, ReasonKind
-from ciclo.ledger.database import insert_new_rows, upsert
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
 from ciclo.ledger.repositories.contracts import ACTIVE
 from ciclo.ledger.repositories.scope import Scope
+from ciclo.ledger.rows import insert_new_rows, upsert
 from ciclo.ledger.tables import Contract, Payload, PriceUpdateExecution, Rule, ScheduledUpdate, reason_columns
 
 _S = ExecutionState

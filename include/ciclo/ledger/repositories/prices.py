@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from ciclo.domain import contract_terms, pricing
 from ciclo.domain.contract_terms import TermKind
 from ciclo.domain.price_index import PriceIndex
-from ciclo.ledger.database import among, insert_new, insert_new_rows
+from ciclo.ledger.rows import among, insert_new, insert_new_rows
 from ciclo.ledger.tables import ContractTerm, IndexValue, Price
 
 

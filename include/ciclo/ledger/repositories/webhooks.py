@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from ciclo.ledger.database import in_parts, insert_new
+from ciclo.ledger.rows import in_parts, insert_new
 from ciclo.ledger.tables import Contract, WebhookEvent
 
 
