@@ -22,7 +22,8 @@ in order, each exactly once; its periods wait until then and go on by themselves
 3. `approve`: with `require_approval`, a person sees old price, factor and new price and approves or rejects.
 4. `apply`: claims, commits, sends, records with the evidence; adopts what the vendor has applied itself.
 5. `finish`: settles what got no answer. Red while anything is in doubt.
-6. `write`: letters to customers about readjustments, where `CICLO_LETTERS` wants them.
+6. `write`, at the same time: letters to customers about readjustments, where `CICLO_LETTERS` wants them. What `finish`
+   settles is written about by the next run.
 
 **What to look at**: the log of `finish` lists updates that wait for an index value, for approval or for a person.
 Rules, windows and sources: `docs/price-updates.md`.
@@ -40,11 +41,11 @@ Rules, windows and sources: `docs/price-updates.md`.
     **alerts(),
 )
 def apply_price_updates() -> None:
-    """Prepare, remind, ask, apply each shard, finish, write."""
+    """Prepare, remind, ask, apply each shard; finish, and write whatever is left in doubt."""
     prepared = prepare()
     prepared >> remind()
     approved = PriceUpdateApproval(task_id="approve", batch=prepared[BATCH], response_timeout=timedelta(hours=20))
-    approved >> apply.expand(shard=prepared) >> finish() >> write()
+    approved >> apply.expand(shard=prepared) >> [finish(), write()]
 
 
 apply_price_updates()

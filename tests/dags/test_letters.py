@@ -42,6 +42,12 @@ def test_an_applied_update_is_written_about_once_and_the_letter_is_kept(sandbox,
     assert (letter.state, letter.kind, "R$ 1.070,26" in letter.body) == ("sent", "after", True)
 
 
+def test_what_is_left_in_doubt_keeps_no_letter_from_leaving(dag_bag):
+    dag = dag_bag.dags["apply_price_updates"]
+    assert dag.get_task("write").upstream_task_ids == dag.get_task("finish").upstream_task_ids == {"apply"}
+    assert {task.task_id for task in dag.leaves} == {"remind", "write", "finish"}  # whichever fails, so does the run
+
+
 def test_a_server_that_cannot_be_had_took_it_for_nobody(monkeypatch, airflow_database):
     away = "smtp://127.0.0.1:9/?disable_ssl=true&disable_tls=true&from_email=ciclo%40example.com"
     monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", away)
