@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     ColumnElement,
     Dialect,
@@ -39,18 +38,15 @@ Each = TypeVar("Each")
 
 
 class _Ids(TypeDecorator[Sequence[int]]):
-    """A list of ids as one parameter: an array of PostgreSQL, JSON for SQLite."""
+    """A list of ids as one parameter: the text of an array of PostgreSQL's, JSON for SQLite."""
 
     impl = Text
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
-        """Return the database's own type."""
-        return postgresql.ARRAY(BigInteger()) if dialect.name == "postgresql" else Text()
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        """Return what the driver is given."""
-        return value if dialect.name == "postgresql" else orjson.dumps(value).decode()
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
+        """Return what the driver is given; it would write an array one id after the other."""
+        written = orjson.dumps(value).decode()
+        return f"{{{written[1:-1]}}}" if dialect.name == "postgresql" else written
 
 
 class among(FunctionElement[bool]):  # noqa: N801 - used as the function that it is in a statement
@@ -67,7 +63,7 @@ class among(FunctionElement[bool]):  # noqa: N801 - used as the function that it
 def _among(element: among, compiler: SQLCompiler, **options: Any) -> str:
     column, ids = (compiler.process(each, **options) for each in element.clauses)
     if compiler.dialect.name == "postgresql":
-        return f"{column} = ANY ({ids})"
+        return f"{column} = ANY (CAST ({ids} AS BIGINT[]))"
     return f"{column} IN (SELECT value FROM json_each({ids}))"  # noqa: S608 - a column and the name of a parameter
 
 
