@@ -106,6 +106,10 @@ class Sequences:
             self._reserved[kind] = highest
             self._persist(self._reserved)
 
+    def last(self) -> dict[str, int]:
+        """Return the last id of each kind that was given, whether what it names is still there or not."""
+        return {kind: number - 1 for kind, number in sorted(self._next.items()) if number > 1}
+
     def mark(self) -> dict[str, int]:
         """Return where every counter stands."""
         return dict(self._next)

@@ -12,6 +12,8 @@ from typing import Annotated, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ciclo_sandbox.parsing import Words
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 Deed = Literal["append_description", "change_value", "move_date", "bill_late", "delete", "cancel_and_copy", "split"]
@@ -48,9 +50,9 @@ class WebhookTarget(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     url: str = Field(pattern=r"^https?://", description="Receiver; loopback in tests.")
-    secret: str = Field(default="", description="Key of the HMAC-SHA1 signature.")
-    request_id_header: str = Field(default="X-Billimatic-RequestId", description="Header of the request's id.")
-    signature_header: str = Field(default="X-Billimatic-Signature", description="Header of the signature.")
+    secret: Words = Field(default="", description="Key of the HMAC-SHA1 signature.")
+    request_id_header: Words = Field(default="X-Billimatic-RequestId", description="Header of the request's id.")
+    signature_header: Words = Field(default="X-Billimatic-Signature", description="Header of the signature.")
     lost: Share = Field(default=0.0, description="Part of the events that are never sent.")
 
 

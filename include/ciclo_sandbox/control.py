@@ -7,16 +7,15 @@ coroutines: they run in the one event loop.
 import datetime as dt
 import re
 from collections.abc import Callable
-from datetime import date
 from decimal import Decimal
 from functools import cache, partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Query, Response
+from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.requests import Request as HttpRequest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -26,9 +25,8 @@ from ciclo_sandbox.answers import Json, Refusal
 from ciclo_sandbox.app import Sandbox, add_documentation
 from ciclo_sandbox.behaviour import WebhookTarget
 from ciclo_sandbox.faults import Fault
+from ciclo_sandbox.parsing import LARGEST_AMOUNT, CountableDay, Words
 from ciclo_sandbox.state import StateError, dump_state, load_state, parse_state
-
-_ON_SCREENS_ONLY = ("customer_id", "customer_type")
 
 
 class Today(BaseModel):
@@ -36,8 +34,7 @@ class Today(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    today: Annotated[date, Field(ge=date(1900, 1, 1), lt=date(9001, 1, 1))]
-    """Within years from which whatever is counted stays in the calendar."""
+    today: CountableDay
     time: dt.time | None = None
 
 
@@ -46,13 +43,13 @@ class Day(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    on: date | None = None
+    on: CountableDay | None = None
 
 
 class Receipt(Day):
     """A receipt: in full, unless it says otherwise."""
 
-    value: Decimal | None = None
+    value: Annotated[Decimal, Field(gt=-LARGEST_AMOUNT, lt=LARGEST_AMOUNT)] | None = None
 
 
 class Complaint(BaseModel):
@@ -60,9 +57,17 @@ class Complaint(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    message: str | None = None
+    message: Words | None = None
 
 
+class Customer(BaseModel):
+    """Whom a person at the screens lets an invoice be for, which the API cannot be told."""
+
+    customer_id: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
+    customer_type: Literal["Company", "Person"] | None = None
+
+
+Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 _Faults = Annotated[list[Fault], BeforeValidator(lambda given: given if isinstance(given, list) else [given])]
 """One alone may stand for a list of one."""
 
@@ -94,6 +99,7 @@ def _application() -> FastAPI:
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(StateError, _unreadable)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(ValidationError, _invalid)
     app.include_router(router)
     add_documentation(app)
     return app
@@ -202,25 +208,25 @@ async def clear_requests(sandbox: TheSandbox) -> None:
 
 
 @router.post("/invoices/{number}/undo_emission")
-async def undo_emission(sandbox: TheSandbox, number: int) -> Json:
+async def undo_emission(sandbox: TheSandbox, number: Number) -> Json:
     """Take an issue back."""
     return _on_invoice(sandbox, number, lifecycle.undo_emission)
 
 
 @router.post("/invoices/{number}/cancel")
-async def cancel(sandbox: TheSandbox, number: int) -> Json:
+async def cancel(sandbox: TheSandbox, number: Number) -> Json:
     """Cancel an invoice."""
     return _on_invoice(sandbox, number, lifecycle.cancel)
 
 
 @router.post("/invoices/{number}/undo_cancellation")
-async def undo_cancellation(sandbox: TheSandbox, number: int) -> Json:
+async def undo_cancellation(sandbox: TheSandbox, number: Number) -> Json:
     """Bring a cancelled invoice back."""
     return _on_invoice(sandbox, number, lifecycle.undo_cancellation)
 
 
 @router.post("/invoices/{number}/emit")
-async def emit(sandbox: TheSandbox, number: int, day: Day | None = None) -> Json:
+async def emit(sandbox: TheSandbox, number: Number, day: Day | None = None) -> Json:
     """Mark an invoice as billed."""
     on = (day and day.on) or sandbox.account.clock.today
     return _on_invoice(sandbox, number, partial(lifecycle.emit, on=on))
@@ -235,17 +241,18 @@ def _on_invoice(sandbox: Sandbox, number: int, act: Callable[[Account, Json], No
 
 
 @router.post("/invoices/{number}/edit")
-async def edit(sandbox: TheSandbox, number: int, changes: Annotated[Json, Body()]) -> Response:
+async def edit(sandbox: TheSandbox, number: Number, changes: Annotated[Json, Body()]) -> Response:
     """Change an invoice as a person does on its screen."""
-    return _edited(sandbox, number, changes.get("invoice", changes))
+    inner = changes.get("invoice", changes)
+    return _edited(sandbox, number, inner if isinstance(inner, dict) else {})
 
 
 def _edited(sandbox: Sandbox, number: int, changes: Json) -> Response:
     """Do what a person does on an invoice's screen: what the API takes, and another customer besides."""
     account = sandbox.account
+    customer = Customer.model_validate(changes).model_dump(exclude_unset=True)
     contract = lifecycle.find_invoice(account, number)["contract_id"]
     answer = sandbox.operate("PATCH", f"/api/v1/contracts/{contract}/invoices/{number}", {"invoice": changes})
-    customer = {field: changes[field] for field in _ON_SCREENS_ONLY if field in changes}
     if answer.status != 200 or not customer:
         return Response(answer.body, answer.status, media_type="application/json")
     with account.transaction():
@@ -254,7 +261,7 @@ def _edited(sandbox: Sandbox, number: int, changes: Json) -> Response:
 
 
 @router.post("/receivables/{number}/receive")
-async def receive(sandbox: TheSandbox, number: int, receipt: Receipt | None = None) -> Json:
+async def receive(sandbox: TheSandbox, number: Number, receipt: Receipt | None = None) -> Json:
     """Receive a receivable."""
     given = receipt or Receipt()
     day = given.on or sandbox.account.clock.today
@@ -262,13 +269,13 @@ async def receive(sandbox: TheSandbox, number: int, receipt: Receipt | None = No
 
 
 @router.post("/receivables/{number}/undo_receival")
-async def undo_receival(sandbox: TheSandbox, number: int) -> Json:
+async def undo_receival(sandbox: TheSandbox, number: Number) -> Json:
     """Take a receipt back."""
     return _on_receivable(sandbox, number, lifecycle.undo_receival)
 
 
 @router.post("/receivables/{number}/receivement_error")
-async def receivement_error(sandbox: TheSandbox, number: int, complaint: Complaint | None = None) -> Json:
+async def receivement_error(sandbox: TheSandbox, number: Number, complaint: Complaint | None = None) -> Json:
     """Let the finance system refuse a receivable."""
     message = complaint.message if complaint else None
     return _on_receivable(sandbox, number, partial(lifecycle.receivement_error, message=message))
@@ -284,13 +291,13 @@ def _on_receivable(sandbox: Sandbox, number: int, act: Callable[[Account, Json, 
 
 
 @router.post("/contracts/{number}/deactivate")
-async def deactivate(sandbox: TheSandbox, number: int) -> Json:
+async def deactivate(sandbox: TheSandbox, number: Number) -> Json:
     """Make a contract inactive."""
     return _becomes(sandbox.account, number, "inactive")
 
 
 @router.post("/contracts/{number}/activate")
-async def activate(sandbox: TheSandbox, number: int) -> Json:
+async def activate(sandbox: TheSandbox, number: Number) -> Json:
     """Make a contract active again."""
     return _becomes(sandbox.account, number, "active")
 

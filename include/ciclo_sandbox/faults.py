@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from ciclo_sandbox.account import Clock, moment
 from ciclo_sandbox.answers import Answer, Json
+from ciclo_sandbox.parsing import Words
 
 TRANSPORT: Final = "ciclo.transport"
 """Where the server leaves a request's transport in its scope."""
@@ -49,8 +50,8 @@ class Fault(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: Kind = Field(description="What happens; docs/sandbox.md has the table.")
-    method: str | None = Field(default=None, description="HTTP method; null: any.")
-    path: str = Field(default=".*", description="Regular expression, searched in the path without its query.")
+    method: Words | None = Field(default=None, description="HTTP method; null: any.")
+    path: Words = Field(default=".*", description="Regular expression, searched in the path without its query.")
     probability: float = Field(default=1.0, ge=0, le=1, description="Chance that a matching request is struck.")
     count: int | None = Field(default=None, ge=0, description="Strikes before it is spent; null: never.")
     seed: int = Field(default=1, description="Seed of the chances.")

@@ -20,7 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 CENTS: Final = Decimal("0.01")
 HUNDRED: Final = Decimal(100)
 _FINEST: Final = Decimal("0.0000000001")
-_LARGEST: Final = Decimal(10) ** 13
+LARGEST_AMOUNT: Final = Decimal(10) ** 13
 _LARGEST_ID: Final = 2**63 - 1
 _TRUE: Final = frozenset({"true", "1", "t", "yes", "on"})
 _DAY_FIRST: Final = re.compile(r"(\d{1,2})[-/](\d{1,2})[-/](\d{4})\Z", re.ASCII)
@@ -65,7 +65,7 @@ def decimal(value: Any) -> Decimal | None:
         number = Decimal(str(value).strip())
     except InvalidOperation:
         return None
-    if not number.is_finite() or abs(number) >= _LARGEST:
+    if not number.is_finite() or abs(number) >= LARGEST_AMOUNT:
         return None
     return number.quantize(_FINEST) if abs(int(number.as_tuple().exponent)) > 10 else number
 
@@ -200,6 +200,10 @@ ContractState = Annotated[str | None, BeforeValidator(_contract_state)]
 # Ids and complaints of other systems, which say what they like.
 Foreign = int | str | None
 Complaint = str | list[Any] | dict[str, Any] | None
+# A constraint makes pydantic look whether it is text at all: a lone surrogate cannot be written anywhere.
+Words = Annotated[str, Field(max_length=100_000)]
+# Within years from which whatever is counted stays in the calendar.
+CountableDay = Annotated[date, Field(ge=date(1900, 1, 1), lt=date(9001, 1, 1))]
 _T = TypeVar("_T")
 Many = Annotated[list[_T], BeforeValidator(lambda given: [] if given is None else given)]
 Identifier = Annotated[int | None, Field(gt=0, le=2**63 - 1)]

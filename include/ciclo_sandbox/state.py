@@ -6,11 +6,10 @@ out gets the API's default, what it gives stays as it is, an explicit null inclu
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -41,7 +40,7 @@ from ciclo_sandbox.models import (
     ServiceItem,
 )
 from ciclo_sandbox.models import Service as ServiceLine
-from ciclo_sandbox.parsing import Identifier, Many
+from ciclo_sandbox.parsing import CountableDay, Identifier, Many
 
 _PIECE: Final = 1000
 
@@ -82,7 +81,7 @@ class StateFile(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     token: str | None = None
-    today: date | None = None
+    today: CountableDay | None = None
     organizations: list[Organization] | None = None
     companies: Many[Company] = Field(default_factory=list)
     people: Many[Person] = Field(default_factory=list)
@@ -98,6 +97,7 @@ class StateFile(BaseModel):
     invoice_rules: Many[_StateRule] = Field(default_factory=list)
     invoices: Many[_StateInvoice] = Field(default_factory=list)
     behaviour: Behaviour = Field(default_factory=Behaviour)
+    sequences: dict[str, Annotated[int, Field(ge=0, lt=2**62)]] = Field(default_factory=dict)
 
 
 def read_state_file(path: Path) -> StateFile:
@@ -165,9 +165,9 @@ def dump_state(account: Account) -> Iterator[bytes]:
         "invoice_rules": account.rules,
         "invoices": account.invoices,
     }
-    yield orjson.dumps(
-        {"token": account.token, "behaviour": account.behaviour.model_dump(mode="json", exclude_unset=True)}
-    )[:-1]
+    behaviour = account.behaviour.model_dump(mode="json", exclude_unset=True)
+    head = {"token": account.token, "today": account.clock.today, "behaviour": behaviour}
+    yield orjson.dumps(head | {"sequences": account.sequences.last()})[:-1]
     for kind, documents in kinds.items():
         yield b',"' + kind.encode() + b'":['
         pieces = documents.written()
@@ -207,6 +207,8 @@ class _Loader:
 
     def load(self, state: StateFile) -> None:
         account = self._account
+        for kind, last in state.sequences.items():
+            self._sequences.continue_after(kind, [last])
         contracts = self._numbered("contracts", state.contracts)
         rules = self._billables("invoice_rules", state.invoice_rules, contracts)
         invoices = self._billables("invoices", state.invoices, contracts)
@@ -361,6 +363,9 @@ class _Loader:
             self._sequences.continue_after(kind, given)
             for entry in nested:
                 entry["id"] = entry["id"] or self._sequences.next(kind)
+        for field, kind in _NUMBERED_ELSEWHERE.items():
+            lines = (line for document in documents for line in document.get("receivables") or ())
+            self._sequences.continue_after(kind, map(parsing.identifier, (line[field] for line in lines)))
 
 
 def _check_unique(kind: str, given: Sequence[int]) -> None:
@@ -389,6 +394,7 @@ _NESTED_OBJECTS: Final[dict[str, type[BaseModel]]] = {
     "additional_information": AdditionalInformation,
     "receivables_additional_information": ReceivablesAdditionalInformation,
 }
+_NUMBERED_ELSEWHERE: Final = {"cobrato_charge_id": "cobrato_charges", "finance_receivable_id": "finance_receivables"}
 _NESTED: Final[dict[str, Callable[[Json], Iterable[Any]]]] = {
     "services": _many("services"),
     "receivables": _many("receivables"),

@@ -34,6 +34,40 @@ def test_a_clock_is_not_set_to_the_end_of_the_calendar(account, day):
     assert (status, body["errors"].partition(":")[0]) == (422, "today")
 
 
+BEYOND_WRITING = "\ud800"  # half a character, which JSON can say
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        ("POST", "receivables/{line}/receive", {"on": "9999-12-31"}, "on"),
+        ("POST", "receivables/{line}/receive", {"value": 1e30}, "value"),
+        ("POST", "receivables/{line}/receivement_error", {"message": BEYOND_WRITING}, "message"),
+        ("POST", "invoices/{invoice}/emit", {"on": "0001-01-01"}, "on"),
+        ("POST", "invoices/{invoice}/edit", {"customer_id": []}, "customer_id"),
+        ("POST", "invoices/{invoice}/edit", {"customer_type": BEYOND_WRITING}, "customer_type"),
+        ("POST", f"invoices/{10**20}/emit", {}, "path.number"),
+        ("POST", f"contracts/{10**20}/activate", {}, "path.number"),
+        ("PUT", "faults", {"kind": "slow", "path": BEYOND_WRITING}, "path"),
+        ("PUT", "webhook", {"url": "http://127.0.0.1:9/", "secret": BEYOND_WRITING}, "secret"),
+        ("PUT", "state", {"today": "0001-01-01"}, "state"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_its_field(account, method, path, body, field):
+    invoice = create(account)
+    path = path.format(invoice=invoice["id"], line=invoice["receivables"][0]["id"])
+    status, answer = account._send(method, f"/_sandbox/{path}", body, {})
+    assert (status, field in answer["errors"].partition(": ")[0]) == (422, True)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"invoice": None}, {"invoice": 1}, {"comments": BEYOND_WRITING}, {"number": 10**30}]
+)
+def test_an_edit_takes_what_the_api_takes(account, changes):
+    invoice = create(account)
+    assert account._send("POST", f"/_sandbox/invoices/{invoice['id']}/edit", changes, {})[0] == 200
+
+
 def test_requests_are_not_looked_for_by_what_is_no_regular_expression(account):
     status, body = account._send("GET", "/_sandbox/requests?path=(", None, {})
     assert (status, body["errors"].partition(":")[0]) == (422, "path")

@@ -215,6 +215,35 @@ def test_a_sandbox_that_comes_back_gives_no_number_twice(tmp_path):
         assert (status, len(revived.state()["invoices"])) == (201, 2)
 
 
+def test_a_state_that_is_put_elsewhere_is_the_same_vendor(sandbox):
+    people = [{"share": 0.3, "do": "delete"}, {"share": 0.3, "do": "cancel_and_copy"}]
+    behaviour = {"emit_on_issue_date": True, "payments": [{"share": 1}], "people": people, "extend_generated": True}
+    sandbox.put_state(STATE | {"today": "2018-12-01", "behaviour": behaviour})
+    sandbox.call("POST", "contracts/6666/invoice_rules", rule_form())
+    last = sandbox.call("POST", "contracts/8818/invoices", invoice_form())[1]["invoice"]["id"]
+    sandbox.call("DELETE", f"contracts/8818/invoices/{last}")
+    sandbox.set_clock(date(2019, 3, 31), "10:00")
+    with running_sandbox(sandbox.state(), today=date(2030, 1, 1)) as other:
+        assert other.clock() == date(2019, 3, 31)
+        for each in (sandbox, other):
+            each.token = "test-token"
+            each.set_clock(date(2019, 7, 31), "10:00")
+            each.call("POST", "contracts/8818/invoices", invoice_form())
+        assert other.state() == sandbox.state()
+    charges = [line["cobrato_charge_id"] for each in sandbox.state()["invoices"] for line in each["receivables"]]
+    given = [charge for charge in charges if charge]
+    assert len(given) == len(set(given)) > 3
+
+
+def test_charges_of_a_state_are_not_numbered_again(sandbox):
+    line = {"due_date": "10/01/2019", "state": "to_receive", "cobrato_charge_id": 1, "finance_receivable_id": "1"}
+    invoice = {"id": 1, "contract_id": 6666, "gross_value": 1, "issue_date": "01/12/2018", "receivables": [line]}
+    sandbox.put_state(STATE | {"invoices": [invoice]})
+    created = sandbox.call("POST", "contracts/8818/invoices", invoice_form())[1]["invoice"]
+    (issued,) = sandbox.emit(created["id"])["receivables"]
+    assert (issued["cobrato_charge_id"], issued["finance_receivable_id"]) == (2, 2)
+
+
 def test_two_at_once_get_ids_of_their_own(sandbox):
     sandbox.put_state(STATE)
     with ThreadPoolExecutor(8) as pool:
