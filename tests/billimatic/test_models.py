@@ -160,6 +160,16 @@ def test_the_finance_systems_errors_are_read_under_both_names(name, answered, te
     assert receivable.myfinance_errors == text
 
 
+@pytest.mark.parametrize("nothing", [None, "", "--"])
+@pytest.mark.parametrize("pair", [("myfinance_errors", "finance_errors"), ("billet_url", "boleto_url")])
+def test_of_two_names_in_one_answer_the_one_with_a_value_is_read(pair, nothing):
+    for filled, empty in (pair, reversed(pair)):
+        answer = {"id": 1, "due_date": "01/10/2016", "state": "to_emit", filled: "said", empty: nothing}
+        receivable = Receivable.model_validate(answer)
+        assert getattr(receivable, pair[0]) == "said"
+        assert receivable.payload == answer
+
+
 @pytest.mark.parametrize(
     ("numbers", "charge_type"),
     [

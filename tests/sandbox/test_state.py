@@ -244,6 +244,16 @@ def test_charges_of_a_state_are_not_numbered_again(sandbox):
     assert (issued["cobrato_charge_id"], issued["finance_receivable_id"]) == (2, 2)
 
 
+def test_what_a_search_or_an_old_answer_calls_otherwise_is_read_by_a_state(sandbox):
+    line = {"id": 7, "due_date": "10/01/2019", "boleto_url": "https://a", "finance_errors": "refused"}
+    invoice = {"id": 1, "contract_id": 6666, "gross_value": 1, "issue_date": "01/12/2018", "receivables": [line]}
+    sandbox.put_state(STATE | {"invoices": [invoice]})
+    shown = sandbox.call("GET", "contracts/6666/receivables/7")[1]["receivable"]
+    assert (shown["billet_url"], shown["myfinance_errors"]) == ("https://a", "refused")
+    (found,) = sandbox.call("GET", "contracts/6666/receivables/search")[1]["receivables"]
+    assert found["boleto_url"] == "https://a"
+
+
 def test_two_at_once_get_ids_of_their_own(sandbox):
     sandbox.put_state(STATE)
     with ThreadPoolExecutor(8) as pool:

@@ -1,6 +1,8 @@
 """Invoices with their receivables, the rules by which they recur, and templates of both."""
 
-from pydantic import Field
+from typing import Any, Final
+
+from pydantic import Field, model_validator
 
 from ciclo_sandbox.parsing import (
     BrazilianDay,
@@ -27,6 +29,9 @@ class Service(Resource):
     value: Money = said("units x unit_value, rounded half up to cents.")
 
 
+_FORMER: Final = {"finance_errors": "myfinance_errors", "boleto_url": "billet_url"}
+
+
 class Receivable(Resource):
     """One due date's share of an invoice."""
 
@@ -49,6 +54,13 @@ class Receivable(Resource):
     myfinance_errors: Complaint = said("Why the finance system refused it.")
     myfinance_receivable_account_id: Foreign = said("Account in the finance system.")
     billet_url: str | None = said("Where the boleto is; the searches call it boleto_url.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_other_names(cls, given: Any) -> Any:
+        # A state may have what a search answered, or what was answered before 2018.
+        others = {new: given[old] for old, new in _FORMER.items() if given.get(old)} if isinstance(given, dict) else {}
+        return {**given, **{new: value for new, value in others.items() if not given.get(new)}} if others else given
 
 
 class Attachment(Resource):

@@ -23,10 +23,14 @@ from ciclo.billimatic.models.reading import (
     OptionalTruth,
     Record,
     State,
+    nothing_to_none,
     read_list,
     read_object,
 )
 from ciclo.domain.nfse import nfse_due
+
+_TWO_NAMES = (("myfinance_errors", "finance_errors"), ("billet_url", "boleto_url"))
+"""Of a receivable's fields: an answer may have both names, and a value under either."""
 
 
 class InvoiceState(StrEnum):
@@ -122,6 +126,14 @@ class Receivable(Record):
     )
     invoice: Annotated["Invoice | None", BeforeValidator(_read_invoice_inside)] = None
     """The invoice, without its receivables; only the search of receivables tells it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_whichever_is_there(cls, answer: Any) -> Any:
+        for name, other in _TWO_NAMES:
+            if isinstance(answer, dict) and {name, other} <= answer.keys() and nothing_to_none(answer[name]) is None:
+                answer = {"payload": answer} | {field: value for field, value in answer.items() if field != name}
+        return answer
 
     @model_validator(mode="before")
     @classmethod
