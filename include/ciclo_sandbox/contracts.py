@@ -114,8 +114,12 @@ async def update(account: TheAccount, contract_id: Id, body: ContractBody) -> Re
     if contract is None:
         raise NotFoundRefusal
     params = body.named()
+    before = account.owner(contract)
     _assign(account, contract, params, named=params)
-    return ok("contract", account.contracts.change(contract))
+    written = account.contracts.change(contract)
+    if account.owner(contract) != before:
+        account.invoices.follow(contract_id)
+    return ok("contract", written)
 
 
 @router.delete("/contracts/{contract_id}", status_code=204, responses=refused(404))
@@ -125,6 +129,7 @@ async def destroy(account: TheAccount, contract_id: Id) -> Response:
     for table in (INVOICES, RECEIVABLES, INVOICE_RULES):
         account.connection.execute(delete(table).where(table.c.contract_id == number))
     account.contracts.remove(number)
+    account.invoices.forget()
     return nothing()
 
 

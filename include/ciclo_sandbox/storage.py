@@ -343,6 +343,13 @@ class InvoiceDocuments(Documents):
         self._connection.execute(self._delete_receivables, {"number": number})
         super().remove(number)
 
+    def follow(self, contract_id: int) -> None:
+        """Let a contract's invoices be searched in the organization that it belongs to by now."""
+        owner = {"organization_id": self._organization_of(contract_id)}
+        for table in (INVOICES, RECEIVABLES):
+            self._connection.execute(update(table).where(table.c.contract_id == contract_id).values(owner))
+        self.forget()
+
     def forget(self) -> None:
         """Drop what `peek` and `page` remember."""
         super().forget()

@@ -86,7 +86,10 @@ def test_a_change_that_cannot_be_is_refused_by_the_fields_that_it_names(account,
 
 def test_a_removed_contract_takes_its_invoices_with_it(account):
     account.call("POST", "contracts/6666/invoices", invoice_form())
+    search = "organizations/564/invoices/search"
+    assert account.call("GET", search)[1]["total_pages"] == 1
     assert account.call("DELETE", "contracts/6666") == (204, None)
+    assert account.call("GET", search)[1] == {"page": 1, "per_page": 50, "total_pages": 0, "invoices": []}
     assert account.call("POST", "contracts/6666/invoices", invoice_form()) == (404, None)
     assert account.state()["invoices"] == []
 
@@ -186,3 +189,18 @@ def test_overdue_management_is_never_on_for_a_subscription(sandbox):
     status, body = sandbox.call("PATCH", "subscriptions/t/change_plan", {"subscription": {"new_plan_id": 792}})
     assert (status, body["subscription"]["plan"]["id"]) == (200, 792)
     assert sandbox.call("PATCH", "subscriptions/x/change_plan", {"subscription": {"new_plan_id": 792}}) == (404, None)
+
+
+def test_a_contract_that_changes_organizations_takes_its_invoices_along(account):
+    account.put_state(account.state() | {"organizations": [{"id": 564, "name": "A"}, {"id": 565, "name": "B"}]})
+    created = account.call("POST", "contracts/6666/invoices", invoice_form())[1]["invoice"]
+    searches = [f"organizations/{number}/invoices/search?{{}}" for number in (564, 565)]
+    queries = ("", "q[receivables_due_date_gteq]=01-01-2018")
+
+    def found():
+        answers = [account.call("GET", search.format(query))[1] for search in searches for query in queries]
+        return [[each["id"] for each in answer["invoices"]] for answer in answers]
+
+    assert found() == [[created["id"]]] * 2 + [[]] * 2
+    account.call("PATCH", "contracts/6666", {"contract": {"supplier_id": 565}})
+    assert found() == [[]] * 2 + [[created["id"]]] * 2
