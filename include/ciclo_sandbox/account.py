@@ -50,9 +50,12 @@ class Clock:
         if self.time is not None and self.time < _LAST_SECOND:
             self.time = (datetime.combine(self.today, self.time) + timedelta(seconds=1)).time()
 
-    def stamp(self) -> str:
-        """Return this moment as `20/12/2018 13:45:05 -02:00`."""
-        now = self.stamped_at = self.now()
+    def stamp(self, on: date | None = None) -> str:
+        """Return this moment as `20/12/2018 13:45:05 -02:00`; of a day before, the one at which the machinery ran."""
+        if on is None or on >= self.today:
+            now = self.stamped_at = self.now()
+        else:
+            now = datetime.combine(on, OWN_MACHINERY, SAO_PAULO)
         offset = f"{now:%z}"
         return f"{now.day:02}/{now.month:02}/{now.year:04} {now:%H:%M:%S} {offset[:3]}:{offset[3:5]}"
 

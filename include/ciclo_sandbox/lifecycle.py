@@ -102,8 +102,8 @@ def _enter_in_finance(account: Account, invoice: Json, line: Json) -> None:
 
 def issue_nfse(account: Account, invoice: Json, on: date) -> None:
     """Ask the city for the invoice's NFS-e: number, verification code and day of issue, or what it complains about."""
-    number = account.sequences.next("nfses")
-    refused = account.behaviour.draw("nfse", number) < account.behaviour.nfse_errors
+    number, stamp = account.sequences.next("nfses"), account.clock.stamp(on)
+    refused = account.behaviour.draw("nfse", invoice["id"]) < account.behaviour.nfse_errors
     invoice["automatic_nfe_issue_date"] = None
     document = Nfse(
         id=number,
@@ -113,8 +113,8 @@ def issue_nfse(account: Account, invoice: Json, on: date) -> None:
         customer_type=invoice["customer_type"],
         organization_id=account.organization_of(invoice["contract_id"]),
         accrual_date=invoice["accrual_date"] or invoice["issue_date"],
-        created_at=account.clock.stamp(),
-        updated_at=account.clock.stamp(),
+        created_at=stamp,
+        updated_at=stamp,
     )
     if refused:
         document.status, document.integration_errors = "Erro", _CITY_ERROR
@@ -126,7 +126,7 @@ def issue_nfse(account: Account, invoice: Json, on: date) -> None:
     invoice["nfe_service"] = invoice["nfe_service"] or "1.05"
     invoice["nfe_verification"] = blake2b(f"nfse:{number}".encode(), digest_size=4).hexdigest().upper()
     document.nfse_number, document.verification_code = invoice["number"], invoice["nfe_verification"]
-    document.generated_at = account.clock.stamp()
+    document.generated_at = stamp
     document.pdf_url = invoice["nfse_url"] = f"{_DOCUMENTS}/{invoice['nfe_verification']}/nfse-{number}.pdf"
     document.xml_url = f"{_DOCUMENTS}/{invoice['nfe_verification']}/nfse-{number}.xml"
     account.nfses.add(document.model_dump())

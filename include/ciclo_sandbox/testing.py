@@ -165,7 +165,10 @@ def running_sandbox(
     database: str | None = None,
     port: int = 0,
 ) -> Iterator[RunningSandbox]:
-    """Run a sandbox in a thread of this process on a free port, in a few hundredths of a second."""
+    """Run a sandbox in a thread of this process on a free port, in a few hundredths of a second.
+
+    As on the command line, `today` wins over the state's.
+    """
     server = SandboxServer(port=port, today=today, database=database)
     ready = threading.Event()
     thread = threading.Thread(target=server.run, args=(ready.set,), name="sandbox", daemon=True)
@@ -176,7 +179,7 @@ def running_sandbox(
             raise RuntimeError(message)
         control = RunningSandbox(server)
         if state is not None:
-            control.put_state(state)
+            control.put_state(state if today is None else {**state, "today": today.isoformat()})
         yield control
     finally:
         server.stop()

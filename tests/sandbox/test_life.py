@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -105,6 +105,24 @@ def test_one_leap_of_the_clock_ends_where_many_steps_end(sandbox):
         ]
 
     assert played([date(2019, 1, 31)]) == played([date(2018, 12, day) for day in range(1, 32)] + [date(2019, 1, 31)])
+
+
+def test_one_leap_of_the_clock_issues_the_tax_documents_that_many_steps_issue(sandbox):
+    def played(steps):
+        account = account_with(sandbox, payments=[{"share": 0.8, "days_after_due": 2}], nfse_errors=0.4)
+        account.set_clock(date(2018, 12, 1))
+        management = {"issue_nfse": True, "management_type": "automatic", "automatic_email_template_id": 1}
+        for day in range(1, 21):
+            waits = management | {"days_until_automatic_nfe_emission": day % 3}
+            create(account, issue_date=f"2018-12-{day:02}", **waits)
+        for step in steps:
+            account.set_clock(step)
+        documents = account.state()["nfses"]
+        return sorted((each["invoice_id"], each["status"], each["generated_at"] or "") for each in documents)
+
+    leap = played([date(2019, 1, 31)])
+    assert leap == played([date(2018, 12, 1) + timedelta(days) for days in range(62)])
+    assert {status for _, status, _ in leap} == {"Emitida", "Erro"}
 
 
 def test_what_is_written_on_a_day_on_which_nothing_came_due_comes_due_that_day(sandbox):
