@@ -275,6 +275,12 @@ class Sandbox:
         self._late.add(task)
         task.add_done_callback(self._late.discard)
 
+    def forget(self) -> None:
+        """Do nothing more of what was asked of the account before its state was replaced, and tell nothing of it."""
+        for task in self._late:
+            task.cancel()
+        self.webhooks.forget()
+
     def answer(self, scope: Scope, body: bytes) -> Answer:
         """Answer a request; whatever was changed is committed when this returns."""
         path: str = scope["path"]

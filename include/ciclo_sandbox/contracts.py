@@ -233,6 +233,16 @@ async def update_plan(account: TheAccount, organization_id: Id, plan_id: Id, bod
     return ok("plan", account.plans.change(plan))
 
 
+@subscriptions.delete(f"{_PLANS}/{{plan_id}}", status_code=204, responses=refused(404))
+async def destroy_plan(account: TheAccount, organization_id: Id, plan_id: Id) -> Response:
+    """Remove a plan (withdrawn)."""
+    account.organization(organization_id)
+    if account.plans.peek(plan_id) is None:
+        raise NotFoundRefusal
+    account.plans.remove(plan_id)
+    return nothing()
+
+
 @subscriptions.post("/subscriptions", status_code=201, responses=refused(400, 404), response_model=_ONE)
 async def create_subscription(account: TheAccount, body: SubscriptionBody) -> Response:
     """Create a subscription with its customer (withdrawn)."""

@@ -142,7 +142,7 @@ async def clear_state(sandbox: TheSandbox) -> None:
 def _replace_by(sandbox: Sandbox, content: bytes) -> None:
     with sandbox.account.transaction():
         load_state(sandbox.account, parse_state(content, source="state"))
-    sandbox.webhooks.forget()
+    sandbox.forget()
 
 
 @router.get("/clock")

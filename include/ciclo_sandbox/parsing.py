@@ -199,6 +199,8 @@ State = Annotated[str | None, BeforeValidator(_state)]
 ContractState = Annotated[str | None, BeforeValidator(_contract_state)]
 # Ids and complaints of other systems, which say what they like.
 Foreign = int | str | None
+# A rate or limit that is only passed on: the API answers strings (no decimals it computes with) or null.
+Stated = int | float | str | None
 Complaint = str | list[Any] | dict[str, Any] | None
 # A constraint makes pydantic look whether it is text at all: a lone surrogate cannot be written anywhere.
 Words = Annotated[str, Field(max_length=100_000)]

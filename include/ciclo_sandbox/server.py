@@ -17,6 +17,7 @@ from time import monotonic
 from typing import Any, Final
 
 import uvicorn
+from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -70,6 +71,11 @@ class SandboxServer:
     def _begin(self, path: Path | None, token: str | None, today: date | None) -> None:
         state = StateFile() if path is None else read_state_file(path)
         given = {"token": token or state.token, "today": today or state.today}
+        try:
+            StateFile(today=today)  # a copy is not checked again
+        except ValidationError as error:
+            message = f"--today: {error.errors()[0]['msg']}"
+            raise StateError(message) from error
         try:
             with self.account.transaction():
                 load_state(self.account, state.model_copy(update=given))

@@ -123,3 +123,11 @@ def test_an_issued_tax_document_is_found_by_its_invoice(sandbox):
     (found,) = sandbox.call("GET", f"{ORGANIZATION}/nfses/search?{query}")[1]["nfses"]
     assert (found["nfse_number"], found["verification_code"]) == (issued["number"], issued["nfe_verification"])
     assert (found["value"], found["accrual_date"], found["customer_id"]) == ("100.0", "01/12/2018", 574)
+
+
+@pytest.mark.parametrize("rate", ["5.00", "2,5", "5", "", None, 2.5, 5])
+def test_the_rates_of_a_tax_template_are_answered_as_they_stand(sandbox, rate):
+    template = {"id": 1, "name": "T", "aliquota_iss": rate, "limite_retencao_pcc": rate}
+    sandbox.put_state(STATE | {"nfse_templates": [template]})
+    (shown,) = sandbox.call("GET", "organizations/564/nfse_templates")[1]["nfse_templates"]
+    assert [shown[field] for field in ("aliquota_iss", "limite_retencao_pcc")] == [rate, rate]

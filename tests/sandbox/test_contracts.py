@@ -189,6 +189,7 @@ def test_overdue_management_is_never_on_for_a_subscription(sandbox):
     status, body = sandbox.call("PATCH", "subscriptions/t/change_plan", {"subscription": {"new_plan_id": 792}})
     assert (status, body["subscription"]["plan"]["id"]) == (200, 792)
     assert sandbox.call("PATCH", "subscriptions/x/change_plan", {"subscription": {"new_plan_id": 792}}) == (404, None)
+    assert [sandbox.call("DELETE", "organizations/564/plans/792")[0] for _ in range(2)] == [204, 404]
 
 
 def test_a_contract_that_changes_organizations_takes_its_invoices_along(account):

@@ -113,6 +113,14 @@ def test_a_late_commit_answers_a_timeout_and_changes_later(account):
     assert created(account) == 1
 
 
+def test_a_late_commit_changes_nothing_in_a_state_that_was_put_meanwhile(account):
+    account.faults([{"kind": "late_commit", "seconds": 0.2, "count": 1}])
+    assert account.call("POST", INVOICES, invoice_form()) == (504, None)
+    account.put_state(STATE)
+    time.sleep(0.4)
+    assert created(account) == 0
+
+
 def test_a_truncated_page_ends_in_the_middle(account):
     account.call("POST", INVOICES, invoice_form())
     account.faults([{"kind": "truncated_page", "path": "search", "count": 1}])

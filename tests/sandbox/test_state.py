@@ -127,6 +127,13 @@ def test_the_command_says_in_one_line_what_is_wrong_with_its_state_file(ciclo, t
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_a_sandbox_does_not_begin_at_the_end_of_the_calendar(ciclo, day):
+    code, _, err = ciclo("sandbox", "--port", 0, "--today", day)
+    assert (code, len(err.splitlines())) == (1, 1)
+    assert "--today: Input should be" in err
+
+
 def test_a_process_that_cannot_start_says_why_in_one_line_and_ends(tmp_path):
     ended = subprocess.run(
         [sys.executable, "-m", "ciclo.cli", "sandbox", "--port", "0", "--state", str(tmp_path / "state.json")],

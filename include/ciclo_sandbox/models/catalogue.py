@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from ciclo_sandbox.parsing import BrazilianDay, Complaint, Identifier, Money, Resource, said
+from ciclo_sandbox.parsing import BrazilianDay, Complaint, Identifier, Money, Resource, Stated, said
 
 
 class _Party(Resource):
@@ -135,20 +135,20 @@ class NfseTemplate(Resource):
     cnae: str | None = said("Code of the activity.")
     servico_prestado_municipio_cliente: bool | None = said("Whether it is rendered at the customer's.", default=False)
     iss_retido_fonte: bool | None = said("Whether ISS is withheld.", default=False)
-    aliquota_iss: Money = said("Rate of ISS.")
-    aliquota_ir: Money = said("Rate of IR.")
-    aliquota_pis: Money = said("Rate of PIS.")
-    aliquota_cofins: Money = said("Rate of COFINS.")
-    aliquota_csll: Money = said("Rate of CSLL.")
-    aliquota_inss: Money = said("Rate of INSS.")
-    aliquota_iss_retido: Money = said("Rate of withheld ISS.")
+    aliquota_iss: Stated = said("Rate of ISS.")
+    aliquota_ir: Stated = said("Rate of IR.")
+    aliquota_pis: Stated = said("Rate of PIS.")
+    aliquota_cofins: Stated = said("Rate of COFINS.")
+    aliquota_csll: Stated = said("Rate of CSLL.")
+    aliquota_inss: Stated = said("Rate of INSS.")
+    aliquota_iss_retido: Stated = said("Rate of withheld ISS.")
     retencoes_destacadas_nota: list[str] | None = said("Withholdings shown on the document.", default=[])
-    percentual_carga_tributaria: Money = said("Tax burden in per cent.")
+    percentual_carga_tributaria: Stated = said("Tax burden in per cent.")
     fonte_carga_tributaria: str | None = said("Source of the tax burden.")
-    limite_retencao_ir: Money = said("Threshold of withholding IR.")
-    limite_retencao_pcc: Money = said("Threshold of withholding PIS, COFINS and CSLL.")
-    limite_retencao_inss: Money = said("Threshold of withholding INSS.")
-    limite_retencao_iss: Money = said("Threshold of withholding ISS.")
+    limite_retencao_ir: Stated = said("Threshold of withholding IR.")
+    limite_retencao_pcc: Stated = said("Threshold of withholding PIS, COFINS and CSLL.")
+    limite_retencao_inss: Stated = said("Threshold of withholding INSS.")
+    limite_retencao_iss: Stated = said("Threshold of withholding ISS.")
     external_service_id: str | None = said("Id of the service elsewhere.")
     external_service_description: str | None = said("Its description.")
     created_at: str | None = said("Moment of creation.")
