@@ -62,7 +62,7 @@ def emit(account: Account, invoice: Json, on: date) -> None:
             if not line["cobrato_charge_id"]:
                 _charge(account, invoice, line)
             _enter_in_finance(account, invoice, line)
-    if invoice["issue_nfse"] and not invoice["days_until_automatic_nfe_emission"]:
+    if invoice["issue_nfse"] and not invoice["nfe_issued"] and not invoice["days_until_automatic_nfe_emission"]:
         issue_nfse(account, invoice, on)
     account.event("emit", "Invoice", invoice)
     account.invoices.change(invoice)
@@ -181,7 +181,7 @@ def undo_receival(account: Account, invoice: Json, line: Json) -> None:
     """Take back a receipt; value and day of it stay in the answer (as documented): the state alone counts."""
     _require(line, "received", "desfeito")
     line["state"] = "to_receive"
-    invoice["state"] = "to_receive"
+    invoice |= {"state": "to_receive", "automatic_nfe_issue_date": None}  # which followed from the receipt
     account.event("undo_receival", "Invoice", invoice)
     account.invoices.change(invoice)
 

@@ -391,6 +391,8 @@ class InvoiceDocuments(Documents):
         return [(row.contract_id, row.id) for row in self._connection.execute(query)]
 
     def _invoice_columns(self, invoice: Json) -> Json:
+        # Answers keep the day of a tax document that is there already, or that a cancelled invoice will not have.
+        waits_for_nfse = not invoice["nfe_issued"] and invoice["state"] != "cancelled"
         return {
             "organization_id": self._organization_of(invoice["contract_id"]),
             "contract_id": invoice["contract_id"],
@@ -398,7 +400,7 @@ class InvoiceDocuments(Documents):
             "customer_type": invoice["customer_type"],
             "issue_date": parsing.iso(parsing.day(invoice["issue_date"])),
             "state": invoice["state"],
-            "nfe_due": parsing.iso(parsing.day(invoice["automatic_nfe_issue_date"])),
+            "nfe_due": parsing.iso(parsing.day(invoice["automatic_nfe_issue_date"])) if waits_for_nfse else None,
         }
 
     def _add_receivables(self, invoices: Iterable[Json]) -> None:

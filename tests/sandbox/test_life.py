@@ -71,6 +71,42 @@ def test_the_automatic_nfse_comes_business_days_after_the_receipt(sandbox):
     assert shown(account, invoice)["nfe_issue_date"] == "26/12/2018"
 
 
+def test_no_invoice_gets_a_second_nfse(sandbox):
+    account = account_with(sandbox)
+    invoice = create(account, issue_nfse=True)
+    account.emit(invoice["id"])
+    account._act(f"invoices/{invoice['id']}/undo_emission")
+    account.emit(invoice["id"])
+    elsewhere = create(account, issue_nfse=True, nfe_issued=True, number=77)
+    account.emit(elsewhere["id"])
+    answered = {
+        "id": 900, "contract_id": 6666, "gross_value": 1, "issue_date": "01/12/2018", "state": "received",
+        "issue_nfse": True, "nfe_issued": True, "number": "78", "nfe_verification": "AB", "receivables": [],
+        "automatic_nfe_issue_date": "03/12/2018",
+    }  # fmt: skip
+    state = account.state()
+    account.put_state(state | {"invoices": [*state["invoices"], answered]})
+    account.set_clock(date(2019, 1, 31))
+    assert [each["invoice_id"] for each in account.state()["nfses"]] == [invoice["id"]]
+    assert shown(account, answered)["nfe_verification"] == "AB"
+
+
+def test_a_receipt_that_is_taken_back_and_an_invoice_that_is_cancelled_bring_no_nfse(sandbox):
+    account = account_with(sandbox)
+    first, second = (create(account, issue_nfse=True, days_until_automatic_nfe_emission=2) for _ in range(2))
+    account.set_clock(date(2018, 12, 21))
+    for invoice in (first, second):
+        account.receive(invoice["receivables"][0]["id"])
+    account.undo_receival(first["receivables"][0]["id"])
+    account.cancel(second["id"])
+    account.set_clock(date(2018, 12, 28))
+    assert [shown(account, each)["nfe_issued"] for each in (first, second)] == [False, False]
+    account.receive(first["receivables"][0]["id"])
+    account.undo_cancellation(second["id"])
+    account.set_clock(date(2019, 1, 4))
+    assert [shown(account, each)["nfe_issue_date"] for each in (first, second)] == ["02/01/2019", "26/12/2018"]
+
+
 def test_customers_pay_in_the_shares_of_the_behaviour(sandbox):
     payments = [{"share": 0.5, "days_after_due": 0}, {"share": 0.3, "days_after_due": 10}]
     account = account_with(sandbox, payments=payments)
