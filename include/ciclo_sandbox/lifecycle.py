@@ -52,14 +52,15 @@ def find_receivable(account: Account, number: int) -> tuple[Json, Json]:
 def emit(account: Account, invoice: Json, on: date) -> None:
     """Mark an invoice as billed on a day: `issue_date` becomes that day, `estimated_issue_date` and due dates stay.
 
-    Its receivables become due, charges and finance entries are made, and its NFS-e perhaps.
+    Its receivables become due, finance entries are made, boletos where it is paid by them, and its NFS-e perhaps.
     """
     _require(invoice, "to_emit", "emitido")
+    by_boleto = (invoice["payment_information"] or {}).get("payment_method") not in ("transfer", "payment_gateway")
     invoice |= {"state": "to_receive", "issue_date": parsing.brazilian(on)}
     for line in invoice["receivables"]:
         if line["state"] == "to_emit":
             line["state"] = "to_receive"
-            if not line["cobrato_charge_id"]:
+            if by_boleto and not line["cobrato_charge_id"]:
                 _charge(account, invoice, line)
             _enter_in_finance(account, invoice, line)
     if invoice["issue_nfse"] and not invoice["nfe_issued"] and not invoice["days_until_automatic_nfe_emission"]:

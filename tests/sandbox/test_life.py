@@ -190,6 +190,15 @@ def test_money_without_a_charge_does_not_arrive(sandbox):
     assert receivable["myfinance_errors"]
 
 
+@pytest.mark.parametrize(("method", "is_charged"), [("billet", True), ("transfer", False), ("payment_gateway", False)])
+def test_only_what_is_paid_by_boleto_gets_one_when_it_is_issued(sandbox, method, is_charged):
+    account = account_with(sandbox, charge_errors=1 if not is_charged else 0, payments=[{"share": 1}])
+    invoice = create(account, payment_information={"payment_method": method})
+    account.set_clock(date(2018, 12, 31))
+    (line,) = shown(account, invoice)["receivables"]
+    assert (line["state"], bool(line["billet_url"]), line["cobrato_errors"]) == ("received", is_charged, None)
+
+
 def test_late_follows_from_the_dates(sandbox):
     account = account_with(sandbox)
     invoice = create(
