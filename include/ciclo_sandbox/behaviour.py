@@ -9,13 +9,15 @@ import hashlib
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, Literal, Protocol, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ciclo_sandbox.parsing import Words
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
 Deed = Literal["append_description", "change_value", "move_date", "bill_late", "delete", "cancel_and_copy", "split"]
 
 
@@ -49,11 +51,19 @@ class WebhookTarget(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: str = Field(pattern=r"^https?://", description="Receiver; loopback in tests.")
+    url: str = Field(pattern=r"^https?://[!-~]+$", description="Receiver; loopback in tests.")
     secret: Words = Field(default="", description="Key of the HMAC-SHA1 signature.")
-    request_id_header: Words = Field(default="X-Billimatic-RequestId", description="Header of the request's id.")
-    signature_header: Words = Field(default="X-Billimatic-Signature", description="Header of the signature.")
+    request_id_header: HeaderName = Field(default="X-Billimatic-RequestId", description="Header of the request's id.")
+    signature_header: HeaderName = Field(default="X-Billimatic-Signature", description="Header of the signature.")
     lost: Share = Field(default=0.0, description="Part of the events that are never sent.")
+
+    @field_validator("url")
+    @classmethod
+    def _names_a_host(cls, url: str) -> str:
+        if not urlsplit(url).hostname or urlsplit(url).port == 0:  # both raise a ValueError where they cannot be read
+            message = "names no host or port that anything can be sent to"
+            raise ValueError(message)
+        return url
 
 
 class Behaviour(BaseModel):

@@ -50,6 +50,10 @@ BEYOND_WRITING = "\ud800"  # half a character, which JSON can say
         ("POST", f"contracts/{10**20}/activate", {}, "path.number"),
         ("PUT", "faults", {"kind": "slow", "path": BEYOND_WRITING}, "path"),
         ("PUT", "webhook", {"url": "http://127.0.0.1:9/", "secret": BEYOND_WRITING}, "secret"),
+        ("PUT", "webhook", {"url": "http://127.0.0.1:9/", "signature_header": "two\r\nlines"}, "signature_header"),
+        ("PUT", "webhook", {"url": "http://["}, "url"),
+        ("PUT", "webhook", {"url": "http:///nowhere"}, "url"),
+        ("PUT", "webhook", {"url": "http://127.0.0.1:99999/"}, "url"),
         ("PUT", "state", {"today": "0001-01-01"}, "state"),
     ],
 )
