@@ -103,6 +103,15 @@ def test_a_malformed_answer_is_no_json_but_the_change_is_made(account):
     assert created(account) == 1
 
 
+def test_an_answer_without_a_body_is_malformed_too(account):
+    number = account.call("POST", INVOICES, invoice_form())[1]["invoice"]["id"]
+    account.faults([{"kind": "malformed", "count": 1}])
+    with pytest.raises(json.JSONDecodeError):
+        account.call("DELETE", f"{INVOICES}/{number}")
+    assert created(account) == 0
+    assert [(each["status"], each["fault"]) for each in account.requests(method="DELETE")] == [(200, "malformed")]
+
+
 def test_a_late_commit_answers_a_timeout_and_changes_later(account):
     account.faults([{"kind": "late_commit", "seconds": 0.1, "count": 1}])
     assert account.call("POST", INVOICES, invoice_form()) == (504, None)
