@@ -48,6 +48,16 @@ def test_preview_bills_the_price_in_force_and_shows_the_updates(ciclo, rule_file
     assert f"gross value: 150.00 -> {after}" in text
 
 
+def test_preview_shows_unit_values_whole_that_are_finer_than_cents(ciclo, rule_file):
+    fine = {"id": 31, "name": "Mensagem", "units": "1000.0", "unit_value": "0.0375", "value": "37.5"}
+    half = {"id": 32, "name": "Hora", "units": "1.0", "unit_value": "8.005", "value": "8.01"}
+    path = rule_file(rule(services=[fine, half], scheduled_updates=[scheduled_update(init_date="2025-06-10")]))
+
+    _, text, _ = ciclo("preview", path, "--from", "2025-06-01", "--to", "2025-06-30")
+
+    assert "service 31: 0.0375 -> 0.04\n  service 32: 8.005 -> 8.57\n" in text
+
+
 def test_a_rule_as_it_is_sent_is_previewed_before_the_api_has_made_its_ids_and_values(ciclo, rule_file):
     to_be_made = {
         "description": "Suporte",

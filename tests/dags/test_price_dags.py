@@ -52,7 +52,7 @@ def test_a_dry_run_shows_the_new_price_and_sends_nothing(readjusted, ledger, run
 
     assert run_dag("apply_price_updates", **YEAR, dry_run=True).state == "success"
 
-    assert "on 10/06/2025 by IGP-M, R$ 1.000,00 x 1.0702618345" in said()
+    assert "on 10/06/2025 by IGP-M, R$ 1.000,00 x 1,0702618345" in said()
     assert readjusted.requests(method="PUT", path="invoice_rules") == []
 
 

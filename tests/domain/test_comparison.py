@@ -65,6 +65,19 @@ def test_a_readjustment_is_told_with_its_index_its_months_and_what_it_adds():
         )
 
 
+def test_a_unit_value_finer_than_cents_is_told_whole_and_its_percentage_is_rounded_half_up():
+    before = invoice(JANUARY, "37.50", [line(units="1000", unit_value="0.0375")])
+    now = invoice(FEBRUARY, "38.40", [line(units="1000", unit_value="0.0384")])
+    [changed] = compare(before, now, {}).differences
+    assert said_of_difference(changed) == "price of Suporte changed from R$ 0,0375 to R$ 0,0384"
+
+    step = PriceStep(effective_from=date(2025, 2, 1), unit_value=Decimal("208.25"), index="igpm")
+    before = invoice(JANUARY, "200.00", [line(unit_value="200.00")])
+    now = invoice(FEBRUARY, "208.25", [line(unit_value="208.25")])
+    [readjusted] = compare(before, now, {1: [step]}).differences
+    assert readjusted.facts["percent"] == "4.13"  # 4.125
+
+
 def test_units_and_services_and_an_edit_are_told_apart():
     before = invoice(JANUARY, "150.00", [line(), line(2, name="Backup", unit_value="50.00")])
     now = invoice(FEBRUARY, "330.00", [line(units="3"), line(3, name="Links", unit_value="20.00")])

@@ -10,6 +10,7 @@ from ciclo.domain.money import (
     brl,
     cents,
     multiply_to_cents,
+    number,
     parse_decimal,
     parse_money,
     parse_typed,
@@ -84,11 +85,27 @@ def test_parsed_money_is_in_cents():
         ("1234567.8", "R$ 1.234.567,80"),
         ("0", "R$ 0,00"),
         ("-0.5", "-R$ 0,50"),
-        ("-0.001", "R$ 0,00"),
+        ("0.0375", "R$ 0,0375"),
+        ("1234.00500", "R$ 1.234,005"),
+        ("-0.001", "-R$ 0,001"),
     ],
 )
 def test_money_is_written_the_brazilian_way(amount, expected):
     assert brl(Decimal(amount)) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "places", "expected"),
+    [
+        ("1234.5678", None, "1.234,5678"),
+        ("2.0000005", 6, "2,000001"),  # a half is rounded up, not to the even digit
+        ("-2.0000005", 6, "-2,000001"),
+        ("7.02618345407180768871765195758203983666087833600", 2, "7,03"),
+        ("1." + "0" * 40 + "1", None, "1," + "0" * 40 + "1"),
+    ],
+)
+def test_a_number_is_written_the_brazilian_way_whole_or_rounded_half_up(value, places, expected):
+    assert number(Decimal(value), places) == expected
 
 
 @pytest.mark.parametrize(("units", "unit_value", "value"), [("2.5", "5.75", "14.38"), ("1", "50", "50.00")])

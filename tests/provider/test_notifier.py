@@ -53,7 +53,7 @@ def _body(message):
 def test_a_preview_shows_old_price_factor_new_price_and_months(preview):
     assert preview().line() == (
         "Contract 255 (Aluguel), rule 6955, Serviço 1: on 20/12/2019 by IGP-DI, "
-        "R$ 4.500,00 x 1.0538 = R$ 4.742,10, months 12/2018 to 11/2019 (12)"
+        "R$ 4.500,00 x 1,0538 = R$ 4.742,10, months 12/2018 to 11/2019 (12)"
     )
 
 
@@ -69,7 +69,7 @@ def test_a_message_without_recipients_goes_to_the_log(preview, caplog):
     caplog.set_level(logging.INFO)
     BillingNotifier(subject="Coming price updates", lines=["One rule."], previews=[preview()]).notify({})
     assert "Coming price updates" in caplog.text
-    assert "R$ 4.500,00 x 1.0538 = R$ 4.742,10" in caplog.text
+    assert "R$ 4.500,00 x 1,0538 = R$ 4.742,10" in caplog.text
 
 
 def test_a_message_with_recipients_goes_through_airflows_smtp_connection(preview, mails):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ciclo.domain.calendar import YEARS
+from ciclo.domain.money import at_least_cents
 from ciclo.domain.pricing import WHOLE_RULE
 from ciclo.locale import N_, _, ngettext
 
@@ -81,7 +82,7 @@ def _update_lines(update: "UpdatePreview") -> list[str]:
     one, whole, note = _("service {number}"), _("gross value"), _("note: {note}")
     changes = [
         f"  {one.format(number=change.service) if change.service != WHOLE_RULE else whole}: "
-        f"{change.old_unit_value:.2f} -> {change.new_unit_value:.2f}"
+        f"{at_least_cents(change.old_unit_value):f} -> {at_least_cents(change.new_unit_value):f}"
         for change in update.changes
     ]
     return [head + factor, *changes, *([f"  {note.format(note=update.note)}"] if update.note else [])]

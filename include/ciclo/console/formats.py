@@ -20,6 +20,7 @@ from ciclo.domain.adjustments import AdjustmentKind
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.domain.due_dates import Charge, ChargeType
 from ciclo.domain.money import brl as _brl
+from ciclo.domain.money import number as _number
 from ciclo.domain.receivables import AgeingBucket
 from ciclo.domain.recurrence import AccrualMonth, PeriodUnit, Recurrence
 from ciclo.domain.texts import cell
@@ -30,7 +31,6 @@ NOTHING = "—"
 _AMOUNT = re.compile(r"-?\d+\.\d\d", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:", re.ASCII)
-_SWAP = str.maketrans(",.", ".,")
 
 
 def brl(amount: Decimal | None) -> str:
@@ -40,15 +40,12 @@ def brl(amount: Decimal | None) -> str:
 
 def decimal(value: Decimal | None, places: int | None = None) -> str:
     """`1.234,5678`: all digits, or rounded half up to `places`."""
-    if value is None:
-        return NOTHING
-    shown = value if places is None else value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
-    return f"{shown:,f}".translate(_SWAP)
+    return NOTHING if value is None else _number(value, places)
 
 
 def integer(value: int | None) -> str:
     """`12.345`."""
-    return NOTHING if value is None else f"{value:,d}".translate(_SWAP)
+    return NOTHING if value is None else _number(Decimal(value))
 
 
 def percent(part: int | Decimal, whole: int | Decimal) -> str:

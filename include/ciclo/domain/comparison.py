@@ -14,7 +14,7 @@ from enum import StrEnum
 from ciclo.domain.adjustments import Adjustment, Bill, BilledLine, adjusted
 from ciclo.domain.calendar import month_number
 from ciclo.domain.errors import DomainError
-from ciclo.domain.money import CENT, HUNDRED, ZERO, cents, service_value
+from ciclo.domain.money import HUNDRED, ZERO, at_least_cents, cents, service_value
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Fact
 
@@ -165,7 +165,10 @@ def _of_price(former: BilledLine, line: BilledLine, steps: Sequence[PriceStep]) 
     old = former.unit_value
     end = PriceStep(effective_from=date.max, unit_value=line.unit_value)
     for step in (*steps, *([end] if not steps or steps[-1].unit_value != line.unit_value else [])):
-        facts: dict[str, Fact] = {"old": str(cents(old)), "new": str(cents(step.unit_value))}
+        facts: dict[str, Fact] = {
+            "old": f"{at_least_cents(old):f}",
+            "new": f"{at_least_cents(step.unit_value):f}",
+        }
         kind = DifferenceKind.PRICE_CHANGED
         if step.effective_from != date.max:
             facts["from_day"] = step.effective_from.isoformat()
@@ -173,7 +176,7 @@ def _of_price(former: BilledLine, line: BilledLine, steps: Sequence[PriceStep]) 
             facts["execution_id"] = step.execution_id
         if step.index is not None:
             kind = DifferenceKind.READJUSTED
-            percent = str(((step.unit_value / old - 1) * HUNDRED).quantize(CENT)) if old else None
+            percent = str(cents((step.unit_value / old - 1) * HUNDRED)) if old else None
             facts |= {"index": step.index, "months": list(step.months), "percent": percent}
         moved = service_value(line.units, step.unit_value) - service_value(line.units, old)
         yield Difference(kind, _named(line) | facts, moved)

@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+from ciclo.domain.money import EXACT
 from ciclo.domain.price_index import ONE, PriceIndex
 
 MOST_ADDRESSES = 20
@@ -80,7 +81,7 @@ class LetterPrice:
     @property
     def percent(self) -> Decimal | None:
         """The factor as a variation in per cent, unrounded."""
-        return None if self.factor is None else (self.factor - ONE).scaleb(2)
+        return None if self.factor is None else EXACT.subtract(self.factor, ONE).scaleb(2, context=EXACT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ _PLAIN_DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 _TYPED = re.compile(r"-?(\d+|\d{1,3}(\.\d{3})+),\d+", re.ASCII)
 _TWO_WAYS = re.compile(r"-?[1-9]\d{0,2}\.\d{3}", re.ASCII)
 _LARGEST = Decimal(10) ** 18
+_BRAZILIAN = str.maketrans(",.", ".,")
 DIGITS_OF_MONEY = 13
 """Before the point: ten billions of BRL have eleven; the ledger's columns hold sixteen, which leaves room for sums."""
 
@@ -86,11 +87,23 @@ def parse_money(value: object, field: str = "amount") -> Decimal:
     return cents(parse_decimal(value, field))
 
 
-def brl(amount: Decimal) -> str:
-    """Write money the Brazilian way: `R$ 1.234,56`, `-R$ 0,50`."""
+def at_least_cents(amount: Decimal) -> Decimal:
+    """Return an amount with its cents, or with every digit of a unit value that is finer: 5.00, 0.0375."""
     rounded = cents(amount)
-    sign = "-" if rounded < 0 else ""
-    return f"{sign}R$ {abs(rounded):,.2f}".translate(str.maketrans(",.", ".,"))
+    return rounded if rounded == amount else amount.normalize(EXACT)
+
+
+def brl(amount: Decimal) -> str:
+    """Write money the Brazilian way: `R$ 1.234,56`, `-R$ 0,50`; a unit value finer than cents whole: `R$ 0,0375`."""
+    shown = at_least_cents(amount)
+    sign = "-" if shown < 0 else ""
+    return f"{sign}R$ {number(shown.copy_abs())}"
+
+
+def number(value: Decimal, places: int | None = None) -> str:
+    """Write a number the Brazilian way, all digits of it or rounded half up to `places`: `1.234,5678`."""
+    shown = value if places is None else value.quantize(Decimal(1).scaleb(-places), context=EXACT)
+    return f"{shown:,f}".translate(_BRAZILIAN)
 
 
 def multiply_to_cents(left: Decimal, right: Decimal) -> Decimal:

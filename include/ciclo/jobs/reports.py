@@ -13,7 +13,8 @@ from typing import Any, Protocol, Self, TypeVar
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from ciclo.domain.money import brl
+from ciclo.domain.money import brl, number
+from ciclo.domain.price_index import index_label
 from ciclo.domain.texts import cell
 from ciclo.domain.wording import plain_words, state_words
 from ciclo.locale import _, language, ngettext
@@ -88,6 +89,8 @@ def page(package: str, template: str, **context: Any) -> str:
     environment.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined]  # of the extension
     environment.filters |= {
         "brl": lambda value: brl(Decimal(value)),
+        "index_label": index_label,
+        "number": lambda value: number(Decimal(value)),
         "plain_words": plain_words,
         "state_words": state_words,
     }

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ciclo.domain.letter import Letter, LetterKind, LetterPrice, LetterState
-from ciclo.domain.money import brl
+from ciclo.domain.money import brl, number
 from ciclo.domain.price_index import price_index
 from ciclo.domain.wording import month_words, state_words
 from ciclo.ledger.actions import ActionOutcome, NoSuchRow, NotPossible, usable_note
@@ -62,7 +62,7 @@ class LetterStyle:
                 trim_blocks=True,
                 lstrip_blocks=True,
             )
-            environment.filters |= {"brl": brl, "day": _day, "month": month_words, "number": _number}
+            environment.filters |= {"brl": brl, "day": _day, "month": month_words, "number": number}
             try:
                 style = (TEMPLATES / "letter.css").read_text(encoding="utf-8")
                 template = environment.from_string(path.read_text(encoding="utf-8"))
@@ -110,7 +110,7 @@ def organization_name(session: Session, organization_id: int) -> str:
 
 def term_words(step: dict[str, Any]) -> str:
     """Say what a contract's term is, with its per cent and where it stands."""
-    percent = f" {_number(Decimal(step['percent']))} %" if step.get("percent") else ""
+    percent = f" {number(Decimal(step['percent']))} %" if step.get("percent") else ""
     clause = f" ({step['clause']})" if step.get("clause") else ""
     return f"{state_words(step['kind'])}{percent}{clause}"
 
@@ -129,11 +129,6 @@ def _price(price: dict[str, Any]) -> LetterPrice:
 
 def _day(value: date) -> str:
     return f"{value:%d/%m/%Y}"
-
-
-def _number(value: Decimal, places: int | None = None) -> str:
-    text = f"{value:.{places}f}" if places is not None else f"{value:f}"
-    return text.replace(".", ",")
 
 
 # -- what was written, and asking for more -----------------------------------------------------------------------------

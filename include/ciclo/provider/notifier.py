@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow.sdk import BaseNotifier
 
-from ciclo.domain.money import brl
+from ciclo.domain.money import EXACT, brl, number
 from ciclo.locale import _
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class PriceUpdatePreview:
         if self.factor is None or self.new_price is None:
             change = _("{amount}, factor not known yet").format(amount=price)
         else:
-            change = f"{price} x {self.factor.normalize():f} = {brl(self.new_price)}"
+            change = f"{price} x {number(self.factor.normalize(EXACT))} = {brl(self.new_price)}"
         window = _("not published yet")
         if self.months:
             first, last = f"{self.months[0]:%m/%Y}", f"{self.months[-1]:%m/%Y}"

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -10,10 +10,11 @@ import pytest
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import PeriodState
 from ciclo.jobs.closing.close import MonthNotOverError, NotClosedError, close_month, months_of, require_closed
-from ciclo.jobs.closing.report import month_page
+from ciclo.jobs.closing.proof import MonthProof
+from ciclo.jobs.closing.report import MonthReport, month_page
 from ciclo.ledger.actions import acknowledge_finding, bill_again, cancel_period
 from ciclo.ledger.repositories import Scope
-from ciclo.ledger.tables import MonthClosing
+from ciclo.ledger.tables import MonthClosing, PriceUpdateExecution
 from ciclo.locale import speaking
 from company import ORGANIZATION, TODAY, YEAR, company, contract, rule
 
@@ -352,3 +353,37 @@ def test_a_period_that_was_due_when_its_contract_became_inactive_needs_a_person(
     assert place.close().report.verdict() == "not closed: 1 not billed"
     acknowledge_all(place, "the customer never owed it")
     assert place.close().closed
+
+
+def test_the_page_of_a_month_writes_price_updates_as_brazil_writes_numbers():
+    applied = PriceUpdateExecution(
+        contract_id=10,
+        rule_id=1,
+        execution_date=date(2025, 6, 10),
+        price_index="igpm",
+        state="applied",
+        factor=Decimal("1.0702618345"),
+        evidence={"prices": [{"old": "1000.00", "new": "1070.26"}, {"old": "0.0375", "new": "0.04"}]},
+    )
+    proof = MonthProof(DateRange.month_of(date(2025, 6, 1)), (), ())
+    report = MonthReport(
+        organization_id=ORGANIZATION,
+        proof=proof,
+        findings=(),
+        price_updates=(applied,),
+        contracts=(),
+        made_at=datetime(2025, 7, 2, tzinfo=UTC),
+    )
+
+    page = month_page(report, {10: "Aluguel"})
+
+    assert re.findall(r"<td[^>]*>(.*?)</td>", page)[:7] == [
+        "Aluguel",
+        "1",
+        "10/06/2025",
+        "IGP-M",
+        "applied",
+        "1,0702618345",
+        "R$ 1.000,00 → R$ 1.070,26; R$ 0,0375 → R$ 0,04",
+    ]
+    assert report.document()["price_updates"][0]["prices"] == "1000.00 → 1070.26; 0.0375 → 0.04"

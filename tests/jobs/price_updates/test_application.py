@@ -166,7 +166,7 @@ def test_a_price_finer_than_cents_that_is_rounded_to_cents_is_shown(billing):
     outcome = run.apply()
 
     assert [entry["new"] for entry in run.execution().evidence["prices"]] == ["0.04"]
-    assert "a unit value finer than cents, 0.0375, becomes 0.04" in outcome.problems[0].message
+    assert "a unit value finer than cents, R$ 0,0375, becomes R$ 0,04" in outcome.problems[0].message
 
 
 def test_nothing_of_the_rule_changes_but_the_services_price(billing):

@@ -59,8 +59,8 @@ def test_the_table_shows_old_price_factor_and_new_price(run):
     table = batch_table(run.ctx, batch)
 
     assert table.splitlines()[2] == (
-        "| 10 Contrato 10 | 1 | whole rule | 2025-06-10 | IGP-M | 2024-06 to 2025-05 | "
-        "1.070261834540718076887176519575820398366608783360 | R$ 1.000,00 | R$ 1.070,26 |  |"
+        "| 10 Contrato 10 | 1 | whole rule | 2025-06-10 | IGP-M | 06/2024 to 05/2025 | "
+        "1,070261834540718076887176519575820398366608783360 | R$ 1.000,00 | R$ 1.070,26 |  |"
     )
     assert batch.hash in table
 

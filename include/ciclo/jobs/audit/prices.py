@@ -16,7 +16,7 @@ from ciclo.billimatic.models import ScheduledUpdate as RemoteUpdate
 from ciclo.domain.calendar import add_days
 from ciclo.domain.errors import DomainError, MissingIndexValue
 from ciclo.domain.findings import AuditKind, Normality, Unjudged
-from ciclo.domain.money import ZERO, cents, service_value, total
+from ciclo.domain.money import ZERO, cents, number, service_value, total
 from ciclo.domain.price_index import Accumulation, accumulate, price_index, window
 from ciclo.domain.pricing import WHOLE_RULE, ScheduledUpdate, execution_dates, per_month
 from ciclo.domain.recurrence import DateRange
@@ -301,7 +301,7 @@ class RulePrices:
         due, used = fault.due, fault.due.used
         facts: dict[str, Fact] = {
             "index": due.update.index.label,
-            "percent": f"{used.percent:.4f}%".replace(".", ",") if used is not None else None,
+            "percent": f"{number(used.percent, 4)}%" if used is not None else None,
             "months": [month_words(each.month) for each in used.months[:1] + used.months[-1:]]
             if used is not None
             else [],

@@ -263,7 +263,7 @@ def month_page(report: MonthReport, names: dict[int, str]) -> str:
         "month_report.html",
         report=report,
         verdict=report.verdict(),
-        price_updates=[update_line(each) for each in report.price_updates],
+        price_updates=[(each, (each.evidence or {}).get("prices", ())) for each in report.price_updates],
         totals=report.totals(),
         names=names,
     )

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from ciclo.domain.continuity import Basis, months_from
-from ciclo.domain.money import brl
+from ciclo.domain.money import brl, number
 from ciclo.domain.price_index import index_label
 from ciclo.domain.states import ExecutionState, Fact, Reason, ReasonKind
 from ciclo.domain.wording import plain_words
@@ -65,7 +65,7 @@ def batch_table(ctx: JobContext, batch: Batch) -> str:
 def _lines(row: PriceUpdateExecution, name: str) -> list[str]:
     evidence = row.evidence or {}
     months = [entry["month"] for entry in evidence.get("months", ())]
-    factor = f"{row.factor:f}" if row.factor is not None else ""
+    factor = number(row.factor) if row.factor is not None else ""
     cells = [
         (
             f"{row.contract_id} {name}",
@@ -73,7 +73,7 @@ def _lines(row: PriceUpdateExecution, name: str) -> list[str]:
             str(price["service_id"] or _("whole rule")),
             plain_words(row.execution_date),
             index_label(row.price_index),
-            _("{first} to {last}").format(first=months[0], last=months[-1]) if months else "",
+            _("{first} to {last}").format(first=plain_words(months[0]), last=plain_words(months[-1])) if months else "",
             factor,
             brl(Decimal(price["old"])),
             brl(Decimal(price["new"])),

@@ -16,7 +16,7 @@ from typing import Any
 from ciclo.domain.continuity import OFFERED_FIRST, Basis, Break, Continuity, continuation
 from ciclo.domain.contract_terms import Readjustment, TermStep, in_force, readjust, term_document
 from ciclo.domain.errors import DomainError, NoPriceInForce, ServicePutInAnew
-from ciclo.domain.money import cents
+from ciclo.domain.money import brl, cents
 from ciclo.domain.price_index import IndexValue as MonthValue
 from ciclo.domain.price_index import PriceIndex, WindowPolicy, available_from, law_warning, window
 from ciclo.domain.pricing import (
@@ -334,7 +334,7 @@ def _warnings(due: Due, lines: Sequence[ServiceChange]) -> Iterator[Text]:
     finer = N_("a unit value finer than cents, {old}, becomes {new} by rounding to cents: over many units that shows")
     for change in (line.change for line in lines):
         if change.old_unit_value not in (cents(change.old_unit_value), change.new_unit_value):
-            yield Text(finer, old=written(change.old_unit_value), new=written(change.new_unit_value))
+            yield Text(finer, old=brl(change.old_unit_value), new=brl(change.new_unit_value))
 
 
 def _long_past(due: Due) -> Text | None:

@@ -17,7 +17,7 @@ from ciclo.billimatic.models import InvoiceRule
 from ciclo.domain.calendar import add_days, add_months
 from ciclo.domain.continuity import PriceStory, Use
 from ciclo.domain.contract_terms import ContractTerm
-from ciclo.domain.money import cents
+from ciclo.domain.money import at_least_cents
 from ciclo.domain.price_index import PriceIndex, WindowPolicy, price_index, window
 from ciclo.domain.pricing import WHOLE_RULE, Service
 from ciclo.domain.recurrence import DateRange, step_on_or_after
@@ -42,8 +42,7 @@ Prices = dict[int, Decimal]
 
 def written(value: Decimal) -> str:
     """Write a unit value for the evidence: at least its cents, more where the vendor keeps more."""
-    rounded = cents(value)
-    return f"{rounded:f}" if rounded == value else f"{value.normalize():f}"
+    return f"{at_least_cents(value):f}"
 
 
 @dataclass(frozen=True, slots=True)
