@@ -45,7 +45,7 @@ def make_console() -> ASGIApp:
             return False
         return True
 
-    template = os.environ.get("CICLO_LETTER_TEMPLATE")
+    template, holidays = os.environ.get("CICLO_LETTER_TEMPLATE"), os.environ.get("CICLO_HOLIDAYS_FILE")
     return create_app(
         dependencies=[Depends(requires_access_view(AccessView.PLUGINS))],
         current_user=current_user,
@@ -55,6 +55,7 @@ def make_console() -> ASGIApp:
             Path(template) if template else None, closest(os.environ.get("CICLO_LOCALE")) or PORTUGUESE
         ),
         vendor_page=os.environ.get("CICLO_VENDOR_PAGE"),
+        holidays_file=Path(holidays) if holidays else None,
     )
 
 

@@ -58,6 +58,26 @@ def test_preview_shows_unit_values_whole_that_are_finer_than_cents(ciclo, rule_f
     assert "service 31: 0.0375 -> 0.04\n  service 32: 8.005 -> 8.57\n" in text
 
 
+def test_preview_counts_the_companys_own_holidays(ciclo, rule_file, tmp_path, monkeypatch):
+    path = rule_file(rule(init_date="2025-12-22", charge={"day_quantity": 2, "only_business_days": True}))
+    own = tmp_path / "holidays.txt"
+    own.write_text("2025-12-24  # closed by agreement\n26/12/2025\n", encoding="utf-8")
+    window = ("--from", "2025-12-01", "--to", "2025-12-31", "--json")
+
+    def due(*given):
+        code, out, err = ciclo("preview", path, *window, *given)
+        assert (code, err) == (0, "")
+        return json.loads(out)[0]["receivables"][0]["due_date"]
+
+    assert (due(), due("--holidays", own)) == ("2025-12-24", "2025-12-29")
+    monkeypatch.setenv("CICLO_HOLIDAYS_FILE", str(own))
+    assert due() == "2025-12-29"
+    own.write_text("2025-02-30\n", encoding="utf-8")
+    code, out, err = ciclo("preview", path, *window)
+    assert (code, out) == (1, "")
+    assert err.startswith("error: line 1 of the holidays: '2025-02-30' is no date")
+
+
 def test_a_rule_as_it_is_sent_is_previewed_before_the_api_has_made_its_ids_and_values(ciclo, rule_file):
     to_be_made = {
         "description": "Suporte",

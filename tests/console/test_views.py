@@ -1,17 +1,19 @@
 """What the views say, and that each costs a fixed number of statements."""
 
 import re
+import shutil
 from datetime import date, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import delete, event, update
+from sqlalchemy import delete, event, make_url, update
 
 from ciclo.console import create_app
+from ciclo.domain.due_dates import Charge, ChargeType
 from ciclo.ledger.database import open_engine
-from ciclo.ledger.tables import Forecast, Organization
+from ciclo.ledger.tables import Forecast, Organization, RuleVersion
 from console.conftest import can_act, console, current_user
-from console.factories import NOW
+from console.factories import NOW, rule_terms
 from console.large_ledger import fill_large_ledger
 from console.views import EXPORTS, VIEWS
 from ledgers import migrate
@@ -98,6 +100,29 @@ def test_a_rule_previews_its_next_twelve_periods_at_the_prices_known_today(opera
     assert "03/12/2025" in page
     assert "R$\N{NO-BREAK SPACE}314,90" in page  # two units at 157,45
     assert "priced after the update of 01/12/2025" in page
+
+
+def test_a_rules_next_periods_count_the_companys_own_holidays(small_year, tmp_path):
+    url, own = f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path / "holidays.txt"
+    shutil.copy(make_url(small_year).database, tmp_path / "ledger.db")
+    charge = Charge(ChargeType.DAY_QUANTITY, day_quantity=1, only_business_days=True)
+    with open_engine(url).begin() as connection:
+        terms = rule_terms(1000, date(2024, 1, 3), charge=charge)
+        connection.execute(update(RuleVersion).where(RuleVersion.rule_id == 1000).values(terms=terms))
+    app = console(url)
+    with TestClient(app, headers={"x-user": "operator"}) as client:
+        without = client.get("/rules/1000").text
+        app.state.holidays_file = own
+        own.write_text("04/12/2025\n", encoding="utf-8")
+        counted = client.get("/rules/1000").text
+        own.write_text("in December\n", encoding="utf-8")
+        unreadable = client.get("/rules/1000").text
+
+    assert "03/12/2025" in without
+    assert "04/12/2025" in without
+    assert "04/12/2025" not in counted
+    assert "05/12/2025" in counted
+    assert "This rule cannot be previewed: line 1 of the holidays: &#39;in December&#39; is no date" in unreadable
 
 
 def test_a_periodicity_under_a_year_is_warned_of_on_the_rules_page(operator):

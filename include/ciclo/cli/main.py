@@ -75,15 +75,23 @@ def preview(
     rule: Annotated[Path, typer.Argument(help="A rule in the API's shape (JSON), bare or under invoice_rule.")],
     first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First issue date, included.")],
     last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last issue date, included.")],
+    holidays: Annotated[
+        Path | None,
+        typer.Option(
+            "--holidays", envvar="CICLO_HOLIDAYS_FILE", help="File of the company's own holidays, a day a line."
+        ),
+    ] = None,
     as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Show what a rule bills: issue dates, due dates, accrual months, and amounts at the price in force."""
     from ciclo.cli.printing import preview_lines  # noqa: PLC0415
+    from ciclo.domain.calendar import NO_HOLIDAYS, read_holidays  # noqa: PLC0415
     from ciclo.domain.recurrence import DateRange  # noqa: PLC0415 - a command loads only what it needs
     from ciclo.jobs.preview import preview_rule, read_rule  # noqa: PLC0415
 
     days = DateRange.days(meant(first.date(), "--from"), meant(last.date(), "--to"))
-    result = preview_rule(read_rule(read_json(rule)), days)
+    own = read_holidays(holidays.read_text(encoding="utf-8").splitlines()) if holidays is not None else NO_HOLIDAYS
+    result = preview_rule(read_rule(read_json(rule)), days, own)
     _print(result.documents() if as_json else preview_lines(result))
 
 

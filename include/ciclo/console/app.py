@@ -7,6 +7,7 @@ import logging
 import secrets as random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
@@ -23,7 +24,7 @@ from ciclo.ledger.letters import LetterStyle
 log = logging.getLogger("ciclo.console")
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - one a thing that differs between installations
     *,
     current_user: Callable[..., Any],
     can_act: Callable[..., Any],
@@ -33,6 +34,7 @@ def create_app(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     letters: LetterStyle | None = None,
     vendor_page: str | None = None,
+    holidays_file: Path | None = None,
 ) -> FastAPI:
     """Make the console.
 
@@ -46,6 +48,7 @@ def create_app(
         letters: how letters to customers are written. Default: by the template that ships, in Portuguese.
         vendor_page: address of an invoice's page at the vendor, with `{contract}` and `{invoice}`. Default: no link.
             What is no such address costs the links alone: it is logged, and said on every page to whoever may act.
+        holidays_file: text file of the company's own holidays, read anew for what is to come. Default: none.
     """
     signer = TokenSigner(secret or random.token_hex(32))
 
@@ -64,6 +67,7 @@ def create_app(
     app.state.ledger = Ledger(ledger_url)
     app.state.clock = clock
     app.state.letters = letters or LetterStyle()
+    app.state.holidays_file = holidays_file
     app.state.templates, app.state.problem = environment(), None
     try:
         app.state.templates.globals["vendor_page"] = read_vendor_page(vendor_page)

@@ -4,13 +4,13 @@ A period is priced as of its issue date. History is never overwritten: an update
 force from its execution date on, so billing March after a June readjustment bills March's price.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from itertools import chain
 
-from ciclo.domain.calendar import add_days, add_months
+from ciclo.domain.calendar import NO_HOLIDAYS, add_days, add_months
 from ciclo.domain.due_dates import Charge, Receivable, due_dates, receivables
 from ciclo.domain.errors import InvalidRule, NoPriceInForce, UnknownServiceItem
 from ciclo.domain.money import cents, multiply_to_cents, service_value
@@ -182,14 +182,20 @@ def per_month(recurrence: Recurrence, value: Decimal) -> Decimal:
     return cents(value * recurrence.periods_a_year / MONTHS_A_YEAR)
 
 
-def priced_period(period: Period, charge: Charge, services: Sequence[Service], history: PriceHistory) -> PricedPeriod:
+def priced_period(
+    period: Period,
+    charge: Charge,
+    services: Sequence[Service],
+    history: PriceHistory,
+    own_holidays: Collection[date] = NO_HOLIDAYS,
+) -> PricedPeriod:
     """Price a period as of its issue date and split it into its receivables; one without a price has its dates."""
-    days = due_dates(charge, period.issue_date)
+    days = due_dates(charge, period.issue_date, own_holidays)
     try:
         gross = gross_value(services, history, period.issue_date)
     except NoPriceInForce:
         return PricedPeriod(period.issue_date, period.accrual_month, days, None, ())
-    parts = receivables(charge, period.issue_date, gross)
+    parts = receivables(charge, period.issue_date, gross, own_holidays)
     return PricedPeriod(period.issue_date, period.accrual_month, days, gross, parts)
 
 

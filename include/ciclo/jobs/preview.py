@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ciclo.billimatic.models import InvoiceRule
+from ciclo.domain.calendar import NO_HOLIDAYS
 from ciclo.domain.errors import DomainError, InvalidRule, MissingIndexValue
 from ciclo.domain.price_index import MONTHS_BY_LAW, accumulate, law_warning, price_index, window
 from ciclo.domain.pricing import (
@@ -111,7 +112,7 @@ def _numbered(rule: Mapping[str, Any], field: str, made: Mapping[str, Any]) -> l
     return [{"id": -number, **made, **each} for number, each in enumerate(given, start=1)]
 
 
-def preview_rule(rule: InvoiceRule, days: DateRange) -> RulePreview:
+def preview_rule(rule: InvoiceRule, days: DateRange, own_holidays: Collection[date] = NO_HOLIDAYS) -> RulePreview:
     """Return what the rule bills in the window; one whose `additional_information` is null never recurs.
 
     Raises:
@@ -128,7 +129,7 @@ def preview_rule(rule: InvoiceRule, days: DateRange) -> RulePreview:
         history += [change.price for change in update.changes]
         if execution.execution_date in days:
             preview.updates.append(update)
-    preview.periods += terms.preview(days, history)
+    preview.periods += terms.preview(days, history, own_holidays)
     return preview
 
 

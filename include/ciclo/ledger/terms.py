@@ -5,13 +5,14 @@ Prices are not part of the terms, so that a readjustment makes no new version of
 
 import hashlib
 import json
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from ciclo.domain.adjustments import Adjustment, Bill, BilledLine, adjusted, marks_in
+from ciclo.domain.calendar import NO_HOLIDAYS
 from ciclo.domain.coverage import ContractRule, coverage
 from ciclo.domain.due_dates import Charge, ChargeType
 from ciclo.domain.money import ZERO, cents
@@ -59,14 +60,16 @@ class RuleTerms:
         paid = coverage(self.recurrence, self.accrual, issue_date)
         return paid.competence or paid.issued
 
-    def preview(self, window: DateRange, prices: Sequence[Price]) -> Iterator[PricedPeriod]:
+    def preview(
+        self, window: DateRange, prices: Sequence[Price], own_holidays: Collection[date] = NO_HOLIDAYS
+    ) -> Iterator[PricedPeriod]:
         """Yield what the rule will bill in a window at the prices given, without adjustments; what every preview shows.
 
         Raises:
             DateOutOfRange: the terms lead to dates that cannot be.
         """
         for period in periods(self.recurrence, self.accrual, window):
-            yield priced_period(period, self.charge, self.priced_services, prices)
+            yield priced_period(period, self.charge, self.priced_services, prices, own_holidays)
 
     def bill(self, prices: Sequence[Price], issue_date: date, adjustments: Iterable[Adjustment] = ()) -> Bill:
         """Return what is billed for the period of a planned date, with adjustments.

@@ -93,8 +93,10 @@ def _coming(view: View, found: RulePage) -> dict[str, Any]:
         terms = RuleTerms.read(found.versions[-1].terms) if found.versions else None
         ended = found.rule.gone_at is not None or found.contract_state != ACTIVE
         if terms is not None and not ended:
-            periods = coming_periods(terms, found.prices, found.updates, after=view.today)
-    except (DomainError, LookupError, TypeError, ValueError) as error:
+            periods = coming_periods(
+                terms, found.prices, found.updates, after=view.today, own_holidays=view.own_holidays
+            )
+    except (DomainError, LookupError, OSError, TypeError, ValueError) as error:
         return {"terms": None, "coming": (), "adjusted": {}, "problem": str(error)}
     days = [period.priced.issue_date for period in periods]
     rule_id = found.rule.rule_id

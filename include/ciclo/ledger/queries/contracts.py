@@ -4,7 +4,7 @@ What it will bill comes from the same domain functions as billing itself, at the
 still to come is named, never guessed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from ciclo.domain.calendar import NO_HOLIDAYS
 from ciclo.domain.money import ZERO
 from ciclo.domain.pricing import Price, PricedPeriod
 from ciclo.domain.recurrence import DateRange
@@ -229,7 +230,13 @@ class ComingPeriod:
 
 
 def coming_periods(
-    terms: RuleTerms, prices: Sequence[PricePoint], updates: Sequence[UpdateTerms], *, after: date, count: int = 12
+    terms: RuleTerms,
+    prices: Sequence[PricePoint],
+    updates: Sequence[UpdateTerms],
+    *,
+    after: date,
+    count: int = 12,
+    own_holidays: Collection[date] = NO_HOLIDAYS,
 ) -> tuple[ComingPeriod, ...]:
     """Return the rule's next `count` periods with an issue date on or after `after`.
 
@@ -241,5 +248,5 @@ def coming_periods(
     pending = sorted(update.next_execution_date for update in updates if update.next_execution_date)
     return tuple(
         ComingPeriod(period, next((day for day in pending if day <= period.issue_date), None))
-        for period in islice(terms.preview(DateRange(start, start + _FAR_AHEAD), history), count)
+        for period in islice(terms.preview(DateRange(start, start + _FAR_AHEAD), history, own_holidays), count)
     )
