@@ -13,7 +13,7 @@ from ciclo.ledger.actions import agree_term, apply_update, end_term
 from ciclo.ledger.queries.what_if import Assumption, what_if
 from ciclo.ledger.repositories import IndexValueRepository
 from ciclo.ledger.tables import IndexValue
-from company import company, rule, scheduled_update
+from company import company, rule, scheduled_update, service
 
 EXECUTION = date(2025, 6, 10)
 
@@ -161,3 +161,16 @@ def test_what_if_says_what_a_cap_would_take_off_a_years_billing(billing):
 
     assert (line.as_it_is.new, line.assumed.new) == (Decimal("1070.26"), Decimal("1050.00"))
     assert line.a_year == Decimal("-20.26")
+
+
+def test_what_if_rounds_a_years_billing_as_its_invoices_are_rounded(billing):
+    half = service(31, "10.00", units="0.5")
+    update = scheduled_update(init_date="2025-06-10")
+    state = rule(init_date="2024-01-10", services=[half], scheduled_updates=[update])
+    run = billing(company(state), today=date(2025, 6, 1))
+    run.expand()
+
+    [line] = what_if(run.ctx.session, run.ctx.organization_id, Assumption(cap=Decimal("6.9")), today=date(2025, 6, 10))
+
+    assert (line.as_it_is.new, line.assumed.new) == (Decimal("10.70"), Decimal("10.69"))
+    assert line.a_year == 0  # each month is R$ 5,35 by either price

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from ciclo.domain.contract_terms import ContractTerm, Readjustment, TermKind, in_force, readjust
 from ciclo.domain.errors import DomainError
-from ciclo.domain.money import EXACT, cents
+from ciclo.domain.money import multiply_to_cents
 from ciclo.domain.price_index import PriceIndex, WindowPolicy, price_index, window
 from ciclo.domain.pricing import Price, ScheduledUpdate, affected_services, new_unit_value, price_in_force
 from ciclo.domain.recurrence import DateRange
@@ -85,8 +85,8 @@ class WhatIf:
         """What the assumption makes of a year's billing more than it is without, BRL in cents."""
         if self.as_it_is is None or self.assumed is None:
             return Decimal("0.00")
-        a_unit = self.assumed.new - self.as_it_is.new
-        return cents(EXACT.multiply(EXACT.multiply(a_unit, self.units), self.periods_a_year))
+        assumed, as_it_is = (multiply_to_cents(self.units, one.new) for one in (self.assumed, self.as_it_is))
+        return multiply_to_cents(assumed - as_it_is, self.periods_a_year)
 
 
 class Series:
