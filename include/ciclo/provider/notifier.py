@@ -60,7 +60,7 @@ class PriceUpdatePreview:
             change = _("{amount}, factor not known yet").format(amount=price)
         else:
             change = f"{price} x {number(self.factor.normalize(EXACT))} = {brl(self.new_price)}"
-        window = _("not published yet")
+        window = _("not published yet") if self.factor is None else "—"
         if self.months:
             first, last = f"{self.months[0]:%m/%Y}", f"{self.months[-1]:%m/%Y}"
             window = _("{first} to {last} ({count})").format(first=first, last=last, count=len(self.months))

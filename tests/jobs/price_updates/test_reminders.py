@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from ciclo.domain.continuity import Continuity
+from ciclo.domain.money import cents
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.price_updates import UpdateOptions, previews, taken_reminders
 from ciclo.ledger.repositories import Scope
@@ -49,6 +51,23 @@ def test_a_reminder_of_a_second_update_begins_at_the_price_that_the_first_leaves
     assert shown == [(Decimal(100), Decimal("107.03")), (Decimal("107.03"), Decimal("112.95"))]
 
 
+def test_each_price_of_a_reminder_has_the_factor_that_leads_to_it(billing):
+    """One service has the months in it already; its factor stood beside the prices of both."""
+    updates = [scheduled_update(500, service_item_id=1), scheduled_update(501)]
+    lines = [service(31, "100.0", item=1), service(32, "200.0", item=2)]
+    run = billing(company(rule(services=lines, scheduled_updates=updates)), today=date(2025, 6, 1))
+    run.expand()
+
+    with taken_reminders(run.ctx, SCOPE, UpdateOptions(continuity=Continuity.APPLY), today=REMIND_AT) as taken:
+        [_first, second] = taken
+
+    assert [(price.old, price.new, len(price.months)) for price in second.prices] == [
+        (Decimal("107.03"), Decimal("107.03"), 0),
+        (Decimal("200.0"), Decimal("214.05"), 12),
+    ]
+    assert all(cents(price.old * price.factor) == price.new for price in second.prices)
+
+
 def test_a_reminder_is_sent_once(billing):
     run = started(billing)
     assert len(reminders(run)) == 1
@@ -80,10 +99,9 @@ def test_values_that_are_not_out_yet_are_said_to_be_missing(billing):
 
     [reminder] = reminders(run, date(2026, 11, 3))
 
-    assert reminder.factor is None
     assert reminder.missing == (date(2026, 10, 1),)
     assert reminder.note == "10/2026 is not published yet"
-    assert [price.new for price in reminder.prices] == [None]
+    assert [(price.new, price.factor) for price in reminder.prices] == [(None, None)]
 
 
 def test_an_update_without_notice_has_no_reminder(billing):

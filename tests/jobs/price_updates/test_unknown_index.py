@@ -97,9 +97,9 @@ def test_it_stands_in_a_dry_run_beside_the_others(billing, given):
 
     unknown, known = previews(run.ctx, ALWAYS, UpdateOptions(), on=date(2025, 6, 10))
 
-    assert (unknown.index, unknown.months, unknown.factor) == (given.get("index", "selic"), (), None)
+    assert (unknown.index, unknown.months) == (given.get("index", "selic"), ())
     assert unknown.note is not None
-    assert [price.new for price in unknown.prices] == [None]
+    assert [(price.new, price.factor) for price in unknown.prices] == [(None, None)]
     assert (known.index, known.prices[0].new) == ("igpm", Decimal("1070.26"))
 
 

@@ -64,24 +64,24 @@ def batch_table(ctx: JobContext, batch: Batch) -> str:
 
 def _lines(row: PriceUpdateExecution, name: str) -> list[str]:
     evidence = row.evidence or {}
-    months = [entry["month"] for entry in evidence.get("months", ())]
-    factor = number(row.factor) if row.factor is not None else ""
-    cells = [
-        (
+    used = [entry["month"] for entry in evidence.get("months", ())]
+    lines = []
+    for price in evidence.get("prices", ()):
+        months, factor = price.get("months", used), price.get("factor", row.factor)  # a price's own, where they differ
+        line = (
             f"{row.contract_id} {name}",
             str(row.rule_id),
             str(price["service_id"] or _("whole rule")),
             plain_words(row.execution_date),
-            index_label(row.price_index),
+            index_label(price.get("index", row.price_index)),
             _("{first} to {last}").format(first=plain_words(months[0]), last=plain_words(months[-1])) if months else "",
-            factor,
+            number(Decimal(factor)) if factor is not None else "",
             brl(Decimal(price["old"])),
             brl(Decimal(price["new"])),
             "; ".join(map(plain_words, evidence.get("warnings", ()))),
         )
-        for price in evidence.get("prices", ())
-    ]
-    return ["| " + " | ".join(_cell(text) for text in line) + " |" for line in cells]
+        lines.append("| " + " | ".join(map(_cell, line)) + " |")
+    return lines
 
 
 def _cell(text: str) -> str:

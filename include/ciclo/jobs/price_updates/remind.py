@@ -29,11 +29,21 @@ LONGEST_NOTICE = 400
 
 @dataclass(frozen=True, slots=True)
 class PricePreview:
-    """One price before and after an update; `new` is None while index values are not out."""
+    """One price before and after an update.
+
+    Attributes:
+        service: its name; None for a rule without services.
+        old: unit value before, BRL.
+        new: unit value afterwards; None while index values are not out.
+        factor: what it is multiplied by, unrounded; None while a month is missing.
+        months: those that are compounded, in order; other prices of the update may have others.
+    """
 
     service: str | None
     old: Decimal
     new: Decimal | None
+    factor: Decimal | None = None
+    months: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,6 @@ class Reminder:
         index: the price index by its API name, which may be one that nobody knows.
         months: months of the window whose values are out, in order.
         missing: months of the window whose values are not out yet.
-        factor: what prices will be multiplied by, unrounded; None while a month is missing.
         note: why there is no factor, or a warning.
     """
 
@@ -56,7 +65,6 @@ class Reminder:
     index: str
     months: tuple[date, ...]
     missing: tuple[date, ...]
-    factor: Decimal | None
     prices: tuple[PricePreview, ...]
     note: str | None
 
@@ -139,7 +147,6 @@ def preview(rule: UpdatedRule, due: Due, book: IndexBook, options: UpdateOptions
         index=due.scheduled.price_index,
         months=tuple(month for month in months if month in values),
         missing=tuple(month for month in months if month not in values),
-        factor=proposal.factor if proposal else None,
         prices=previewed_prices(rule, due, proposal),
         note=note,
     )
@@ -171,7 +178,14 @@ def previewed_prices(rule: UpdatedRule, due: Due, proposal: Proposal | None) -> 
     """Return the prices of an execution as far as they are known; without a proposal the present ones."""
     if proposal is not None:
         return tuple(
-            PricePreview(rule.service_name(c.service), c.old_unit_value, c.new_unit_value) for c in proposal.changes
+            PricePreview(
+                service=rule.service_name(line.change.service),
+                old=line.change.old_unit_value,
+                new=line.change.new_unit_value,
+                factor=line.readjustment.factor,
+                months=tuple(entry.month for entry in line.readjustment.months),
+            )
+            for line in proposal.lines
         )
     newest = rule.newest_prices()
     keys = sorted(readjusted_services(rule.terms.newest, due.scheduled) & set(newest))
