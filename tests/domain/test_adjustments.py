@@ -86,6 +86,17 @@ def test_a_line_keeps_its_units_where_cents_can_say_its_value_and_is_one_unit_wh
     assert [(each.units, each.unit_value) for each in odd.lines] == [(Decimal(1), Decimal("140.00"))]
 
 
+def test_a_line_of_a_price_finer_than_cents_keeps_its_units_where_its_value_stays():
+    measured = line(2, "0.0375", "1000", name="Mensagens")
+    bill = Bill(lines=(line(1, "100.00", name="Plano"), measured))
+
+    whole = adjusted(bill, [adjust(_K.PRORATE, days=JUNE)], JUNE)
+    less = adjusted(bill, [adjust(_K.DISCOUNT, amount="0.01")], JUNE)
+
+    assert whole == bill
+    assert (less.lines[0].value, less.lines[1]) == (Decimal("99.99"), measured)
+
+
 @pytest.mark.parametrize(
     ("bill", "adjustments"),
     [

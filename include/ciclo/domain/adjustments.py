@@ -4,9 +4,10 @@ The steps are taken in this order, whatever the order in which they came: `repla
 `prorate`, `line`, `discount` of a service, `discount` of the whole; of one kind the older one first. Each result is
 money, in cents, so that the invoice is the rule ± its adjustments to the cent. `skip` bills nothing at all.
 
-What is taken off the whole invoice is spread over its lines: a line keeps its units where cents a unit can say its new
-value, else it becomes one unit of that value. So a change is a value, and sending it twice changes nothing; only a
-`line` adds something, and carries a mark in its description by which it is found again.
+What is taken off the whole invoice is spread over its lines: one whose value stays is as it was, another keeps its
+units where cents a unit can say its new value, else it becomes one unit of that value. So a change is a value, and
+sending it twice changes nothing; only a `line` adds something, and carries a mark in its description by which it is
+found again.
 """
 
 import re
@@ -204,7 +205,9 @@ class BilledLine:
         return service_value(self.units, self.unit_value)
 
     def at(self, value: Decimal) -> "BilledLine":
-        """Return the line at another value: by its unit value where cents can say it, else as one unit."""
+        """Return the line at a value: as it is, by a unit value where cents can say it, else as one unit."""
+        if value == self.value:
+            return self
         if self.units:
             unit_value = cents(_PRECISE.divide(value, self.units))
             if service_value(self.units, unit_value) == value:
