@@ -3,22 +3,27 @@
 import csv
 import io
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
-from decimal import Decimal
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from html.parser import HTMLParser
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import update
+from sqlalchemy import make_url, select, update
+from sqlalchemy.orm import Session
 
 from ciclo.console import create_app
+from ciclo.domain.calendar import first_of_month
+from ciclo.domain.recurrence import DateRange
 from ciclo.ledger.database import open_engine
+from ciclo.ledger.queries.receivables import collected
 from ciclo.ledger.tables import Invoice, Receivable
 from console.conftest import can_act, console, current_user
-from console.factories import NOW, Rows, an_invoice
+from console.factories import NOW, ORGANIZATION, Rows, an_invoice
 
 PAGES = (
     "/",
@@ -197,6 +202,28 @@ def odd_year(own_year) -> Iterator[TestClient]:
 def test_what_is_gone_cancelled_moved_or_nobodys_counts_in_the_number_and_in_its_rows_alike(odd_year):
     pages = ("/", "/?month=2025-11", "/?month=2025-10", "/receivables", "/receivables/collected")
     assert sum(check(odd_year, path) for path in pages) > 60
+
+
+def test_what_came_in_on_a_day_that_nobody_knows_counts_in_no_mean(small_year, tmp_path):
+    shutil.copy(make_url(small_year).database, tmp_path / "ledger.db")
+    window = DateRange(date(2025, 1, 1), date(2026, 1, 1))
+    engine = open_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
+    with Session(engine) as session:
+        paid = select(Receivable).where(Receivable.state == "received").order_by(Receivable.receivable_id)
+        for number, each in enumerate(session.scalars(paid)):
+            each.received_at = None if number % 7 == 0 else each.received_at
+        session.commit()
+        known = [each for each in session.scalars(paid) if each.received_at and each.gone_at is None]
+        months = collected(session, ORGANIZATION, window)
+    engine.dispose()
+
+    assert sum(one.received.count for one in months) > sum(each.due_date in window for each in known) > 0
+    for one in months:
+        days = [
+            (each.received_at - each.issue_date).days for each in known if first_of_month(each.due_date) == one.month
+        ]
+        mean = (Decimal(sum(days)) / len(days)).quantize(Decimal("0.1"), ROUND_HALF_UP) if days else None
+        assert one.days_to_receive == mean
 
 
 def test_the_months_money_and_what_was_collected_open_their_receivables(operator):

@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, literal, select
@@ -65,7 +65,7 @@ class ReceivableRow:
 
 @dataclass(frozen=True, slots=True)
 class CollectedMonth:
-    """What was due in a month and what became of it; days are means from issue to receipt, weighted by receivable."""
+    """What was due in a month and what became of it; days are means from issue to receipt, where both are known."""
 
     month: date
     due: Share
@@ -116,7 +116,8 @@ def days_to_receive(session: Session, organization_id: int) -> Decimal | None:
 
 def collected(session: Session, organization_id: int, window: DateRange) -> tuple[CollectedMonth, ...]:
     """What was due in each month of the window and how much of it came in, how fast; one statement."""
-    sums = ReceivableSum.receivables, ReceivableSum.gross_value, ReceivableSum.on_time, ReceivableSum.days
+    table = ReceivableSum
+    sums = table.receivables, table.gross_value, table.on_time, table.timed, table.days
     query = (
         select(ReceivableSum.due_date, ReceivableSum.state, *map(func.sum, sums))
         .where(
@@ -133,7 +134,7 @@ def collected(session: Session, organization_id: int, window: DateRange) -> tupl
         month = first_of_month(day)
         months[month] = months.get(month, _NOTHING) + _Collected.read(state, *figures)
     return tuple(
-        CollectedMonth(month, sums.due, sums.received, sums.on_time, _mean(sums.days, sums.received.count))
+        CollectedMonth(month, sums.due, sums.received, sums.on_time, _mean(sums.days, sums.timed))
         for month, sums in sorted(months.items())
     )
 
@@ -249,23 +250,29 @@ class _Collected:
     due: Share
     received: Share
     on_time: int
+    timed: int
+    """How many of the received have both days."""
     days: int
 
     @classmethod
-    def read(cls, state: str, count: int, amount: Decimal, on_time: int, days: int) -> "_Collected":
+    def read(cls, state: str, count: int, amount: Decimal, *sums: int) -> "_Collected":
         share = Share(int(count), amount)
         if state != ReceivableState.RECEIVED:
-            return cls(share, Share(), 0, 0)
-        return cls(share, share, int(on_time), int(days))
+            return cls(share, Share(), 0, 0, 0)
+        return cls(share, share, *map(int, sums))
 
     def __add__(self, other: "_Collected") -> "_Collected":
         return _Collected(
-            self.due + other.due, self.received + other.received, self.on_time + other.on_time, self.days + other.days
+            self.due + other.due,
+            self.received + other.received,
+            self.on_time + other.on_time,
+            self.timed + other.timed,
+            self.days + other.days,
         )
 
 
-_NOTHING = _Collected(Share(), Share(), 0, 0)
+_NOTHING = _Collected(Share(), Share(), 0, 0, 0)
 
 
 def _mean(days: int, count: int) -> Decimal | None:
-    return (Decimal(days) / count).quantize(Decimal("0.1")) if count else None
+    return (Decimal(days) / count).quantize(Decimal("0.1"), ROUND_HALF_UP) if count else None
