@@ -97,11 +97,41 @@ def test_what_a_machine_cancelled_is_planned_again_when_its_rule_calls_for_it(da
 
 def test_what_lies_in_a_pause_is_not_planned_afterwards_either(lite_days):
     place = lite_days(rule())
-    place.sync(date(2025, 6, 5), company(rule(), contracts=[contract(10, state="inactive")]))
+    inactive = company(rule(), contracts=[contract(10, state="inactive")])
+    for day in (date(2025, 6, 5), date(2025, 6, 19)):
+        place.sync(day, inactive)
     place.sync(date(2025, 6, 20), company(rule()))
     place.expand(DateRange(date(2025, 6, 1), date(2025, 8, 1)), Backdated.PLAN)
     assert place.planned == ["07-10"]
     assert place.ctx.readings.pauses([10]) == {10: (DateRange(date(2025, 6, 5), date(2025, 6, 20)),)}
+
+
+def test_since_when_a_contract_is_active_again_is_not_known_where_nobody_read_it(days):
+    """It is not billed by itself for those days, nor passed over in silence: a person asks for them by name."""
+    rules = [rule(1, 10), rule(2, 11, init_date="2025-01-05")]
+    place = days(*rules)
+    place.sync(date(2025, 6, 5), company(*rules, contracts=[contract(each, state="inactive") for each in (10, 11)]))
+    place.sync(date(2025, 6, 20), company(*rules))
+    assert (place.planned, sorted(place.days(PeriodState.CANCELLED))) == ([], ["06-05", "06-10"])
+    seen, unseen = DateRange(date(2025, 6, 5), date(2025, 6, 6)), DateRange(date(2025, 6, 6), date(2025, 6, 20))
+    assert place.ctx.readings.pauses([10]) == {10: (seen, unseen)}
+    assert place.ctx.readings.pauses([10], seen=True) == {10: (seen,)}
+
+    prove_running_month(place.ctx, today=date(2025, 6, 20))
+    assert len(place.shown(FindingKind.NOT_BILLED)) == 1
+    assert "2025-06-10" in place.shown(FindingKind.NOT_BILLED)[0]
+    place.expand(JUNE, Backdated.PLAN)
+    assert (place.planned, place.shown(FindingKind.NOT_BILLED)) == (["06-10"], [])
+
+
+def test_what_fell_due_while_nobody_read_an_inactive_contract_is_shown_where_it_was_never_planned(lite_days):
+    place = lite_days(rule())
+    place.sync(date(2025, 6, 30), company(rule(), contracts=[contract(10, state="inactive")]))
+    place.sync(date(2025, 7, 15), company(rule()))
+    prove_running_month(place.ctx, today=date(2025, 7, 15))
+    assert (place.planned, len(place.shown(FindingKind.NOT_BILLED))) == ([], 1)
+    place.sync(date(2025, 7, 16))
+    assert place.planned == []
 
 
 def test_a_rule_that_is_gone_ended_or_moved_is_read_before_it_is_billed(lite_days):

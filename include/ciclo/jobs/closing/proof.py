@@ -154,7 +154,7 @@ def _prove(
     ledger = _read(ctx, month, list(rules), [invoice.invoice_id for invoice in invoices], accepted)
     expected: dict[tuple[int, date], ExpectedPeriod] = {}
     rule_ids = [each for some in rules.values() for each in some]
-    pauses = ctx.readings.pauses(rules)
+    pauses = ctx.readings.pauses(rules, seen=True)
     for snapshot in RuleSnapshots(ctx, rule_ids, kept=len(rule_ids)):
         alive, stretches = snapshot.alive_in(month), pauses.get(snapshot.rule.contract_id, ())
         called_for = {each.key: each for each in snapshot.called_for(alive, stretches)}

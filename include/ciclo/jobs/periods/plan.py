@@ -74,7 +74,7 @@ class _Changes:
     parked: list[tuple[Period, Reason]] = field(default_factory=list)
     cancelled: list[tuple[Period, Reason]] = field(default_factory=list)
     missed: list[tuple[list[dict[str, Any]], Reason]] = field(default_factory=list)
-    """What fell due while nobody read its rule, and is over now."""
+    """What fell due while nobody read its rule or its contract, and is over now."""
     seen: list[Disagreement] = field(default_factory=list)
     examined: dict[int, date] = field(default_factory=dict)
     """Rules whose coverage was looked at, and from which month on."""
@@ -120,7 +120,8 @@ def _compare(
     outcome: PlanOutcome,
 ) -> None:
     contracts = {contract.contract_id: contract for contract in ctx.contracts.some(contract_ids)}
-    pauses = ctx.readings.pauses(contract_ids)
+    inactive = ctx.readings.pauses(contract_ids, seen=True)
+    pauses = ctx.readings.pauses(contract_ids) if backdated is Backdated.SHOW else inactive
     rules = [rule.rule_id for rule in ctx.contracts.rules_of(contract_ids)]
     snapshots = RuleSnapshots(ctx, rules, kept=len(rules))
     since = responsible_from(ctx) or first_of_month(window.start)
@@ -149,6 +150,10 @@ def _compare(
             if unplanned:
                 changes.missed.append(([_row(ctx, each) for each in unplanned], over))
             continue
+        unseen = [each for each in _fallen_due(ctx, snapshot, window, inactive.get(rule.contract_id, ()))
+                  if within(each.issue_date, paused) and each.issue_date not in own]  # fmt: skip
+        if unseen:
+            changes.missed.append(([_row(ctx, each) for each in unseen], _was_inactive(rule.contract_id)))
         called = snapshot.called_for(window, paused)
         expected = {each.issue_date: each for each in called if _ended_before(snapshot, each.issue_date) is None}
         paid: list[Paid] = []
@@ -261,10 +266,14 @@ def _is_over(contract: Contract, rule: Rule) -> Reason | None:
     if contract.gone_at is not None:
         return Reason(ReasonKind.CONTRACT_GONE, {"contract_id": contract.contract_id})
     if contract.state != ACTIVE:
-        return Reason(ReasonKind.CONTRACT_INACTIVE, {"contract_id": contract.contract_id})
+        return _was_inactive(contract.contract_id)
     if rule.gone_at is not None:
         return Reason(ReasonKind.RULE_GONE, {"contract_id": contract.contract_id, "rule_id": rule.rule_id})
     return None
+
+
+def _was_inactive(contract_id: int) -> Reason:
+    return Reason(ReasonKind.CONTRACT_INACTIVE, {"contract_id": contract_id})
 
 
 def _fallen_due(

@@ -19,7 +19,7 @@ from typing import Any
 from ciclo.billimatic import ApiError, NotFoundError, TransientApiError
 from ciclo.billimatic.models import Contract, OddRecord
 from ciclo.billimatic.models.reading import id_in
-from ciclo.domain.calendar import first_of_month
+from ciclo.domain.calendar import SAO_PAULO, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.states import Fact, Reason, ReasonKind
 from ciclo.jobs.context import JobContext
@@ -232,6 +232,8 @@ def _store_contracts(
     without_id: OddRecord | None,
 ) -> None:
     now = ctx.clock()
+    organization = ctx.organizations.get()
+    before = organization.contracts_read_at if organization is not None else None
     ctx.organizations.see(at=now)
     rows: list[dict[str, Any]] = [
         {
@@ -251,7 +253,8 @@ def _store_contracts(
         ctx.contracts.store(some)
     ctx.contracts.mark_gone(gone, now)
     states = {row["contract_id"]: str(row["state"]) for row in rows} | dict.fromkeys(gone, GONE)
-    ctx.readings.see_states(states, on=ctx.today, at=now)
+    last_read = before.astimezone(SAO_PAULO).date() if before is not None else None
+    ctx.readings.see_states(states, on=ctx.today, at=now, before=last_read)
     reasons = {
         each: Reason(ReasonKind.UNREAD, {"contract_id": each, "error": error, ITSELF: True})
         for each, error in unread.items()

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session, defer
 
-from ciclo.domain.calendar import add_months
+from ciclo.domain.calendar import add_days, add_months
 from ciclo.domain.recurrence import DateRange
 from ciclo.domain.states import Reason, ReasonKind
 from ciclo.ledger.repositories.audit import Actor, AuditRepository, Change
@@ -103,6 +103,8 @@ class OrganizationRepository:
 
 
 ACTIVE = "active"
+UNSEEN = "unseen"
+"""The state of a contract while nobody read it, where it was inactive before and active afterwards."""
 
 
 class NewestVersion(NamedTuple):
@@ -307,13 +309,15 @@ class ReadingRepository:
 
     # -- states ------------------------------------------------------------------------------------------------------
 
-    def see_states(self, states: Mapping[int, str], *, on: date, at: datetime) -> None:
+    def see_states(self, states: Mapping[int, str], *, on: date, at: datetime, before: date | None = None) -> None:
         """Remember in which state contracts were seen; another state than before begins a new stretch.
 
         Args:
             states: by contract.
             on: the day in São Paulo.
             at: the instant.
+            before: the day on which the list was read the last time: of one that is active again, nobody knows since
+                when after that.
         """
         for some in in_parts(sorted(states)):
             query = select(ContractState).where(
@@ -328,16 +332,11 @@ class ReadingRepository:
                     continue
                 if known is not None:
                     known.to_date = on
-                self._session.add(
-                    ContractState(
-                        organization_id=self._organization_id,
-                        contract_id=contract_id,
-                        state=states[contract_id],
-                        from_date=on,
-                        first_seen_at=at,
-                        last_seen_at=at,
-                    )
-                )
+                    if states[contract_id] == ACTIVE and before is not None:
+                        known.to_date = min(on, max(known.from_date, add_days(before, 1)))
+                        if known.to_date < on:
+                            self._begin(contract_id, UNSEEN, known.to_date, at, until=on)
+                self._begin(contract_id, states[contract_id], on, at)
             self._session.flush()
             still = update(ContractState).where(
                 ContractState.organization_id == self._organization_id,
@@ -346,14 +345,33 @@ class ReadingRepository:
             )
             self._session.execute(still.values(last_seen_at=at), execution_options={"synchronize_session": False})
 
-    def pauses(self, contract_ids: Iterable[int]) -> dict[int, tuple[DateRange, ...]]:
-        """Return by contract the stretches of days in which it was seen in another state than active, in order."""
+    def _begin(self, contract_id: int, state: str, on: date, at: datetime, *, until: date | None = None) -> None:
+        self._session.add(
+            ContractState(
+                organization_id=self._organization_id,
+                contract_id=contract_id,
+                state=state,
+                from_date=on,
+                to_date=until,
+                first_seen_at=at,
+                last_seen_at=at,
+            )
+        )
+
+    def pauses(self, contract_ids: Iterable[int], *, seen: bool = False) -> dict[int, tuple[DateRange, ...]]:
+        """Return by contract the stretches of days in which it was not seen to be active, in order.
+
+        Args:
+            contract_ids: contracts.
+            seen: only those in which it was seen to be in another state.
+        """
+        others = [ACTIVE, UNSEEN] if seen else [ACTIVE]
         found: dict[int, tuple[DateRange, ...]] = {}
         for some in in_parts(sorted(contract_ids)):
             query = select(ContractState.contract_id, ContractState.from_date, ContractState.to_date).where(
                 ContractState.organization_id == self._organization_id,
                 ContractState.contract_id.in_(some),
-                ContractState.state != ACTIVE,
+                ContractState.state.not_in(others),
             )
             for contract_id, start, end in self._session.execute(query.order_by(ContractState.from_date)):
                 found[contract_id] = (*found.get(contract_id, ()), DateRange(start, end or date.max))
