@@ -104,7 +104,7 @@ def _enter_in_finance(account: Account, invoice: Json, line: Json) -> None:
 def issue_nfse(account: Account, invoice: Json, on: date) -> None:
     """Ask the city for the invoice's NFS-e: number, verification code and day of issue, or what it complains about."""
     number, stamp = account.sequences.next("nfses"), account.clock.stamp(on)
-    refused = account.behaviour.draw("nfse", invoice["id"]) < account.behaviour.nfse_errors
+    refused = account.behaviour.draw("refusal", invoice["id"]) < account.behaviour.nfse_errors
     invoice["automatic_nfe_issue_date"] = None
     document = Nfse(
         id=number,
