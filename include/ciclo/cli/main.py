@@ -85,13 +85,12 @@ def preview(
 ) -> None:
     """Show what a rule bills: issue dates, due dates, accrual months, and amounts at the price in force."""
     from ciclo.cli.printing import preview_lines  # noqa: PLC0415
-    from ciclo.domain.calendar import NO_HOLIDAYS, read_holidays  # noqa: PLC0415
+    from ciclo.domain.calendar import holidays_in  # noqa: PLC0415
     from ciclo.domain.recurrence import DateRange  # noqa: PLC0415 - a command loads only what it needs
     from ciclo.jobs.preview import preview_rule, read_rule  # noqa: PLC0415
 
     days = DateRange.days(meant(first.date(), "--from"), meant(last.date(), "--to"))
-    own = read_holidays(holidays.read_text(encoding="utf-8").splitlines()) if holidays is not None else NO_HOLIDAYS
-    result = preview_rule(read_rule(read_json(rule)), days, own)
+    result = preview_rule(read_rule(read_json(rule)), days, holidays_in(holidays))
     _print(result.documents() if as_json else preview_lines(result))
 
 

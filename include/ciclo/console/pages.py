@@ -38,7 +38,7 @@ from ciclo.console.formats import (
 )
 from ciclo.console.languages import choices, html_language
 from ciclo.console.security import CSRF_FIELD, SEEN_FIELD, Viewer, ViewerDep, remember_browser, seen_mark, seen_of
-from ciclo.domain.calendar import NO_HOLIDAYS, SAO_PAULO, read_holidays
+from ciclo.domain.calendar import SAO_PAULO, holidays_in
 from ciclo.domain.errors import DomainError, IllegalTransition
 from ciclo.domain.price_index import PriceIndex, index_label
 from ciclo.domain.wording import instruction_words, kind_words, said, state_words
@@ -134,8 +134,7 @@ class View:
             InvalidHolidays: a line of their file is no date.
             OSError: the file cannot be read.
         """
-        file = self.request.app.state.holidays_file
-        return read_holidays(file.read_text(encoding="utf-8").splitlines()) if file is not None else NO_HOLIDAYS
+        return holidays_in(self.request.app.state.holidays_file)
 
     @property
     def known_on(self) -> date:

@@ -11,6 +11,7 @@ from calendar import monthrange
 from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 from functools import cache, lru_cache
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ciclo.domain.errors import DateOutOfRange, InvalidHolidays
@@ -141,6 +142,16 @@ def read_holidays(lines: Iterable[str]) -> frozenset[date]:
         except ValueError:
             raise InvalidHolidays(number, text) from None
     return frozenset(found)
+
+
+def holidays_in(file: Path | None) -> frozenset[date]:
+    """Read a company's own holidays from its file, as `read_holidays` does; none without one.
+
+    Raises:
+        InvalidHolidays: a line is no date.
+        OSError: the file cannot be read.
+    """
+    return NO_HOLIDAYS if file is None else read_holidays(file.read_text(encoding="utf-8").splitlines())
 
 
 @cache

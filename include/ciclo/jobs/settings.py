@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ciclo.domain.calendar import NO_HOLIDAYS, read_holidays
+from ciclo.domain.calendar import holidays_in
 from ciclo.domain.continuity import Continuity
 from ciclo.domain.letter import Letters
 from ciclo.domain.price_index import WindowPolicy
@@ -111,6 +111,4 @@ class BillingSettings(BaseModel):
         Raises:
             InvalidHolidays: a line of the file is no date.
         """
-        if self.holidays_file is None:
-            return NO_HOLIDAYS
-        return read_holidays(self.holidays_file.read_text(encoding="utf-8").splitlines())
+        return holidays_in(self.holidays_file)

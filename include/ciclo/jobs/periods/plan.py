@@ -120,8 +120,8 @@ def _compare(
     outcome: PlanOutcome,
 ) -> None:
     contracts = {contract.contract_id: contract for contract in ctx.contracts.some(contract_ids)}
-    inactive = ctx.readings.pauses(contract_ids, seen=True)
-    pauses = ctx.readings.pauses(contract_ids) if backdated is Backdated.SHOW else inactive
+    pauses = ctx.readings.pauses(contract_ids, seen=backdated is Backdated.PLAN)
+    inactive = ctx.readings.pauses(pauses, seen=True)
     rules = [rule.rule_id for rule in ctx.contracts.rules_of(contract_ids)]
     snapshots = RuleSnapshots(ctx, rules, kept=len(rules))
     since = responsible_from(ctx) or first_of_month(window.start)
@@ -150,8 +150,8 @@ def _compare(
             if unplanned:
                 changes.missed.append(([_row(ctx, each) for each in unplanned], over))
             continue
-        unseen = [each for each in _fallen_due(ctx, snapshot, window, inactive.get(rule.contract_id, ()))
-                  if within(each.issue_date, paused) and each.issue_date not in own]  # fmt: skip
+        unseen = [each for each in _fallen_unseen(ctx, snapshot, window, paused, inactive.get(rule.contract_id, ()))
+                  if each.issue_date not in own]  # fmt: skip
         if unseen:
             changes.missed.append(([_row(ctx, each) for each in unseen], _was_inactive(rule.contract_id)))
         called = snapshot.called_for(window, paused)
@@ -282,6 +282,18 @@ def _fallen_due(
     """Yield what a rule that is over called for before it was seen to be: where nobody read it, none was planned."""
     due = snapshot.alive_in(window).intersection(DateRange(date.min, add_days(ctx.today, 1)))
     yield from snapshot.called_for(due, paused)
+
+
+def _fallen_unseen(
+    ctx: JobContext,
+    snapshot: RuleSnapshot,
+    window: DateRange,
+    paused: Sequence[DateRange],
+    inactive: Sequence[DateRange],
+) -> Iterator[ExpectedPeriod]:
+    """Yield what a rule called for in those of its pauses in which nobody saw its contract inactive, mostly none."""
+    if paused != inactive:
+        yield from (each for each in _fallen_due(ctx, snapshot, window, inactive) if within(each.issue_date, paused))
 
 
 def _ended_before(snapshot: RuleSnapshot, day: date) -> date | None:
