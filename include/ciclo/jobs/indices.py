@@ -16,9 +16,8 @@ from sqlalchemy.orm import Session
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.wording import month_words, plain_words
-from ciclo.ledger.repositories import IndexValueRepository
+from ciclo.ledger.repositories import IndexValueRepository, KnownValue
 from ciclo.ledger.repositories.price_updates import executions_in_prices, used_values
-from ciclo.ledger.repositories.prices import KnownValue
 from ciclo.locale import _
 from ciclo.sgs.client import MonthlyValue, SgsClient
 from ciclo.sgs.series import months_between, shipped_series, shipped_values
@@ -140,7 +139,7 @@ def sync_index(session: Session, sgs: SgsClient, index: PriceIndex, *, through: 
     session.commit()  # no transaction stays open while a request is under way
     answered = sgs.values(index, first, last)
     repository = IndexValueRepository(session)
-    known = repository.known(index, since=first)
+    known = repository.newest(index, since=first)
     outcome = _compared(index, answered, known)
     repository.add(_new_rows(index, answered, known, at))
     outcome.newest = max([*known, *(value.month for value in answered)], default=None)

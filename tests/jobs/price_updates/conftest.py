@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from ciclo.billimatic import BillimaticClient
@@ -22,7 +23,7 @@ from ciclo.jobs.price_updates import UpdateOptions, UpdateOutcome, apply_price_u
 from ciclo.jobs.rules.read import read_contract_list
 from ciclo.ledger.database import open_engine
 from ciclo.ledger.repositories import Actor, Scope
-from ciclo.ledger.tables import Period, PriceUpdateExecution
+from ciclo.ledger.tables import IndexValue, Period, PriceUpdateExecution
 from ciclo_sandbox.testing import SandboxControl
 from company import ORGANIZATION, TOKEN
 from ledgers import migrate
@@ -55,6 +56,12 @@ class Billing:
     def issue(self, first: date = date(2025, 1, 1), last: date = LAST) -> Any:
         scope = Scope(DateRange.days(first, last))
         return issue_due_periods(self.ctx, scope, IssueOptions(concurrency=1), owner="test")
+
+    def forget(self, index: str, since: date, until: date = date.max) -> None:
+        """Take an index's values of some months out of the ledger, as before they were out."""
+        months = IndexValue.month.between(since, until)
+        self.ctx.session.execute(delete(IndexValue).where(IndexValue.price_index == index, months))
+        self.ctx.session.commit()
 
     def executions(self, rule_id: int = 1) -> list[PriceUpdateExecution]:
         return self.ctx.executions.of_rules([rule_id]).get(rule_id, [])

@@ -1,10 +1,12 @@
 """Applying: the right factor on the right day, from the right price, once, with the evidence."""
 
+from collections import Counter
 from datetime import date
 from decimal import Decimal, localcontext
 from math import prod
 
 import pytest
+from sqlalchemy import event
 
 from ciclo.domain.price_index import WindowPolicy
 from ciclo.domain.recurrence import DateRange
@@ -34,6 +36,23 @@ def test_a_rule_is_readjusted_on_its_execution_date(billing_anywhere):
     assert run.prices() == [(0, "2025-01-10", "1000.00", "rule"), (0, JUNE, "1070.26", "price update")]
     assert run.remote_rule()["gross_value"] == "1070.26"
     assert run.next_execution() == date(2026, 6, 10)
+
+
+def test_a_further_rule_costs_the_ledger_no_reading_of_the_series_again(billing):
+    """However long an index has been published: its values are read once a run, not one by one for every rule."""
+    rules = [yearly(number, update={"id": 500 + number}) for number in range(1, 7)]
+    run = billing(company(*rules))
+    run.expand()
+    asked = Counter()
+    event.listen(
+        run.ctx.session.get_bind(),
+        "before_cursor_execute",
+        lambda _connection, _cursor, statement, *_: asked.update(["index_values" in statement]),
+    )
+
+    assert run.apply().applied == len(rules)
+
+    assert asked[True] == 1
 
 
 def test_the_evidence_names_every_month_its_value_and_where_it_came_from(billing):

@@ -12,7 +12,6 @@ from ciclo.domain.wording import said
 from ciclo.jobs.indices import load_shipped
 from ciclo.jobs.price_updates import UpdateOptions
 from ciclo.ledger.actions import NoSuchFigure, apply_update, skip_update
-from ciclo.ledger.repositories import IndexValueRepository
 from company import company, contract, rule, scheduled_update, service
 
 EXECUTION = date(2025, 6, 10)
@@ -30,14 +29,6 @@ def on(run, day, options=None):
     run.today = day
     run.expand(date(2023, 1, 1), day)
     return run.apply(day, options, today=day)
-
-
-def forget(run, since):
-    """Take the values of IGP-M from a month on out of the ledger."""
-    for month, row in IndexValueRepository(run.ctx.session).newest("igpm").items():
-        if month >= since:
-            run.ctx.session.delete(row)
-    run.ctx.session.commit()
 
 
 def last_execution(run):
@@ -146,7 +137,7 @@ def test_months_that_were_skipped_before_a_figure_was_shown_count_as_used(billin
         scheduled = run.ctx.scheduled_updates.get(500)
         run.ctx.executions.ensure(scheduled, EXECUTION, policy="published", at=run.ctx.clock())
     else:
-        forget(run, date(2025, 5, 1))
+        run.forget("igpm", date(2025, 5, 1))
         on(run, EXECUTION, options)
         assert last_execution(run).state == ExecutionState.WAITING
     decide(run, skip_update)
@@ -297,7 +288,7 @@ def test_a_service_that_is_put_in_again_while_its_update_waits_is_not_left_at_it
     """The update waits for IGP-M of May; on 14 June somebody takes the service out and puts it in again."""
     run = billing(company(yearly(services=[service(31, "100.0", item=1)])), today=date(2025, 6, 1))
     run.expand()
-    forget(run, date(2025, 5, 1))
+    run.forget("igpm", date(2025, 5, 1))
     on(run, EXECUTION)
     state = run.sandbox.state()
     state["invoice_rules"][0]["services"] = [service(33, "100.0", item=1)]

@@ -39,14 +39,6 @@ def state(**indices):
     return company(rule(gross_value="1000.0", scheduled_updates=[scheduled_update()]), behaviour=behaviour)
 
 
-def forget(run, *months):
-    """Let the ledger lack some months of IGP-M, as before they were out."""
-    for month, row in IndexValueRepository(run.ctx.session).newest(IGPM).items():
-        if f"{month:%Y-%m}" in months:
-            run.ctx.session.delete(row)
-    run.ctx.session.commit()
-
-
 def sync(run, client, through=date(2025, 6, 10)):
     return sync_index(run.ctx.session, client, IGPM, through=through, at=run.ctx.clock())
 
@@ -129,18 +121,18 @@ def test_what_is_applied_after_a_revision_uses_it_and_is_not_shown(billing, sgs)
     assert revised_uses(run.ctx.session, IGPM) == []
 
 
-@pytest.mark.parametrize("missing", ["2025-05", "2024-11"])
+@pytest.mark.parametrize("missing", [date(2025, 5, 1), date(2024, 11, 1)])
 def test_a_value_that_should_be_out_makes_the_update_wait_then_park(billing, missing):
     """The newest month late, or one missing in the middle: index and month are named, no other month stands in."""
     run = billing(state())
     run.expand()
-    forget(run, missing)
+    run.forget(IGPM, missing, missing)
 
     run.today = date(2026, 1, 10)
     run.apply()
     waiting = run.execution()
     assert (waiting.state, waiting.waiting_since) == (ExecutionState.WAITING, date(2026, 1, 10))
-    month = f"{missing[5:]}/{missing[:4]}"
+    month = f"{missing:%m/%Y}"
     assert f"the value of IGP-M for {month} should be out since" in said(waiting.reason)
     run.today = date(2026, 1, 19)
     run.apply()
@@ -158,7 +150,7 @@ def test_a_value_that_should_be_out_makes_the_update_wait_then_park(billing, mis
 def test_an_update_that_waited_goes_on_by_itself_when_the_value_is_out(billing, sgs):
     run = billing(state())
     run.expand()
-    forget(run, "2025-05")
+    run.forget(IGPM, date(2025, 5, 1), date(2025, 5, 1))
     run.apply()
     run.issue()
     assert len(run.billed()) == 5
@@ -179,10 +171,7 @@ def test_the_wait_for_a_month_that_is_not_out_yet_begins_when_it_should_be(billi
     update = scheduled_update(price_index="ipca")
     run = billing(company(rule(gross_value="1000.0", scheduled_updates=[update])), today=date(2025, 6, 10))
     run.expand()
-    rows = IndexValueRepository(run.ctx.session).newest("ipca")
-    for month in (m for m in rows if m >= date(2025, 5, 1)):
-        run.ctx.session.delete(rows[month])
-    run.ctx.session.commit()
+    run.forget("ipca", date(2025, 5, 1))
     options = UpdateOptions(policy=WindowPolicy.PREVIOUS_MONTH, max_wait_days=3)
 
     run.apply(options=options)
@@ -219,7 +208,7 @@ def test_only_indices_that_lack_what_is_out_are_asked_for(billing):
     run.expand()
     scope = Scope(DateRange.days(date(2025, 1, 1), date(2025, 12, 31)))
     assert missing_indices(run.ctx, scope, UpdateOptions(), today=run.today) == set()
-    forget(run, "2025-05")
+    run.forget(IGPM, date(2025, 5, 1), date(2025, 5, 1))
 
     assert missing_indices(run.ctx, scope, UpdateOptions(), today=run.today) == {IGPM}
     assert missing_indices(run.ctx, scope, UpdateOptions(), today=date(2025, 6, 9)) == set()
@@ -230,7 +219,7 @@ def test_a_month_that_only_a_later_execution_of_an_owed_update_needs_is_asked_fo
     run.expand()
     run.today = date(2026, 6, 20)
     scope = Scope(DateRange.days(date(2025, 1, 1), date(2026, 12, 31)))
-    forget(run, "2026-05")
+    run.forget(IGPM, date(2026, 5, 1), date(2026, 5, 1))
 
     assert missing_indices(run.ctx, scope, UpdateOptions(), today=run.today) == {IGPM}
     assert missing_indices(run.ctx, scope, UpdateOptions(), today=date(2026, 6, 9)) == set()
@@ -239,7 +228,7 @@ def test_a_month_that_only_a_later_execution_of_an_owed_update_needs_is_asked_fo
 def test_a_released_update_that_still_lacks_its_value_waits_anew(billing):
     run = billing(state())
     run.expand()
-    forget(run, "2025-05")
+    run.forget(IGPM, date(2025, 5, 1), date(2025, 5, 1))
     run.apply()
     run.today += timedelta(days=30)
     run.apply()

@@ -4,6 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import event
 
 from ciclo.domain.continuity import Continuity
 from ciclo.domain.money import cents
@@ -74,6 +75,20 @@ def test_a_reminder_is_sent_once(billing):
 
     assert reminders(run) == ()
     assert reminders(run, date(2025, 6, 9)) == ()
+
+
+def test_what_was_reminded_of_costs_the_days_after_nothing(billing):
+    """A year's updates are in their week of notice all the time: each is worked out on its day, not on all seven."""
+    lines = [rule(number, scheduled_updates=[scheduled_update(500 + number)]) for number in range(1, 7)]
+    run = billing(company(*lines), today=date(2025, 6, 1))
+    run.expand()
+    assert len(reminders(run)) == len(lines)
+    asked = []
+    event.listen(run.ctx.session.get_bind(), "before_cursor_execute", lambda *given: asked.append(given[2]))
+
+    assert reminders(run, date(2025, 6, 4)) == ()
+
+    assert len(asked) < len(lines)
 
 
 @pytest.mark.parametrize(

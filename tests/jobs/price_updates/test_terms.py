@@ -11,7 +11,6 @@ from ciclo.domain.wording import said
 from ciclo.jobs.indices import load_shipped, revised_uses
 from ciclo.ledger.actions import agree_term, apply_update, end_term
 from ciclo.ledger.queries.what_if import Assumption, what_if
-from ciclo.ledger.repositories import IndexValueRepository
 from ciclo.ledger.tables import IndexValue
 from company import company, rule, scheduled_update, service
 
@@ -71,10 +70,7 @@ def test_the_value_of_another_index_that_a_term_needs_is_waited_for_by_its_own_c
     run = billing(company(yearly("2025-06-01")), today=date(2025, 5, 20))
     run.expand()
     agree(run, TermKind.LOWER_OF, index=PriceIndex.IPCA)
-    for month, row in IndexValueRepository(run.ctx.session).newest("ipca").items():
-        if month >= date(2025, 5, 1):
-            run.ctx.session.delete(row)
-    run.ctx.session.commit()
+    run.forget("ipca", date(2025, 5, 1))
 
     on(run, date(2025, 6, 1))
     on(run, date(2025, 6, 11))

@@ -80,10 +80,11 @@ def apply_price_updates(
     outcome = UpdateOutcome(cancelled=retire_updates(ctx, scope, due_until=last))
     due = ctx.scheduled_updates.due(last, scope)
     contracts = tuple(sorted({update.contract_id for update in due}))
+    rule_ids = list(dict.fromkeys(update.rule_id for update in due))  # told apart before `due` is read anew, one by one
     unread = _read_rules(ctx, contracts, today, outcome)
     run = Run(ctx, options, owner, today, proposing, IndexBook(ctx), unread, outcome)
     alone = Alone(ctx.session)
-    for rule_id in dict.fromkeys(update.rule_id for update in due):
+    for rule_id in rule_ids:
         with alone:
             _work_off(run, rule_id, last)
     if contracts:

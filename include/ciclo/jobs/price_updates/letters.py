@@ -155,10 +155,8 @@ def _due(
             execution = ctx.executions.ensure(scheduled, due.execution_date, policy=policy.value, at=ctx.clock())
             yield Occasion(execution.id, execution.contract_id, LetterKind.BEFORE)
     if LetterKind.AFTER in kinds:
-        since = ctx.clock() - WRITTEN_WITHIN
-        for execution in ctx.executions.in_state(*IN_PRICES, scope=scope):
-            if execution.changed_at >= since:
-                yield Occasion(execution.id, execution.contract_id, LetterKind.AFTER)
+        for execution in ctx.executions.in_state(*IN_PRICES, scope=scope, since=ctx.clock() - WRITTEN_WITHIN):
+            yield Occasion(execution.id, execution.contract_id, LetterKind.AFTER)
 
 
 def _learn_who_writes(ctx: JobContext) -> None:

@@ -33,8 +33,8 @@ from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.outcome import UpdateOptions
 from ciclo.jobs.price_updates.updated_rule import Due, Prices, UpdatedRule, known_as, price_story, written
 from ciclo.jobs.rules.schedules import domain_update
-from ciclo.ledger.repositories import KnownPrice, Scope
-from ciclo.ledger.tables import IndexValue, Payload, PriceUpdateExecution, ScheduledUpdate
+from ciclo.ledger.repositories import KnownPrice, KnownValue, Scope
+from ciclo.ledger.tables import Payload, PriceUpdateExecution, ScheduledUpdate
 from ciclo.ledger.terms import terms_hash
 from ciclo.locale import N_, Text
 
@@ -44,9 +44,9 @@ class IndexBook:
 
     def __init__(self, ctx: JobContext) -> None:
         self._repository = ctx.index_values
-        self._rows: dict[PriceIndex, Mapping[date, IndexValue]] = {}
+        self._rows: dict[PriceIndex, Mapping[date, KnownValue]] = {}
 
-    def rows(self, index: PriceIndex) -> Mapping[date, IndexValue]:
+    def rows(self, index: PriceIndex) -> Mapping[date, KnownValue]:
         """Return the newest revision of each month."""
         if index not in self._rows:
             self._rows[index] = self._repository.newest(index)

@@ -12,7 +12,6 @@ from decimal import Decimal
 from ciclo.domain.errors import DomainError, MissingIndexValue
 from ciclo.domain.price_index import WindowPolicy, window
 from ciclo.domain.pricing import remind_at
-from ciclo.domain.states import UNSENT
 from ciclo.domain.wording import BREAKS, month_words
 from ciclo.jobs.context import JobContext
 from ciclo.jobs.price_updates.outcome import UpdateOptions
@@ -93,7 +92,9 @@ def taken_reminders(
         options: the policy of the window.
         today: the day in São Paulo: updates with `remind_at` up to it, and an execution date after it.
     """
-    found = [reminder for due in coming_reminders(ctx, scope, today) if (reminder := _reminder(ctx, due, options))]
+    book, told = IndexBook(ctx), ctx.executions.told(after=today)
+    coming = [due for due in coming_reminders(ctx, scope, today) if due.order not in told]
+    found = [reminder for due in coming if (reminder := _reminder(ctx, due, book, options))]
     executions = {row.id: row for row in ctx.executions.some(r.execution_id for r in found)}
     taken = [r for r in found if ctx.executions.take_reminder(executions[r.execution_id], ctx.clock())]
     ctx.session.commit()
@@ -121,15 +122,13 @@ def coming_reminders(ctx: JobContext, scope: Scope, today: date) -> list[Due]:
     return coming
 
 
-def _reminder(ctx: JobContext, due: Due, options: UpdateOptions) -> Reminder | None:
-    """Return the reminder of an execution, or None if it was sent or nothing will happen."""
+def _reminder(ctx: JobContext, due: Due, book: IndexBook, options: UpdateOptions) -> Reminder | None:
+    """Return the reminder of an execution, or None if nothing will happen."""
     rule = updated_rule(ctx, due.scheduled.rule_id)
     if rule is None or rule.ending(due.execution_date) is not None:
         return None
     execution = ctx.executions.ensure(due.scheduled, due.execution_date, policy=options.policy.value, at=ctx.clock())
-    if execution.reminded_at is not None or execution.state not in UNSENT:
-        return None
-    return preview(rule, due, IndexBook(ctx), options, execution.id)
+    return preview(rule, due, book, options, execution.id)
 
 
 def preview(rule: UpdatedRule, due: Due, book: IndexBook, options: UpdateOptions, execution_id: int = 0) -> Reminder:

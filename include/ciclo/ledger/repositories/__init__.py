@@ -33,7 +33,7 @@ from ciclo.ledger.repositories.letters import LetterRepository, Occasion, Writte
 from ciclo.ledger.repositories.periods import Issued, PeriodRepository, StateCount
 from ciclo.ledger.repositories.plans import NewPlan, PlanEntry, PlanRepository
 from ciclo.ledger.repositories.price_updates import ExecutionRepository, ScheduledUpdateRepository
-from ciclo.ledger.repositories.prices import IndexValueRepository, KnownPrice, PriceRepository
+from ciclo.ledger.repositories.prices import IndexValueRepository, KnownPrice, KnownValue, PriceRepository
 from ciclo.ledger.repositories.scope import Scope
 from ciclo.ledger.repositories.webhooks import ReceivedEvent, WebhookRepository
 
@@ -59,6 +59,7 @@ __all__ = [
     "Issued",
     "KnownAdjustment",
     "KnownPrice",
+    "KnownValue",
     "LetterRepository",
     "MonthOfInvoices",
     "NewPlan",

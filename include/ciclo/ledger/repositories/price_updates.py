@@ -154,11 +154,28 @@ class ExecutionRepository:
         query = self._mine().where(PriceUpdateExecution.id.in_(list(execution_ids))).order_by(PriceUpdateExecution.id)
         return list(self._session.scalars(query.execution_options(populate_existing=True)))
 
-    def in_state(self, *states: ExecutionState, scope: Scope | None = None) -> list[PriceUpdateExecution]:
-        """Return the executions in some states, in order of execution date."""
+    def told(self, *, after: date) -> set[tuple[date, int]]:
+        """Return day and update of the executions after a day that nobody is to be reminded of any more.
+
+        They were told already, or decided, by this organization or by one that had the contract before.
+        """
+        decided = PriceUpdateExecution.state.not_in([state.value for state in UNSENT])
+        query = select(PriceUpdateExecution.execution_date, PriceUpdateExecution.scheduled_update_id).where(
+            self._known(),
+            PriceUpdateExecution.execution_date > after,
+            or_(decided, PriceUpdateExecution.reminded_at.is_not(None)),
+        )
+        return {(day, update_id) for day, update_id in self._session.execute(query)}
+
+    def in_state(
+        self, *states: ExecutionState, scope: Scope | None = None, since: datetime | None = None
+    ) -> list[PriceUpdateExecution]:
+        """Return the executions in some states, changed since an instant, in order of execution date."""
         query = self._mine().where(PriceUpdateExecution.state.in_([state.value for state in states]))
         if scope is not None:
             query = query.where(*within_scope(PriceUpdateExecution, scope))
+        if since is not None:
+            query = query.where(PriceUpdateExecution.changed_at >= since)
         order = PriceUpdateExecution.execution_date, PriceUpdateExecution.scheduled_update_id
         return list(self._session.scalars(query.order_by(*order).execution_options(populate_existing=True)))
 
@@ -172,8 +189,7 @@ class ExecutionRepository:
 
     def of_rules(self, rule_ids: Iterable[int]) -> dict[int, list[PriceUpdateExecution]]:
         """Return the executions of some rules, those that another organization decided too, by execution date."""
-        known = or_(PriceUpdateExecution.organization_id == self._organization_id, self._done_elsewhere())
-        query = select(PriceUpdateExecution).where(known, PriceUpdateExecution.rule_id.in_(list(rule_ids)))
+        query = select(PriceUpdateExecution).where(self._known(), PriceUpdateExecution.rule_id.in_(list(rule_ids)))
         found: dict[int, list[PriceUpdateExecution]] = {}
         order = PriceUpdateExecution.execution_date, PriceUpdateExecution.scheduled_update_id
         for execution in self._session.scalars(query.order_by(*order).execution_options(populate_existing=True)):
@@ -199,6 +215,9 @@ class ExecutionRepository:
 
     def _mine(self) -> Select[PriceUpdateExecution]:
         return select(PriceUpdateExecution).where(PriceUpdateExecution.organization_id == self._organization_id)
+
+    def _known(self) -> ColumnElement[bool]:
+        return or_(PriceUpdateExecution.organization_id == self._organization_id, self._done_elsewhere())
 
     def _done_elsewhere(self) -> ColumnElement[bool]:
         """Whether another organization, which had the contract before, has decided an execution or sent it."""

@@ -72,15 +72,18 @@ class Revised:
 
 
 class KnownValue(NamedTuple):
-    """A month's newest variation in percent, and the how-many-eth it is."""
+    """A month's newest variation in percent; see `ciclo.ledger.tables.IndexValue`."""
 
+    month: date
     revision: int
     value: Decimal
+    source: str
+    fetched_at: datetime
 
 
 _OF_INDEX = IndexValue.price_index == bindparam("price_index")
-_KNOWN = (
-    select(IndexValue.month, IndexValue.revision, IndexValue.value)
+_NEWEST = (
+    select(*(getattr(IndexValue, name) for name in KnownValue._fields))
     .where(_OF_INDEX, IndexValue.month >= bindparam("since"))
     .order_by(IndexValue.month, IndexValue.revision)
 )
@@ -110,16 +113,10 @@ class IndexValueRepository:
         statement = insert_new(self._session, IndexValue).returning(IndexValue.id)
         return len(self._session.connection().execute(statement, rows).all())
 
-    def newest(self, price_index: str) -> dict[date, IndexValue]:
-        """Return the newest revision of each month, oldest month first."""
-        query = select(IndexValue).where(IndexValue.price_index == price_index)
-        rows = self._session.scalars(query.order_by(IndexValue.month, IndexValue.revision))
-        return {row.month: row for row in rows}
-
-    def known(self, price_index: str, *, since: date) -> dict[date, KnownValue]:
-        """Return what is known of each month from `since` on: a small part of `newest`, for what is compared daily."""
-        rows = self._session.execute(_KNOWN, {"price_index": price_index, "since": since})
-        return {month: KnownValue(revision, value) for month, revision, value in rows}
+    def newest(self, price_index: str, *, since: date = date.min) -> dict[date, KnownValue]:
+        """Return the newest revision of each month from `since` on, oldest month first."""
+        rows = self._session.execute(_NEWEST, {"price_index": price_index, "since": since})
+        return {row.month: KnownValue(*row) for row in rows}
 
     def months(self) -> set[tuple[str, date]]:
         """Return every index and month that has a value."""
