@@ -45,6 +45,14 @@ def test_months_read_as_people_write_them():
     assert said(Reason(ReasonKind.VALUE_NOT_OUT, facts)) == "the value of IPCA for 05/2025 is not out before 2025-06-13"
 
 
+def test_a_readjustment_of_the_vendors_that_could_not_be_computed_says_so():
+    facts = {"contract_id": 10, "found": ["1100.00"], "expected": []}
+    assert said_of_finding(FindingKind.VENDOR_FACTOR_DIFFERS, facts) == (
+        "contract 10: the vendor readjusted to R$ 1.100,00; by the index it could not be computed. The vendor's price "
+        "counts"
+    )
+
+
 def test_an_older_sentence_stays_as_it_was_written():
     assert said(as_reason("não {pode}")) == "não {pode}"
     assert said_of_finding("a kind of another version", {"text": "as it was {said}"}) == "as it was {said}"

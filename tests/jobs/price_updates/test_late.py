@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from ciclo.ledger.actions import NoSuchRow, NotPossible, UnusableNote, bill_late, late_readjustment, leave_late
+from ciclo.ledger.actions.differences import put_into_next
 from ciclo.ledger.tables import Adjustment, Finding
 from company import company, rule, scheduled_update
 
@@ -88,6 +89,21 @@ def test_a_person_puts_the_difference_into_the_next_invoice_once(late):
     assert finding(run).acknowledged_by == "ana"
     entry = run.ctx.audit.trail("execution", run.execution().id)[-1]
     assert (entry.person, entry.reason.kind, entry.reason.facts["amount"]) == ("ana", "late_billed", "281.04")
+
+
+def test_what_was_billed_along_with_more_that_the_invoice_lacks_is_not_credited(late):
+    run = late()
+    june = next(each for each in run.periods() if each.issue_date == date(2025, 6, 10))
+    given = {"person": "ana", "note": "this update's and another's", "at": run.ctx.clock()}
+    put_into_next(run.ctx.session, june, Decimal("86.85"), **given)
+    run.ctx.session.commit()
+
+    decided(run, bill_late)
+
+    assert [(line[0], line[1]) for line in lines(run)] == [
+        ("Diferença de 06/2025", "86.85"),
+        *((f"Diferença de {month:02}/2025", "70.26") for month in (7, 8, 9)),
+    ]
 
 
 def test_a_person_leaves_it_and_nothing_is_billed(late):

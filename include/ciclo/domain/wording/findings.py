@@ -126,3 +126,7 @@ CHANGED_SINCE_CLOSED = N_(
     "or acknowledge it and close the month again"
 )
 """What is said of an invoice that nothing replaces."""
+VENDOR_FACTOR_UNKNOWN = N_(
+    "the vendor readjusted to {found:amounts}; by the index it could not be computed. The vendor's price counts"
+)
+"""What is said of the vendor's own readjustment where ours could not be computed."""

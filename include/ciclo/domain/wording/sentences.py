@@ -21,7 +21,7 @@ from ciclo.domain.instructions import InstructionKind
 from ciclo.domain.money import brl
 from ciclo.domain.price_index import index_label
 from ciclo.domain.states import Fact, PeriodState, Reason, ReasonKind
-from ciclo.domain.wording.findings import CHANGED_SINCE_CLOSED, FINDINGS, HEADINGS
+from ciclo.domain.wording.findings import CHANGED_SINCE_CLOSED, FINDINGS, HEADINGS, VENDOR_FACTOR_UNKNOWN
 from ciclo.domain.wording.reasons import BASES, BREAKS, CURES, CURES_OF_PARKED, INSTRUCTIONS, REASONS
 from ciclo.locale import ENGLISH, N_, Text, _, language
 
@@ -161,6 +161,8 @@ def said_of_finding(kind: str, facts: Mapping[str, Fact]) -> str:
         return said_of_line(facts)
     if kind == FindingKind.CHANGED_AFTER_CLOSE and "replaced" not in facts:
         return f"{_place(facts, '')}{WORDS.vformat(_(CHANGED_SINCE_CLOSED), (), facts)}"
+    if kind == FindingKind.VENDOR_FACTOR_DIFFERS and facts.get("expected") == []:
+        return f"{_place(facts, '')}{WORDS.vformat(_(VENDOR_FACTOR_UNKNOWN), (), facts)}"
     try:
         template = _(FINDINGS[FindingKind(kind)])
     except (KeyError, ValueError):

@@ -202,8 +202,13 @@ class LateInvoice:
 
     @property
     def amount(self) -> Decimal:
-        """What is still to be billed, or below zero to be credited; zero where nothing can be."""
-        return ZERO if self.why_not else self.new - self.old - self.taken_on
+        """What is still to be billed, or below zero to be credited; zero where nothing can be.
+
+        More may be taken on than this update left: what else an invoice lacks was billed along with it.
+        """
+        whole = self.new - self.old
+        left = whole - self.taken_on
+        return ZERO if self.why_not or (left > ZERO) != (whole > ZERO) else left
 
 
 @dataclass(frozen=True, slots=True)
