@@ -247,7 +247,7 @@ def test_in_whatever_form_a_rule_says_when_it_was_made_it_stops_nobody_else(sand
     assert {each["contract_id"] for each in living(bill)} >= {11}
 
 
-@pytest.mark.parametrize("other", [{"contract_id": 11}, {"comments": "ciclo:7:2:2025-01-10"}])
+@pytest.mark.parametrize("other", [{"contract_id": 11}, {"comments": "ciclo:7:2:2025-01-10"}, {"comments": None}])
 def test_the_answer_to_another_request_is_no_proof_of_ones_own_invoice(sandbox, lite_job, bill, other):
     def mixed_up(request, document):
         if request.method == "POST" and "invoice" in document and "/contracts/10/" in request.url.path:

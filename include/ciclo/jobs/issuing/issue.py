@@ -5,8 +5,8 @@ read and looked for is claimed. A crash between any two steps leaves rows that a
 finds out what became of them. No row is sent twice on a guess.
 """
 
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -200,7 +200,8 @@ def _record_next(
     Raises:
         ApiError: one of them concerns every further request, or another task was asked for a pause; these are recorded.
     """
-    batch = _sort(under_way.popleft().result() for _ in range(min(RECORDED_AT_ONCE, len(under_way))))
+    answers = [under_way.popleft().result() for _ in range(min(RECORDED_AT_ONCE, len(under_way)))]
+    batch = _sort(answers, _of_others(ctx, answers))
     _record(ctx, batch, options, outcome)
     failpoint("issue.recording")
     ctx.session.commit()
@@ -249,12 +250,12 @@ def _concerns_all(error: ApiError) -> bool:
     return asked_to_wait or pause_asked_for(error) is not None or isinstance(error, AuthenticationError)
 
 
-def _sort(answers: Iterable[_Answer]) -> _Batch:
+def _sort(answers: Iterable[_Answer], of_others: Collection[int]) -> _Batch:
     batch = _Batch()
     for answer in answers:
         period = answer.request.period
         match answer:
-            case _Answer(invoice=Invoice() as invoice) if _is_anothers(invoice, period):
+            case _Answer(invoice=Invoice() as invoice) if _is_anothers(invoice, period, of_others):
                 what = Text(N_("the answer is about something else: {what} {id}"), what="invoice", id=invoice.id)
                 batch.lost.append((period, Reason(ReasonKind.NO_ANSWER, {"error": what.fact})))
             case _Answer(invoice=Invoice() as invoice):
@@ -281,10 +282,20 @@ def _sort(answers: Iterable[_Answer]) -> _Batch:
     return batch
 
 
-def _is_anothers(invoice: Invoice, period: Period) -> bool:
-    """Whether an answer has other references than the one that was sent: it is the answer to another request."""
+def _of_others(ctx: JobContext, answers: Collection[_Answer]) -> set[int]:
+    """Return the invoices without a reference that the ledger knew before they were answered, or that came twice."""
+    times = Counter(each.invoice.id for each in answers if each.invoice is not None)
+    named = {each.invoice.id for each in answers if each.invoice is not None and references_in(each.invoice.comments)}
+    known = ctx.reconciliation.invoices(times.keys() - named)
+    return {*known, *(number for number, often in times.items() if often > 1)}
+
+
+def _is_anothers(invoice: Invoice, period: Period, of_others: Collection[int]) -> bool:
+    """Whether an answer is that to another request: by its references, or without any where it is no new invoice."""
     named = references_in(invoice.comments)
-    return bool(named) and Reference(period.rule_id, period.issue_date, period.reference_sequence) not in named
+    if not named:
+        return invoice.id in of_others
+    return Reference(period.rule_id, period.issue_date, period.reference_sequence) not in named
 
 
 def _record(ctx: JobContext, batch: _Batch, options: IssueOptions, outcome: IssueOutcome) -> None:
