@@ -279,14 +279,27 @@ def test_a_contract_about_which_the_vendor_only_fails_keeps_no_other_from_its_up
     assert three.apply().applied == 1
 
 
-def test_a_vendor_that_fails_about_two_in_a_row_is_left_alone(three):
+def test_two_contracts_about_which_the_vendor_only_fails_keep_no_other_from_its_update(three):
     tries = 2 * RetryRules().attempts
     three.sandbox.faults([{"method": "GET", "path": "invoices/search", "kind": "error_before", "count": tries}])
 
     with pytest.raises(TransientApiError):
         three.apply()
 
-    assert [len(three.executions(number)) for number in (1, 2, 3)] == [1, 1, 0]
+    assert [three.executions(number)[0].state for number in (1, 2, 3)] == ["planned", "planned", "applied"]
+
+
+def test_a_vendor_that_has_no_other_answer_either_is_left_alone(three):
+    three.sandbox.faults([PUT | {"kind": "reset_after"}])
+    three.apply()
+    three.sandbox.faults([{"method": "GET", "path": "invoices/search|service_items", "kind": "error_before"}])
+    three.sandbox.clear_requests()
+
+    with pytest.raises(TransientApiError):
+        three.settle()
+
+    assert [three.executions(number)[0].state for number in (1, 2, 3)] == ["in_doubt"] * 3
+    assert len(three.sandbox.requests(path="invoices/search")) == RetryRules().attempts
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def apply_price_updates(
     rule_ids = list(dict.fromkeys(update.rule_id for update in due))  # told apart before `due` is read anew, one by one
     unread = _read_rules(ctx, contracts, today, outcome)
     run = Run(ctx, options, owner, today, proposing, IndexBook(ctx), unread, outcome)
-    alone = Alone(ctx.session)
+    alone = Alone(ctx.api, ctx.session, rule_ids)
     for rule_id in rule_ids:
         with alone:
             _work_off(run, rule_id, last)

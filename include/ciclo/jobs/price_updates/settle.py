@@ -243,8 +243,8 @@ def settle_updates(ctx: JobContext, scope: Scope, options: UpdateOptions) -> Upd
             recorded.
     """
     now = ctx.clock()
-    outcome, alone = UpdateOutcome(), Alone(ctx.session)
-    rows = ctx.executions.unanswered(scope, now)
+    outcome, rows = UpdateOutcome(), ctx.executions.unanswered(scope, now)
+    alone = Alone(ctx.api, ctx.session, rows)
     for execution in rows:
         if execution.state == ExecutionState.SUBMITTING:
             # its run is gone; the PUT may have been sent until the lease ended

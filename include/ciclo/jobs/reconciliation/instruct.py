@@ -85,8 +85,9 @@ def carry_out(
         AuthenticationError, TransientApiError: nothing can be asked now; what was not sent is sent by the next try.
     """
     options.require_lease(ctx.api)
-    outcome, alone = InstructionsOutcome(), Alone(ctx.session)
-    if ready := _ready(ctx, contract_ids):
+    outcome, ready = InstructionsOutcome(), _ready(ctx, contract_ids)
+    alone = Alone(ctx.api, ctx.session, ready)
+    if ready:
         _give_up_claims_of_the_dead(ctx, options, ready)
         away: set[int] = set()
         for row in _ready(ctx, contract_ids):

@@ -44,14 +44,15 @@ OF_ONE_ALONE = (NotFoundError, RejectedError, UnreadableAnswerError)
 class Alone:
     """Things done one after the other, each in a `with`: what the vendor fails about one keeps no other waiting.
 
-    Its transaction is rolled back. What concerns all leaves the `with`: two in a row that are not answered for, a pause
-    that is asked for, a token that is refused.
+    Its transaction is rolled back. What concerns all leaves the `with`: a vendor that has no other answer either, too
+    many that are not answered for, a pause that is asked for, a token that is refused.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, api: BillimaticClient, session: Session, things: Collection[object]) -> None:
         self.failures: list[ApiError] = []
+        self._api = api
         self._session = session
-        self._in_a_row = 0
+        self._things = things
 
     def __enter__(self) -> None:
         """Begin with the next."""
@@ -60,15 +61,14 @@ class Alone:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         """Take in what the vendor failed about alone."""
-        if not isinstance(error, TransientApiError):
-            self._in_a_row = 0
         if not isinstance(error, (TransientApiError, *OF_ONE_ALONE)):
             return False
         self._session.rollback()
         self.failures.append(error)
-        self._in_a_row += isinstance(error, TransientApiError)
-        asks_to_wait = isinstance(error, TransientApiError) and error.retry_after is not None
-        return self._in_a_row < 2 and not asks_to_wait
+        if not isinstance(error, TransientApiError):
+            return True
+        unanswered = [each for each in self.failures if isinstance(each, TransientApiError)]
+        return not too_many(unanswered, self._things) and _has_other_answers(self._api, error)
 
 
 Item = TypeVar("Item")
@@ -198,15 +198,26 @@ def answers_about(
         try:
             return ask(contract_id)
         except TransientApiError as error:
-            if error.status == HTTPStatus.TOO_MANY_REQUESTS or error.retry_after is not None:
+            if not _has_other_answers(api, error):
                 raise
-            try:
-                api.service_items()  # is no contract's
-            except OF_ONE_ALONE:
-                raise error from None
             return error
 
     return answers_of(ask_and_doubt, contract_ids, at_once=api.at_once)
+
+
+def _has_other_answers(api: BillimaticClient, error: TransientApiError) -> bool:
+    """Whether the vendor answers something else while it fails about one thing; it is asked unless it wants a pause.
+
+    Raises:
+        ApiError: what concerns every question: the token is refused, the API does not answer, or asks for a pause.
+    """
+    if error.status == HTTPStatus.TOO_MANY_REQUESTS or error.retry_after is not None:
+        return False
+    try:
+        api.service_items()  # is no contract's
+    except OF_ONE_ALONE:
+        return False
+    return True
 
 
 def answers_about_most(
