@@ -144,4 +144,5 @@ class Unjudged(StrEnum):
     SERVICE_UNKNOWN = "service_unknown"
     CONTRACT_INACTIVE = "contract_inactive"
     INVOICE_UNREAD = "invoice_unread"
+    INVOICES_PARTLY_READ = "invoices_partly_read"
     NFSE_UNREAD = "nfse_unread"

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from datetime import date, timedelta
 from decimal import Decimal
 
+import httpx
 import pytest
 
 from ciclo.billimatic import BillimaticClient
@@ -243,6 +244,45 @@ def test_a_contract_about_which_the_vendor_only_fails_is_unread_and_the_others_a
         ("missing", other.contract["id"]),
         ("unread", failing),
     ]
+
+
+class Failing(httpx.HTTPTransport):
+    """Fails at searches for invoices that have one of a contract, and at all for tax documents."""
+
+    def __init__(self, contract_id, status):
+        super().__init__()
+        self.contract_id = contract_id
+        self.status = status
+
+    def handle_request(self, request):
+        response = super().handle_request(request)
+        content, path = response.read(), request.url.path
+        has_one = path.endswith("/invoices/search") and b'"contract_id":%d,' % self.contract_id in content
+        if has_one or path.endswith("/nfses/search"):
+            return httpx.Response(self.status, content=b"<html>")
+        return httpx.Response(response.status_code, content=content)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_where_the_vendor_fails_at_the_invoices_of_all_each_contract_is_asked_about(account, status):
+    failing, other = account.rule(MONTHLY).contract["id"], account.rule(MONTHLY)
+    del other.invoices[date(2025, 3, 10)]
+    audited, patient = AuditRange(date(2025, 1, 1), date(2025, 6, 30), LAST), RetryRules(sleep=lambda _seconds: None)
+    settings = {"organization_id": ORGANIZATION, "token": TOKEN, "requests_per_second": None, "retries": patient}
+    with (
+        running_sandbox(account.state(), today=LAST) as box,
+        BillimaticClient(base_url=box.url, transport=Failing(failing, status), **settings) as api,
+        SgsClient(base_url=box.url) as sgs,
+    ):
+        found = audit_account(api, audited, sgs=sgs, tell=lambda _progress: None)
+    assert [(each.kind, each.contract_id) for each in found.findings] == [
+        ("missing", other.contract["id"]),
+        ("unread", failing),
+    ]
+    parts = [each.message for each in found.unjudged if each.kind == "invoices_partly_read"]
+    assert len(parts) == 4
+    assert parts[0].startswith("invoices from 2024-12-01 to 2025-02-28 could be read contract by contract only (")
+    assert "nfse_unread" in {each.kind for each in found.unjudged}
 
 
 def test_the_json_has_its_fixed_form(account, audited):

@@ -100,6 +100,16 @@ class Changing(httpx.HTTPTransport):
         return httpx.Response(response.status_code, json=document)
 
 
+class Unreadable(httpx.HTTPTransport):
+    """Answers searches that have an invoice of contract 10 with a byte that no text has."""
+
+    def handle_request(self, request):
+        response = super().handle_request(request)
+        content = response.read()
+        is_spoilt = request.url.path.endswith("/invoices/search") and b'"contract_id":10,' in content
+        return httpx.Response(response.status_code, content=content + b"\xff" * is_spoilt)
+
+
 class NotSayingWhose(httpx.HTTPTransport):
     """Answers searches for invoices without the contract of one of them, as long as `number` is its id."""
 
@@ -197,6 +207,15 @@ def test_an_invoice_that_does_not_say_whose_it_is_stops_its_contract_alone(sandb
     vendor.number = 0
     assert again(bill, owner="run 2").adopted == 3
     assert len(living(bill)) == 6
+
+
+def test_an_invoice_that_makes_every_page_unreadable_keeps_no_other_contract_from_its_invoices(sandbox, lite_job, bill):
+    bill.box = sandbox(company(rule(created_at=MADE), rule(2, 11), invoices=months(1, 2, 3)))
+    bill.ctx = lite_job(bill.box, transport=Unreadable())
+    assert again(bill).counts() | {"created": 0} == again(bill, owner="run 2").counts()
+    assert {each["contract_id"] for each in living(bill) if each["id"] not in {901, 902, 903}} == {11}
+    assert findings(bill) == {(FindingKind.UNREAD, 10)}
+    assert reconcile(bill.ctx, today=TODAY, recheck_days=400).invoices == 3
 
 
 def test_each_contract_of_which_an_invoice_has_no_id_is_named_until_it_has_one(sandbox, lite_job, bill):

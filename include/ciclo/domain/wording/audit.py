@@ -61,6 +61,10 @@ AUDIT: Mapping[AuditKind | Normality | Unjudged, str] = {
     _U.SERVICE_UNKNOWN: N_("a readjustment is of service item {service_item_id}, which is none of the rule's services"),
     _U.CONTRACT_INACTIVE: N_("the contract is inactive, and nothing tells since when: not judged from {day} on"),
     _U.INVOICE_UNREAD: N_("the period of {day}: an invoice that cannot be read may be its own"),
+    _U.INVOICES_PARTLY_READ: N_(
+        "invoices from {from_date} to {to_date} could be read contract by contract only ({error}): those of a contract "
+        "that is not active and has no other invoice are not among them"
+    ),
     _U.NFSE_UNREAD: N_("tax documents could not be searched: {error}"),
 }
 

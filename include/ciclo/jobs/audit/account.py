@@ -13,7 +13,7 @@ from ciclo.domain.price_index import PriceIndex
 from ciclo.domain.states import Fact
 from ciclo.jobs.audit.findings import Audit, AuditFinding, AuditRange, Endless, Note, running_out
 from ciclo.jobs.audit.judge import Account, ReadContract, judge_contract
-from ciclo.jobs.audit.read import Progress, read_account, read_since
+from ciclo.jobs.audit.read import PARTLY_READ, Progress, read_account, read_since
 from ciclo.jobs.audit.store import AuditStore, opened_store
 from ciclo.sgs.client import SgsClient
 from ciclo.sgs.series import Series, shipped_series
@@ -90,7 +90,7 @@ def _unread(store: AuditStore, result: Audit, audited: AuditRange) -> set[int]:
     for record in store.odd("contract"):
         result.findings.append(_odd(record, record.id))
         contracts.add(record.id or 0)
-    for record in store.odd("invoice_rules"):
+    for record in (*store.odd("invoice_rules"), *store.odd("invoices")):
         contracts.add(record.contract_id or 0)
         result.findings.append(_odd(record, record.contract_id))
     for record in store.odd("invoice_rule"):
@@ -99,6 +99,9 @@ def _unread(store: AuditStore, result: Audit, audited: AuditRange) -> set[int]:
         day = _planned(record)
         if day is None or day in audited.judged:
             result.findings.append(_odd(record, record.contract_id, invoice_id=record.id, day=day))
+    for first, last, why in store.kept(PARTLY_READ) or ():
+        facts = {"from_date": first, "to_date": last, "error": why}
+        result.unjudged.append(Note(kind=Unjudged.INVOICES_PARTLY_READ, contract_id=None, facts=facts))
     if store.kept("nfses_unread"):
         facts = {"error": store.kept("nfses_unread")}
         result.unjudged.append(Note(kind=Unjudged.NFSE_UNREAD, contract_id=None, facts=facts))

@@ -13,15 +13,23 @@ from datetime import date
 from itertools import islice
 from typing import TypeVar
 
-from ciclo.billimatic import ApiError, BadRequestError, BillimaticClient, NotFoundError, RejectedError
-from ciclo.billimatic.models import InvoiceRule, OddRecord
+from ciclo.billimatic import (
+    ApiError,
+    BadRequestError,
+    BillimaticClient,
+    NotFoundError,
+    RejectedError,
+    Search,
+    TransientApiError,
+    UnreadableAnswerError,
+)
+from ciclo.billimatic.models import Invoice, InvoiceRule, OddRecord
 from ciclo.domain.calendar import add_days, add_months, first_of_month
 from ciclo.domain.recurrence import step_on_or_after
-from ciclo.http.errors import UnreadableAnswerError
 from ciclo.jobs.audit.findings import ENDS_SOON, AuditRange
 from ciclo.jobs.audit.judge import LONGEST
 from ciclo.jobs.audit.store import AuditStore
-from ciclo.jobs.rules.ask import answers_about, listings_of_rules
+from ciclo.jobs.rules.ask import answers_about, has_other_answers, invoices_by_contract, listings_of_rules
 
 BEFORE = 31
 """Days before a range whose invoices are read: they tell the prices that its first readjustments start from."""
@@ -34,6 +42,8 @@ ROWS_OF_A_PAGE = 100
 NFSES_OF_A_SEARCH = 100
 MOST_SEARCHES = 3
 """Searches for tax documents of single invoices; beyond, all of them are read."""
+PARTLY_READ = "invoices_partly_read"
+"""Name under which the store keeps the days whose invoices were read contract by contract, each with the reason."""
 
 Item = TypeVar("Item")
 
@@ -99,18 +109,46 @@ def _read_contracts(api: BillimaticClient, store: AuditStore) -> None:
 def _read_invoices(api: BillimaticClient, store: AuditStore, audited: AuditRange, counter: _Counter) -> None:
     windows = list(_windows(audited))
     contracts, pages = len(store.contract_ids()), 0
+    failed: list[tuple[date, date, str]] = []
     for number, (first, last) in enumerate(windows):
         step = f"invoices {first}"
         if store.done(step):
             continue
         search, rows = api.search_invoices(issue_date_from=first, issue_date_to=last), 0
-        for part in _parts(search):
-            rows += store.add_invoices(part)
+        try:
+            for part in _parts(search):
+                rows += store.add_invoices(part)
+        except (TransientApiError, UnreadableAnswerError) as error:
+            if not has_other_answers(api, error):
+                raise
+            failed.append((first, last, error.reason))
+            continue
         store.add_odd(search.odd)
         store.finish(step)
         pages += rows // ROWS_OF_A_PAGE + 1
         left = (len(windows) - number - 1) * pages // (number + 1) + contracts
         counter.tell("invoices", made=rows // ROWS_OF_A_PAGE + 1, left=left)
+    for first, last, why in failed:  # by now those are known that are not in the list and have other invoices
+        _read_by_contract(api, store, first, last, counter)
+        store.keep(PARTLY_READ, [*(store.kept(PARTLY_READ) or ()), (first.isoformat(), last.isoformat(), why)])
+        store.finish(f"invoices {first}")
+
+
+def _read_by_contract(api: BillimaticClient, store: AuditStore, first: date, last: date, counter: _Counter) -> None:
+    """Read the invoices of some days where the vendor fails at the search of all; one at which it fails is unread."""
+
+    def ask(contract_id: int) -> Search[Invoice]:
+        return api.search_invoices(issue_date_from=first, issue_date_to=last, contract_id=contract_id)
+
+    known = {*store.contract_ids(), *store.contracts_not_listed()}
+    contracts = sorted(known - {each.contract_id for each in store.odd("invoices")})  # unread by now, whatever follows
+    for number, (contract_id, answer) in enumerate(invoices_by_contract(api, ask, contracts), start=1):
+        if isinstance(answer, ApiError):
+            store.add_odd([OddRecord("invoices", None, contract_id, answer.reason)])
+        else:
+            store.add_invoices(answer[0])
+            store.add_odd(answer[1].odd)
+        counter.tell("invoices", made=1, left=len(contracts) - number)
 
 
 def _windows(audited: AuditRange) -> Iterator[tuple[date, date]]:
@@ -156,8 +194,13 @@ def _look_back(api: BillimaticClient, store: AuditStore, audited: AuditRange, co
             continue
         last = add_days(audited.first, -BEFORE - 1)
         search = api.search_invoices(issue_date_from=_earliest(audited), issue_date_to=last, contract_id=contract_id)
-        for part in _parts(search):
-            store.add_invoices(part)
+        try:
+            for part in _parts(search):
+                store.add_invoices(part)
+        except (TransientApiError, UnreadableAnswerError) as error:
+            if not has_other_answers(api, error):
+                raise
+            continue  # an audit says what it lacks: what its readjustments started from
         store.add_odd(search.odd)
         store.finish(step)
         counter.tell("invoices", made=1, left=0)
@@ -185,7 +228,7 @@ def _read_nfses(api: BillimaticClient, store: AuditStore, audited: AuditRange, c
     """Look at the tax documents of the invoices that do not say that they have one, and at those that are not issued.
 
     Raises:
-        ApiError: the API does not answer; a search that it refuses is kept as unread.
+        ApiError: the API does not answer; a search that it refuses, or alone fails at, is kept as unread.
     """
     wanting = store.without_nfse()
     try:
@@ -203,7 +246,9 @@ def _read_nfses(api: BillimaticClient, store: AuditStore, audited: AuditRange, c
             for rows in _parts(api.search_nfses({"generated_at_gteq": since})):
                 store.add_nfses(rows)
                 counter.tell("nfses", made=len(rows) // ROWS_OF_A_PAGE + 1, left=0)
-    except (BadRequestError, NotFoundError, RejectedError, UnreadableAnswerError) as error:
+    except (BadRequestError, NotFoundError, RejectedError, TransientApiError, UnreadableAnswerError) as error:
+        if isinstance(error, TransientApiError) and not has_other_answers(api, error):
+            raise
         store.keep("nfses_unread", error.reason)
 
 

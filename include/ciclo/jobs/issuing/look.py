@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from ciclo.billimatic import ApiError, NotFoundError, Search, TransientApiError
+from ciclo.billimatic import ApiError, NotFoundError, Search, TransientApiError, UnreadableAnswerError
 from ciclo.billimatic.models import Invoice, InvoiceState, OddRecord
 from ciclo.billimatic.models.reading import in_brasilia, read_timestamp
 from ciclo.domain.adjustments import Adjustment
@@ -34,7 +34,7 @@ from ciclo.jobs.issuing.match import (
     made_by,
 )
 from ciclo.jobs.issuing.record import Found
-from ciclo.jobs.rules.ask import answers_about, answers_about_most
+from ciclo.jobs.rules.ask import answers_about, answers_about_most, has_other_answers, invoices_by_contract
 from ciclo.jobs.rules.snapshot import RULES_KEPT, RuleSnapshot, RuleSnapshots
 from ciclo.ledger.actions.periods import invoices_in
 from ciclo.ledger.repositories import Disagreement, Scope, UseState
@@ -219,9 +219,9 @@ def read_near(ctx: JobContext, spans: Mapping[int, DateRange], *, reached: str) 
         if one_by_one >= pages:
             try:
                 found = [_search(ctx, window, of=spans) for window in windows]
-            except TransientApiError as error:
+            except (TransientApiError, UnreadableAnswerError) as error:
                 # a contract's own rows are few and fit on a page, mostly; about one of them the vendor may fail alone
-                if error.retry_after is not None:
+                if not has_other_answers(ctx.api, error):
                     raise
         if not found or any(each.contract_id is None for _, search in found for each in search.odd):
             # an invoice that does not say whose it is would stop nobody, and may be the one that is looked for
@@ -242,8 +242,7 @@ def _search_one_by_one(
     ctx: JobContext, billed: Mapping[int, DateRange], reading: Reading
 ) -> Iterator[tuple[list[Invoice], Search[Invoice]]]:
     """Search contract by contract; one about which the vendor only fails is noted as unread."""
-    answers = answers_about(ctx.api, lambda number: _search(ctx, billed[number], contract_id=number), billed)
-    for number, answer in answers_about_most(answers, billed):
+    for number, answer in invoices_by_contract(ctx.api, lambda number: _asked(ctx, billed[number], number), billed):
         if isinstance(answer, ApiError):
             reading.odd.append(OddRecord("invoices", None, number, answer.reason))
         else:
@@ -299,10 +298,16 @@ def ask_for(ctx: JobContext, contracts: Mapping[int, int]) -> AskedFor:
 def _search(
     ctx: JobContext, window: DateRange, *, contract_id: int | None = None, of: Collection[int] | None = None
 ) -> tuple[list[Invoice], Search[Invoice]]:
-    search = ctx.api.search_invoices(
+    search = _asked(ctx, window, contract_id, of)
+    return list(search), search
+
+
+def _asked(
+    ctx: JobContext, window: DateRange, contract_id: int | None, of: Collection[int] | None = None
+) -> Search[Invoice]:
+    return ctx.api.search_invoices(
         issue_date_from=window.start, issue_date_to=window.last_day, contract_id=contract_id, of_contracts=of
     )
-    return list(search), search
 
 
 def _until(end: date, span: DateRange) -> DateRange:

@@ -9,7 +9,13 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from ciclo.billimatic import BadRequestError, NotFoundError, RejectedError, UnreadableAnswerError
+from ciclo.billimatic import (
+    BadRequestError,
+    NotFoundError,
+    RejectedError,
+    TransientApiError,
+    UnreadableAnswerError,
+)
 from ciclo.billimatic.models import Nfse
 from ciclo.billimatic.models.reading import id_in
 from ciclo.domain.calendar import SAO_PAULO, first_of_month
@@ -17,6 +23,7 @@ from ciclo.domain.findings import FindingKind
 from ciclo.domain.nfse import NfseFault, NfseState, nfse_fault
 from ciclo.domain.states import Fact
 from ciclo.jobs.context import JobContext
+from ciclo.jobs.rules.ask import has_other_answers
 from ciclo.ledger import tables
 from ciclo.ledger.repositories import Disagreement, TaxedInvoice
 from ciclo.ledger.rows import in_parts
@@ -65,7 +72,9 @@ def read_nfses(ctx: JobContext, invoice_ids: Collection[int], *, today: date, ch
         wanting = [each.invoice_id for each in late if each.invoice_id not in seen]
         for start in range(0, len(wanting), ASKED_AT_ONCE):
             _store(ctx, {"invoice_id_in": wanting[start : start + ASKED_AT_ONCE]}, judged)
-    except (BadRequestError, NotFoundError, RejectedError, UnreadableAnswerError) as error:
+    except (BadRequestError, NotFoundError, RejectedError, TransientApiError, UnreadableAnswerError) as error:
+        if isinstance(error, TransientApiError) and not has_other_answers(ctx.api, error):
+            raise
         log.warning("tax documents could not be searched, nothing is said of them: %s", error)
         return None
     return judged

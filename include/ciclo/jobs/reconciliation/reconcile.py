@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from functools import partial
 from http import HTTPStatus
 
-from ciclo.billimatic import ApiError, Search, TransientApiError
+from ciclo.billimatic import ApiError, Search, TransientApiError, UnreadableAnswerError
 from ciclo.billimatic.models import Invoice, OddRecord
 from ciclo.domain.calendar import add_months, first_of_month
 from ciclo.domain.findings import FindingKind
@@ -23,7 +23,7 @@ from ciclo.jobs.reconciliation.compare import INVOICE_KINDS
 from ciclo.jobs.reconciliation.ingest import Ingest
 from ciclo.jobs.reconciliation.nfses import NFSE_KINDS, nfse_disagreements, read_nfses
 from ciclo.jobs.reconciliation.unmatched import UNMATCHED_KINDS, judge_unmatched
-from ciclo.jobs.rules.ask import answers_about, answers_about_most
+from ciclo.jobs.rules.ask import has_other_answers, invoices_by_contract
 from ciclo.ledger.repositories import Change, Disagreement, MonthOfInvoices, Settled
 from ciclo.ledger.tables import Invoice as LedgerInvoice
 from ciclo.ledger.tables import Period, WebhookEvent
@@ -196,25 +196,22 @@ def _search(ctx: JobContext, window: DateRange) -> Ask:
 def _take(ctx: JobContext, run: Ingest, ask: Ask) -> None:
     """Take in what is found in the organization, or contract by contract where the vendor fails at that.
 
-    A record that it cannot show fails every search that has it: what was billed to all others is read all the same.
+    A record that it cannot show, or that nothing can read, fails every search that has it: what was billed to all
+    others is read all the same.
     """
     try:
         _take_in(ctx, run, ask())
-    except TransientApiError as error:
-        if error.retry_after is not None or error.status is None or error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+    except (TransientApiError, UnreadableAnswerError) as error:
+        failed = isinstance(error, UnreadableAnswerError) or (error.status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
+        if not failed or not has_other_answers(ctx.api, error):
             raise
         _take_one_by_one(ctx, run, ask, run.contracts)
 
 
 def _take_one_by_one(ctx: JobContext, run: Ingest, ask: Ask, contract_ids: Collection[int]) -> None:
     """Take in what is found in some contracts; one at which the vendor only fails is a finding."""
-
-    def found(contract_id: int) -> tuple[list[Invoice], Search[Invoice]]:
-        search = ask(contract_id=contract_id)
-        return list(search), search
-
-    answers = answers_about(ctx.api, found, sorted(contract_ids))
-    for contract_id, answer in answers_about_most(answers, contract_ids):
+    asked = sorted(contract_ids)
+    for contract_id, answer in invoices_by_contract(ctx.api, lambda number: ask(contract_id=number), asked):
         if isinstance(answer, ApiError):
             run.seen.unanswered.add(contract_id)
             _pass_over(ctx, run, [OddRecord("invoices", None, contract_id, answer.reason)])

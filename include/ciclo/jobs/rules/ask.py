@@ -21,10 +21,11 @@ from ciclo.billimatic import (
     BillimaticClient,
     NotFoundError,
     RejectedError,
+    Search,
     TransientApiError,
     UnreadableAnswerError,
 )
-from ciclo.billimatic.models import InvoiceRule
+from ciclo.billimatic.models import Invoice, InvoiceRule
 from ciclo.billimatic.models.reading import Listing
 from ciclo.domain.errors import DomainError
 from ciclo.jobs.rules.terms import read_terms
@@ -68,7 +69,7 @@ class Alone:
         if not isinstance(error, TransientApiError):
             return True
         unanswered = [each for each in self.failures if isinstance(each, TransientApiError)]
-        return not too_many(unanswered, self._things) and _has_other_answers(self._api, error)
+        return not too_many(unanswered, self._things) and has_other_answers(self._api, error)
 
 
 Item = TypeVar("Item")
@@ -198,14 +199,14 @@ def answers_about(
         try:
             return ask(contract_id)
         except TransientApiError as error:
-            if not _has_other_answers(api, error):
+            if not has_other_answers(api, error):
                 raise
             return error
 
     return answers_of(ask_and_doubt, contract_ids, at_once=api.at_once)
 
 
-def _has_other_answers(api: BillimaticClient, error: TransientApiError) -> bool:
+def has_other_answers(api: BillimaticClient, error: ApiError) -> bool:
     """Whether the vendor answers something else while it fails about one thing; it is asked unless it wants a pause.
 
     Raises:
@@ -221,20 +222,48 @@ def _has_other_answers(api: BillimaticClient, error: TransientApiError) -> bool:
 
 
 def answers_about_most(
-    answers: Iterable[tuple[int, Answer | ApiError]], contract_ids: Collection[int]
+    answers: Iterable[tuple[int, Answer | ApiError]],
+    contract_ids: Collection[int],
+    *,
+    no_answer: tuple[type[ApiError], ...] = (TransientApiError,),
 ) -> Iterator[tuple[int, Answer | ApiError]]:
     """Yield what `answers_about` has of contracts.
 
+    Args:
+        answers: of `answers_about`.
+        contract_ids: all that were asked about.
+        no_answer: errors that say nothing about a contract.
+
     Raises:
-        TransientApiError: too many of them are not answered for.
+        ApiError: too many of them are not answered for.
     """
-    unanswered: list[TransientApiError] = []
+    unanswered: list[ApiError] = []
     for contract_id, answer in answers:
-        if isinstance(answer, TransientApiError):
+        if isinstance(answer, no_answer):
             unanswered.append(answer)
             if too_many(unanswered, contract_ids):
                 raise answer
         yield contract_id, answer
+
+
+def invoices_by_contract(
+    api: BillimaticClient, ask: Callable[[int], Search[Invoice]], contract_ids: Collection[int]
+) -> Iterator[tuple[int, tuple[list[Invoice], Search[Invoice]] | ApiError]]:
+    """Search contract by contract, as `answers_about_most` does, where the vendor fails at the search of all.
+
+    One record that it cannot show, or that nothing can read, spoils every page that has it. Whether it has other
+    answers is asked before: see `has_other_answers`.
+
+    Raises:
+        ApiError: what concerns more than one contract, and so many of them.
+    """
+
+    def found(contract_id: int) -> tuple[list[Invoice], Search[Invoice]]:
+        search = ask(contract_id)
+        return list(search), search
+
+    answers = answers_about(api, found, contract_ids)
+    yield from answers_about_most(answers, contract_ids, no_answer=(TransientApiError, UnreadableAnswerError))
 
 
 def listings_of_rules(
