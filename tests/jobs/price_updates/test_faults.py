@@ -10,7 +10,7 @@ from ciclo.domain.states import ExecutionState
 from ciclo.domain.wording import said
 from ciclo.http.retries import RetryRules
 from ciclo.jobs.context import LeaseTooShortError
-from ciclo.jobs.price_updates import UpdateOptions, updates_open
+from ciclo.jobs.price_updates import UpdateOptions, unsettled_updates, updates_open
 from ciclo.ledger.repositories import Scope
 from company import company, rule, scheduled_update
 
@@ -277,6 +277,17 @@ def test_a_contract_about_which_the_vendor_only_fails_keeps_no_other_from_its_up
 
     assert [three.executions(number)[0].state for number in (1, 2, 3)] == ["planned", "applied", "applied"]
     assert three.apply().applied == 1
+
+
+def test_what_is_due_of_a_contract_that_cannot_be_read_is_said_not_to_be_settled(three, clock):
+    clock.advance(hours=2)
+    three.sandbox.faults([{"method": "GET", "path": "contracts/10/invoice_rules", "kind": "malformed"}])
+
+    assert three.apply().applied == 2
+
+    [line] = unsettled_updates(three.ctx, ALWAYS, on=date(2025, 12, 31)).lines()
+    assert line.startswith("  planned   2025-06-10  contract 10  rule 1  IGP-M: ")
+    assert "its contract could not be read" in line
 
 
 def test_two_contracts_about_which_the_vendor_only_fails_keep_no_other_from_its_update(three):

@@ -16,7 +16,9 @@ from ciclo.ledger.tables import PriceUpdateExecution
 
 MAX_WAIT_DAYS = 10
 REASONS_SHOWN = 50
-NEEDS_A_LOOK = (ExecutionState.WAITING, ExecutionState.PROPOSED, ExecutionState.IN_DOUBT, ExecutionState.PARKED)
+_S = ExecutionState
+NEEDS_A_LOOK = (_S.PLANNED, _S.WAITING, _S.PROPOSED, _S.IN_DOUBT, _S.PARKED)
+"""A planned one among them is due and could not begin: its contract cannot be read, say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
