@@ -1,5 +1,7 @@
 """Alerts over a real SMTP server on loopback: what failed, what is late, what stopped, with contract and amount."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from company import company, contract, rule
@@ -40,6 +42,28 @@ def test_what_a_run_parks_is_told_once_with_contract_and_amount(sandbox, ledger,
     assert "Contract 11, R$ 80,00, parked: contract 11, rule 2, period 2025-01-10: the API refused it: nfe_body" in text
     run_dag("bill_range", from_date="2025-01-01", to_date="2025-01-31")
     assert len(mailbox.mails()) == 1
+
+
+def test_what_a_run_parks_is_told_after_its_last_try(sandbox, ledger, run_dag, mailbox, monkeypatch):
+    from ciclo.jobs.issuing.settle import NothingBilledError, StillInDoubtError
+    from ciclo.tasks import notify
+
+    def on_try(number):
+        context = get_current_context()
+        ti = SimpleNamespace(run_id=context["ti"].run_id, try_number=number, max_tries=4)
+        return {**context, "ti": ti}
+
+    get_current_context = notify.get_current_context
+    monkeypatch.setattr(notify, "get_current_context", lambda: on_try(2))
+    sandbox(company(rule(2, 11, nfe_body="", gross_value="80.0"), rule(1)))
+    run_dag("bill_range", from_date="2025-01-01", to_date="2025-01-31")
+    assert [subject for _, subject, _ in mailbox.mails()] == ["Ciclo: 1 stopped for a person"]
+
+    monkeypatch.setattr(notify, "get_current_context", lambda: {"ti": SimpleNamespace(try_number=1, max_tries=4)})
+    assert notify._is_tried_again(StillInDoubtError(1, 0, None))
+    assert not notify._is_tried_again(NothingBilledError(1, 0, None))
+    monkeypatch.setattr(notify, "get_current_context", lambda: {"ti": SimpleNamespace(try_number=5, max_tries=4)})
+    assert not notify._is_tried_again(StillInDoubtError(1, 0, None))
 
 
 def test_a_mail_server_that_is_away_fails_nothing(monkeypatch, caplog, airflow_database):

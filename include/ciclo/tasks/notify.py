@@ -11,7 +11,7 @@ from datetime import datetime
 from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPSenderRefused
 from typing import Any
 
-from airflow.sdk import get_current_context
+from airflow.sdk import RetryAction, get_current_context
 from airflow.sdk.observability import stats
 
 from ciclo.domain.money import brl
@@ -78,27 +78,41 @@ def post(mail: Mail) -> None:
 
 @contextmanager
 def telling_what_stopped(job: JobContext, _run: Run) -> Iterator[None]:
-    """Tell, after the block, what the run has parked or left in doubt; a block that is tried again tells only once.
+    """Tell, after the last try of the block, what the run has parked or left in doubt.
 
     A message that cannot be sent fails nothing: the run's own outcome stands.
     """
-    context = get_current_context()
     try:
         yield
-    finally:
-        if context["ti"].try_number <= 1:
-            job.session.rollback()
-            run_id = context["ti"].run_id
-            found = StoppedRepository(job.session, job.organization_id)
-            lines = [*map(_period, found.periods(run_id)), *map(_price_update, found.price_updates(run_id))]
-            job.session.rollback()
-            if lines:
-                count = len(lines)
-                text = ngettext("Ciclo: {count} stopped for a person", "Ciclo: {count} stopped for a person", count)
-                shown = lines[:SHOWN]
-                if count > SHOWN:
-                    shown.append(_("… and {number} more; the console lists them").format(number=count - SHOWN))
-                _try_to_send(Notice(subject=text.format(count=count), lines=tuple(shown)))
+    except BaseException as error:
+        if not _is_tried_again(error):
+            _tell_what_stopped(job)
+        raise
+    _tell_what_stopped(job)
+
+
+def _is_tried_again(error: BaseException) -> bool:
+    """Whether the current task is tried again after an error: what it has stopped may still go on by itself."""
+    from ciclo.tasks.run import BILLING_RETRIES  # noqa: PLC0415 - which sends what this module words
+
+    context = get_current_context()
+    number, most = context["ti"].try_number, context["ti"].max_tries
+    return number <= most and BILLING_RETRIES.evaluate(error, number, most).action is not RetryAction.FAIL
+
+
+def _tell_what_stopped(job: JobContext) -> None:
+    job.session.rollback()
+    run_id = get_current_context()["ti"].run_id
+    found = StoppedRepository(job.session, job.organization_id)
+    lines = [*map(_period, found.periods(run_id)), *map(_price_update, found.price_updates(run_id))]
+    job.session.rollback()
+    if lines:
+        count = len(lines)
+        text = ngettext("Ciclo: {count} stopped for a person", "Ciclo: {count} stopped for a person", count)
+        shown = lines[:SHOWN]
+        if count > SHOWN:
+            shown.append(_("… and {number} more; the console lists them").format(number=count - SHOWN))
+        _try_to_send(Notice(subject=text.format(count=count), lines=tuple(shown)))
 
 
 def _try_to_send(notice: Notice) -> None:
