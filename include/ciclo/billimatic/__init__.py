@@ -11,6 +11,8 @@ from ciclo.billimatic.errors import (
     ReadOnlyError,
     RejectedError,
     RowsMovedError,
+    concerns_all,
+    pause_asked_for,
 )
 from ciclo.billimatic.models import *  # noqa: F403 - every model, by the list that they keep
 from ciclo.billimatic.paging import Search
@@ -32,5 +34,7 @@ __all__ = [
     "Search",
     "TransientApiError",
     "UnreadableAnswerError",
+    "concerns_all",
+    "pause_asked_for",
 ]
 __all__ += models.__all__

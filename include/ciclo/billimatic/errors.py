@@ -18,6 +18,7 @@ Those that any HTTP API has (`ApiError`, `TransientApiError`, `UnreadableAnswerE
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from ciclo.http.errors import ApiError, TransientApiError
@@ -67,3 +68,23 @@ class NotFoundError(ApiError):
 
 class ReadOnlyError(ApiError):
     """A client that only reads was asked to send something that could change the account; nothing left the machine."""
+
+
+LONGEST_WAIT_IN_A_TASK = timedelta(minutes=1)
+"""What the client waits for by itself."""
+LONGEST_PAUSE = timedelta(days=1)
+"""After this long the vendor is asked again, whatever it said."""
+
+
+def pause_asked_for(error: BaseException) -> timedelta | None:
+    """Return the long pause that an error of the vendor's API asks for; None if it asks for none."""
+    if not isinstance(error, TransientApiError | OutcomeUnknownError) or error.retry_after is None:
+        return None
+    asked = timedelta(seconds=min(error.retry_after, LONGEST_PAUSE.total_seconds()))
+    return asked if asked > LONGEST_WAIT_IN_A_TASK else None
+
+
+def concerns_all(error: ApiError) -> bool:
+    """Whether an error would meet every further request: the token is refused, or the vendor wants a pause."""
+    asked_to_wait = isinstance(error, TransientApiError) and error.retry_after is not None
+    return asked_to_wait or pause_asked_for(error) is not None or isinstance(error, AuthenticationError)

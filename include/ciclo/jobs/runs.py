@@ -10,13 +10,13 @@ organization is paused from then on, and who begins or goes on sending before it
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from ciclo.billimatic import BillimaticClient, OutcomeUnknownError, TransientApiError
+from ciclo.billimatic import BillimaticClient, OutcomeUnknownError, TransientApiError, pause_asked_for
 from ciclo.domain.calendar import SAO_PAULO, YEARS, add_days, add_months, first_of_month
 from ciclo.domain.recurrence import DateRange
 from ciclo.jobs.context import JobContext, is_armed
@@ -322,24 +322,10 @@ def _floats(value: Any, path: str) -> Iterator[tuple[str, float]]:
                 yield from _floats(item, f"{path}[{number}]")
 
 
-LONGEST_WAIT_IN_A_TASK = timedelta(minutes=1)
-"""What the client waits for by itself."""
-LONGEST_PAUSE = timedelta(days=1)
-"""After this long the vendor is asked again, whatever it said."""
-
-
 class VendorPausedError(TransientApiError):
     """The vendor has asked another task for a pause that is not over; nothing was sent."""
 
     repeatable = False
-
-
-def pause_asked_for(error: BaseException) -> timedelta | None:
-    """Return the long pause that an error of the vendor's API asks for; None if it asks for none."""
-    if not isinstance(error, TransientApiError | OutcomeUnknownError) or error.retry_after is None:
-        return None
-    asked = timedelta(seconds=min(error.retry_after, LONGEST_PAUSE.total_seconds()))
-    return asked if asked > LONGEST_WAIT_IN_A_TASK else None
 
 
 def require_no_pause(ctx: JobContext) -> None:

@@ -16,6 +16,7 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryDecision, RetryR
 from airflow.utils.types import DagRunType
 from opentelemetry import trace
 
+from ciclo.billimatic import pause_asked_for
 from ciclo.domain.calendar import SAO_PAULO
 from ciclo.http.retries import Budget, CallBudget
 from ciclo.jobs.backfill import BackfillPolicy
@@ -31,7 +32,6 @@ from ciclo.jobs.runs import (
     Stage,
     Trigger,
     keeping_pauses,
-    pause_asked_for,
 )
 from ciclo.jobs.stages import FIRST_DELAY, LONGEST_DELAY, MARGIN, RETRIES, RULES, STAGES, Next
 from ciclo.ledger.budget import SharedBudget, store_of

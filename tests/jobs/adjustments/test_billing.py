@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
+from ciclo.billimatic import TransientApiError
 from ciclo.domain.adjustments import AdjustmentKind
 from ciclo.domain.findings import STOPS_CLOSING, FindingKind
 from ciclo.domain.states import PeriodState, ReasonKind
@@ -175,6 +176,19 @@ def test_a_line_whose_answer_was_lost_is_there_once_in_the_end(sandbox, job, clo
     bill(ctx)
     assert totals(box)["2025-01"] == Decimal("160.00")
     assert [use.state for use in ctx.session.scalars(select(AdjustmentUse))] == ["used"]
+
+
+def test_no_correction_is_sent_while_the_vendor_wants_a_pause(sandbox, lite_job):
+    box, ctx = prepared(sandbox, lite_job, metered())
+    bill(ctx)
+    months = [JANUARY.replace(month=month) for month in (1, 2, 3)]
+    add(ctx, *[adjust(_K.LINE, month, unit_value="10", description="Peça") for month in months])
+    box.faults([{"method": "PATCH", "path": "/invoices/", "kind": "rate_limit", "seconds": 3600}])
+    with pytest.raises(TransientApiError):
+        bill(ctx)
+    assert len(box.requests(method="PATCH")) == 1
+    box.clear_faults()
+    assert bill(ctx)[1].corrected == 3
 
 
 def test_an_adjustment_comes_too_late_for_an_invoice_that_has_left_to_emit(sandbox, job):

@@ -6,14 +6,14 @@ from datetime import date, timedelta
 import pytest
 
 from ciclo import failpoints
-from ciclo.billimatic import OutcomeUnknownError, TransientApiError
+from ciclo.billimatic import OutcomeUnknownError, TransientApiError, pause_asked_for
 from ciclo.domain.states import PeriodState
 from ciclo.jobs.context import IssueOptions
 from ciclo.jobs.issuing.issue import issue_due_periods
 from ciclo.jobs.issuing.settle import settle
 from ciclo.jobs.periods.expand import expand_rules
 from ciclo.jobs.rules.read import read_contract_list
-from ciclo.jobs.runs import VendorPausedError, keeping_pauses, pause_asked_for
+from ciclo.jobs.runs import VendorPausedError, keeping_pauses
 from ciclo.ledger.repositories import Scope
 from ciclo.sgs.client import IndexUnavailableError
 from company import TODAY, YEAR, company, rule
@@ -122,3 +122,23 @@ def test_the_longest_pause_counts_and_none_is_longer_than_a_day(prepared, clock)
             assert ctx.organizations.paused_until() == before
         except TransientApiError:
             assert ctx.organizations.paused_until() == clock() + min(timedelta(seconds=seconds), timedelta(days=1))
+
+
+def test_no_reference_is_stamped_while_the_vendor_wants_a_pause(sandbox, lite_job, clock):
+    box = sandbox(company(*[rule(number, 10 + number) for number in range(1, 31)]))
+    ctx = lite_job(box)
+    for number in range(1, 31):  # a person makes them
+        bill = {"description": f"Mensalidade {number}", "nfe_body": "x", "issue_date": "2025-01-10", "gross_value": 150}
+        ctx.api.create_invoice(10 + number, bill | {"receivables": [{"due_date": "2025-02-01"}]})
+    read_contract_list(ctx)
+    expand_rules(ctx, JANUARY, seen_on=TODAY)
+    box.faults([{"method": "PATCH", "path": "/invoices/", "kind": "rate_limit", "seconds": 3600}])
+    with pytest.raises(TransientApiError):
+        issue(ctx, shards=1)
+    assert len(box.requests(method="PATCH")) <= 1 + OPTIONS.concurrency
+    adopted = len(ctx.periods.in_state(PeriodState.ISSUED))
+    with pytest.raises(VendorPausedError):
+        issue(ctx, shards=1)
+    box.clear_faults()
+    clock.advance(minutes=61)
+    assert issue(ctx, shards=1).adopted == 30 - adopted < 30

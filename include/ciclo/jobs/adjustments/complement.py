@@ -13,11 +13,11 @@ from typing import Any
 
 from ciclo.billimatic import (
     ApiError,
-    AuthenticationError,
     BadRequestError,
     NotFoundError,
     OutcomeUnknownError,
     RejectedError,
+    concerns_all,
 )
 from ciclo.billimatic.models import InvoiceRule
 from ciclo.domain.adjustments import mark_of, marks_in
@@ -68,7 +68,7 @@ def bill_complements(ctx: JobContext, scope: Scope, options: IssueOptions) -> Co
         options: lease and grace.
 
     Raises:
-        AuthenticationError: the token is not accepted.
+        ApiError: the token is not accepted, or the vendor wants a pause.
     """
     options.require_lease(ctx.api)
     outcome = ComplementOutcome()
@@ -143,14 +143,13 @@ def _create(
             there = ctx.api.create_invoice_rule(each.contract_id, _rule_body(each, terms, day), within=time_left)
             failpoint("adjust.created")
             outcome.created += 1
-    except OutcomeUnknownError:
+    except OutcomeUnknownError as error:
         ctx.adjustments.doubt(use, until=ctx.clock() + options.grace, alone=each.id)
         outcome.in_doubt += 1
+        if concerns_all(error):
+            ctx.session.commit()
+            raise
         return
-    except AuthenticationError:
-        ctx.adjustments.not_sent(use, at=ctx.clock(), alone=each.id)
-        ctx.session.commit()
-        raise
     except (RejectedError, NotFoundError, BadRequestError) as error:
         ctx.adjustments.not_sent(use, at=ctx.clock(), alone=each.id)
         _tell(ctx, each, period, FindingKind.DIFFERENCE_REFUSED, error=error.fact)
@@ -158,6 +157,9 @@ def _create(
         return
     except ApiError as error:
         ctx.adjustments.not_sent(use, at=ctx.clock(), alone=each.id)
+        if concerns_all(error):
+            ctx.session.commit()
+            raise
         log.warning("contract %d, adjustment %d: not billed yet: %s", each.contract_id, each.id, error)
         return
     ctx.adjustments.billed_by(each, there.id)

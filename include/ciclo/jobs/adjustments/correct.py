@@ -12,15 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from threading import Event
 from typing import Any
 
 from ciclo.billimatic import (
     ApiError,
-    AuthenticationError,
     BadRequestError,
     NotFoundError,
     OutcomeUnknownError,
     RejectedError,
+    concerns_all,
 )
 from ciclo.billimatic.models import Invoice, InvoiceState
 from ciclo.domain.adjustments import AdjustmentKind, Bill
@@ -126,7 +127,7 @@ def correct_invoices(ctx: JobContext, scope: Scope, options: IssueOptions) -> Co
     have is shown to a person.
 
     Raises:
-        AuthenticationError: the token is not accepted; what was claimed is settled by a later run.
+        ApiError: the token is not accepted, or the vendor wants a pause; what was sent is recorded.
     """
     options.require_lease(ctx.api)
     outcome = CorrectionOutcome()
@@ -163,18 +164,19 @@ def _correct_some(
     ctx.session.commit()  # before any PATCH: from here on nobody else corrects these
     failpoint("adjust.claimed")
     deadline = until - timedelta(seconds=ctx.api.longest_request)
+    over = Event()
     with ThreadPoolExecutor(options.concurrency) as pool:
-        sent = list(pool.map(lambda each: _send(ctx, *each, deadline=deadline), batch.claimed))
-    refused: AuthenticationError | None = None
+        sent = list(pool.map(lambda each: _send(ctx, *each, deadline=deadline, over=over), batch.claimed))
+    stop: ApiError | None = None
     for (each, invoice, _), answer in zip(batch.claimed, sent, strict=True):
         _record(ctx, each, invoice, answer, options, batch, outcome)
-        refused = answer if isinstance(answer, AuthenticationError) else refused
+        stop = answer if isinstance(answer, ApiError) and concerns_all(answer) else stop
     _settle_findings(ctx, batch.seen, batch.examined)
     failpoint("adjust.recording")
     ctx.session.commit()
     failpoint("adjust.recorded")
-    if refused is not None:
-        raise refused
+    if stop is not None:
+        raise stop
 
 
 def _lacking(ctx: JobContext, period_ids: Sequence[int], batch: _Batch, outcome: CorrectionOutcome) -> list[_Lacking]:
@@ -221,9 +223,9 @@ def _read(ctx: JobContext, each: _Lacking) -> Invoice | None:
     """Return an invoice as it is now, None where it is gone or cannot be read: that is said elsewhere."""
     try:
         return ctx.api.invoice(each.period.contract_id, each.invoice_id)
-    except AuthenticationError:
-        raise
-    except ApiError:
+    except ApiError as error:
+        if concerns_all(error):
+            raise
         return None
 
 
@@ -266,8 +268,11 @@ def what_lacks(invoice: Invoice, known: Sequence[Bill], wanted: Bill) -> Correct
 
 
 def _send(
-    ctx: JobContext, each: _Lacking, invoice: Invoice, lacks: Correction, *, deadline: datetime
-) -> Invoice | ApiError:
+    ctx: JobContext, each: _Lacking, invoice: Invoice, lacks: Correction, *, deadline: datetime, over: Event
+) -> Invoice | ApiError | None:
+    """Send what an invoice lacks; None where nothing is sent any more."""
+    if over.is_set():
+        return None
     failpoint("adjust.patching")
     try:
         time_left = (deadline - ctx.clock()).total_seconds()
@@ -275,6 +280,8 @@ def _send(
             each.period.contract_id, invoice.id, fields_of(invoice, lacks), within=time_left
         )
     except ApiError as error:
+        if concerns_all(error):
+            over.set()
         return error
     failpoint("adjust.patched")
     return changed
@@ -307,7 +314,7 @@ def _record(
     ctx: JobContext,
     each: _Lacking,
     invoice: Invoice,
-    answer: Invoice | ApiError,
+    answer: Invoice | ApiError | None,
     options: IssueOptions,
     batch: _Batch,
     outcome: CorrectionOutcome,

@@ -14,7 +14,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from ciclo.billimatic import ApiError, AuthenticationError
+from ciclo.billimatic import ApiError, concerns_all
 from ciclo.billimatic.models import Invoice, InvoiceState
 from ciclo.domain.receivables import MadeBy
 from ciclo.domain.recurrence import DateRange
@@ -284,7 +284,7 @@ def stamp(ctx: JobContext, look: Look, options: IssueOptions) -> int:
         How many were stamped. What the vendor refuses, or does not answer, is left for the next look.
 
     Raises:
-        AuthenticationError: the token is not accepted.
+        ApiError: the token is not accepted, or the vendor wants a pause.
     """
     unstamped = list(_unstamped(ctx, look)) if options.stamp else []
     ctx.session.commit()
@@ -297,9 +297,9 @@ def stamp(ctx: JobContext, look: Look, options: IssueOptions) -> int:
             there = (each.invoice.comments or "").rstrip()
             comments = f"{there}\n{each.reference}" if there else each.reference
             return ctx.api.update_invoice(each.invoice.contract_id, each.invoice.id, {"comments": comments})
-        except AuthenticationError:
-            raise
         except ApiError as error:
+            if concerns_all(error):
+                raise  # the others are not sent
             return error
 
     with ThreadPoolExecutor(options.concurrency) as pool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from ciclo.billimatic import ApiError, AuthenticationError
+from ciclo.billimatic import ApiError, concerns_all
 from ciclo.billimatic.models import Invoice, InvoiceState
 from ciclo.domain.adjustments import Bill
 from ciclo.domain.corrections import ChangedByHand
@@ -96,7 +96,7 @@ def follow_ahead(ctx: JobContext, scope: Scope, options: IssueOptions) -> AheadO
     Of the scope its contracts and shard count. Contracts with such an invoice are read first, once a run.
 
     Raises:
-        AuthenticationError: the token is not accepted.
+        ApiError: the token is not accepted, or the vendor wants a pause.
     """
     options.require_lease(ctx.api)
     outcome = AheadOutcome()
@@ -159,9 +159,9 @@ def _follow(ctx: JobContext, period: Period, snapshot: RuleSnapshot, outcome: Ah
     except ChangedByHand:
         outcome.left_out += 1
         return changed
-    except AuthenticationError:
-        raise
-    except ApiError:
+    except ApiError as error:
+        if concerns_all(error):
+            raise
         outcome.left_out += 1  # the next run reads it anew: what is sent are absolute values
         return None
     store_invoices(ctx, [invoice], {}, ctx.clock())

@@ -15,12 +15,11 @@ from threading import Event
 
 from ciclo.billimatic import (
     ApiError,
-    AuthenticationError,
     BadRequestError,
     NotFoundError,
     OutcomeUnknownError,
     RejectedError,
-    TransientApiError,
+    concerns_all,
 )
 from ciclo.billimatic.models import Invoice
 from ciclo.domain.states import Reason, ReasonKind
@@ -32,7 +31,7 @@ from ciclo.jobs.issuing.match import Reference, references_in
 from ciclo.jobs.issuing.record import Found, reason_about, record_issued
 from ciclo.jobs.issuing.settle import StillInDoubtError, settle, still_open
 from ciclo.jobs.periods.expand import read_due
-from ciclo.jobs.runs import pause_asked_for, require_no_pause
+from ciclo.jobs.runs import require_no_pause
 from ciclo.ledger.actions import skip_periods
 from ciclo.ledger.repositories import Scope
 from ciclo.ledger.repositories.periods import PlannedPeriod
@@ -239,15 +238,9 @@ def _send(ctx: JobContext, request: InvoiceRequest, deadline: datetime, over: Ev
         failpoint("issue.posted")
         return _Answer(request, invoice=invoice)
     except ApiError as error:
-        if _concerns_all(error):
+        if concerns_all(error):
             over.set()
         return _Answer(request, error=error)
-
-
-def _concerns_all(error: ApiError) -> bool:
-    """Whether an error would meet every further request: the token is refused, or the vendor wants a long pause."""
-    asked_to_wait = isinstance(error, TransientApiError) and error.retry_after is not None
-    return asked_to_wait or pause_asked_for(error) is not None or isinstance(error, AuthenticationError)
 
 
 def _sort(answers: Iterable[_Answer], of_others: Collection[int]) -> _Batch:
@@ -271,10 +264,10 @@ def _sort(answers: Iterable[_Answer], of_others: Collection[int]) -> _Batch:
             case _Answer(error=BadRequestError() as error):
                 batch.refused.append((period, reason_about(period, ReasonKind.REFUSED, error=error.stated)))
             case _Answer(error=OutcomeUnknownError() as error):
-                batch.stop = batch.stop or (error if _concerns_all(error) else None)
+                batch.stop = batch.stop or (error if concerns_all(error) else None)
                 batch.lost.append((period, Reason(ReasonKind.NO_ANSWER, {"error": error.fact})))
             case _Answer(error=ApiError() as error):
-                batch.stop = batch.stop or (error if _concerns_all(error) else None)
+                batch.stop = batch.stop or (error if concerns_all(error) else None)
                 batch.unsent.append((period, Reason(ReasonKind.NOT_SENT, {"error": error.fact})))
             case _:
                 why = Text(N_("the vendor refuses the token or wants a pause, or the run ended")).fact
