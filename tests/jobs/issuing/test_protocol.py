@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from ciclo import failpoints
-from ciclo.billimatic import AuthenticationError, TransientApiError
+from ciclo.billimatic import AuthenticationError, TransientApiError, UnreadableAnswerError
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.states import PeriodState, ReasonKind
 from ciclo.domain.wording import said
@@ -224,10 +224,12 @@ def test_a_contract_whose_invoices_the_vendor_fails_about_stops_alone(prepared):
     assert ctx.findings.open_of_kind(FindingKind.UNREAD) == {}
 
 
-def test_a_vendor_that_fails_about_all_stops_the_run(prepared):
+@pytest.mark.parametrize("path", ["service_items|invoices/search", "invoices/search"])
+@pytest.mark.parametrize("kind", ["error_before", "html_page"])
+def test_a_vendor_that_fails_about_all_stops_the_run(prepared, path, kind):
     box, ctx = prepared(rule(1), rule(2, 11), rule(3, 12))
-    box.faults([{"method": "GET", "path": "service_items|invoices/search", "kind": "error_before"}])
-    with pytest.raises(TransientApiError):
+    box.faults([{"method": "GET", "path": path, "kind": kind}])
+    with pytest.raises((TransientApiError, UnreadableAnswerError)):
         issue(ctx)
     assert box.state()["invoices"] == []
 

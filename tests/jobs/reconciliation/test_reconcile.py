@@ -3,6 +3,7 @@
 from datetime import date
 from decimal import Decimal
 
+import httpx
 import pytest
 
 from ciclo.billimatic import TransientApiError
@@ -187,6 +188,33 @@ def test_a_contract_whose_invoices_the_vendor_fails_about_keeps_no_other_from_be
     assert reconciled(ctx).invoices == 2
     assert states(ctx)[first["receivables"][0]["id"]] == "to_receive"
     assert ctx.findings.open_of_kind(FindingKind.UNREAD) == {}
+
+
+class Failing(httpx.HTTPTransport):
+    """Fails at searches that have an invoice of some contracts."""
+
+    contracts = ()
+
+    def handle_request(self, request):
+        response = super().handle_request(request)
+        content = response.read()
+        if request.url.path.endswith("/invoices/search") and any(
+            b'"contract_id":%d,' % n in content for n in self.contracts
+        ):
+            return httpx.Response(500)
+        return httpx.Response(response.status_code, content=content)
+
+
+def test_five_contracts_at_which_the_vendor_fails_for_good_keep_no_other_from_being_followed(billed, reconciled):
+    state, vendor = company(*[rule(number, 10 + number) for number in range(1, 27)]), Failing()
+    box, ctx = billed(state, scope=Scope(DateRange.month_of(date(2025, 1, 1))), transport=vendor)
+    last = max(box.state()["invoices"], key=lambda each: each["contract_id"])
+    vendor.contracts = range(11, 16)
+    assert reconciled(ctx).invoices == 21
+    box.emit(last["id"], "2025-01-20")
+    assert reconciled(ctx).invoices == 21  # what is unread is asked for once more, and is no fifth of all
+    assert states(ctx)[last["receivables"][0]["id"]] == "to_receive"
+    assert len(ctx.findings.open_of_kind(FindingKind.UNREAD)) == 5
 
 
 def test_what_the_vendor_failed_about_is_read_again_whenever_it_was_billed(billed, reconciled):

@@ -142,7 +142,7 @@ def _read_by_contract(api: BillimaticClient, store: AuditStore, first: date, las
 
     known = {*store.contract_ids(), *store.contracts_not_listed()}
     contracts = sorted(known - {each.contract_id for each in store.odd("invoices")})  # unread by now, whatever follows
-    for number, (contract_id, answer) in enumerate(invoices_by_contract(api, ask, contracts), start=1):
+    for number, (contract_id, answer) in enumerate(invoices_by_contract(api, ask, contracts, of=known), start=1):
         if isinstance(answer, ApiError):
             store.add_odd([OddRecord("invoices", None, contract_id, answer.reason)])
         else:

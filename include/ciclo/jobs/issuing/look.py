@@ -34,7 +34,7 @@ from ciclo.jobs.issuing.match import (
     made_by,
 )
 from ciclo.jobs.issuing.record import Found
-from ciclo.jobs.rules.ask import answers_about, answers_about_most, has_other_answers, invoices_by_contract
+from ciclo.jobs.rules.ask import answers_about, has_other_answers, invoices_by_contract, too_many
 from ciclo.jobs.rules.snapshot import RULES_KEPT, RuleSnapshot, RuleSnapshots
 from ciclo.ledger.actions.periods import invoices_in
 from ciclo.ledger.repositories import Disagreement, Scope, UseState
@@ -242,7 +242,8 @@ def _search_one_by_one(
     ctx: JobContext, billed: Mapping[int, DateRange], reading: Reading
 ) -> Iterator[tuple[list[Invoice], Search[Invoice]]]:
     """Search contract by contract; one about which the vendor only fails is noted as unread."""
-    for number, answer in invoices_by_contract(ctx.api, lambda number: _asked(ctx, billed[number], number), billed):
+    found = invoices_by_contract(ctx.api, lambda number: _asked(ctx, billed[number], number), billed, of=billed)
+    for number, answer in found:
         if isinstance(answer, ApiError):
             reading.odd.append(OddRecord("invoices", None, number, answer.reason))
         else:
@@ -284,8 +285,12 @@ def ask_for(ctx: JobContext, contracts: Mapping[int, int]) -> AskedFor:
         ApiError: what concerns more than one: the token is refused, the API does not answer, or asks for a pause.
     """
     result = AskedFor()
-    answers = answers_about(ctx.api, lambda number: ctx.api.invoice(contracts[number], number), contracts)
-    for number, answer in answers_about_most(answers, contracts):
+    unanswered: set[int] = set()
+    for number, answer in answers_about(ctx.api, lambda number: ctx.api.invoice(contracts[number], number), contracts):
+        if isinstance(answer, TransientApiError):
+            unanswered.add(contracts[number])  # all invoices of one contract may be what the vendor fails at
+            if too_many(unanswered, set(contracts.values())):
+                raise answer
         if isinstance(answer, Invoice):
             result.found.append(answer)
         elif isinstance(answer, NotFoundError):

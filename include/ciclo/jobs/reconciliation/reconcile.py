@@ -210,8 +210,10 @@ def _take(ctx: JobContext, run: Ingest, ask: Ask) -> None:
 
 def _take_one_by_one(ctx: JobContext, run: Ingest, ask: Ask, contract_ids: Collection[int]) -> None:
     """Take in what is found in some contracts; one at which the vendor only fails is a finding."""
-    asked = sorted(contract_ids)
-    for contract_id, answer in invoices_by_contract(ctx.api, lambda number: ask(contract_id=number), asked):
+    found = invoices_by_contract(
+        ctx.api, lambda number: ask(contract_id=number), sorted(contract_ids), of=run.contracts
+    )
+    for contract_id, answer in found:
         if isinstance(answer, ApiError):
             run.seen.unanswered.add(contract_id)
             _pass_over(ctx, run, [OddRecord("invoices", None, contract_id, answer.reason)])

@@ -231,28 +231,34 @@ def answers_about_most(
 
     Args:
         answers: of `answers_about`.
-        contract_ids: all that were asked about.
+        contract_ids: all that were asked about, or of which they are a part.
         no_answer: errors that say nothing about a contract.
 
     Raises:
-        ApiError: too many of them are not answered for.
+        ApiError: too many of them are not answered for, or all of several.
     """
     unanswered: list[ApiError] = []
     for contract_id, answer in answers:
         if isinstance(answer, no_answer):
             unanswered.append(answer)
-            if too_many(unanswered, contract_ids):
+            if too_many(unanswered, contract_ids) or 1 < len(unanswered) == len(contract_ids):
                 raise answer
         yield contract_id, answer
 
 
 def invoices_by_contract(
-    api: BillimaticClient, ask: Callable[[int], Search[Invoice]], contract_ids: Collection[int]
+    api: BillimaticClient, ask: Callable[[int], Search[Invoice]], contract_ids: Iterable[int], of: Collection[int]
 ) -> Iterator[tuple[int, tuple[list[Invoice], Search[Invoice]] | ApiError]]:
     """Search contract by contract, as `answers_about_most` does, where the vendor fails at the search of all.
 
     One record that it cannot show, or that nothing can read, spoils every page that has it. Whether it has other
     answers is asked before: see `has_other_answers`.
+
+    Args:
+        api: the vendor.
+        ask: searches a contract.
+        contract_ids: those to search.
+        of: of which they are all, or a part.
 
     Raises:
         ApiError: what concerns more than one contract, and so many of them.
@@ -263,7 +269,7 @@ def invoices_by_contract(
         return list(search), search
 
     answers = answers_about(api, found, contract_ids)
-    yield from answers_about_most(answers, contract_ids, no_answer=(TransientApiError, UnreadableAnswerError))
+    yield from answers_about_most(answers, of, no_answer=(TransientApiError, UnreadableAnswerError))
 
 
 def listings_of_rules(
