@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
+from ciclo.billimatic import TransientApiError
 from ciclo.domain.continuity import Continuity
 from ciclo.domain.contract_terms import ContractTerm, TermKind
 from ciclo.domain.letter import LetterKind, Letters, addresses
@@ -101,6 +102,20 @@ def test_a_letter_goes_out_on_the_day_of_the_reminder_and_another_after_the_upda
     assert "foram reajustados" in after.html
     assert [(row.kind, row.state) for row in rows(run)] == [("before", "sent"), ("after", "sent")]
     assert rows(run)[1].body == after.html
+
+
+def test_a_customer_about_whom_the_vendor_only_fails_keeps_no_other_letter_from_leaving(billing):
+    yearly = {"init_date": "2023-06-20", "timing": {"month_quantity": 12}, "created_at": None, "gross_value": "1000.0"}
+    rules = [rule(n, 9 + n, scheduled_updates=[scheduled_update(499 + n)], **yearly) for n in (1, 2, 3)]
+    run = billing(company(*rules, companies=[CUSTOMER | {"id": 1009 + n} for n in (1, 2, 3)]), today=date(2025, 6, 1))
+    run.expand(date(2023, 1, 1), date(2025, 12, 31))
+    run.sandbox.faults([{"method": "GET", "path": "companies/1010", "kind": "error_before"}])
+    office = Office()
+    with pytest.raises(TransientApiError):
+        write(run, office, today=date(2025, 6, 3))
+    assert [row.contract_id for row in rows(run)] == [11, 12]
+    run.sandbox.clear_faults()
+    assert write(run, office, today=date(2025, 6, 4)).sent == 1
 
 
 @pytest.mark.parametrize(("letters", "sent"), [(Letters.OFF, 0), (Letters.BEFORE, 1), (Letters.AFTER, 1)])

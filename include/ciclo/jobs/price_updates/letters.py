@@ -27,6 +27,7 @@ from ciclo.jobs.price_updates.outcome import UpdateOptions
 from ciclo.jobs.price_updates.propose import IndexBook, Proposal, expected
 from ciclo.jobs.price_updates.remind import coming_reminders, previewed_prices
 from ciclo.jobs.price_updates.updated_rule import Due, UpdatedRule, updated_rule
+from ciclo.jobs.rules.ask import Alone
 from ciclo.jobs.rules.schedules import domain_update
 from ciclo.jobs.rules.store import Problem
 from ciclo.ledger.letters import LetterStyle, letter_after, organization_name, term_words
@@ -97,7 +98,8 @@ def write_letters(
     Raises:
         MailServerAwayError: nothing can be handed over now; the letters are tried again by the next run.
         LetterTemplateError: the company's own template cannot be used; nothing was sent.
-        AuthenticationError, TransientApiError: the customers cannot be read now.
+        AuthenticationError: the token is not accepted.
+        TransientApiError: the customers cannot be read now, or one of them, then after all the others.
     """
     outcome = LettersOutcome()
     _give_up_claims_of_the_dead(ctx, updates, outcome)
@@ -111,10 +113,14 @@ def write_letters(
     ctx.session.commit()
     if occasions:
         _learn_who_writes(ctx)
+    alone = Alone(ctx.api, ctx.session, occasions)
     for occasion in occasions:
         last = known.get((occasion.execution_id, occasion.kind.value))
         if last is None or last.state in NOT_SENT:
-            _write(ctx, occasion, last, updates, options, post, today, outcome)
+            with alone:
+                _write(ctx, occasion, last, updates, options, post, today, outcome)
+    if alone.failures:
+        raise alone.failures[-1]
     return outcome
 
 
