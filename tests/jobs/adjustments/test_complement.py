@@ -1,8 +1,10 @@
 """A difference that is billed by an invoice of its own: one rule of a single day, one invoice, whatever is lost."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import httpx
 import pytest
 from sqlalchemy import select
 
@@ -137,6 +139,27 @@ def test_a_lost_answer_is_settled_by_the_mark_in_the_title(billed, clock, kind, 
     assert run(ctx).invoiced == 1
     rules, invoices = differences(box)
     assert (len(rules), invoices) == (1, ["30.0"])
+
+
+class MixedUp(httpx.HTTPTransport):
+    """Answers the POST of a rule with one that was there before."""
+
+    def handle_request(self, request):
+        response = super().handle_request(request)
+        document = json.loads(response.read())
+        if request.method == "POST":
+            document["invoice_rule"] |= {"id": 1}
+        return httpx.Response(response.status_code, json=document)
+
+
+def test_the_answer_to_another_request_is_settled_as_a_lost_one_is(billed, lite_job, clock):
+    box, ctx, period = billed
+    asked(ctx, period)
+    assert run(lite_job(box, transport=MixedUp())).in_doubt == 1
+    clock.advance(minutes=16)
+    assert run(ctx).there == 1
+    assert run(ctx).invoiced == 1
+    assert len(differences(box)[0]) == 1
 
 
 def test_an_amount_that_a_person_says_is_billed_once_beside_the_difference(billed):

@@ -7,6 +7,7 @@ id once that is known. The adjustment is used once the rule's invoice is there.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -31,6 +32,7 @@ from ciclo.jobs.periods.plan import Backdated
 from ciclo.ledger.repositories import Disagreement, Scope, complement_rule
 from ciclo.ledger.tables import Adjustment, Period, Rule
 from ciclo.ledger.terms import RuleTerms
+from ciclo.locale import N_, Text
 
 log = logging.getLogger("ciclo")
 
@@ -124,7 +126,8 @@ def _create(
     ctx.session.commit()  # no transaction stays open while the vendor is asked
     day = ctx.today
     try:
-        there = next((rule for rule in ctx.api.invoice_rules(each.contract_id).whole() if _bills(rule, each)), None)
+        before = list(ctx.api.invoice_rules(each.contract_id).whole())
+        there = next((rule for rule in before if _bills(rule, each)), None)
         if there is not None:
             outcome.there += 1
         elif known is not None:  # deleted before Ciclo read it
@@ -140,8 +143,7 @@ def _create(
             ctx.session.commit()
             failpoint("adjust.begun")
             time_left = (until - timedelta(seconds=ctx.api.longest_request) - ctx.clock()).total_seconds()
-            there = ctx.api.create_invoice_rule(each.contract_id, _rule_body(each, terms, day), within=time_left)
-            failpoint("adjust.created")
+            there = _made(ctx, each, _rule_body(each, terms, day), within=time_left, before=before)
             outcome.created += 1
     except OutcomeUnknownError as error:
         ctx.adjustments.doubt(use, until=ctx.clock() + options.grace, alone=each.id)
@@ -168,6 +170,23 @@ def _create(
         day = there.additional_information.init_date
     days = DateRange.days(min(day, ctx.today), ctx.today)
     expand_rules(ctx, Scope(days, (each.contract_id,)), seen_on=ctx.today, backdated=Backdated.PLAN)
+
+
+def _made(
+    ctx: JobContext, each: Adjustment, body: dict[str, Any], *, within: float, before: Sequence[InvoiceRule]
+) -> InvoiceRule:
+    """Create the rule that bills a difference.
+
+    Raises:
+        OutcomeUnknownError: no answer, or one to another request: the rule was there before.
+        ApiError: it was not created.
+    """
+    made = ctx.api.create_invoice_rule(each.contract_id, body, within=within)
+    failpoint("adjust.created")
+    if made.id in {rule.id for rule in before}:
+        what = Text(N_("the answer is about something else: {what} {id}"), what=made.resource, id=made.id)
+        raise OutcomeUnknownError(what, method="POST", path=f"/api/v1/contracts/{each.contract_id}/invoice_rules")
+    return made
 
 
 def _bills(rule: InvoiceRule, each: Adjustment) -> bool:
