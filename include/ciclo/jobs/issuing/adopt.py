@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
+from threading import Event
 from typing import NamedTuple
 
 from ciclo.billimatic import ApiError, concerns_all
@@ -284,14 +285,17 @@ def stamp(ctx: JobContext, look: Look, options: IssueOptions) -> int:
         How many were stamped. What the vendor refuses, or does not answer, is left for the next look.
 
     Raises:
-        ApiError: the token is not accepted, or the vendor wants a pause.
+        ApiError: the token is not accepted, or the vendor wants a pause; what was stamped is recorded.
     """
+    over = Event()
     unstamped = list(_unstamped(ctx, look)) if options.stamp else []
     ctx.session.commit()
     if not unstamped:
         return 0
 
-    def send(each: _Unstamped) -> Invoice | ApiError:
+    def send(each: _Unstamped) -> Invoice | ApiError | None:
+        if over.is_set():
+            return None
         failpoint("stamp.patching")
         try:
             there = (each.invoice.comments or "").rstrip()
@@ -299,20 +303,23 @@ def stamp(ctx: JobContext, look: Look, options: IssueOptions) -> int:
             return ctx.api.update_invoice(each.invoice.contract_id, each.invoice.id, {"comments": comments})
         except ApiError as error:
             if concerns_all(error):
-                raise  # the others are not sent
+                over.set()
             return error
 
     with ThreadPoolExecutor(options.concurrency) as pool:
         answers = list(pool.map(send, unstamped))
     failpoint("stamp.patched")
-    stamped = {}
+    stamped, stop = {}, None
     for each, answer in zip(unstamped, answers, strict=True):
-        if isinstance(answer, ApiError):
-            log.warning("invoice %d was not stamped: %s", each.invoice.id, answer)
-        else:
+        if isinstance(answer, Invoice):
             stamped[each.invoice.id] = each.reference
+        elif answer is not None:
+            log.warning("invoice %d was not stamped: %s", each.invoice.id, answer)
+            stop = answer if concerns_all(answer) else stop
     ctx.invoices.stamped(stamped)
     ctx.session.commit()
+    if stop is not None:
+        raise stop
     return len(stamped)
 
 
