@@ -3,13 +3,15 @@
 import logging
 import ssl
 import traceback
+from pathlib import Path
 
 import pytest
 
+import ciclo
 from ciclo.billimatic import ApiError, BillimaticClient
 
 CANARY = "canary-4f1d9a"
-
+OURS = Path(ciclo.__file__).parent
 
 FAULTS = [
     {"status": 401},
@@ -27,7 +29,7 @@ def _locals_of_our_frames(error: BaseException) -> str:
     shown, found = [], error
     while found is not None:
         frames = traceback.TracebackException.from_exception(found, capture_locals=True).stack
-        shown += [repr(frame.locals) for frame in frames if "/ciclo/" in frame.filename]
+        shown += [repr(frame.locals) for frame in frames if Path(frame.filename).is_relative_to(OURS)]
         found = found.__cause__
     return "".join(shown)
 
