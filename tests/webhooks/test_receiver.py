@@ -113,6 +113,7 @@ def test_a_change_of_plan_is_recorded_and_names_no_invoice(receiver, recorded, p
 DOCUMENTED = sorted(WEBHOOKS.glob("*.json"))
 
 
+@pytest.mark.skipif(not DOCUMENTED, reason=f"no documented payloads at {WEBHOOKS}")
 @pytest.mark.parametrize("file", DOCUMENTED, ids=lambda file: file.stem)
 def test_a_documented_payload_is_accepted(receiver, recorded, file):
     body = json.loads(file.read_text())["body"]
