@@ -241,7 +241,7 @@ def answers_about_most(
     for contract_id, answer in answers:
         if isinstance(answer, no_answer):
             unanswered.append(answer)
-            if too_many(unanswered, contract_ids) or 1 < len(unanswered) == len(contract_ids):
+            if is_away(unanswered, contract_ids):
                 raise answer
         yield contract_id, answer
 
@@ -290,6 +290,11 @@ def listings_of_rules(
 def too_many(some: Collection[object], of: Collection[object]) -> bool:
     """Whether so many are missing, or not answered for, that it is the vendor's fault and not their own."""
     return len(some) >= LEAST_TOO_MANY and len(some) * 100 > len(of) * MOST_PERCENT
+
+
+def is_away(unanswered: Collection[object], of: Collection[object]) -> bool:
+    """Whether the vendor is away: too many contracts are not answered for, or all of several."""
+    return too_many(unanswered, of) or 1 < len(unanswered) == len(of)
 
 
 def answers_of(

@@ -23,7 +23,7 @@ from ciclo.domain.calendar import SAO_PAULO, first_of_month
 from ciclo.domain.findings import FindingKind
 from ciclo.domain.states import Fact, Reason, ReasonKind
 from ciclo.jobs.context import JobContext
-from ciclo.jobs.rules.ask import RuleBatch, answers_about, rule_batches, rules_of, too_many
+from ciclo.jobs.rules.ask import RuleBatch, answers_about, is_away, rule_batches, rules_of, too_many
 from ciclo.jobs.rules.store import CURRENT, Problem, store_rules
 from ciclo.ledger.repositories import ACTIVE, Disagreement
 from ciclo.ledger.rows import in_parts
@@ -317,7 +317,7 @@ def read_in_batches(
     for batch in rule_batches(ctx.api, wanted, clock=ctx.clock):
         _ask_again(ctx, batch)
         unanswered |= _unanswered(batch.unread_contracts)
-        if too_many(unanswered, wanted) or 1 < len(unanswered) == len(wanted):
+        if is_away(unanswered, wanted):
             raise unanswered[min(unanswered)]
         readings = _store(ctx, batch, seen_on)
         ctx.session.commit()
